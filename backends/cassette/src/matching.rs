@@ -12,6 +12,7 @@ use crate::json;
 use crate::miss::{Difference, quoted};
 use crate::places::{Places, is_placeholder, query_values};
 use crate::sample::sha1_of;
+use crate::secrets::Secrets;
 
 /// A request that a player was asked to answer, its body read.
 #[derive(Debug)]
@@ -29,6 +30,35 @@ pub(crate) struct Matching {
     pub(crate) headers: Option<BTreeSet<String>>,
     pub(crate) ignored: BTreeSet<String>,
     pub(crate) places: Places,
+}
+
+impl Sent {
+    /// Hides what the recorder hid; a file stays as it is, since it was recorded by its SHA-1 if it held a secret.
+    pub(crate) fn hide(&mut self, secrets: &Secrets) {
+        if let Some(url) = secrets.hidden_text(&self.url.to_string())
+            && let Ok(url) = url.parse()
+        {
+            self.url = url;
+        }
+        for value in self.headers.values_mut() {
+            if let Some(hidden) = secrets.hidden(value.as_bytes())
+                && let Ok(hidden) = HeaderValue::from_bytes(&hidden)
+            {
+                *value = hidden;
+            }
+        }
+        if let RecordedBody::Bytes(bytes) = &self.body
+            && !is_upload(&self.headers)
+            && let Some(hidden) = secrets.hidden(bytes)
+        {
+            self.body = hidden.into();
+        }
+    }
+}
+
+/// Whether the body is a file: a file's bytes are its meaning, and its content is nobody's business.
+fn is_upload(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-bz-content-sha1")
 }
 
 impl Matching {
@@ -128,8 +158,7 @@ impl Matching {
         let equal = match (&recorded.body, &sent.body) {
             (RecordedBody::Bytes(recorded), RecordedBody::Bytes(sent)) if recorded == sent => true,
             (RecordedBody::Bytes(ours), RecordedBody::Bytes(theirs)) => {
-                // What is uploaded is a file, and a file's bytes are its meaning.
-                let upload = recorded.headers.contains_key("x-bz-content-sha1");
+                let upload = is_upload(&recorded.headers);
                 match (json::parse(ours), json::parse(theirs)) {
                     (Some(ours), Some(theirs)) if !upload => {
                         json::differences(&self.places, &ours, &theirs, found);
@@ -224,9 +253,8 @@ impl Matching {
     ) -> String {
         let mut line = format!("{method} {}", self.shown_url(url));
         let json = body.as_bytes().and_then(|bytes| json::parse(bytes));
-        let upload = headers.contains_key("x-bz-content-sha1");
         match json {
-            Some(json) if !upload => {
+            Some(json) if !is_upload(headers) => {
                 line.push(' ');
                 line.push_str(&self.shown_json(json));
             }

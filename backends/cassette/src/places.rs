@@ -13,7 +13,6 @@ pub(crate) type Kind = &'static str;
 /// What a user of the crate declares to be a secret without a better name.
 pub(crate) const SECRET: Kind = "secret";
 /// `Authorization: Basic …`, whole.
-#[expect(dead_code, reason = "the recorder is next")]
 pub(crate) const CREDENTIALS: Kind = "credentials";
 pub(crate) const APPLICATION_KEY: Kind = "application-key";
 pub(crate) const TOKEN: Kind = "authorization-token";

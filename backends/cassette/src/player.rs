@@ -20,7 +20,9 @@ use crate::matching::{Matching, Sent};
 use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
 use crate::places::is_placeholder;
 use crate::read::{self, Placed};
+use crate::recorder::placeholder_name;
 use crate::sample::Sample;
+use crate::secrets::Secrets;
 
 /// A backend that answers each request from a recording, and never opens a connection.
 ///
@@ -44,6 +46,7 @@ use crate::sample::Sample;
 pub struct Player {
     tape: Arc<Tape>,
     matching: Matching,
+    secrets: Arc<Secrets>,
 }
 
 #[derive(Debug)]
@@ -113,6 +116,7 @@ impl Player {
         Self {
             tape: Arc::new(tape),
             matching: Matching::default(),
+            secrets: Arc::default(),
         }
     }
 
@@ -131,17 +135,28 @@ impl Player {
         self
     }
 
-    /// Takes what stands in JSON fields and query parameters of this name for a secret, as the recorder did.
+    /// Takes what stands in JSON fields and query parameters of this name for a secret, as
+    /// [`Recorder::json_field`](crate::Recorder::json_field) does.
     #[must_use]
     pub fn json_field(mut self, name: &str) -> Self {
         self.matching.places.add_field(name);
         self
     }
 
-    /// Takes what stands in this header for a secret, as the recorder did.
+    /// Takes what stands in this header for a secret, as [`Recorder::header`](crate::Recorder::header) does.
     #[must_use]
     pub fn header(mut self, name: HeaderName) -> Self {
         self.matching.places.add_header(name);
+        self
+    }
+
+    /// Takes `value` in a request for the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret) put
+    /// it into the recording.
+    #[must_use]
+    pub fn secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let mut secrets = Secrets::clone(&self.secrets);
+        secrets.declare(&placeholder_name(name), value.as_ref());
+        self.secrets = Arc::new(secrets);
         self
     }
 
@@ -181,7 +196,7 @@ impl Player {
     }
 
     /// Plays what answers `sent`.
-    fn play(&self, sent: &Sent) -> Result<Response, Miss> {
+    fn play(&self, sent: &Sent) -> Result<Response, HttpError> {
         let tape = &*self.tape;
         let mut progress = tape.progress();
         let answers = |at: &usize| {
@@ -234,11 +249,11 @@ impl Player {
         }
     }
 
-    fn miss(&self, sent: &Sent, why: Why) -> Miss {
+    fn miss(&self, sent: &Sent, why: Why) -> HttpError {
         let shown = self
             .matching
             .shown_request(&sent.method, &sent.url, &sent.headers, &sent.body);
-        Miss { sent: shown, why }
+        HttpError::invalid(Miss { sent: shown, why })
     }
 }
 
@@ -274,13 +289,14 @@ impl HttpClient for Player {
                     .into(),
             ));
         }
-        let sent = Sent {
+        let mut sent = Sent {
             method: parts.method,
             url: parts.uri,
             headers: parts.headers,
             body: sample.finish(),
         };
-        self.play(&sent).map_err(HttpError::invalid)
+        sent.hide(&self.secrets);
+        self.play(&sent)
     }
 }
 

@@ -157,9 +157,7 @@ fn response(node: Node) -> Result<RecordedResponse, Flaw> {
         fields(node, ["status", "version", "headers", "body", "cut"])?;
     let (status, at) = text(required(status, line, "status")?)?;
     let status = StatusCode::from_bytes(status.as_bytes())
-        .ok()
-        .filter(|status| !status.is_informational())
-        .ok_or_else(|| Flaw::new(at, "this is not the status of a final response"))?;
+        .map_err(|_| Flaw::new(at, "this is not a status"))?;
     let version = version.map(http_version).transpose()?.flatten();
     let cut = match cut {
         None => false,
