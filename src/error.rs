@@ -95,7 +95,9 @@ impl Error {
             HttpErrorKind::TooLarge => (ErrorKind::Protocol, "the answer is too large"),
             _ => (ErrorKind::Http, "there was no complete answer"),
         };
-        let reached = error.phase() > Phase::NotSent && kind != ErrorKind::Source;
+        // A body that failed was never whole, and what can't be sent was not.
+        let whole = !matches!(kind, ErrorKind::Source | ErrorKind::Invalid);
+        let reached = whole && error.phase() > Phase::NotSent;
         Self::new(kind, what)
             .with_effect(reached)
             .with_source(error)

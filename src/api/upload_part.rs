@@ -1,6 +1,7 @@
 //! [`UploadPart`].
 
 use b2kit_core::{Body, Request};
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 
 use super::call::{Call, Facts};
@@ -70,6 +71,11 @@ impl Call for UploadPart {
     fn request(&self, _: &Target<'_>) -> Result<Request, Error> {
         let mut request = request(Method::POST, &self.upload_url, &authorization(&self.token)?)?;
         let headers = request.headers_mut();
+        // B2 passes it over; a POST without one looks unfinished to some proxies.
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        );
         headers.insert(
             "x-bz-part-number",
             HeaderValue::from(self.part_number.as_u16()),
