@@ -36,7 +36,7 @@ impl Builder {
             key: None,
             seed: 0,
             clock: Box::new(SystemClock),
-            origin: "http://emulator.localhost".to_owned(),
+            origin: "http://localhost".to_owned(),
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             storage_cap: 1 << 30,
@@ -66,7 +66,7 @@ impl Builder {
     }
 
     /// The URL that answers to in-process requests begin with, without a slash at the end. Defaults to
-    /// `http://emulator.localhost`. Requests through a server get the server's.
+    /// `http://localhost`. Requests through a server get the server's.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.origin = url.into();
         self
