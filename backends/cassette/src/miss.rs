@@ -1,0 +1,153 @@
+//! [`Miss`]: the report of a request that a recording doesn't hold. [`Unplayed`]: of what nobody asked for.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// A request that a player could not answer: it is the source of the error that the request ends with.
+///
+/// Its text is the report: the request, the nearest recorded one that is still to be played, and what differs. What
+/// stands where B2's messages hold secrets is masked, and a file's content is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Miss {
+    pub(crate) sent: String,
+    pub(crate) why: Why,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The recording has the request, but not the body of its response.
+    Omitted { recorded: Summary, length: u64 },
+    /// Nothing answers it.
+    NoMatch {
+        /// The last recorded equal, which is already played.
+        played: Option<Summary>,
+        nearest: Option<(Summary, Vec<Difference>)>,
+    },
+}
+
+/// A recorded request, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// Its number in the recording, from 1.
+    pub number: usize,
+    /// The line of the recording on which it starts.
+    pub line: usize,
+    /// Method, URL and what is to be told of the body, in one line, secrets masked.
+    pub request: String,
+}
+
+/// One thing in which two requests differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    place: String,
+    recorded: Option<String>,
+    sent: Option<String>,
+}
+
+impl Difference {
+    pub(crate) fn new(
+        place: impl Into<String>,
+        recorded: Option<String>,
+        sent: Option<String>,
+    ) -> Self {
+        Self {
+            place: place.into(),
+            recorded,
+            sent,
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
+        let (recorded, sent) = (shown(&self.recorded), shown(&self.sent));
+        write!(f, "{}: recorded {recorded}, sent {sent}", self.place)
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            number,
+            line,
+            request,
+        } = self;
+        write!(f, "request {number} (line {line}): {request}")
+    }
+}
+
+impl fmt::Display for Miss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.why {
+            Why::Omitted { recorded, length } => write!(
+                f,
+                "the response's body of {length} bytes was left out of the recording\n  {recorded}"
+            ),
+            Why::NoMatch { played, nearest } => {
+                writeln!(f, "the recording has no answer to this request")?;
+                write!(f, "  sent: {}", self.sent)?;
+                if let Some(played) = played {
+                    write!(f, "\n  already played: {played}")?;
+                }
+                let Some((nearest, differences)) = nearest else {
+                    return write!(f, "\n  nothing is left to play");
+                };
+                write!(f, "\n  nearest: {nearest}")?;
+                for difference in differences.iter().take(MAX_DIFFERENCES) {
+                    write!(f, "\n    {difference}")?;
+                }
+                match differences.len().saturating_sub(MAX_DIFFERENCES) {
+                    0 => Ok(()),
+                    more => write!(f, "\n    and {more} more"),
+                }
+            }
+        }
+    }
+}
+
+impl StdError for Miss {}
+
+/// What a recording holds and nobody asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unplayed {
+    pub(crate) requests: Vec<Summary>,
+}
+
+impl Unplayed {
+    /// The requests that were not played, in the recording's order. There is at least one.
+    #[must_use]
+    pub fn requests(&self) -> &[Summary] {
+        &self.requests
+    }
+}
+
+impl fmt::Display for Unplayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} recorded requests were not played",
+            self.requests.len()
+        )?;
+        self.requests
+            .iter()
+            .try_for_each(|request| write!(f, "\n  {request}"))
+    }
+}
+
+impl StdError for Unplayed {}
+
+const MAX_DIFFERENCES: usize = 20;
+
+/// A text in quotes, with its control characters escaped, and not too long.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("{:?}", shortened(text, 120))
+}
+
+/// At most `limit` characters of a text.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}

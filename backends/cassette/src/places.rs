@@ -1,0 +1,154 @@
+//! [`Places`]: where secrets stand in B2's messages. The recorder hides what stands there, the player doesn't compare
+//! it, and a report of a miss doesn't print it.
+
+use b2kit_core::http::HeaderName;
+use serde_json::Value;
+
+/// What every placeholder begins with.
+pub(crate) const PREFIX: &str = "hidden-";
+
+/// A name for what stands somewhere; its placeholder is `hidden-` and the name.
+pub(crate) type Kind = &'static str;
+
+/// What a user of the crate declares to be a secret without a better name.
+pub(crate) const SECRET: Kind = "secret";
+/// `Authorization: Basic …`, whole.
+pub(crate) const CREDENTIALS: Kind = "credentials";
+pub(crate) const APPLICATION_KEY: Kind = "application-key";
+pub(crate) const TOKEN: Kind = "authorization-token";
+/// Webhooks carry them; they may be anything.
+pub(crate) const CUSTOM_HEADER: Kind = "custom-header";
+
+const FIELDS: &[(&str, Kind)] = &[
+    ("accountId", "account-id"),
+    ("adminAccountId", "account-id"),
+    ("applicationKey", APPLICATION_KEY),
+    ("authorizationToken", TOKEN),
+    ("authorization", TOKEN),
+    ("downloadAuthorizationToken", TOKEN),
+    ("uploadAuthorizationToken", TOKEN),
+    ("customerKey", "customer-key"),
+    ("customerKeyMd5", "customer-key-md5"),
+    ("hmacSha256SigningSecret", "signing-secret"),
+];
+
+const HEADERS: &[(&str, Kind)] = &[
+    ("authorization", TOKEN),
+    ("proxy-authorization", TOKEN),
+    ("cookie", "cookie"),
+    ("set-cookie", "cookie"),
+    ("x-bz-server-side-encryption-customer-key", "customer-key"),
+    (
+        "x-bz-server-side-encryption-customer-key-md5",
+        "customer-key-md5",
+    ),
+];
+
+/// The places that B2 has, and those that a user adds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Places {
+    fields: Vec<String>,
+    headers: Vec<HeaderName>,
+}
+
+impl Places {
+    pub(crate) fn add_field(&mut self, name: impl Into<String>) {
+        self.fields.push(name.into());
+    }
+
+    pub(crate) fn add_header(&mut self, name: HeaderName) {
+        self.headers.push(name);
+    }
+
+    /// What stands in this field of a JSON object, or in this parameter of a query.
+    pub(crate) fn field(&self, name: &str) -> Option<Kind> {
+        let is = |known: &str| known.eq_ignore_ascii_case(name);
+        if let Some((_, kind)) = FIELDS.iter().find(|(known, _)| is(known)) {
+            return Some(kind);
+        }
+        let lower = name.to_ascii_lowercase();
+        let tells = ["secret", "password", "authtoken"]
+            .iter()
+            .any(|word| lower.contains(word));
+        (tells || self.fields.iter().any(|known| is(known))).then_some(SECRET)
+    }
+
+    /// What stands in this header.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<Kind> {
+        let name = name.as_str();
+        if let Some((_, kind)) = HEADERS.iter().find(|(known, _)| *known == name) {
+            return Some(kind);
+        }
+        // B2's own headers are all known; a proxy's are not.
+        let tells = !name.starts_with("x-bz-")
+            && ["token", "secret", "password", "api-key", "apikey"]
+                .iter()
+                .any(|word| name.contains(word));
+        (tells || self.headers.iter().any(|known| known == name)).then_some(SECRET)
+    }
+
+    /// Calls `visit` with every text in `json` that stands where secrets do.
+    pub(crate) fn visit_json(&self, json: &mut Value, visit: &mut impl FnMut(Kind, &mut String)) {
+        self.visit_node(json, None, visit);
+    }
+
+    fn visit_node(
+        &self,
+        json: &mut Value,
+        kind: Option<Kind>,
+        visit: &mut impl FnMut(Kind, &mut String),
+    ) {
+        match json {
+            Value::String(text) => {
+                if let Some(kind) = kind {
+                    visit(kind, text);
+                }
+            }
+            Value::Array(items) => {
+                for item in items {
+                    self.visit_node(item, kind, visit);
+                }
+            }
+            Value::Object(members) => {
+                for (name, member) in members {
+                    let below = self.below(kind, name);
+                    self.visit_node(member, below, visit);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// What stands in the member `name` of an object that stands where `kind` does.
+    ///
+    /// `{"customHeaders": [{"name": …, "value": …}]}` is the one shape where the object's place matters.
+    pub(crate) fn below(&self, kind: Option<Kind>, name: &str) -> Option<Kind> {
+        match kind {
+            Some(CUSTOM_HEADER) if name == "name" => None,
+            Some(kind) => Some(kind),
+            None if name.eq_ignore_ascii_case("customHeaders") => Some(CUSTOM_HEADER),
+            None => self.field(name),
+        }
+    }
+}
+
+/// Whether a text is a placeholder, and so no secret.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    text.starts_with(PREFIX)
+        // Written by hand in recordings of version 0.
+        || text.starts_with("hidden ")
+}
+
+/// A query's parameters: the name, and where the value stands in the query.
+pub(crate) fn query_values(query: &str) -> Vec<(&str, std::ops::Range<usize>)> {
+    let mut start = 0;
+    let mut values = Vec::new();
+    for pair in query.split('&') {
+        if let Some((name, value)) = pair.split_once('=') {
+            let at = start + name.len() + 1;
+            values.push((name, at..at + value.len()));
+        }
+        start += pair.len() + 1;
+    }
+    values
+}

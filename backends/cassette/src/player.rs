@@ -1,0 +1,413 @@
+//! [`Player`]: a backend that answers from a recording.
+
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use b2kit_core::http::header::CONTENT_LENGTH;
+use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use b2kit_core::{
+    HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, async_trait,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+
+use crate::DEFAULT_FILE_LIMIT;
+use crate::error::CassetteError;
+use crate::interaction::{Interaction, RecordedBody, RecordedResponse};
+use crate::matching::{Matching, Sent};
+use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
+use crate::places::is_placeholder;
+use crate::read::{self, Placed};
+use crate::recorder::placeholder_name;
+use crate::sample::Sample;
+use crate::secrets::Secrets;
+
+/// A backend that answers each request from a recording, and never opens a connection.
+///
+/// A request is answered by the first recorded one that equals it and is still to be played, so that each plays once,
+/// and equal ones in their order. Equal are:
+///
+/// - the method, and the URL to the letter;
+/// - the body: JSON by its meaning (the order of keys doesn't matter, a null member is an absent one), a body that was
+///   left out of the recording by length and SHA-1, anything else byte by byte;
+/// - the headers `range`, `content-type` and all that begin with `x-bz-`, unless told otherwise
+///   ([`match_headers`](Self::match_headers), [`ignore_header`](Self::ignore_header)); never `user-agent` and
+///   `authorization`.
+///
+/// Where the recorded request has a placeholder in a place for secrets, the request may have any text there.
+///
+/// A request that finds nothing ends with an [`HttpError`] of the kind [`Invalid`](HttpErrorKind::Invalid), whose source
+/// is a [`Miss`]. Ask [`finish`](Self::finish) at the end whether all was played.
+///
+/// A clone plays the same recording: what one has played is played for all.
+#[derive(Debug, Clone)]
+pub struct Player {
+    tape: Arc<Tape>,
+    matching: Matching,
+    secrets: Arc<Secrets>,
+}
+
+#[derive(Debug)]
+struct Tape {
+    interactions: Vec<Placed>,
+    /// Bodies of requests are kept to this length for comparison; a longer one equals none that is recorded whole.
+    longest_body: usize,
+    progress: Mutex<Progress>,
+    /// For the warning when a tape is dropped before its end.
+    summaries: Matching,
+}
+
+#[derive(Debug)]
+struct Progress {
+    played: Vec<bool>,
+    /// Somebody asked what was not played.
+    asked: bool,
+}
+
+/// The number of an interaction, from 0, and in what it differs.
+type Nearest = (usize, Vec<Difference>);
+
+impl Player {
+    /// Reads the recording at `path`, if it has at most [`DEFAULT_FILE_LIMIT`] bytes. Blocks while it does.
+    ///
+    /// # Errors
+    /// If it can't be read, or isn't a recording; see [`CassetteError`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, CassetteError> {
+        Self::open_with_limit(path, DEFAULT_FILE_LIMIT)
+    }
+
+    /// Reads the recording at `path`, if it has at most `limit` bytes. Blocks while it does.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_with_limit(path: impl AsRef<Path>, limit: u64) -> Result<Self, CassetteError> {
+        read::from_file(path.as_ref(), limit).map(Self::new)
+    }
+
+    /// Reads the recording that this text is.
+    ///
+    /// # Errors
+    /// If it isn't a recording; it is called `recording` there.
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, CassetteError> {
+        read::from_bytes(text.as_ref())
+            .map(Self::new)
+            .map_err(|flaw| flaw.within("recording"))
+    }
+
+    fn new(interactions: Vec<Placed>) -> Self {
+        let longest = interactions
+            .iter()
+            .filter_map(|placed| placed.interaction.request.body.as_bytes())
+            .map(Bytes::len)
+            .max();
+        let played = vec![false; interactions.len()];
+        let tape = Tape {
+            interactions,
+            // The same JSON may be longer as it is sent than as it is recorded.
+            longest_body: longest.unwrap_or(0).saturating_mul(2).max(1 << 20),
+            progress: Mutex::new(Progress {
+                played,
+                asked: false,
+            }),
+            summaries: Matching::default(),
+        };
+        Self {
+            tape: Arc::new(tape),
+            matching: Matching::default(),
+            secrets: Arc::default(),
+        }
+    }
+
+    /// Compares these headers instead of the usual ones. Names are compared without regard to case.
+    #[must_use]
+    pub fn match_headers<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        let names = names.into_iter().map(str::to_ascii_lowercase);
+        self.matching.headers = Some(names.collect());
+        self
+    }
+
+    /// Doesn't compare this header.
+    #[must_use]
+    pub fn ignore_header(mut self, name: &str) -> Self {
+        self.matching.ignored.insert(name.to_ascii_lowercase());
+        self
+    }
+
+    /// Takes what stands in JSON fields and query parameters of this name for a secret, as
+    /// [`Recorder::json_field`](crate::Recorder::json_field) does.
+    #[must_use]
+    pub fn json_field(mut self, name: &str) -> Self {
+        self.matching.places.add_field(name);
+        self
+    }
+
+    /// Takes what stands in this header for a secret, as [`Recorder::header`](crate::Recorder::header) does.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName) -> Self {
+        self.matching.places.add_header(name);
+        self
+    }
+
+    /// Takes `value` in a request for the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret) put
+    /// it into the recording.
+    #[must_use]
+    pub fn secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let mut secrets = Secrets::clone(&self.secrets);
+        secrets.declare(&placeholder_name(name), value.as_ref());
+        self.secrets = Arc::new(secrets);
+        self
+    }
+
+    /// What is recorded, in order.
+    #[must_use]
+    pub fn interactions(&self) -> Vec<&Interaction> {
+        let placed = self.tape.interactions.iter();
+        placed.map(|placed| &placed.interaction).collect()
+    }
+
+    /// The recorded requests, in order, whether played or not.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Summary> {
+        let all = 0..self.tape.interactions.len();
+        all.map(|at| self.tape.summary(&self.matching, at))
+            .collect()
+    }
+
+    /// The recorded requests that were not played yet, in order.
+    #[must_use]
+    pub fn unplayed(&self) -> Vec<Summary> {
+        let mut progress = self.tape.progress();
+        progress.asked = true;
+        self.tape.unplayed(&self.matching, &progress)
+    }
+
+    /// Whether all of the recording was played. To be asked at the end; a player that nobody asked warns by
+    /// [`tracing`] when it is dropped before its end.
+    ///
+    /// # Errors
+    /// If something was not; the error names it.
+    pub fn finish(&self) -> Result<(), Unplayed> {
+        match self.unplayed() {
+            requests if requests.is_empty() => Ok(()),
+            requests => Err(Unplayed { requests }),
+        }
+    }
+
+    /// Plays what answers `sent`.
+    fn play(&self, sent: &Sent) -> Result<Response, HttpError> {
+        let tape = &*self.tape;
+        let mut progress = tape.progress();
+        let answers = |at: &usize| {
+            let recorded = &tape.interactions[*at].interaction.request;
+            // Most requests differ in these, and they are quickly compared.
+            !progress.played[*at]
+                && recorded.method == sent.method
+                && recorded.url.path() == sent.url.path()
+                && self.matching.differences(recorded, sent).is_empty()
+        };
+        let Some(at) = (0..tape.interactions.len()).find(answers) else {
+            return Err(self.miss(sent, self.why_not(sent, &progress.played)));
+        };
+        let response = &tape.interactions[at].interaction.response;
+        if let RecordedBody::Omitted { length, .. } = response.body {
+            let recorded = tape.summary(&self.matching, at);
+            return Err(self.miss(sent, Why::Omitted { recorded, length }));
+        }
+        progress.played[at] = true;
+        Ok(replay(response, &sent.method, &sent.headers))
+    }
+
+    fn why_not(&self, sent: &Sent, played: &[bool]) -> Why {
+        let mut already = None;
+        let mut nearest: Option<(_, Nearest)> = None;
+        for (at, placed) in self.tape.interactions.iter().enumerate() {
+            let recorded = &placed.interaction.request;
+            let differences = self.matching.differences(recorded, sent);
+            if played[at] {
+                if differences.is_empty() {
+                    already = Some(at);
+                }
+                continue;
+            }
+            let start = common_start(&recorded.url.to_string(), &sent.url.to_string());
+            let distance = (
+                recorded.url.path() != sent.url.path(),
+                recorded.method != sent.method,
+                std::cmp::Reverse(start),
+                differences.len(),
+            );
+            if nearest.as_ref().is_none_or(|(least, _)| distance < *least) {
+                nearest = Some((distance, (at, differences)));
+            }
+        }
+        let summary = |at| self.tape.summary(&self.matching, at);
+        Why::NoMatch {
+            played: already.map(summary),
+            nearest: nearest.map(|(_, (at, differences))| (summary(at), differences)),
+        }
+    }
+
+    fn miss(&self, sent: &Sent, why: Why) -> HttpError {
+        let shown = self
+            .matching
+            .shown_request(&sent.method, &sent.url, &sent.headers, &sent.body);
+        HttpError::invalid(Miss { sent: shown, why })
+    }
+}
+
+#[async_trait]
+impl HttpClient for Player {
+    /// Reads the request's body, never the whole of a large one into memory, and answers.
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let (parts, body) = request.into_parts();
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            HttpError::new(HttpErrorKind::Source, Phase::NotSent).with_source(source)
+        };
+        let mut sample = Sample::new(self.tape.longest_body);
+        if let Some(bytes) = body.as_bytes() {
+            sample.push(bytes);
+        } else {
+            let mut stream = body.open().map_err(|error| failed(error.into()))?;
+            while let Some(chunk) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+                sample.push(&chunk.map_err(|error| failed(error.into()))?);
+                if sample.len() > body.len() {
+                    break;
+                }
+            }
+        }
+        if sample.len() != body.len() {
+            let direction = if sample.len() > body.len() {
+                "more"
+            } else {
+                "fewer"
+            };
+            let promised = body.len();
+            return Err(failed(
+                format!("the body gave {direction} bytes than the {promised} it had promised")
+                    .into(),
+            ));
+        }
+        let mut sent = Sent {
+            method: parts.method,
+            url: parts.uri,
+            headers: parts.headers,
+            body: sample.finish(),
+        };
+        sent.hide(&self.secrets);
+        self.play(&sent)
+    }
+}
+
+impl Tape {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn summary(&self, matching: &Matching, at: usize) -> Summary {
+        let Placed { line, interaction } = &self.interactions[at];
+        let request = &interaction.request;
+        Summary {
+            number: at + 1,
+            line: *line,
+            request: matching.shown_request(
+                &request.method,
+                &request.url,
+                &request.headers,
+                &request.body,
+            ),
+        }
+    }
+
+    fn unplayed(&self, matching: &Matching, progress: &Progress) -> Vec<Summary> {
+        let played = progress.played.iter().enumerate();
+        played
+            .filter(|(_, played)| !**played)
+            .map(|(at, _)| self.summary(matching, at))
+            .collect()
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        let progress = self.progress();
+        if progress.asked || std::thread::panicking() {
+            return;
+        }
+        let requests = self.unplayed(&self.summaries, &progress);
+        if !requests.is_empty() {
+            tracing::warn!("{}", Unplayed { requests });
+        }
+    }
+}
+
+/// The recorded response, as the answer to a request of this method and these headers.
+fn replay(recorded: &RecordedResponse, method: &Method, sent: &HeaderMap) -> Response {
+    let bytes = recorded.body.as_bytes().cloned().unwrap_or_default();
+    let mut headers = recorded.headers.clone();
+    for (name, value) in &mut headers {
+        // What only echoes the request (the MD5 of an encryption key) echoes this request.
+        if value.to_str().is_ok_and(is_placeholder)
+            && let Some(echo) = sent.get(name)
+        {
+            *value = echo.clone();
+        }
+    }
+    let mut length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let bodiless = *method == Method::HEAD || recorded.status.as_u16() == 304;
+    if length.is_some() && !recorded.cut && !bodiless {
+        // Bodies are edited by hand, to hide something or to try something out.
+        length = Some(bytes.len() as u64);
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    let body = match recorded.cut {
+        true => ResponseBody::new(length, Cut(Some(bytes), false)),
+        false if length.is_none() && !bodiless => ResponseBody::new(None, Whole(Some(bytes))),
+        false => bytes.into(),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = recorded.status;
+    if let Some(version) = recorded.version {
+        *response.version_mut() = version;
+    }
+    *response.headers_mut() = headers;
+    response
+}
+
+/// A body without a known length.
+struct Whole(Option<Bytes>);
+
+impl Stream for Whole {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().filter(|bytes| !bytes.is_empty()).map(Ok))
+    }
+}
+
+/// A body that ends early: the bytes, then the error, then the end.
+struct Cut(Option<Bytes>, bool);
+
+impl Stream for Cut {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(bytes) = self.0.take().filter(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        if std::mem::replace(&mut self.1, true) {
+            return Poll::Ready(None);
+        }
+        let error = HttpError::new(HttpErrorKind::Closed, Phase::ResponseBegun)
+            .with_source("the recorded response ends here");
+        Poll::Ready(Some(Err(error)))
+    }
+}
+
+fn common_start(one: &str, other: &str) -> usize {
+    let pairs = one.bytes().zip(other.bytes());
+    pairs.take_while(|(one, other)| one == other).count()
+}

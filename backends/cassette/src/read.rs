@@ -1,0 +1,322 @@
+//! From text to interactions.
+//!
+//! A recording is a stream of YAML documents, each a list of a `Request` and a `Response`. What this crate writes
+//! begins with a document of its own that tells the version; a recording without one is of version 0.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use b2kit_core::http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use b2kit_core::http::{Method, StatusCode, Uri, Version};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use crate::error::{CassetteError, Flaw, FlawKind};
+use crate::hex;
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
+use crate::tree::{Documents, Node, Value};
+
+/// The key of the first document of what this crate writes.
+pub(crate) const VERSION_KEY: &str = "b2kit-cassette";
+
+/// An interaction, and the line on which it starts.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    pub(crate) line: usize,
+    pub(crate) interaction: Interaction,
+}
+
+/// Reads the recording at `path`, if it has at most `limit` bytes.
+pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<Placed>, CassetteError> {
+    let file = path.display().to_string();
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|opened| opened.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+        .map_err(|source| CassetteError::Io {
+            file: file.clone(),
+            action: "read",
+            source,
+        })?;
+    if bytes.len() as u64 > limit {
+        return Err(CassetteError::TooLarge { file, limit });
+    }
+    from_bytes(&bytes).map_err(|flaw| flaw.within(&file))
+}
+
+/// Reads the recording that `bytes` hold.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<Placed>, Flaw> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        Flaw::new(line, "this is not UTF-8")
+    })?;
+    let mut documents = Documents::new(text)?;
+    let Some(first) = documents.next()? else {
+        return Err(Flaw::new(1, "there is nothing in it"));
+    };
+    let mut interactions = Vec::new();
+    let versioned = matches!(first.value, Value::Map(_));
+    if versioned {
+        check_version(first)?;
+    } else {
+        interactions.push(interaction(first, versioned)?);
+    }
+    while let Some(document) = documents.next()? {
+        interactions.push(interaction(document, versioned)?);
+    }
+    Ok(interactions)
+}
+
+fn check_version(header: Node) -> Result<(), Flaw> {
+    let line = header.line;
+    let [version] = fields(header, [VERSION_KEY])?;
+    match required(version, line, VERSION_KEY)?.value {
+        Value::Text(version) if version == "1" => Ok(()),
+        _ => Err(Flaw {
+            line,
+            kind: FlawKind::UnknownVersion,
+        }),
+    }
+}
+
+fn interaction(document: Node, versioned: bool) -> Result<Placed, Flaw> {
+    const SHAPE: &str = "a document is a list of two: a Request and its Response";
+    let line = document.line;
+    let Value::List(halves) = document.value else {
+        return Err(Flaw::new(line, SHAPE));
+    };
+    let Ok([first, second]) = <[Node; 2]>::try_from(halves) else {
+        return Err(Flaw::new(line, SHAPE));
+    };
+    let half = |node: Node, name| {
+        let line = node.line;
+        let [half] = fields(node, [name])?;
+        required(half, line, name)
+    };
+    let interaction = Interaction {
+        request: request(half(first, "Request")?, versioned)?,
+        response: response(half(second, "Response")?)?,
+    };
+    Ok(Placed { line, interaction })
+}
+
+fn request(node: Node, versioned: bool) -> Result<RecordedRequest, Flaw> {
+    let line = node.line;
+    let [method, url, headers, body] = fields(node, ["method", "url", "headers", "body"])?;
+    let (method, at) = text(required(method, line, "method")?)?;
+    let method =
+        Method::from_bytes(method.as_bytes()).map_err(|_| Flaw::new(at, "this is not a method"))?;
+    let (url, at) = text(required(url, line, "url")?)?;
+    let url = url
+        .parse::<Uri>()
+        .ok()
+        .filter(|url| url.scheme().is_some() && url.host().is_some())
+        .ok_or_else(|| Flaw::new(at, "this is not an absolute URL"))?;
+    let headers = header_map(required(headers, line, "headers")?)?;
+    let body = required(body, line, "body")?;
+    let at = body.line;
+    let body = stand_in(&headers, recorded_body(body)?, versioned)
+        .map_err(|reason| Flaw::new(at, reason))?;
+    Ok(RecordedRequest {
+        method,
+        url,
+        headers,
+        body,
+    })
+}
+
+/// A body whose length is not the recorded one stands in for the one that was sent, in recordings without a version.
+fn stand_in(
+    headers: &HeaderMap,
+    body: RecordedBody,
+    versioned: bool,
+) -> Result<RecordedBody, &'static str> {
+    let Some(length) = headers.get(CONTENT_LENGTH) else {
+        return Ok(body);
+    };
+    let length = length.to_str().ok().and_then(|length| length.parse().ok());
+    let length: u64 = length.ok_or("the request's content-length is not a number")?;
+    if length == body.len() {
+        return Ok(body);
+    }
+    if versioned {
+        return Err(
+            "the body's length is not the request's content-length (a body can stand in for another only as `omitted`)",
+        );
+    }
+    let sha1 = headers
+        .get("x-bz-content-sha1")
+        .and_then(|digits| hex::sha1(digits.as_bytes()));
+    Ok(RecordedBody::Omitted { length, sha1 })
+}
+
+fn response(node: Node) -> Result<RecordedResponse, Flaw> {
+    let line = node.line;
+    let [status, version, headers, body, cut] =
+        fields(node, ["status", "version", "headers", "body", "cut"])?;
+    let (status, at) = text(required(status, line, "status")?)?;
+    let status = StatusCode::from_bytes(status.as_bytes())
+        .map_err(|_| Flaw::new(at, "this is not a status"))?;
+    let version = version.map(http_version).transpose()?.flatten();
+    let cut = match cut {
+        None => false,
+        Some(cut) => match text(cut)? {
+            (yes, _) if yes == "true" => true,
+            (no, _) if no == "false" => false,
+            (_, at) => return Err(Flaw::new(at, "`cut` is true or false")),
+        },
+    };
+    Ok(RecordedResponse {
+        status,
+        version,
+        headers: header_map(required(headers, line, "headers")?)?,
+        body: recorded_body(required(body, line, "body")?)?,
+        cut,
+    })
+}
+
+fn http_version(node: Node) -> Result<Option<Version>, Flaw> {
+    let name = match node.value {
+        Value::Null => return Ok(None),
+        Value::Text(name) => name,
+        Value::List(_) | Value::Map(_) => String::new(),
+    };
+    Ok(Some(match name.as_str() {
+        "null" => return Ok(None),
+        "HTTP/0.9" | "Http0_9" => Version::HTTP_09,
+        "HTTP/1.0" | "Http1_0" => Version::HTTP_10,
+        "HTTP/1.1" | "Http1_1" => Version::HTTP_11,
+        "HTTP/2" | "HTTP/2.0" | "Http2_0" => Version::HTTP_2,
+        "HTTP/3" | "HTTP/3.0" | "Http3_0" => Version::HTTP_3,
+        _ => return Err(Flaw::new(node.line, "this is not a version of HTTP")),
+    }))
+}
+
+fn header_map(node: Node) -> Result<HeaderMap, Flaw> {
+    let entries = match node.value {
+        Value::Null => Vec::new(),
+        Value::Map(entries) => entries,
+        _ => return Err(Flaw::new(node.line, "headers are a map")),
+    };
+    let mut headers = HeaderMap::new();
+    for (name, values) in entries {
+        let line = values.line;
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Flaw::new(line, "this is not the name of a header"))?;
+        if headers.contains_key(&name) {
+            return Err(Flaw::new(line, "a header stands here for the second time"));
+        }
+        let values = match values.value {
+            Value::List(values) => values,
+            value => vec![Node { line, value }],
+        };
+        for value in values {
+            let value = header_value(value)?;
+            headers
+                .try_append(name.clone(), value)
+                .map_err(|_| Flaw::new(line, "there are too many headers"))?;
+        }
+    }
+    Ok(headers)
+}
+
+fn header_value(node: Node) -> Result<HeaderValue, Flaw> {
+    let line = node.line;
+    let bytes = match node.value {
+        Value::Text(text) => Bytes::from(text),
+        Value::Map(_) => {
+            let [base64] = fields(node, ["base64"])?;
+            decode(required(base64, line, "base64")?)?
+        }
+        _ => return Err(Flaw::new(line, "a header's value is a text")),
+    };
+    HeaderValue::from_bytes(&bytes)
+        .map_err(|_| Flaw::new(line, "this is not the value of a header"))
+}
+
+fn recorded_body(node: Node) -> Result<RecordedBody, Flaw> {
+    let line = node.line;
+    match node.value {
+        Value::Null => Ok(Bytes::new().into()),
+        Value::Text(text) => Ok(text.into()),
+        Value::List(bytes) => byte_list(bytes).map(RecordedBody::from),
+        Value::Map(_) => {
+            let [base64, omitted] = fields(node, ["base64", "omitted"])?;
+            match (base64, omitted) {
+                (Some(base64), None) => decode(base64).map(RecordedBody::from),
+                (None, Some(omitted)) => omitted_body(omitted),
+                _ => Err(Flaw::new(line, "a body is either `base64` or `omitted`")),
+            }
+        }
+    }
+}
+
+/// Bodies that are not UTF-8, as recordings of version 0 hold them.
+fn byte_list(nodes: Vec<Node>) -> Result<Bytes, Flaw> {
+    let byte = |node| {
+        let (number, line) = text(node)?;
+        number
+            .parse::<u8>()
+            .map_err(|_| Flaw::new(line, "this is not a byte"))
+    };
+    nodes.into_iter().map(byte).collect()
+}
+
+fn omitted_body(node: Node) -> Result<RecordedBody, Flaw> {
+    let line = node.line;
+    let [length, sha1] = fields(node, ["length", "sha1"])?;
+    let (length, at) = text(required(length, line, "length")?)?;
+    let length = length
+        .parse()
+        .map_err(|_| Flaw::new(at, "this is not a length"))?;
+    let sha1 = match sha1 {
+        None => None,
+        Some(node) => {
+            let (digits, at) = text(node)?;
+            let sha1 = hex::sha1(digits.as_bytes());
+            Some(sha1.ok_or_else(|| Flaw::new(at, "this is not a SHA-1"))?)
+        }
+    };
+    Ok(RecordedBody::Omitted { length, sha1 })
+}
+
+fn decode(node: Node) -> Result<Bytes, Flaw> {
+    if matches!(node.value, Value::Null) {
+        return Ok(Bytes::new());
+    }
+    let (mut base64, line) = text(node)?;
+    base64.retain(|letter| !letter.is_ascii_whitespace());
+    STANDARD
+        .decode(base64)
+        .map(Bytes::from)
+        .map_err(|_| Flaw::new(line, "this is not base64"))
+}
+
+/// The values of these keys of a map, where they are. Other keys are refused.
+fn fields<const N: usize>(node: Node, names: [&str; N]) -> Result<[Option<Node>; N], Flaw> {
+    let Value::Map(entries) = node.value else {
+        let reason = format!("here belongs a map of {}", names.join(", "));
+        return Err(Flaw::new(node.line, reason));
+    };
+    let mut values = [const { None }; N];
+    for (name, value) in entries {
+        let Some(at) = names.iter().position(|known| *known == name) else {
+            let reason = format!("only {} may stand here", names.join(", "));
+            return Err(Flaw::new(value.line, reason));
+        };
+        values[at] = Some(value);
+    }
+    Ok(values)
+}
+
+fn required(node: Option<Node>, line: usize, name: &str) -> Result<Node, Flaw> {
+    node.ok_or_else(|| Flaw::new(line, format!("`{name}` is missing")))
+}
+
+fn text(node: Node) -> Result<(String, usize), Flaw> {
+    match node.value {
+        Value::Text(text) => Ok((text, node.line)),
+        _ => Err(Flaw::new(node.line, "here belongs a text")),
+    }
+}

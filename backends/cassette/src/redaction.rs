@@ -1,0 +1,330 @@
+//! [`Redaction`]: takes the secrets out of a session.
+//!
+//! Two passes. The first goes to the places where B2's messages hold secrets, hides what stands there and learns it. The
+//! second hides what was learned wherever else it occurs. At last, everything is searched once more, in another way, and
+//! what then is found refuses the recording.
+
+use b2kit_core::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use b2kit_core::http::{HeaderMap, HeaderValue, Method, Uri};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::interaction::{Interaction, RecordedBody};
+use crate::json;
+use crate::places::{APPLICATION_KEY, CREDENTIALS, Places, TOKEN, query_values};
+use crate::sample::sha1_of;
+use crate::secrets::{Secrets, percent_decoded};
+use crate::text_secrets;
+
+/// What may edit an interaction before it is written.
+pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
+
+/// What is to be hidden beside B2's own secrets, and how.
+#[derive(Default)]
+pub(crate) struct Redaction {
+    pub(crate) places: Places,
+    /// Name and value.
+    pub(crate) declared: Vec<(String, Vec<u8>)>,
+    pub(crate) hooks: Vec<Hook>,
+}
+
+/// Where a secret was left, and its placeholder.
+#[derive(Debug)]
+pub(crate) struct Leak {
+    pub(crate) place: String,
+    pub(crate) secret: String,
+}
+
+impl Redaction {
+    /// Hides all secrets of a session, runs the hooks, and makes each message agree with itself again.
+    pub(crate) fn apply(&self, session: &mut [Interaction]) -> Result<(), Leak> {
+        let mut pass = Pass {
+            places: &self.places,
+            secrets: Secrets::default(),
+        };
+        for (name, value) in &self.declared {
+            pass.secrets.declare(name, value);
+        }
+        for interaction in &mut *session {
+            pass.learn(interaction);
+        }
+        for interaction in &mut *session {
+            pass.hide(interaction);
+            self.hooks.iter().for_each(|hook| hook(interaction));
+            correct_lengths(interaction);
+        }
+        for (at, interaction) in session.iter().enumerate() {
+            pass.check(at + 1, interaction)?;
+        }
+        Ok(())
+    }
+}
+
+struct Pass<'a> {
+    places: &'a Places,
+    secrets: Secrets,
+}
+
+impl Pass<'_> {
+    /// Hides and learns what stands where secrets do.
+    fn learn(&mut self, interaction: &mut Interaction) {
+        let Interaction { request, response } = interaction;
+        self.learn_url(&mut request.url);
+        for (headers, body) in [
+            (&mut request.headers, &mut request.body),
+            (&mut response.headers, &mut response.body),
+        ] {
+            self.learn_headers(headers);
+            edit_body(headers, body, |headers, bytes| {
+                self.learn_body(headers, bytes)
+            });
+        }
+    }
+
+    /// Hides what was learned.
+    fn hide(&self, interaction: &mut Interaction) {
+        let Interaction { request, response } = interaction;
+        if let Some(url) = self.secrets.hidden_text(&request.url.to_string()) {
+            set_url(&mut request.url, &url);
+        }
+        for (headers, body) in [
+            (&mut request.headers, &mut request.body),
+            (&mut response.headers, &mut response.body),
+        ] {
+            for value in headers.values_mut() {
+                if let Some(hidden) = self.secrets.hidden(value.as_bytes()) {
+                    *value = header_value(&hidden);
+                }
+            }
+            edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
+        }
+    }
+
+    /// Searches everything once more.
+    fn check(&self, number: usize, interaction: &Interaction) -> Result<(), Leak> {
+        let Interaction { request, response } = interaction;
+        let search = |bytes: &[u8], place: &dyn Fn() -> String| match self.secrets.found_in(bytes) {
+            None => Ok(()),
+            Some(secret) => Err(Leak {
+                place: place(),
+                secret: secret.to_owned(),
+            }),
+        };
+        let url = request.url.to_string();
+        search(url.as_bytes(), &|| format!("the URL of request {number}"))?;
+        for (message, headers, body) in [
+            ("request", &request.headers, &request.body),
+            ("response", &response.headers, &response.body),
+        ] {
+            for (at, (name, value)) in headers.iter().enumerate() {
+                // Not the name itself: the secret may be in it.
+                let place = || format!("the name of header {} of {message} {number}", at + 1);
+                search(name.as_str().as_bytes(), &place)?;
+                let place = || format!("header {name} of {message} {number}");
+                search(value.as_bytes(), &place)?;
+            }
+            if let RecordedBody::Bytes(bytes) = body {
+                search(bytes, &|| format!("the body of {message} {number}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_url(&mut self, url: &mut Uri) {
+        let mut text = url.to_string();
+        let mut changed = false;
+        if let Some(query) = url.query() {
+            let start = text.len() - query.len();
+            let edits = query_values(query).into_iter().rev();
+            for (name, range) in edits {
+                let Some(kind) = self.places.field(name) else {
+                    continue;
+                };
+                let placeholder = self.learn_encoded(kind, &query[range.clone()]);
+                text.replace_range(start + range.start..start + range.end, &placeholder);
+                changed = true;
+            }
+        }
+        if let Some(authority) = url.authority()
+            && let Some((user, _)) = authority.as_str().rsplit_once('@')
+        {
+            let placeholder = self.learn_encoded(CREDENTIALS, user);
+            if let Some((_, password)) = user.split_once(':') {
+                self.learn_encoded(APPLICATION_KEY, password);
+            }
+            text = text.replacen(user, &placeholder, 1);
+            changed = true;
+        }
+        if changed {
+            set_url(url, &text);
+        }
+    }
+
+    /// Learns a value that may be percent-encoded as what it means.
+    fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
+        self.secrets.learn(kind, &percent_decoded(value))
+    }
+
+    fn learn_headers(&mut self, headers: &mut HeaderMap) {
+        for (name, value) in headers.iter_mut() {
+            let Some(kind) = self.places.header(name) else {
+                if let Ok(text) = std::str::from_utf8(value.as_bytes())
+                    && let Some(hidden) = self.learn_text(text)
+                {
+                    *value = header_value(hidden.as_bytes());
+                }
+                continue;
+            };
+            let hidden = match value.to_str() {
+                Ok(text) if name == AUTHORIZATION || kind == TOKEN => self.authorization(text),
+                Ok(text) if kind == "cookie" => {
+                    for (_, part) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+                        self.secrets.learn(kind, part.as_bytes());
+                    }
+                    self.secrets.learn(kind, text.as_bytes())
+                }
+                _ => self.secrets.learn(kind, value.as_bytes()),
+            };
+            *value = header_value(hidden.as_bytes());
+        }
+    }
+
+    /// `Basic …`, a token after another scheme, or B2's tokens, which have none.
+    fn authorization(&mut self, text: &str) -> String {
+        let Some((scheme, rest)) = text.split_once(' ') else {
+            return self.secrets.learn(TOKEN, text.as_bytes());
+        };
+        if !scheme.eq_ignore_ascii_case("basic") {
+            let token = self.secrets.learn(TOKEN, rest.as_bytes());
+            return format!("{scheme} {token}");
+        }
+        if let Ok(pair) = STANDARD.decode(rest)
+            && let Some(colon) = pair.iter().position(|byte| *byte == b':')
+        {
+            self.secrets.learn(APPLICATION_KEY, &pair[colon + 1..]);
+        }
+        let credentials = self.secrets.learn(CREDENTIALS, rest.as_bytes());
+        format!("{scheme} {credentials}")
+    }
+
+    fn learn_body(&mut self, headers: &HeaderMap, bytes: &[u8]) -> Option<Vec<u8>> {
+        if let Some(mut json) = json::parse(bytes) {
+            return self
+                .learn_json(&mut json)
+                .then(|| json.to_string().into_bytes());
+        }
+        // JSON that ends half way, or is wrapped in something else.
+        let text = std::str::from_utf8(bytes).ok()?;
+        let form = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains("urlencoded"));
+        if form {
+            for (name, range) in query_values(text) {
+                if let Some(kind) = self.places.field(name) {
+                    self.learn_encoded(kind, &text[range]);
+                }
+            }
+        }
+        self.learn_text(text).map(String::into_bytes)
+    }
+
+    fn learn_json(&mut self, json: &mut Value) -> bool {
+        let mut changed = false;
+        let secrets = &mut self.secrets;
+        self.places.visit_json(json, &mut |kind, text| {
+            let placeholder = secrets.learn(kind, text.as_bytes());
+            changed |= *text != placeholder;
+            *text = placeholder;
+        });
+        changed | self.learn_strings(json)
+    }
+
+    /// Texts in JSON may hold JSON or URLs themselves.
+    fn learn_strings(&mut self, json: &mut Value) -> bool {
+        match json {
+            Value::String(text) => match self.learn_text(text) {
+                None => false,
+                Some(hidden) => {
+                    *text = hidden;
+                    true
+                }
+            },
+            Value::Array(items) => items
+                .iter_mut()
+                .fold(false, |changed, item| self.learn_strings(item) | changed),
+            Value::Object(members) => members
+                .values_mut()
+                .fold(false, |changed, item| self.learn_strings(item) | changed),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+
+    fn learn_text(&mut self, text: &str) -> Option<String> {
+        let found = text_secrets::find(self.places, text);
+        let mut hidden = text.to_owned();
+        for found in found.into_iter().rev() {
+            let placeholder = self.secrets.learn(found.kind, &found.value);
+            hidden.replace_range(found.range, &placeholder);
+        }
+        (hidden != text).then_some(hidden)
+    }
+}
+
+/// Puts in place what `edit` makes of a body's bytes.
+///
+/// A body whose SHA-1 is told beside it can't be edited: only its number of bytes and its SHA-1 are kept then. Nor can
+/// a compressed text be searched.
+fn edit_body(
+    headers: &HeaderMap,
+    body: &mut RecordedBody,
+    edit: impl FnOnce(&HeaderMap, &[u8]) -> Option<Vec<u8>>,
+) {
+    let RecordedBody::Bytes(bytes) = body else {
+        return;
+    };
+    let has = |name, word: &str| {
+        let value = headers.get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| String::from_utf8_lossy(value).contains(word))
+    };
+    let compressed = headers.contains_key(CONTENT_ENCODING)
+        && !has(CONTENT_ENCODING, "identity")
+        && has(CONTENT_TYPE, "json");
+    let edited = edit(headers, bytes);
+    if compressed || (edited.is_some() && headers.contains_key("x-bz-content-sha1")) {
+        *body = RecordedBody::Omitted {
+            length: bytes.len() as u64,
+            sha1: Some(sha1_of(bytes)),
+        };
+    } else if let Some(edited) = edited {
+        *body = edited.into();
+    }
+}
+
+/// The lengths that the headers tell are those of the bodies that are written.
+fn correct_lengths(interaction: &mut Interaction) {
+    let Interaction { request, response } = interaction;
+    let correct = |headers: &mut HeaderMap, body: &RecordedBody| {
+        if headers.contains_key(CONTENT_LENGTH) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+    };
+    correct(&mut request.headers, &request.body);
+    let bodiless = request.method == Method::HEAD || response.status == 304;
+    if !bodiless && !response.cut {
+        correct(&mut response.headers, &response.body);
+    }
+}
+
+/// A placeholder may stand anywhere in a URL but for the port, which only a declared secret could be, and in one that is
+/// as long as URLs can be. Then the URL is given up rather than the secret.
+fn set_url(url: &mut Uri, text: &str) {
+    let hidden = || Uri::from_static("https://hidden.invalid/");
+    *url = text.parse().unwrap_or_else(|_| hidden());
+}
+
+fn header_value(bytes: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(bytes)
+        .expect("placeholders are letters and hyphens, and the rest was a header's value before")
+}

@@ -1,0 +1,141 @@
+//! YAML documents as bounded trees of text: no anchors, no aliases, no tags, no guessing at types.
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+
+use crate::error::Flaw;
+
+const MAX_DEPTH: usize = 64;
+/// In one document. An interaction has about fifty.
+const MAX_NODES: usize = 1 << 20;
+
+/// A node, and the line on which it starts.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) line: usize,
+    pub(crate) value: Value,
+}
+
+/// What a node holds. Every scalar is text, however much it looks like a number.
+#[derive(Debug)]
+pub(crate) enum Value {
+    /// `~`, or nothing at all.
+    Null,
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+}
+
+/// The documents of one text, in order.
+pub(crate) struct Documents<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    nodes: usize,
+}
+
+impl<'a> Documents<'a> {
+    /// # Errors
+    /// If the text holds characters that YAML doesn't allow. (The parser takes a NUL for the end of the text.)
+    pub(crate) fn new(text: &'a str) -> Result<Self, Flaw> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+        if let Some(at) = text.bytes().position(control) {
+            let line = 1 + text[..at].matches('\n').count();
+            return Err(Flaw::new(line, "there is a control character"));
+        }
+        Ok(Self {
+            parser: Parser::new_from_str(text),
+            nodes: 0,
+        })
+    }
+
+    /// The next document, or `None` after the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Node>, Flaw> {
+        loop {
+            match self.event()? {
+                (Event::DocumentStart(_), _) => {
+                    self.nodes = 0;
+                    let (event, span) = self.event()?;
+                    return self.node(event, span, 0).map(Some);
+                }
+                (Event::StreamEnd, _) => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Flaw> {
+        let line = span.start.line();
+        let flaw = |reason: &'static str| Err(Flaw::new(line, reason));
+        self.nodes += 1;
+        if self.nodes > MAX_NODES {
+            return flaw("the document has too many values");
+        }
+        if depth > MAX_DEPTH {
+            return flaw("the nesting is too deep");
+        }
+        let (anchor, tag) = match &event {
+            Event::Scalar(_, _, anchor, tag)
+            | Event::SequenceStart(anchor, tag)
+            | Event::MappingStart(anchor, tag) => (*anchor, tag.is_some()),
+            _ => (0, false),
+        };
+        if anchor != 0 {
+            return flaw("anchors are not allowed in a recording");
+        }
+        if tag {
+            return flaw("tags are not allowed in a recording");
+        }
+        let value = match event {
+            Event::Scalar(text, ScalarStyle::Plain, ..) if text.is_empty() || text == "~" => {
+                Value::Null
+            }
+            Event::Scalar(text, ..) => Value::Text(text.into_owned()),
+            Event::SequenceStart(..) => self.list(depth)?,
+            Event::MappingStart(..) => self.map(depth)?,
+            Event::Alias(_) => return flaw("aliases are not allowed in a recording"),
+            _ => return flaw("a value is missing"),
+        };
+        Ok(Node { line, value })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, Flaw> {
+        let mut items = Vec::new();
+        loop {
+            match self.event()? {
+                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Value, Flaw> {
+        let mut entries: Vec<(String, Node)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        loop {
+            let (event, span) = self.event()?;
+            if event == Event::MappingEnd {
+                return Ok(Value::Map(entries));
+            }
+            let key = self.node(event, span, depth + 1)?;
+            let Value::Text(name) = key.value else {
+                return Err(Flaw::new(key.line, "a key is not a text"));
+            };
+            if !seen.insert(name.clone()) {
+                return Err(Flaw::new(key.line, "a key stands here for the second time"));
+            }
+            let (event, span) = self.event()?;
+            entries.push((name, self.node(event, span, depth + 1)?));
+        }
+    }
+
+    fn event(&mut self) -> Result<(Event<'a>, Span), Flaw> {
+        match self.parser.next_event() {
+            Some(Ok(event)) => Ok(event),
+            // The scanner's words are fixed texts; they never quote the file.
+            Some(Err(error)) => Err(Flaw::new(
+                error.marker().line(),
+                format!("this is not YAML: {}", error.info()),
+            )),
+            None => Err(Flaw::new(0, "the text ends in the middle of a document")),
+        }
+    }
+}
