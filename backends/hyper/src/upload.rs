@@ -73,10 +73,17 @@ impl Upload {
     }
 }
 
+/// The most that hyper is given at a time. It takes a chunk of any size as soon as it has some room, and after that
+/// the chunk can't be stopped any more; a body that is one buffer would be sent to its end, early response or not.
+const PIECE: usize = 64 << 10;
+
 /// A [`Body`] for hyper. It is opened at the first poll, which is when its connection asks for it.
 pub(crate) struct SendBody {
     body: Body,
     stream: Option<BodyStream>,
+    /// What is left of the stream's last chunk.
+    chunk: Bytes,
+    /// What hyper is still to be given of the whole.
     remaining: u64,
     upload: Upload,
 }
@@ -87,29 +94,28 @@ impl SendBody {
             remaining: body.len(),
             body,
             stream: None,
+            chunk: Bytes::new(),
             upload,
         }
     }
 
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => self.stream.insert(self.body.open()?),
-        };
-        loop {
-            let chunk = match ready!(stream.as_mut().poll_next(cx)) {
-                Some(chunk) => chunk?,
-                None => return Poll::Ready(Err(length_error("fewer"))),
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        while self.chunk.is_empty() {
+            let stream = match &mut self.stream {
+                Some(stream) => stream,
+                None => self.stream.insert(self.body.open()?),
             };
-            match self.remaining.checked_sub(chunk.len() as u64) {
-                Some(_) if chunk.is_empty() => {}
-                Some(remaining) => {
-                    self.remaining = remaining;
-                    return Poll::Ready(Ok(chunk));
-                }
-                None => return Poll::Ready(Err(length_error("more"))),
+            match ready!(stream.as_mut().poll_next(cx)) {
+                Some(chunk) => self.chunk = chunk?,
+                None => return Poll::Ready(Err(length_error("fewer"))),
+            }
+            if self.chunk.len() as u64 > self.remaining {
+                return Poll::Ready(Err(length_error("more")));
             }
         }
+        let piece = self.chunk.split_to(PIECE.min(self.chunk.len()));
+        self.remaining -= piece.len() as u64;
+        Poll::Ready(Ok(piece))
     }
 }
 
@@ -130,15 +136,15 @@ impl http_body::Body for SendBody {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
-        let chunk = ready!(self.poll_chunk(cx)).map_err(|error| self.upload.failed(error));
-        if chunk.is_err() || self.remaining == 0 {
+        let piece = ready!(self.poll_piece(cx)).map_err(|error| self.upload.failed(error));
+        if piece.is_err() || self.remaining == 0 {
             self.stream = None;
         }
-        let chunk = match chunk {
-            Ok(chunk) if self.remaining == 0 => self.upload.sent().map(|()| chunk),
+        let piece = match piece {
+            Ok(piece) if self.remaining == 0 => self.upload.sent().map(|()| piece),
             other => other,
         };
-        Poll::Ready(Some(chunk.map(Frame::data)))
+        Poll::Ready(Some(piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -118,6 +118,14 @@ impl Held {
         Self { release, done }
     }
 
+    /// Sends `request`, which must not be answered. The client stays: its end would close connections too.
+    pub(crate) fn send(client: &HyperClient, request: Request) -> Self {
+        let client = client.clone();
+        Self::start(async move {
+            let _ = client.send(request).await;
+        })
+    }
+
     /// Drops the future, and returns when it is dropped.
     pub(crate) fn drop_it(self) {
         self.release.send(()).expect("it is still there");
@@ -125,18 +133,18 @@ impl Held {
     }
 }
 
-/// A source of a body that tells when it is dropped.
+/// A source of a body, or a buffer, that tells when it is dropped.
 pub(crate) struct Watched<S> {
-    stream: S,
+    watched: S,
     _gone: Sender<()>,
 }
 
 impl<S> Watched<S> {
-    /// The source, and what waits for its end.
-    pub(crate) fn new(stream: S) -> (Self, Gone) {
+    /// It, and what waits for its end.
+    pub(crate) fn new(watched: S) -> (Self, Gone) {
         let (sender, receiver) = channel();
         let watched = Self {
-            stream,
+            watched,
             _gone: sender,
         };
         (watched, Gone(receiver))
@@ -147,11 +155,17 @@ impl<S: Stream + Unpin> Stream for Watched<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
-        self.stream.poll_next_unpin(cx)
+        self.watched.poll_next_unpin(cx)
     }
 }
 
-/// The end of a [`Watched`] source.
+impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
+    fn as_ref(&self) -> &[u8] {
+        self.watched.as_ref()
+    }
+}
+
+/// The end of something [`Watched`].
 pub(crate) struct Gone(Receiver<()>);
 
 impl Gone {
@@ -161,7 +175,7 @@ impl Gone {
         assert_eq!(
             self.0.recv_timeout(PATIENCE),
             Err(Disconnected),
-            "the source is dropped"
+            "it is dropped"
         );
     }
 }

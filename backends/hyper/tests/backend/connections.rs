@@ -1,17 +1,21 @@
 //! Which connections are used again, and which are closed when.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use b2kit_core::{Body, Bytes, HttpClient, SystemTimer, Timer as _};
+use b2kit_core::{Body, Bytes, SystemTimer, Timer as _};
+use b2kit_hyper::HyperClient;
 use futures::stream;
+use rustls::ServerConfig;
 
 use crate::client::{
-    Held, Watched, client, get, in_chunks, pattern, post, read, start, start_send,
+    Gone, Held, Watched, client, get, in_chunks, pattern, post, read, start, start_send,
 };
 use crate::raw_server::{Peer, RawServer};
 use crate::tls::Authority;
+
+const CHUNK: usize = 64 << 10;
 
 /// Answers every request on a connection.
 fn serve(mut peer: Peer) {
@@ -77,9 +81,7 @@ fn dropping_the_future_closes_a_connection_that_waits_for_the_head() {
     let server = RawServer::start();
     let client = client();
     let request = get(server.uri("/"));
-    let sending = Held::start(async move {
-        let _ = client.send(request).await;
-    });
+    let sending = Held::send(&client, request);
     let mut peer = server.accept();
     peer.head();
     sending.drop_it();
@@ -91,9 +93,7 @@ fn dropping_the_future_closes_a_connection_that_is_being_made() {
     let server = RawServer::start();
     let client = client();
     let request = get(format!("https://127.0.0.1:{}/", server.port()));
-    let sending = Held::start(async move {
-        let _ = client.send(request).await;
-    });
+    let sending = Held::send(&client, request);
     // TCP is there, TLS never will be.
     let mut peer = server.accept();
     peer.body(1);
@@ -101,54 +101,96 @@ fn dropping_the_future_closes_a_connection_that_is_being_made() {
     peer.drain();
 }
 
-#[test]
-fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading() {
-    let authority = Authority::new();
-    let tls = authority.server(&["localhost"]);
-    for with_tls in [false, true] {
+/// An upload to a server that reads nothing but the head, up to where nothing moves any more.
+struct Stuck {
+    sending: Held,
+    peer: Peer,
+    /// How many bytes the backend took from the source.
+    pulled: u64,
+    /// The end of the source and of all buffers that came from it.
+    gone: Gone,
+}
+
+impl Stuck {
+    fn start(client: &HyperClient, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
         let server = RawServer::start();
-        let client = authority.client();
-        let full = Arc::new(AtomicUsize::new(0));
-        let pulls = Arc::clone(&full);
-        let chunk = Bytes::from(vec![0; 1 << 16]);
-        let (source, gone) = Watched::new(stream::repeat_with(move || {
-            pulls.fetch_add(1, Ordering::SeqCst);
-            Ok(chunk.clone())
-        }));
-        let scheme = if with_tls { "https" } else { "http" };
-        let uri = format!("{scheme}://localhost:{}/", server.port());
-        let request = post(uri, Body::once(1 << 40, source));
-        let sending = Held::start(async move {
-            let _ = client.send(request).await;
+        let pulls = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&pulls);
+        let (buffer, gone) = Watched::new(vec![0; CHUNK]);
+        let buffer = Bytes::from_owner(buffer);
+        let source = stream::repeat_with(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(buffer.clone())
         });
-        let mut peer = if with_tls {
-            server.accept_tls(&tls)
-        } else {
-            server.accept()
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let uri = format!("{scheme}://localhost:{}/", server.port());
+        let sending = Held::send(client, post(uri, Body::once(len, source)));
+        let mut peer = match tls {
+            Some(tls) => server.accept_tls(tls),
+            None => server.accept(),
         };
         peer.head();
-        // Until all buffers on the way are full and nothing moves any more.
-        let mut before = usize::MAX;
-        while before != full.load(Ordering::SeqCst) || before == 0 {
-            before = full.load(Ordering::SeqCst);
+        let mut before = 0;
+        loop {
             start(SystemTimer.sleep(Duration::from_millis(200))).wait();
+            let now = pulls.load(Ordering::SeqCst);
+            if now > 0 && now == before {
+                let pulled = now * CHUNK as u64;
+                return Self {
+                    sending,
+                    peer,
+                    pulled,
+                    gone,
+                };
+            }
+            before = now;
         }
-        sending.drop_it();
-        gone.wait();
-        let arrived = peer.drain();
-        let pulled = (full.load(Ordering::SeqCst) as u64) << 16;
-        assert!(arrived < pulled, "what was buffered here did not leave");
+    }
+
+    fn drop_it(mut self) {
+        self.sending.drop_it();
+        self.gone.wait();
+        assert!(
+            self.peer.drain() < self.pulled,
+            "what was buffered here has not left"
+        );
     }
 }
 
 #[test]
+fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading() {
+    let authority = Authority::new();
+    let config = authority.server(&["localhost"]);
+    let client = authority.client();
+    for tls in [None, Some(&config)] {
+        let stuck = Stuck::start(&client, tls, 1 << 40);
+        let pulled = stuck.pulled;
+        stuck.drop_it();
+        // A body that is wholly in the backend's hands, and no farther.
+        Stuck::start(&client, tls, pulled).drop_it();
+    }
+}
+
+#[test]
+fn dropping_an_early_response_stops_a_body_that_is_one_buffer() {
+    let len = 256 << 20;
+    let server = RawServer::start();
+    let client = client();
+    let sending = start_send(&client, post(server.uri("/"), vec![0; len]));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+    drop(sending.response());
+    // The server would take it all.
+    assert!(peer.drain() < len as u64);
+}
+
+#[test]
 fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading() {
+    let client = client();
     let (source, gone) = Watched::new(stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16]))));
     let server = RawServer::start();
-    let sending = start_send(
-        &client(),
-        post(server.uri("/"), Body::once(1 << 40, source)),
-    );
+    let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");

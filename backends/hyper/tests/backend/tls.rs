@@ -148,6 +148,14 @@ fn a_certificate_out_of_its_time_is_not_trusted() {
 }
 
 #[test]
+fn a_server_that_speaks_nothing_but_http2_is_a_tls_error() {
+    let authority = Authority::new();
+    let mut config = authority.server(&["localhost"]);
+    Arc::get_mut(&mut config).unwrap().alpn_protocols = vec![b"h2".to_vec()];
+    assert_distrusted(&authority.client(), &config);
+}
+
+#[test]
 fn a_server_without_tls_is_a_tls_error() {
     let server = RawServer::start();
     let sending = start_send(&client(), get(uri(&server)));

@@ -16,11 +16,12 @@ use crate::raw_server::RawServer;
 
 #[test]
 fn a_large_body_arrives_whole_whatever_its_chunks() {
+    let client = client();
     let whole = pattern((8 << 20) + 7);
     for chunk in [1 << 20, 65_537] {
         let server = RawServer::start();
         let sending = start_send(
-            &client(),
+            &client,
             post(server.uri("/"), in_chunks(whole.clone(), chunk)),
         );
         let mut peer = server.accept();
@@ -33,6 +34,7 @@ fn a_large_body_arrives_whole_whatever_its_chunks() {
 
 #[test]
 fn the_body_is_opened_once_and_not_before_there_is_a_connection() {
+    let client = client();
     let opened = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&opened);
     let body = Body::replay(2, move || {
@@ -44,12 +46,12 @@ fn the_body_is_opened_once_and_not_before_there_is_a_connection() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}/", listener.local_addr().unwrap())
     };
-    let error = start_send(&client(), post(nobody, body.clone())).error();
+    let error = start_send(&client, post(nobody, body.clone())).error();
     assert_eq!(error.phase(), Phase::NotSent);
     assert_eq!(opened.load(Ordering::SeqCst), 0);
 
     let server = RawServer::start();
-    let sending = start_send(&client(), post(server.uri("/"), body));
+    let sending = start_send(&client, post(server.uri("/"), body));
     let mut peer = server.accept();
     peer.head();
     peer.body(2);
@@ -61,15 +63,13 @@ fn the_body_is_opened_once_and_not_before_there_is_a_connection() {
 
 #[test]
 fn a_response_that_comes_early_is_returned_while_the_body_still_flows() {
+    let client = client();
     // The source never ends, so only an early response can.
     let chunk = Bytes::from(vec![7; 1 << 16]);
     let first = stream::iter([Ok(chunk)]);
     let (source, gone) = Watched::new(first.chain(stream::pending()));
     let server = RawServer::start();
-    let sending = start_send(
-        &client(),
-        post(server.uri("/"), Body::once(1 << 30, source)),
-    );
+    let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 30, source)));
     let mut peer = server.accept();
     peer.head();
     peer.body(1 << 16);
@@ -84,10 +84,11 @@ fn a_response_that_comes_early_is_returned_while_the_body_still_flows() {
 
 #[test]
 fn an_early_response_survives_a_server_that_closes_behind_it() {
+    let client = client();
     let body = || in_chunks(vec![0; 64 << 20], 1 << 16);
     for reset in [false, true] {
         let server = RawServer::start();
-        let sending = start_send(&client(), post(server.uri("/"), body()));
+        let sending = start_send(&client, post(server.uri("/"), body()));
         let mut peer = server.accept();
         peer.head();
         peer.say(
@@ -123,9 +124,7 @@ fn the_source_is_pulled_only_as_fast_as_the_server_takes_it() {
     let server = RawServer::start();
     let client = client();
     let request = post(server.uri("/"), Body::once(1 << 40, source));
-    let sending = Held::start(async move {
-        let _ = b2kit_core::HttpClient::send(&client, request).await;
-    });
+    let sending = Held::send(&client, request);
     let mut peer = server.accept();
     peer.head();
     // Time enough for a backend that hoards to pull gigabytes; what loopback buffers is a few megabytes.
@@ -137,6 +136,7 @@ fn the_source_is_pulled_only_as_fast_as_the_server_takes_it() {
 
 #[test]
 fn a_source_that_fails_ends_the_request_with_its_error() {
+    let client = client();
     let failing = |error: &'static str| {
         stream::iter([
             Ok(Bytes::from_static(b"good")),
@@ -145,7 +145,7 @@ fn a_source_that_fails_ends_the_request_with_its_error() {
     };
     let server = RawServer::start();
     let sending = start_send(
-        &client(),
+        &client,
         post(server.uri("/"), Body::once(10, failing("the disk is gone"))),
     );
     let mut peer = server.accept();
@@ -161,11 +161,12 @@ fn a_source_that_fails_ends_the_request_with_its_error() {
 
 #[test]
 fn a_source_that_cannot_be_opened_fails_the_request() {
+    let client = client();
     let server = RawServer::start();
     let body = Body::replay(10, || {
         Err::<stream::Empty<_>, _>(io::Error::from(io::ErrorKind::NotFound))
     });
-    let sending = start_send(&client(), post(server.uri("/"), body));
+    let sending = start_send(&client, post(server.uri("/"), body));
     let mut peer = server.accept();
     assert_eq!(sending.error().kind(), HttpErrorKind::Source);
     peer.drain();
@@ -173,11 +174,12 @@ fn a_source_that_cannot_be_opened_fails_the_request() {
 
 #[test]
 fn a_source_of_another_length_than_promised_fails_the_request() {
+    let client = client();
     for (promised, chunks) in [(3, vec!["a", "", "b"]), (3, vec!["ab", "cd"]), (1, vec![])] {
         let server = RawServer::start();
         let chunks: Vec<_> = chunks.into_iter().map(|c| Ok(Bytes::from(c))).collect();
         let body = Body::once(promised, stream::iter(chunks));
-        let sending = start_send(&client(), post(server.uri("/"), body));
+        let sending = start_send(&client, post(server.uri("/"), body));
         let mut peer = server.accept();
         let error = sending.error();
         assert_eq!(error.kind(), HttpErrorKind::Source, "{error:?}");
@@ -187,6 +189,7 @@ fn a_source_of_another_length_than_promised_fails_the_request() {
 
 #[test]
 fn a_source_that_fails_after_the_response_has_begun_fails_its_body() {
+    let client = client();
     let (fail, failing) = futures::channel::oneshot::channel::<()>();
     let source = stream::iter([Ok(Bytes::from_static(b"good"))])
         .chain(stream::once(async move {
@@ -195,7 +198,7 @@ fn a_source_that_fails_after_the_response_has_begun_fails_its_body() {
         }))
         .boxed();
     let server = RawServer::start();
-    let sending = start_send(&client(), post(server.uri("/"), Body::once(10, source)));
+    let sending = start_send(&client, post(server.uri("/"), Body::once(10, source)));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n");
