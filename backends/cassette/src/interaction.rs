@@ -5,6 +5,8 @@ use std::fmt;
 use b2kit_core::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
+use crate::sample::sha1_of;
+
 /// One request and its response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {
@@ -70,6 +72,15 @@ impl RecordedBody {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Their SHA-1, where it is known.
+    #[must_use]
+    pub fn sha1(&self) -> Option<[u8; 20]> {
+        match self {
+            Self::Bytes(bytes) => Some(sha1_of(bytes)),
+            Self::Omitted { sha1, .. } => *sha1,
+        }
     }
 
     /// The bytes, where the recording holds them.
