@@ -1,7 +1,5 @@
 //! A broken recording is an error that says where and why: no panic, and nothing of what stands in it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use b2kit_cassette::{CassetteError, Player};
 
 const GOOD: &str = r#"b2kit-cassette: 1
@@ -277,7 +275,8 @@ fn line_ends_comments_and_spaces_do_not_matter() {
         GOOD.replace("- Response", "\n# a comment\n- Response"),
         format!("\u{feff}{GOOD}"),
         format!("%YAML 1.2\n---\n{GOOD}...\n"),
-        GOOD.replace("    ", "  ").replace("      ", "    "),
+        GOOD.replace("    ", "          "),
+        GOOD.replace("      x-one:\n        -", "     x-one:\n     -"),
     ] {
         assert_eq!(error_of(&text), "no error, 1 interactions", "{text}");
     }
@@ -355,4 +354,33 @@ fn files_that_can_not_be_read_are_errors() {
         path.display()
     );
     assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn texts_that_are_made_to_hurt_are_refused_in_no_time() {
+    let many = |text: &str| text.repeat(200_000);
+    for (text, error) in [
+        (many("["), "recording:1: this is not YAML: recursion limit exceeded"),
+        (many("{a: "), "recording:1: the nesting is too deep"),
+        (many("- "), "recording:1: the nesting is too deep"),
+        (many("? "), "recording:1: the nesting is too deep"),
+        (
+            format!("[{}]", many("x, x, x, x, x, x, ")),
+            "recording:1: the document has too many values",
+        ),
+        (
+            many("--- ~\n"),
+            "recording:1: a document is a list of two: a Request and its Response",
+        ),
+    ] {
+        assert_eq!(error_of(&text), error, "{}", &text[..9]);
+    }
+    let wide = format!("\"{}\"", many("\\u0041 "));
+    let player = Player::parse(with(
+        "\"canary\"\n- Response",
+        &format!("{wide}\n- Response"),
+    ))
+    .unwrap();
+    assert_eq!(player.interactions()[0].request.body.len(), 400_000);
+    let _ = player.unplayed();
 }
