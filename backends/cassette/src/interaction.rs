@@ -18,6 +18,7 @@ pub struct Interaction {
 
 /// A request as it stands in a recording.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedRequest {
     /// The method.
     pub method: Method,
@@ -31,6 +32,7 @@ pub struct RecordedRequest {
 
 /// A response as it stands in a recording.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedResponse {
     /// The status.
     pub status: StatusCode,

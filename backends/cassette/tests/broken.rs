@@ -360,8 +360,14 @@ fn files_that_can_not_be_read_are_errors() {
 fn texts_that_are_made_to_hurt_are_refused_in_no_time() {
     let many = |text: &str| text.repeat(200_000);
     for (text, error) in [
-        (many("["), "recording:1: this is not YAML: recursion limit exceeded"),
-        (many("{a: "), "recording:1: the nesting is too deep"),
+        (
+            many("["),
+            "recording:1: this is not YAML: recursion limit exceeded",
+        ),
+        (
+            many("{a: "),
+            "recording:1: this is not YAML: recursion limit exceeded",
+        ),
         (many("- "), "recording:1: the nesting is too deep"),
         (many("? "), "recording:1: the nesting is too deep"),
         (
