@@ -5,6 +5,8 @@ use std::fmt;
 use b2kit_core::http::{HeaderMap, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
+use crate::sample::sha1_of;
+
 /// One request and its response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {
@@ -16,6 +18,7 @@ pub struct Interaction {
 
 /// A request as it stands in a recording.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedRequest {
     /// The method.
     pub method: Method,
@@ -29,6 +32,7 @@ pub struct RecordedRequest {
 
 /// A response as it stands in a recording.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RecordedResponse {
     /// The status.
     pub status: StatusCode,
@@ -70,6 +74,15 @@ impl RecordedBody {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Their SHA-1, where it is known.
+    #[must_use]
+    pub fn sha1(&self) -> Option<[u8; 20]> {
+        match self {
+            Self::Bytes(bytes) => Some(sha1_of(bytes)),
+            Self::Omitted { sha1, .. } => *sha1,
+        }
     }
 
     /// The bytes, where the recording holds them.

@@ -5,8 +5,16 @@ use std::fmt;
 
 /// A request that a player could not answer: it is the source of the error that the request ends with.
 ///
-/// Its text is the report: the request, the nearest recorded one that is still to be played, and what differs. What
-/// stands where B2's messages hold secrets is masked, and a file's content is not shown.
+/// Its text is the report: the request, an equal one that is already played, the nearest one that is still to be played,
+/// and what differs.
+/// ```text
+/// the recording has no answer to this request
+///   sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100}
+///   nearest: request 1 (line 2): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100}
+///     header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
+///     body $.bucketId: recorded "b", sent "c"
+/// ```
+/// What stands where B2's messages hold secrets is shown as its placeholder, and a file's content is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Miss {
     pub(crate) sent: String,
@@ -27,6 +35,7 @@ pub(crate) enum Why {
 
 /// A recorded request, in short.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Summary {
     /// Its number in the recording, from 1.
     pub number: usize,

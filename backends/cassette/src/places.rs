@@ -139,6 +139,38 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         || text.starts_with("hidden ")
 }
 
+/// Whether two texts are the same but for the numbers of their placeholders. Those count the values of a whole session,
+/// so one request by itself can't know them.
+pub(crate) fn same_text(one: &str, other: &str) -> bool {
+    one == other || (one.contains(PREFIX) && without_numbers(one) == without_numbers(other))
+}
+
+fn without_numbers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(PREFIX) {
+        let (before, placeholder) = rest.split_at(at + PREFIX.len());
+        out.push_str(before);
+        rest = placeholder;
+        let kinds = FIELDS.iter().chain(HEADERS).map(|(_, kind)| *kind);
+        let longest = kinds
+            .chain([SECRET, CREDENTIALS, CUSTOM_HEADER])
+            .filter(|kind| rest.starts_with(kind))
+            .max_by_key(|kind| kind.len());
+        let Some(kind) = longest else { continue };
+        out.push_str(kind);
+        rest = &rest[kind.len()..];
+        let number = rest
+            .strip_prefix('-')
+            .map(|rest| rest.trim_start_matches(|letter: char| letter.is_ascii_digit()));
+        match number {
+            Some(after) if after.len() + 1 < rest.len() => rest = after,
+            _ => {}
+        }
+    }
+    out + rest
+}
+
 /// A query's parameters: the name, and where the value stands in the query.
 pub(crate) fn query_values(query: &str) -> Vec<(&str, std::ops::Range<usize>)> {
     let mut start = 0;
@@ -151,4 +183,28 @@ pub(crate) fn query_values(query: &str) -> Vec<(&str, std::ops::Range<usize>)> {
         start += pair.len() + 1;
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_compared_without_their_numbers() {
+        for (one, other) in [
+            ("hidden-account-id", "hidden-account-id-2"),
+            ("a hidden-secret-12/b", "a hidden-secret-3/b"),
+            ("hidden-customer-key-md5-2", "hidden-customer-key-md5"),
+        ] {
+            assert!(same_text(one, other), "{one}");
+        }
+        for (one, other) in [
+            ("hidden-account-id", "hidden-secret"),
+            ("hidden-cat-1.jpg", "hidden-cat-2.jpg"),
+            ("hidden-secret-", "hidden-secret"),
+            ("hidden-secret-x", "hidden-secret-1x"),
+        ] {
+            assert!(!same_text(one, other), "{one}");
+        }
+    }
 }

@@ -15,12 +15,13 @@ use futures_core::Stream;
 
 use crate::DEFAULT_FILE_LIMIT;
 use crate::error::CassetteError;
-use crate::interaction::{Interaction, RecordedBody, RecordedResponse};
-use crate::matching::{Matching, Sent};
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
+use crate::matching::{Matching, shown_request};
 use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
-use crate::places::is_placeholder;
+use crate::places::{is_placeholder, same_text};
 use crate::read::{self, Placed};
 use crate::recorder::placeholder_name;
+use crate::redaction::without_secrets;
 use crate::sample::Sample;
 use crate::secrets::Secrets;
 
@@ -46,7 +47,9 @@ use crate::secrets::Secrets;
 pub struct Player {
     tape: Arc<Tape>,
     matching: Matching,
-    secrets: Arc<Secrets>,
+    declared: Secrets,
+    /// The tape's requests, without their secrets.
+    requests: Arc<[RecordedRequest]>,
 }
 
 #[derive(Debug)]
@@ -55,8 +58,6 @@ struct Tape {
     /// Bodies of requests are kept to this length for comparison; a longer one equals none that is recorded whole.
     longest_body: usize,
     progress: Mutex<Progress>,
-    /// For the warning when a tape is dropped before its end.
-    summaries: Matching,
 }
 
 #[derive(Debug)]
@@ -111,13 +112,27 @@ impl Player {
                 played,
                 asked: false,
             }),
-            summaries: Matching::default(),
         };
-        Self {
+        let player = Self {
             tape: Arc::new(tape),
             matching: Matching::default(),
-            secrets: Arc::default(),
-        }
+            declared: Secrets::default(),
+            requests: Arc::default(),
+        };
+        player.prepared()
+    }
+
+    /// With the tape's requests as they are to be compared.
+    fn prepared(mut self) -> Self {
+        let placed = self.tape.interactions.iter();
+        self.requests = placed
+            .map(|placed| self.comparable(placed.interaction.request.clone()))
+            .collect();
+        self
+    }
+
+    fn comparable(&self, request: RecordedRequest) -> RecordedRequest {
+        without_secrets(&self.matching.places, &self.declared, request)
     }
 
     /// Compares these headers instead of the usual ones. Names are compared without regard to case.
@@ -140,24 +155,23 @@ impl Player {
     #[must_use]
     pub fn json_field(mut self, name: &str) -> Self {
         self.matching.places.add_field(name);
-        self
+        self.prepared()
     }
 
     /// Takes what stands in this header for a secret, as [`Recorder::header`](crate::Recorder::header) does.
     #[must_use]
     pub fn header(mut self, name: HeaderName) -> Self {
         self.matching.places.add_header(name);
-        self
+        self.prepared()
     }
 
     /// Takes `value` in a request for the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret) put
     /// it into the recording.
     #[must_use]
     pub fn secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        let mut secrets = Secrets::clone(&self.secrets);
-        secrets.declare(&placeholder_name(name), value.as_ref());
-        self.secrets = Arc::new(secrets);
-        self
+        self.declared
+            .declare(&placeholder_name(name), value.as_ref());
+        self.prepared()
     }
 
     /// What is recorded, in order.
@@ -170,8 +184,8 @@ impl Player {
     /// The recorded requests, in order, whether played or not.
     #[must_use]
     pub fn requests(&self) -> Vec<Summary> {
-        let all = 0..self.tape.interactions.len();
-        all.map(|at| self.tape.summary(&self.matching, at))
+        (0..self.requests.len())
+            .map(|at| self.summary(at))
             .collect()
     }
 
@@ -180,7 +194,10 @@ impl Player {
     pub fn unplayed(&self) -> Vec<Summary> {
         let mut progress = self.tape.progress();
         progress.asked = true;
-        self.tape.unplayed(&self.matching, &progress)
+        let all = progress.played.iter().enumerate();
+        all.filter(|(_, played)| !**played)
+            .map(|(at, _)| self.summary(at))
+            .collect()
     }
 
     /// Whether all of the recording was played. To be asked at the end; a player that nobody asked warns by
@@ -195,35 +212,43 @@ impl Player {
         }
     }
 
-    /// Plays what answers `sent`.
-    fn play(&self, sent: &Sent) -> Result<Response, HttpError> {
-        let tape = &*self.tape;
-        let mut progress = tape.progress();
-        let answers = |at: &usize| {
-            let recorded = &tape.interactions[*at].interaction.request;
-            // Most requests differ in these, and they are quickly compared.
-            !progress.played[*at]
-                && recorded.method == sent.method
-                && recorded.url.path() == sent.url.path()
-                && self.matching.differences(recorded, sent).is_empty()
-        };
-        let Some(at) = (0..tape.interactions.len()).find(answers) else {
-            return Err(self.miss(sent, self.why_not(sent, &progress.played)));
-        };
-        let response = &tape.interactions[at].interaction.response;
-        if let RecordedBody::Omitted { length, .. } = response.body {
-            let recorded = tape.summary(&self.matching, at);
-            return Err(self.miss(sent, Why::Omitted { recorded, length }));
+    fn summary(&self, at: usize) -> Summary {
+        Summary {
+            number: at + 1,
+            line: self.tape.interactions[at].line,
+            request: shown_request(&self.requests[at]),
         }
-        progress.played[at] = true;
-        Ok(replay(response, &sent.method, &sent.headers))
     }
 
-    fn why_not(&self, sent: &Sent, played: &[bool]) -> Why {
+    /// Plays what answers `request`.
+    fn play(&self, request: RecordedRequest) -> Result<Response, HttpError> {
+        let headers = request.headers.clone();
+        let sent = self.comparable(request);
+        let mut progress = self.tape.progress();
+        let answers = |at: &usize| {
+            let recorded = &self.requests[*at];
+            !progress.played[*at]
+                // Most requests differ in these, and they are quickly compared.
+                && recorded.method == sent.method
+                && same_text(recorded.url.path(), sent.url.path())
+                && self.matching.differences(recorded, &sent).is_empty()
+        };
+        let Some(at) = (0..self.requests.len()).find(answers) else {
+            return Err(miss(&sent, self.why_not(&sent, &progress.played)));
+        };
+        let response = &self.tape.interactions[at].interaction.response;
+        if let RecordedBody::Omitted { length, .. } = response.body {
+            let recorded = self.summary(at);
+            return Err(miss(&sent, Why::Omitted { recorded, length }));
+        }
+        progress.played[at] = true;
+        Ok(replay(response, &sent.method, &headers))
+    }
+
+    fn why_not(&self, sent: &RecordedRequest, played: &[bool]) -> Why {
         let mut already = None;
         let mut nearest: Option<(_, Nearest)> = None;
-        for (at, placed) in self.tape.interactions.iter().enumerate() {
-            let recorded = &placed.interaction.request;
+        for (at, recorded) in self.requests.iter().enumerate() {
             let differences = self.matching.differences(recorded, sent);
             if played[at] {
                 if differences.is_empty() {
@@ -242,19 +267,16 @@ impl Player {
                 nearest = Some((distance, (at, differences)));
             }
         }
-        let summary = |at| self.tape.summary(&self.matching, at);
         Why::NoMatch {
-            played: already.map(summary),
-            nearest: nearest.map(|(_, (at, differences))| (summary(at), differences)),
+            played: already.map(|at| self.summary(at)),
+            nearest: nearest.map(|(_, (at, differences))| (self.summary(at), differences)),
         }
     }
+}
 
-    fn miss(&self, sent: &Sent, why: Why) -> HttpError {
-        let shown = self
-            .matching
-            .shown_request(&sent.method, &sent.url, &sent.headers, &sent.body);
-        HttpError::invalid(Miss { sent: shown, why })
-    }
+fn miss(sent: &RecordedRequest, why: Why) -> HttpError {
+    let sent = shown_request(sent);
+    HttpError::invalid(Miss { sent, why })
 }
 
 #[async_trait]
@@ -289,43 +311,19 @@ impl HttpClient for Player {
                     .into(),
             ));
         }
-        let mut sent = Sent {
+        let request = RecordedRequest {
             method: parts.method,
             url: parts.uri,
             headers: parts.headers,
             body: sample.finish(),
         };
-        sent.hide(&self.secrets);
-        self.play(&sent)
+        self.play(request)
     }
 }
 
 impl Tape {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn summary(&self, matching: &Matching, at: usize) -> Summary {
-        let Placed { line, interaction } = &self.interactions[at];
-        let request = &interaction.request;
-        Summary {
-            number: at + 1,
-            line: *line,
-            request: matching.shown_request(
-                &request.method,
-                &request.url,
-                &request.headers,
-                &request.body,
-            ),
-        }
-    }
-
-    fn unplayed(&self, matching: &Matching, progress: &Progress) -> Vec<Summary> {
-        let played = progress.played.iter().enumerate();
-        played
-            .filter(|(_, played)| !**played)
-            .map(|(at, _)| self.summary(matching, at))
-            .collect()
     }
 }
 
@@ -335,9 +333,9 @@ impl Drop for Tape {
         if progress.asked || std::thread::panicking() {
             return;
         }
-        let requests = self.unplayed(&self.summaries, &progress);
-        if !requests.is_empty() {
-            tracing::warn!("{}", Unplayed { requests });
+        let unplayed = progress.played.iter().filter(|played| !**played).count();
+        if unplayed > 0 {
+            tracing::warn!("{unplayed} recorded requests were not played, and nobody asked");
         }
     }
 }

@@ -238,7 +238,11 @@ fn header_value(node: Node) -> Result<HeaderValue, Flaw> {
 fn recorded_body(node: Node) -> Result<RecordedBody, Flaw> {
     let line = node.line;
     match node.value {
-        Value::Null => Ok(Bytes::new().into()),
+        // So ends a recording that was cut off.
+        Value::Null => Err(Flaw::new(
+            line,
+            "the body is missing (an empty one is written \"\")",
+        )),
         Value::Text(text) => Ok(text.into()),
         Value::List(bytes) => byte_list(bytes).map(RecordedBody::from),
         Value::Map(_) => {

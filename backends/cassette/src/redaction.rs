@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::interaction::{Interaction, RecordedBody};
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::json;
 use crate::places::{APPLICATION_KEY, CREDENTIALS, Places, TOKEN, query_values};
 use crate::sample::sha1_of;
@@ -61,6 +61,19 @@ impl Redaction {
     }
 }
 
+/// A request as it is compared and shown: what stands where secrets do is a placeholder, and so are `declared` ones.
+pub(crate) fn without_secrets(
+    places: &Places,
+    declared: &Secrets,
+    mut request: RecordedRequest,
+) -> RecordedRequest {
+    let secrets = declared.clone();
+    let mut pass = Pass { places, secrets };
+    pass.learn_request(&mut request);
+    pass.hide_request(&mut request);
+    request
+}
+
 struct Pass<'a> {
     places: &'a Places,
     secrets: Secrets,
@@ -69,36 +82,44 @@ struct Pass<'a> {
 impl Pass<'_> {
     /// Hides and learns what stands where secrets do.
     fn learn(&mut self, interaction: &mut Interaction) {
-        let Interaction { request, response } = interaction;
+        self.learn_request(&mut interaction.request);
+        let response = &mut interaction.response;
+        self.learn_message(&mut response.headers, &mut response.body);
+    }
+
+    fn learn_request(&mut self, request: &mut RecordedRequest) {
         self.learn_url(&mut request.url);
-        for (headers, body) in [
-            (&mut request.headers, &mut request.body),
-            (&mut response.headers, &mut response.body),
-        ] {
-            self.learn_headers(headers);
-            edit_body(headers, body, |headers, bytes| {
-                self.learn_body(headers, bytes)
-            });
-        }
+        self.learn_message(&mut request.headers, &mut request.body);
+    }
+
+    fn learn_message(&mut self, headers: &mut HeaderMap, body: &mut RecordedBody) {
+        self.learn_headers(headers);
+        edit_body(headers, body, |headers, bytes| {
+            self.learn_body(headers, bytes)
+        });
     }
 
     /// Hides what was learned.
     fn hide(&self, interaction: &mut Interaction) {
-        let Interaction { request, response } = interaction;
+        self.hide_request(&mut interaction.request);
+        let response = &mut interaction.response;
+        self.hide_message(&mut response.headers, &mut response.body);
+    }
+
+    fn hide_request(&self, request: &mut RecordedRequest) {
         if let Some(url) = self.secrets.hidden_text(&request.url.to_string()) {
             set_url(&mut request.url, &url);
         }
-        for (headers, body) in [
-            (&mut request.headers, &mut request.body),
-            (&mut response.headers, &mut response.body),
-        ] {
-            for value in headers.values_mut() {
-                if let Some(hidden) = self.secrets.hidden(value.as_bytes()) {
-                    *value = header_value(&hidden);
-                }
+        self.hide_message(&mut request.headers, &mut request.body);
+    }
+
+    fn hide_message(&self, headers: &mut HeaderMap, body: &mut RecordedBody) {
+        for value in headers.values_mut() {
+            if let Some(hidden) = self.secrets.hidden(value.as_bytes()) {
+                *value = header_value(&hidden);
             }
-            edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
         }
+        edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
     }
 
     /// Searches everything once more.
@@ -178,12 +199,7 @@ impl Pass<'_> {
             };
             let hidden = match value.to_str() {
                 Ok(text) if name == AUTHORIZATION || kind == TOKEN => self.authorization(text),
-                Ok(text) if kind == "cookie" => {
-                    for (_, part) in text.split(';').filter_map(|pair| pair.split_once('=')) {
-                        self.secrets.learn(kind, part.as_bytes());
-                    }
-                    self.secrets.learn(kind, text.as_bytes())
-                }
+                Ok(text) if kind == "cookie" => self.cookie(text),
                 _ => self.secrets.learn(kind, value.as_bytes()),
             };
             *value = header_value(hidden.as_bytes());
@@ -206,6 +222,18 @@ impl Pass<'_> {
         }
         let credentials = self.secrets.learn(CREDENTIALS, rest.as_bytes());
         format!("{scheme} {credentials}")
+    }
+
+    /// Cookies are hidden together; each value is a secret by itself, the attributes of a new cookie are not.
+    fn cookie(&mut self, text: &str) -> String {
+        const ATTRIBUTES: [&str; 5] = ["path", "domain", "expires", "max-age", "samesite"];
+        for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+            let name = name.trim().to_ascii_lowercase();
+            if !ATTRIBUTES.contains(&name.as_str()) {
+                self.secrets.learn("cookie", value.as_bytes());
+            }
+        }
+        self.secrets.learn("cookie", text.as_bytes())
     }
 
     fn learn_body(&mut self, headers: &HeaderMap, bytes: &[u8]) -> Option<Vec<u8>> {

@@ -59,6 +59,7 @@ impl Secrets {
             // An encryption key is written in base64; its bytes are the key as well.
             if kind.starts_with("customer-key")
                 && let Ok(bytes) = STANDARD.decode(value)
+                && bytes.len() >= 16
             {
                 self.add_forms(&bytes, &placeholder);
             }

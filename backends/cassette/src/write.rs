@@ -13,7 +13,8 @@ use crate::interaction::{Interaction, RecordedBody};
 use crate::read::VERSION_KEY;
 
 /// The recording of these interactions: the same text for the same interactions, every text in double quotes, so that
-/// nothing is taken for anything else and a file that was cut off can't be read.
+/// nothing is taken for anything else. A body comes last, so that a file that was cut off within an interaction can't be
+/// read.
 pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction>) -> String {
     let mut text = format!("{VERSION_KEY}: 1\n");
     for interaction in interactions {
@@ -26,11 +27,11 @@ pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction
         text.push_str("- Response:\n");
         line(&mut text, "status", response.status.as_str());
         line(&mut text, "version", version(response.version));
-        headers(&mut text, &response.headers);
-        body(&mut text, &response.body);
         if response.cut {
             line(&mut text, "cut", "true");
         }
+        headers(&mut text, &response.headers);
+        body(&mut text, &response.body);
     }
     text
 }
@@ -160,4 +161,112 @@ fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use b2kit_core::http::{Method, StatusCode, Uri};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::interaction::{RecordedRequest, RecordedResponse};
+    use crate::read;
+
+    fn any_headers() -> impl Strategy<Value = HeaderMap> {
+        let byte = prop_oneof![Just(b'\t'), 0x20..=0x7e_u8, 0x80..=0xff_u8];
+        let value = prop_oneof![vec(byte, 0..20), "\\PC{0,8}".prop_map(String::into_bytes)];
+        let name = prop_oneof![
+            "[a-z][a-z0-9-]{0,12}",
+            "[!#$%&'*+.^_`|~0-9-]{1,6}",
+            "a{1000,1100}"
+        ];
+        let header = (name, value).prop_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            (name, HeaderValue::from_bytes(&value).unwrap())
+        });
+        vec(header, 0..6).prop_map(|headers| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(name, value);
+            }
+            map.remove("content-length");
+            map
+        })
+    }
+
+    fn any_body() -> impl Strategy<Value = RecordedBody> {
+        let sha1 = proptest::option::of(any::<[u8; 20]>());
+        prop_oneof![
+            vec(any::<u8>(), 0..50).prop_map(RecordedBody::from),
+            vec(any::<char>(), 0..50)
+                .prop_map(|letters| RecordedBody::from(letters.into_iter().collect::<String>())),
+            "[ \\n\\t:#'\"\\\\~{}\\[\\]&*!|>%@`,?-]{0,30}".prop_map(RecordedBody::from),
+            (any::<u64>(), sha1).prop_map(|(length, sha1)| RecordedBody::Omitted { length, sha1 }),
+        ]
+    }
+
+    fn any_interaction() -> impl Strategy<Value = Interaction> {
+        let request = (
+            "[A-Z!~*-]{1,7}",
+            "[a-z0-9.%/?&=+~!$'()*,;:@-]{0,30}",
+            any_headers(),
+            any_body(),
+        );
+        let request = request.prop_map(|(method, path, headers, body)| RecordedRequest {
+            method: Method::from_bytes(method.as_bytes()).unwrap(),
+            url: format!("https://example.com/{path}")
+                .parse::<Uri>()
+                .unwrap(),
+            headers,
+            body,
+        });
+        let version = prop_oneof![
+            Just(None),
+            Just(Some(Version::HTTP_10)),
+            Just(Some(Version::HTTP_11)),
+            Just(Some(Version::HTTP_2)),
+            Just(Some(Version::HTTP_3)),
+        ];
+        let response = (
+            100..1000_u16,
+            version,
+            any_headers(),
+            any_body(),
+            any::<bool>(),
+        );
+        let response =
+            response.prop_map(|(status, version, headers, body, cut)| RecordedResponse {
+                status: StatusCode::from_u16(status).unwrap(),
+                version,
+                headers,
+                body,
+                cut,
+            });
+        (request, response).prop_map(|(request, response)| Interaction { request, response })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(session in vec(any_interaction(), 0..4)) {
+            let text = to_text(&session);
+            let read = read::from_bytes(text.as_bytes()).unwrap();
+            let read: Vec<_> = read.into_iter().map(|placed| placed.interaction).collect();
+            prop_assert_eq!(&read, &session, "{}", text);
+            prop_assert_eq!(to_text(&read), text);
+        }
+
+        #[test]
+        fn damage_is_an_error_or_another_recording_but_no_panic(
+            session in vec(any_interaction(), 1..3),
+            edits in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut bytes = to_text(&session).into_bytes();
+            for (at, byte) in edits {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = read::from_bytes(&bytes);
+        }
+    }
 }

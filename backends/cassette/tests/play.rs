@@ -1,0 +1,274 @@
+//! What a player answers, and what it says when it can't.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::error::Error as _;
+use std::io;
+
+use b2kit_cassette::{Miss, Player};
+use b2kit_core::http::header::CONTENT_LENGTH;
+use b2kit_core::http::{Request as Builder, Version};
+use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
+use futures::executor::block_on;
+use futures::stream;
+
+const TAPE: &str = r#"
+- Request:
+    method: POST
+    url: https://example.com/b2_list_file_names
+    headers:
+      content-type: [application/json]
+      user-agent: [one]
+      authorization: [hidden-authorization-token]
+      x-bz-test-mode: [fail_some_uploads]
+    body: '{"bucketId": "b", "maxFileCount": 100, "prefix": null, "options": {"a": [1, 2]}}'
+- Response:
+    status: 200
+    version: ~
+    headers: ~
+    body: first
+---
+- Request:
+    method: POST
+    url: https://example.com/b2_list_file_names
+    headers:
+      content-type: [application/json]
+      x-bz-test-mode: [fail_some_uploads]
+    body: '{"bucketId": "b", "maxFileCount": 100, "prefix": null, "options": {"a": [1, 2]}}'
+- Response:
+    status: 200
+    version: HTTP/1.0
+    headers:
+      content-length: ["9999"]
+    body: second
+---
+- Request:
+    method: GET
+    url: https://example.com/file/b/a%2Fb?x=1
+    headers:
+      range: [bytes=0-3]
+    body: ""
+- Response:
+    status: 206
+    version: ~
+    headers: ~
+    body: part
+"#;
+
+const CALL: &str = r#"{"options":{"a":[1.0,2],"b":null},"maxFileCount":1e2,"bucketId":"b"}"#;
+
+fn player() -> Player {
+    Player::parse(TAPE).unwrap()
+}
+
+fn call(json: &str) -> Request {
+    Builder::post("https://example.com/b2_list_file_names")
+        .header("content-type", "application/json; charset=utf-8")
+        .header("authorization", "another")
+        .header("user-agent", "another")
+        .header("x-bz-test-mode", "fail_some_uploads")
+        .body(Bytes::copy_from_slice(json.as_bytes()).into())
+        .unwrap()
+}
+
+fn download(url: &str, range: &str) -> Request {
+    let request = Builder::get(url).header("range", range);
+    request.body(Body::empty()).unwrap()
+}
+
+fn play(player: &Player, request: Request) -> String {
+    let response = block_on(player.send(request)).unwrap();
+    let bytes = block_on(response.into_body().collect(99)).unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn miss(player: &Player, request: Request) -> String {
+    let error = block_on(player.send(request)).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (HttpErrorKind::Invalid, Phase::NotSent)
+    );
+    let miss: &Miss = error.source().unwrap().downcast_ref().unwrap();
+    miss.to_string()
+}
+
+#[test]
+fn equal_requests_are_answered_in_order_and_each_once() {
+    let player = player();
+    let clone = player.clone();
+    assert_eq!(play(&player, call(CALL)), "first");
+    assert_eq!(play(&clone, call(CALL)), "second");
+    assert_eq!(
+        miss(&player, call(CALL)),
+        r#"the recording has no answer to this request
+  sent: POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}
+  already played: request 2 (line 17): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
+  nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1
+    method: recorded GET, sent POST
+    URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/b2_list_file_names
+    header content-type: recorded nothing, sent "application/json; charset=utf-8"
+    header range: recorded "bytes=0-3", sent nothing
+    header x-bz-test-mode: recorded nothing, sent "fail_some_uploads"
+    body: recorded 0 bytes of SHA-1 da39a3ee5e6b4b0d3255bfef95601890afd80709, sent 68 bytes of SHA-1 SHA"#
+            .replace("SHA-1 SHA", &format!("SHA-1 {}", sha1_hex(CALL)))
+    );
+    let _ = player.unplayed();
+}
+
+fn sha1_hex(text: &str) -> String {
+    use sha1::Digest as _;
+    let digest = sha1::Sha1::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_miss_names_the_nearest_request_and_each_difference() {
+    let player = player();
+    let mut request =
+        call(r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#);
+    request.headers_mut().remove("x-bz-test-mode");
+    assert_eq!(
+        miss(&player, request),
+        r#"the recording has no answer to this request
+  sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}
+  nearest: request 1 (line 2): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
+    header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
+    body $.bucketId: recorded "b", sent "c"
+    body $.options.a[1]: recorded 2, sent nothing
+    body $.prefix: recorded nothing, sent """#
+    );
+    assert_eq!(
+        miss(
+            &player,
+            download("https://example.com/file/b/a/b?x=1", "bytes=0-3")
+        ),
+        "the recording has no answer to this request\n  \
+         sent: GET https://example.com/file/b/a/b?x=1\n  \
+         nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n    \
+         URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/file/b/a/b?x=1"
+    );
+    assert_eq!(player.unplayed().len(), 3);
+}
+
+#[test]
+fn a_miss_at_the_end_says_that_nothing_is_left() {
+    let player = player();
+    let range = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=0-3");
+    assert_eq!(play(&player, range()), "part");
+    play(&player, call(CALL));
+    play(&player, call(CALL));
+    player.finish().unwrap();
+    assert_eq!(
+        miss(&player, range()),
+        "the recording has no answer to this request\n  \
+         sent: GET https://example.com/file/b/a%2Fb?x=1\n  \
+         already played: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n  \
+         nothing is left to play"
+    );
+}
+
+#[test]
+fn what_was_not_played_is_listed_at_the_end() {
+    let player = player();
+    play(&player, call(CALL));
+    let unplayed = player.finish().unwrap_err();
+    assert_eq!(unplayed.requests().len(), 2);
+    assert_eq!(
+        unplayed.to_string(),
+        "2 recorded requests were not played\n  \
+         request 2 (line 17): POST https://example.com/b2_list_file_names \
+         {\"bucketId\":\"b\",\"maxFileCount\":100,\"options\":{\"a\":[1,2]},\"prefix\":null}\n  \
+         request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1"
+    );
+}
+
+#[test]
+fn headers_are_compared_by_choice() {
+    let other = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=4-7");
+    assert!(
+        miss(&player(), other())
+            .contains("header range: recorded \"bytes=0-3\", sent \"bytes=4-7\"")
+    );
+    assert_eq!(play(&player().ignore_header("Range"), other()), "part");
+    assert_eq!(play(&player().match_headers(["X-Other"]), other()), "part");
+    let mut with = other();
+    with.headers_mut().insert("x-other", "1".parse().unwrap());
+    miss(&player().match_headers(["X-Other"]), with);
+    // These two never, even by choice.
+    let player = player().match_headers(["user-agent", "authorization"]);
+    assert_eq!(play(&player, call(CALL)), "first");
+}
+
+#[test]
+fn the_length_that_is_told_is_that_of_the_body() {
+    let player = player();
+    play(&player, call(CALL));
+    let response = block_on(player.send(call(CALL))).unwrap();
+    assert_eq!(response.headers()[CONTENT_LENGTH], "6");
+    assert_eq!(response.body().len(), Some(6));
+    assert_eq!(response.version(), Version::HTTP_10);
+    let range = download("https://example.com/file/b/a%2Fb?x=1", "bytes=0-3");
+    let response = block_on(player.send(range)).unwrap();
+    assert_eq!(response.status(), 206);
+    assert_eq!(response.body().len(), None);
+}
+
+#[test]
+fn a_body_that_fails_or_has_another_length_is_the_sources_error_and_plays_nothing() {
+    let player = player();
+    let chunk = || Ok(Bytes::from_static(CALL.as_bytes()));
+    let length = CALL.len() as u64;
+    let failing = vec![chunk(), Err(io::Error::other("gone"))];
+    for (promised, chunks, source) in [
+        (length, failing, "gone"),
+        (
+            length + 1,
+            vec![chunk()],
+            "the body gave fewer bytes than the 69 it had promised",
+        ),
+        (
+            length,
+            vec![chunk(), chunk()],
+            "the body gave more bytes than the 68 it had promised",
+        ),
+    ] {
+        let mut request = call("");
+        *request.body_mut() = Body::once(promised, stream::iter(chunks));
+        let error = block_on(player.send(request)).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.phase()),
+            (HttpErrorKind::Source, Phase::NotSent)
+        );
+        assert_eq!(error.source().unwrap().to_string(), source);
+    }
+    assert_eq!(player.unplayed().len(), 3);
+}
+
+#[test]
+fn a_json_file_is_compared_by_its_bytes() {
+    let tape = r#"
+- Request:
+    method: POST
+    url: https://pod.example.com/b2_upload_file
+    headers:
+      content-type: application/json
+      x-bz-content-sha1: do_not_verify
+    body: '{"a": 1}'
+- Response:
+    status: 200
+    version: ~
+    headers: ~
+    body: "{}"
+"#;
+    let upload = |body: &'static str| {
+        Builder::post("https://pod.example.com/b2_upload_file")
+            .header("content-type", "application/json")
+            .header("x-bz-content-sha1", "do_not_verify")
+            .body(body.as_bytes().into())
+            .unwrap()
+    };
+    let player = Player::parse(tape).unwrap();
+    let text = miss(&player, upload(r#"{"a":1}"#));
+    assert!(!text.contains('{'), "a file's content is not shown: {text}");
+    assert_eq!(play(&player, upload(r#"{"a": 1}"#)), "{}");
+}

@@ -1,0 +1,477 @@
+//! No secret reaches a recording, wherever it stands and however it is written.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use b2kit_cassette::{CassetteError, Player, RecordedBody, Recorder};
+use b2kit_core::http::header::{CONTENT_LENGTH, HeaderName};
+use b2kit_core::http::{Request as Builder, StatusCode};
+use b2kit_core::{Body, HttpClient, HttpError, Request, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use futures::executor::block_on;
+
+const NOWHERE: &str = "nowhere/at all";
+
+// Each in one place, so that each place is proven by itself; all of a shape that B2's could have.
+const KEY: &str = "K002canary/Application+Key0001";
+const ACCOUNT: &str = "d2ecanary02a";
+const ACCOUNT_TOKEN: &str = "4_002d2ecanary02a0000000001_01c23dcc_f57902_acct_Canary-3=";
+const UPLOAD_TOKEN: &str = "4_canary04_01c23dcc_f57902_upld_Canary/4=";
+const QUERY_TOKEN: &str = "3_20261122_canary05+dnld/x=";
+const BEARER: &str = "canary06bearer";
+const COOKIE: &str = "canary07cookie";
+const SIGNING: &str = "canary08SigningSecret0000000000a";
+const WEBHOOK: &str = "Basic canary09webhook";
+const PASSWORD: &str = "canary10password";
+const API_KEY: &str = "canary11apikey";
+const CUT_TOKEN: &str = "canary12cut";
+const NESTED_KEY: &str = "canary13nested";
+const DECLARED: &str = "canary14 d\u{e9}clar\u{e9}";
+const FIELD: &str = "canary15field";
+const HEADER: &str = "canary16header";
+const FILE_KEY: &str = "canary17file";
+const SSE_RAW: &[u8; 32] = b"canary18-thirty-two-bytes-of-key";
+const SSE_JSON_RAW: &[u8; 32] = b"canary19-thirty-two-bytes-of-key";
+const KEY_ID: &str = "002d2ecanary02a0000000001";
+
+fn sse() -> String {
+    STANDARD.encode(SSE_RAW)
+}
+
+fn sse_json() -> String {
+    STANDARD.encode(SSE_JSON_RAW)
+}
+
+fn canaries() -> Vec<Vec<u8>> {
+    let texts = [
+        KEY,
+        ACCOUNT,
+        ACCOUNT_TOKEN,
+        UPLOAD_TOKEN,
+        QUERY_TOKEN,
+        BEARER,
+        COOKIE,
+        SIGNING,
+        WEBHOOK,
+        PASSWORD,
+        API_KEY,
+        CUT_TOKEN,
+        NESTED_KEY,
+        DECLARED,
+        FIELD,
+        HEADER,
+        FILE_KEY,
+    ];
+    let mut all: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    all.extend([SSE_RAW.to_vec(), SSE_JSON_RAW.to_vec()]);
+    all.extend([sse().into_bytes(), sse_json().into_bytes()]);
+    all
+}
+
+/// The forms in which a reader might find a secret.
+fn forms(secret: &[u8]) -> Vec<String> {
+    let percent = |keep: &dyn Fn(u8) -> bool| {
+        secret
+            .iter()
+            .fold(String::new(), |text, byte| match keep(*byte) {
+                true => format!("{text}{}", char::from(*byte)),
+                false => format!("{text}%{byte:02X}"),
+            })
+    };
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut forms = vec![
+        percent(&|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)),
+        percent(&|byte| byte.is_ascii_graphic()),
+        percent(&|_| false).to_ascii_lowercase(),
+        hex.to_ascii_uppercase(),
+        hex,
+        STANDARD.encode(secret),
+        STANDARD.encode(secret).trim_end_matches('=').to_owned(),
+        URL_SAFE_NO_PAD.encode(secret),
+    ];
+    forms.extend(std::str::from_utf8(secret).map(str::to_owned));
+    forms
+}
+
+fn json_answer(status: StatusCode, json: String) -> Response {
+    let length = json.len();
+    let mut response = Response::new(json.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    response
+}
+
+async fn server(request: Request) -> Result<Response, HttpError> {
+    let ok = |json| Ok(json_answer(StatusCode::OK, json));
+    match request.uri().path() {
+        "/b2api/v4/b2_authorize_account" => {
+            let mut response = json_answer(
+                StatusCode::OK,
+                format!(
+                    "{{\n  \"accountId\"  :\t\"{ACCOUNT}\",\n \"authorizationToken\":\"{ACCOUNT_TOKEN}\",\n \"n\": null }}"
+                ),
+            );
+            let cookie = format!("session={COOKIE}; Path=/");
+            response
+                .headers_mut()
+                .insert("set-cookie", cookie.parse().unwrap());
+            Ok(response)
+        }
+        "/b2api/v4/b2_get_upload_url" => ok(format!(
+            r#"{{"\u0061uthorizationToken":"{}","uploadUrl":"https://pod/{ACCOUNT}/x?cvt=1"}}"#,
+            UPLOAD_TOKEN.replace('/', "\\/")
+        )),
+        "/b2api/v4/b2_create_key" => ok(format!(
+            r#"{{"keys":[{{"applicationKey":"{KEY}","applicationKeyId":"{KEY_ID}"}}],"log":"{{\"applicationKey\":\"{NESTED_KEY}\"}}"}}"#
+        )),
+        // Tells what it was sent, as servers do.
+        "/error" => Ok(json_answer(
+            StatusCode::UNAUTHORIZED,
+            format!(
+                r#"{{"code":"auth_token_limit","message":"token {ACCOUNT_TOKEN} with {} or {} or {}","status":401}}"#,
+                STANDARD.encode(ACCOUNT_TOKEN),
+                QUERY_TOKEN.replace('+', "%2b").replace('/', "%2F"),
+                "63616e61727930367468656172 canary06bearer",
+            ),
+        )),
+        "/cut" => {
+            let whole = format!(r#"{{"accountId":"{ACCOUNT}","authorizationToken":"{CUT_TOKEN}"#);
+            ok(whole)
+        }
+        _ => {
+            let mut raw = vec![0xff, 0x00];
+            raw.extend_from_slice(KEY.as_bytes());
+            raw.extend_from_slice(SSE_RAW);
+            raw.push(0xfe);
+            let mut response = Response::new(raw.into());
+            if let Some(md5) = request
+                .headers()
+                .get("x-bz-server-side-encryption-customer-key-md5")
+            {
+                let md5 = md5.clone();
+                response
+                    .headers_mut()
+                    .insert("x-bz-server-side-encryption-customer-key-md5", md5);
+            }
+            Ok(response)
+        }
+    }
+}
+
+fn post(path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request {
+    let mut request = Builder::post(format!("https://api.example.com{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body.into()).unwrap()
+}
+
+/// Every place in which B2 has a secret, and some in which it shouldn't.
+fn session() -> Vec<Request> {
+    let basic = format!("Basic {}", STANDARD.encode(format!("{KEY_ID}:{KEY}")));
+    let bearer = format!("Bearer {BEARER}");
+    let query = QUERY_TOKEN
+        .replace('+', "%2B")
+        .replace('/', "%2f")
+        .replace('=', "%3D");
+    vec![
+        post(
+            "/b2api/v4/b2_authorize_account",
+            &[("authorization", &basic)],
+            "",
+        ),
+        post(
+            "/b2api/v4/b2_get_upload_url",
+            &[("authorization", ACCOUNT_TOKEN)],
+            r#"{"bucketId":"b"}"#,
+        ),
+        post(
+            "/b2api/v4/b2_create_key",
+            &[],
+            format!("{{\"accountId\" : \"{ACCOUNT}\"}}"),
+        ),
+        post(
+            "/b2_upload_file",
+            &[
+                ("authorization", UPLOAD_TOKEN),
+                ("x-bz-content-sha1", "do_not_verify"),
+            ],
+            format!("{{\"applicationKey\":\"{FILE_KEY}\"}}"),
+        ),
+        post(
+            &format!("/file/b/f?Authorization={query}&{ACCOUNT}=1"),
+            &[("authorization", &bearer)],
+            "",
+        ),
+        post(
+            "/error",
+            &[("cookie", &format!("a={COOKIE}")), ("x-api-key", API_KEY)],
+            "",
+        ),
+        post(
+            &format!("/rules?accountId={ACCOUNT}"),
+            &[],
+            format!(
+                r#"{{"eventNotificationRules":[{{"targetConfiguration":{{"customHeaders":[{{"name":"X-Auth","value":"{WEBHOOK}"}}],
+               "hmacSha256SigningSecret":"{SIGNING}","url":"https://u:{PASSWORD}@h/?password={PASSWORD}"}}}}]}}"#
+            ),
+        ),
+        post(
+            "/sse",
+            &[
+                ("x-bz-server-side-encryption-customer-key", &sse()),
+                (
+                    "x-bz-server-side-encryption-customer-key-md5",
+                    "canary18md5==",
+                ),
+            ],
+            "",
+        ),
+        post(
+            "/copy",
+            &[],
+            format!(
+                r#"{{"destinationServerSideEncryption":{{"mode":"SSE-C","customerKey":"{}","customerKeyMd5":"x"}}}}"#,
+                sse_json()
+            ),
+        ),
+        post(
+            "/cut",
+            &[("x-mine", HEADER)],
+            format!(r#"{{"mine":["{FIELD}"],"other":"{}"}}"#, DECLARED),
+        ),
+        post(
+            "/plain",
+            &[],
+            format!("mine={FIELD}; in the middle {DECLARED} of text, {HEADER}"),
+        ),
+    ]
+}
+
+fn recorder() -> Recorder {
+    Recorder::new(server, NOWHERE)
+        .secret("my secret", DECLARED)
+        .json_field("mine")
+        .header(HeaderName::from_static("x-mine"))
+}
+
+fn recorded() -> String {
+    let recorder = recorder();
+    for request in session() {
+        exchange(&recorder, request);
+    }
+    recorder.to_yaml().unwrap()
+}
+
+fn exchange(client: &impl HttpClient, request: Request) -> Vec<u8> {
+    let response = block_on(client.send(request)).unwrap();
+    block_on(response.into_body().collect(1 << 20))
+        .unwrap()
+        .to_vec()
+}
+
+#[test]
+fn no_canary_is_in_a_recording_in_any_form() {
+    let text = recorded();
+    let bodies: Vec<u8> = Player::parse(&text)
+        .map(|player| {
+            let _ = player.unplayed();
+            let bodies = player
+                .interactions()
+                .into_iter()
+                .map(|each| each.response.body.clone());
+            bodies
+                .flat_map(|body| body.as_bytes().cloned().unwrap_or_default())
+                .collect()
+        })
+        .unwrap();
+    for canary in canaries() {
+        for form in forms(&canary) {
+            assert!(!text.contains(&form), "{form}\n{text}");
+        }
+        let found = bodies.windows(canary.len()).any(|window| window == canary);
+        assert!(!found, "{canary:?}");
+    }
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
+fn a_value_has_the_same_placeholder_wherever_it_stands() {
+    let text = recorded();
+    for expected in [
+        r#"- "Basic hidden-credentials""#,
+        r#"accountId\":\"hidden-account-id\""#,
+        "002hidden-account-id0000000001",
+        "https://pod/hidden-account-id/x?cvt=1",
+        "?Authorization=hidden-authorization-token-3&hidden-account-id=1",
+        r#"- "Bearer hidden-authorization-token-4""#,
+        "token hidden-authorization-token with hidden-authorization-token or hidden-authorization-token-3 or",
+        r#"{\"accountId\":\"hidden-account-id\",\"authorizationToken\":\"hidden-authorization-token-5"#,
+        r#"\"other\":\"hidden-my-secret\""#,
+        "mine=hidden-secret-4; in the middle hidden-my-secret of text, hidden-secret-3",
+        r#"\"name\":\"X-Auth\",\"value\":\"hidden-custom-header\""#,
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn a_session_without_its_secrets_replays_with_them() {
+    let player = Player::parse(recorded())
+        .unwrap()
+        .secret("my secret", DECLARED)
+        .json_field("mine")
+        .header(HeaderName::from_static("x-mine"));
+    let mut session = session();
+    // A token or an account id that stands in a name or in text, where only one who saw the whole session knows it.
+    session.retain(|request| {
+        let uri = request.uri().to_string();
+        !uri.contains("/file/b/f") && !uri.contains("/plain")
+    });
+    for request in session {
+        exchange(&player, request);
+    }
+    let left: Vec<_> = player.unplayed().iter().map(|left| left.number).collect();
+    assert_eq!(left, [5, 11]);
+}
+
+#[test]
+fn a_miss_shows_no_secrets() {
+    let player = Player::parse("b2kit-cassette: 1")
+        .unwrap()
+        .secret("my secret", DECLARED);
+    for mut request in session() {
+        request.headers_mut().remove("x-mine");
+        if !request.uri().path().contains("plain") && !request.uri().path().contains("cut") {
+            let query = request
+                .uri()
+                .query()
+                .unwrap_or_default()
+                .replace(&format!("&{ACCOUNT}=1"), "");
+            *request.uri_mut() = format!("https://h{}?{query}", request.uri().path())
+                .parse()
+                .unwrap();
+            let error = block_on(player.send(request)).unwrap_err();
+            let miss = std::error::Error::source(&error).unwrap().to_string();
+            assert!(!format!("{miss}{error:?}").contains("canary"), "{miss}");
+        }
+    }
+}
+
+#[test]
+fn what_a_response_only_echoes_is_echoed_in_the_replay() {
+    let player = Player::parse(recorded()).unwrap();
+    let md5 = "x-bz-server-side-encryption-customer-key-md5";
+    let key = "x-bz-server-side-encryption-customer-key";
+    let request = post("/sse", &[(key, "another"), (md5, "of another")], "");
+    let response = block_on(player.send(request)).unwrap();
+    assert_eq!(response.headers()[md5], "of another");
+    let _ = player.unplayed();
+}
+
+#[test]
+fn a_file_with_a_secret_in_it_is_recorded_by_its_digest() {
+    let player = Player::parse(recorded()).unwrap();
+    let upload = &player.interactions()[3].request.body;
+    assert!(matches!(
+        upload,
+        RecordedBody::Omitted { sha1: Some(_), .. }
+    ));
+    let _ = player.unplayed();
+}
+
+#[test]
+fn lengths_follow_the_placeholders() {
+    let player = Player::parse(recorded()).unwrap();
+    for interaction in player.interactions() {
+        if let Some(length) = interaction.response.headers.get(CONTENT_LENGTH) {
+            let body = interaction.response.body.len();
+            assert_eq!(length, &body.to_string());
+        }
+    }
+    let _ = player.unplayed();
+}
+
+#[test]
+fn recording_a_replay_gives_the_same_recording() {
+    let first = recorded();
+    let recorder = Recorder::new(Player::parse(&first).unwrap(), NOWHERE);
+    for interaction in Player::parse(&first).unwrap().interactions() {
+        let request = &interaction.request;
+        let Some(bytes) = request.body.as_bytes() else {
+            continue;
+        };
+        let mut again = Request::new(bytes.clone().into());
+        *again.method_mut() = request.method.clone();
+        *again.uri_mut() = request.url.clone();
+        *again.headers_mut() = request.headers.clone();
+        exchange(&recorder, again);
+    }
+    let second = recorder.to_yaml().unwrap();
+    let documents = |text: &str| -> Vec<String> {
+        let all = text.split("---\n").map(str::to_owned);
+        all.filter(|document| !document.contains("omitted"))
+            .collect()
+    };
+    assert_eq!(documents(&first), documents(&second));
+}
+
+#[test]
+fn a_secret_that_is_left_refuses_the_recording_and_is_not_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("session.yaml");
+    let recorder = Recorder::new(server, &path)
+        .secret("pet", "canary20pet")
+        .redact(|interaction| {
+            interaction.response.body = STANDARD.encode("my canary20pet's name").into();
+        });
+    exchange(&recorder, post("/x", &[], ""));
+    let error = recorder.save().unwrap_err();
+    assert!(matches!(error, CassetteError::Secret { .. }));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the recording {} was not written: the body of response 1 still holds the secret that is called hidden-pet",
+            path.display()
+        )
+    );
+    assert!(!format!("{error:?}{recorder:?}").contains("canary"));
+    drop(recorder);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_compressed_answer_in_json_is_not_written() {
+    let recorder = Recorder::new(
+        async |_: Request| {
+            let mut response = Response::new("\u{1f}compressed".into());
+            response
+                .headers_mut()
+                .insert("content-encoding", "gzip".parse().unwrap());
+            response
+                .headers_mut()
+                .insert("content-type", "application/json".parse().unwrap());
+            Ok(response)
+        },
+        NOWHERE,
+    );
+    exchange(&recorder, post("/x", &[], ""));
+    let text = recorder.to_yaml().unwrap();
+    assert!(
+        text.contains("omitted") && !text.contains("compressed"),
+        "{text}"
+    );
+}
+
+#[test]
+fn credentials_in_a_url_are_hidden() {
+    let recorder = Recorder::new(server, NOWHERE);
+    let mut request = post("/x", &[], "");
+    *request.uri_mut() = "https://me:canary21@example.com/x".parse().unwrap();
+    exchange(&recorder, request);
+    let text = recorder.to_yaml().unwrap();
+    assert!(
+        text.contains("https://hidden-credentials@example.com/x"),
+        "{text}"
+    );
+}
