@@ -59,6 +59,8 @@ mod range;
 mod receive;
 mod refusal;
 mod reply;
+#[cfg(feature = "server")]
+mod server;
 mod shape;
 mod state;
 
@@ -66,3 +68,5 @@ pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Snapshot};
 pub use guesses::{Cursor, Guesses};
+#[cfg(feature = "server")]
+pub use server::Server;

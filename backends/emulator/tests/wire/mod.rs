@@ -3,7 +3,8 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test binary uses its own part of this module"
+    clippy::unwrap_used,
+    reason = "only tests are here, and each of them uses its own part"
 )]
 
 use b2kit_core::{Body, HttpClient, Request, http};
