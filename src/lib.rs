@@ -21,7 +21,7 @@
 //! # Features
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
 //! - `cassette`: record and replay, in [`backend::cassette`].
-//! - `emulator`: B2 in memory, in [`backend::emulator`].
+//! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
 //!
 //! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
 //! add.
