@@ -235,3 +235,19 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again() {
         assert!(peer.next_head().is_none());
     }
 }
+
+#[test]
+fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again() {
+    let server = RawServer::start();
+    let client = client();
+    for _ in 0..3 {
+        let sending = start_send(&client, post(server.uri("/"), "hello"));
+        let mut peer = server.accept();
+        peer.head();
+        peer.body(5);
+        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        read(sending.response()).unwrap();
+        peer.finish();
+        peer.drain();
+    }
+}
