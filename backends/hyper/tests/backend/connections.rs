@@ -149,11 +149,9 @@ impl Stuck {
 
     fn drop_it(mut self) {
         self.sending.drop_it();
+        // Before the server reads on: what was buffered here will not leave any more.
         self.gone.wait();
-        assert!(
-            self.peer.drain() < self.pulled,
-            "what was buffered here has not left"
-        );
+        self.peer.drain();
     }
 }
 
