@@ -33,6 +33,14 @@
 //! holds exact lengths both ways and the [`Deadlines`] of each request.
 //!
 //! Closures and `Arc`s of backends are backends, so a wrapper that records, counts or injects trouble is a few lines.
+//!
+//! # A complete backend
+//! `examples/threaded.rs`, which `tests/worked_backend.rs` holds against the protocol. It leaves out what a backend may:
+//! https, keeping connections, and chunked responses, which it refuses.
+//!
+//! ```
+#![doc = include_str!("../examples/threaded.rs")]
+//! ```
 
 mod body;
 mod deadlines;

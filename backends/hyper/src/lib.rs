@@ -16,7 +16,8 @@
 //! - **the ambient one**, in whose context the client was built. Nothing else is started. When that runtime is shut
 //!   down, the client is of no use any more: what is in flight fails, and each further request fails with
 //!   [`HttpErrorKind::Other`](b2kit_core::HttpErrorKind::Other) and nothing sent. A current-thread runtime moves the
-//!   client's connections only while somebody is inside its `block_on`, and its connect timeout follows tokio's clock, also a paused one.
+//!   client's connections only while somebody is inside its `block_on`; a paused tokio clock lets the connect timeout
+//!   run out at once.
 //! - **its own**, one thread named `b2kit-hyper` that ends with the last clone of the client and the last body received
 //!   through it. Choose it for smol, async-std, `block_on`, and for a client that outlives runtimes, such as one in a
 //!   `static` that many `#[tokio::test]`s share.
