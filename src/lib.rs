@@ -1,1 +1,57 @@
-//! To be written.
+//! The client for Backblaze B2's native API: any HTTP library, any async runtime, no byte lost.
+//!
+//! # The words
+//! - A *backend* moves one HTTP request to a server and its response back. It knows nothing of B2.
+//! - A *call* is one of B2's operations, as a value: [`api`] has them all.
+//! - The [`Client`] is calls and authorization, over a backend.
+//! - A *cassette* is a recorded HTTP session; an *emulator* is B2 in memory. Both are backends.
+//!
+//! # The layers
+//! Each names only those below it.
+//! ```text
+//! client      authorization, the loop through which every call goes
+//! api         one value for each of B2's calls: to a request, from a reply
+//! types       names, ids, digests, settings: checked once, trusted after
+//! error
+//! ----------------------------------------------------------------------
+//! b2kit-core  the seam: HttpClient, Request, Response, Body, HttpError
+//! backends    hyper, cassette, emulator, or your own
+//! ```
+//!
+//! # Features
+//! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
+//! - `cassette`: record and replay, in [`backend::cassette`].
+//! - `emulator`: B2 in memory, in [`backend::emulator`].
+//!
+//! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
+//! add.
+//!
+//! # What dropping does
+//! The library never spawns, so a call makes progress only while its future is polled, and dropping the future closes
+//! its connection. What B2 received by then it may still do; each call's page says what that leaves behind.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod api;
+mod client;
+mod error;
+pub mod types;
+
+/// The backends that come with the crate, each behind the feature of its name.
+pub mod backend {
+    #[cfg(feature = "cassette")]
+    pub use b2kit_cassette as cassette;
+    #[cfg(feature = "emulator")]
+    pub use b2kit_emulator as emulator;
+    #[cfg(feature = "hyper")]
+    pub use b2kit_hyper as hyper;
+}
+
+pub use api::{ApiVersion, Credentials, Session};
+pub use client::{Client, ClientBuilder};
+pub use error::{B2Error, Error, ErrorKind};
+
+pub use b2kit_core::{
+    Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,
+    Phase, Request, Response, ResponseBody, SystemTimer, Timer, async_trait, http,
+};

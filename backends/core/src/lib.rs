@@ -37,13 +37,17 @@
 mod body;
 mod deadlines;
 mod error;
+mod guard;
 mod http_client;
+mod manual_timer;
 mod timer;
 
 pub use body::{Body, BodyStream, ResponseBody};
 pub use deadlines::Deadlines;
 pub use error::{HttpError, HttpErrorKind, Phase};
+pub use guard::Guard;
 pub use http_client::{HttpClient, Request, Response};
+pub use manual_timer::ManualTimer;
 pub use timer::{Sleep, SystemTimer, Timer};
 
 pub use async_trait::async_trait;

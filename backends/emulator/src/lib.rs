@@ -1,1 +1,72 @@
-//! To be written.
+//! Backblaze B2 in memory.
+//!
+//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v2, v3, v4) as B2's
+//! documents and recordings show it, down to the indentation of its JSON, so that a client can be tested without a
+//! network, without an account, and with a clock in the test's hand:
+//!
+//! ```
+//! use b2kit_core::{Body, HttpClient, http};
+//! use b2kit_emulator::Emulator;
+//!
+//! # futures::executor::block_on(async {
+//! let emulator = Emulator::new();
+//! let request = http::Request::get(format!("{}/b2api/v4/b2_list_buckets", emulator.url()))
+//!     .body(Body::empty())
+//!     .unwrap();
+//! let response = emulator.send(request).await.unwrap();
+//! assert_eq!(response.status(), 401);
+//! let body = response.into_body().collect(1000).await.unwrap();
+//! assert!(body.starts_with(b"{\n  \"code\": \"bad_auth_token\","));
+//! # });
+//! ```
+//!
+//! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the feature `server`,
+//! `Server::start` puts the same account on a port of the loopback interface.
+//!
+//! # Layout
+//! From the outside in:
+//!
+//! - `emulator`, `server`: the shells. They move bytes and decide nothing.
+//! - `exchange`: what every request passes, whatever its shell; faults will be injected here.
+//! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
+//! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
+//! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
+//! - `state`: the account, its keys, tokens, buckets and files: plain data.
+//! - `blob`, `receive`: where bytes lie, and how they get there.
+//! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
+//!
+//! Not emulated yet: v1, object lock, server-side encryption, download authorizations, `b2_update_bucket`,
+//! notifications, CORS, lifecycle rules (they are kept, not carried out). What would be silently without effect is
+//! refused: see `501 not_implemented`.
+
+mod args;
+mod blob;
+mod builder;
+mod calendar;
+mod caller;
+mod calls;
+mod clock;
+mod content_type;
+mod emulator;
+mod exchange;
+mod guesses;
+mod heart;
+mod hex;
+mod ids;
+mod names;
+mod percent;
+mod range;
+mod receive;
+mod refusal;
+mod reply;
+#[cfg(feature = "server")]
+mod server;
+mod shape;
+mod state;
+
+pub use builder::Builder;
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use emulator::{Emulator, Snapshot};
+pub use guesses::{Cursor, Guesses};
+#[cfg(feature = "server")]
+pub use server::Server;

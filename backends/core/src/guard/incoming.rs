@@ -1,0 +1,113 @@
+//! The response's body on its way in: exactly as long as promised, and within its deadlines.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::outgoing::AbortOnDrop;
+use crate::body::ResponseBody;
+use crate::error::{HttpError, HttpErrorKind, Phase};
+use crate::timer::{Sleep, Timer};
+
+/// The stream that the caller reads.
+pub(super) struct Incoming {
+    /// `None` once the body is over, for good or ill.
+    body: Option<(ResponseBody, AbortOnDrop)>,
+    length: Option<u64>,
+    received: u64,
+    stall: Option<Duration>,
+    /// Runs only while somebody asks and nothing comes.
+    stalling: Option<Sleep>,
+    total: Option<Sleep>,
+    timer: Arc<dyn Timer>,
+}
+
+impl Incoming {
+    pub(super) fn new(
+        body: ResponseBody,
+        length: Option<u64>,
+        stall: Option<Duration>,
+        total: Option<Sleep>,
+        timer: Arc<dyn Timer>,
+        upload: AbortOnDrop,
+    ) -> Self {
+        Self {
+            body: Some((body, upload)),
+            length,
+            received: 0,
+            stall,
+            stalling: None,
+            total,
+            timer,
+        }
+    }
+
+    fn late(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
+        if self
+            .total
+            .as_mut()
+            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
+        {
+            return Some(failure(
+                HttpErrorKind::Timeout,
+                "the whole exchange took too long",
+            ));
+        }
+        let stall = self.stall?;
+        let stalling = self.stalling.get_or_insert_with(|| self.timer.sleep(stall));
+        let stalled = stalling.as_mut().poll(cx).is_ready();
+        stalled.then(|| failure(HttpErrorKind::Stalled, "the server stopped sending"))
+    }
+}
+
+impl Stream for Incoming {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let Some((body, _)) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let next = match Pin::new(body).poll_next(cx) {
+            Poll::Ready(next) => next,
+            Poll::Pending => match this.late(cx) {
+                Some(error) => Some(Err(error)),
+                None => return Poll::Pending,
+            },
+        };
+        this.stalling = None;
+        let item = match next {
+            Some(Ok(chunk)) => {
+                this.received = this.received.saturating_add(chunk.len() as u64);
+                match this.length {
+                    Some(length) if this.received > length => Some(Err(failure(
+                        HttpErrorKind::Protocol,
+                        format!("more than the {length} bytes promised"),
+                    ))),
+                    _ => return Poll::Ready(Some(Ok(chunk))),
+                }
+            }
+            Some(Err(error)) => Some(Err(error.at_least(Phase::ResponseBegun))),
+            None => match this.length {
+                Some(length) if this.received < length => Some(Err(failure(
+                    HttpErrorKind::Closed,
+                    format!(
+                        "the response ended after {} of {length} bytes",
+                        this.received
+                    ),
+                ))),
+                _ => None,
+            },
+        };
+        this.body = None;
+        Poll::Ready(item)
+    }
+}
+
+fn failure(kind: HttpErrorKind, why: impl Into<String>) -> HttpError {
+    HttpError::new(kind, Phase::ResponseBegun).with_source(why.into())
+}

@@ -1,0 +1,176 @@
+//! [`ManualTimer`]: time that a test turns by hand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use crate::timer::{Sleep, SystemTimer, Timer};
+
+/// A timer whose time stands still until it is turned. Clones share the time.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use b2kit_core::{ManualTimer, Timer};
+/// let timer = ManualTimer::new();
+/// let began = timer.now();
+/// timer.run(timer.sleep(Duration::from_secs(3600))); // an hour that takes no time
+/// assert_eq!(timer.now() - began, Duration::from_secs(3600));
+/// ```
+#[derive(Clone)]
+pub struct ManualTimer(Arc<Mutex<State>>);
+
+struct State {
+    now: Instant,
+    next_id: u64,
+    /// By the time to wake at, then by age: sleepers of one moment wake in the order in which they lay down.
+    sleepers: BTreeMap<(Instant, u64), Option<Waker>>,
+}
+
+impl ManualTimer {
+    /// A timer that stands at some moment.
+    #[must_use]
+    pub fn new() -> Self {
+        let now = SystemTimer.now();
+        Self(Arc::new(Mutex::new(State {
+            now,
+            next_id: 0,
+            sleepers: BTreeMap::new(),
+        })))
+    }
+
+    /// Turns the time on by `duration` and wakes all whose time has come.
+    pub fn advance(&self, duration: Duration) {
+        let to = self.lock().now + duration;
+        self.turn_to(to);
+    }
+
+    /// Turns the time to the next sleeper's. `false` if nobody sleeps.
+    pub fn advance_to_next(&self) -> bool {
+        let next = self
+            .lock()
+            .sleepers
+            .first_key_value()
+            .map(|(&(at, _), _)| at);
+        next.is_some_and(|at| {
+            self.turn_to(at);
+            true
+        })
+    }
+
+    /// How many sleep now.
+    #[must_use]
+    pub fn sleepers(&self) -> usize {
+        self.lock().sleepers.len()
+    }
+
+    /// Runs a future to its end on this thread, turning the time whenever there is nothing else to do.
+    ///
+    /// For futures that wait for nothing but this timer and each other: in-process backends, not sockets.
+    ///
+    /// # Panics
+    /// If the future waits although nobody sleeps: it would wait for ever.
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        let woken = Arc::new(Woken(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let mut future = pin!(future);
+        loop {
+            if woken.0.swap(false, Ordering::AcqRel) {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                    return output;
+                }
+            } else {
+                assert!(
+                    self.advance_to_next(),
+                    "the future waits, and no sleeper is left to wake it"
+                );
+            }
+        }
+    }
+
+    fn turn_to(&self, to: Instant) {
+        let mut state = self.lock();
+        state.now = state.now.max(to);
+        let later = state.sleepers.split_off(&(to, u64::MAX));
+        let due = std::mem::replace(&mut state.sleepers, later);
+        drop(state);
+        due.into_values().flatten().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for ManualTimer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timer for ManualTimer {
+    fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let mut state = self.lock();
+        let key = (state.now + duration, state.next_id);
+        state.next_id += 1;
+        if !duration.is_zero() {
+            state.sleepers.insert(key, None);
+        }
+        drop(state);
+        Box::pin(Sleeper {
+            timer: self.clone(),
+            key,
+        })
+    }
+}
+
+impl fmt::Debug for ManualTimer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManualTimer")
+            .field("sleepers", &self.sleepers())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Sleeper {
+    timer: ManualTimer,
+    key: (Instant, u64),
+}
+
+impl Future for Sleeper {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.timer.lock();
+        let Some(waker) = state.sleepers.get_mut(&self.key) else {
+            return Poll::Ready(());
+        };
+        // Dropping a waker may drop a task, and with it another sleeper: not under the lock.
+        let _outlives_the_lock = waker.replace(cx.waker().clone());
+        drop(state);
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _outlives_the_lock = self.timer.lock().sleepers.remove(&self.key);
+    }
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}

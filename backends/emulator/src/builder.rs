@@ -1,0 +1,159 @@
+//! [`Builder`]: what an emulator begins with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::blob::MemoryStore;
+use crate::clock::{Clock, SystemClock, whole_millis};
+use crate::emulator::{Emulator, Inner};
+use crate::guesses::Guesses;
+use crate::ids::Ids;
+use crate::state::key::{CAPABILITIES, Key};
+use crate::state::token::Tokens;
+use crate::state::{Settings, State};
+
+const ACCOUNT_ID: &str = "e0b2e0b2e0b2";
+
+/// What an emulator begins with. Made by [`Emulator::builder`].
+#[must_use]
+pub struct Builder {
+    key: Option<(String, String)>,
+    seed: u64,
+    clock: Box<dyn Clock>,
+    origin: String,
+    absolute_minimum_part_size: u64,
+    recommended_part_size: u64,
+    storage_cap: u64,
+    token_lifetime: Duration,
+    guesses: Guesses,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            key: None,
+            seed: 0,
+            clock: Box::new(SystemClock),
+            origin: "http://localhost".to_owned(),
+            absolute_minimum_part_size: 5_000_000,
+            recommended_part_size: 100_000_000,
+            storage_cap: 1 << 30,
+            token_lifetime: Duration::from_secs(24 * 60 * 60),
+            guesses: Guesses::default(),
+        }
+    }
+
+    /// The application key that may do everything. Defaults to a pair that says it is for tests.
+    ///
+    /// A key id with a colon, or an empty one, can't be authorized with, as with B2 itself.
+    pub fn key(mut self, id: impl Into<String>, key: impl Into<String>) -> Self {
+        self.key = Some((id.into(), key.into()));
+        self
+    }
+
+    /// What ids and tokens follow from. Defaults to 0. The same seed, clock and requests give the same answers.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The clock. Defaults to the [`SystemClock`]; a [`ManualClock`](crate::ManualClock) turns only by hand.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// The URL that answers to in-process requests begin with, without a slash at the end. Defaults to
+    /// `http://localhost`. Requests through a server get the server's.
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.origin = url.into();
+        self
+    }
+
+    /// The least size of a part, but the last of a file: `absoluteMinimumPartSize`. Defaults to 5 000 000, as at B2.
+    pub fn absolute_minimum_part_size(mut self, bytes: u64) -> Self {
+        self.absolute_minimum_part_size = bytes;
+        self
+    }
+
+    /// The size of part that clients are told to use: `recommendedPartSize`. Defaults to 100 000 000, as at B2.
+    pub fn recommended_part_size(mut self, bytes: u64) -> Self {
+        self.recommended_part_size = bytes;
+        self
+    }
+
+    /// How many bytes it holds in memory at most, beyond which uploads get `storage_cap_exceeded`. Defaults to 1 GiB.
+    pub fn storage_cap(mut self, bytes: u64) -> Self {
+        self.storage_cap = bytes;
+        self
+    }
+
+    /// How long account and upload tokens are good for. Defaults to 24 hours.
+    pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
+        self.token_lifetime = lifetime;
+        self
+    }
+
+    /// What it does where B2's documents are silent.
+    pub fn guesses(mut self, guesses: Guesses) -> Self {
+        self.guesses = guesses;
+        self
+    }
+
+    /// The emulator: one empty account.
+    #[must_use]
+    pub fn build(self) -> Emulator {
+        let (key_id, key) = self.key.unwrap_or_else(|| {
+            let id = Ids::key_id(ACCOUNT_ID, 0);
+            (id, "K004EmulatorTestKeyNotASecret00".to_owned())
+        });
+        let master = Key {
+            id: key_id.clone(),
+            secret: key.clone(),
+            name: "master".to_owned(),
+            capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
+            buckets: None,
+            name_prefix: None,
+            expires: None,
+            is_master: true,
+        };
+        let state = State {
+            settings: Settings {
+                absolute_minimum_part_size: self.absolute_minimum_part_size,
+                recommended_part_size: self.recommended_part_size,
+                token_lifetime_millis: whole_millis(self.token_lifetime),
+                guesses: self.guesses,
+            },
+            account_id: ACCOUNT_ID.to_owned(),
+            ids: Ids::new(self.seed),
+            keys: BTreeMap::from([(key_id.clone(), Arc::new(master))]),
+            keys_created: 0,
+            tokens: Tokens::default(),
+            buckets: BTreeMap::new(),
+            files: std::collections::HashMap::new(),
+            versions_made: 0,
+            calls: BTreeMap::new(),
+        };
+        Emulator::of_inner(Inner {
+            state: Mutex::new(state),
+            store: Box::new(MemoryStore::new(self.storage_cap)),
+            clock: self.clock,
+            origin: self.origin.into(),
+            key_id,
+            key,
+            account_id: ACCOUNT_ID.to_owned(),
+        })
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("key_id", &self.key.as_ref().map(|(id, _)| id))
+            .field("seed", &self.seed)
+            .field("url", &self.origin)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! [`Caller`]: who asks, through which door, and when.
+
+use std::sync::Arc;
+
+use crate::guesses;
+use crate::refusal::Refusal;
+use crate::state::key::Key;
+
+/// Who makes a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The key behind the token; [`Key::nobody`] where none was needed and none was given.
+    pub(crate) key: Arc<Key>,
+    pub(crate) version: ApiVersion,
+    /// The origin that URLs in the answer begin with.
+    pub(crate) origin: Arc<str>,
+    /// The `Range` header.
+    pub(crate) range: Option<String>,
+    /// In milliseconds.
+    pub(crate) now: u64,
+}
+
+/// The API versions there are, apart from v1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ApiVersion {
+    V2,
+    V3,
+    V4,
+}
+
+impl ApiVersion {
+    /// From the segment in the path.
+    pub(crate) fn parse(segment: &str) -> Option<Self> {
+        match segment {
+            "v2" => Some(Self::V2),
+            "v3" => Some(Self::V3),
+            "v4" => Some(Self::V4),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn segment(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+            Self::V4 => "v4",
+        }
+    }
+}
+
+impl Caller {
+    /// The URL of a path after the version, at the caller's own version and origin.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}/b2api/{}/{path}", self.origin, self.version.segment())
+    }
+
+    /// Whether the `accountId` of the request is the caller's.
+    pub(crate) fn must_be(&self, account: &str, claimed: &str) -> Result<(), Refusal> {
+        if account == claimed {
+            Ok(())
+        } else {
+            Err(guesses::wrong_account())
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `b2_authorize_account`.
+
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::{ApiVersion, Caller};
+use crate::ids::TokenWord;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::state::token::AccountToken;
+
+pub(crate) fn authorize_account(
+    state: &mut State,
+    caller: &Caller,
+    _: &Args,
+) -> Result<Answer, Refusal> {
+    let key = &*caller.key;
+    let buckets = key.buckets.as_ref();
+    if caller.version != ApiVersion::V4 && buckets.is_some_and(|buckets| buckets.len() > 1) {
+        let message = "Keys that are restricted to several buckets need API version 4";
+        return Err(Refusal::new(401, "unsupported", message));
+    }
+    let token = state.ids.token(TokenWord::Account, &key.id);
+    let lifetime = state.settings.token_lifetime_millis;
+    let expires = caller.now.saturating_add(lifetime);
+    let what = AccountToken {
+        key_id: key.id.clone(),
+        expires: key.expires.map_or(expires, |key| key.min(expires)),
+    };
+    state.tokens.issue_account(&token, what);
+    let mut answer = match caller.version {
+        ApiVersion::V2 => v2(state, caller),
+        ApiVersion::V3 => v3(state, caller),
+        ApiVersion::V4 => v4(state, caller),
+    };
+    answer["accountId"] = state.account_id.clone().into();
+    answer["authorizationToken"] = token.into();
+    Ok(Answer::Json(answer))
+}
+
+fn v2(state: &State, caller: &Caller) -> Value {
+    let (id, name) = single_bucket(state, caller);
+    json!({
+        "absoluteMinimumPartSize": state.settings.absolute_minimum_part_size,
+        "allowed": {
+            "bucketId": id,
+            "bucketName": name,
+            "capabilities": caller.key.capabilities,
+            "namePrefix": caller.key.name_prefix,
+        },
+        "apiUrl": *caller.origin,
+        "downloadUrl": *caller.origin,
+        "recommendedPartSize": state.settings.recommended_part_size,
+        "s3ApiUrl": *caller.origin,
+    })
+}
+
+fn v3(state: &State, caller: &Caller) -> Value {
+    let (id, name) = single_bucket(state, caller);
+    json!({
+        "apiInfo": {"storageApi": {
+            "absoluteMinimumPartSize": state.settings.absolute_minimum_part_size,
+            "apiUrl": *caller.origin,
+            "bucketId": id,
+            "bucketName": name,
+            "capabilities": caller.key.capabilities,
+            "downloadUrl": *caller.origin,
+            "infoType": "storageApi",
+            "namePrefix": caller.key.name_prefix,
+            "recommendedPartSize": state.settings.recommended_part_size,
+            "s3ApiUrl": *caller.origin,
+        }},
+        "applicationKeyExpirationTimestamp": caller.key.expires,
+    })
+}
+
+fn v4(state: &State, caller: &Caller) -> Value {
+    let buckets = caller.key.buckets.as_ref().map(|ids| {
+        let named = ids
+            .iter()
+            .map(|id| json!({"id": id, "name": bucket_name(state, id)}));
+        named.collect::<Vec<_>>()
+    });
+    json!({
+        "apiInfo": {"storageApi": {
+            "absoluteMinimumPartSize": state.settings.absolute_minimum_part_size,
+            "allowed": {
+                "buckets": buckets,
+                "capabilities": caller.key.capabilities,
+                "namePrefix": caller.key.name_prefix,
+            },
+            "apiUrl": *caller.origin,
+            "downloadUrl": *caller.origin,
+            "recommendedPartSize": state.settings.recommended_part_size,
+            "s3ApiUrl": *caller.origin,
+        }},
+        "applicationKeyExpirationTimestamp": caller.key.expires,
+    })
+}
+
+/// Id and name of the one bucket that a key of the old kind is restricted to.
+fn single_bucket(state: &State, caller: &Caller) -> (Option<String>, Option<String>) {
+    let buckets = caller.key.buckets.as_ref();
+    let id = buckets.and_then(|ids| ids.first()).cloned();
+    let name = id.as_deref().and_then(|id| bucket_name(state, id));
+    (id, name)
+}
+
+/// `None` once the bucket is deleted.
+fn bucket_name(state: &State, id: &str) -> Option<String> {
+    Some(state.buckets.get(id)?.name.clone())
+}

@@ -1,0 +1,255 @@
+//! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
+
+use serde_json::Value;
+
+use super::upload::kind_of;
+use super::{Answer, large_files};
+use crate::args::Args;
+use crate::blob::Content;
+use crate::caller::Caller;
+use crate::content_type;
+use crate::guesses;
+use crate::ids;
+use crate::names::{self, FileInfo};
+use crate::range::{self, Asked};
+use crate::receive::Received;
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::bucket::Bucket;
+use crate::state::file::{Kind, Part, Sha1, Stored, Version};
+
+/// A copy whose bytes are still to be hashed.
+#[derive(Debug)]
+pub(crate) struct CopyTicket {
+    content: Content,
+    caller: Caller,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    File {
+        bucket_id: String,
+        name: String,
+        content_type: String,
+        info: FileInfo,
+    },
+    Part {
+        file_id: String,
+        number: u64,
+    },
+}
+
+impl CopyTicket {
+    /// What to hash.
+    pub(crate) fn content(&self) -> Content {
+        self.content.clone()
+    }
+}
+
+pub(crate) fn copy_file(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let (from, source) = source(state, caller, args)?;
+    let name = args.required("fileName")?;
+    let bucket_id = args.string("destinationBucketId")?.unwrap_or(&from.id);
+    names::check_file_name(name, &state.settings.guesses)?;
+    caller.key.must_reach(bucket_id, name)?;
+    state.bucket(bucket_id)?;
+    let (content_type, info) = metadata(source, name, args)?;
+    refuse_unknown_options(args)?;
+    let (copied, is_whole) = copied_range(source, args)?;
+    let target = Target::File {
+        bucket_id: bucket_id.to_owned(),
+        name: name.to_owned(),
+        content_type,
+        info,
+    };
+    let is_large = copied.sha1.is_none();
+    if is_whole && (!is_large || !state.settings.guesses.copies_of_large_files_have_a_sha1) {
+        let answer = store(state, caller, target, copied)?;
+        return Ok(Answer::Json(answer));
+    }
+    Ok(rehash(caller, target, copied))
+}
+
+pub(crate) fn copy_part(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let file_id = args.required("largeFileId")?;
+    let number = args.integer("partNumber")?;
+    let number = number.ok_or_else(|| guesses::missing_field("partNumber"))?;
+    let number = large_files::check_part_number(u64::try_from(number).ok())?;
+    large_files::unfinished(state, caller, file_id)?;
+    let (_, source) = source(state, caller, args)?;
+    refuse_unknown_options(args)?;
+    let (copied, is_whole) = copied_range(source, args)?;
+    if copied.content.len() == 0 {
+        return Err(Refusal::bad_request("A part must have at least one byte"));
+    }
+    let target = Target::Part {
+        file_id: file_id.to_owned(),
+        number,
+    };
+    if is_whole && copied.sha1.is_some() {
+        let answer = store(state, caller, target, copied)?;
+        return Ok(Answer::Json(answer));
+    }
+    Ok(rehash(caller, target, copied))
+}
+
+/// The bytes of a copy are hashed.
+pub(crate) fn complete(
+    state: &mut State,
+    ticket: CopyTicket,
+    received: Received,
+) -> Result<Value, Refusal> {
+    let stored = Stored {
+        content: received.content,
+        sha1: Some(Sha1 {
+            hex: received.sha1,
+            verified: true,
+        }),
+        md5: Some(received.md5),
+    };
+    store(state, &ticket.caller, ticket.target, stored)
+}
+
+fn rehash(caller: &Caller, target: Target, copied: Stored) -> Answer {
+    Answer::Rehash(CopyTicket {
+        content: copied.content,
+        caller: caller.clone(),
+        target,
+    })
+}
+
+fn store(
+    state: &mut State,
+    caller: &Caller,
+    target: Target,
+    stored: Stored,
+) -> Result<Value, Refusal> {
+    match target {
+        Target::File {
+            bucket_id,
+            name,
+            content_type,
+            info,
+        } => {
+            let kind = kind_of(stored.content.len());
+            let pod = state.ids.pod();
+            let file_id = state.ids.file_id(&bucket_id, kind, pod, caller.now);
+            let account = state.account_id.clone();
+            let version = state.insert(Version {
+                file_id,
+                bucket_id,
+                name,
+                uploaded: caller.now,
+                content_type,
+                info,
+                kind: Kind::File(stored),
+            })?;
+            Ok(shape::file(version, &account, caller, true))
+        }
+        Target::Part { file_id, number } => {
+            let (Some(sha1), Some(md5)) = (stored.sha1, stored.md5) else {
+                return Err(Refusal::new(500, "internal_error", ""));
+            };
+            let part = Part {
+                content: stored.content,
+                sha1,
+                md5,
+                uploaded: caller.now,
+            };
+            let answer = shape::part(&file_id, number, &part);
+            large_files::put_part(state, caller, &file_id, number, part)?;
+            Ok(answer)
+        }
+    }
+}
+
+/// The version to copy from, and its bucket.
+fn source<'a>(
+    state: &'a State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<(&'a Bucket, &'a Version), Refusal> {
+    let id = args.required("sourceFileId")?;
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+    }
+    let found = state.version(id);
+    let found = found.filter(|(_, version)| version.stored().is_some());
+    let (bucket, version) =
+        found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
+    caller.key.must_reach(&bucket.id, &version.name)?;
+    if !bucket.is_public() {
+        caller.key.must("readFiles")?;
+    }
+    Ok((bucket, version))
+}
+
+/// What of the source is copied, and whether it is the whole.
+fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), Refusal> {
+    let stored = source
+        .stored()
+        .ok_or_else(|| Refusal::not_found("Not a file"))?;
+    let len = stored.content.len();
+    let range = match args.string("range")? {
+        None => 0..len,
+        Some(text) => match range::asked(text, len) {
+            Asked::Part(range) => range,
+            Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
+            Asked::Whole => return Err(Refusal::bad_request(format!("Bad range: {text}"))),
+        },
+    };
+    let size = range.end - range.start;
+    if size > guesses::LARGEST_UPLOAD {
+        let message = format!("Copy source too big: {size}");
+        return Err(Refusal::new(400, "source_too_large", message));
+    }
+    if size == len {
+        return Ok((stored.clone(), true));
+    }
+    let slice = Stored {
+        content: stored.content.slice(range),
+        sha1: None,
+        md5: None,
+    };
+    Ok((slice, false))
+}
+
+fn metadata(source: &Version, name: &str, args: &Args) -> Result<(String, FileInfo), Refusal> {
+    let content_type = args.string("contentType")?;
+    let info = args.string_map("fileInfo")?;
+    match args.string("metadataDirective")?.unwrap_or("COPY") {
+        "COPY" if content_type.is_some() || info.is_some() => {
+            let message = "contentType and fileInfo need the metadataDirective REPLACE";
+            Err(Refusal::bad_request(message))
+        }
+        "COPY" => {
+            let info = names::check_file_info(name, source.info.clone())?;
+            Ok((source.content_type.clone(), info))
+        }
+        "REPLACE" => {
+            let given = content_type.ok_or_else(|| guesses::missing_field("contentType"))?;
+            let given = large_files::check_content_type(given)?;
+            let info = names::check_file_info(name, info.unwrap_or_default())?;
+            Ok((content_type::resolve(given, name), info))
+        }
+        other => {
+            let message = format!("Invalid metadataDirective: {other}");
+            Err(Refusal::bad_request(message))
+        }
+    }
+}
+
+fn refuse_unknown_options(args: &Args) -> Result<(), Refusal> {
+    large_files::refuse_unknown_options(args, "sourceServerSideEncryption")?;
+    large_files::refuse_unknown_options(args, "destinationServerSideEncryption")
+}

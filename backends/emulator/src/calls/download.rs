@@ -1,0 +1,168 @@
+//! Downloads, by name and by id.
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
+};
+use http::{HeaderValue, StatusCode};
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::guesses;
+use crate::ids;
+use crate::names::RESERVED;
+use crate::percent;
+use crate::range::{self, Asked};
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::state::State;
+use crate::state::bucket::Bucket;
+use crate::state::file::{Stored, Version};
+
+/// What downloads by name are counted as.
+pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
+
+/// Parameters of a download that replace a header of its answer.
+const OVERRIDES: [(&str, &str); 6] = [
+    ("b2CacheControl", "cache-control"),
+    ("b2ContentDisposition", "content-disposition"),
+    ("b2ContentEncoding", "content-encoding"),
+    ("b2ContentLanguage", "content-language"),
+    ("b2ContentType", "content-type"),
+    ("b2Expires", "expires"),
+];
+
+/// `path` is what follows `/file/`, still encoded.
+pub(crate) fn by_name(
+    state: &State,
+    caller: &Caller,
+    path: &str,
+    args: &Args,
+) -> Result<Reply, Refusal> {
+    let (bucket, name) = path
+        .split_once('/')
+        .ok_or_else(|| guesses::unknown_call(path))?;
+    let decoded = percent::decode(name.as_bytes()).zip(percent::decode(bucket.as_bytes()));
+    let (name, bucket_name) =
+        decoded.ok_or_else(|| Refusal::bad_request("The path is not encoded properly"))?;
+    let missing = || Refusal::not_found(format!("bucket {bucket_name} does not have file: {name}"));
+    let bucket = state.bucket_named(&bucket_name).ok_or_else(missing)?;
+    must_read(caller, bucket, &name)?;
+    let current = bucket.current(&name).ok_or_else(missing)?;
+    let stored = current.stored().ok_or_else(missing)?;
+    serve(state, caller, bucket, current, stored, args)
+}
+
+pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<Answer, Refusal> {
+    let id = args.required("fileId")?;
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+    }
+    let missing = || Refusal::not_found(format!("File not present: {id}"));
+    let (bucket, version) = state.version(id).ok_or_else(missing)?;
+    must_read(caller, bucket, &version.name)?;
+    let stored = version.stored().ok_or_else(missing)?;
+    serve(state, caller, bucket, version, stored, args).map(Answer::Reply)
+}
+
+/// Public files are for everyone; others for keys that may read them.
+fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), Refusal> {
+    if bucket.is_public() {
+        return Ok(());
+    }
+    if caller.key.is_nobody() {
+        return Err(guesses::private_download());
+    }
+    caller.key.must("readFiles")?;
+    caller.key.must_reach(&bucket.id, name)
+}
+
+fn serve(
+    state: &State,
+    caller: &Caller,
+    bucket: &Bucket,
+    version: &Version,
+    stored: &Stored,
+    args: &Args,
+) -> Result<Reply, Refusal> {
+    let len = stored.content.len();
+    let asked = caller.range.as_deref();
+    let part = match asked.map_or(Asked::Whole, |range| range::asked(range, len)) {
+        Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
+        Asked::Whole => None,
+        Asked::Part(part) => Some(part),
+    };
+    let guesses = &state.settings.guesses;
+    let part = part.filter(|part| guesses.whole_range_is_partial || part.end - part.start < len);
+    let plus = guesses.plus_for_space;
+    let mut headers = file_headers(version, stored, plus);
+    if let Some(value) = bucket.info.get("Cache-Control")
+        && !headers.contains_key(CACHE_CONTROL)
+    {
+        insert(&mut headers, CACHE_CONTROL.as_str(), value);
+    }
+    apply_overrides(&mut headers, caller, args)?;
+    match part {
+        None => Ok(Reply::content(
+            StatusCode::OK,
+            headers,
+            stored.content.clone(),
+        )),
+        Some(part) => {
+            let range = format!("bytes {}-{}/{len}", part.start, part.end - 1);
+            insert(&mut headers, CONTENT_RANGE.as_str(), &range);
+            let slice = stored.content.slice(part);
+            Ok(Reply::content(StatusCode::PARTIAL_CONTENT, headers, slice))
+        }
+    }
+}
+
+fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    insert(&mut headers, CONTENT_TYPE.as_str(), &version.content_type);
+    let sha1 = stored.sha1.as_ref().map(|sha1| sha1.shown());
+    let sha1 = sha1.as_deref().unwrap_or("none");
+    let uploaded = version.uploaded.to_string();
+    insert(&mut headers, "x-bz-content-sha1", sha1);
+    insert(&mut headers, "x-bz-file-id", &version.file_id);
+    let name = percent::encode(&version.name, plus);
+    insert(&mut headers, "x-bz-file-name", &name);
+    insert(&mut headers, "x-bz-upload-timestamp", &uploaded);
+    for (key, value) in &version.info {
+        match RESERVED.iter().find(|(reserved, _)| reserved == key) {
+            Some((_, header)) => insert(&mut headers, header, value),
+            None => {
+                let value = percent::encode(value, plus);
+                insert(&mut headers, &format!("x-bz-info-{key}"), &value);
+            }
+        }
+    }
+    headers
+}
+
+fn apply_overrides(headers: &mut HeaderMap, caller: &Caller, args: &Args) -> Result<(), Refusal> {
+    for (parameter, header) in OVERRIDES {
+        let Some(value) = args.string(parameter)? else {
+            continue;
+        };
+        if caller.key.is_nobody() {
+            return Err(guesses::private_download());
+        }
+        if HeaderValue::from_str(value).is_err() {
+            let message = format!("Invalid {parameter}");
+            return Err(Refusal::bad_request(message));
+        }
+        insert(headers, header, value);
+    }
+    Ok(())
+}
+
+/// What can't be a header is left out: a reserved key of file info may hold anything that percent-encodes.
+fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    let value = HeaderValue::from_bytes(value.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, value) {
+        headers.insert(name, value);
+    }
+}

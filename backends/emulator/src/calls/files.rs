@@ -1,0 +1,95 @@
+//! Single versions: information, hiding, deletion.
+
+use serde_json::json;
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::ids::{self, FileKind, Pod};
+use crate::names;
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::file::{Kind, Version};
+
+pub(crate) fn get_file_info(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let id = args.required("fileId")?;
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+    }
+    let found = state
+        .version(id)
+        .map(|(_, version)| version)
+        .filter(|version| !version.is_unfinished());
+    let version = found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
+    caller.key.must_reach(&version.bucket_id, &version.name)?;
+    Ok(Answer::Json(shape::file(
+        version,
+        &state.account_id,
+        caller,
+        false,
+    )))
+}
+
+pub(crate) fn hide_file(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    let name = args.required("fileName")?;
+    names::check_file_name(name, &state.settings.guesses)?;
+    caller.key.must_reach(bucket_id, name)?;
+    match state.bucket(bucket_id)?.current(name) {
+        None => {
+            let message = format!("File not present: {name}");
+            return Err(Refusal::new(400, "no_such_file", message));
+        }
+        Some(version) if version.is_hide_marker() => {
+            let message = format!("File already hidden: {name}");
+            return Err(Refusal::new(400, "already_hidden", message));
+        }
+        Some(_) => {}
+    }
+    let file_id = state
+        .ids
+        .file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, caller.now);
+    let account = state.account_id.clone();
+    let marker = state.insert(Version {
+        file_id,
+        bucket_id: bucket_id.to_owned(),
+        name: name.to_owned(),
+        uploaded: caller.now,
+        content_type: String::new(),
+        info: names::FileInfo::new(),
+        kind: Kind::Hide,
+    })?;
+    Ok(Answer::Json(shape::file(marker, &account, caller, false)))
+}
+
+pub(crate) fn delete_file_version(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let name = args.required("fileName")?;
+    let id = args.required("fileId")?;
+    if args.boolean("bypassGovernance")? == Some(true) {
+        caller.key.must("bypassGovernance")?;
+    }
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+    }
+    let found = state.version(id).map(|(_, version)| version);
+    let Some(version) = found.filter(|version| version.name == name) else {
+        let message = format!("File not present: {name} {id}");
+        return Err(Refusal::new(400, "file_not_present", message));
+    };
+    caller.key.must_reach(&version.bucket_id, &version.name)?;
+    state.remove(id);
+    Ok(Answer::Json(json!({"fileId": id, "fileName": name})))
+}

@@ -1,0 +1,139 @@
+//! Application keys: create, list, delete.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::{ApiVersion, Caller};
+use crate::guesses;
+use crate::ids::Ids;
+use crate::names;
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::key::{CAPABILITIES, Key, NOT_WITH_BUCKETS};
+
+/// 1000 days, in seconds: validity is less.
+const LONGEST_VALIDITY: i64 = 86_400_000;
+
+pub(crate) fn create_key(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    caller.must_be(&state.account_id, args.required("accountId")?)?;
+    let name = args.required("keyName")?;
+    names::check_key_name(name)?;
+    let capabilities = args
+        .strings("capabilities")?
+        .ok_or_else(|| guesses::missing_field("capabilities"))?;
+    let buckets = asked_buckets(caller.version, args)?;
+    check_capabilities(&capabilities, buckets.is_some())?;
+    for id in buckets.iter().flatten() {
+        state.bucket(id)?;
+    }
+    let expires = match args.integer("validDurationInSeconds")? {
+        None => None,
+        Some(seconds) if (1..LONGEST_VALIDITY).contains(&seconds) => {
+            Some(caller.now + seconds.unsigned_abs() * 1000)
+        }
+        Some(other) => return Err(Refusal::out_of_range("validDurationInSeconds", other)),
+    };
+    state.keys_created += 1;
+    let key = Key {
+        id: Ids::key_id(&state.account_id, state.keys_created),
+        secret: state.ids.key(),
+        name: name.to_owned(),
+        capabilities,
+        buckets,
+        name_prefix: args.string("namePrefix")?.map(str::to_owned),
+        expires,
+        is_master: false,
+    };
+    let mut answer = shape::key(&key, &state.account_id, caller.version);
+    answer["applicationKey"] = key.secret.clone().into();
+    state.keys.insert(key.id.clone(), Arc::new(key));
+    Ok(Answer::Json(answer))
+}
+
+pub(crate) fn list_keys(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    caller.must_be(&state.account_id, args.required("accountId")?)?;
+    let count = args.count("maxKeyCount", 100, 10_000)?;
+    let start = args.string("startApplicationKeyId")?.unwrap_or("");
+    let mut keys = state
+        .keys
+        .range::<str, _>((Bound::Included(start), Bound::Unbounded))
+        .map(|(_, key)| key)
+        .filter(|key| !key.is_master && !key.is_expired(caller.now))
+        .filter(|key| caller.version == ApiVersion::V4 || !is_multi_bucket(key));
+    let page: Vec<Value> = keys
+        .by_ref()
+        .take(count)
+        .map(|key| shape::key(key, &state.account_id, caller.version))
+        .collect();
+    let next = keys.next().map(|key| &key.id);
+    Ok(Answer::Json(
+        json!({"keys": page, "nextApplicationKeyId": next}),
+    ))
+}
+
+pub(crate) fn delete_key(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let id = args.required("applicationKeyId")?;
+    let key = state.keys.get(id).filter(|key| !key.is_master);
+    let Some(key) = key else {
+        let message = format!("Application key does not exist: {id}");
+        return Err(Refusal::bad_request(message));
+    };
+    if caller.version != ApiVersion::V4 && is_multi_bucket(key) {
+        return Err(guesses::multi_bucket_key());
+    }
+    let answer = shape::key(key, &state.account_id, caller.version);
+    state.keys.remove(id);
+    Ok(Answer::Json(answer))
+}
+
+fn is_multi_bucket(key: &Key) -> bool {
+    key.buckets
+        .as_ref()
+        .is_some_and(|buckets| buckets.len() > 1)
+}
+
+/// `bucketIds` since v4, `bucketId` before.
+fn asked_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, Refusal> {
+    if version != ApiVersion::V4 {
+        return Ok(args.string("bucketId")?.map(|id| vec![id.to_owned()]));
+    }
+    let ids = args.strings("bucketIds")?;
+    if ids.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Refusal::bad_request("bucketIds must not be empty"));
+    }
+    Ok(ids)
+}
+
+fn check_capabilities(capabilities: &[String], has_buckets: bool) -> Result<(), Refusal> {
+    if capabilities.is_empty() {
+        return Err(Refusal::bad_request("capabilities must not be empty"));
+    }
+    for capability in capabilities {
+        if !CAPABILITIES.contains(&capability.as_str()) {
+            let message = format!("Unknown capability: {capability}");
+            return Err(Refusal::bad_request(message));
+        }
+        if has_buckets && NOT_WITH_BUCKETS.contains(&capability.as_str()) {
+            let message = format!("{capability} is not possible with a bucket restriction");
+            return Err(Refusal::bad_request(message));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Large files: start, finish, cancel, and what is under way.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use http::HeaderValue;
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::buckets::is_encryption;
+use crate::args::Args;
+use crate::blob::Content;
+use crate::caller::Caller;
+use crate::content_type;
+use crate::guesses;
+use crate::hex::hex_digits;
+use crate::ids::{self, FileKind};
+use crate::names;
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::file::{Kind, Part, Stored, Version};
+
+pub(crate) fn start_large_file(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    let name = args.required("fileName")?;
+    names::check_file_name(name, &state.settings.guesses)?;
+    caller.key.must_reach(bucket_id, name)?;
+    state.bucket(bucket_id)?;
+    let content_type = check_content_type(args.required("contentType")?)?;
+    let info = names::check_file_info(name, args.string_map("fileInfo")?.unwrap_or_default())?;
+    refuse_unknown_options(args, "serverSideEncryption")?;
+    if args.value("customUploadTimestamp").is_some() {
+        return Err(no_custom_timestamps());
+    }
+    let pod = state.ids.pod();
+    let file_id = state
+        .ids
+        .file_id(bucket_id, FileKind::Large, pod, caller.now);
+    let account = state.account_id.clone();
+    let version = state.insert(Version {
+        file_id,
+        bucket_id: bucket_id.to_owned(),
+        name: name.to_owned(),
+        uploaded: caller.now,
+        content_type: content_type::resolve(content_type, name),
+        info,
+        kind: Kind::Unfinished(BTreeMap::new()),
+    })?;
+    Ok(Answer::Json(shape::file(version, &account, caller, false)))
+}
+
+pub(crate) fn finish_large_file(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let id = args.required("fileId")?;
+    let named = args
+        .strings("partSha1Array")?
+        .ok_or_else(|| guesses::missing_field("partSha1Array"))?;
+    let least = state.settings.absolute_minimum_part_size;
+    let parts = unfinished(state, caller, id)?.parts();
+    let parts = parts.ok_or_else(|| no_active_upload(id))?;
+    check_parts(parts, &named, least)?;
+    let content = Content::joined(parts.values().map(|part| &part.content));
+    if content.len() > guesses::LARGEST_FILE {
+        return Err(guesses::upload_too_large(content.len()));
+    }
+    let finished = Kind::File(Stored {
+        content,
+        sha1: None,
+        md5: None,
+    });
+    let (bucket_id, place) = state
+        .files
+        .get(id)
+        .cloned()
+        .ok_or_else(|| no_active_upload(id))?;
+    let account = state.account_id.clone();
+    let bucket = state.bucket_mut(&bucket_id)?;
+    let version = bucket
+        .finish(&place, finished)
+        .ok_or_else(|| no_active_upload(id))?;
+    Ok(Answer::Json(shape::file(version, &account, caller, false)))
+}
+
+pub(crate) fn cancel_large_file(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let id = args.required("fileId")?;
+    unfinished(state, caller, id)?;
+    let cancelled = state.remove(id).ok_or_else(|| no_active_upload(id))?;
+    Ok(Answer::Json(json!({
+        "accountId": state.account_id,
+        "bucketId": cancelled.bucket_id,
+        "fileId": cancelled.file_id,
+        "fileName": cancelled.name,
+    })))
+}
+
+pub(crate) fn list_parts(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let id = args.required("fileId")?;
+    let count = args.count("maxPartCount", 100, 1000)?;
+    let start = match args.integer("startPartNumber")? {
+        None => 1,
+        Some(number) => check_part_number(u64::try_from(number).ok())?,
+    };
+    let parts = unfinished(state, caller, id)?.parts();
+    let parts = parts.ok_or_else(|| no_active_upload(id))?;
+    let mut rest = parts.range(start..);
+    let page: Vec<Value> = rest
+        .by_ref()
+        .take(count)
+        .map(|(number, part)| {
+            let mut shape = shape::part_with_checksum(id, *number, part);
+            // recorded: whole seconds here, milliseconds when the part is uploaded
+            shape["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
+            shape
+        })
+        .collect();
+    let next = rest.next().map(|(number, _)| number);
+    Ok(Answer::Json(json!({"nextPartNumber": next, "parts": page})))
+}
+
+pub(crate) fn list_unfinished_large_files(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    let count = args.count("maxFileCount", 100, 100)?;
+    let prefix = args.string("namePrefix")?.unwrap_or("");
+    caller.key.must_reach(bucket_id, prefix)?;
+    let bucket = state.bucket(bucket_id)?;
+    let start = match args.string("startFileId")? {
+        None => (0, 0),
+        Some(id) => first_from(state, bucket_id, id)?,
+    };
+    let mut files = bucket
+        .unfinished
+        .range((Bound::Included(start), Bound::Unbounded))
+        .filter_map(|(_, place)| bucket.versions.get(place))
+        .filter(|version| version.name.starts_with(prefix));
+    let page: Vec<Value> = files
+        .by_ref()
+        .take(count)
+        .map(|version| shape::file(version, &state.account_id, caller, false))
+        .collect();
+    let next = files.next().map(|version| &version.file_id);
+    Ok(Answer::Json(json!({
+        "files": page,
+        "nextFileId": next,
+        "nextFileName": null,
+    })))
+}
+
+/// Where a listing that starts with this id starts: at it, or after where it would be.
+fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), Refusal> {
+    let Some(time) = ids::file_id_time(id) else {
+        let message = format!("Invalid startFileId: {id}");
+        return Err(Refusal::new(400, "invalid_file_id", message));
+    };
+    let known = state.files.get(id).filter(|(at, _)| at == bucket_id);
+    Ok(known.map_or((time, 0), |(_, place)| place.age()))
+}
+
+/// The unfinished large file of this id, if the caller's key reaches it.
+pub(crate) fn unfinished<'a>(
+    state: &'a State,
+    caller: &Caller,
+    id: &str,
+) -> Result<&'a Version, Refusal> {
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Invalid fileId: {id}")));
+    }
+    let found = state.version(id).map(|(_, version)| version);
+    let version = found
+        .filter(|version| version.is_unfinished())
+        .ok_or_else(|| no_active_upload(id))?;
+    caller.key.must_reach(&version.bucket_id, &version.name)?;
+    Ok(version)
+}
+
+/// Adds a part, in place of an earlier one with its number.
+pub(crate) fn put_part(
+    state: &mut State,
+    caller: &Caller,
+    id: &str,
+    number: u64,
+    part: Part,
+) -> Result<(), Refusal> {
+    unfinished(state, caller, id)?;
+    match state.version_mut(id).map(|version| &mut version.kind) {
+        Some(Kind::Unfinished(parts)) => {
+            parts.insert(number, part);
+            Ok(())
+        }
+        _ => Err(no_active_upload(id)),
+    }
+}
+
+/// Part numbers are 1 to 10000.
+pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, Refusal> {
+    number
+        .filter(|number| (1..=10_000).contains(number))
+        .ok_or_else(|| Refusal::bad_request("Part number must be between 1 and 10000"))
+}
+
+/// A content type must be fit for a header.
+pub(crate) fn check_content_type(content_type: &str) -> Result<&str, Refusal> {
+    if content_type.is_empty() || HeaderValue::from_str(content_type).is_err() {
+        let message = format!("Invalid contentType: {content_type}");
+        return Err(Refusal::bad_request(message));
+    }
+    Ok(content_type)
+}
+
+/// What the emulator can't do must not look as if it were done.
+pub(crate) fn refuse_unknown_options(args: &Args, encryption: &str) -> Result<(), Refusal> {
+    if args.value(encryption).is_some_and(is_encryption) {
+        return Err(guesses::not_emulated("server-side encryption"));
+    }
+    if args.value("fileRetention").is_some() || args.value("legalHold").is_some() {
+        return Err(no_file_lock());
+    }
+    Ok(())
+}
+
+/// No bucket of the emulator has Object Lock.
+pub(crate) fn no_file_lock() -> Refusal {
+    let message = "The bucket is not file lock enabled";
+    Refusal::new(400, "bucket_missing_file_lock", message)
+}
+
+/// The account has not been allowed to set timestamps.
+pub(crate) fn no_custom_timestamps() -> Refusal {
+    let message = "Custom upload timestamps are not allowed for this account";
+    Refusal::new(400, "custom_timestamp_not_allowed", message)
+}
+
+fn no_active_upload(id: &str) -> Refusal {
+    Refusal::bad_request(format!("No active upload for: {id}"))
+}
+
+fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Result<(), Refusal> {
+    if named.len() < 2 {
+        return Err(Refusal::bad_request(
+            "large files must have at least 2 parts",
+        ));
+    }
+    for (number, sha1) in (1_u64..).zip(named) {
+        let Some(part) = parts.get(&number) else {
+            let message = format!("Part number {number} has not been uploaded");
+            return Err(Refusal::new(400, "missing_part", message));
+        };
+        if hex_digits(sha1, 40).as_ref() != Some(&part.sha1.hex) {
+            let message = format!("Sha1 of part number {number} does not match");
+            return Err(Refusal::new(400, "part_sha1_mismatch", message));
+        }
+    }
+    if parts.len() > named.len() {
+        return Err(guesses::more_parts_than_named(parts.len(), named.len()));
+    }
+    let last = named.len() as u64;
+    for (number, part) in parts.range(..last) {
+        if part.content.len() < least {
+            return Err(guesses::part_too_small(*number, part.content.len(), least));
+        }
+    }
+    Ok(())
+}

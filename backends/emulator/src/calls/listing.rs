@@ -1,0 +1,199 @@
+//! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter, cursors.
+
+use std::ops::Bound;
+
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::guesses::{self, Cursor};
+use crate::ids;
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::bucket::{Bucket, Place};
+use crate::state::file::Version;
+
+pub(crate) fn list_file_names(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let (bucket, mut query) = common(state, caller, args)?;
+    if let Some(name) = args.string("startFileName")? {
+        query.start = Place::first_of(name);
+    }
+    let page = page(bucket, &query, Mode::Names);
+    let next =
+        page.next.as_ref().map(
+            |next| match (state.settings.guesses.cursor, page.entries.last()) {
+                (Cursor::LastNameAndSpace, Some(Entry::File(last))) => format!("{} ", last.name),
+                _ => next.name().to_owned(),
+            },
+        );
+    Ok(Answer::Json(json!({
+        "files": shown(&page, bucket, state, caller),
+        "nextFileName": next,
+    })))
+}
+
+pub(crate) fn list_file_versions(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let (bucket, mut query) = common(state, caller, args)?;
+    query.start = match (args.string("startFileName")?, args.string("startFileId")?) {
+        (None, Some(_)) => return Err(guesses::start_id_without_name()),
+        (None, None) => query.start,
+        (Some(name), None) => Place::first_of(name),
+        (Some(name), Some(id)) => pair(state, bucket, name, id)?,
+    };
+    let page = page(bucket, &query, Mode::Versions);
+    // the first version inside a folder stands for the folder: it has an id, and folds into it again
+    let next = page.next.as_ref().map(Entry::version);
+    Ok(Answer::Json(json!({
+        "files": shown(&page, bucket, state, caller),
+        "nextFileId": next.map(|version| &version.file_id),
+        "nextFileName": next.map(|version| &version.name),
+    })))
+}
+
+/// What a listing asks for.
+struct Query<'a> {
+    prefix: &'a str,
+    delimiter: Option<&'a str>,
+    start: Place,
+    count: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The current version of each name that is visible.
+    Names,
+    /// Everything.
+    Versions,
+}
+
+/// One page, and the entry after it.
+struct Page<'a> {
+    entries: Vec<Entry<'a>>,
+    next: Option<Entry<'a>>,
+}
+
+enum Entry<'a> {
+    File(&'a Version),
+    /// The folder's name with its delimiter, and the first version in it.
+    Folder(&'a str, &'a Version),
+}
+
+impl<'a> Entry<'a> {
+    fn of(version: &'a Version, query: &Query<'_>) -> Self {
+        let delimiter = query.delimiter.filter(|delimiter| !delimiter.is_empty());
+        let folded = delimiter.and_then(|delimiter| {
+            let after_prefix = version.name.get(query.prefix.len()..)?;
+            let end = query.prefix.len() + after_prefix.find(delimiter)? + delimiter.len();
+            version.name.get(..end)
+        });
+        folded.map_or(Self::File(version), |name| Self::Folder(name, version))
+    }
+
+    fn name(&self) -> &'a str {
+        match self {
+            Self::File(version) => &version.name,
+            Self::Folder(name, _) => name,
+        }
+    }
+
+    const fn version(&self) -> &'a Version {
+        match self {
+            Self::File(version) | Self::Folder(_, version) => version,
+        }
+    }
+}
+
+/// What both listings take, checked.
+fn common<'a>(
+    state: &'a State,
+    caller: &Caller,
+    args: &'a Args,
+) -> Result<(&'a Bucket, Query<'a>), Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    if !ids::is_bucket_id(bucket_id) {
+        let message = format!("Invalid bucketId: {bucket_id}");
+        return Err(Refusal::new(400, "invalid_bucket_id", message));
+    }
+    let query = Query {
+        prefix: args.string("prefix")?.unwrap_or(""),
+        delimiter: args.string("delimiter")?,
+        start: Place::first_of(""),
+        count: args.count("maxFileCount", 100, 10_000)?,
+    };
+    caller.key.must_reach(bucket_id, query.prefix)?;
+    Ok((state.bucket(bucket_id)?, query))
+}
+
+/// The place of a name-and-id pair; if there is none, where it would be by the time in the id.
+fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<Place, Refusal> {
+    let Some(time) = ids::file_id_time(id) else {
+        let message = format!("Invalid startFileId: {id}");
+        return Err(Refusal::new(400, "invalid_file_id", message));
+    };
+    let known = state.files.get(id);
+    let known = known.filter(|(at, place)| *at == bucket.id && place.name == name);
+    Ok(known.map_or_else(
+        || Place::new(name, time, u64::MAX),
+        |(_, place)| place.clone(),
+    ))
+}
+
+fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
+    let mut entries: Vec<Entry<'a>> = Vec::new();
+    let first = Place::first_of(query.prefix).max(query.start.clone());
+    let mut from = Bound::Included(first);
+    while let Some((place, version)) = bucket.first_from(from) {
+        if !version.name.starts_with(query.prefix) {
+            break;
+        }
+        // A name is judged by its first version that is not an unfinished large file.
+        if mode == Mode::Names && version.is_unfinished() {
+            from = Bound::Excluded(place.clone());
+            continue;
+        }
+        if mode == Mode::Names && version.is_hide_marker() {
+            from = Bound::Excluded(Place::after_all_of(&version.name));
+            continue;
+        }
+        let entry = Entry::of(version, query);
+        let is_same_folder = |last: &Entry<'_>| matches!((last, &entry), (Entry::Folder(a, _), Entry::Folder(b, _)) if a == b);
+        from = match &entry {
+            // Only names that go on with the very last character are left to be looked at one by one.
+            Entry::Folder(name, _) if !entries.last().is_some_and(is_same_folder) => {
+                Bound::Included(Place::first_of(&format!("{name}{}", char::MAX)))
+            }
+            _ if mode == Mode::Names => Bound::Excluded(Place::after_all_of(&version.name)),
+            _ => Bound::Excluded(place.clone()),
+        };
+        if entries.last().is_some_and(is_same_folder) {
+            continue;
+        }
+        if entries.len() == query.count {
+            let next = Some(entry);
+            return Page { entries, next };
+        }
+        entries.push(entry);
+    }
+    Page {
+        entries,
+        next: None,
+    }
+}
+
+fn shown(page: &Page<'_>, bucket: &Bucket, state: &State, caller: &Caller) -> Vec<Value> {
+    let shape = |entry: &Entry<'_>| match entry {
+        Entry::File(version) => shape::file(version, &state.account_id, caller, false),
+        Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id),
+    };
+    page.entries.iter().map(shape).collect()
+}

@@ -1,0 +1,112 @@
+//! The calls, one file for each family. To add one: write `fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>`
+//! in its family's file and put a line into [`CALLS`].
+//!
+//! B2 takes all of them by `GET` with a query and by `POST` with JSON. Uploads come in by their own URLs
+//! ([`upload`]), downloads by name by theirs ([`download`]).
+
+pub(crate) mod account;
+pub(crate) mod buckets;
+pub(crate) mod copy;
+pub(crate) mod download;
+pub(crate) mod files;
+pub(crate) mod keys;
+pub(crate) mod large_files;
+pub(crate) mod listing;
+pub(crate) mod upload;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::state::State;
+
+/// Every call that goes to `/b2api/v{N}/{name}`.
+#[rustfmt::skip]
+const CALLS: &[Call] = &[
+    Call::new("b2_authorize_account", Auth::Basic, account::authorize_account),
+    Call::new("b2_cancel_large_file", Auth::Needs("writeFiles"), large_files::cancel_large_file),
+    Call::new("b2_copy_file", Auth::Needs("writeFiles"), copy::copy_file),
+    Call::new("b2_copy_part", Auth::Needs("writeFiles"), copy::copy_part),
+    Call::new("b2_create_bucket", Auth::Needs("writeBuckets"), buckets::create_bucket),
+    Call::new("b2_create_key", Auth::Needs("writeKeys"), keys::create_key),
+    Call::new("b2_delete_bucket", Auth::Needs("deleteBuckets"), buckets::delete_bucket),
+    Call::new("b2_delete_file_version", Auth::Needs("deleteFiles"), files::delete_file_version),
+    Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
+    Call::new("b2_download_file_by_id", Auth::Optional, download::by_id).with_head(),
+    Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
+    Call::new("b2_get_file_info", Auth::Needs("readFiles"), files::get_file_info),
+    Call::new("b2_get_upload_part_url", Auth::Needs("writeFiles"), upload::get_upload_part_url),
+    Call::new("b2_get_upload_url", Auth::Needs("writeFiles"), upload::get_upload_url),
+    Call::new("b2_hide_file", Auth::Needs("writeFiles"), files::hide_file),
+    Call::new("b2_list_buckets", Auth::Needs("listBuckets"), buckets::list_buckets),
+    Call::new("b2_list_file_names", Auth::Needs("listFiles"), listing::list_file_names),
+    Call::new("b2_list_file_versions", Auth::Needs("listFiles"), listing::list_file_versions),
+    Call::new("b2_list_keys", Auth::Needs("listKeys"), keys::list_keys),
+    Call::new("b2_list_parts", Auth::Needs("writeFiles"), large_files::list_parts),
+    Call::new("b2_list_unfinished_large_files", Auth::Needs("listFiles"), large_files::list_unfinished_large_files),
+    Call::new("b2_start_large_file", Auth::Needs("writeFiles"), large_files::start_large_file),
+];
+
+/// One call.
+pub(crate) struct Call {
+    pub(crate) name: &'static str,
+    pub(crate) auth: Auth,
+    /// Whether `HEAD` is allowed.
+    pub(crate) head: bool,
+    pub(crate) run: Run,
+}
+
+/// What a call does. It is authorized already, as far as its [`Auth`] goes; which buckets and names the key reaches is
+/// for the call to ask.
+pub(crate) type Run = fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>;
+
+/// How a call is authorized.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Auth {
+    /// By a key.
+    Basic,
+    /// By an account token whose key has this capability.
+    Needs(&'static str),
+    /// By an account token, or not at all where the bucket is public: the call asks.
+    Optional,
+}
+
+/// What a call comes to.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Json(Value),
+    Reply(Reply),
+    /// Bytes must be hashed first.
+    Rehash(copy::CopyTicket),
+}
+
+/// The call of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Call> {
+    CALLS.iter().find(|call| call.name == name)
+}
+
+impl Call {
+    const fn new(name: &'static str, auth: Auth, run: Run) -> Self {
+        Self {
+            name,
+            auth,
+            head: false,
+            run,
+        }
+    }
+
+    const fn with_head(mut self) -> Self {
+        self.head = true;
+        self
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

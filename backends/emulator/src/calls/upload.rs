@@ -1,0 +1,375 @@
+//! Uploads of files and parts: the URLs, and what arrives at them.
+//!
+//! An upload is judged twice: by its headers before its bytes ([`begin`]), and by its SHA-1 after them ([`complete`]).
+//! In between its token is in use, and any failure takes the token with it.
+
+use std::fmt;
+
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+use serde_json::{Value, json};
+
+use super::{Answer, large_files};
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::content_type;
+use crate::guesses;
+use crate::heart::text_of;
+use crate::hex::hex_digits;
+use crate::ids::{FileKind, TokenWord};
+use crate::names::{self, FileInfo};
+use crate::percent;
+use crate::receive::{DIGITS_AT_END, Received};
+use crate::refusal::Refusal;
+use crate::shape;
+use crate::state::State;
+use crate::state::file::{Kind, Part, Sha1, Stored, Version};
+use crate::state::token::UploadToken;
+
+const UPLOAD_FILE: &str = "b2_upload_file";
+const UPLOAD_PART: &str = "b2_upload_part";
+const INFO: &str = "x-bz-info-";
+
+/// An upload whose bytes are still to come.
+pub(crate) struct UploadTicket {
+    token: String,
+    caller: Caller,
+    target: Target,
+    claim: Claim,
+    data_len: u64,
+}
+
+/// What the upload will become.
+#[derive(Debug)]
+enum Target {
+    File {
+        bucket_id: String,
+        name: String,
+        content_type: String,
+        info: FileInfo,
+    },
+    Part {
+        file_id: String,
+        number: u64,
+    },
+}
+
+/// What the sender says about the SHA-1.
+#[derive(Debug, PartialEq, Eq)]
+enum Claim {
+    Is(String),
+    AtEnd,
+    NotSaid,
+}
+
+impl UploadTicket {
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// How many bytes of data will come, without digits at the end.
+    pub(crate) const fn data_len(&self) -> u64 {
+        self.data_len
+    }
+
+    /// Whether 40 digits follow the data.
+    pub(crate) fn has_digits_at_end(&self) -> bool {
+        self.claim == Claim::AtEnd
+    }
+}
+
+impl fmt::Debug for UploadTicket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadTicket")
+            .field("target", &self.target)
+            .field("data_len", &self.data_len)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn get_upload_url(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    caller.key.must_reach_bucket(bucket_id)?;
+    state.bucket(bucket_id)?;
+    let path = format!("{UPLOAD_FILE}/{bucket_id}/{}", state.ids.pod().path());
+    let mut answer = issue(state, caller, TokenWord::UploadFile, path);
+    answer["bucketId"] = bucket_id.into();
+    Ok(Answer::Json(answer))
+}
+
+pub(crate) fn get_upload_part_url(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let file_id = args.required("fileId")?;
+    large_files::unfinished(state, caller, file_id)?;
+    let path = format!("{UPLOAD_PART}/{file_id}/{}", state.ids.pod().part_path());
+    let mut answer = issue(state, caller, TokenWord::UploadPart, path);
+    answer["fileId"] = file_id.into();
+    Ok(Answer::Json(answer))
+}
+
+fn issue(state: &mut State, caller: &Caller, word: TokenWord, path: String) -> Value {
+    let token = state.ids.token(word, &caller.key.id);
+    let url = caller.url(&path);
+    let lifetime = state.settings.token_lifetime_millis;
+    let what = UploadToken {
+        key_id: caller.key.id.clone(),
+        expires: caller.now.saturating_add(lifetime),
+        path,
+        in_use: false,
+    };
+    state.tokens.issue_upload(&token, what);
+    json!({"authorizationToken": token, "uploadUrl": url})
+}
+
+/// The name of the upload call that this path (after the version) belongs to.
+pub(crate) fn name_of(path: &str) -> Option<&'static str> {
+    [UPLOAD_FILE, UPLOAD_PART]
+        .into_iter()
+        .find(|name| path.split('/').next() == Some(name))
+}
+
+/// The head of an upload is here. On success its token is in use.
+pub(crate) fn begin(
+    state: &mut State,
+    head: &Parts,
+    mut caller: Caller,
+    path: &str,
+) -> Result<UploadTicket, Refusal> {
+    if head.method != Method::POST {
+        return Err(guesses::wrong_method("POST"));
+    }
+    let token = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+    let found = state.tokens.upload(token, caller.now)?;
+    if found.path != path {
+        return Err(Refusal::bad_auth_token());
+    }
+    if found.in_use {
+        let message = format!("more than one upload using auth token {token}");
+        return Err(Refusal::new(400, "auth_token_limit", message));
+    }
+    found.in_use = true;
+    let key_id = found.key_id.clone();
+    let prepared = match state.keys.get(&key_id) {
+        Some(key) => {
+            caller.key = key.clone();
+            prepare(state, head, &caller, path)
+        }
+        None => Err(Refusal::bad_auth_token()),
+    };
+    match prepared {
+        Ok((target, claim, data_len)) => Ok(UploadTicket {
+            token: token.to_owned(),
+            caller,
+            target,
+            claim,
+            data_len,
+        }),
+        Err(refusal) => {
+            state.tokens.revoke(token);
+            Err(refusal)
+        }
+    }
+}
+
+fn prepare(
+    state: &State,
+    head: &Parts,
+    caller: &Caller,
+    path: &str,
+) -> Result<(Target, Claim, u64), Refusal> {
+    let mut segments = path.split('/');
+    let call = segments.next();
+    let subject = segments.next().unwrap_or("");
+    let target = if call == Some(UPLOAD_PART) {
+        large_files::unfinished(state, caller, subject)?;
+        part_target(head, subject)?
+    } else {
+        state.bucket(subject)?;
+        file_target(state, head, caller, subject)?
+    };
+    refuse_unknown_headers(head)?;
+    let (claim, data_len) = length_and_claim(head)?;
+    if data_len > guesses::LARGEST_UPLOAD {
+        return Err(guesses::upload_too_large(data_len));
+    }
+    if data_len == 0 && matches!(target, Target::Part { .. }) {
+        return Err(Refusal::bad_request("A part must have at least one byte"));
+    }
+    Ok((target, claim, data_len))
+}
+
+fn file_target(
+    state: &State,
+    head: &Parts,
+    caller: &Caller,
+    bucket_id: &str,
+) -> Result<Target, Refusal> {
+    let name = required_header(head, "X-Bz-File-Name")?;
+    let name = percent::decode(name.as_bytes())
+        .ok_or_else(|| Refusal::bad_request("X-Bz-File-Name is not encoded properly"))?;
+    names::check_file_name(&name, &state.settings.guesses)?;
+    caller.key.must_reach(bucket_id, &name)?;
+    let content_type = required_header(head, CONTENT_TYPE.as_str())?;
+    let content_type = content_type::resolve(content_type, &name);
+    let info = names::check_file_info(&name, info_of(head)?)?;
+    Ok(Target::File {
+        bucket_id: bucket_id.to_owned(),
+        name,
+        content_type,
+        info,
+    })
+}
+
+fn part_target(head: &Parts, file_id: &str) -> Result<Target, Refusal> {
+    let number = required_header(head, "X-Bz-Part-Number")?;
+    let number = number.parse().ok();
+    let number = large_files::check_part_number(number)?;
+    Ok(Target::Part {
+        file_id: file_id.to_owned(),
+        number,
+    })
+}
+
+fn info_of(head: &Parts) -> Result<Vec<(String, String)>, Refusal> {
+    let decoded = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let key = name.as_str().strip_prefix(INFO)?.to_owned();
+        let value = percent::decode(value.as_bytes());
+        Some(value.map_or_else(
+            || {
+                let message = format!("{name} is not encoded properly");
+                Err(Refusal::bad_request(message))
+            },
+            |value| Ok((key, value)),
+        ))
+    };
+    head.headers.iter().filter_map(decoded).collect()
+}
+
+/// What the emulator can't do must not look as if it were done.
+fn refuse_unknown_headers(head: &Parts) -> Result<(), Refusal> {
+    for name in head.headers.keys().map(http::HeaderName::as_str) {
+        if name.starts_with("x-bz-server-side-encryption") {
+            return Err(guesses::not_emulated("server-side encryption"));
+        }
+        if name.starts_with("x-bz-file-retention") || name == "x-bz-file-legal-hold" {
+            return Err(large_files::no_file_lock());
+        }
+        if name == "x-bz-custom-upload-timestamp" {
+            return Err(large_files::no_custom_timestamps());
+        }
+    }
+    Ok(())
+}
+
+fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {
+    if head.headers.contains_key(TRANSFER_ENCODING) {
+        return Err(guesses::chunked_upload());
+    }
+    let len = text_of(head, CONTENT_LENGTH.as_str())
+        .and_then(|len| len.parse::<u64>().ok())
+        .ok_or_else(guesses::chunked_upload)?;
+    match required_header(head, "X-Bz-Content-Sha1")? {
+        "do_not_verify" => Ok((Claim::NotSaid, len)),
+        "hex_digits_at_end" => len
+            .checked_sub(DIGITS_AT_END)
+            .map(|len| (Claim::AtEnd, len))
+            .ok_or_else(|| Refusal::bad_request("The body is too short for a SHA-1 at its end")),
+        other => hex_digits(other, 40)
+            .map(|hex| (Claim::Is(hex), len))
+            .ok_or_else(|| Refusal::bad_request("Invalid X-Bz-Content-Sha1")),
+    }
+}
+
+fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, Refusal> {
+    text_of(head, name).ok_or_else(|| guesses::missing_header(name))
+}
+
+/// The bytes of an upload are here. On success its token is free again.
+pub(crate) fn complete(
+    state: &mut State,
+    ticket: UploadTicket,
+    received: Received,
+) -> Result<Value, Refusal> {
+    let UploadTicket {
+        token,
+        caller,
+        target,
+        claim,
+        ..
+    } = ticket;
+    let stored = verify(&claim, &received).and_then(|sha1| match target {
+        Target::File {
+            bucket_id,
+            name,
+            content_type,
+            info,
+        } => {
+            let kind = kind_of(received.content.len());
+            let pod = state.ids.pod();
+            let file_id = state.ids.file_id(&bucket_id, kind, pod, caller.now);
+            let account = state.account_id.clone();
+            let version = state.insert(Version {
+                file_id,
+                bucket_id,
+                name,
+                uploaded: caller.now,
+                content_type,
+                info,
+                kind: Kind::File(Stored {
+                    content: received.content,
+                    sha1: Some(sha1),
+                    md5: Some(received.md5),
+                }),
+            })?;
+            Ok(shape::file(version, &account, &caller, false))
+        }
+        Target::Part { file_id, number } => {
+            let part = Part {
+                content: received.content,
+                sha1,
+                md5: received.md5,
+                uploaded: caller.now,
+            };
+            let answer = shape::part_with_checksum(&file_id, number, &part);
+            large_files::put_part(state, &caller, &file_id, number, part)?;
+            Ok(answer)
+        }
+    });
+    match &stored {
+        Ok(_) => state.tokens.release(&token),
+        Err(_) => state.tokens.revoke(&token),
+    }
+    stored
+}
+
+/// The digit in the file id.
+pub(crate) const fn kind_of(len: u64) -> FileKind {
+    if len < guesses::SMALL_FILE {
+        FileKind::SmallOrHidden
+    } else {
+        FileKind::Normal
+    }
+}
+
+fn verify(claim: &Claim, received: &Received) -> Result<Sha1, Refusal> {
+    let is_right = match claim {
+        Claim::Is(hex) => *hex == received.sha1,
+        Claim::AtEnd => hex_digits(&received.at_end, 40).as_ref() == Some(&received.sha1),
+        Claim::NotSaid => true,
+    };
+    if !is_right {
+        return Err(Refusal::bad_request("Sha1 did not match data received"));
+    }
+    Ok(Sha1 {
+        hex: received.sha1.clone(),
+        verified: *claim != Claim::NotSaid,
+    })
+}

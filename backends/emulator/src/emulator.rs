@@ -1,0 +1,225 @@
+//! [`Emulator`]: the handle, and the in-process shell.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use b2kit_core::{
+    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, async_trait,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::header::CONTENT_LENGTH;
+
+use crate::blob::{BlobStore, Chunks};
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::exchange::exchange;
+use crate::reply::Payload;
+use crate::state::State;
+
+/// B2 in memory: one account. A clone is another handle to the same account.
+///
+/// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
+/// matter to it, so `https://api.backblazeb2.com` is as good as [`url`](Self::url). Nothing runs in the background:
+/// work is done inside the future of each request.
+///
+/// # Cancellation
+/// Dropping an upload's future breaks it off as a lost connection would: nothing is stored, and its upload token is no
+/// good any more.
+#[derive(Clone)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) state: Mutex<State>,
+    pub(crate) store: Box<dyn BlobStore>,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) origin: Arc<str>,
+    pub(crate) key_id: String,
+    pub(crate) key: String,
+    pub(crate) account_id: String,
+}
+
+/// What is in an emulator at one moment, for assertions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// How often each call was made, by B2's name for it; refused ones count. Downloads by name count as
+    /// `b2_download_file_by_name`.
+    pub calls: BTreeMap<String, u64>,
+    /// Buckets.
+    pub buckets: usize,
+    /// Versions of files, hide markers included, unfinished large files not.
+    pub versions: usize,
+    /// Large files that are neither finished nor cancelled.
+    pub unfinished_large_files: usize,
+    /// The bytes that the store holds: what uploads under way have announced counts, copies don't.
+    pub stored_bytes: u64,
+}
+
+impl Snapshot {
+    /// How often the call of this name was made.
+    #[must_use]
+    pub fn calls_of(&self, name: &str) -> u64 {
+        self.calls.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl Emulator {
+    /// An empty account with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The settings to begin with.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn of_inner(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The URL that answers to in-process requests begin with.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.inner.origin
+    }
+
+    /// The id of the application key that may do everything.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.inner.key_id
+    }
+
+    /// The application key that may do everything. Not a secret: it opens nothing but this emulator.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// The id of the account.
+    #[must_use]
+    pub fn account_id(&self) -> &str {
+        &self.inner.account_id
+    }
+
+    /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
+    pub fn expire_account_tokens(&self) {
+        self.state().tokens.expire_account();
+    }
+
+    /// Lets every upload token expire now. Uploads under way are not disturbed.
+    pub fn expire_upload_tokens(&self) {
+        self.state().tokens.expire_upload();
+    }
+
+    /// What is in it now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        let unfinished = state.buckets.values().map(|bucket| bucket.unfinished.len());
+        let unfinished: usize = unfinished.sum();
+        let versions = state.buckets.values().map(|bucket| bucket.versions.len());
+        let calls = state.calls.iter();
+        Snapshot {
+            calls: calls.map(|(name, n)| ((*name).to_owned(), *n)).collect(),
+            buckets: state.buckets.len(),
+            versions: versions.sum::<usize>() - unfinished,
+            unfinished_large_files: unfinished,
+            stored_bytes: self.inner.store.used(),
+        }
+    }
+
+    /// The state. Never held across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.inner.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn store(&self) -> &dyn BlobStore {
+        &*self.inner.store
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.inner.clock.now_millis()
+    }
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.inner.origin)
+            .field("key_id", &self.inner.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Emulator {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let (mut head, body) = request.into_parts();
+        declare_length(&mut head.headers, &body)?;
+        let source_failed = |error: io::Error| {
+            HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(error)
+        };
+        let mut stream = body.open().map_err(source_failed)?;
+        let reply = exchange(self, &self.inner.origin, &head, &mut stream)
+            .await
+            .map_err(source_failed)?;
+        let mut response = http::Response::new(match reply.payload {
+            Payload::Bytes(bytes) => ResponseBody::from(bytes),
+            Payload::Content(content) => {
+                ResponseBody::new(Some(content.len()), Content(content.into_chunks()))
+            }
+        });
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        Ok(response)
+    }
+}
+
+/// The length that goes over the wire is the body's: a header that says otherwise can't be sent.
+fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), HttpError> {
+    let declared = headers.get(CONTENT_LENGTH);
+    let Some(declared) = declared else {
+        headers.insert(CONTENT_LENGTH, body.len().into());
+        return Ok(());
+    };
+    let agrees = declared
+        .to_str()
+        .is_ok_and(|len| len.parse() == Ok(body.len()));
+    if agrees {
+        Ok(())
+    } else {
+        Err(HttpError::invalid(
+            "Content-Length is not the length of the body",
+        ))
+    }
+}
+
+/// Stored bytes as a response's body.
+struct Content(Chunks);
+
+impl Stream for Content {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let failed = |error| HttpError::from_io(Phase::ResponseBegun, error);
+        Poll::Ready(self.0.next().map(|chunk| chunk.map_err(failed)))
+    }
+}

@@ -1,0 +1,284 @@
+//! The heart: a request comes in, an answer or the next step goes out. Nothing here waits, reads a clock or sees the
+//! bytes of a file.
+//!
+//! A shell drives it. It calls [`begin`](State::begin) with the head of a request and does what the [`Step`] says until
+//! there is a [`Reply`]:
+//!
+//! 1. [`Step::Reply`]: send it.
+//! 2. [`Step::ReadJson`]: read a body of at most [`JSON_LIMIT`] bytes, then [`finish_json`](State::finish_json).
+//! 3. [`Step::Receive`]: stream the body into a [`Receiver`](crate::receive::Receiver), then
+//!    [`complete_upload`](State::complete_upload); or [`reject_upload`](State::reject_upload) if there is no space; or
+//!    [`abandon_upload`](State::abandon_upload) if the body ends early. One of the three must follow, or the upload's
+//!    token stays in use.
+//! 4. [`Step::Rehash`]: hash bytes that are stored already, then [`complete_copy`](State::complete_copy).
+//!
+//! Time is an argument. Between two steps of one request other requests may pass, so each step checks anew what it
+//! stands on.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, RANGE, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use crate::args::Args;
+use crate::caller::{ApiVersion, Caller};
+use crate::calls::copy::CopyTicket;
+use crate::calls::upload::UploadTicket;
+use crate::calls::{self, Answer, Auth, Call};
+use crate::guesses;
+use crate::receive::Received;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::state::State;
+use crate::state::key::Key;
+
+/// The largest JSON body that is read.
+pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
+
+/// What a shell does next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Reply(Reply),
+    ReadJson(JsonTicket),
+    Receive(UploadTicket),
+    Rehash(CopyTicket),
+}
+
+/// A call whose JSON is still to come.
+#[derive(Debug)]
+pub(crate) struct JsonTicket {
+    call: &'static Call,
+    caller: Caller,
+    query: Args,
+}
+
+impl State {
+    /// A request has begun: its head is here. `origin` is the URL of the door it came through.
+    pub(crate) fn begin(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Step {
+        let step = self
+            .route(head, origin, now)
+            .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)));
+        match step {
+            Step::Reply(reply) if head.method == Method::HEAD => {
+                Step::Reply(reply.without_body().dated(now))
+            }
+            Step::Reply(reply) => Step::Reply(reply.dated(now)),
+            other => other,
+        }
+    }
+
+    /// The JSON has arrived.
+    pub(crate) fn finish_json(&mut self, ticket: JsonTicket, body: &[u8], now: u64) -> Step {
+        let JsonTicket {
+            call,
+            mut caller,
+            query,
+        } = ticket;
+        caller.now = now;
+        let answer = query
+            .of_json(body)
+            .and_then(|args| (call.run)(self, &caller, &args));
+        match into_step(answer) {
+            Step::Reply(reply) => Step::Reply(reply.dated(now)),
+            other => other,
+        }
+    }
+
+    /// An upload has arrived, wholly.
+    pub(crate) fn complete_upload(
+        &mut self,
+        ticket: UploadTicket,
+        received: Received,
+        now: u64,
+    ) -> Reply {
+        answered(calls::upload::complete(self, ticket, received)).dated(now)
+    }
+
+    /// An upload can't be taken: it fails, and its token with it.
+    pub(crate) fn reject_upload(
+        &mut self,
+        ticket: &UploadTicket,
+        refusal: &Refusal,
+        now: u64,
+    ) -> Reply {
+        self.tokens.revoke(ticket.token());
+        Reply::refusal(refusal).dated(now)
+    }
+
+    /// An upload broke off.
+    pub(crate) fn abandon_upload(&mut self, ticket: &UploadTicket) {
+        self.tokens.revoke(ticket.token());
+    }
+
+    /// The source of a copy is hashed.
+    pub(crate) fn complete_copy(
+        &mut self,
+        ticket: CopyTicket,
+        received: Received,
+        now: u64,
+    ) -> Reply {
+        answered(calls::copy::complete(self, ticket, received)).dated(now)
+    }
+
+    fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {
+        let path = head.uri.path();
+        let caller = |version| Caller {
+            key: Arc::new(Key::nobody()),
+            version,
+            origin: Arc::clone(origin),
+            range: text_of(head, RANGE.as_str()).map(str::to_owned),
+            now,
+        };
+        if let Some(path) = path.strip_prefix("/file/") {
+            self.count(calls::download::BY_NAME);
+            let reply = self.download_by_name(head, caller(ApiVersion::V4), path)?;
+            return Ok(Step::Reply(reply));
+        }
+        let unknown = || guesses::unknown_call(path);
+        let rest = path.strip_prefix("/b2api/").ok_or_else(unknown)?;
+        let (version, rest) = rest.split_once('/').ok_or_else(unknown)?;
+        let caller = caller(ApiVersion::parse(version).ok_or_else(unknown)?);
+        if let Some(name) = calls::upload::name_of(rest) {
+            self.count(name);
+            let ticket = calls::upload::begin(self, head, caller, rest)?;
+            return Ok(Step::Receive(ticket));
+        }
+        let call = calls::find(rest).ok_or_else(unknown)?;
+        self.count(call.name);
+        self.call(call, head, caller)
+    }
+
+    fn call(
+        &mut self,
+        call: &'static Call,
+        head: &Parts,
+        mut caller: Caller,
+    ) -> Result<Step, Refusal> {
+        let has_body = head.method == Method::POST;
+        let is_head = head.method == Method::HEAD;
+        if !(has_body || head.method == Method::GET || is_head && call.head) {
+            return Err(guesses::wrong_method("GET and POST"));
+        }
+        let key = match call.auth {
+            Auth::Basic => self.basic(head, caller.now),
+            Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION.as_str()), caller.now),
+            Auth::Needs(capability) => self.token_key(head, caller.now).and_then(|key| {
+                key.must(capability)?;
+                Ok(key)
+            }),
+        };
+        caller.key = match key {
+            Ok(key) => key,
+            Err(refusal) if matches!(call.auth, Auth::Basic) => {
+                return Ok(Step::Reply(challenge(&refusal)));
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        let query = Args::of_query(head.uri.query().unwrap_or(""))?;
+        if has_body {
+            return Ok(Step::ReadJson(JsonTicket {
+                call,
+                caller,
+                query,
+            }));
+        }
+        Ok(into_step((call.run)(self, &caller, &query)))
+    }
+
+    fn download_by_name(
+        &self,
+        head: &Parts,
+        mut caller: Caller,
+        path: &str,
+    ) -> Result<Reply, Refusal> {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return Err(guesses::wrong_method("GET and HEAD"));
+        }
+        let query = Args::of_query(head.uri.query().unwrap_or(""))?;
+        let token = match text_of(head, AUTHORIZATION.as_str()) {
+            Some(token) => Some(token),
+            None => query.string("Authorization")?,
+        };
+        caller.key = self.optional_key(token, caller.now)?;
+        calls::download::by_name(self, &caller, path, &query)
+    }
+
+    fn count(&mut self, call: &'static str) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+
+    /// The key of the account token in `Authorization`.
+    fn token_key(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+        let token = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+        self.key_of(token, now)
+    }
+
+    fn optional_key(&self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
+        token.map_or_else(
+            || Ok(Arc::new(Key::nobody())),
+            |token| self.key_of(token, now),
+        )
+    }
+
+    fn key_of(&self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
+        let token = self.tokens.account(token, now)?;
+        // the tokens of a deleted key die with it
+        self.keys
+            .get(&token.key_id)
+            .cloned()
+            .ok_or_else(Refusal::bad_auth_token)
+    }
+
+    /// The key that `Authorization: Basic` opens.
+    fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+        let given = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+        let pair = given
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+            .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+            .and_then(|decoded| String::from_utf8(decoded).ok());
+        let key = pair.as_deref().and_then(|pair| {
+            let (id, secret) = pair.split_once(':')?;
+            let key = self.keys.get(id)?;
+            (key.opens_with(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
+        });
+        key.ok_or_else(|| {
+            if self.settings.guesses.wrong_key_is_bad_auth_token {
+                Refusal::new(401, "bad_auth_token", "")
+            } else {
+                Refusal::unauthorized("Invalid applicationKeyId or applicationKey")
+            }
+        })
+    }
+}
+
+/// The value of a header, if there is one and it is plain text.
+pub(crate) fn text_of<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+    head.headers.get(name)?.to_str().ok()
+}
+
+fn into_step(answer: Result<Answer, Refusal>) -> Step {
+    match answer {
+        Ok(Answer::Json(value)) => Step::Reply(Reply::json(&value)),
+        Ok(Answer::Reply(reply)) => Step::Reply(reply),
+        Ok(Answer::Rehash(ticket)) => Step::Rehash(ticket),
+        Err(refusal) => Step::Reply(Reply::refusal(&refusal)),
+    }
+}
+
+fn answered(answer: Result<serde_json::Value, Refusal>) -> Reply {
+    answer.map_or_else(
+        |refusal| Reply::refusal(&refusal),
+        |value| Reply::json(&value),
+    )
+}
+
+fn challenge(refusal: &Refusal) -> Reply {
+    let mut reply = Reply::refusal(refusal);
+    let realm = HeaderValue::from_static("BASIC realm=\"authorize_account\"");
+    reply.headers.insert(WWW_AUTHENTICATE, realm);
+    reply
+}

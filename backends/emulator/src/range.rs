@@ -1,0 +1,81 @@
+//! Byte ranges: the `Range` header of downloads and the `range` field of copies.
+
+use std::ops::Range;
+
+/// What a range asks of a file of a known length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// No range, or none that we understand: the whole file.
+    Whole,
+    /// These bytes; not empty.
+    Part(Range<u64>),
+    /// Nothing of it lies in the file.
+    Nothing,
+}
+
+/// Reads `bytes=a-b`, `bytes=a-` or `bytes=-n` for a file of `len` bytes.
+///
+/// An end past the file's end is cut. What is not one well-formed range of bytes is [`Asked::Whole`], as RFC 7233
+/// says of ranges that a server doesn't know; copies refuse it.
+pub(crate) fn asked(range: &str, len: u64) -> Asked {
+    parse(range, len).unwrap_or(Asked::Whole)
+}
+
+fn parse(range: &str, len: u64) -> Option<Asked> {
+    let (first, last) = range.trim().strip_prefix("bytes=")?.split_once('-')?;
+    // "+1" parses as a number, but isn't one here
+    let number = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        // more digits than a u64 has is still a number: past the end of every file
+        digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let bytes = match (first, last) {
+        ("", last) => len.saturating_sub(number(last)?)..len,
+        (first, "") => number(first)?..len,
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            if last < first {
+                return None;
+            }
+            first..last.saturating_add(1).min(len)
+        }
+    };
+    Some(if bytes.is_empty() {
+        Asked::Nothing
+    } else {
+        Asked::Part(bytes)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_inclusive_cut_at_the_end_and_never_empty() {
+        for (range, len, expected) in [
+            ("bytes=0-4", 10, Asked::Part(0..5)),
+            ("bytes=0-9", 10, Asked::Part(0..10)),
+            ("bytes=9-9", 10, Asked::Part(9..10)),
+            ("bytes=4-400", 10, Asked::Part(4..10)),
+            ("bytes=4-99999999999999999999999", 10, Asked::Part(4..10)),
+            ("bytes=4-", 10, Asked::Part(4..10)),
+            ("bytes=-3", 10, Asked::Part(7..10)),
+            ("bytes=-30", 10, Asked::Part(0..10)),
+            ("bytes=10-", 10, Asked::Nothing),
+            ("bytes=10-12", 10, Asked::Nothing),
+            ("bytes=-0", 10, Asked::Nothing),
+            ("bytes=0-0", 0, Asked::Nothing),
+            ("bytes=0-", 0, Asked::Nothing),
+            ("bytes=-1", 0, Asked::Nothing),
+            ("bytes=5-4", 10, Asked::Whole),
+            ("bytes=-", 10, Asked::Whole),
+            ("bytes=+1-2", 10, Asked::Whole),
+            ("bytes=1-2,4-5", 10, Asked::Whole),
+            ("lines=1-2", 10, Asked::Whole),
+            ("", 10, Asked::Whole),
+        ] {
+            assert_eq!(asked(range, len), expected, "{range} of {len}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! [`Reply`]: what the heart answers, and how B2 writes JSON.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use crate::blob::Content;
+use crate::calendar::Moment;
+use crate::refusal::Refusal;
+
+/// An answer: status, headers, and what to send after them.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+}
+
+/// What an answer carries.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// A few bytes, already here: JSON, or nothing.
+    Bytes(Bytes),
+    /// Stored bytes, which the shell reads.
+    Content(Content),
+}
+
+impl Payload {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Content(content) => content.len(),
+        }
+    }
+}
+
+impl Reply {
+    /// An answer of 200 with JSON: ends with a newline.
+    pub(crate) fn json(value: &Value) -> Self {
+        let mut body = write_json(value);
+        body.push('\n');
+        Self::with_json(StatusCode::OK, "application/json;charset=UTF-8", body)
+    }
+
+    /// An error: does not end with a newline, and spells its charset small.
+    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+        let body = write_json(&serde_json::json!({
+            "code": refusal.code,
+            "message": refusal.message,
+            "status": refusal.status.as_u16(),
+        }));
+        let mut reply = Self::with_json(refusal.status, "application/json;charset=utf-8", body);
+        if refusal.status == StatusCode::BAD_REQUEST {
+            let close = HeaderValue::from_static("close");
+            reply.headers.insert(CONNECTION, close);
+        }
+        reply
+    }
+
+    /// An answer with stored bytes.
+    pub(crate) fn content(status: StatusCode, headers: HeaderMap, content: Content) -> Self {
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Content(content),
+        };
+        reply.set_length();
+        reply
+    }
+
+    fn with_json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        let mut headers = HeaderMap::new();
+        let never_cached = HeaderValue::from_static("max-age=0, no-cache, no-store");
+        headers.insert(CACHE_CONTROL, never_cached);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Bytes(body.into()),
+        };
+        reply.set_length();
+        reply
+    }
+
+    fn set_length(&mut self) {
+        self.headers
+            .insert(CONTENT_LENGTH, self.payload.len().into());
+    }
+
+    /// The same answer to `HEAD`: every header, no body.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.payload = Payload::Bytes(Bytes::new());
+        self
+    }
+
+    /// With the `Date` header, which every answer has.
+    pub(crate) fn dated(mut self, now: u64) -> Self {
+        let date = Moment::of_millis(now).http_date();
+        let date = HeaderValue::try_from(date).expect("digits, letters and punctuation");
+        self.headers.insert(DATE, date);
+        self
+    }
+}
+
+/// Writes JSON as B2 does: keys in alphabetical order at every level, two spaces of indentation, raw UTF-8.
+///
+/// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
+/// program can switch.
+fn write_json(value: &Value) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value, 0);
+    text
+}
+
+fn write_value(text: &mut String, value: &Value, depth: usize) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (at, (key, value)) in members.into_iter().enumerate() {
+                new_line(text, at > 0, depth + 1);
+                write_string(text, key);
+                text.push_str(": ");
+                write_value(text, value, depth + 1);
+            }
+            new_line(text, false, depth);
+            text.push('}');
+        }
+        Value::Array(items) if !items.is_empty() => {
+            text.push('[');
+            for (at, item) in items.iter().enumerate() {
+                new_line(text, at > 0, depth + 1);
+                write_value(text, item, depth + 1);
+            }
+            new_line(text, false, depth);
+            text.push(']');
+        }
+        Value::String(string) => write_string(text, string),
+        // numbers, booleans, null, {} and []
+        other => text.push_str(&other.to_string()),
+    }
+}
+
+fn new_line(text: &mut String, comma: bool, depth: usize) {
+    if comma {
+        text.push(',');
+    }
+    text.push('\n');
+    text.extend(std::iter::repeat_n("  ", depth));
+}
+
+fn write_string(text: &mut String, string: &str) {
+    text.push_str(&Value::from(string).to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_lengths_of_the_recorded_bodies_come_out() {
+        let file =
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054";
+        let start = json!({
+            "accountId": "000000000000", "action": "start", "bucketId": "8d625eb63be2775577c70e1a",
+            "contentLength": 0, "contentMd5": null, "contentSha1": "none",
+            "contentType": "application/octet-stream", "fileId": file, "fileInfo": {},
+            "fileName": "test-large-file",
+            "fileRetention": {"isClientAuthorizedToRead": true,
+                "value": {"mode": null, "retainUntilTimestamp": null}},
+            "legalHold": {"isClientAuthorizedToRead": true, "value": null},
+            "serverSideEncryption": {"algorithm": null, "mode": null},
+            "uploadTimestamp": 1_636_751_469_000_u64,
+        });
+        assert_eq!(Reply::json(&start).headers[CONTENT_LENGTH], "688");
+        let cancelled = json!({
+            "accountId": "000000000000", "bucketId": "8d625eb63be2775577c70e1a", "fileId": file,
+            "fileName": "test-large-file",
+        });
+        assert_eq!(Reply::json(&cancelled).headers[CONTENT_LENGTH], "208");
+        let part = |number: u64, length: u64, md5: &str, sha1: &str, at: u64| {
+            json!({
+                "contentLength": length, "contentMd5": md5, "contentSha1": sha1,
+                "fileId": file, "partNumber": number,
+                "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": at,
+            })
+        };
+        let (md5, sha1) = ("0".repeat(32), "0".repeat(40));
+        let parts = json!({
+            "nextPartNumber": null,
+            "parts": [
+                part(1, 5_242_880, &md5, &sha1, 1_643_927_806_000),
+                part(2, 3, &md5, &sha1, 1_643_927_827_000),
+            ],
+        });
+        assert_eq!(Reply::json(&parts).headers[CONTENT_LENGTH], "880");
+        let refusal = Reply::refusal(&Refusal::bad_request("Invalid fileId: bad-id"));
+        assert_eq!(refusal.headers[CONTENT_LENGTH], "83");
+        assert_eq!(refusal.headers[CONNECTION], "close");
+    }
+
+    #[test]
+    fn control_characters_are_escaped_and_everything_else_is_raw() {
+        assert_eq!(
+            write_json(&json!("a\u{1}\u{7f}ü自\"")),
+            "\"a\\u0001\u{7f}ü自\\\"\""
+        );
+    }
+}

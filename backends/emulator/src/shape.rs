@@ -1,0 +1,168 @@
+//! The JSON of buckets, files, parts and keys. What differs between API versions is decided here, by the caller's.
+
+use serde_json::{Map, Value, json};
+
+use crate::caller::{ApiVersion, Caller};
+use crate::state::bucket::Bucket;
+use crate::state::file::{Kind, Part, Version};
+use crate::state::key::Key;
+
+/// What the SHA-1 of nothing is: hide markers have it.
+const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
+const HIDE_MARKER_TYPE: &str = "application/x-bz-hide-marker";
+
+/// A bucket. What the caller may not read is withheld, and said to be.
+pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
+    let readable = |capability: &str, value: Value| {
+        let may_read = caller.key.can(capability);
+        json!({
+            "isClientAuthorizedToRead": may_read,
+            "value": if may_read { value } else { Value::Null },
+        })
+    };
+    json!({
+        "accountId": account,
+        "bucketId": bucket.id,
+        "bucketInfo": bucket.info,
+        "bucketName": bucket.name,
+        "bucketType": bucket.kind,
+        "corsRules": bucket.cors_rules,
+        "defaultServerSideEncryption":
+            readable("readBucketEncryption", json!({"algorithm": null, "mode": null})),
+        "fileLockConfiguration": readable("readBucketRetentions", json!({
+            "defaultRetention": {"mode": null, "period": null},
+            "isFileLockEnabled": false,
+        })),
+        "lifecycleRules": bucket.lifecycle_rules,
+        "options": ["s3"],
+        "replicationConfiguration": readable("readBucketReplications", Value::Null),
+        "revision": bucket.revision,
+    })
+}
+
+/// A version as listings show it; `copied` is how `b2_copy_file` shows its result.
+pub(crate) fn file(version: &Version, account: &str, caller: &Caller, copied: bool) -> Value {
+    let mut shape = json!({
+        "accountId": account,
+        "bucketId": version.bucket_id,
+        "contentType": version.content_type,
+        "fileId": version.file_id,
+        "fileInfo": version.info,
+        "fileName": version.name,
+        "uploadTimestamp": version.uploaded,
+    });
+    let fields = shape.as_object_mut().expect("written as an object");
+    match &version.kind {
+        Kind::File(stored) => {
+            let sha1 = stored.sha1.as_ref().map(|sha1| sha1.shown());
+            fields.insert(
+                "action".into(),
+                if copied { "copy" } else { "upload" }.into(),
+            );
+            fields.insert("contentLength".into(), stored.content.len().into());
+            fields.insert("contentMd5".into(), stored.md5.clone().into());
+            fields.insert("contentSha1".into(), sha1.unwrap_or("none".into()).into());
+            protection(fields, caller);
+        }
+        Kind::Unfinished(_) => {
+            fields.insert("action".into(), "start".into());
+            fields.insert("contentLength".into(), 0.into());
+            fields.insert("contentMd5".into(), Value::Null);
+            fields.insert("contentSha1".into(), "none".into());
+            protection(fields, caller);
+        }
+        Kind::Hide => {
+            fields.insert("action".into(), "hide".into());
+            fields.insert("contentLength".into(), 0.into());
+            fields.insert("contentMd5".into(), MD5_OF_NOTHING.into());
+            fields.insert("contentSha1".into(), SHA1_OF_NOTHING.into());
+            fields.insert("contentType".into(), HIDE_MARKER_TYPE.into());
+        }
+    }
+    shape
+}
+
+/// Retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
+fn protection(fields: &mut Map<String, Value>, caller: &Caller) {
+    let retains = caller.key.can("readFileRetentions");
+    let retention = if retains {
+        json!({"mode": null, "retainUntilTimestamp": null})
+    } else {
+        Value::Null
+    };
+    fields.insert(
+        "fileRetention".into(),
+        json!({"isClientAuthorizedToRead": retains, "value": retention}),
+    );
+    fields.insert(
+        "legalHold".into(),
+        json!({
+            "isClientAuthorizedToRead": caller.key.can("readFileLegalHolds"),
+            "value": null,
+        }),
+    );
+    fields.insert("serverSideEncryption".into(), not_encrypted());
+}
+
+/// A folder: what files with a common beginning are folded into.
+pub(crate) fn folder(name: &str, bucket: &Bucket, account: &str) -> Value {
+    json!({
+        "accountId": account,
+        "action": "folder",
+        "bucketId": bucket.id,
+        "contentLength": 0,
+        "contentMd5": null,
+        "contentSha1": null,
+        "contentType": null,
+        "fileId": null,
+        "fileInfo": {},
+        "fileName": name,
+        "uploadTimestamp": 0,
+    })
+}
+
+/// A part, as `b2_copy_part` shows it.
+pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
+    json!({
+        "contentLength": part.content.len(),
+        "contentMd5": part.md5,
+        "contentSha1": part.sha1.shown(),
+        "fileId": file_id,
+        "partNumber": number,
+        "serverSideEncryption": not_encrypted(),
+        "uploadTimestamp": part.uploaded,
+    })
+}
+
+/// A part, as `b2_upload_part` and `b2_list_parts` show it.
+pub(crate) fn part_with_checksum(file_id: &str, number: u64, shown: &Part) -> Value {
+    let mut shape = part(file_id, number, shown);
+    shape["b2Checksum"] = Value::Null;
+    shape
+}
+
+fn not_encrypted() -> Value {
+    json!({"algorithm": null, "mode": null})
+}
+
+/// A key, without its secret. Since v4 it names all its buckets, before it only had one.
+pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
+    let mut shape = json!({
+        "accountId": account,
+        "applicationKeyId": key.id,
+        "capabilities": key.capabilities,
+        "expirationTimestamp": key.expires,
+        "keyName": key.name,
+        "namePrefix": key.name_prefix,
+        "options": ["s3"],
+    });
+    match version {
+        ApiVersion::V2 | ApiVersion::V3 => {
+            let first = key.buckets.as_ref().and_then(|buckets| buckets.first());
+            shape["bucketId"] = first.cloned().into();
+        }
+        ApiVersion::V4 => shape["bucketIds"] = key.buckets.clone().into(),
+    }
+    shape
+}

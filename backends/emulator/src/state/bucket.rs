@@ -1,0 +1,99 @@
+//! [`Bucket`]: settings, and the versions of its files in the order in which they are listed.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use serde_json::Value;
+
+use super::file::{Kind, Version};
+
+/// A bucket.
+pub(crate) struct Bucket {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// `allPublic` or `allPrivate`.
+    pub(crate) kind: String,
+    pub(crate) info: BTreeMap<String, String>,
+    pub(crate) cors_rules: Value,
+    pub(crate) lifecycle_rules: Value,
+    pub(crate) revision: u64,
+    /// All versions, hide markers and unfinished large files.
+    pub(crate) versions: BTreeMap<Place, Version>,
+    /// The unfinished large files among them, oldest first: by start and by order of making.
+    pub(crate) unfinished: BTreeMap<(u64, u64), Place>,
+}
+
+/// Where a version stands in a bucket: by name, then newest first, then latest made first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    uploaded: Reverse<u64>,
+    number: Reverse<u64>,
+}
+
+impl Place {
+    /// `number` counts from 1.
+    pub(crate) fn new(name: &str, uploaded: u64, number: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            uploaded: Reverse(uploaded),
+            number: Reverse(number),
+        }
+    }
+
+    /// Before every version of this name.
+    pub(crate) fn first_of(name: &str) -> Self {
+        Self::new(name, u64::MAX, u64::MAX)
+    }
+
+    /// After every version of this name.
+    pub(crate) fn after_all_of(name: &str) -> Self {
+        Self::new(name, 0, 0)
+    }
+
+    /// Sorts versions by age: when, and in which order.
+    pub(crate) const fn age(&self) -> (u64, u64) {
+        (self.uploaded.0, self.number.0)
+    }
+}
+
+impl Bucket {
+    pub(crate) fn is_public(&self) -> bool {
+        self.kind == "allPublic"
+    }
+
+    /// The version that the name stands for now: the newest that is not an unfinished large file. It may be a hide
+    /// marker.
+    pub(crate) fn current(&self, name: &str) -> Option<&Version> {
+        self.versions
+            .range(Place::first_of(name)..Place::after_all_of(name))
+            .map(|(_, version)| version)
+            .find(|version| !version.is_unfinished())
+    }
+
+    /// The first version at or after a bound.
+    pub(crate) fn first_from(&self, from: Bound<Place>) -> Option<(&Place, &Version)> {
+        self.versions.range((from, Bound::Unbounded)).next()
+    }
+
+    pub(super) fn insert(&mut self, place: Place, version: Version) -> &Version {
+        if version.is_unfinished() {
+            self.unfinished.insert(place.age(), place.clone());
+        }
+        self.versions.entry(place).or_insert(version)
+    }
+
+    pub(super) fn remove(&mut self, place: &Place) -> Option<Version> {
+        self.unfinished.remove(&place.age());
+        self.versions.remove(place)
+    }
+
+    /// An unfinished large file becomes a file, at its own place.
+    pub(crate) fn finish(&mut self, place: &Place, kind: Kind) -> Option<&Version> {
+        self.unfinished.remove(&place.age());
+        let version = self.versions.get_mut(place)?;
+        version.kind = kind;
+        Some(version)
+    }
+}

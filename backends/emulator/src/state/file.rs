@@ -1,0 +1,92 @@
+//! [`Version`]: one version of a file, a hide marker, or an unfinished large file.
+
+use std::collections::BTreeMap;
+
+use crate::blob::Content;
+use crate::names::FileInfo;
+
+/// A version.
+#[derive(Debug)]
+pub(crate) struct Version {
+    pub(crate) file_id: String,
+    pub(crate) bucket_id: String,
+    pub(crate) name: String,
+    /// When the upload began, in milliseconds.
+    pub(crate) uploaded: u64,
+    pub(crate) content_type: String,
+    pub(crate) info: FileInfo,
+    pub(crate) kind: Kind,
+}
+
+/// What a version is.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    File(Stored),
+    Hide,
+    /// A large file under way: its parts, by number.
+    Unfinished(BTreeMap<u64, Part>),
+}
+
+/// The content of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) content: Content,
+    /// `None` for a large file.
+    pub(crate) sha1: Option<Sha1>,
+    /// Hex; `None` for a large file.
+    pub(crate) md5: Option<String>,
+}
+
+/// A part of an unfinished large file.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) content: Content,
+    pub(crate) sha1: Sha1,
+    pub(crate) md5: String,
+    pub(crate) uploaded: u64,
+}
+
+/// A SHA-1, and whether anyone compared it with the sender's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sha1 {
+    /// Lower-case hex.
+    pub(crate) hex: String,
+    pub(crate) verified: bool,
+}
+
+impl Sha1 {
+    /// As replies show it.
+    pub(crate) fn shown(&self) -> String {
+        if self.verified {
+            self.hex.clone()
+        } else {
+            format!("unverified:{}", self.hex)
+        }
+    }
+}
+
+impl Version {
+    pub(crate) const fn is_unfinished(&self) -> bool {
+        matches!(self.kind, Kind::Unfinished(_))
+    }
+
+    pub(crate) const fn is_hide_marker(&self) -> bool {
+        matches!(self.kind, Kind::Hide)
+    }
+
+    /// The content, if this is a file.
+    pub(crate) const fn stored(&self) -> Option<&Stored> {
+        match &self.kind {
+            Kind::File(stored) => Some(stored),
+            Kind::Hide | Kind::Unfinished(_) => None,
+        }
+    }
+
+    /// The parts, if this is an unfinished large file.
+    pub(crate) const fn parts(&self) -> Option<&BTreeMap<u64, Part>> {
+        match &self.kind {
+            Kind::Unfinished(parts) => Some(parts),
+            Kind::File(_) | Kind::Hide => None,
+        }
+    }
+}

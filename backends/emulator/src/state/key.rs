@@ -1,0 +1,148 @@
+//! [`Key`]: an application key, and what it allows.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::refusal::Refusal;
+
+/// All that a key can be allowed to do.
+pub(crate) const CAPABILITIES: [&str; 30] = [
+    "listKeys",
+    "writeKeys",
+    "deleteKeys",
+    "listAllBucketNames",
+    "listBuckets",
+    "readBuckets",
+    "writeBuckets",
+    "deleteBuckets",
+    "readBucketRetentions",
+    "writeBucketRetentions",
+    "readBucketEncryption",
+    "writeBucketEncryption",
+    "readBucketReplications",
+    "writeBucketReplications",
+    "readBucketNotifications",
+    "writeBucketNotifications",
+    "readBucketLogging",
+    "writeBucketLogging",
+    "readBucketLifecycleRules",
+    "writeBucketLifecycleRules",
+    "listFiles",
+    "readFiles",
+    "shareFiles",
+    "writeFiles",
+    "deleteFiles",
+    "readFileLegalHolds",
+    "writeFileLegalHolds",
+    "readFileRetentions",
+    "writeFileRetentions",
+    "bypassGovernance",
+];
+
+/// The capabilities that a key with a bucket restriction can't have.
+pub(crate) const NOT_WITH_BUCKETS: [&str; 11] = [
+    "listKeys",
+    "writeKeys",
+    "deleteKeys",
+    "writeBuckets",
+    "deleteBuckets",
+    "readBucketReplications",
+    "writeBucketReplications",
+    "readBucketLogging",
+    "writeBucketLogging",
+    "readBucketLifecycleRules",
+    "writeBucketLifecycleRules",
+];
+
+/// An application key.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) name: String,
+    pub(crate) capabilities: Vec<String>,
+    /// The ids of the buckets it is restricted to.
+    pub(crate) buckets: Option<Vec<String>>,
+    pub(crate) name_prefix: Option<String>,
+    /// In milliseconds.
+    pub(crate) expires: Option<u64>,
+    /// The key that the emulator began with: it isn't listed.
+    pub(crate) is_master: bool,
+}
+
+impl Key {
+    /// Nobody's key: who asks without a token has this one.
+    pub(crate) const fn nobody() -> Self {
+        Self {
+            id: String::new(),
+            secret: String::new(),
+            name: String::new(),
+            capabilities: Vec::new(),
+            buckets: None,
+            name_prefix: None,
+            expires: None,
+            is_master: false,
+        }
+    }
+
+    pub(crate) const fn is_nobody(&self) -> bool {
+        self.id.is_empty()
+    }
+
+    /// Whether `secret` is this key's. Takes as long for a near miss as for a far one.
+    pub(crate) fn opens_with(&self, secret: &str) -> bool {
+        self.secret.as_bytes().ct_eq(secret.as_bytes()).into()
+    }
+
+    pub(crate) fn is_expired(&self, now: u64) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    pub(crate) fn can(&self, capability: &str) -> bool {
+        self.capabilities.iter().any(|it| it == capability)
+    }
+
+    pub(crate) fn must(&self, capability: &str) -> Result<(), Refusal> {
+        if self.can(capability) {
+            return Ok(());
+        }
+        let message = format!("The application key lacks the capability {capability}");
+        Err(Refusal::unauthorized(message))
+    }
+
+    pub(crate) fn must_reach_bucket(&self, id: &str) -> Result<(), Refusal> {
+        match &self.buckets {
+            Some(buckets) if !buckets.iter().any(|bucket| bucket == id) => {
+                let message = "The application key is restricted to other buckets";
+                Err(Refusal::unauthorized(message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a file name, or the prefix of a listing, is within the key's prefix.
+    pub(crate) fn must_reach_name(&self, name: &str) -> Result<(), Refusal> {
+        match &self.name_prefix {
+            Some(prefix) if !name.starts_with(prefix.as_str()) => {
+                let message = "The application key is restricted to another file name prefix";
+                Err(Refusal::unauthorized(message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn must_reach(&self, bucket: &str, name: &str) -> Result<(), Refusal> {
+        self.must_reach_bucket(bucket)?;
+        self.must_reach_name(name)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("secret", &"[redacted]")
+            .finish_non_exhaustive()
+    }
+}

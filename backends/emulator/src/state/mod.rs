@@ -1,0 +1,100 @@
+//! What the emulator knows: one account with its keys, tokens, buckets and files. Plain data; the rules are in
+//! [`calls`](crate::calls).
+
+pub(crate) mod bucket;
+pub(crate) mod file;
+pub(crate) mod key;
+pub(crate) mod token;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::guesses::Guesses;
+use crate::ids::Ids;
+use crate::refusal::Refusal;
+
+use bucket::{Bucket, Place};
+use file::Version;
+use key::Key;
+use token::Tokens;
+
+/// The account.
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) account_id: String,
+    pub(crate) ids: Ids,
+    /// By key id.
+    pub(crate) keys: BTreeMap<String, Arc<Key>>,
+    /// How many keys were ever created.
+    pub(crate) keys_created: u64,
+    pub(crate) tokens: Tokens,
+    /// By bucket id.
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    /// Where each file id is: bucket and place in it.
+    pub(crate) files: HashMap<String, (String, Place)>,
+    /// Numbers the versions in the order of their making.
+    pub(crate) versions_made: u64,
+    /// How often each call was made, refused ones included.
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+}
+
+/// What the builder set.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) absolute_minimum_part_size: u64,
+    pub(crate) recommended_part_size: u64,
+    pub(crate) token_lifetime_millis: u64,
+    pub(crate) guesses: Guesses,
+}
+
+impl State {
+    pub(crate) fn bucket(&self, id: &str) -> Result<&Bucket, Refusal> {
+        self.buckets
+            .get(id)
+            .ok_or_else(|| Refusal::no_such_bucket(id))
+    }
+
+    pub(crate) fn bucket_mut(&mut self, id: &str) -> Result<&mut Bucket, Refusal> {
+        self.buckets
+            .get_mut(id)
+            .ok_or_else(|| Refusal::no_such_bucket(id))
+    }
+
+    pub(crate) fn bucket_named(&self, name: &str) -> Option<&Bucket> {
+        self.buckets
+            .values()
+            .find(|bucket| bucket.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The version with this file id, whatever it is, and its bucket.
+    pub(crate) fn version(&self, file_id: &str) -> Option<(&Bucket, &Version)> {
+        let (bucket, place) = self.files.get(file_id)?;
+        let bucket = self.buckets.get(bucket)?;
+        Some((bucket, bucket.versions.get(place)?))
+    }
+
+    pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
+        let (bucket, place) = self.files.get(file_id)?;
+        self.buckets.get_mut(bucket)?.versions.get_mut(place)
+    }
+
+    /// Adds a version; its place follows from name, timestamp and the order of making.
+    pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, Refusal> {
+        self.versions_made += 1;
+        let place = Place::new(&version.name, version.uploaded, self.versions_made);
+        let at = (version.bucket_id.clone(), place.clone());
+        let file_id = version.file_id.clone();
+        let bucket = self
+            .buckets
+            .get_mut(&version.bucket_id)
+            .ok_or_else(|| Refusal::no_such_bucket(&version.bucket_id))?;
+        self.files.insert(file_id, at);
+        Ok(bucket.insert(place, version))
+    }
+
+    /// Takes a version out.
+    pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
+        let (bucket, place) = self.files.remove(file_id)?;
+        self.buckets.get_mut(&bucket)?.remove(&place)
+    }
+}

@@ -1,0 +1,116 @@
+//! [`Tokens`]: what was given out in exchange for a key, and how long it is good for.
+
+use std::collections::HashMap;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::ids::split_token;
+use crate::refusal::Refusal;
+
+/// All tokens. They are found by their public part; the secret part is compared in constant time.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    account: HashMap<String, Secret<AccountToken>>,
+    upload: HashMap<String, Secret<UploadToken>>,
+}
+
+/// What an account token stands for.
+pub(crate) struct AccountToken {
+    pub(crate) key_id: String,
+    pub(crate) expires: u64,
+}
+
+/// What an upload token stands for: one URL, one upload at a time.
+pub(crate) struct UploadToken {
+    pub(crate) key_id: String,
+    pub(crate) expires: u64,
+    /// The path of its upload URL after the version.
+    pub(crate) path: String,
+    /// Whether an upload with it is under way.
+    pub(crate) in_use: bool,
+}
+
+struct Secret<T> {
+    secret: String,
+    token: T,
+}
+
+impl Tokens {
+    pub(crate) fn issue_account(&mut self, token: &str, what: AccountToken) {
+        issue(&mut self.account, token, what);
+    }
+
+    pub(crate) fn issue_upload(&mut self, token: &str, what: UploadToken) {
+        issue(&mut self.upload, token, what);
+    }
+
+    /// The account token, if it is good.
+    pub(crate) fn account(&self, token: &str, now: u64) -> Result<&AccountToken, Refusal> {
+        let found = split_token(token)
+            .and_then(|(public, secret)| self.account.get(public)?.opened_with(secret))
+            .ok_or_else(Refusal::bad_auth_token)?;
+        if found.expires <= now {
+            return Err(Refusal::expired_auth_token());
+        }
+        Ok(found)
+    }
+
+    /// The upload token, if it is good; whether it is in use is for the caller to ask.
+    pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, Refusal> {
+        let found = find(&mut self.upload, token).ok_or_else(Refusal::bad_auth_token)?;
+        if found.expires <= now {
+            return Err(Refusal::expired_auth_token());
+        }
+        Ok(found)
+    }
+
+    /// An upload with this token ended well: it may be used again.
+    pub(crate) fn release(&mut self, token: &str) {
+        if let Some(found) = find(&mut self.upload, token) {
+            found.in_use = false;
+        }
+    }
+
+    /// An upload with this token failed: it is no good any more.
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if let Some((public, _)) = split_token(token) {
+            self.upload.remove(public);
+        }
+    }
+
+    pub(crate) fn expire_account(&mut self) {
+        for secret in self.account.values_mut() {
+            secret.token.expires = 0;
+        }
+    }
+
+    pub(crate) fn expire_upload(&mut self) {
+        for secret in self.upload.values_mut() {
+            secret.token.expires = 0;
+        }
+    }
+}
+
+fn issue<T>(tokens: &mut HashMap<String, Secret<T>>, token: &str, what: T) {
+    let (public, secret) = split_token(token).expect("Ids makes tokens that split");
+    let secret = Secret {
+        secret: secret.to_owned(),
+        token: what,
+    };
+    tokens.insert(public.to_owned(), secret);
+}
+
+fn find<'a, T>(tokens: &'a mut HashMap<String, Secret<T>>, token: &str) -> Option<&'a mut T> {
+    let (public, secret) = split_token(token)?;
+    let found = tokens.get_mut(public)?;
+    found.opened_with(secret)?;
+    Some(&mut found.token)
+}
+
+impl<T> Secret<T> {
+    /// What the secret stands for, if it is this one. Takes as long for a near miss as for a far one.
+    fn opened_with(&self, secret: &str) -> Option<&T> {
+        let same: bool = self.secret.as_bytes().ct_eq(secret.as_bytes()).into();
+        same.then_some(&self.token)
+    }
+}

@@ -1,0 +1,547 @@
+//! Keys, tokens, and what they allow.
+
+mod wire;
+
+use std::time::Duration;
+
+use b2kit_core::{Body, http};
+use b2kit_emulator::{Emulator, Guesses};
+use serde_json::{Value, json};
+use wire::{Wire, upload_request};
+
+fn key(wire: &Wire, fields: &Value) -> Value {
+    let mut body = json!({
+        "accountId": wire.emulator.account_id(),
+        "keyName": "test-key",
+        "capabilities": ["listBuckets", "listFiles", "readFiles", "writeFiles", "deleteFiles"],
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    wire.post("b2_create_key", &body).ok()
+}
+
+#[test]
+fn the_three_versions_of_authorize_have_their_documented_fields() {
+    let wire = Wire::new();
+    let (id, secret) = (wire.emulator.key_id(), wire.emulator.key());
+    let fields =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let v2 = Wire::new().in_version("v2").authorize(id, secret).ok();
+    assert_eq!(
+        fields(&v2),
+        [
+            "absoluteMinimumPartSize",
+            "accountId",
+            "allowed",
+            "apiUrl",
+            "authorizationToken",
+            "downloadUrl",
+            "recommendedPartSize",
+            "s3ApiUrl"
+        ]
+    );
+    assert_eq!(
+        fields(&v2["allowed"]),
+        ["bucketId", "bucketName", "capabilities", "namePrefix"]
+    );
+    let top = [
+        "accountId",
+        "apiInfo",
+        "applicationKeyExpirationTimestamp",
+        "authorizationToken",
+    ];
+    let v3 = Wire::new().in_version("v3").authorize(id, secret).ok();
+    assert_eq!(fields(&v3), top);
+    assert_eq!(
+        fields(&v3["apiInfo"]["storageApi"]),
+        [
+            "absoluteMinimumPartSize",
+            "apiUrl",
+            "bucketId",
+            "bucketName",
+            "capabilities",
+            "downloadUrl",
+            "infoType",
+            "namePrefix",
+            "recommendedPartSize",
+            "s3ApiUrl"
+        ]
+    );
+    let v4 = Wire::new().authorize(id, secret).ok();
+    assert_eq!(fields(&v4), top);
+    let storage = &v4["apiInfo"]["storageApi"];
+    assert_eq!(
+        fields(storage),
+        [
+            "absoluteMinimumPartSize",
+            "allowed",
+            "apiUrl",
+            "downloadUrl",
+            "recommendedPartSize",
+            "s3ApiUrl"
+        ]
+    );
+    assert_eq!(storage["absoluteMinimumPartSize"], 5_000_000);
+    assert_eq!(storage["recommendedPartSize"], 100_000_000);
+    assert_eq!(storage["apiUrl"], wire.emulator.url());
+    let allowed = &storage["allowed"];
+    assert_eq!(allowed["buckets"], Value::Null);
+    assert_eq!(allowed["capabilities"].as_array().unwrap().len(), 30);
+}
+
+#[test]
+fn authorize_takes_post_and_only_the_right_key() {
+    let wire = Wire::new();
+    let post = http::Request::post(wire.url("b2_authorize_account"))
+        .header("authorization", "Basic bm90OnRoaXM=")
+        .body(Body::from("{}"))
+        .unwrap();
+    let wrong = wire.send(post);
+    wrong.has_code(401, "unauthorized");
+    assert_eq!(
+        wrong.header("www-authenticate"),
+        "BASIC realm=\"authorize_account\""
+    );
+    wire.authorize(wire.emulator.key_id(), "nearly")
+        .has_code(401, "unauthorized");
+    let bare = http::Request::get(wire.url("b2_authorize_account"))
+        .body(Body::empty())
+        .unwrap();
+    wire.send(bare).has_code(401, "bad_auth_token");
+    let mut guesses = Guesses::default();
+    guesses.wrong_key_is_bad_auth_token = true;
+    let old = Wire::of(Emulator::builder().guesses(guesses));
+    old.authorize("not", "this")
+        .is_error(401, "bad_auth_token", "");
+}
+
+#[test]
+fn the_key_and_seed_of_the_builder_are_used() {
+    let build = |seed| Wire::of(Emulator::builder().key("my-key", "my-secret").seed(seed));
+    assert_eq!(build(1).authorize("my-key", "my-secret").status, 200);
+    assert_eq!(build(1).token, build(1).token);
+    assert_ne!(build(1).token, build(2).token);
+}
+
+#[test]
+fn an_answer_is_written_as_b2_writes_it() {
+    let wire = Wire::new();
+    let answer = wire.post(
+        "b2_list_buckets",
+        &json!({"accountId": wire.emulator.account_id()}),
+    );
+    assert_eq!(answer.body, "{\n  \"buckets\": []\n}\n");
+    assert_eq!(
+        answer.header("content-type"),
+        "application/json;charset=UTF-8"
+    );
+    assert_eq!(
+        answer.header("cache-control"),
+        "max-age=0, no-cache, no-store"
+    );
+    assert_eq!(answer.header("content-length"), "20");
+    assert_eq!(answer.header("date"), "Thu, 05 Feb 2026 23:40:12 GMT");
+    assert_eq!(answer.header("connection"), "");
+    let error = wire.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}));
+    assert_eq!(
+        error.body,
+        "{\n  \"code\": \"bad_request\",\n  \"message\": \"Invalid fileId: bad-id\",\n  \"status\": 400\n}"
+    );
+    assert_eq!(
+        error.header("content-type"),
+        "application/json;charset=utf-8"
+    );
+    assert_eq!(error.header("connection"), "close");
+    assert_eq!(error.header("content-length"), "83");
+}
+
+#[test]
+fn a_token_is_missing_unknown_or_expired() {
+    let mut wire = Wire::new();
+    let body = json!({"accountId": wire.emulator.account_id()});
+    let bare = http::Request::post(wire.url("b2_list_buckets"))
+        .body(Body::from(body.to_string()))
+        .unwrap();
+    wire.send(bare).has_code(401, "bad_auth_token");
+    wire.clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+    assert_eq!(wire.post("b2_list_buckets", &body).status, 200);
+    wire.clock.advance(Duration::from_secs(1));
+    wire.post("b2_list_buckets", &body)
+        .has_code(401, "expired_auth_token");
+    let good = wire.token.clone();
+    for bad in [
+        "",
+        "x",
+        "4_00",
+        "ü",
+        &good[..good.len() - 1],
+        &good.replace("_acct_", "_upld_"),
+    ] {
+        bad.clone_into(&mut wire.token);
+        wire.post("b2_list_buckets", &body)
+            .has_code(401, "bad_auth_token");
+    }
+    let last = if good.ends_with("A=") { "B=" } else { "A=" };
+    wire.token = format!("{}{last}", &good[..good.len() - 2]);
+    wire.post("b2_list_buckets", &body)
+        .has_code(401, "bad_auth_token");
+}
+
+#[test]
+fn a_test_can_expire_all_account_tokens() {
+    let wire = Wire::new();
+    let body = json!({"accountId": wire.emulator.account_id()});
+    wire.emulator.expire_account_tokens();
+    wire.post("b2_list_buckets", &body)
+        .has_code(401, "expired_auth_token");
+    let again = wire
+        .authorize(wire.emulator.key_id(), wire.emulator.key())
+        .ok();
+    let wire = Wire {
+        token: again["authorizationToken"].as_str().unwrap().to_owned(),
+        ..wire
+    };
+    assert_eq!(wire.post("b2_list_buckets", &body).status, 200);
+    let snapshot = wire.emulator.snapshot();
+    assert_eq!(
+        snapshot.calls_of("b2_list_buckets"),
+        2,
+        "refused calls count"
+    );
+    assert_eq!(snapshot.calls_of("b2_authorize_account"), 2);
+    assert_eq!(snapshot.calls_of("b2_hide_file"), 0);
+}
+
+#[test]
+fn another_account_and_an_unknown_call_are_refused() {
+    let wire = Wire::new();
+    wire.post("b2_list_buckets", &json!({"accountId": "ffffffffffff"}))
+        .has_code(401, "unauthorized");
+    for path in ["b2_frobnicate", "b2_list_buckets/x", ""] {
+        wire.get(path).has_code(404, "not_found");
+    }
+    let old = Wire::new().in_version("v9");
+    old.get("b2_list_buckets").has_code(404, "not_found");
+    let put = http::Request::put(wire.url("b2_list_buckets"))
+        .body(Body::empty())
+        .unwrap();
+    wire.send(put).has_code(405, "method_not_allowed");
+}
+
+#[test]
+fn bodies_that_are_not_json_or_too_large_are_refused() {
+    let wire = Wire::new();
+    let post = |body: Vec<u8>| {
+        wire.send(
+            http::Request::post(wire.url("b2_list_buckets"))
+                .header("authorization", &wire.token)
+                .body(Body::from(body))
+                .unwrap(),
+        )
+    };
+    post(b"{".to_vec()).has_code(400, "bad_json");
+    post(b"[]".to_vec()).has_code(400, "bad_json");
+    post(vec![b' '; 1024 * 1024 + 1]).has_code(400, "bad_request");
+    post(Vec::new()).has_code(400, "bad_request");
+}
+
+#[test]
+fn a_key_is_created_listed_and_deleted_with_its_tokens() {
+    let wire = Wire::new();
+    let created = key(
+        &wire,
+        &json!({"namePrefix": "p/", "validDurationInSeconds": 60}),
+    );
+    assert_eq!(created["applicationKeyId"].as_str().unwrap().len(), 25);
+    assert_eq!(created["applicationKey"].as_str().unwrap().len(), 31);
+    assert_eq!(
+        created["expirationTimestamp"],
+        1_770_334_812_998_u64 + 60_000
+    );
+    assert_eq!(created["bucketIds"], Value::Null);
+    assert_eq!(created["options"], json!(["s3"]));
+    let account = json!({"accountId": wire.emulator.account_id()});
+    let mut shown = created.clone();
+    shown.as_object_mut().unwrap().remove("applicationKey");
+    let listed = wire.post("b2_list_keys", &account).ok();
+    assert_eq!(
+        listed,
+        json!({"keys": [shown], "nextApplicationKeyId": null})
+    );
+    let holder = wire.as_key(&created);
+    let id = json!({"applicationKeyId": created["applicationKeyId"]});
+    assert_eq!(wire.post("b2_delete_key", &id).ok(), shown);
+    holder
+        .post("b2_list_buckets", &account)
+        .has_code(401, "bad_auth_token");
+    wire.post("b2_delete_key", &id).has_code(400, "bad_request");
+}
+
+#[test]
+fn keys_page_by_id() {
+    let wire = Wire::new();
+    let ids: Vec<Value> = (0..3)
+        .map(|_| key(&wire, &json!({}))["applicationKeyId"].clone())
+        .collect();
+    let mut start = Value::Null;
+    let mut seen = Vec::new();
+    loop {
+        let page = wire
+            .post(
+                "b2_list_keys",
+                &json!({"accountId": wire.emulator.account_id(), "maxKeyCount": 1,
+                    "startApplicationKeyId": start}),
+            )
+            .ok();
+        let keys = page["keys"].as_array().unwrap();
+        seen.extend(keys.iter().map(|key| key["applicationKeyId"].clone()));
+        start = page["nextApplicationKeyId"].clone();
+        if start.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+}
+
+#[test]
+fn an_expiring_key_ends_its_tokens_and_then_itself() {
+    let wire = Wire::new();
+    let short = key(&wire, &json!({"validDurationInSeconds": 60}));
+    let holder = wire.as_key(&short);
+    wire.clock.advance(Duration::from_secs(60));
+    let account = json!({"accountId": wire.emulator.account_id()});
+    holder
+        .post("b2_list_buckets", &account)
+        .has_code(401, "expired_auth_token");
+    wire.authorize(
+        short["applicationKeyId"].as_str().unwrap(),
+        short["applicationKey"].as_str().unwrap(),
+    )
+    .has_code(401, "unauthorized");
+}
+
+#[test]
+fn bad_keys_are_not_created() {
+    let wire = Wire::new();
+    let account = wire.emulator.account_id();
+    let bucket = wire.create_bucket("bucket-1", "allPrivate");
+    for (fields, code) in [
+        (json!({"capabilities": []}), "bad_request"),
+        (json!({"capabilities": ["fly"]}), "bad_request"),
+        (json!({"capabilities": null}), "bad_request"),
+        (json!({"keyName": "under_score"}), "bad_request"),
+        (json!({"validDurationInSeconds": 0}), "out_of_range"),
+        (
+            json!({"validDurationInSeconds": 86_400_000}),
+            "out_of_range",
+        ),
+        (json!({"bucketIds": ["00"]}), "bad_bucket_id"),
+        (
+            json!({"bucketIds": [bucket], "capabilities": ["listKeys"]}),
+            "bad_request",
+        ),
+    ] {
+        let mut body = json!({"accountId": account, "keyName": "k", "capabilities": ["readFiles"]});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        wire.post("b2_create_key", &body).has_code(400, code);
+    }
+}
+
+#[test]
+fn a_key_can_do_what_its_capabilities_say_and_no_more() {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("bucket-1", "allPrivate");
+    let file = wire.upload(&bucket, "f", b"x");
+    let (id, account) = (&file["fileId"], wire.emulator.account_id());
+    let reader = wire.as_key(&key(&wire, &json!({"capabilities": ["readFiles"]})));
+    let calls = [
+        ("b2_list_buckets", json!({"accountId": account})),
+        ("b2_list_keys", json!({"accountId": account})),
+        (
+            "b2_delete_bucket",
+            json!({"accountId": account, "bucketId": bucket}),
+        ),
+        ("b2_list_file_names", json!({"bucketId": bucket})),
+        (
+            "b2_list_unfinished_large_files",
+            json!({"bucketId": bucket}),
+        ),
+        ("b2_get_upload_url", json!({"bucketId": bucket})),
+        ("b2_hide_file", json!({"bucketId": bucket, "fileName": "f"})),
+        (
+            "b2_delete_file_version",
+            json!({"fileName": "f", "fileId": id}),
+        ),
+        ("b2_copy_file", json!({"sourceFileId": id, "fileName": "g"})),
+        ("b2_list_parts", json!({"fileId": id})),
+    ];
+    for (call, body) in calls {
+        reader.post(call, &body).has_code(401, "unauthorized");
+    }
+    let info = reader.post("b2_get_file_info", &json!({"fileId": id})).ok();
+    let withheld = json!({"isClientAuthorizedToRead": false, "value": null});
+    assert_eq!(info["fileRetention"], withheld);
+    assert_eq!(info["legalHold"], withheld);
+    assert_eq!(reader.download("bucket-1/f", &[]).status, 200);
+    let lister = wire.as_key(&key(&wire, &json!({"capabilities": ["listBuckets"]})));
+    lister
+        .download("bucket-1/f", &[])
+        .has_code(401, "unauthorized");
+    let buckets = lister
+        .post("b2_list_buckets", &json!({"accountId": account}))
+        .ok();
+    let bucket = &buckets["buckets"][0];
+    for field in [
+        "defaultServerSideEncryption",
+        "fileLockConfiguration",
+        "replicationConfiguration",
+    ] {
+        assert_eq!(bucket[field], withheld, "{field}");
+    }
+}
+
+#[test]
+fn a_bucket_restriction_holds_everywhere() {
+    let wire = Wire::new();
+    let mine = wire.create_bucket("my-bucket", "allPrivate");
+    let other = wire.create_bucket("other-bucket", "allPrivate");
+    let foreign = wire.upload(&other, "f", b"x");
+    let foreign_large = wire.start(&other, "large");
+    let own = wire.upload(&mine, "f", b"x");
+    let account = wire.emulator.account_id();
+    let holder = wire.as_key(&key(&wire, &json!({"bucketIds": [mine]})));
+    let id = &foreign["fileId"];
+    for (call, body) in [
+        ("b2_list_buckets", json!({"accountId": account})),
+        (
+            "b2_list_buckets",
+            json!({"accountId": account, "bucketName": "other-bucket"}),
+        ),
+        ("b2_list_file_names", json!({"bucketId": other})),
+        ("b2_list_file_versions", json!({"bucketId": other})),
+        ("b2_get_upload_url", json!({"bucketId": other})),
+        ("b2_hide_file", json!({"bucketId": other, "fileName": "f"})),
+        (
+            "b2_delete_file_version",
+            json!({"fileName": "f", "fileId": id}),
+        ),
+        ("b2_get_file_info", json!({"fileId": id})),
+        (
+            "b2_copy_file",
+            json!({"sourceFileId": id, "fileName": "g", "destinationBucketId": mine}),
+        ),
+        (
+            "b2_copy_file",
+            json!({"sourceFileId": own["fileId"], "fileName": "g", "destinationBucketId": other}),
+        ),
+        ("b2_list_parts", json!({"fileId": foreign_large})),
+        ("b2_cancel_large_file", json!({"fileId": foreign_large})),
+        ("b2_get_upload_part_url", json!({"fileId": foreign_large})),
+        (
+            "b2_start_large_file",
+            json!({"bucketId": other, "fileName": "g", "contentType": "x/y"}),
+        ),
+    ] {
+        holder.post(call, &body).has_code(401, "unauthorized");
+    }
+    holder
+        .download("other-bucket/f", &[])
+        .has_code(401, "unauthorized");
+    let own = json!({"accountId": account, "bucketName": "my-bucket"});
+    let buckets = holder.post("b2_list_buckets", &own).ok();
+    assert_eq!(buckets["buckets"][0]["bucketId"], mine);
+    holder.upload(&mine, "g", b"y");
+}
+
+#[test]
+fn a_name_prefix_holds_for_uploads_listings_and_downloads() {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("bucket-1", "allPrivate");
+    wire.upload(&bucket, "out", b"x");
+    wire.upload(&bucket, "in/a", b"x");
+    let holder = wire.as_key(&key(&wire, &json!({"namePrefix": "in/"})));
+    let url = holder.upload_url(&bucket);
+    holder
+        .send(upload_request(&url, "out2", b"x", &[]))
+        .has_code(401, "unauthorized");
+    holder.upload(&bucket, "in/b", b"x");
+    for prefix in [json!(null), json!("i"), json!("out")] {
+        holder
+            .post(
+                "b2_list_file_names",
+                &json!({"bucketId": bucket, "prefix": prefix}),
+            )
+            .has_code(401, "unauthorized");
+        holder
+            .post(
+                "b2_list_unfinished_large_files",
+                &json!({"bucketId": bucket, "namePrefix": prefix}),
+            )
+            .has_code(401, "unauthorized");
+    }
+    let within = json!({"bucketId": bucket, "prefix": "in/"});
+    assert_eq!(holder.listed("b2_list_file_names", &within).len(), 2);
+    holder
+        .download("bucket-1/out", &[])
+        .has_code(401, "unauthorized");
+    assert_eq!(holder.download("bucket-1/in/a", &[]).status, 200);
+}
+
+#[test]
+fn keys_of_several_buckets_are_a_matter_of_v4() {
+    let wire = Wire::new();
+    let one = wire.create_bucket("bucket-1", "allPrivate");
+    let two = wire.create_bucket("bucket-2", "allPrivate");
+    let both = key(&wire, &json!({"bucketIds": [one, two]}));
+    let (id, secret) = (
+        both["applicationKeyId"].as_str().unwrap(),
+        both["applicationKey"].as_str().unwrap(),
+    );
+    let account = json!({"accountId": wire.emulator.account_id(), "bucketId": two});
+    assert_eq!(wire.post("b2_delete_bucket", &account).status, 200);
+    let v4 = wire.authorize(id, secret).ok();
+    assert_eq!(
+        v4["apiInfo"]["storageApi"]["allowed"]["buckets"],
+        json!([{"id": one, "name": "bucket-1"}, {"id": two, "name": null}])
+    );
+    let v3 = wire.in_version("v3");
+    v3.authorize(id, secret).has_code(401, "unsupported");
+    let listed = v3.post("b2_list_keys", &account).ok();
+    assert_eq!(listed["keys"], json!([]));
+    v3.post("b2_delete_key", &json!({"applicationKeyId": id}))
+        .has_code(400, "bad_request");
+    let single = key(&v3, &json!({"bucketId": one}));
+    assert_eq!(single["bucketId"], one);
+    assert_eq!(single.get("bucketIds"), None);
+    let session = v3.authorize(
+        single["applicationKeyId"].as_str().unwrap(),
+        single["applicationKey"].as_str().unwrap(),
+    );
+    assert_eq!(
+        session.ok()["apiInfo"]["storageApi"]["bucketName"],
+        "bucket-1"
+    );
+}
+
+#[test]
+fn nothing_that_prints_shows_a_key_or_a_token() {
+    let wire = Wire::of(Emulator::builder().key("the-id", "the-secret"));
+    let created = key(&wire, &json!({}));
+    let printed = format!(
+        "{:?} {:?} {:?}",
+        wire.emulator,
+        Emulator::builder().key("the-id", "the-secret"),
+        wire.emulator.snapshot()
+    );
+    for secret in [
+        "the-secret",
+        created["applicationKey"].as_str().unwrap(),
+        &wire.token,
+    ] {
+        assert!(!printed.contains(secret));
+    }
+    assert!(printed.contains("the-id"));
+}

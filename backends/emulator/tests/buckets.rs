@@ -1,0 +1,203 @@
+//! Buckets: creating, listing, deleting.
+
+mod wire;
+
+use b2kit_emulator::{Emulator, Guesses};
+use serde_json::{Value, json};
+use wire::Wire;
+
+fn create(wire: &Wire, fields: &Value) -> wire::Answer {
+    let mut body = json!({
+        "accountId": wire.emulator.account_id(),
+        "bucketName": "the-bucket",
+        "bucketType": "allPrivate",
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    wire.post("b2_create_bucket", &body)
+}
+
+#[test]
+fn a_new_bucket_looks_like_the_documented_one() {
+    let wire = Wire::new();
+    let bucket = create(&wire, &json!({})).ok();
+    let expected = json!({
+        "accountId": wire.emulator.account_id(), "bucketId": bucket["bucketId"],
+        "bucketInfo": {}, "bucketName": "the-bucket", "bucketType": "allPrivate", "corsRules": [],
+        "defaultServerSideEncryption":
+            {"isClientAuthorizedToRead": true, "value": {"algorithm": null, "mode": null}},
+        "fileLockConfiguration": {"isClientAuthorizedToRead": true,
+            "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": false}},
+        "lifecycleRules": [], "options": ["s3"],
+        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null},
+        "revision": 2,
+    });
+    assert_eq!(bucket, expected);
+    assert_eq!(bucket["bucketId"].as_str().unwrap().len(), 24);
+}
+
+#[test]
+fn settings_are_kept_and_lifecycle_rules_get_their_nulls() {
+    let wire = Wire::new();
+    let bucket = create(
+        &wire,
+        &json!({
+            "bucketInfo": {"Cache-Control": "private"},
+            "lifecycleRules": [{"fileNamePrefix": "", "daysFromHidingToDeleting": 3}],
+            "defaultServerSideEncryption": {"mode": "none"},
+            "replicationConfiguration": {},
+            "fileLockEnabled": false,
+        }),
+    )
+    .ok();
+    assert_eq!(bucket["bucketInfo"], json!({"Cache-Control": "private"}));
+    assert_eq!(
+        bucket["lifecycleRules"],
+        json!([{"fileNamePrefix": "", "daysFromHidingToDeleting": 3,
+            "daysFromUploadingToHiding": null,
+            "daysFromStartingToCancelingUnfinishedLargeFiles": null}])
+    );
+}
+
+#[test]
+fn bad_buckets_are_not_created() {
+    let wire = Wire::new();
+    create(&wire, &json!({})).ok();
+    for name in ["the-bucket", "THE-bucket"] {
+        create(&wire, &json!({ "bucketName": name })).is_error(
+            400,
+            "duplicate_bucket_name",
+            "Bucket name is already in use.",
+        );
+    }
+    create(&wire, &json!({"bucketName": "x".repeat(64)})).is_error(
+        400,
+        "invalid_bucket_name",
+        "bucket name is too long",
+    );
+    for (fields, status, code) in [
+        (
+            json!({"bucketName": "b2-bucket"}),
+            400,
+            "invalid_bucket_name",
+        ),
+        (json!({"bucketName": null}), 400, "bad_request"),
+        (json!({"bucketType": "snapshot"}), 400, "bad_request"),
+        (json!({"bucketType": null}), 400, "bad_request"),
+        (json!({"accountId": null}), 400, "bad_request"),
+        (json!({"accountId": "0"}), 401, "unauthorized"),
+        (json!({"corsRules": 1}), 400, "bad_request"),
+        (
+            json!({"bucketInfo": {"k".repeat(51): ""}}),
+            400,
+            "invalid_bucket_info",
+        ),
+        (json!({"fileLockEnabled": true}), 501, "not_implemented"),
+        (
+            json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+            501,
+            "not_implemented",
+        ),
+        (
+            json!({"replicationConfiguration": {"asReplicationSource": {}}}),
+            501,
+            "not_implemented",
+        ),
+    ] {
+        let mut fields = fields;
+        if fields.get("bucketName").is_none() {
+            fields["bucketName"] = "another".into();
+        }
+        create(&wire, &fields).has_code(status, code);
+    }
+    assert_eq!(wire.emulator.snapshot().buckets, 1);
+}
+
+#[test]
+fn an_account_has_at_most_100_buckets() {
+    let wire = Wire::new();
+    for at in 0..100 {
+        wire.create_bucket(&format!("bucket-{at}"), "allPublic");
+    }
+    create(&wire, &json!({})).has_code(400, "too_many_buckets");
+}
+
+#[test]
+fn buckets_are_listed_by_name_and_filtered() {
+    let wire = Wire::new();
+    let account = wire.emulator.account_id();
+    let zebra = wire.create_bucket("zebra-1", "allPrivate");
+    let apple = wire.create_bucket("apple-1", "allPublic");
+    let list = |fields: Value| -> Vec<Value> {
+        let mut body = json!({ "accountId": account });
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let listed = wire.post("b2_list_buckets", &body).ok();
+        let buckets = listed["buckets"].as_array().unwrap().iter();
+        buckets.map(|bucket| bucket["bucketId"].clone()).collect()
+    };
+    assert_eq!(list(json!({"bucketId": null})), [apple.as_str(), &zebra]);
+    assert_eq!(list(json!({"bucketId": zebra})), [zebra.as_str()]);
+    assert_eq!(list(json!({"bucketName": "apple-1"})), [apple.as_str()]);
+    assert!(list(json!({"bucketName": "nobody"})).is_empty());
+    assert_eq!(list(json!({"bucketTypes": ["all"]})).len(), 2);
+    assert_eq!(
+        list(json!({"bucketTypes": ["allPublic", "snapshot"]})),
+        [apple.as_str()]
+    );
+    for bad in [json!([]), json!(["all", "allPublic"]), json!(["some"])] {
+        wire.post(
+            "b2_list_buckets",
+            &json!({"accountId": account, "bucketTypes": bad}),
+        )
+        .has_code(400, "bad_request");
+    }
+    let by_get = wire.get(&format!(
+        "b2_list_buckets?accountId={account}&bucketName=zebra-1"
+    ));
+    assert_eq!(by_get.ok()["buckets"][0]["bucketId"], zebra);
+}
+
+#[test]
+fn only_empty_buckets_are_deleted() {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+    let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
+    let delete = || wire.post("b2_delete_bucket", &body);
+    let file = wire.upload(&bucket, "f", b"x");
+    delete().has_code(400, "cannot_delete_non_empty_bucket");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "f", "fileId": file["fileId"]}),
+    )
+    .ok();
+    let large = wire.start(&bucket, "large");
+    delete().has_code(400, "cannot_delete_non_empty_bucket");
+    wire.post("b2_cancel_large_file", &json!({"fileId": large}))
+        .ok();
+    assert_eq!(delete().ok()["revision"], 3);
+    delete().is_error(
+        400,
+        "bad_bucket_id",
+        &format!("Bucket {bucket} does not exist"),
+    );
+}
+
+#[test]
+fn whether_unfinished_files_block_deletion_is_a_guess() {
+    let mut guesses = Guesses::default();
+    guesses.unfinished_files_block_deletion = false;
+    let wire = Wire::of(Emulator::builder().guesses(guesses));
+    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+    let large = wire.start(&bucket, "large");
+    let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
+    wire.post("b2_delete_bucket", &body).ok();
+    wire.post("b2_list_parts", &json!({"fileId": large}))
+        .is_error(
+            400,
+            "bad_request",
+            &format!("No active upload for: {large}"),
+        );
+}

@@ -1,0 +1,292 @@
+//! The emulator over a real socket, spoken to in bare HTTP.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use b2kit_emulator::{Emulator, Server};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::executor::block_on;
+use serde_json::{Value, json};
+use wire::{Wire, sha1};
+
+/// One connection.
+struct Line {
+    stream: BufReader<TcpStream>,
+    /// The length of the next answer's body is announced, but it has none.
+    is_head: bool,
+}
+
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Line {
+    fn to(server: &Server) -> Self {
+        Self {
+            stream: BufReader::new(TcpStream::connect(server.address()).unwrap()),
+            is_head: false,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    fn ask(&mut self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.is_head = method == "HEAD";
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: elsewhere.example\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if method == "POST" {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes());
+        // a server that has refused already may not want the rest
+        self.stream.get_mut().write_all(body).ok();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Answer {
+        let mut line = || {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        };
+        let status = line();
+        let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = line();
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        if !self.is_head && answer.status != 100 {
+            answer.body = vec![0; answer.header("content-length").parse().unwrap()];
+            self.stream.read_exact(&mut answer.body).unwrap();
+        }
+        answer
+    }
+
+    /// Whether the server has closed the connection.
+    fn is_at_end(&mut self) -> bool {
+        self.stream.read(&mut [0]).unwrap_or(0) == 0
+    }
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(it, _)| it == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+fn path(url: &str) -> &str {
+    let after_scheme = url.split_once("://").unwrap().1;
+    &after_scheme[after_scheme.find('/').unwrap()..]
+}
+
+#[test]
+fn authorization_carries_the_servers_own_url_and_one_connection_does_everything() {
+    let emulator = Emulator::new();
+    let server = Server::start(&emulator).unwrap();
+    let mut line = Line::to(&server);
+    let basic = STANDARD.encode(format!("{}:{}", emulator.key_id(), emulator.key()));
+    let basic = format!("Basic {basic}");
+    let authorize = [("Authorization", basic.as_str())];
+    let answer = line.ask("GET", "/b2api/v2/b2_authorize_account", &authorize, b"");
+    let session = answer.json();
+    assert_eq!(session["apiUrl"], server.url());
+    assert_eq!(session["downloadUrl"], server.url());
+    assert!(!answer.header("date").is_empty());
+    let token = session["authorizationToken"].as_str().unwrap();
+    let auth = [("Authorization", token)];
+    let body = json!({"accountId": emulator.account_id(), "bucketName": "over-http",
+        "bucketType": "allPrivate"});
+    let answer = line.ask(
+        "POST",
+        "/b2api/v2/b2_create_bucket",
+        &auth,
+        body.to_string().as_bytes(),
+    );
+    let bucket = answer.json()["bucketId"].as_str().unwrap().to_owned();
+    let target = format!("/b2api/v2/b2_get_upload_url?bucketId={bucket}");
+    let url = line.ask("GET", &target, &auth, b"").json();
+    let upload_url = url["uploadUrl"].as_str().unwrap();
+    assert!(upload_url.starts_with(server.url()));
+    let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at % 253) as u8).collect();
+    let answer = line.ask(
+        "POST",
+        path(upload_url),
+        &[
+            ("Authorization", url["authorizationToken"].as_str().unwrap()),
+            ("X-Bz-File-Name", "a/../b//c%2Bd"),
+            ("Content-Type", "b2/x-auto"),
+            ("X-Bz-Content-Sha1", &sha1(&content)),
+        ],
+        &content,
+    );
+    assert_eq!(answer.status, 200, "{:?}", answer.json());
+    assert_eq!(answer.json()["fileName"], "a/../b//c+d");
+    let target = "/file/over-http/a/../b//c%2Bd";
+    let whole = line.ask("GET", target, &auth, b"");
+    assert!(whole.body == content);
+    let head = line.ask("HEAD", target, &auth, b"");
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, "3000000")
+    );
+    let part = line.ask("GET", target, &[auth[0], ("Range", "bytes=-5")], b"");
+    assert_eq!(part.status, 206);
+    assert_eq!(
+        part.header("content-range"),
+        "bytes 2999995-2999999/3000000"
+    );
+    assert_eq!(part.body, content[2_999_995..]);
+    let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
+    assert_eq!(missing.status, 404);
+    assert_eq!(
+        line.ask("GET", target, &auth, b"").status,
+        200,
+        "the connection still lives"
+    );
+    block_on(server.stop());
+    assert!(line.is_at_end());
+}
+
+#[test]
+fn a_bad_request_closes_the_connection_and_is_read_though_the_body_was_not() {
+    let wire = Wire::new();
+    let server = Server::start(&wire.emulator).unwrap();
+    let bucket = wire.create_bucket("over-http", "allPrivate");
+    let (url, token) = wire.upload_url(&bucket);
+    let mut line = Line::to(&server);
+    // no SHA-1: refused at its head, while megabytes follow
+    let headers = [
+        ("Authorization", token.as_str()),
+        ("X-Bz-File-Name", "f"),
+        ("Content-Type", "x/y"),
+    ];
+    let answer = line.ask("POST", path(&url), &headers, &vec![7; 8 << 20]);
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.header("connection"), "close");
+    assert!(!answer.body.ends_with(b"\n"));
+    assert!(line.is_at_end());
+}
+
+#[test]
+fn chunked_uploads_are_refused() {
+    let wire = Wire::new();
+    let server = Server::start(&wire.emulator).unwrap();
+    let bucket = wire.create_bucket("over-http", "allPrivate");
+    let (url, token) = wire.upload_url(&bucket);
+    let mut line = Line::to(&server);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
+         Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3\r\nabc\r\n0\r\n\r\n",
+        path(&url)
+    );
+    line.write(head.as_bytes());
+    let answer = line.answer();
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (400, &json!("bad_request"))
+    );
+    assert_eq!(wire.emulator.snapshot().versions, 0);
+}
+
+#[test]
+fn who_expects_100_continue_gets_it_or_the_refusal() {
+    let wire = Wire::new();
+    let server = Server::start(&wire.emulator).unwrap();
+    let bucket = wire.create_bucket("over-http", "allPrivate");
+    let (url, token) = wire.upload_url(&bucket);
+    let head = |token: &str| {
+        format!(
+            "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
+             Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\nContent-Length: 3\r\n\
+             Expect: 100-continue\r\n\r\n",
+            path(&url)
+        )
+    };
+    let mut line = Line::to(&server);
+    line.write(head(&token).as_bytes());
+    assert_eq!(line.answer().status, 100);
+    line.write(b"abc");
+    assert_eq!(line.answer().status, 200);
+    let mut refused = Line::to(&server);
+    refused.write(head("nonsense").as_bytes());
+    assert_eq!(refused.answer().status, 401);
+}
+
+#[test]
+fn an_upload_whose_connection_breaks_leaves_nothing_and_takes_its_token() {
+    let wire = Wire::new();
+    let server = Server::start(&wire.emulator).unwrap();
+    let bucket = wire.create_bucket("over-http", "allPrivate");
+    let (url, token) = wire.upload_url(&bucket);
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nX-Bz-File-Name: f\r\n\
+         Content-Type: x/y\r\nX-Bz-Content-Sha1: do_not_verify\r\nContent-Length: 100\r\n\
+         Expect: 100-continue\r\n\r\n",
+        path(&url)
+    );
+    let mut line = Line::to(&server);
+    line.write(head.as_bytes());
+    // once this is here, the upload is under way
+    assert_eq!(line.answer().status, 100);
+    let headers = [
+        ("Authorization", token.as_str()),
+        ("X-Bz-File-Name", "f"),
+        ("Content-Type", "x/y"),
+        ("X-Bz-Content-Sha1", "do_not_verify"),
+    ];
+    let mut other = Line::to(&server);
+    let second = other.ask("POST", path(&url), &headers, b"abc");
+    assert_eq!(second.json()["code"], "auth_token_limit");
+    line.write(b"half");
+    drop(line);
+    // the server notices when it notices: until then the token is in use, from then on it is no good
+    let code = loop {
+        let answer = Line::to(&server).ask("POST", path(&url), &headers, b"abc");
+        if answer.json()["code"] != "auth_token_limit" {
+            break answer.json()["code"].clone();
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(code, "bad_auth_token");
+    let snapshot = wire.emulator.snapshot();
+    assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
+}
+
+#[test]
+fn a_server_can_be_dropped_inside_an_async_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let server = Server::start(&Emulator::new()).unwrap();
+        drop(server);
+    });
+}

@@ -1,0 +1,181 @@
+//! [`Builder`]: what can be chosen about a client.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioTimer;
+
+use crate::client::HyperClient;
+use crate::connector::Connector;
+use crate::runtime::{Runtime, Tasks};
+use crate::tls::Roots;
+
+/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
+const IDLE: Duration = Duration::from_millis(2500);
+
+/// hyper's own bound is 100.
+const HEADERS: usize = 256;
+
+/// How a [`HyperClient`] is to be.
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    runtime: Choice,
+    roots: Roots,
+    connect_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    AmbientOrOwn,
+    Ambient,
+    Own,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            runtime: Choice::AmbientOrOwn,
+            roots: Roots::default(),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Run on a runtime of the client's own: one thread, which works with every executor.
+    pub fn own_runtime(mut self) -> Self {
+        self.runtime = Choice::Own;
+        self
+    }
+
+    /// Run on the tokio runtime that [`build`](Self::build) is called in, and nowhere else. It needs its I/O and time
+    /// drivers (`enable_all`).
+    pub fn ambient_runtime(mut self) -> Self {
+        self.runtime = Choice::Ambient;
+        self
+    }
+
+    /// Trust these root certificates too: one or more in PEM, as in a `ca.pem`. May be called several times.
+    pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.roots.add_pem(pem.as_ref());
+        self
+    }
+
+    /// Trust none but the [root certificates](Self::root_certificates_pem) given here.
+    pub fn without_default_roots(mut self) -> Self {
+        self.roots.drop_defaults();
+        self
+    }
+
+    /// How long it may take until there is a connection: name resolution, TCP and TLS together. Defaults to 10 s.
+    ///
+    /// Where a name has several addresses, TCP has this time divided among them.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Makes the client. No connection is made yet.
+    ///
+    /// # Errors
+    /// If a root certificate can't be read, if there is no root certificate at all, if there is no ambient runtime
+    /// where one is asked for, or if the thread for the client's own can't be started.
+    pub fn build(self) -> Result<HyperClient, BuildError> {
+        let tls = self.roots.into_config()?;
+        let runtime = Arc::new(match self.runtime {
+            Choice::Own => Runtime::own()?,
+            Choice::Ambient => Runtime::ambient().ok_or_else(|| {
+                BuildError::new("there is no tokio runtime where the client is built")
+            })?,
+            Choice::AmbientOrOwn => match Runtime::ambient() {
+                Some(ambient) => ambient,
+                None => Runtime::own()?,
+            },
+        });
+        let connector = Connector::new(tls, self.connect_timeout, runtime.handle().clone());
+        let client = legacy::Client::builder(Tasks::new(runtime.handle().clone()))
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http1_max_headers(HEADERS)
+            .build(connector);
+        Ok(HyperClient::from_parts(client, runtime))
+    }
+}
+
+/// Why a client can't be built.
+#[derive(Debug)]
+pub struct BuildError {
+    what: &'static str,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl BuildError {
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, source: None }
+    }
+
+    pub(crate) fn because(
+        what: &'static str,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            what,
+            source: Some(source.into()),
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what)
+    }
+}
+
+impl StdError for BuildError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_runtime_around_the_ambient_one_is_refused() {
+        let error = HyperClient::builder()
+            .ambient_runtime()
+            .build()
+            .unwrap_err();
+        assert!(error.to_string().contains("no tokio runtime"), "{error}");
+    }
+
+    #[test]
+    fn a_client_that_trusts_nobody_is_refused() {
+        let error = HyperClient::builder()
+            .without_default_roots()
+            .build()
+            .unwrap_err();
+        assert!(error.to_string().contains("no root certificate"), "{error}");
+    }
+
+    #[test]
+    fn a_pem_that_holds_no_certificate_is_refused() {
+        let truncated = "-----BEGIN CERTIFICATE-----\nMIIB";
+        let not_a_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for pem in ["", "no PEM at all", truncated, not_a_certificate] {
+            let error = HyperClient::builder()
+                .root_certificates_pem(pem)
+                .build()
+                .unwrap_err();
+            assert!(
+                error.to_string().contains("root certificate"),
+                "{pem:?}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! [`HyperClient`]: the backend.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+
+use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
+use hyper_util::client::legacy;
+
+use crate::builder::{BuildError, Builder};
+use crate::connection::Lifeline;
+use crate::connector::Connector;
+use crate::error::send_error;
+use crate::request::checked;
+use crate::response::received;
+use crate::runtime::Runtime;
+use crate::upload::{SendBody, Upload};
+
+/// A backend made of hyper and rustls. A clone is cheap and shares the connections.
+///
+/// The crate's documentation says which runtime it runs on.
+#[derive(Clone)]
+pub struct HyperClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: legacy::Client<Connector, SendBody>,
+    runtime: Arc<Runtime>,
+}
+
+impl HyperClient {
+    /// A client with the defaults: on the tokio runtime that this is called in, or on one of its own where there is
+    /// none.
+    ///
+    /// # Errors
+    /// If the thread for its own runtime can't be started.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// Says how the client is to be.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn from_parts(
+        client: legacy::Client<Connector, SendBody>,
+        runtime: Arc<Runtime>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner { client, runtime }),
+        }
+    }
+}
+
+#[async_trait]
+impl HttpClient for HyperClient {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let (head, body) = checked(request)?.into_parts();
+        let upload = Upload::new(body.len());
+        let mut request = http::Request::from_parts(head, SendBody::new(body, upload.clone()));
+        let captured = legacy::connect::capture_connection(&mut request);
+
+        // Locals are dropped in the reverse of this order: the lifeline is cut while hyper still holds the connection,
+        // so that it can't have become somebody else's.
+        let mut sending = pin!(self.inner.client.request(request));
+        let mut lifeline = Lifeline::new(captured, upload);
+
+        match sending.as_mut().await {
+            Ok(response) => {
+                lifeline.head_arrived();
+                received(response, lifeline, Arc::clone(&self.inner.runtime))
+            }
+            Err(error) => Err(send_error(error, &lifeline)),
+        }
+    }
+}
+
+impl fmt::Debug for HyperClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HyperClient")
+            .field("runtime", &self.inner.runtime)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! [`Connection`]: a socket that can be cut off from outside, and [`Lifeline`], which does it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use atomic_waker::AtomicWaker;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy::connect::{self, CaptureConnection, Connected};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::upload::Upload;
+
+/// A connection to a server, with or without TLS.
+///
+/// hyper closes the connection of a request that was given up, but politely: over TLS it first wants to flush what is
+/// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
+/// does not stop the upload at all whose response came early. So each connection has a [`Switch`].
+pub(crate) struct Connection {
+    io: MaybeHttpsStream<TokioIo<TcpStream>>,
+    switch: Switch,
+}
+
+impl Connection {
+    pub(crate) fn new(io: MaybeHttpsStream<TokioIo<TcpStream>>) -> Self {
+        Self {
+            io,
+            switch: Switch::default(),
+        }
+    }
+
+    /// The stream, unless the switch is off.
+    fn alive(
+        self: Pin<&mut Self>,
+        cx: &Context<'_>,
+    ) -> io::Result<Pin<&mut MaybeHttpsStream<TokioIo<TcpStream>>>> {
+        let this = self.get_mut();
+        // First the waker, then the look: the other way round a cut between the two would go unnoticed.
+        this.switch.0.task.register(cx.waker());
+        if this.switch.0.off.load(Ordering::Acquire) {
+            return Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "the request was given up",
+            ));
+        }
+        Ok(Pin::new(&mut this.io))
+    }
+}
+
+impl connect::Connection for Connection {
+    fn connected(&self) -> Connected {
+        self.io.connected().extra(self.switch.clone())
+    }
+}
+
+impl Read for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.alive(cx)?.poll_read(cx, buf)
+    }
+}
+
+impl Write for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.alive(cx)?.poll_write(cx, buf)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.alive(cx)?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.alive(cx)?.poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.alive(cx)?.poll_write_vectored(cx, bufs)
+    }
+}
+
+/// Ends a connection: its task is woken and every further operation fails, so that the task ends and the socket closes.
+#[derive(Clone, Default)]
+struct Switch(Arc<SwitchState>);
+
+#[derive(Default)]
+struct SwitchState {
+    off: AtomicBool,
+    /// The task that drives the connection.
+    task: AtomicWaker,
+}
+
+impl Switch {
+    fn cut(&self) {
+        self.0.off.store(true, Ordering::Release);
+        self.0.task.wake();
+    }
+}
+
+/// Ties a connection to whoever waits for its exchange: first the future of `send`, then the response's body. When
+/// that is dropped and the exchange is not over, the connection ends.
+pub(crate) struct Lifeline {
+    connection: CaptureConnection,
+    upload: Upload,
+    head_arrived: bool,
+}
+
+impl Lifeline {
+    pub(crate) fn new(connection: CaptureConnection, upload: Upload) -> Self {
+        Self {
+            connection,
+            upload,
+            head_arrived: false,
+        }
+    }
+
+    pub(crate) fn upload(&self) -> &Upload {
+        &self.upload
+    }
+
+    /// Whether the request was ever handed to a connection.
+    pub(crate) fn has_connection(&self) -> bool {
+        self.connection.connection_metadata().is_some()
+    }
+
+    /// From here on the connection may become another request's without our knowing, as soon as both bodies are
+    /// through. It can't while ours is still being sent.
+    pub(crate) fn head_arrived(&mut self) {
+        self.head_arrived = true;
+    }
+
+    /// Keeps the connection out of the pool.
+    pub(crate) fn do_not_reuse(&self) {
+        if let Some(connected) = self.connection.connection_metadata().as_ref() {
+            connected.poison();
+        }
+    }
+
+    fn cut(&self) {
+        let mut extras = http::Extensions::new();
+        if let Some(connected) = self.connection.connection_metadata().as_ref() {
+            connected.get_extras(&mut extras);
+        }
+        if let Some(switch) = extras.get::<Switch>() {
+            switch.cut();
+        }
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        let upload_was_going_on = self.upload.give_up();
+        if upload_was_going_on || !self.head_arrived {
+            self.cut();
+        }
+    }
+}

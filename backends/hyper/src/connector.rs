@@ -1,0 +1,153 @@
+//! [`Connector`]: from a host to a connection, within a given time.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiAddrs, GaiResolver, Name};
+use rustls::ClientConfig;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tower_service::Service;
+
+use crate::connection::Connection;
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Connects: resolves the name, opens a socket, shakes hands.
+///
+/// It does so in a task on the client's runtime, because sockets and timers need tokio around them and our caller may
+/// be on another executor. The task is aborted with the future.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: HttpsConnector<HttpConnector<Resolver>>,
+    timeout: Duration,
+    runtime: Handle,
+}
+
+impl Connector {
+    pub(crate) fn new(tls: Arc<ClientConfig>, timeout: Duration, runtime: Handle) -> Self {
+        let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        // So that an address that swallows everything leaves time for the next.
+        http.set_connect_timeout(Some(timeout));
+        Self {
+            https: HttpsConnector::from((http, tls)),
+            timeout,
+            runtime,
+        }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = BoxError;
+    type Future = BoxFuture<Result<Connection, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let mut https = self.https.clone();
+        let timeout = self.timeout;
+        let runtime = self.runtime.clone();
+        Box::pin(async move {
+            let mut task = JoinSet::new();
+            let connecting = async move {
+                poll_fn(|cx| https.poll_ready(cx)).await?;
+                https.call(uri).await
+            };
+            task.spawn_on(
+                async move {
+                    tokio::time::timeout(timeout, connecting)
+                        .await
+                        .unwrap_or_else(|_| Err(ConnectTimeout.into()))
+                },
+                &runtime,
+            );
+            match task.join_next().await.expect("one task was spawned") {
+                Ok(connected) => connected.map(Connection::new),
+                Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
+                Err(_) => Err(RuntimeError::ShutDown.into()),
+            }
+        })
+    }
+}
+
+/// The system's resolver, with errors that can be told from all others.
+#[derive(Clone)]
+pub(crate) struct Resolver(GaiResolver);
+
+impl Service<Name> for Resolver {
+    type Response = GaiAddrs;
+    type Error = ResolveError;
+    type Future = BoxFuture<Result<GaiAddrs, ResolveError>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ResolveError>> {
+        self.0.poll_ready(cx).map_err(ResolveError)
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let resolving = self.0.call(name);
+        Box::pin(async move { resolving.await.map_err(ResolveError) })
+    }
+}
+
+/// The name has no address, or nobody could tell.
+#[derive(Debug)]
+pub(crate) struct ResolveError(io::Error);
+
+impl fmt::Display for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the resolver gave no address")
+    }
+}
+
+impl StdError for ResolveError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// There was no connection in time.
+#[derive(Debug)]
+pub(crate) struct ConnectTimeout;
+
+impl fmt::Display for ConnectTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connect timeout passed")
+    }
+}
+
+impl StdError for ConnectTimeout {}
+
+/// The runtime that the client was built on is of no use.
+#[derive(Debug)]
+pub(crate) enum RuntimeError {
+    ShutDown,
+    Panicked,
+}
+
+impl fmt::Display for RuntimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ShutDown => "the tokio runtime that the client was built on has been shut down",
+            Self::Panicked => {
+                "connecting panicked: does the client's tokio runtime have its I/O and time drivers?"
+            }
+        })
+    }
+}
+
+impl StdError for RuntimeError {}

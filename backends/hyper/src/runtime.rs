@@ -1,0 +1,79 @@
+//! The tokio runtime that connections live on.
+
+use std::fmt;
+use std::future::Future;
+
+use tokio::runtime::{self, Handle};
+
+use crate::builder::BuildError;
+
+/// A tokio runtime: somebody's, of which we have the handle, or our own, which ends with this value.
+///
+/// Whoever needs the runtime to go on holds this; whoever lives on it (the pool, the connector) holds a [`Handle`].
+pub(crate) struct Runtime {
+    handle: Handle,
+    own: Option<runtime::Runtime>,
+}
+
+impl Runtime {
+    pub(crate) fn ambient() -> Option<Self> {
+        let handle = Handle::try_current().ok()?;
+        Some(Self { handle, own: None })
+    }
+
+    pub(crate) fn own() -> Result<Self, BuildError> {
+        let own = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("b2kit-hyper")
+            .enable_all()
+            .build()
+            .map_err(|e| BuildError::because("the client's own runtime can't be started", e))?;
+        Ok(Self {
+            handle: own.handle().clone(),
+            own: Some(own),
+        })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Runtime {
+    /// Waits for nothing: the last clone of a client may go in async code, or on this runtime's own thread.
+    fn drop(&mut self) {
+        if let Some(own) = self.own.take() {
+            own.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.own {
+            Some(_) => "own",
+            None => "ambient",
+        })
+    }
+}
+
+/// Spawns hyper's tasks on a given runtime, wherever the caller happens to be.
+///
+/// On a runtime that was shut down a task is dropped at once; hyper then sees its connection as closed.
+#[derive(Clone)]
+pub(crate) struct Tasks(Handle);
+
+impl Tasks {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self(handle)
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, task: F) {
+        self.0.spawn(task);
+    }
+}

@@ -1,0 +1,198 @@
+//! The backend's side of a test.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::iter::successors;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll};
+use std::thread;
+
+use b2kit_core::{Body, Bytes, HttpClient, HttpError, Request, Response};
+use b2kit_hyper::HyperClient;
+use futures::executor::block_on;
+use futures::stream::{Stream, StreamExt};
+
+use crate::raw_server::PATIENCE;
+
+/// A client on a runtime of its own.
+pub(crate) fn client() -> HyperClient {
+    HyperClient::builder().own_runtime().build().unwrap()
+}
+
+pub(crate) fn get(uri: impl AsRef<str>) -> Request {
+    http::Request::get(uri.as_ref())
+        .body(Body::empty())
+        .unwrap()
+}
+
+pub(crate) fn post(uri: impl AsRef<str>, body: impl Into<Body>) -> Request {
+    http::Request::post(uri.as_ref()).body(body.into()).unwrap()
+}
+
+/// Runs the future on a thread of its own, so that the test can play the server meanwhile.
+pub(crate) fn start<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> Started<T> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || sender.send(block_on(future)));
+    Started(receiver)
+}
+
+/// Sends the request on a thread of its own.
+pub(crate) fn start_send(
+    client: &HyperClient,
+    request: Request,
+) -> Started<Result<Response, HttpError>> {
+    let client = client.clone();
+    start(async move { client.send(request).await })
+}
+
+/// Something that goes on while the test plays the server.
+pub(crate) struct Started<T>(Receiver<T>);
+
+impl<T> Started<T> {
+    /// What became of it.
+    pub(crate) fn wait(self) -> T {
+        self.0.recv_timeout(PATIENCE).expect("it ends")
+    }
+}
+
+impl Started<Result<Response, HttpError>> {
+    pub(crate) fn response(self) -> Response {
+        self.wait().expect("a response")
+    }
+
+    pub(crate) fn error(self) -> HttpError {
+        self.wait().expect_err("an error")
+    }
+}
+
+/// The whole body of a response.
+pub(crate) fn read(response: Response) -> Result<Bytes, HttpError> {
+    start(response.into_body().collect(64 << 20)).wait()
+}
+
+/// All chunks and errors of a response's body, one after the other.
+pub(crate) fn items(response: Response) -> Vec<Result<Bytes, HttpError>> {
+    start(response.into_body().collect_items()).wait()
+}
+
+trait CollectItems {
+    fn collect_items(self) -> impl Future<Output = Vec<Result<Bytes, HttpError>>> + Send;
+}
+
+impl CollectItems for b2kit_core::ResponseBody {
+    async fn collect_items(self) -> Vec<Result<Bytes, HttpError>> {
+        StreamExt::collect(self).await
+    }
+}
+
+/// The error and all that lies beneath, as text.
+pub(crate) fn chain(error: &HttpError) -> String {
+    let first: &(dyn StdError + 'static) = error;
+    let texts: Vec<_> = successors(Some(first), |&e| e.source())
+        .map(ToString::to_string)
+        .collect();
+    texts.join(": ")
+}
+
+/// A future that is being polled on a thread of its own, until it is told to drop it.
+pub(crate) struct Held {
+    release: futures::channel::oneshot::Sender<()>,
+    done: Receiver<()>,
+}
+
+impl Held {
+    /// Polls `future`, which must not end by itself.
+    pub(crate) fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (release, released) = futures::channel::oneshot::channel::<()>();
+        let (sender, done) = channel();
+        thread::spawn(move || {
+            block_on(async move {
+                futures::future::select(Box::pin(future), released).await;
+            });
+            let _ = sender.send(());
+        });
+        Self { release, done }
+    }
+
+    /// Sends `request`, which must not be answered. The client stays: its end would close connections too.
+    pub(crate) fn send(client: &HyperClient, request: Request) -> Self {
+        let client = client.clone();
+        Self::start(async move {
+            let _ = client.send(request).await;
+        })
+    }
+
+    /// Drops the future, and returns when it is dropped.
+    pub(crate) fn drop_it(self) {
+        self.release.send(()).expect("it is still there");
+        self.done.recv_timeout(PATIENCE).expect("it is dropped");
+    }
+}
+
+/// A source of a body, or a buffer, that tells when it is dropped.
+pub(crate) struct Watched<S> {
+    watched: S,
+    _gone: Sender<()>,
+}
+
+impl<S> Watched<S> {
+    /// It, and what waits for its end.
+    pub(crate) fn new(watched: S) -> (Self, Gone) {
+        let (sender, receiver) = channel();
+        let watched = Self {
+            watched,
+            _gone: sender,
+        };
+        (watched, Gone(receiver))
+    }
+}
+
+impl<S: Stream + Unpin> Stream for Watched<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.watched.poll_next_unpin(cx)
+    }
+}
+
+impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
+    fn as_ref(&self) -> &[u8] {
+        self.watched.as_ref()
+    }
+}
+
+/// The end of something [`Watched`].
+pub(crate) struct Gone(Receiver<()>);
+
+impl Gone {
+    /// Waits for it.
+    pub(crate) fn wait(&self) {
+        use std::sync::mpsc::RecvTimeoutError::Disconnected;
+        assert_eq!(
+            self.0.recv_timeout(PATIENCE),
+            Err(Disconnected),
+            "it is dropped"
+        );
+    }
+}
+
+/// `len` bytes in which each place is told from its neighbours.
+pub(crate) fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+/// A body in chunks of this size.
+pub(crate) fn in_chunks(whole: Vec<u8>, size: usize) -> Body {
+    let whole = Arc::new(Bytes::from(whole));
+    Body::replay(whole.len() as u64, move || {
+        let whole = Arc::clone(&whole);
+        let starts = (0..whole.len()).step_by(size);
+        Ok(futures::stream::iter(starts.map(move |start| {
+            Ok(whole.slice(start..whole.len().min(start + size)))
+        })))
+    })
+}

@@ -1,0 +1,230 @@
+//! Kind and phase of each error.
+
+use std::net::TcpListener;
+
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
+
+use crate::client::{chain, client, get, items, post, read, start_send};
+use crate::raw_server::{Peer, RawServer};
+
+/// What becomes of a request whose connection is treated like this once its head has arrived.
+fn treated(treat: impl FnOnce(Peer)) -> HttpError {
+    let server = RawServer::start();
+    let sending = start_send(&client(), post(server.uri("/"), "body"));
+    let mut peer = server.accept();
+    peer.head();
+    peer.body(4);
+    treat(peer);
+    let error = sending.error();
+    assert_eq!(server.accepted(), 1, "it is not tried again");
+    error
+}
+
+/// What becomes of the response's body when these bytes are all that comes, before `end`.
+fn broken_off(bytes: &str, end: impl FnOnce(Peer)) -> (String, HttpError) {
+    let server = RawServer::start();
+    let sending = start_send(&client(), get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say(bytes);
+    let response = sending.response();
+    end(peer);
+    let mut items = items(response);
+    let error = items.pop().unwrap().expect_err("the last item is an error");
+    let whole: Vec<u8> = items.into_iter().flat_map(Result::unwrap).collect();
+    (String::from_utf8(whole).unwrap(), error)
+}
+
+fn assert_is(error: &HttpError, kind: HttpErrorKind, phase: Phase) {
+    assert_eq!(
+        (error.kind(), error.phase()),
+        (kind, phase),
+        "{}",
+        chain(error)
+    );
+}
+
+#[test]
+fn nobody_listening_is_a_connect_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    drop(listener);
+    let error = start_send(&client(), get(uri)).error();
+    assert_is(&error, HttpErrorKind::Connect, Phase::NotSent);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_a_resolve_error() {
+    let error = start_send(&client(), get("http://does-not-exist.invalid/")).error();
+    assert_is(&error, HttpErrorKind::Resolve, Phase::NotSent);
+}
+
+#[test]
+fn what_cannot_be_sent_is_invalid() {
+    let error = start_send(&client(), get("/no/host")).error();
+    assert_is(&error, HttpErrorKind::Invalid, Phase::NotSent);
+}
+
+#[test]
+fn a_close_before_the_head_is_closed() {
+    let error = treated(drop);
+    assert_is(&error, HttpErrorKind::Closed, Phase::MaybeReceived);
+    let error = treated(|mut peer| peer.say("HTTP/1.1 200 O"));
+    assert_is(&error, HttpErrorKind::Closed, Phase::MaybeReceived);
+}
+
+#[test]
+fn a_reset_before_the_head_is_a_reset() {
+    let error = treated(Peer::reset);
+    assert_is(&error, HttpErrorKind::Reset, Phase::MaybeReceived);
+}
+
+#[test]
+fn what_is_not_http_is_a_protocol_error() {
+    let ok = "HTTP/1.1 200 OK\r\n";
+    for head in [
+        "220 mail.test ESMTP\r\n\r\n".to_owned(),
+        "<html>no</html>\r\n\r\n".to_owned(),
+        "HTTP/9.9 200 OK\r\n\r\n".to_owned(),
+        "HTTP/2 200\r\n\r\n".to_owned(),
+        "HTTP/1.1 abc OK\r\n\r\n".to_owned(),
+        "HTTP/1.1 000 OK\r\n\r\n".to_owned(),
+        format!("{ok}no colon\r\n\r\n"),
+        format!("{ok}a: b\r\n folded\r\n\r\n"),
+        format!("{ok}a: b\0c\r\n\r\n"),
+        format!("{ok}content-length: 1\r\ncontent-length: 2\r\n\r\n"),
+        format!("{ok}content-length: -1\r\n\r\n"),
+        format!("{ok}content-length: 1x\r\n\r\n"),
+        format!("{ok}content-length: 18446744073709551616\r\n\r\n"),
+    ] {
+        let error = treated(|mut peer| {
+            let _ = peer.try_say(&head);
+            peer.drain();
+        });
+        assert_eq!(error.kind(), HttpErrorKind::Protocol, "{head:?}: {error:?}");
+        assert_eq!(error.phase(), Phase::MaybeReceived, "{head:?}");
+    }
+}
+
+#[test]
+fn a_body_whose_end_is_in_doubt_is_a_protocol_error() {
+    for framing in [
+        "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
+        "transfer-encoding: gzip\r\n",
+        "transfer-encoding: gzip, chunked\r\n",
+    ] {
+        let error = treated(|mut peer| {
+            peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n0\r\n\r\n"));
+            peer.drain();
+        });
+        assert_is(&error, HttpErrorKind::Protocol, Phase::ResponseBegun);
+    }
+}
+
+#[test]
+fn a_head_that_is_too_large_is_a_protocol_error() {
+    let header = |i| format!("x-{i}: v\r\n");
+    let headers = |count| (0..count).map(header).collect::<String>();
+    let line = "x".repeat(1 << 20);
+    for head in [
+        format!("HTTP/1.1 200 OK\r\n{}\r\n", headers(257)),
+        format!("HTTP/1.1 200 OK\r\nx: {line}\r\n\r\n"),
+        format!("HTTP/1.1 200 {line}\r\n\r\n"),
+    ] {
+        let error = treated(|mut peer| {
+            let _ = peer.try_say(&head);
+            peer.drain();
+        });
+        assert_is(&error, HttpErrorKind::Protocol, Phase::MaybeReceived);
+    }
+
+    let server = RawServer::start();
+    let sending = start_send(&client(), get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say(format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{}\r\n",
+        headers(255)
+    ));
+    assert_eq!(sending.response().headers().len(), 256);
+}
+
+#[test]
+fn a_body_that_ends_early_is_an_error_not_an_end() {
+    let sized = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello";
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    let in_a_chunk = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nhello";
+    for bytes in [sized, chunked, in_a_chunk] {
+        let (body, error) = broken_off(bytes, drop);
+        assert_eq!(body, "hello", "what came is not kept back");
+        assert_is(&error, HttpErrorKind::Closed, Phase::ResponseBegun);
+    }
+}
+
+#[test]
+fn a_body_that_is_reset_is_an_error() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+    let (_, error) = broken_off(head, Peer::reset);
+    assert_is(&error, HttpErrorKind::Reset, Phase::ResponseBegun);
+}
+
+#[test]
+fn a_chunk_whose_size_is_none_is_a_protocol_error() {
+    for size in ["xyz", "-1", "", "fffffffffffffffff"] {
+        let bytes = format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n{size}\r\n"
+        );
+        let (_, error) = broken_off(&bytes, drop);
+        assert_is(&error, HttpErrorKind::Protocol, Phase::ResponseBegun);
+    }
+}
+
+#[test]
+fn a_body_ends_once_and_for_all() {
+    let server = RawServer::start();
+    let sending = start_send(&client(), get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    drop(peer);
+    let mut body = sending.response().into_body();
+    let after_the_error = crate::client::start(async move {
+        while let Some(Ok(_)) = body.next().await {}
+        [body.next().await.is_none(), body.next().await.is_none()]
+    });
+    assert_eq!(after_the_error.wait(), [true, true]);
+}
+
+#[test]
+fn errors_show_neither_uri_nor_headers_nor_body() {
+    let server = RawServer::start();
+    for treat in [drop, Peer::reset, |mut peer: Peer| {
+        peer.say("canary?\r\n\r\n")
+    }] {
+        let mut request = post(server.uri("/canary?canary=canary"), "canary");
+        let headers = request.headers_mut();
+        headers.insert("authorization", "canary".parse().unwrap());
+        let sending = start_send(&client(), request);
+        let mut peer = server.accept();
+        peer.head();
+        peer.body(6);
+        treat(peer);
+        let error = sending.error();
+        let shown = format!("{} {error:?} {error:#?}", chain(&error));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    let error = start_send(&client(), get("http://canary.invalid/canary")).error();
+    let shown = format!("{} {error:?}", chain(&error));
+    assert!(!shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn a_body_read_to_its_end_has_no_error() {
+    let server = RawServer::start();
+    let sending = start_send(&client(), get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");
+    drop(peer);
+    assert_eq!(read(sending.response()).unwrap(), "hello");
+}

@@ -1,0 +1,245 @@
+//! A server that does nothing by itself: the test accepts, reads and writes, in the order in which it is written down.
+//!
+//! Plain `std::net`, so that it can be as wrong as a test needs, and so that any backend can be held against it. All
+//! waiting is bounded: what never comes is a panic, not a test that hangs.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// How long anything that must come may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A listener on loopback.
+pub(crate) struct RawServer {
+    address: SocketAddr,
+    sockets: Receiver<TcpStream>,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl RawServer {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&accepted);
+        let (sender, sockets) = channel();
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                count.fetch_add(1, Ordering::SeqCst);
+                if sender.send(socket.unwrap()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            address,
+            sockets,
+            accepted,
+        }
+    }
+
+    /// A server that runs `script` on a thread for each connection.
+    pub(crate) fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
+        let Self {
+            address,
+            sockets,
+            accepted,
+        } = Self::start();
+        thread::spawn(move || {
+            for socket in sockets {
+                let script = script.clone();
+                thread::spawn(move || script(Peer::plain(socket)));
+            }
+        });
+        ScriptedServer { address, accepted }
+    }
+
+    /// An http URI on this server.
+    pub(crate) fn uri(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many connections have come so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// The next connection.
+    pub(crate) fn accept(&self) -> Peer {
+        Peer::plain(self.socket())
+    }
+
+    /// The next connection, with TLS. The handshake happens when something is read or written.
+    pub(crate) fn accept_tls(&self, config: &Arc<ServerConfig>) -> Peer {
+        let socket = self.socket();
+        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+        let stream = StreamOwned::new(connection, socket.try_clone().unwrap());
+        Peer::new(socket, Box::new(stream))
+    }
+
+    fn socket(&self) -> TcpStream {
+        self.sockets
+            .recv_timeout(PATIENCE)
+            .expect("a connection comes")
+    }
+}
+
+/// A [`RawServer`] whose connections are served by threads.
+pub(crate) struct ScriptedServer {
+    address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+}
+
+impl ScriptedServer {
+    pub(crate) fn uri(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+/// The server's end of one connection.
+pub(crate) struct Peer {
+    socket: TcpStream,
+    stream: Box<dyn ReadWrite + Send>,
+}
+
+trait ReadWrite: Read + Write {}
+
+impl<T: Read + Write> ReadWrite for T {}
+
+impl Peer {
+    fn plain(socket: TcpStream) -> Self {
+        let stream = Box::new(socket.try_clone().unwrap());
+        Self::new(socket, stream)
+    }
+
+    fn new(socket: TcpStream, stream: Box<dyn ReadWrite + Send>) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, stream }
+    }
+
+    /// The head of the next request, or `None` if the client closes instead.
+    pub(crate) fn next_head(&mut self) -> Option<Head> {
+        let mut bytes = Vec::new();
+        let mut byte = [0];
+        while !bytes.ends_with(b"\r\n\r\n") {
+            match self.stream.read(&mut byte) {
+                Ok(0) => {
+                    assert!(
+                        bytes.is_empty(),
+                        "the client closed in the middle of a head"
+                    );
+                    return None;
+                }
+                Ok(_) => bytes.push(byte[0]),
+                Err(e) if bytes.is_empty() && e.kind() == io::ErrorKind::ConnectionReset => {
+                    return None;
+                }
+                Err(e) => panic!("no head: {e}"),
+            }
+        }
+        Some(Head::parse(&bytes))
+    }
+
+    /// The head of a request that must come.
+    pub(crate) fn head(&mut self) -> Head {
+        self.next_head().expect("a request comes")
+    }
+
+    /// So many bytes of a body.
+    pub(crate) fn body(&mut self, len: usize) -> Vec<u8> {
+        let mut body = vec![0; len];
+        self.stream.read_exact(&mut body).expect("a body comes");
+        body
+    }
+
+    /// Sends these bytes.
+    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_say(bytes).expect("the client listens");
+    }
+
+    /// Sends these bytes to a client that may be gone.
+    pub(crate) fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())?;
+        self.stream.flush()
+    }
+
+    /// Reads whatever comes until the client closes, well or badly; how many bytes that were.
+    pub(crate) fn drain(&mut self) -> u64 {
+        let mut total = 0;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return total,
+                Ok(n) => total += n as u64,
+                Err(e) if is_timeout(&e) => panic!("the client doesn't close"),
+                Err(_) => return total,
+            }
+        }
+    }
+
+    /// Says goodbye: no more comes from here, but what the client sends is still taken.
+    pub(crate) fn finish(&self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Hangs up with a reset.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(&self.socket);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
+}
+
+/// A request's head as it was on the wire.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// The request line.
+    pub(crate) line: String,
+    /// The header lines, in order.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Head {
+    fn parse(bytes: &[u8]) -> Self {
+        let text = str::from_utf8(bytes).unwrap().strip_suffix("\r\n\r\n");
+        let mut lines = text.unwrap().split("\r\n");
+        Self {
+            line: lines.next().unwrap().to_owned(),
+            headers: lines
+                .map(|line| line.split_once(": ").unwrap())
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        }
+    }
+
+    /// All values of one header.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let named = |(n, _): &&(String, String)| n.eq_ignore_ascii_case(name);
+        let headers = self.headers.iter().filter(named);
+        headers.map(|(_, value)| value.as_str()).collect()
+    }
+}

@@ -1,0 +1,219 @@
+//! [`AuthorizeAccount`]: from an application key to a session.
+
+use std::env;
+
+use b2kit_core::Request;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::call::{BillingClass, Call, Facts, Token};
+use super::reply::Reply;
+use super::session::{Allowed, AllowedBucket, ApiVersion, Session, origin};
+use super::target::{Target, authorization, request};
+use crate::error::{Error, ErrorKind};
+use crate::types::{AccountId, ApplicationKeyId, BucketId, Capability, Secret, Timestamp};
+
+/// An application key: its id, and the key itself.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    application_key_id: ApplicationKeyId,
+    application_key: Secret,
+}
+
+impl Credentials {
+    /// Takes a key in.
+    ///
+    /// # Errors
+    /// If either half is empty or has white space or control characters, as happens when it is copied by hand. The
+    /// error doesn't show it.
+    pub fn new(
+        application_key_id: impl Into<String>,
+        application_key: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let (id, key) = (application_key_id.into(), Secret::new(application_key));
+        for (name, text) in [
+            ("application key id", id.as_str()),
+            ("application key", key.expose()),
+        ] {
+            if text.is_empty() {
+                return Err(Error::invalid(format!("the {name} is empty")));
+            }
+            if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
+                let at = at + 1;
+                return Err(Error::invalid(format!(
+                    "the {name} has a space or another character at place {at} that no key has; was it copied whole?",
+                )));
+            }
+        }
+        if id.contains(':') {
+            return Err(Error::invalid(
+                "the application key id has a ':', which no key id has",
+            ));
+        }
+        Ok(Self {
+            application_key_id: id.into(),
+            application_key: key,
+        })
+    }
+
+    /// Takes the key from the environment variables of B2's official tools, `B2_APPLICATION_KEY_ID` and
+    /// `B2_APPLICATION_KEY`.
+    ///
+    /// # Errors
+    /// If one of them is not set, or as [`new`](Self::new).
+    pub fn from_env() -> Result<Self, Error> {
+        let variable = |name| {
+            env::var(name).map_err(|_| {
+                Error::invalid(format!(
+                    "the environment variable {name} is not set, or has something else than text"
+                ))
+            })
+        };
+        Self::new(
+            variable("B2_APPLICATION_KEY_ID")?,
+            variable("B2_APPLICATION_KEY")?,
+        )
+    }
+
+    /// The key's id.
+    #[must_use]
+    pub const fn application_key_id(&self) -> &ApplicationKeyId {
+        &self.application_key_id
+    }
+}
+
+/// Logs in: `b2_authorize_account`. The client makes this call by itself, when it needs to.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
+#[derive(Debug, Clone)]
+pub struct AuthorizeAccount {
+    credentials: Credentials,
+}
+
+impl AuthorizeAccount {
+    /// Logs in with these credentials.
+    #[must_use]
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials }
+    }
+}
+
+impl Call for AuthorizeAccount {
+    const FACTS: Facts = Facts {
+        name: "b2_authorize_account",
+        token: Token::ApplicationKey,
+        capability: None,
+        class: BillingClass::C,
+        streams: false,
+        patient: false,
+    };
+    type Output = Session;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let Credentials {
+            application_key_id,
+            application_key,
+        } = &self.credentials;
+        let pair = Zeroizing::new(format!("{application_key_id}:{}", application_key.expose()));
+        let basic = Secret::new(format!("Basic {}", BASE64_STANDARD.encode(&*pair)));
+        request(
+            Method::GET,
+            &target.realm_url(&Self::FACTS),
+            &authorization(&basic)?,
+        )
+    }
+
+    fn read(&self, reply: Reply) -> Result<Session, Error> {
+        reply.json::<Wire>()?.session()
+    }
+}
+
+/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under `apiInfo.storageApi`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    account_id: AccountId,
+    authorization_token: Secret,
+    application_key_expiration_timestamp: Option<Timestamp>,
+    api_info: Option<ApiInfo>,
+    #[serde(flatten)]
+    top: Option<StorageApi>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiInfo {
+    storage_api: StorageApi,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StorageApi {
+    absolute_minimum_part_size: u64,
+    recommended_part_size: u64,
+    api_url: String,
+    download_url: String,
+    s3_api_url: Option<String>,
+    /// v2 and v4.
+    allowed: Option<WireAllowed>,
+    /// v3, which has no `allowed`.
+    #[serde(flatten)]
+    flat: WireAllowed,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAllowed {
+    #[serde(default)]
+    capabilities: Vec<Capability>,
+    /// v4.
+    buckets: Option<Vec<AllowedBucket>>,
+    /// v2 and v3.
+    bucket_id: Option<BucketId>,
+    bucket_name: Option<String>,
+    name_prefix: Option<String>,
+}
+
+impl Wire {
+    fn session(self) -> Result<Session, Error> {
+        let (version, storage) = match (self.api_info, self.top) {
+            (Some(info), _) if info.storage_api.allowed.is_some() => {
+                (ApiVersion::V4, info.storage_api)
+            }
+            (Some(info), _) => (ApiVersion::V3, info.storage_api),
+            (None, Some(top)) => (ApiVersion::V2, top),
+            (None, None) => {
+                return Err(Error::new(
+                    ErrorKind::Protocol,
+                    "the answer says nothing about the storage API",
+                ));
+            }
+        };
+        let allowed = storage.allowed.unwrap_or(storage.flat);
+        let single = allowed.bucket_id.map(|id| {
+            vec![AllowedBucket {
+                id,
+                name: allowed.bucket_name,
+            }]
+        });
+        Ok(Session {
+            version,
+            account_id: self.account_id,
+            authorization_token: self.authorization_token,
+            api_url: origin(storage.api_url),
+            download_url: origin(storage.download_url),
+            s3_api_url: storage.s3_api_url,
+            absolute_minimum_part_size: storage.absolute_minimum_part_size,
+            recommended_part_size: storage.recommended_part_size,
+            allowed: Allowed {
+                capabilities: allowed.capabilities,
+                buckets: allowed.buckets.or(single),
+                name_prefix: allowed.name_prefix,
+            },
+            application_key_expiration_timestamp: self.application_key_expiration_timestamp,
+        })
+    }
+}

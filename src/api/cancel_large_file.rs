@@ -1,0 +1,60 @@
+//! [`CancelLargeFile`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{AccountId, BucketId, Capability, FileId};
+
+/// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-cancel-large-file)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelLargeFile {
+    file_id: FileId,
+}
+
+/// A large file that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CanceledLargeFile {
+    /// The account that owned it.
+    pub account_id: AccountId,
+    /// The bucket it was in.
+    pub bucket_id: BucketId,
+    /// The id it had.
+    pub file_id: FileId,
+    /// The name it would have had.
+    pub file_name: Box<str>,
+}
+
+impl CancelLargeFile {
+    /// Gives up this large file.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+        }
+    }
+}
+
+impl Call for CancelLargeFile {
+    const FACTS: Facts = Facts::api(
+        "b2_cancel_large_file",
+        Capability::WriteFiles,
+        BillingClass::A,
+    );
+    type Output = CanceledLargeFile;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<CanceledLargeFile, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,273 @@
+//! The bytes of an upload, and how B2 is to check them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use b2kit_core::{Body, BodyStream, Bytes, Request};
+use futures_core::Stream;
+use http::{HeaderName, HeaderValue};
+
+use crate::error::{Error, ErrorKind};
+use crate::types::{ContentSha1, Sha1, Sha1Hasher};
+
+const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
+
+/// The largest content that one request can carry.
+const MAX_LEN: u64 = 5_000_000_000;
+
+/// Bytes are hashed in pieces of this size and sent while they are still in the processor's cache.
+const PIECE: usize = 256 * 1024;
+
+/// What an upload sends: bytes, and their SHA-1.
+#[derive(Debug, Clone)]
+pub(super) struct Content {
+    body: Body,
+    check: Check,
+}
+
+#[derive(Debug, Clone)]
+enum Check {
+    /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with the answer.
+    AtEnd(Arc<Mutex<Option<Sha1>>>),
+    Known(Sha1),
+    DoNotVerify,
+}
+
+impl Content {
+    pub(super) fn new(body: Body) -> Self {
+        Self {
+            body,
+            check: Check::AtEnd(Arc::default()),
+        }
+    }
+
+    pub(super) fn known(&mut self, sha1: Sha1) {
+        self.check = Check::Known(sha1);
+    }
+
+    pub(super) fn do_not_verify(&mut self) {
+        self.check = Check::DoNotVerify;
+    }
+
+    /// Puts the bytes and what says how to check them into the request.
+    pub(super) fn put_into(&self, request: &mut Request) -> Result<(), Error> {
+        let len = self.body.len();
+        if len > MAX_LEN {
+            return Err(Error::invalid(format!(
+                "the content has {len} bytes; one upload takes at most {MAX_LEN}, and a large file takes more in parts",
+            )));
+        }
+        let (body, check) = match &self.check {
+            Check::AtEnd(digest) => (
+                hashed_at_end(&self.body, digest)?,
+                HeaderValue::from_static("hex_digits_at_end"),
+            ),
+            Check::Known(sha1) => {
+                let hex = HeaderValue::from_bytes(&sha1.hex())
+                    .expect("hexadecimal digits are a header's value");
+                (self.body.clone(), hex)
+            }
+            Check::DoNotVerify => (self.body.clone(), HeaderValue::from_static("do_not_verify")),
+        };
+        *request.body_mut() = body;
+        request.headers_mut().insert(CONTENT_SHA1, check);
+        Ok(())
+    }
+
+    /// Holds what B2 says it stored against what was sent.
+    pub(super) fn check(&self, stored_len: u64, stored_sha1: &ContentSha1) -> Result<(), Error> {
+        let len = self.body.len();
+        if stored_len != len {
+            return Err(Error::new(
+                ErrorKind::Integrity,
+                format!("{len} bytes were sent, and B2 stored {stored_len}"),
+            )
+            .with_effect(true));
+        }
+        let sent = match &self.check {
+            Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
+            Check::Known(sha1) => Some(*sha1),
+            Check::DoNotVerify => return Ok(()),
+        };
+        match (sent, stored_sha1.sha1()) {
+            (Some(sent), Some(stored)) if sent == *stored => Ok(()),
+            (_, stored) => {
+                let shown = |sha1: Option<Sha1>| {
+                    sha1.map_or_else(|| "no SHA-1".to_owned(), |sha1| sha1.to_string())
+                };
+                let (sent, stored) = (shown(sent), shown(stored.copied()));
+                Err(Error::new(
+                    ErrorKind::Integrity,
+                    format!("{sent} was sent, and B2 stored {stored}"),
+                )
+                .with_effect(true))
+            }
+        }
+    }
+}
+
+fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Result<Body, Error> {
+    let len = body.len();
+    let hashed = move |source: BodyStream, digest: &Arc<Mutex<Option<Sha1>>>| HashedAtEnd {
+        source,
+        digest: Arc::clone(digest),
+        len,
+        read: 0,
+        held: Bytes::new(),
+        hasher: Some(Sha1Hasher::default()),
+    };
+    if body.is_replayable() {
+        let (body, digest) = (body.clone(), Arc::clone(digest));
+        return Ok(Body::replay(len + 40, move || {
+            body.open().map(|source| hashed(source, &digest))
+        }));
+    }
+    let source = body.open();
+    let source = source.map_err(|error| {
+        Error::new(ErrorKind::Source, "what was to be sent could not be read").with_source(error)
+    })?;
+    Ok(Body::once(len + 40, hashed(source, digest)))
+}
+
+/// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
+struct HashedAtEnd {
+    source: BodyStream,
+    digest: Arc<Mutex<Option<Sha1>>>,
+    len: u64,
+    read: u64,
+    held: Bytes,
+    /// `None` once the digits were given.
+    hasher: Option<Sha1Hasher>,
+}
+
+impl Stream for HashedAtEnd {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let Some(hasher) = &mut this.hasher else {
+            return Poll::Ready(None);
+        };
+        if this.held.is_empty() {
+            let next = match this.source.as_mut().poll_next(cx) {
+                Poll::Ready(next) => next,
+                Poll::Pending => return Poll::Pending,
+            };
+            match next {
+                Some(Ok(chunk)) => this.held = chunk,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                // The digits must not stand where bytes are missing or were too many.
+                None if this.read != this.len => {
+                    let why = format!(
+                        "the source has {} bytes and promised {}",
+                        this.read, this.len
+                    );
+                    return Poll::Ready(Some(Err(io::Error::new(
+                        io::ErrorKind::UnexpectedEof,
+                        why,
+                    ))));
+                }
+                None => {
+                    let sha1 = std::mem::take(hasher).finish();
+                    this.hasher = None;
+                    *this.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+                    return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&sha1.hex()))));
+                }
+            }
+        }
+        let piece = this.held.split_to(this.held.len().min(PIECE));
+        this.read = this.read.saturating_add(piece.len() as u64);
+        if this.read > this.len {
+            let why = format!(
+                "the source has more than the {} bytes it promised",
+                this.len
+            );
+            return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
+        }
+        hasher.update(&piece);
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &Body) -> io::Result<Vec<u8>> {
+        let mut stream = body.open()?;
+        let mut whole = Vec::new();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
+            whole.extend_from_slice(&piece?);
+        }
+        Ok(whole)
+    }
+
+    fn sent(content: &Content) -> Body {
+        let mut request = Request::new(Body::empty());
+        content.put_into(&mut request).unwrap();
+        request.into_body()
+    }
+
+    #[test]
+    fn the_digits_follow_the_bytes_and_each_opening_starts_anew() {
+        for bytes in [vec![], b"hello".to_vec(), vec![7; 3 * PIECE + 1]] {
+            let content = Content::new(Body::from(bytes.clone()));
+            let body = sent(&content);
+            let sha1 = Sha1::of(&bytes);
+            let expected = [&bytes[..], &sha1.hex()].concat();
+            assert_eq!(body.len(), expected.len() as u64);
+            for _ in 0..2 {
+                assert!(read(&body).unwrap() == expected);
+            }
+            content
+                .check(bytes.len() as u64, &ContentSha1::Verified(sha1))
+                .unwrap();
+        }
+    }
+
+    #[test]
+    fn a_source_of_another_length_never_gets_its_digits() {
+        for (promised, has) in [(5, 4), (4, 5)] {
+            let body = Body::replay(promised, move || Ok(OneChunk(Some(vec![0; has].into()))));
+            assert!(read(&sent(&Content::new(body))).is_err());
+        }
+    }
+
+    #[test]
+    fn an_answer_with_another_length_or_sha1_is_an_integrity_error() {
+        let content = Content::new(Body::from("hello"));
+        read(&sent(&content)).unwrap();
+        let good = ContentSha1::Verified(Sha1::of(b"hello"));
+        for (len, sha1) in [
+            (4, good),
+            (5, ContentSha1::Verified(Sha1::of(b"hallo"))),
+            (5, ContentSha1::None),
+        ] {
+            let error = content.check(len, &sha1).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Integrity);
+            assert!(error.may_have_taken_effect());
+        }
+    }
+
+    #[test]
+    fn more_than_one_upload_can_take_is_refused() {
+        let body = Body::replay(MAX_LEN + 1, || Ok(OneChunk(None)));
+        let error = Content::new(body)
+            .put_into(&mut Request::new(Body::empty()))
+            .unwrap_err();
+        assert!(error.to_string().contains("5000000001 bytes"), "{error}");
+    }
+
+    struct OneChunk(Option<Bytes>);
+
+    impl Stream for OneChunk {
+        type Item = io::Result<Bytes>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.0.take().map(Ok))
+        }
+    }
+}

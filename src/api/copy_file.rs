@@ -1,0 +1,143 @@
+//! [`CopyFile`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{
+    BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
+    FileRetention, FileVersion, LegalHold,
+};
+
+/// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-copy-file)
+///
+/// # Cancellation
+/// The copy may come to be although the future was dropped.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyFile {
+    source_file_id: FileId,
+    file_name: FileName,
+    metadata_directive: MetadataDirective,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<ContentType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_info: Option<FileInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_bucket_id: Option<BucketId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<ByteRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_retention: Option<FileRetention>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legal_hold: Option<LegalHold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_server_side_encryption: Option<EncryptionSetting>,
+}
+
+/// Where a copy's content type and notes come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MetadataDirective {
+    /// From the source.
+    Copy,
+    /// From the call.
+    Replace,
+}
+
+impl CopyFile {
+    /// Copies this version to this name in the same bucket.
+    pub fn new(source_file_id: impl Into<FileId>, file_name: FileName) -> Self {
+        Self {
+            source_file_id: source_file_id.into(),
+            file_name,
+            metadata_directive: MetadataDirective::Copy,
+            content_type: None,
+            file_info: None,
+            destination_bucket_id: None,
+            range: None,
+            file_retention: None,
+            legal_hold: None,
+            source_server_side_encryption: None,
+            destination_server_side_encryption: None,
+        }
+    }
+
+    /// Gives the copy this content type and these notes instead of the source's.
+    #[must_use]
+    pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
+        self.metadata_directive = MetadataDirective::Replace;
+        self.content_type = Some(content_type);
+        self.file_info = Some(info);
+        self
+    }
+
+    /// Copies to another bucket of the same account.
+    #[must_use]
+    pub fn destination_bucket_id(mut self, bucket_id: impl Into<BucketId>) -> Self {
+        self.destination_bucket_id = Some(bucket_id.into());
+        self
+    }
+
+    /// Copies only this stretch.
+    #[must_use]
+    pub const fn range(mut self, range: ByteRange) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// Until when the copy can't be deleted. Needs `writeFileRetentions`.
+    #[must_use]
+    pub fn file_retention(mut self, retention: FileRetention) -> Self {
+        self.file_retention = Some(retention);
+        self
+    }
+
+    /// Whether the copy is held regardless of time. Needs `writeFileLegalHolds`.
+    #[must_use]
+    pub fn legal_hold(mut self, hold: LegalHold) -> Self {
+        self.legal_hold = Some(hold);
+        self
+    }
+
+    /// The key that decrypts the source, where it is the customer's own.
+    #[must_use]
+    pub fn source_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.source_server_side_encryption = Some(encryption);
+        self
+    }
+
+    /// How the copy is to be encrypted.
+    #[must_use]
+    pub fn destination_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.destination_server_side_encryption = Some(encryption);
+        self
+    }
+}
+
+impl Call for CopyFile {
+    const FACTS: Facts =
+        Facts::api("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
+    type Output = FileVersion;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        if let Some(info) = &self.file_info {
+            info.check_size(
+                self.file_name.as_str(),
+                self.destination_server_side_encryption.is_some(),
+            )?;
+        }
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,82 @@
+//! [`CopyPart`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{
+    ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber,
+};
+
+/// Makes a part of a large file of a stretch of another file: `b2_copy_part`. At most 5,000,000,000 bytes.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-copy-part)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyPart {
+    source_file_id: FileId,
+    large_file_id: FileId,
+    part_number: PartNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    range: Option<ByteRange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destination_server_side_encryption: Option<EncryptionSetting>,
+}
+
+impl CopyPart {
+    /// Makes the part with this number of the whole source.
+    pub fn new(
+        source_file_id: impl Into<FileId>,
+        large_file_id: impl Into<FileId>,
+        part_number: PartNumber,
+    ) -> Self {
+        Self {
+            source_file_id: source_file_id.into(),
+            large_file_id: large_file_id.into(),
+            part_number,
+            range: None,
+            source_server_side_encryption: None,
+            destination_server_side_encryption: None,
+        }
+    }
+
+    /// Takes only this stretch of the source.
+    #[must_use]
+    pub const fn range(mut self, range: ByteRange) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// The key that decrypts the source, where it is the customer's own.
+    #[must_use]
+    pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
+        self.source_server_side_encryption = Some(EncryptionSetting::SseC(key));
+        self
+    }
+
+    /// The key that the large file was started with, where it is the customer's own.
+    #[must_use]
+    pub fn destination_customer_key(mut self, key: CustomerKey) -> Self {
+        self.destination_server_side_encryption = Some(EncryptionSetting::SseC(key));
+        self
+    }
+}
+
+impl Call for CopyPart {
+    const FACTS: Facts =
+        Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
+    type Output = Part;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Part, Error> {
+        reply.json()
+    }
+}

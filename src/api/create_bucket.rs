@@ -1,0 +1,117 @@
+//! [`CreateBucket`].
+
+use std::collections::BTreeMap;
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{
+    Bucket, BucketName, BucketType, Capability, CorsRule, EncryptionSetting, LifecycleRule,
+    ReplicationConfiguration,
+};
+
+/// Creates a bucket: `b2_create_bucket`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-create-bucket)
+///
+/// # Errors
+/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateBucket {
+    bucket_name: BucketName,
+    bucket_type: BucketType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_info: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cors_rules: Option<Vec<CorsRule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_lock_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifecycle_rules: Option<Vec<LifecycleRule>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication_configuration: Option<ReplicationConfiguration>,
+}
+
+impl CreateBucket {
+    /// A bucket with this name whose files everybody may download ([`BucketType::AllPublic`]) or not
+    /// ([`BucketType::AllPrivate`]).
+    #[must_use]
+    pub const fn new(bucket_name: BucketName, bucket_type: BucketType) -> Self {
+        Self {
+            bucket_name,
+            bucket_type,
+            bucket_info: None,
+            cors_rules: None,
+            default_server_side_encryption: None,
+            file_lock_enabled: None,
+            lifecycle_rules: None,
+            replication_configuration: None,
+        }
+    }
+
+    /// Notes that go with the bucket: at most ten.
+    #[must_use]
+    pub fn bucket_info(mut self, info: BTreeMap<String, String>) -> Self {
+        self.bucket_info = Some(info);
+        self
+    }
+
+    /// Rules for browsers.
+    #[must_use]
+    pub fn cors_rules(mut self, rules: Vec<CorsRule>) -> Self {
+        self.cors_rules = Some(rules);
+        self
+    }
+
+    /// How files are encrypted that don't say how. Needs `writeBucketEncryption`.
+    #[must_use]
+    pub fn default_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.default_server_side_encryption = Some(encryption);
+        self
+    }
+
+    /// Whether files can be locked. Needs `writeBucketRetentions`.
+    #[must_use]
+    pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
+        self.file_lock_enabled = Some(enabled);
+        self
+    }
+
+    /// Rules for what happens to files with time.
+    #[must_use]
+    pub fn lifecycle_rules(mut self, rules: Vec<LifecycleRule>) -> Self {
+        self.lifecycle_rules = Some(rules);
+        self
+    }
+
+    /// The bucket's part in replication. Needs `writeBucketReplications`.
+    #[must_use]
+    pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
+        self.replication_configuration = Some(configuration);
+        self
+    }
+}
+
+impl Call for CreateBucket {
+    const FACTS: Facts = Facts::api(
+        "b2_create_bucket",
+        Capability::WriteBuckets,
+        BillingClass::C,
+    );
+    type Output = Bucket;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post_for_account(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Bucket, Error> {
+        reply.json()
+    }
+}

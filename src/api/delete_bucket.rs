@@ -1,0 +1,46 @@
+//! [`DeleteBucket`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Bucket, BucketId, Capability};
+
+/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and unfinished large
+/// files too.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteBucket {
+    bucket_id: BucketId,
+}
+
+impl DeleteBucket {
+    /// Deletes this bucket.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+        }
+    }
+}
+
+impl Call for DeleteBucket {
+    const FACTS: Facts = Facts::api(
+        "b2_delete_bucket",
+        Capability::DeleteBuckets,
+        BillingClass::A,
+    );
+    type Output = Bucket;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post_for_account(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Bucket, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,69 @@
+//! [`DeleteFileVersion`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId};
+
+/// Deletes one version: `b2_delete_file_version`. A hide marker is a version too, and so is an unfinished large file.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-delete-file-version)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteFileVersion {
+    file_name: String,
+    file_id: FileId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bypass_governance: Option<bool>,
+}
+
+/// A version that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct DeletedFileVersion {
+    /// The id it had.
+    pub file_id: FileId,
+    /// The name it had.
+    pub file_name: Box<str>,
+}
+
+impl DeleteFileVersion {
+    /// Deletes the version with this id, whose name has to be this. The name is taken as it stands in a listing, so
+    /// that files which are older than today's rules can be deleted too.
+    pub fn new(file_name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_name: file_name.into(),
+            file_id: file_id.into(),
+            bypass_governance: None,
+        }
+    }
+
+    /// Deletes it although its retention, in governance mode, has not passed. Needs `bypassGovernance`.
+    #[must_use]
+    pub const fn bypass_governance(mut self) -> Self {
+        self.bypass_governance = Some(true);
+        self
+    }
+}
+
+impl Call for DeleteFileVersion {
+    const FACTS: Facts = Facts::api(
+        "b2_delete_file_version",
+        Capability::DeleteFiles,
+        BillingClass::A,
+    );
+    type Output = DeletedFileVersion;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,505 @@
+//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its SHA-1.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use b2kit_core::{Bytes, ResponseBody};
+use futures_core::Stream;
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+
+use super::reply::Reply;
+use crate::error::{Error, ErrorKind};
+use crate::types::{
+    ByteRange, ContentSha1, CustomerKey, FileId, Sha1, Sha1Hasher, Timestamp, percent_decode,
+    percent_encode,
+};
+
+/// A file that B2 began to send: what it is, and its bytes as a stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Download {
+    /// What the headers say.
+    pub file: DownloadedFile,
+    /// The bytes.
+    pub body: DownloadBody,
+}
+
+/// What the headers of a download say.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DownloadedFile {
+    /// The version's id. It pins the content: a version never changes.
+    pub file_id: FileId,
+    /// Its name.
+    pub file_name: String,
+    /// Its whole size in bytes, whatever range was asked for.
+    pub content_length: u64,
+    /// The first and last byte of the range that is sent; `None` where the whole file is.
+    pub range: Option<(u64, u64)>,
+    /// Its SHA-1: of the whole file, whatever range was asked for.
+    pub content_sha1: ContentSha1,
+    /// Its MIME type.
+    pub content_type: Option<String>,
+    /// The notes that go with it, those apart that B2 makes headers of.
+    pub file_info: BTreeMap<String, String>,
+    /// When its upload began.
+    pub upload_timestamp: Option<Timestamp>,
+    /// All headers, as they came: `Cache-Control`, `Content-Disposition`, encryption, retention.
+    pub headers: HeaderMap,
+}
+
+impl DownloadedFile {
+    /// The SHA-1 that the whole file should have: B2's own, or what the uploader of a large file noted.
+    #[must_use]
+    pub fn expected_sha1(&self) -> Option<Sha1> {
+        let noted = || self.file_info.get("large_file_sha1")?.parse().ok();
+        self.content_sha1.sha1().copied().or_else(noted)
+    }
+}
+
+/// What a download asks for, beside the file.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) range: Option<ByteRange>,
+    pub(super) head: bool,
+    pub(super) customer_key: Option<CustomerKey>,
+    pub(super) overrides: BTreeMap<&'static str, String>,
+}
+
+impl Asked {
+    pub(super) const fn method(&self) -> http::Method {
+        if self.head {
+            http::Method::HEAD
+        } else {
+            http::Method::GET
+        }
+    }
+
+    /// The overrides as a query's parameters, each with `lead` or `&` before it.
+    pub(super) fn query(&self, mut lead: char) -> String {
+        let mut query = String::new();
+        for (name, value) in &self.overrides {
+            query.push(lead);
+            query.push_str(name);
+            query.push('=');
+            query.push_str(&percent_encode(value));
+            lead = '&';
+        }
+        query
+    }
+
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+        if let Some(range) = self.range {
+            headers.insert(RANGE, range.header());
+        }
+        if let Some(key) = &self.customer_key {
+            key.add_headers(headers);
+        }
+    }
+
+    /// Reads the reply, and refuses one that is about other bytes than those asked for.
+    pub(super) fn read(&self, reply: Reply) -> Result<Download, Error> {
+        let file = file(&reply)?;
+        let whole = file.content_length.checked_sub(1).map(|last| (0, last));
+        let wanted = match self.range {
+            Some(range) => range.within(file.content_length),
+            None => whole,
+        };
+        // B2 may answer with the whole file when the range is the whole file.
+        let sent = file.range.or(whole);
+        if sent != wanted || (file.range.is_some() && self.range.is_none()) {
+            return Err(integrity(
+                "B2 sends another range of the file than the one asked for",
+            ));
+        }
+        let sha1 = match file.range {
+            None if !self.head => file.expected_sha1(),
+            _ => None,
+        };
+        let body = DownloadBody {
+            body: Some(reply.into_body()),
+            check: sha1.map(|sha1| (Sha1Hasher::default(), sha1)),
+        };
+        Ok(Download { file, body })
+    }
+}
+
+/// The methods that both downloads have.
+macro_rules! asked {
+    ($name:ident) => {
+        impl $name {
+            /// Only this stretch of the file. Its SHA-1 is then not checked, since it is the whole file's.
+            #[must_use]
+            pub const fn range(mut self, range: $crate::types::ByteRange) -> Self {
+                self.asked.range = Some(range);
+                self
+            }
+
+            /// Only the headers: the body has no bytes.
+            #[must_use]
+            pub const fn head(mut self) -> Self {
+                self.asked.head = true;
+                self
+            }
+
+            /// The key that decrypts the file, where it is the customer's own.
+            #[must_use]
+            pub fn customer_key(mut self, key: $crate::types::CustomerKey) -> Self {
+                self.asked.customer_key = Some(key);
+                self
+            }
+
+            /// Sends this as `Content-Disposition`.
+            #[must_use]
+            pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
+                self.asked
+                    .overrides
+                    .insert("b2ContentDisposition", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Language`.
+            #[must_use]
+            pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
+                self.asked
+                    .overrides
+                    .insert("b2ContentLanguage", value.into());
+                self
+            }
+
+            /// Sends this as `Expires`.
+            #[must_use]
+            pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
+                self.asked.overrides.insert("b2Expires", value.into());
+                self
+            }
+
+            /// Sends this as `Cache-Control`.
+            #[must_use]
+            pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
+                self.asked.overrides.insert("b2CacheControl", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Encoding`.
+            #[must_use]
+            pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
+                self.asked
+                    .overrides
+                    .insert("b2ContentEncoding", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Type`.
+            #[must_use]
+            pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
+                self.asked.overrides.insert("b2ContentType", value.into());
+                self
+            }
+        }
+    };
+}
+
+pub(super) use asked;
+
+/// The bytes of a download, in order and never decompressed.
+///
+/// Where the whole file was asked for and its SHA-1 is known, the bytes are hashed as they pass, and a difference is the
+/// last item: an [`Integrity`](ErrorKind::Integrity) error instead of the end. Who has used the bytes by then has used
+/// wrong ones, so keep what is written apart until the stream has ended well.
+///
+/// # Cancellation
+/// Dropping it closes the connection.
+#[derive(Debug)]
+pub struct DownloadBody {
+    /// `None` once it is over, for good or ill.
+    body: Option<ResponseBody>,
+    check: Option<(Sha1Hasher, Sha1)>,
+}
+
+impl DownloadBody {
+    /// The next bytes, or `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
+    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next) does.
+    ///
+    /// # Errors
+    /// If there are more bytes, or as the stream.
+    pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let mut whole = Vec::new();
+        while let Some(bytes) = self.next().await.transpose()? {
+            if bytes.len() > limit - whole.len() {
+                return Err(Error::invalid(format!(
+                    "the file has more than the {limit} bytes to be held in memory"
+                )));
+            }
+            whole.extend_from_slice(&bytes);
+        }
+        Ok(whole)
+    }
+
+    /// The SHA-1 that the bytes are checked against; `None` where there is none to check them by.
+    #[must_use]
+    pub fn checked_against(&self) -> Option<Sha1> {
+        self.check.as_ref().map(|(_, sha1)| *sha1)
+    }
+}
+
+impl Stream for DownloadBody {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else {
+            return Poll::Ready(None);
+        };
+        let next = match Pin::new(body).poll_next(cx) {
+            Poll::Ready(next) => next,
+            Poll::Pending => return Poll::Pending,
+        };
+        match next {
+            Some(Ok(bytes)) => {
+                if let Some((hasher, _)) = &mut this.check {
+                    hasher.update(&bytes);
+                }
+                Poll::Ready(Some(Ok(bytes)))
+            }
+            Some(Err(error)) => {
+                this.body = None;
+                Poll::Ready(Some(Err(Error::http(error).with_effect(false))))
+            }
+            None => {
+                this.body = None;
+                let Some((hasher, expected)) = this.check.take() else {
+                    return Poll::Ready(None);
+                };
+                let arrived = hasher.finish();
+                Poll::Ready((arrived != expected).then(|| {
+                    Err(integrity(&format!(
+                        "the file's SHA-1 is {expected}, and what arrived has {arrived}"
+                    )))
+                }))
+            }
+        }
+    }
+}
+
+fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
+    let headers = reply.headers();
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let required = |name: &str| {
+        text(name).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Protocol,
+                format!("the answer has no proper {name} header"),
+            )
+        })
+    };
+    let range = match reply.status() {
+        206 => {
+            let range = text(CONTENT_RANGE.as_str()).and_then(content_range);
+            Some(range.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Protocol,
+                    "the answer has no proper content-range header",
+                )
+            })?)
+        }
+        _ => None,
+    };
+    let content_length = match range {
+        Some((_, _, total)) => total,
+        None => number(required(CONTENT_LENGTH.as_str())?).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Protocol,
+                "the answer has no proper content-length header",
+            )
+        })?,
+    };
+    let file_name = required("x-bz-file-name")?;
+    let info = headers.iter().filter_map(|(name, value)| {
+        let key = name.as_str().strip_prefix("x-bz-info-")?;
+        Some((key.to_owned(), decoded(value.to_str().ok()?)))
+    });
+    Ok(DownloadedFile {
+        file_id: required("x-bz-file-id")?.into(),
+        file_name: decoded(file_name),
+        content_length,
+        range: range.map(|(first, last, _)| (first, last)),
+        content_sha1: text("x-bz-content-sha1").map_or(ContentSha1::None, ContentSha1::parse),
+        content_type: text(CONTENT_TYPE.as_str()).map(str::to_owned),
+        file_info: info.collect(),
+        upload_timestamp: text("x-bz-upload-timestamp")
+            .and_then(|text| text.parse().ok())
+            .map(Timestamp::from_millis),
+        headers: headers.clone(),
+    })
+}
+
+/// What can't be decoded is left as it came.
+fn decoded(text: &str) -> String {
+    percent_decode(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// Reads `bytes a-b/total`, and nothing that contradicts itself.
+fn content_range(text: &str) -> Option<(u64, u64, u64)> {
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
+    (first <= last && last < total).then_some((first, last, total))
+}
+
+/// Digits only: `parse` alone would take a sign.
+fn number(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+pub(super) fn integrity(what: &str) -> Error {
+    Error::new(ErrorKind::Integrity, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, headers: &[(&str, &str)], body: &'static str) -> Reply {
+        let mut response = http::Response::builder()
+            .status(status)
+            .header("x-bz-file-id", "4_z1");
+        response = response.header("x-bz-file-name", "a%20b+c%2B");
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let (head, ()) = response.body(()).unwrap().into_parts();
+        Reply::stream(head, ResponseBody::from(body))
+    }
+
+    fn items(download: Download) -> Vec<Result<Bytes, Error>> {
+        let mut body = download.body;
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        std::iter::from_fn(|| match Pin::new(&mut body).poll_next(&mut cx) {
+            Poll::Ready(item) => item,
+            Poll::Pending => panic!("a body in memory waits for nothing"),
+        })
+        .collect()
+    }
+
+    #[test]
+    fn headers_become_fields_and_names_are_decoded() {
+        let headers = [
+            ("content-length", "5"),
+            ("x-bz-content-sha1", "none"),
+            (
+                "x-bz-info-large_file_sha1",
+                "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+            ),
+            ("x-bz-info-odd", "100%"),
+            ("x-bz-upload-timestamp", "1637249823000"),
+        ];
+        let download = Asked::default()
+            .read(reply(200, &headers, "hello"))
+            .unwrap();
+        assert_eq!(download.file.file_name, "a b c+");
+        assert_eq!(download.file.file_info["odd"], "100%");
+        assert_eq!(
+            download.file.upload_timestamp.unwrap().as_millis(),
+            1_637_249_823_000
+        );
+        assert_eq!(download.body.checked_against(), Some(Sha1::of(b"hello")));
+        assert!(items(download).iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn bytes_with_another_sha1_end_in_an_error_and_never_in_a_clean_end() {
+        let headers = [
+            ("content-length", "5"),
+            (
+                "x-bz-content-sha1",
+                "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+            ),
+        ];
+        let items = items(
+            Asked::default()
+                .read(reply(200, &headers, "hallo"))
+                .unwrap(),
+        );
+        assert_eq!(
+            items.last().unwrap().as_ref().unwrap_err().kind(),
+            ErrorKind::Integrity
+        );
+    }
+
+    #[test]
+    fn only_the_range_asked_for_is_taken() {
+        let asked = |first, last| Asked {
+            range: Some(ByteRange::inclusive(first, last).unwrap()),
+            ..Asked::default()
+        };
+        let partial = |range| {
+            reply(
+                206,
+                &[("content-range", range), ("content-length", "3")],
+                "abc",
+            )
+        };
+        assert!(asked(2, 4).read(partial("bytes 2-4/10")).is_ok());
+        assert!(
+            asked(7, 99).read(partial("bytes 7-9/10")).is_ok(),
+            "cut at the end of the file"
+        );
+        assert!(
+            asked(0, 99)
+                .read(reply(200, &[("content-length", "3")], "abc"))
+                .is_ok(),
+            "the range is the whole file"
+        );
+        for (range, kind) in [
+            ("bytes 3-5/10", ErrorKind::Integrity),
+            ("bytes 2-3/10", ErrorKind::Integrity),
+            ("bytes 5-4/10", ErrorKind::Protocol),
+            ("bytes 2-4/*", ErrorKind::Protocol),
+            ("bytes */10", ErrorKind::Protocol),
+            ("bytes 2-4/4", ErrorKind::Protocol),
+            ("lines 2-4/10", ErrorKind::Protocol),
+            ("bytes +2-4/10", ErrorKind::Protocol),
+            ("bytes 2-4/99999999999999999999", ErrorKind::Protocol),
+        ] {
+            assert_eq!(
+                asked(2, 4).read(partial(range)).unwrap_err().kind(),
+                kind,
+                "{range}"
+            );
+        }
+        let whole = reply(200, &[("content-length", "10")], "0123456789");
+        assert_eq!(
+            asked(2, 4).read(whole).unwrap_err().kind(),
+            ErrorKind::Integrity
+        );
+        assert_eq!(
+            Asked::default()
+                .read(partial("bytes 0-2/3"))
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Integrity
+        );
+    }
+
+    #[test]
+    fn an_answer_without_b2s_headers_is_not_b2s() {
+        for missing in [
+            reply(200, &[], ""),
+            reply(206, &[("content-length", "3")], "abc"),
+        ] {
+            assert_eq!(
+                Asked::default().read(missing).unwrap_err().kind(),
+                ErrorKind::Protocol
+            );
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! [`DownloadFileById`].
+
+use b2kit_core::Request;
+
+use super::call::{Call, Facts};
+use super::download::{Asked, Download, asked, integrity};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{FileId, percent_encode};
+
+/// Downloads one version: `b2_download_file_by_id`. Hidden files too.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-id)
+#[derive(Debug, Clone)]
+pub struct DownloadFileById {
+    file_id: FileId,
+    asked: Asked,
+}
+
+impl DownloadFileById {
+    /// Downloads this version.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+            asked: Asked::default(),
+        }
+    }
+}
+
+asked!(DownloadFileById);
+
+impl Call for DownloadFileById {
+    const FACTS: Facts = Facts::download("b2_download_file_by_id");
+    type Output = Download;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let origin = target.account()?.download_url();
+        let (version, name) = (target.version(), Self::FACTS.name);
+        let (id, overrides) = (percent_encode(self.file_id.as_str()), self.asked.query('&'));
+        let url = format!("{origin}/b2api/{version}/{name}?fileId={id}{overrides}");
+        let mut request = target.request(self.asked.method(), &url)?;
+        self.asked.add_headers(request.headers_mut());
+        Ok(request)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Download, Error> {
+        let download = self.asked.read(reply)?;
+        if download.file.file_id != self.file_id {
+            return Err(integrity("B2 sends another version than the one asked for"));
+        }
+        Ok(download)
+    }
+}

@@ -1,0 +1,64 @@
+//! [`DownloadFileByName`].
+
+use b2kit_core::Request;
+
+use super::call::{Call, Facts};
+use super::download::{Asked, Download, asked, integrity};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketName, FileName};
+
+/// Downloads a file in its current version: `b2_download_file_by_name`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-name)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden.
+#[derive(Debug, Clone)]
+pub struct DownloadFileByName {
+    bucket_name: BucketName,
+    file_name: FileName,
+    asked: Asked,
+}
+
+impl DownloadFileByName {
+    /// Downloads the file with this name.
+    #[must_use]
+    pub fn new(bucket_name: BucketName, file_name: FileName) -> Self {
+        Self {
+            bucket_name,
+            file_name,
+            asked: Asked::default(),
+        }
+    }
+}
+
+asked!(DownloadFileByName);
+
+impl Call for DownloadFileByName {
+    const FACTS: Facts = Facts::download("b2_download_file_by_name");
+    type Output = Download;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let origin = target.account()?.download_url();
+        let (bucket, file, overrides) = (
+            &self.bucket_name,
+            self.file_name.encoded(),
+            self.asked.query('?'),
+        );
+        let url = format!("{origin}/file/{bucket}/{file}{overrides}");
+        let mut request = target.request(self.asked.method(), &url)?;
+        self.asked.add_headers(request.headers_mut());
+        Ok(request)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Download, Error> {
+        let download = self.asked.read(reply)?;
+        // A proxy or a library that tidies `a/../b` up to `b` would fetch another file.
+        if download.file.file_name != self.file_name.as_str() {
+            return Err(integrity("B2 sends another file than the one asked for"));
+        }
+        Ok(download)
+    }
+}

@@ -1,0 +1,56 @@
+//! [`FinishLargeFile`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, FileVersion, Sha1};
+
+/// Makes one file of the parts of a large file: `b2_finish_large_file`.
+///
+/// B2 takes the file only if it has exactly these parts, numbered from 1, with these SHA-1s.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
+///
+/// # Cancellation
+/// When the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo) tells.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishLargeFile {
+    file_id: FileId,
+    part_sha1_array: Vec<Sha1>,
+}
+
+impl FinishLargeFile {
+    /// Finishes a file of parts with these SHA-1s, in order of their numbers.
+    pub fn new(
+        file_id: impl Into<FileId>,
+        part_sha1_array: impl IntoIterator<Item = Sha1>,
+    ) -> Self {
+        Self {
+            file_id: file_id.into(),
+            part_sha1_array: part_sha1_array.into_iter().collect(),
+        }
+    }
+}
+
+impl Call for FinishLargeFile {
+    const FACTS: Facts = Facts::api(
+        "b2_finish_large_file",
+        Capability::WriteFiles,
+        BillingClass::A,
+    )
+    .patient();
+    type Output = FileVersion;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,41 @@
+//! [`GetFileInfo`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, FileVersion};
+
+/// Shows one version: `b2_get_file_info`. Not an unfinished large file.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-get-file-info)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetFileInfo {
+    file_id: FileId,
+}
+
+impl GetFileInfo {
+    /// Shows this version.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+        }
+    }
+}
+
+impl Call for GetFileInfo {
+    const FACTS: Facts = Facts::api("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
+    type Output = FileVersion;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
+        reply.json()
+    }
+}

@@ -1,0 +1,71 @@
+//! [`GetUploadPartUrl`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, Secret};
+
+/// Gets a place to upload parts of a large file to: `b2_get_upload_part_url`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-part-url)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUploadPartUrl {
+    file_id: FileId,
+}
+
+/// A place to upload parts of one large file to, one after the other: never two at once. It is good for 24 hours, or
+/// until an upload to it fails; then get another.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadPartUrl {
+    pub(crate) file_id: FileId,
+    pub(crate) upload_url: String,
+    pub(crate) authorization_token: Secret,
+}
+
+impl UploadPartUrl {
+    /// The large file that its parts belong to.
+    #[must_use]
+    pub const fn file_id(&self) -> &FileId {
+        &self.file_id
+    }
+}
+
+impl std::fmt::Debug for UploadPartUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UploadPartUrl")
+            .field("file_id", &self.file_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GetUploadPartUrl {
+    /// A place for parts of this unfinished large file.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+        }
+    }
+}
+
+impl Call for GetUploadPartUrl {
+    const FACTS: Facts = Facts::api(
+        "b2_get_upload_part_url",
+        Capability::WriteFiles,
+        BillingClass::A,
+    );
+    type Output = UploadPartUrl;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<UploadPartUrl, Error> {
+        reply.json()
+    }
+}

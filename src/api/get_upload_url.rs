@@ -1,0 +1,67 @@
+//! [`GetUploadUrl`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, Secret};
+
+/// Gets a place to upload files to: `b2_get_upload_url`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-url)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUploadUrl {
+    bucket_id: BucketId,
+}
+
+/// A place to upload files to, one after the other: never two at once. It is good for 24 hours, or until an upload to
+/// it fails; then get another.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UploadUrl {
+    pub(crate) bucket_id: BucketId,
+    pub(crate) upload_url: String,
+    pub(crate) authorization_token: Secret,
+}
+
+impl UploadUrl {
+    /// The bucket that its files go to.
+    #[must_use]
+    pub const fn bucket_id(&self) -> &BucketId {
+        &self.bucket_id
+    }
+}
+
+impl std::fmt::Debug for UploadUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UploadUrl")
+            .field("bucket_id", &self.bucket_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GetUploadUrl {
+    /// A place for files of this bucket.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+        }
+    }
+}
+
+impl Call for GetUploadUrl {
+    const FACTS: Facts = Facts::api("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    type Output = UploadUrl;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<UploadUrl, Error> {
+        reply.json()
+    }
+}

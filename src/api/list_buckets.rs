@@ -1,0 +1,81 @@
+//! [`ListBuckets`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
+
+/// Lists the account's buckets, by name: `b2_list_buckets`.
+///
+/// A key that is restricted to buckets has to name one of them, by id or name. A bucket that doesn't exist is not an
+/// error: it is not in the list.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListBuckets {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_id: Option<BucketId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_name: Option<BucketName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_types: Option<Vec<BucketType>>,
+}
+
+/// The account's buckets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct Buckets {
+    /// The buckets, by name.
+    pub buckets: Vec<Bucket>,
+}
+
+impl ListBuckets {
+    /// Lists all buckets that are public, private or snapshots.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only the bucket with this id.
+    #[must_use]
+    pub fn bucket_id(mut self, id: impl Into<BucketId>) -> Self {
+        self.bucket_id = Some(id.into());
+        self
+    }
+
+    /// Only the bucket with this name.
+    #[must_use]
+    pub fn bucket_name(mut self, name: BucketName) -> Self {
+        self.bucket_name = Some(name);
+        self
+    }
+
+    /// Only buckets of these types; `BucketType::from("all")` alone is every type there is.
+    #[must_use]
+    pub fn bucket_types(mut self, types: impl IntoIterator<Item = BucketType>) -> Self {
+        self.bucket_types = Some(types.into_iter().collect());
+        self
+    }
+}
+
+impl Call for ListBuckets {
+    const FACTS: Facts = Facts::api("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
+    type Output = Buckets;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post_for_account(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Buckets, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        16 << 20
+    }
+}

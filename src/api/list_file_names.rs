@@ -1,0 +1,106 @@
+//! [`ListFileNames`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, ListedFile};
+
+/// Lists a bucket's files by name, each in its current version: `b2_list_file_names`. Hidden files are left out.
+///
+/// B2 charges for every thousand rows.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-names)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListFileNames {
+    bucket_id: BucketId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_file_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_file_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delimiter: Option<String>,
+}
+
+/// A page of a bucket's files.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct FileNames {
+    /// The rows, by name. A page may be empty and yet not the last.
+    pub files: Vec<ListedFile>,
+    /// Where the next page starts; `None` when this is the last. Not always a name that exists.
+    pub next_file_name: Option<String>,
+}
+
+impl ListFileNames {
+    /// Lists the first 100 files of this bucket.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            start_file_name: None,
+            max_file_count: None,
+            prefix: None,
+            delimiter: None,
+        }
+    }
+
+    /// Starts at this name, or the next that there is.
+    #[must_use]
+    pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
+        self.start_file_name = Some(name.into());
+        self
+    }
+
+    /// At most so many rows: up to 10,000.
+    #[must_use]
+    pub const fn max_file_count(mut self, count: u32) -> Self {
+        self.max_file_count = Some(count);
+        self
+    }
+
+    /// Only names that begin with this.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Shows names that have this after the prefix as one folder, up to and with it; usually `/`.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.delimiter = Some(delimiter.into());
+        self
+    }
+}
+
+impl Call for ListFileNames {
+    const FACTS: Facts = Facts::api("b2_list_file_names", Capability::ListFiles, BillingClass::C);
+    type Output = FileNames;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileNames, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        listing_limit(self.max_file_count)
+    }
+}
+
+/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at worst.
+pub(super) fn listing_limit(max_file_count: Option<u32>) -> usize {
+    let rows = max_file_count
+        .filter(|&count| count > 0)
+        .map_or(100, |count| count as usize);
+    (1 << 20) + rows.min(10_000) * (16 << 10)
+}

@@ -1,0 +1,117 @@
+//! [`ListFileVersions`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::list_file_names::listing_limit;
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, FileId, ListedFile};
+
+/// Lists all versions of a bucket's files, by name and the newest first: `b2_list_file_versions`. Hide markers and
+/// unfinished large files are versions too.
+///
+/// B2 charges for every thousand rows.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-versions)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListFileVersions {
+    bucket_id: BucketId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_file_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_file_id: Option<FileId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_file_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delimiter: Option<String>,
+}
+
+/// A page of a bucket's versions.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct FileVersions {
+    /// The rows, by name and the newest first. A page may be empty and yet not the last.
+    pub files: Vec<ListedFile>,
+    /// The name at which the next page starts; `None` when this is the last.
+    pub next_file_name: Option<String>,
+    /// The version at which the next page starts. Not always one that exists.
+    pub next_file_id: Option<FileId>,
+}
+
+impl ListFileVersions {
+    /// Lists the first 100 versions of this bucket.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            start_file_name: None,
+            start_file_id: None,
+            max_file_count: None,
+            prefix: None,
+            delimiter: None,
+        }
+    }
+
+    /// Starts at the first version of this name, or of the next that there is.
+    #[must_use]
+    pub fn start_file_name(mut self, name: impl Into<String>) -> Self {
+        self.start_file_name = Some(name.into());
+        self
+    }
+
+    /// Starts at this version of this name, or the next that there is.
+    #[must_use]
+    pub fn start_at(mut self, name: impl Into<String>, file_id: impl Into<FileId>) -> Self {
+        self.start_file_name = Some(name.into());
+        self.start_file_id = Some(file_id.into());
+        self
+    }
+
+    /// At most so many rows: up to 10,000.
+    #[must_use]
+    pub const fn max_file_count(mut self, count: u32) -> Self {
+        self.max_file_count = Some(count);
+        self
+    }
+
+    /// Only names that begin with this.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Shows names that have this after the prefix as one folder, up to and with it; usually `/`.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.delimiter = Some(delimiter.into());
+        self
+    }
+}
+
+impl Call for ListFileVersions {
+    const FACTS: Facts = Facts::api(
+        "b2_list_file_versions",
+        Capability::ListFiles,
+        BillingClass::C,
+    );
+    type Output = FileVersions;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersions, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        listing_limit(self.max_file_count)
+    }
+}

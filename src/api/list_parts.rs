@@ -1,0 +1,76 @@
+//! [`ListParts`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, Part, PartNumber};
+
+/// Lists the parts of an unfinished large file, by their numbers: `b2_list_parts`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-parts)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListParts {
+    file_id: FileId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_part_number: Option<PartNumber>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_part_count: Option<u32>,
+}
+
+/// Parts of an unfinished large file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Parts {
+    /// The parts, by their numbers.
+    pub parts: Vec<Part>,
+    /// Where the next page starts; `None` when this is the last.
+    pub next_part_number: Option<u32>,
+}
+
+impl ListParts {
+    /// Lists the first 100 parts of this large file.
+    pub fn new(file_id: impl Into<FileId>) -> Self {
+        Self {
+            file_id: file_id.into(),
+            start_part_number: None,
+            max_part_count: None,
+        }
+    }
+
+    /// Starts at this part, or the next that there is.
+    #[must_use]
+    pub const fn start_part_number(mut self, number: PartNumber) -> Self {
+        self.start_part_number = Some(number);
+        self
+    }
+
+    /// At most so many parts: 1 to 1,000.
+    #[must_use]
+    pub const fn max_part_count(mut self, count: u32) -> Self {
+        self.max_part_count = Some(count);
+        self
+    }
+}
+
+impl Call for ListParts {
+    const FACTS: Facts = Facts::api("b2_list_parts", Capability::WriteFiles, BillingClass::C);
+    type Output = Parts;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Parts, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        16 << 20
+    }
+}

@@ -1,0 +1,91 @@
+//! [`ListUnfinishedLargeFiles`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, FileId, FileVersion};
+
+/// Lists the large files that were started and neither finished nor cancelled, the oldest first:
+/// `b2_list_unfinished_large_files`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-unfinished-large-files)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListUnfinishedLargeFiles {
+    bucket_id: BucketId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_file_id: Option<FileId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_file_count: Option<u32>,
+}
+
+/// Large files that were started and neither finished nor cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct UnfinishedLargeFiles {
+    /// The files, the oldest first.
+    pub files: Vec<FileVersion>,
+    /// Where the next page starts; `None` when this is the last.
+    pub next_file_id: Option<FileId>,
+}
+
+impl ListUnfinishedLargeFiles {
+    /// Lists the first 100 of this bucket.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            name_prefix: None,
+            start_file_id: None,
+            max_file_count: None,
+        }
+    }
+
+    /// Only names that begin with this.
+    #[must_use]
+    pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.name_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Starts at this file, or the next that there is.
+    #[must_use]
+    pub fn start_file_id(mut self, file_id: impl Into<FileId>) -> Self {
+        self.start_file_id = Some(file_id.into());
+        self
+    }
+
+    /// At most so many files: 1 to 100.
+    #[must_use]
+    pub const fn max_file_count(mut self, count: u32) -> Self {
+        self.max_file_count = Some(count);
+        self
+    }
+}
+
+impl Call for ListUnfinishedLargeFiles {
+    const FACTS: Facts = Facts::api(
+        "b2_list_unfinished_large_files",
+        Capability::ListFiles,
+        BillingClass::C,
+    );
+    type Output = UnfinishedLargeFiles;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<UnfinishedLargeFiles, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        16 << 20
+    }
+}

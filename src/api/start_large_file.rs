@@ -1,0 +1,121 @@
+//! [`StartLargeFile`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{
+    BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName, FileRetention,
+    FileVersion, LegalHold, RetentionMode, Timestamp,
+};
+
+/// Starts a large file: `b2_start_large_file`. It has two to 10,000 parts and at most 10 TB.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
+///
+/// # Cancellation
+/// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
+/// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartLargeFile {
+    bucket_id: BucketId,
+    file_name: FileName,
+    content_type: ContentType,
+    #[serde(skip_serializing_if = "FileInfo::is_empty")]
+    file_info: FileInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_upload_timestamp: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_retention: Option<FileRetention>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legal_hold: Option<LegalHold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_side_encryption: Option<EncryptionSetting>,
+}
+
+impl StartLargeFile {
+    /// Starts a large file with this name.
+    pub fn new(bucket_id: impl Into<BucketId>, file_name: FileName) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            file_name,
+            content_type: ContentType::auto(),
+            file_info: FileInfo::new(),
+            custom_upload_timestamp: None,
+            file_retention: None,
+            legal_hold: None,
+            server_side_encryption: None,
+        }
+    }
+
+    /// The MIME type. Without it B2 goes by the ending of the name.
+    #[must_use]
+    pub fn content_type(mut self, content_type: ContentType) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    /// Notes that go with the file.
+    #[must_use]
+    pub fn file_info(mut self, info: FileInfo) -> Self {
+        self.file_info = info;
+        self
+    }
+
+    /// A time of upload other than now; B2 has to allow it for the account.
+    #[must_use]
+    pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.custom_upload_timestamp = Some(timestamp);
+        self
+    }
+
+    /// Until when the file can't be deleted. Needs `writeFileRetentions`.
+    #[must_use]
+    pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
+        self.file_retention = Some(FileRetention {
+            mode: Some(mode),
+            retain_until_timestamp: Some(retain_until),
+        });
+        self
+    }
+
+    /// Whether the file is held regardless of time. Needs `writeFileLegalHolds`.
+    #[must_use]
+    pub fn legal_hold(mut self, hold: LegalHold) -> Self {
+        self.legal_hold = Some(hold);
+        self
+    }
+
+    /// How the file is to be encrypted. With a key of the customer's, every part has to come with the same key.
+    #[must_use]
+    pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.server_side_encryption = Some(encryption);
+        self
+    }
+}
+
+impl Call for StartLargeFile {
+    const FACTS: Facts = Facts::api(
+        "b2_start_large_file",
+        Capability::WriteFiles,
+        BillingClass::A,
+    );
+    type Output = FileVersion;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let limited = self.server_side_encryption.is_some()
+            || self.file_retention.is_some()
+            || self.legal_hold.is_some();
+        self.file_info
+            .check_size(self.file_name.as_str(), limited)?;
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
+        reply.json()
+    }
+}

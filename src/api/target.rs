@@ -1,0 +1,131 @@
+//! [`Target`]: where a request goes, and in whose name.
+
+use b2kit_core::{Body, Request};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Uri};
+use serde::Serialize;
+
+use super::call::Facts;
+use super::session::{ApiVersion, Session};
+use crate::error::Error;
+use crate::types::{AccountId, Secret};
+
+/// Where a request goes, and in whose name.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    realm: &'a str,
+    version: ApiVersion,
+    session: Option<&'a Session>,
+}
+
+impl<'a> Target<'a> {
+    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as `https://api.backblazeb2.com`.
+    #[must_use]
+    pub const fn realm(realm: &'a str, version: ApiVersion) -> Self {
+        Self {
+            realm,
+            version,
+            session: None,
+        }
+    }
+
+    /// Where every other call goes.
+    #[must_use]
+    pub fn session(session: &'a Session) -> Self {
+        Self {
+            realm: session.api_url(),
+            version: session.version(),
+            session: Some(session),
+        }
+    }
+
+    pub(crate) const fn version(&self) -> ApiVersion {
+        self.version
+    }
+
+    pub(crate) fn account(&self) -> Result<&'a Session, Error> {
+        self.session
+            .ok_or_else(|| Error::invalid("the call needs an authorized session"))
+    }
+
+    /// A call with a JSON document as its body.
+    pub(crate) fn post(&self, facts: &Facts, document: &impl Serialize) -> Result<Request, Error> {
+        let url = format!(
+            "{}/b2api/{}/{}",
+            self.account()?.api_url(),
+            self.version,
+            facts.name
+        );
+        let mut request = self.request(Method::POST, &url)?;
+        let document = serde_json::to_vec(document).map_err(|error| {
+            Error::invalid("the arguments can't be written as JSON").with_source(error)
+        })?;
+        *request.body_mut() = Body::from(document);
+        request
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(request)
+    }
+
+    /// As [`post`](Self::post), with the account's id added to the document.
+    pub(crate) fn post_for_account(
+        &self,
+        facts: &Facts,
+        document: &impl Serialize,
+    ) -> Result<Request, Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct ForAccount<'a, T> {
+            account_id: &'a AccountId,
+            #[serde(flatten)]
+            document: &'a T,
+        }
+        let account_id = self.account()?.account_id();
+        self.post(
+            facts,
+            &ForAccount {
+                account_id,
+                document,
+            },
+        )
+    }
+
+    /// A request in the account's name, to a place below one of the session's origins.
+    pub(crate) fn request(&self, method: Method, url: &str) -> Result<Request, Error> {
+        request(
+            method,
+            url,
+            &authorization(self.account()?.authorization_token())?,
+        )
+    }
+
+    pub(crate) fn realm_url(&self, facts: &Facts) -> String {
+        format!("{}/b2api/{}/{}", self.realm, self.version, facts.name)
+    }
+}
+
+/// A request with this `Authorization`, and no body yet.
+pub(crate) fn request(
+    method: Method,
+    url: &str,
+    authorization: &HeaderValue,
+) -> Result<Request, Error> {
+    // The URL may hold a token, so the error doesn't show it.
+    let uri = Uri::try_from(url)
+        .map_err(|error| Error::invalid("the URL is not one").with_source(error))?;
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = method;
+    *request.uri_mut() = uri;
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, authorization.clone());
+    Ok(request)
+}
+
+/// A token as the value of `Authorization`, marked so that nobody prints it.
+pub(crate) fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::try_from(token.expose())
+        .map_err(|_| Error::invalid("the token can't stand in a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}

@@ -1,0 +1,181 @@
+//! [`UploadFile`].
+
+use b2kit_core::{Body, Request};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method};
+
+use super::call::{Call, Facts};
+use super::content::Content;
+use super::get_upload_url::UploadUrl;
+use super::reply::Reply;
+use super::target::{Target, authorization, request};
+use crate::error::{Error, ErrorKind};
+use crate::types::{
+    BucketId, ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, LegalHold,
+    RetentionMode, Secret, Sha1, Timestamp,
+};
+
+/// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
+///
+/// The bytes are hashed while they are sent, B2 checks them against the hash, and the answer is checked against both.
+/// A name that exists gets one more version.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-upload-file)
+///
+/// # Errors
+/// After any error the upload URL is spent: get another.
+///
+/// # Cancellation
+/// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
+/// be stored all the same.
+#[derive(Debug, Clone)]
+pub struct UploadFile {
+    upload_url: String,
+    token: Secret,
+    bucket_id: BucketId,
+    file_name: FileName,
+    content: Content,
+    content_type: ContentType,
+    file_info: FileInfo,
+    custom_upload_timestamp: Option<Timestamp>,
+    file_retention: Option<(RetentionMode, Timestamp)>,
+    legal_hold: Option<LegalHold>,
+    server_side_encryption: Option<EncryptionSetting>,
+}
+
+impl UploadFile {
+    /// Uploads `body` under this name.
+    pub fn new(url: &UploadUrl, file_name: FileName, body: impl Into<Body>) -> Self {
+        Self {
+            upload_url: url.upload_url.clone(),
+            token: url.authorization_token.clone(),
+            bucket_id: url.bucket_id.clone(),
+            file_name,
+            content: Content::new(body.into()),
+            content_type: ContentType::auto(),
+            file_info: FileInfo::new(),
+            custom_upload_timestamp: None,
+            file_retention: None,
+            legal_hold: None,
+            server_side_encryption: None,
+        }
+    }
+
+    /// The SHA-1 of the body, where it is known before; otherwise it is computed while the body is sent.
+    #[must_use]
+    pub fn content_sha1(mut self, sha1: Sha1) -> Self {
+        self.content.known(sha1);
+        self
+    }
+
+    /// Sends no SHA-1: nobody will notice when bytes change on the way.
+    #[must_use]
+    pub fn do_not_verify(mut self) -> Self {
+        self.content.do_not_verify();
+        self
+    }
+
+    /// The MIME type. Without it B2 goes by the ending of the name.
+    #[must_use]
+    pub fn content_type(mut self, content_type: ContentType) -> Self {
+        self.content_type = content_type;
+        self
+    }
+
+    /// Notes that go with the file.
+    #[must_use]
+    pub fn file_info(mut self, info: FileInfo) -> Self {
+        self.file_info = info;
+        self
+    }
+
+    /// A time of upload other than now; B2 has to allow it for the account.
+    #[must_use]
+    pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.custom_upload_timestamp = Some(timestamp);
+        self
+    }
+
+    /// Until when the file can't be deleted. Needs `writeFileRetentions`.
+    #[must_use]
+    pub fn file_retention(mut self, mode: RetentionMode, retain_until: Timestamp) -> Self {
+        self.file_retention = Some((mode, retain_until));
+        self
+    }
+
+    /// Whether the file is held regardless of time. Needs `writeFileLegalHolds`.
+    #[must_use]
+    pub fn legal_hold(mut self, hold: LegalHold) -> Self {
+        self.legal_hold = Some(hold);
+        self
+    }
+
+    /// How the file is to be encrypted.
+    #[must_use]
+    pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+        self.server_side_encryption = Some(encryption);
+        self
+    }
+}
+
+impl Call for UploadFile {
+    const FACTS: Facts = Facts::upload("b2_upload_file");
+    type Output = FileVersion;
+
+    fn request(&self, _: &Target<'_>) -> Result<Request, Error> {
+        let limited = self.server_side_encryption.is_some()
+            || self.file_retention.is_some()
+            || self.legal_hold.is_some();
+        self.file_info
+            .check_size(self.file_name.as_str(), limited)?;
+        let mut request = request(Method::POST, &self.upload_url, &authorization(&self.token)?)?;
+        let headers = request.headers_mut();
+        headers.insert("x-bz-file-name", value(&self.file_name.encoded())?);
+        headers.insert(CONTENT_TYPE, self.content_type.header());
+        self.file_info.add_headers(headers);
+        let mut add = |name, text: &str| {
+            headers.insert(HeaderName::from_static(name), value(text)?);
+            Ok::<_, Error>(())
+        };
+        if let Some(timestamp) = self.custom_upload_timestamp {
+            add(
+                "x-bz-custom-upload-timestamp",
+                &timestamp.as_millis().to_string(),
+            )?;
+        }
+        if let Some((mode, until)) = &self.file_retention {
+            add("x-bz-file-retention-mode", mode.as_str())?;
+            add(
+                "x-bz-file-retention-retain-until-timestamp",
+                &until.as_millis().to_string(),
+            )?;
+        }
+        if let Some(hold) = &self.legal_hold {
+            add("x-bz-file-legal-hold", hold.as_str())?;
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            encryption.add_headers(headers);
+        }
+        self.content.put_into(&mut request)?;
+        Ok(request)
+    }
+
+    fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
+        let file: FileVersion = reply.json()?;
+        if *file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
+            return Err(Error::new(
+                ErrorKind::Integrity,
+                "B2 answers about another file than the one sent",
+            )
+            .with_effect(true));
+        }
+        self.content
+            .check(file.content_length, &file.content_sha1)?;
+        Ok(file)
+    }
+}
+
+fn value(text: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(text)
+        .map_err(|error| Error::invalid("a value can't stand in a header").with_source(error))
+}

@@ -1,0 +1,150 @@
+//! [`ClientBuilder`]: what a client can be told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use b2kit_core::{Guard, HttpClient, SystemTimer, Timer};
+use http::HeaderValue;
+
+use super::authorization::Authorization;
+use super::endpoint::{EndpointPolicy, REALM};
+use super::{Client, Shared};
+use crate::api::{ApiVersion, Credentials, Session};
+use crate::error::Error;
+
+/// Sets up a [`Client`].
+///
+/// It needs [`credentials`](Self::credentials) or a [`session`](Self::session), and a [`backend`](Self::backend) where
+/// the feature `hyper` is off; the rest has defaults.
+#[derive(Default)]
+#[must_use]
+pub struct ClientBuilder {
+    credentials: Option<Credentials>,
+    session: Option<Session>,
+    backend: Option<Arc<dyn HttpClient>>,
+    timer: Option<Arc<dyn Timer>>,
+    endpoint: Option<String>,
+    version: ApiVersion,
+    user_agent: Option<String>,
+    allow_insecure_http: bool,
+    trusted_hosts: Vec<String>,
+}
+
+impl ClientBuilder {
+    /// The application key to authorize with.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// A session to start with. When its token expires the account is authorized anew, if there are credentials too.
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The HTTP library to go through. Defaults to hyper, where the feature is on.
+    pub fn backend(mut self, backend: impl HttpClient) -> Self {
+        self.backend = Some(Arc::new(backend));
+        self
+    }
+
+    /// The clock. Defaults to [`SystemTimer`].
+    pub fn timer(mut self, timer: impl Timer) -> Self {
+        self.timer = Some(Arc::new(timer));
+        self
+    }
+
+    /// Where to authorize: an origin. Defaults to `https://api.backblazeb2.com`; an emulator has its own.
+    ///
+    /// Plain `http` is for loopback addresses only, unless [`allow_insecure_http`](Self::allow_insecure_http) is set.
+    pub fn endpoint(mut self, origin: impl Into<String>) -> Self {
+        self.endpoint = Some(origin.into());
+        self
+    }
+
+    /// The version of the API to speak. Defaults to [`ApiVersion::V4`].
+    pub const fn api_version(mut self, version: ApiVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The program's name and version, as `my-backup/1.2`, to stand before this crate's in `User-Agent`.
+    pub fn user_agent(mut self, product: impl Into<String>) -> Self {
+        self.user_agent = Some(product.into());
+        self
+    }
+
+    /// Sends keys, tokens and files over plain `http` to hosts other than this one. Anyone on the way can read them.
+    pub const fn allow_insecure_http(mut self) -> Self {
+        self.allow_insecure_http = true;
+        self
+    }
+
+    /// Trusts this host, beside the endpoint's own, with tokens when B2 names it in an answer.
+    pub fn trust_host(mut self, host: impl Into<String>) -> Self {
+        self.trusted_hosts.push(host.into());
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong, [`Untrusted`](crate::ErrorKind::Untrusted)
+    /// if the endpoint is one that no key should be sent to.
+    pub fn build(self) -> Result<Client, Error> {
+        if self.credentials.is_none() && self.session.is_none() {
+            return Err(Error::invalid(
+                "the client has neither credentials nor a session",
+            ));
+        }
+        let backend = self.backend.map_or_else(default_backend, Ok)?;
+        let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
+        let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
+        let policy = EndpointPolicy::new(&realm, self.allow_insecure_http, self.trusted_hosts)?;
+        Ok(Client(Arc::new(Shared {
+            backend: Guard::shared(backend, timer),
+            authorization: Authorization::new(realm, self.version, self.credentials, self.session),
+            policy,
+            user_agent: user_agent(self.user_agent)?,
+        })))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("credentials", &self.credentials)
+            .field("endpoint", &self.endpoint)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "hyper")]
+fn default_backend() -> Result<Arc<dyn HttpClient>, Error> {
+    let backend = crate::backend::hyper::HyperClient::new();
+    let backend = backend
+        .map_err(|error| Error::invalid("the hyper backend can't start").with_source(error))?;
+    Ok(Arc::new(backend))
+}
+
+#[cfg(not(feature = "hyper"))]
+fn default_backend() -> Result<Arc<dyn HttpClient>, Error> {
+    Err(Error::invalid(
+        "the client has no backend; give it one, or switch on the feature `hyper`",
+    ))
+}
+
+fn user_agent(product: Option<String>) -> Result<HeaderValue, Error> {
+    let ours = concat!("b2kit/", env!("CARGO_PKG_VERSION"), "+rust");
+    let text = product.map_or_else(|| ours.to_owned(), |product| format!("{product} {ours}"));
+    if text.chars().any(|c| !matches!(c, ' '..='~')) {
+        return Err(Error::invalid(
+            "the user agent has something else than visible ASCII",
+        ));
+    }
+    HeaderValue::try_from(text).map_err(|error| {
+        Error::invalid("the user agent can't stand in a header").with_source(error)
+    })
+}

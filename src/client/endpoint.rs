@@ -1,0 +1,192 @@
+//! [`EndpointPolicy`]: where tokens and keys may be sent.
+//!
+//! B2's answers say where the next request goes: API, downloads, uploads. An answer that names a foreign host would
+//! take the token there, so every request's place is checked before it leaves.
+
+use std::net::IpAddr;
+
+use http::Uri;
+
+use crate::error::{Error, ErrorKind};
+
+/// The place where all accounts of the real service are authorized.
+pub(super) const REALM: &str = "https://api.backblazeb2.com";
+
+/// The domains of the real service, with all below them.
+const B2_DOMAINS: [&str; 2] = ["backblazeb2.com", "backblaze.com"];
+
+/// Which places are trusted.
+#[derive(Debug, Clone)]
+pub(super) struct EndpointPolicy {
+    realm_host: String,
+    real_service: bool,
+    allow_insecure_http: bool,
+    trusted_hosts: Vec<String>,
+}
+
+impl EndpointPolicy {
+    pub(super) fn new(
+        realm: &str,
+        allow_insecure_http: bool,
+        trusted_hosts: Vec<String>,
+    ) -> Result<Self, Error> {
+        let wrong =
+            || Error::invalid("the endpoint is not an origin such as https://api.backblazeb2.com");
+        let uri: Uri = realm.parse().map_err(|_| wrong())?;
+        let host = uri
+            .host()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(wrong)?;
+        if !matches!(uri.path(), "" | "/")
+            || uri.query().is_some()
+            || !matches!(uri.scheme_str(), Some("http" | "https"))
+        {
+            return Err(wrong());
+        }
+        let policy = Self {
+            realm_host: host.to_ascii_lowercase(),
+            real_service: is_b2(host),
+            allow_insecure_http,
+            trusted_hosts: trusted_hosts
+                .into_iter()
+                .map(|host| host.to_ascii_lowercase())
+                .collect(),
+        };
+        policy.check(&uri)?;
+        Ok(policy)
+    }
+
+    /// Refuses a place that is not trusted.
+    pub(super) fn check(&self, uri: &Uri) -> Result<(), Error> {
+        let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
+        let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
+            return untrusted("the place has no host");
+        };
+        if uri
+            .authority()
+            .is_some_and(|authority| authority.as_str().contains('@'))
+        {
+            return untrusted("the place has a user name, which B2's never have");
+        }
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if is_loopback(&host) || self.allow_insecure_http => {}
+            _ => {
+                return untrusted(
+                    "plain http is trusted on loopback addresses only; allow_insecure_http() would send keys and files \
+                     readable to everyone on the way",
+                );
+            }
+        }
+        if self.trusted_hosts.contains(&host) {
+            return Ok(());
+        }
+        let at_home = if self.real_service {
+            is_b2(&host) && uri.port_u16().is_none_or(|port| port == 443)
+        } else {
+            host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host)
+        };
+        if at_home {
+            return Ok(());
+        }
+        untrusted(
+            "the host is not the endpoint's, so it gets no token; trust_host() would trust it",
+        )
+    }
+}
+
+fn is_b2(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    B2_DOMAINS.iter().any(|domain| {
+        host.strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(realm: &str, place: &str) -> Result<(), Error> {
+        EndpointPolicy::new(realm, false, vec!["cdn.example".to_owned()])
+            .unwrap()
+            .check(&place.parse().unwrap())
+    }
+
+    #[test]
+    fn the_real_services_tokens_go_to_its_own_domains_over_tls_only() {
+        for good in [
+            "https://api002.backblazeb2.com/b2api/v2/b2_copy_file",
+            "https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/x/0018",
+            "https://F002.BackblazeB2.com:443/file/b/f",
+            "https://cdn.example/file/b/f",
+        ] {
+            assert!(verdict(REALM, good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api002.backblazeb2.com/",
+            "https://backblazeb2.com.evil.test/",
+            "https://evilbackblazeb2.com/",
+            "https://api.backblazeb2.com@evil.test/",
+            "https://user@api.backblazeb2.com/",
+            "https://api.backblazeb2.com./",
+            "https://api.backblazeb2.com:8443/",
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "http://127.0.0.1/",
+            "http://cdn.example/",
+            "ftp://api.backblazeb2.com/",
+            "/relative",
+        ] {
+            assert_eq!(
+                verdict(REALM, bad).unwrap_err().kind(),
+                ErrorKind::Untrusted,
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_realms_tokens_stay_on_its_host() {
+        for (realm, place, good) in [
+            ("http://127.0.0.1:9000", "http://127.0.0.1:9001/x", true),
+            ("http://localhost:9000", "http://[::1]:9001/x", true),
+            (
+                "http://127.0.0.1:9000",
+                "https://api.backblazeb2.com/",
+                false,
+            ),
+            ("https://b2.example", "https://b2.example:8443/x", true),
+            ("https://b2.example", "https://other.example/x", false),
+            ("https://b2.example", "http://b2.example/x", false),
+            ("https://b2.example", "https://127.0.0.1/x", false),
+        ] {
+            assert_eq!(verdict(realm, place).is_ok(), good, "{realm} -> {place}");
+        }
+    }
+
+    #[test]
+    fn a_realm_that_is_no_origin_or_not_safe_is_refused() {
+        for bad in [
+            "",
+            "b2",
+            "https://",
+            "https://b2.example/path",
+            "https://b2.example?x",
+            "file:///x",
+            "http://b2.example",
+        ] {
+            assert!(EndpointPolicy::new(bad, false, vec![]).is_err(), "{bad}");
+        }
+        assert!(EndpointPolicy::new("http://b2.example", true, vec![]).is_ok());
+    }
+}

@@ -1,0 +1,246 @@
+//! [`Error`]: what a call can end in.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// Why a call failed.
+///
+/// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 said, [`call`](Self::call) which
+/// call it was, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have done it all the same.
+/// `Display` prints this level only, and never a secret; walk [`source`](StdError::source) for what lies beneath. The
+/// wording and the types of the sources are not part of the API.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    call: Option<&'static str>,
+    what: String,
+    b2: Option<B2Error>,
+    attempts: u32,
+    effect: bool,
+    source: Option<BoxError>,
+}
+
+/// What a program can do about an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A value breaks one of B2's rules, or the client is not set up for this. Nothing was sent: mend the program.
+    Invalid,
+    /// B2 does not accept the application key. Nothing helps but another key.
+    Credentials,
+    /// The key is good, but may not do this: it lacks a capability, or is restricted to other buckets or names.
+    Unauthorized,
+    /// What the call is about does not exist: no such bucket, file, version or unfinished upload.
+    NotFound,
+    /// What the call would make exists already, or was changed by someone else in the meantime.
+    Conflict,
+    /// A cap of the account is reached: storage, transactions or download. Its owner can raise it.
+    CapExceeded,
+    /// B2 asks for fewer requests.
+    TooManyRequests,
+    /// B2 refuses the call for another reason; [`B2Error::code`] tells which.
+    Rejected,
+    /// B2 can't do it now (408, 5xx). Later it can.
+    Unavailable,
+    /// There was no complete answer: the network, TLS, a deadline. The source is an [`HttpError`].
+    Http,
+    /// The bytes to be sent could not be read, or are not as many as promised.
+    Source,
+    /// What arrived is not what was stored, or not what was asked for. Nothing of it can be trusted.
+    Integrity,
+    /// What arrived is not an answer of B2's.
+    Protocol,
+    /// A server's answer points to a place that the client doesn't trust with its token. Nothing was sent there.
+    Untrusted,
+}
+
+/// B2's own words for an error: exactly its three fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct B2Error {
+    /// The HTTP status.
+    pub status: u16,
+    /// The machine-readable code, as `bad_request`; empty where the answer had none (to `HEAD`, or from a proxy).
+    pub code: String,
+    /// The sentence for people; may be empty. Tokens in it are replaced.
+    pub message: String,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            call: None,
+            what: what.into(),
+            b2: None,
+            attempts: 0,
+            effect: false,
+            source: None,
+        }))
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, what)
+    }
+
+    pub(crate) fn http(error: HttpError) -> Self {
+        let (kind, what) = match error.kind() {
+            HttpErrorKind::Source => (ErrorKind::Source, "what was to be sent could not be read"),
+            HttpErrorKind::Invalid => (ErrorKind::Invalid, "the backend can't send this request"),
+            HttpErrorKind::TooLarge => (ErrorKind::Protocol, "the answer is too large"),
+            _ => (ErrorKind::Http, "there was no complete answer"),
+        };
+        // A body that failed was never whole, and what can't be sent was not.
+        let whole = !matches!(kind, ErrorKind::Source | ErrorKind::Invalid);
+        let reached = whole && error.phase() > Phase::NotSent;
+        Self::new(kind, what)
+            .with_effect(reached)
+            .with_source(error)
+    }
+
+    /// An error that B2 itself reports.
+    pub(crate) fn from_b2(b2: B2Error) -> Self {
+        let mut error = Self::new(b2.kind(), "");
+        // 408 and the 5xx but 503 leave open whether the server went on.
+        error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
+        error.0.b2 = Some(b2);
+        error
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    pub(crate) fn with_effect(mut self, effect: bool) -> Self {
+        self.0.effect = effect;
+        self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn in_call(mut self, call: &'static str, attempts: u32) -> Self {
+        self.0.call.get_or_insert(call);
+        self.0.attempts = self.0.attempts.max(attempts);
+        self
+    }
+
+    /// What a program can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What B2 answered, where it answered with an error.
+    #[must_use]
+    pub fn b2(&self) -> Option<&B2Error> {
+        self.0.b2.as_ref()
+    }
+
+    /// B2's name for the call that failed, as `b2_list_buckets`.
+    #[must_use]
+    pub fn call(&self) -> Option<&'static str> {
+        self.0.call
+    }
+
+    /// How many requests were made for the call; 0 when the error was found before one was.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether B2 may have done what the call asked for, although its answer is an error or was lost.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        self.0.effect
+    }
+
+    /// What the HTTP backend reported, where that is the cause.
+    #[must_use]
+    pub fn http_error(&self) -> Option<&HttpError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+}
+
+impl B2Error {
+    fn kind(&self) -> ErrorKind {
+        match (self.status, self.code.as_str()) {
+            (400 | 404, "file_not_present" | "no_such_file" | "bad_bucket_id" | "not_found")
+            | (404, _) => ErrorKind::NotFound,
+            (400, "duplicate_bucket_name" | "already_hidden") | (409, _) => ErrorKind::Conflict,
+            (401, _) => ErrorKind::Unauthorized,
+            (403, code) if code.ends_with("cap_exceeded") => ErrorKind::CapExceeded,
+            (403, "access_denied") => ErrorKind::Unauthorized,
+            (429, _) => ErrorKind::TooManyRequests,
+            (408 | 500.., _) => ErrorKind::Unavailable,
+            (400..=499, _) => ErrorKind::Rejected,
+            _ => ErrorKind::Protocol,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { call, what, b2, .. } = &*self.0;
+        if let Some(call) = call {
+            write!(f, "{call}: ")?;
+        }
+        match b2 {
+            Some(b2) => b2.fmt(f),
+            None => f.write_str(what),
+        }
+    }
+}
+
+impl fmt::Display for B2Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "B2 answered {}", self.status)?;
+        if !self.code.is_empty() {
+            write!(f, " {}", self.code)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner {
+            kind,
+            call,
+            what,
+            b2,
+            attempts,
+            effect,
+            source,
+        } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("call", call)
+            .field("what", what)
+            .field("b2", b2)
+            .field("attempts", attempts)
+            .field("may_have_taken_effect", effect)
+            .field("source", source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}

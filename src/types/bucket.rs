@@ -1,0 +1,85 @@
+//! [`Bucket`]: a bucket and its settings, as B2 shows them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::encryption::Encryption;
+use super::ids::{AccountId, BucketId};
+use super::open_enum::open_enum;
+use super::readable::Readable;
+use super::replication::ReplicationConfiguration;
+use super::retention::DefaultRetention;
+use super::rules::{CorsRule, LifecycleRule};
+
+open_enum! {
+    /// Who may download a bucket's files.
+    BucketType {
+        /// Everybody.
+        AllPublic = "allPublic",
+        /// Who has a key or a download authorization.
+        AllPrivate = "allPrivate",
+        /// A snapshot, made in Backblaze's web interface.
+        Snapshot = "snapshot",
+        /// Restricted.
+        Restricted = "restricted",
+        /// Shared.
+        Shared = "shared",
+    }
+}
+
+/// A bucket and its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Bucket {
+    /// The account that owns it.
+    pub account_id: AccountId,
+    /// Its id.
+    pub bucket_id: BucketId,
+    /// Its name.
+    pub bucket_name: Box<str>,
+    /// Who may download its files.
+    pub bucket_type: BucketType,
+    /// What its owner noted about it; `Cache-Control` here holds for its downloads.
+    #[serde(default)]
+    pub bucket_info: BTreeMap<String, String>,
+    /// Rules for browsers.
+    #[serde(default)]
+    pub cors_rules: Vec<CorsRule>,
+    /// Rules for what happens to files with time.
+    #[serde(default)]
+    pub lifecycle_rules: Vec<LifecycleRule>,
+    /// As `s3`: the bucket can be used through the S3 API.
+    #[serde(default)]
+    pub options: Vec<String>,
+    /// Counts the changes of its settings.
+    pub revision: u64,
+    /// How files are encrypted that don't say how.
+    #[serde(default = "unauthorized")]
+    pub default_server_side_encryption: Readable<Encryption>,
+    /// Object Lock.
+    #[serde(default = "unauthorized")]
+    pub file_lock_configuration: Readable<FileLockConfiguration>,
+    /// Replication.
+    #[serde(default = "unauthorized")]
+    pub replication_configuration: Readable<ReplicationConfiguration>,
+}
+
+/// A bucket's Object Lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct FileLockConfiguration {
+    /// Whether files can be locked. It can't be switched off again.
+    #[serde(default)]
+    pub is_file_lock_enabled: bool,
+    /// The retention of files that come without one.
+    #[serde(default)]
+    pub default_retention: DefaultRetention,
+}
+
+/// A setting that B2 doesn't mention is one that it doesn't show.
+fn unauthorized<T>() -> Readable<T> {
+    Readable::Unauthorized
+}

@@ -1,0 +1,71 @@
+//! [`Capability`]: what an application key may do.
+
+use super::open_enum::open_enum;
+
+open_enum! {
+    /// One thing that an application key may do.
+    Capability {
+        /// List the account's keys.
+        ListKeys = "listKeys",
+        /// Create keys, with any capability: as good as full access.
+        WriteKeys = "writeKeys",
+        /// Delete keys.
+        DeleteKeys = "deleteKeys",
+        /// List buckets.
+        ListBuckets = "listBuckets",
+        /// List the names of all buckets, through the S3 API.
+        ListAllBucketNames = "listAllBucketNames",
+        /// Read a bucket's ACL, location and versioning, through the S3 API.
+        ReadBuckets = "readBuckets",
+        /// Create and update buckets.
+        WriteBuckets = "writeBuckets",
+        /// Delete buckets.
+        DeleteBuckets = "deleteBuckets",
+        /// See a bucket's default encryption.
+        ReadBucketEncryption = "readBucketEncryption",
+        /// Set a bucket's default encryption.
+        WriteBucketEncryption = "writeBucketEncryption",
+        /// See a bucket's Object Lock and default retention.
+        ReadBucketRetentions = "readBucketRetentions",
+        /// Set a bucket's Object Lock and default retention.
+        WriteBucketRetentions = "writeBucketRetentions",
+        /// See a bucket's replication.
+        ReadBucketReplications = "readBucketReplications",
+        /// Set a bucket's replication.
+        WriteBucketReplications = "writeBucketReplications",
+        /// See a bucket's event notification rules.
+        ReadBucketNotifications = "readBucketNotifications",
+        /// Set a bucket's event notification rules.
+        WriteBucketNotifications = "writeBucketNotifications",
+        /// See a bucket's access logging, through the S3 API.
+        ReadBucketLogging = "readBucketLogging",
+        /// Set a bucket's access logging, through the S3 API.
+        WriteBucketLogging = "writeBucketLogging",
+        /// See a bucket's lifecycle rules, through the S3 API.
+        ReadBucketLifecycleRules = "readBucketLifecycleRules",
+        /// Set a bucket's lifecycle rules, through the S3 API.
+        WriteBucketLifecycleRules = "writeBucketLifecycleRules",
+        /// List files, versions and unfinished large files.
+        ListFiles = "listFiles",
+        /// Download files, see their information, and copy from them.
+        ReadFiles = "readFiles",
+        /// Make download authorizations for others.
+        ShareFiles = "shareFiles",
+        /// Upload, copy to and hide files; list the parts of unfinished ones.
+        WriteFiles = "writeFiles",
+        /// Delete versions of files.
+        DeleteFiles = "deleteFiles",
+        /// See the retention of files.
+        ReadFileRetentions = "readFileRetentions",
+        /// Set the retention of files.
+        WriteFileRetentions = "writeFileRetentions",
+        /// See the legal hold of files.
+        ReadFileLegalHolds = "readFileLegalHolds",
+        /// Set the legal hold of files.
+        WriteFileLegalHolds = "writeFileLegalHolds",
+        /// Shorten or remove a retention in governance mode.
+        BypassGovernance = "bypassGovernance",
+        /// Everything, in the Partner and Computer Backup APIs.
+        All = "all",
+    }
+}

@@ -1,0 +1,240 @@
+//! What a file carries beside its bytes: its content type, and up to ten notes of its owner.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+
+use super::percent::percent_encode;
+use crate::error::Error;
+
+/// The notes that go with a file: at most ten, of which B2 understands a few.
+///
+/// Keys are kept in lower case, as B2 keeps them. `b2-content-disposition`, `b2-content-language`, `b2-expires`,
+/// `b2-cache-control` and `b2-content-encoding` become headers of downloads; `src_last_modified_millis` and
+/// `large_file_sha1` are B2's conventions for a file's own time and a large file's SHA-1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct FileInfo(BTreeMap<String, String>);
+
+/// The keys beginning with `b2-` that B2 takes; all others are reserved.
+const B2_KEYS: [&str; 5] = [
+    "b2-content-disposition",
+    "b2-content-language",
+    "b2-expires",
+    "b2-cache-control",
+    "b2-content-encoding",
+];
+
+impl FileInfo {
+    /// No notes.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds a note, or replaces the one with this key.
+    ///
+    /// # Errors
+    /// If the key is not 1 to 50 characters of those that header names are made of, begins with `b2-` and is none of
+    /// the five that B2 takes, or would be the eleventh.
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Result<Self, Error> {
+        let key = key.to_ascii_lowercase();
+        let broken = if !(1..=50).contains(&key.len()) {
+            format!("has {} bytes; a key has 1 to 50", key.len())
+        } else if let Some(other) = key
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && !"-_.~!#$%^&*'+|`".contains(*c))
+        {
+            format!("has {other:?}; a key has letters, digits and -_.~!#$%^&*'+|` only")
+        } else if key.starts_with("b2-") && !B2_KEYS.contains(&key.as_str()) {
+            format!(
+                "begins with \"b2-\", and of those B2 takes only {}",
+                B2_KEYS.join(", ")
+            )
+        } else if self.0.len() == 10 && !self.0.contains_key(&key) {
+            "would be the eleventh; a file has at most 10".to_owned()
+        } else {
+            self.0.insert(key, value.into());
+            return Ok(self);
+        };
+        let shown: String = key.chars().take(60).collect();
+        Err(Error::invalid(format!(
+            "the file info key {shown:?} {broken}"
+        )))
+    }
+
+    /// Whether there are no notes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The note with this key, which is in lower case.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// The notes by their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not documented, so this counts
+    /// the least that it can mean: the bytes as they are, without encoding.
+    pub(crate) fn check_size(&self, name: &str, limited: bool) -> Result<(), Error> {
+        let limit = if limited { 2_048 } else { 7_000 };
+        let size = name.len()
+            + self
+                .0
+                .iter()
+                .map(|(key, value)| key.len() + value.len())
+                .sum::<usize>();
+        if size > limit {
+            let excess = size - limit;
+            return Err(Error::invalid(format!(
+                "the file name and file info have {size} bytes together, {excess} more than the {limit} that B2 takes",
+            )));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
+        for (key, value) in &self.0 {
+            let name = HeaderName::try_from(format!("x-bz-info-{key}"))
+                .expect("keys are made of header characters");
+            let value = HeaderValue::try_from(&*percent_encode(value))
+                .expect("encoded text is a header's value");
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct ContentType(String);
+
+impl ContentType {
+    /// Lets B2 choose by the ending of the file's name.
+    #[must_use]
+    pub fn auto() -> Self {
+        Self("b2/x-auto".to_owned())
+    }
+
+    /// Checks a type.
+    ///
+    /// # Errors
+    /// If it is empty, or has anything but visible ASCII and spaces, which no header may hold.
+    pub fn new(content_type: impl Into<String>) -> Result<Self, Error> {
+        let content_type = content_type.into();
+        match content_type.chars().find(|c| !matches!(c, ' '..='~')) {
+            Some(other) => Err(Error::invalid(format!(
+                "the content type has {other:?}; it has visible ASCII only"
+            ))),
+            None if content_type.trim().is_empty() => {
+                Err(Error::invalid("the content type is empty"))
+            }
+            None => Ok(Self(content_type)),
+        }
+    }
+
+    /// The type's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        HeaderValue::try_from(&self.0).expect("visible ASCII is a header's value")
+    }
+}
+
+impl Default for ContentType {
+    fn default() -> Self {
+        Self::auto()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_follow_b2s_rules_and_are_kept_in_lower_case() {
+        let info = FileInfo::new()
+            .with("Src_Last_Modified_Millis", "1")
+            .unwrap();
+        let info = info
+            .with("src_last_modified_millis", "2")
+            .unwrap()
+            .with("b2-Expires", "x")
+            .unwrap();
+        assert_eq!(
+            info.iter().collect::<Vec<_>>(),
+            [("b2-expires", "x"), ("src_last_modified_millis", "2")]
+        );
+        for (bad, rule) in [
+            ("", "has 0 bytes"),
+            (&*"k".repeat(51), "has 51 bytes"),
+            ("a b", "has ' '"),
+            ("a:b", "has ':'"),
+            ("a\r\nx", "has '\\r'"),
+            ("schlüssel", "has 'ü'"),
+            ("b2-other", "begins with \"b2-\""),
+        ] {
+            let error = FileInfo::new().with(bad, "").unwrap_err().to_string();
+            assert!(error.contains(rule), "{error}");
+        }
+    }
+
+    #[test]
+    fn ten_notes_and_no_more() {
+        let ten = (0..10)
+            .try_fold(FileInfo::new(), |info, n| info.with(&format!("k{n}"), "v"))
+            .unwrap();
+        assert!(ten.clone().with("k3", "again").is_ok());
+        assert!(
+            ten.with("k10", "v")
+                .unwrap_err()
+                .to_string()
+                .contains("eleventh")
+        );
+    }
+
+    #[test]
+    fn the_excess_over_the_size_limit_is_named() {
+        let info = FileInfo::new().with("k", "v".repeat(6_990)).unwrap();
+        assert!(info.check_size("name-of-9", false).is_ok());
+        let error = info
+            .check_size("name-of-10", false)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("7001 bytes together, 1 more than the 7000"),
+            "{error}"
+        );
+        assert!(
+            info.check_size("n", true)
+                .unwrap_err()
+                .to_string()
+                .contains("2048")
+        );
+    }
+
+    #[test]
+    fn a_value_with_line_breaks_can_not_become_a_header_of_its_own() {
+        let mut headers = HeaderMap::new();
+        FileInfo::new()
+            .with("note", "a\r\nx-evil: 1")
+            .unwrap()
+            .add_headers(&mut headers);
+        assert_eq!(headers["x-bz-info-note"], "a%0D%0Ax-evil%3A%201");
+        for bad in ["", " ", "text/plain\r\nx: y", "text/\u{7f}", "tëxt"] {
+            assert!(ContentType::new(bad).is_err(), "{bad:?}");
+        }
+    }
+}

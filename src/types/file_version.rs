@@ -1,0 +1,271 @@
+//! [`FileVersion`]: one version of a file, as B2 shows it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+use super::encryption::Encryption;
+use super::ids::{AccountId, BucketId, FileId};
+use super::open_enum::open_enum;
+use super::readable::Readable;
+use super::replication::ReplicationStatus;
+use super::retention::{FileRetention, LegalHold};
+use super::sha1::Sha1;
+use super::timestamp::Timestamp;
+
+open_enum! {
+    /// What a version is.
+    Action {
+        /// A file.
+        Upload = "upload",
+        /// A file, just copied; later it is shown as `upload`.
+        Copy = "copy",
+        /// A large file that was started and is not finished.
+        Start = "start",
+        /// A marker that hides the older versions of its name.
+        Hide = "hide",
+        /// Not a version at all, but the beginning that some names share.
+        Folder = "folder",
+    }
+}
+
+/// One version of a file: its bytes never change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileVersion {
+    /// The account that owns it.
+    pub account_id: Option<AccountId>,
+    /// What it is.
+    pub action: Action,
+    /// The bucket it is in.
+    pub bucket_id: BucketId,
+    /// Its size in bytes; 0 for what has no bytes.
+    pub content_length: u64,
+    /// Its SHA-1, where B2 has one: not for large files.
+    pub content_sha1: ContentSha1,
+    /// Its MD5 in hexadecimal digits, where B2 has one: not for large files.
+    pub content_md5: Option<Box<str>>,
+    /// Its MIME type.
+    pub content_type: Option<Box<str>>,
+    /// Its id.
+    pub file_id: FileId,
+    /// The notes that go with it.
+    pub file_info: BTreeMap<String, String>,
+    /// Its name.
+    pub file_name: Box<str>,
+    /// Until when it can't be deleted.
+    pub file_retention: Readable<FileRetention>,
+    /// Whether it is held regardless of time; `None` if that was never set.
+    pub legal_hold: Readable<Option<LegalHold>>,
+    /// How far its replication is, if it takes part in one.
+    pub replication_status: Option<ReplicationStatus>,
+    /// How it is encrypted.
+    pub server_side_encryption: Encryption,
+    /// When its upload began.
+    pub upload_timestamp: Timestamp,
+}
+
+/// The beginning that some names share, up to a delimiter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Folder {
+    /// The bucket it is in.
+    pub bucket_id: BucketId,
+    /// What the names begin with; the delimiter is its end.
+    pub file_name: Box<str>,
+}
+
+/// A row of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all rows are versions, and a box each would cost more"
+)]
+pub enum ListedFile {
+    /// A version: a file, a hide marker, or an unfinished large file.
+    Version(FileVersion),
+    /// A folder; only where the listing was asked for with a delimiter.
+    Folder(Folder),
+}
+
+impl ListedFile {
+    /// The name: of the version, or what the folder's names begin with.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        match self {
+            Self::Version(version) => &version.file_name,
+            Self::Folder(folder) => &folder.file_name,
+        }
+    }
+
+    /// The version, if it is one.
+    #[must_use]
+    pub const fn version(&self) -> Option<&FileVersion> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Folder(_) => None,
+        }
+    }
+}
+
+/// What B2 says of a content's SHA-1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ContentSha1 {
+    /// B2 checked it when the bytes arrived.
+    Verified(Sha1),
+    /// B2 computed it, since the uploader asked it not to check.
+    Unverified(Sha1),
+    /// There is none: a large file, a folder, or something that is no SHA-1.
+    #[default]
+    None,
+}
+
+impl ContentSha1 {
+    /// Reads B2's form of it: 40 digits, `unverified:` and 40 digits, or `none`.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text.strip_prefix("unverified:") {
+            Some(hex) => hex.parse().map_or(Self::None, Self::Unverified),
+            None => text.parse().map_or(Self::None, Self::Verified),
+        }
+    }
+
+    /// The digest, checked by B2 or not.
+    #[must_use]
+    pub const fn sha1(&self) -> Option<&Sha1> {
+        match self {
+            Self::Verified(sha1) | Self::Unverified(sha1) => Some(sha1),
+            Self::None => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ContentSha1 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(text.map_or(Self::None, |text| Self::parse(&text)))
+    }
+}
+
+/// The row as it is on the wire: versions and folders have the same fields.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    account_id: Option<AccountId>,
+    action: Action,
+    bucket_id: BucketId,
+    #[serde(default)]
+    content_length: u64,
+    #[serde(default)]
+    content_sha1: ContentSha1,
+    content_md5: Option<Box<str>>,
+    content_type: Option<Box<str>>,
+    file_id: Option<FileId>,
+    file_info: Option<BTreeMap<String, String>>,
+    file_name: Box<str>,
+    file_retention: Option<Readable<FileRetention>>,
+    legal_hold: Option<Readable<Option<LegalHold>>>,
+    replication_status: Option<ReplicationStatus>,
+    server_side_encryption: Option<Encryption>,
+    upload_timestamp: Timestamp,
+}
+
+impl Wire {
+    fn version(self, file_id: FileId) -> FileVersion {
+        // B2 leaves the locks out where there can be none, as on hide markers.
+        FileVersion {
+            account_id: self.account_id,
+            action: self.action,
+            bucket_id: self.bucket_id,
+            content_length: self.content_length,
+            content_sha1: self.content_sha1,
+            content_md5: self.content_md5,
+            content_type: self.content_type,
+            file_id,
+            file_info: self.file_info.unwrap_or_default(),
+            file_name: self.file_name,
+            file_retention: self
+                .file_retention
+                .unwrap_or(Readable::Value(FileRetention::default())),
+            legal_hold: self.legal_hold.unwrap_or(Readable::Value(None)),
+            replication_status: self.replication_status,
+            server_side_encryption: self.server_side_encryption.unwrap_or_default(),
+            upload_timestamp: self.upload_timestamp,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FileVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut wire = Wire::deserialize(deserializer)?;
+        let file_id = wire
+            .file_id
+            .take()
+            .ok_or_else(|| serde::de::Error::missing_field("fileId"))?;
+        Ok(wire.version(file_id))
+    }
+}
+
+impl<'de> Deserialize<'de> for ListedFile {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut wire = Wire::deserialize(deserializer)?;
+        Ok(match wire.file_id.take() {
+            Some(file_id) => Self::Version(wire.version(file_id)),
+            None => Self::Folder(Folder {
+                bucket_id: wire.bucket_id,
+                file_name: wire.file_name,
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_sha1_is_read_and_what_is_none_is_none() {
+        let hex = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+        assert_eq!(
+            ContentSha1::parse(hex),
+            ContentSha1::Verified(Sha1::of(b""))
+        );
+        assert_eq!(
+            ContentSha1::parse(&hex.to_uppercase()),
+            ContentSha1::Verified(Sha1::of(b""))
+        );
+        assert_eq!(
+            ContentSha1::parse(&format!("unverified:{hex}")),
+            ContentSha1::Unverified(Sha1::of(b""))
+        );
+        for none in ["none", "", "unverified:", "unverified:none", "da39", "xyz"] {
+            assert_eq!(ContentSha1::parse(none), ContentSha1::None);
+        }
+    }
+
+    #[test]
+    fn unknown_words_and_fields_are_kept_or_passed_over() {
+        let json = r#"{"action":"levitate","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":-1,
+            "legalHold":{"isClientAuthorizedToRead":true,"value":"perhaps"},"replicationStatus":"PENDING",
+            "fileRetention":{"isClientAuthorizedToRead":false,"value":null},"newField":[{}],
+            "serverSideEncryption":{"algorithm":"ROT13","mode":"SSE-X"}}"#;
+        let version: FileVersion = serde_json::from_str(json).unwrap();
+        assert_eq!(version.action.as_str(), "levitate");
+        assert_eq!(
+            serde_json::to_string(&version.action).unwrap(),
+            "\"levitate\""
+        );
+        assert_eq!(
+            version.legal_hold,
+            Readable::Value(Some(LegalHold::Other("perhaps".into())))
+        );
+        assert_eq!(version.file_retention, Readable::Unauthorized);
+        assert_eq!(version.replication_status, Some(ReplicationStatus::Pending));
+        assert_eq!(
+            version.server_side_encryption.mode.unwrap().as_str(),
+            "SSE-X"
+        );
+    }
+}

@@ -1,0 +1,201 @@
+//! Names: of buckets and of files, within B2's documented rules and never more strictly.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::types::percent::percent_encode;
+
+/// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
+///
+/// Names are unique over all of B2, whatever their case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct BucketName(Box<str>);
+
+impl BucketName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the name breaks.
+    pub fn new(name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let broken = if !(6..=63).contains(&name.len()) {
+            format!("has {} characters; a bucket name has 6 to 63", name.len())
+        } else if let Some(other) = name
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && *c != '-')
+        {
+            format!("has {other:?}; a bucket name has letters, digits and '-' only")
+        } else if name
+            .get(..3)
+            .is_some_and(|start| start.eq_ignore_ascii_case("b2-"))
+        {
+            "begins with \"b2-\", which B2 keeps for itself".to_owned()
+        } else {
+            return Ok(Self(name.into()));
+        };
+        Err(Error::invalid(format!(
+            "the bucket name {} {broken}",
+            Shown(&name)
+        )))
+    }
+
+    /// Takes a name unchecked: for buckets that are older than today's rules.
+    pub fn new_unchecked(name: impl Into<String>) -> Self {
+        Self(name.into().into())
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The name of a file: 1 to 1,024 bytes of UTF-8 without control characters.
+///
+/// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that look like paths.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct FileName(Box<str>);
+
+impl FileName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the name breaks.
+    pub fn new(name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let broken = if name.is_empty() {
+            "is empty; a file name has at least one character".to_owned()
+        } else if name.len() > 1024 {
+            format!("has {} bytes; a file name has at most 1,024", name.len())
+        } else if let Some(control) = name.chars().find(|c| (*c as u32) < 32 || *c as u32 == 127) {
+            format!(
+                "has the control character {control:?}; a file name has none below 32, and not 127"
+            )
+        } else {
+            return Ok(Self(name.into()));
+        };
+        Err(Error::invalid(format!(
+            "the file name {} {broken}",
+            Shown(&name)
+        )))
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name as it stands in URLs and headers.
+    pub(crate) fn encoded(&self) -> std::borrow::Cow<'_, str> {
+        percent_encode(&self.0)
+    }
+}
+
+/// A name in an error: quoted, escaped, and not longer than a line.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(40).collect();
+        let more = if short.len() < self.0.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "{short:?}{more}")
+    }
+}
+
+macro_rules! text {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = Error;
+
+            fn try_from(name: &str) -> Result<Self, Error> {
+                Self::new(name)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+
+            fn try_from(name: String) -> Result<Self, Error> {
+                Self::new(name)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = Error;
+
+            fn from_str(name: &str) -> Result<Self, Error> {
+                Self::new(name)
+            }
+        }
+    };
+}
+
+text!(BucketName);
+text!(FileName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_names_follow_b2s_rule_and_nothing_stricter() {
+        let longest = "x".repeat(1024);
+        let good = [
+            "a", "/", "//", "a//b", "a/../b", "..", ".", "a/", "/a", "a\\b", "%2F", "+", "#?",
+            "🦀", "a b", &longest,
+        ];
+        for name in good {
+            assert_eq!(FileName::new(name).unwrap().as_str(), name);
+        }
+        let bad = [
+            ("", "is empty"),
+            ("a\nb", "control character '\\n'"),
+            ("a\0", "control character '\\0'"),
+            ("\u{7f}", "control character '\\u{7f}'"),
+            (&"x".repeat(1025), "has 1025 bytes"),
+            (&"é".repeat(513), "has 1026 bytes"),
+        ];
+        for (name, rule) in bad {
+            let error = FileName::new(name).unwrap_err().to_string();
+            assert!(
+                error.contains(rule) && error.len() < 200 && !error.contains(char::is_control),
+                "{error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn bucket_names_follow_b2s_rule_and_nothing_stricter() {
+        for name in ["abcdef", "ABC-123", "abcde-", "-abcde", &"x".repeat(63)] {
+            assert_eq!(BucketName::new(name).unwrap().as_str(), name);
+        }
+        let bad = [
+            ("abcde", "has 5 characters"),
+            (&"x".repeat(64), "has 64 characters"),
+            ("abc.def", "has '.'"),
+            ("b2-abcdef", "begins with \"b2-\""),
+            ("B2-abcdef", "begins with \"b2-\""),
+            ("büüücket", "has 'ü'"),
+        ];
+        for (name, rule) in bad {
+            let error = BucketName::new(name).unwrap_err().to_string();
+            assert!(error.contains(rule), "{error}");
+        }
+    }
+}

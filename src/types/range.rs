@@ -1,0 +1,119 @@
+//! [`ByteRange`]: a stretch of a file.
+
+use std::fmt;
+
+use http::HeaderValue;
+use serde::{Serialize, Serializer};
+
+use crate::error::Error;
+
+/// A stretch of a file, counted from its first byte, which is byte 0.
+///
+/// B2 cuts a range that reaches past the end of the file, and refuses one that begins there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ByteRange(Span);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Span {
+    Between(u64, u64),
+    From(u64),
+    Last(u64),
+}
+
+impl ByteRange {
+    /// From byte `first` to byte `last`, both included, as HTTP counts.
+    ///
+    /// # Errors
+    /// If `last` is before `first`.
+    pub fn inclusive(first: u64, last: u64) -> Result<Self, Error> {
+        if last < first {
+            return Err(Error::invalid(format!(
+                "the range {first}-{last} ends before it begins"
+            )));
+        }
+        Ok(Self(Span::Between(first, last)))
+    }
+
+    /// All from byte `first` on.
+    #[must_use]
+    pub const fn from(first: u64) -> Self {
+        Self(Span::From(first))
+    }
+
+    /// The last `count` bytes.
+    ///
+    /// # Errors
+    /// If `count` is 0: no file has such a range.
+    pub fn last(count: u64) -> Result<Self, Error> {
+        if count == 0 {
+            return Err(Error::invalid("the range of the last 0 bytes is empty"));
+        }
+        Ok(Self(Span::Last(count)))
+    }
+
+    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has none.
+    #[must_use]
+    pub fn within(self, len: u64) -> Option<(u64, u64)> {
+        let end = len.checked_sub(1)?;
+        let (first, last) = match self.0 {
+            Span::Between(first, last) => (first, last.min(end)),
+            Span::From(first) => (first, end),
+            Span::Last(count) => (len.saturating_sub(count), end),
+        };
+        (first <= last).then_some((first, last))
+    }
+
+    pub(crate) fn header(self) -> HeaderValue {
+        HeaderValue::try_from(self.to_string()).expect("digits and dashes are a header's value")
+    }
+}
+
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Span::Between(first, last) => write!(f, "bytes={first}-{last}"),
+            Span::From(first) => write!(f, "bytes={first}-"),
+            Span::Last(count) => write!(f, "bytes=-{count}"),
+        }
+    }
+}
+
+impl Serialize for ByteRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_cut_at_the_end_of_the_file_and_none_begins_there() {
+        let between = ByteRange::inclusive(2, 5).unwrap();
+        for (range, len, within) in [
+            (between, 10, Some((2, 5))),
+            (between, 4, Some((2, 3))),
+            (between, 2, None),
+            (between, 0, None),
+            (ByteRange::from(3), 4, Some((3, 3))),
+            (ByteRange::from(4), 4, None),
+            (ByteRange::last(3).unwrap(), 10, Some((7, 9))),
+            (ByteRange::last(30).unwrap(), 10, Some((0, 9))),
+            (ByteRange::last(1).unwrap(), 0, None),
+            (
+                ByteRange::inclusive(0, u64::MAX).unwrap(),
+                u64::MAX,
+                Some((0, u64::MAX - 1)),
+            ),
+        ] {
+            assert_eq!(range.within(len), within, "{range} of {len}");
+        }
+    }
+
+    #[test]
+    fn an_empty_range_can_not_be_made() {
+        assert!(ByteRange::inclusive(5, 4).is_err());
+        assert!(ByteRange::last(0).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+//! [`Readable`]: a value that the key may not be allowed to see.
+
+use serde::{Deserialize, Deserializer};
+
+/// A setting that B2 shows only to keys with the capability for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readable<T> {
+    /// The key may read the setting, and this is it.
+    Value(T),
+    /// The key may not read the setting: there may be one or none.
+    Unauthorized,
+}
+
+impl<T> Readable<T> {
+    /// The value, where the key may read it.
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Unauthorized => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Readable<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire<T> {
+            #[serde(default)]
+            is_client_authorized_to_read: bool,
+            value: Option<T>,
+        }
+        let wire = Wire::<T>::deserialize(deserializer)?;
+        Ok(if wire.is_client_authorized_to_read {
+            Self::Value(wire.value.unwrap_or_default())
+        } else {
+            Self::Unauthorized
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
+
+use b2kit::api::{
+    DeleteFileVersion, DownloadFileById, DownloadFileByName, FileNames, GetUploadUrl,
+    ListFileNames, UploadFile,
+};
+use b2kit::types::{BucketName, FileName, Secret, Sha1};
+use b2kit::{
+    ApiVersion, Client, Error, ErrorKind, HttpError, ManualTimer, Request, Response, ResponseBody,
+    Session,
+};
+use b2kit::{Bytes, HttpErrorKind, Phase};
+use futures::stream;
+
+/// A client whose every answer is `answer`.
+fn told(
+    answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
+) -> (Client, ManualTimer) {
+    let timer = ManualTimer::new();
+    let origin = "https://api002.backblazeb2.com";
+    let session = Session::new(
+        ApiVersion::V4,
+        "a",
+        Secret::new("4_canary_acct"),
+        origin,
+        origin,
+    );
+    let backend = move |_: Request| {
+        let answer = answer();
+        async { answer }
+    };
+    let client = Client::builder()
+        .session(session)
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    (client, timer)
+}
+
+fn listing(status: u16, body: impl Into<Bytes>) -> Result<FileNames, Error> {
+    let body = body.into();
+    let (b2, timer) = told(move || {
+        Ok(b2kit::http::Response::builder()
+            .status(status)
+            .body(body.clone().into())
+            .unwrap())
+    });
+    timer.run(b2.call(ListFileNames::new("b")))
+}
+
+#[test]
+fn an_answer_that_is_no_listing_is_a_protocol_error() {
+    let deep = format!(r#"{{"files":[{}"#, "[".repeat(200_000));
+    let many_keys = (0..10_000)
+        .map(|n| format!(r#""k{n}":{n},"#))
+        .collect::<String>();
+    for body in [
+        "",
+        " \n",
+        "<html><body>502</body></html>",
+        "null",
+        "[]",
+        "7",
+        r#"{"files":"#,
+        r#"{"files":[{"action":"upload"}],"nextFileName":null}"#,
+        r#"{"files":[],"nextFileName":7}"#,
+        r#"{"files":[],"files":[],"nextFileName":null}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1e400}]}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1,"contentLength":-1}]}"#,
+        "{\"files\":[{\"fileName\":\"\\ud800\"}]}",
+        deep.as_str(),
+    ] {
+        let error = listing(200, body.to_owned()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{:.60}", body);
+        assert!(error.to_string().len() < 300, "{error}");
+    }
+    assert_eq!(
+        listing(200, b"{\"files\":[{\"fileName\":\"\xff\"}]}".to_vec())
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Protocol
+    );
+    assert!(
+        listing(
+            200,
+            format!(r#"{{{many_keys}"files":[],"nextFileName":null}}"#)
+        )
+        .unwrap()
+        .files
+        .is_empty()
+    );
+}
+
+#[test]
+fn an_answer_larger_than_its_call_can_have_is_not_held() {
+    let (b2, timer) = told(|| {
+        let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[b' '; 65_536])));
+        Ok(b2kit::http::Response::new(ResponseBody::new(None, endless)))
+    });
+    let error = timer.run(b2.call(ListFileNames::new("b"))).unwrap_err();
+    assert_eq!(error.http_error().unwrap().kind(), HttpErrorKind::TooLarge);
+}
+
+#[test]
+fn a_status_without_b2s_document_is_judged_by_the_status() {
+    for (status, kind) in [
+        (301, ErrorKind::Protocol),
+        (302, ErrorKind::Protocol),
+        (204, ErrorKind::Protocol),
+        (400, ErrorKind::Rejected),
+        (403, ErrorKind::Rejected),
+        (404, ErrorKind::NotFound),
+        (405, ErrorKind::Rejected),
+        (409, ErrorKind::Conflict),
+        (429, ErrorKind::TooManyRequests),
+        (500, ErrorKind::Unavailable),
+        (502, ErrorKind::Unavailable),
+        (504, ErrorKind::Unavailable),
+        (599, ErrorKind::Unavailable),
+    ] {
+        for body in ["", "<html>", r#"{"status":200}"#] {
+            let error = listing(status, body).unwrap_err();
+            assert_eq!(error.kind(), kind, "{status} {body}");
+            assert_eq!(error.b2().unwrap().status, status);
+        }
+    }
+}
+
+#[test]
+fn the_http_status_wins_over_the_documents() {
+    let error = listing(
+        503,
+        r#"{"status":400,"code":"bad_request","message":"Timed out while iterating"}"#,
+    )
+    .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.b2().unwrap().status),
+        (ErrorKind::Unavailable, 503)
+    );
+}
+
+#[test]
+fn a_cap_is_its_own_kind_of_error() {
+    for code in [
+        "cap_exceeded",
+        "storage_cap_exceeded",
+        "transaction_cap_exceeded",
+        "download_cap_exceeded",
+    ] {
+        let error = listing(
+            403,
+            format!(r#"{{"code":"{code}","message":"","status":403}}"#),
+        )
+        .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CapExceeded);
+    }
+}
+
+#[test]
+fn control_characters_in_a_message_are_shown_escaped() {
+    let error = listing(400, r#"{"code":"bad_request","message":"a\u001b[31m\nb"}"#).unwrap_err();
+    assert!(!error.to_string().contains(char::is_control), "{error:?}");
+}
+
+#[test]
+fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
+    for (phase, effect) in [
+        (Phase::NotSent, false),
+        (Phase::MaybeReceived, true),
+        (Phase::ResponseBegun, true),
+    ] {
+        let (b2, timer) = told(move || Err(HttpError::new(HttpErrorKind::Reset, phase)));
+        let error = timer
+            .run(b2.call(DeleteFileVersion::new("n", "f")))
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.may_have_taken_effect()),
+            (ErrorKind::Http, effect)
+        );
+        assert_eq!(error.http_error().unwrap().phase(), phase);
+    }
+}
+
+#[test]
+fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
+    let answer = |sha1: &str, name: &str, len: u64| {
+        format!(
+            r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"f",
+            "fileName":"{name}","uploadTimestamp":1,"uploadUrl":"https://pod.backblaze.com/u","authorizationToken":"t"}}"#
+        )
+    };
+    let good = Sha1::of(b"hello").to_string();
+    let other = Sha1::of(b"hallo").to_string();
+    for (answer, kind) in [
+        (answer(&good, "n", 5), None),
+        (answer(&other, "n", 5), Some(ErrorKind::Integrity)),
+        (answer("none", "n", 5), Some(ErrorKind::Integrity)),
+        (answer(&good, "m", 5), Some(ErrorKind::Integrity)),
+        (answer(&good, "n", 6), Some(ErrorKind::Integrity)),
+    ] {
+        let (b2, timer) = told(move || Ok(b2kit::http::Response::new(answer.clone().into())));
+        let stored = timer.run(async {
+            let url = b2.call(GetUploadUrl::new("b")).await.unwrap();
+            let call = UploadFile::new(&url, FileName::new("n").unwrap(), "hello");
+            b2.call(call.content_sha1(Sha1::of(b"hello"))).await
+        });
+        assert_eq!(stored.map_err(|error| error.kind()).err(), kind);
+    }
+}
+
+#[test]
+fn a_download_of_something_else_is_an_integrity_error() {
+    let file = |id: &'static str, name: &'static str, sha1: String, body: &'static str| {
+        told(move || {
+            let response = b2kit::http::Response::builder()
+                .header("content-length", "5")
+                .header("x-bz-file-id", id)
+                .header("x-bz-file-name", name)
+                .header("x-bz-content-sha1", &sha1);
+            Ok(response
+                .body(ResponseBody::new(
+                    None,
+                    stream::iter([Ok(Bytes::from(body))]),
+                ))
+                .unwrap())
+        })
+    };
+    let hello = || Sha1::of(b"hello").to_string();
+    let by_name = || {
+        DownloadFileByName::new(
+            BucketName::new("bucket").unwrap(),
+            FileName::new("a/../b").unwrap(),
+        )
+    };
+
+    let (b2, timer) = file("4_z1", "b", hello(), "hello");
+    assert_eq!(
+        timer.run(b2.call(by_name())).unwrap_err().kind(),
+        ErrorKind::Integrity,
+        "a tidied path"
+    );
+    assert_eq!(
+        timer
+            .run(b2.call(DownloadFileById::new("4_z2")))
+            .unwrap_err()
+            .kind(),
+        ErrorKind::Integrity
+    );
+
+    for (body, sha1, ends) in [
+        ("hello", hello(), None),
+        ("hallo", hello(), Some(ErrorKind::Integrity)),
+        ("hell", hello(), Some(ErrorKind::Http)),
+        ("hello!", hello(), Some(ErrorKind::Http)),
+        ("hallo", "none".to_owned(), None),
+        ("hallo", "not hex".to_owned(), None),
+        ("hello", hello().to_uppercase(), None),
+        (
+            "hallo",
+            format!("unverified:{}", hello()),
+            Some(ErrorKind::Integrity),
+        ),
+    ] {
+        let (b2, timer) = file("4_z1", "a/../b", sha1, body);
+        let download = timer.run(b2.call(by_name())).unwrap();
+        let read = timer.run(download.body.collect(100));
+        assert_eq!(read.map_err(|error| error.kind()).err(), ends, "{body}");
+    }
+}
+
+#[test]
+fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
+    let (b2, timer) = told(|| {
+        let response = b2kit::http::Response::builder()
+            .header("content-length", "5")
+            .header("x-bz-file-id", "f")
+            .header("x-bz-file-name", "n");
+        Ok(response.body("hello".into()).unwrap())
+    });
+    let download = timer.run(b2.call(DownloadFileById::new("f"))).unwrap();
+    assert_eq!(
+        timer.run(download.body.collect(4)).unwrap_err().kind(),
+        ErrorKind::Invalid
+    );
+}

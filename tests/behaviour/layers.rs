@@ -1,0 +1,167 @@
+//! Who may name whom. The rules stand in ARCHITECTURE.md.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The modules of `src`, each allowed to name those before it.
+const ORDER: [&str; 4] = ["error", "types", "api", "client"];
+
+#[test]
+fn modules_name_only_those_below_them() {
+    let mut offences = Vec::new();
+    for (layer, module) in ORDER.iter().enumerate() {
+        for (file, text) in sources(&Path::new("src").join(module)) {
+            for above in &ORDER[layer + 1..] {
+                if text.contains(&format!("crate::{above}::"))
+                    || text.contains(&format!("crate::{above};"))
+                {
+                    offences.push(format!("{file} names {above}"));
+                }
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn nothing_in_src_names_a_runtime_an_http_library_or_tls() {
+    let foreign = [
+        "tokio::",
+        "hyper::",
+        "isahc::",
+        "surf::",
+        "reqwest::",
+        "rustls::",
+        "async_std::",
+        "smol::",
+    ];
+    let mut offences = Vec::new();
+    for (file, text) in sources(Path::new("src")) {
+        for name in foreign {
+            // The backend's own module, `crate::backend::hyper`, is where the default comes from.
+            let text = text.replace("crate::backend::hyper::", "");
+            if text.contains(name) {
+                offences.push(format!("{file} names {name}"));
+            }
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn without_features_there_is_no_runtime_no_http_library_and_no_tls() {
+    let packages = packages(&["-p", "b2kit", "--no-default-features"]);
+    assert!(
+        packages.contains("b2kit-core") && packages.contains("http"),
+        "{packages:?}"
+    );
+    let foreign = [
+        "tokio",
+        "hyper",
+        "hyper-util",
+        "isahc",
+        "curl",
+        "surf",
+        "http-types",
+        "reqwest",
+        "rustls",
+        "native-tls",
+        "ring",
+    ];
+    for name in foreign {
+        assert!(
+            !packages.contains(name),
+            "{name} is in the tree: {packages:?}"
+        );
+    }
+}
+
+#[test]
+fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
+    let core = packages(&["-p", "b2kit-core"]);
+    assert!(
+        !core
+            .iter()
+            .any(|name| name.starts_with("b2kit") && name != "b2kit-core"),
+        "{core:?}"
+    );
+    for backend in ["b2kit-hyper", "b2kit-cassette", "b2kit-emulator"] {
+        let ours: Vec<_> = packages(&["-p", backend, "--all-features"])
+            .into_iter()
+            .filter(|name| name.starts_with("b2kit") && name != backend)
+            .collect();
+        assert_eq!(ours, ["b2kit-core"], "what {backend} depends on");
+    }
+}
+
+#[test]
+fn only_the_emulator_knows_b2() {
+    for backend in ["core", "hyper"] {
+        for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
+            for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {
+                assert!(!text.contains(word), "{file} names {word}");
+            }
+        }
+    }
+}
+
+/// The packages that a normal build of `of` pulls in.
+fn packages(of: &[&str]) -> BTreeSet<String> {
+    let cargo = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .args(of)
+        .output()
+        .unwrap();
+    assert!(
+        cargo.status.success(),
+        "{}",
+        String::from_utf8_lossy(&cargo.stderr)
+    );
+    let text = String::from_utf8(cargo.stdout).unwrap();
+    text.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The source files of a module, without their comments and tests.
+fn sources(module: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let file = module.with_extension("rs");
+    if file.is_file() {
+        found.push(read(&file));
+    }
+    if module.is_dir() {
+        for entry in fs::read_dir(module).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(sources(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(read(&path));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "there is no module {}", module.display());
+    found
+}
+
+fn read(path: &Path) -> (String, String) {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code: Vec<_> = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect();
+    (path.display().to_string(), code.join("\n"))
+}

@@ -1,0 +1,112 @@
+//! When tokens expire.
+
+use b2kit::api::{DownloadFileByName, GetUploadUrl, ListBuckets, UploadFile};
+use b2kit::types::{BucketName, FileName, Secret};
+use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Session};
+use futures::executor::block_on;
+use futures::future::join_all;
+
+use crate::client;
+
+#[test]
+fn an_expired_token_is_renewed_and_nobody_notices() {
+    let (b2, emulator, _) = client();
+    block_on(async {
+        b2.call(ListBuckets::new()).await.unwrap();
+        emulator.expire_account_tokens();
+        b2.call(ListBuckets::new()).await.unwrap();
+    });
+    let snapshot = emulator.snapshot();
+    assert_eq!(
+        (
+            snapshot.calls_of("b2_authorize_account"),
+            snapshot.calls_of("b2_list_buckets")
+        ),
+        (2, 3)
+    );
+}
+
+#[test]
+fn a_head_whose_401_has_no_code_renews_the_token_too() {
+    let (b2, emulator, _) = client();
+    block_on(async {
+        b2.session().await.unwrap();
+        emulator.expire_account_tokens();
+        let bucket = BucketName::new("no-such-bucket").unwrap();
+        let head = DownloadFileByName::new(bucket, FileName::new("f").unwrap()).head();
+        assert_eq!(b2.call(head).await.unwrap_err().kind(), ErrorKind::NotFound);
+    });
+    assert_eq!(emulator.snapshot().calls_of("b2_authorize_account"), 2);
+}
+
+#[test]
+fn many_calls_at_once_authorize_once() {
+    let (b2, emulator, _) = client();
+    let storm = || join_all((0..100).map(|_| b2.call(ListBuckets::new())));
+    block_on(async {
+        assert!(storm().await.iter().all(Result::is_ok));
+        emulator.expire_account_tokens();
+        assert!(storm().await.iter().all(Result::is_ok));
+    });
+    assert_eq!(emulator.snapshot().calls_of("b2_authorize_account"), 2);
+}
+
+#[test]
+fn a_wrong_key_is_told_as_such_after_one_request() {
+    let (_, emulator, _) = client();
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), "wrong").unwrap())
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+        .build()
+        .unwrap();
+    let error = block_on(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.call()),
+        (ErrorKind::Credentials, Some("b2_authorize_account"))
+    );
+    assert_eq!(emulator.snapshot().calls_of("b2_authorize_account"), 1);
+}
+
+#[test]
+fn a_session_without_credentials_ends_with_its_token() {
+    let (_, emulator, _) = client();
+    let session = Session::new(
+        ApiVersion::V4,
+        emulator.account_id(),
+        Secret::new("old"),
+        emulator.url(),
+        emulator.url(),
+    );
+    let b2 = Client::builder()
+        .session(session)
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+        .build()
+        .unwrap();
+    let error = block_on(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    assert_eq!(emulator.snapshot().calls_of("b2_authorize_account"), 0);
+}
+
+#[test]
+fn an_expired_upload_token_is_the_uploaders_to_renew() {
+    let (b2, emulator, _) = client();
+    block_on(async {
+        let bucket = b2kit::api::CreateBucket::new(
+            BucketName::new("holiday-photos").unwrap(),
+            b2kit::types::BucketType::AllPrivate,
+        );
+        let bucket = b2.call(bucket).await.unwrap();
+        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await.unwrap();
+        emulator.expire_upload_tokens();
+        let upload = UploadFile::new(&url, FileName::new("f").unwrap(), "x");
+        let error = b2.call(upload).await.unwrap_err();
+        assert_eq!(error.b2().unwrap().status, 401);
+    });
+    assert_eq!(
+        emulator.snapshot().calls_of("b2_authorize_account"),
+        1,
+        "the account's token is not to blame"
+    );
+}
