@@ -1,27 +1,22 @@
 //! [`Player`]: a backend that answers from a recording.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
-use b2kit_core::http::header::CONTENT_LENGTH;
-use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use b2kit_core::{
-    HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, async_trait,
-};
+use b2kit_core::http::HeaderName;
+use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use bytes::Bytes;
-use futures_core::Stream;
 
 use crate::DEFAULT_FILE_LIMIT;
 use crate::error::CassetteError;
-use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
+use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::matching::{Matching, shown_request};
 use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
-use crate::places::{is_placeholder, same_text};
+use crate::places::same_text;
 use crate::read::{self, Placed};
 use crate::recorder::placeholder_name;
 use crate::redaction::without_secrets;
+use crate::replay::replay;
 use crate::sample::Sample;
 use crate::secrets::Secrets;
 
@@ -337,71 +332,6 @@ impl Drop for Tape {
         if unplayed > 0 {
             tracing::warn!("{unplayed} recorded requests were not played, and nobody asked");
         }
-    }
-}
-
-/// The recorded response, as the answer to a request of this method and these headers.
-fn replay(recorded: &RecordedResponse, method: &Method, sent: &HeaderMap) -> Response {
-    let bytes = recorded.body.as_bytes().cloned().unwrap_or_default();
-    let mut headers = recorded.headers.clone();
-    for (name, value) in &mut headers {
-        // What only echoes the request (the MD5 of an encryption key) echoes this request.
-        if value.to_str().is_ok_and(is_placeholder)
-            && let Some(echo) = sent.get(name)
-        {
-            *value = echo.clone();
-        }
-    }
-    let mut length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    let bodiless = *method == Method::HEAD || recorded.status.as_u16() == 304;
-    if length.is_some() && !recorded.cut && !bodiless {
-        // Bodies are edited by hand, to hide something or to try something out.
-        length = Some(bytes.len() as u64);
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    }
-    let body = match recorded.cut {
-        true => ResponseBody::new(length, Cut(Some(bytes), false)),
-        false if length.is_none() && !bodiless => ResponseBody::new(None, Whole(Some(bytes))),
-        false => bytes.into(),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = recorded.status;
-    if let Some(version) = recorded.version {
-        *response.version_mut() = version;
-    }
-    *response.headers_mut() = headers;
-    response
-}
-
-/// A body without a known length.
-struct Whole(Option<Bytes>);
-
-impl Stream for Whole {
-    type Item = Result<Bytes, HttpError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        Poll::Ready(self.0.take().filter(|bytes| !bytes.is_empty()).map(Ok))
-    }
-}
-
-/// A body that ends early: the bytes, then the error, then the end.
-struct Cut(Option<Bytes>, bool);
-
-impl Stream for Cut {
-    type Item = Result<Bytes, HttpError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(bytes) = self.0.take().filter(|bytes| !bytes.is_empty()) {
-            return Poll::Ready(Some(Ok(bytes)));
-        }
-        if std::mem::replace(&mut self.1, true) {
-            return Poll::Ready(None);
-        }
-        let error = HttpError::new(HttpErrorKind::Closed, Phase::ResponseBegun)
-            .with_source("the recorded response ends here");
-        Poll::Ready(Some(Err(error)))
     }
 }
 

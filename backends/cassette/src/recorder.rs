@@ -1,24 +1,17 @@
 //! [`Recorder`]: a backend that notes what passes through another one.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
 
-use b2kit_core::http::{HeaderName, request, response};
-use b2kit_core::{
-    Body, BodyStream, Bytes, HttpClient, HttpError, Request, Response, ResponseBody, async_trait,
-};
-use futures_core::Stream;
+use b2kit_core::http::HeaderName;
+use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 
 use crate::DEFAULT_FILE_LIMIT;
 use crate::error::CassetteError;
-use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
+use crate::interaction::Interaction;
 use crate::redaction::Redaction;
-use crate::sample::Sample;
-use crate::write;
+use crate::reel::{Reel, State};
 
 /// A backend that passes each request on to another backend, and writes down what was sent and what came back.
 ///
@@ -48,23 +41,6 @@ use crate::write;
 pub struct Recorder {
     backend: Arc<dyn HttpClient>,
     reel: Arc<Reel>,
-}
-
-/// What was recorded so far, secrets and all.
-struct Reel {
-    path: PathBuf,
-    state: Mutex<State>,
-}
-
-struct State {
-    /// One for each request that was started; filled when its response ends.
-    interactions: Vec<Option<Interaction>>,
-    /// Something was recorded since it was last saved.
-    changed: bool,
-    redaction: Redaction,
-    request_limit: usize,
-    response_limit: usize,
-    file_limit: u64,
 }
 
 impl Recorder {
@@ -188,220 +164,6 @@ impl fmt::Debug for Recorder {
     }
 }
 
-impl Reel {
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
-    fn start(self: &Arc<Self>, parts: &request::Parts, body: Body) -> (Pending, Body) {
-        let mut state = self.state();
-        let number = state.interactions.len();
-        state.interactions.push(None);
-        let length = body.len();
-        let (noted, body) = match body.as_bytes() {
-            Some(bytes) if bytes.len() <= state.request_limit => {
-                (Noted::Whole(bytes.clone()), body)
-            }
-            _ => {
-                let sample = Arc::new(Mutex::new(Sample::new(state.request_limit)));
-                let body = teed(body, Arc::clone(&sample), state.request_limit);
-                (Noted::Streamed { length, sample }, body)
-            }
-        };
-        let pending = Pending {
-            reel: Arc::clone(self),
-            number,
-            limit: state.response_limit,
-            request: RecordedRequest {
-                method: parts.method.clone(),
-                url: parts.uri.clone(),
-                headers: parts.headers.clone(),
-                body: RecordedBody::Bytes(Bytes::new()),
-            },
-            noted,
-        };
-        (pending, body)
-    }
-
-    fn render(&self, state: &State) -> Result<String, CassetteError> {
-        let mut session: Vec<_> = state.interactions.iter().flatten().cloned().collect();
-        let file = || self.path.display().to_string();
-        let Err(leak) = state.redaction.apply(&mut session) else {
-            let text = write::to_text(&session);
-            if text.len() as u64 > state.file_limit {
-                return Err(CassetteError::TooLarge {
-                    file: file(),
-                    limit: state.file_limit,
-                });
-            }
-            return Ok(text);
-        };
-        Err(CassetteError::Secret {
-            file: file(),
-            place: leak.place,
-            secret: leak.secret,
-        })
-    }
-
-    fn save(&self) -> Result<(), CassetteError> {
-        let mut state = self.state();
-        let text = self.render(&state)?;
-        write::to_file(&self.path, &text).map_err(|source| CassetteError::Io {
-            file: self.path.display().to_string(),
-            action: "written",
-            source,
-        })?;
-        state.changed = false;
-        Ok(())
-    }
-}
-
-impl Drop for Reel {
-    fn drop(&mut self) {
-        if std::thread::panicking() || !self.state().changed {
-            return;
-        }
-        if let Err(error) = self.save() {
-            let source = std::error::Error::source(&error);
-            tracing::error!(source, "{error}");
-        }
-    }
-}
-
-/// An interaction whose response hasn't ended.
-struct Pending {
-    reel: Arc<Reel>,
-    number: usize,
-    limit: usize,
-    request: RecordedRequest,
-    noted: Noted,
-}
-
-/// What is known of a request's body.
-enum Noted {
-    Whole(Bytes),
-    Streamed {
-        length: u64,
-        sample: Arc<Mutex<Sample>>,
-    },
-}
-
-impl Pending {
-    fn respond(self, parts: &response::Parts, body: ResponseBody) -> ResponseBody {
-        let response = RecordedResponse {
-            status: parts.status,
-            version: Some(parts.version),
-            headers: parts.headers.clone(),
-            body: RecordedBody::Bytes(Bytes::new()),
-            cut: false,
-        };
-        let length = body.len();
-        let mut tee = ResponseTee {
-            sample: Sample::new(self.limit),
-            body,
-            open: Some((self, response)),
-        };
-        if length == Some(0) {
-            tee.finish(false);
-        }
-        ResponseBody::new(length, tee)
-    }
-
-    fn finish(self, response: RecordedResponse) {
-        let mut request = self.request;
-        request.body = match self.noted {
-            Noted::Whole(bytes) => bytes.into(),
-            Noted::Streamed { length, sample } => {
-                let sample = std::mem::replace(&mut *lock(&sample), Sample::new(0));
-                match sample.len() == length {
-                    true => sample.finish(),
-                    // The response came before the body was sent.
-                    false => RecordedBody::Omitted { length, sha1: None },
-                }
-            }
-        };
-        let mut state = self.reel.state();
-        state.interactions[self.number] = Some(Interaction { request, response });
-        state.changed = true;
-    }
-}
-
-/// The same body; what is read of it is noted as well.
-fn teed(body: Body, sample: Arc<Mutex<Sample>>, limit: usize) -> Body {
-    let length = body.len();
-    if body.is_replayable() {
-        return Body::replay(length, move || {
-            let inner = body.open()?;
-            *lock(&sample) = Sample::new(limit);
-            let sample = Arc::clone(&sample);
-            Ok(RequestTee { inner, sample })
-        });
-    }
-    match body.open() {
-        Ok(inner) => Body::once(length, RequestTee { inner, sample }),
-        // Opened before: it will say so again.
-        Err(_) => body,
-    }
-}
-
-struct RequestTee {
-    inner: BodyStream,
-    sample: Arc<Mutex<Sample>>,
-}
-
-impl Stream for RequestTee {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.inner.as_mut().poll_next(cx);
-        if let Poll::Ready(Some(Ok(chunk))) = &next {
-            lock(&self.sample).push(chunk);
-        }
-        next
-    }
-}
-
-/// The same body; what is read of it is noted, and the interaction counts from its end.
-struct ResponseTee {
-    body: ResponseBody,
-    sample: Sample,
-    open: Option<(Pending, RecordedResponse)>,
-}
-
-impl ResponseTee {
-    fn finish(&mut self, cut: bool) {
-        if let Some((pending, mut response)) = self.open.take() {
-            let sample = std::mem::replace(&mut self.sample, Sample::new(0));
-            response.body = sample.finish();
-            response.cut = cut;
-            pending.finish(response);
-        }
-    }
-}
-
-impl Stream for ResponseTee {
-    type Item = Result<Bytes, HttpError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = Pin::new(&mut self.body).poll_next(cx);
-        match &next {
-            Poll::Pending => {}
-            Poll::Ready(Some(Ok(chunk))) => self.sample.push(chunk),
-            Poll::Ready(Some(Err(_))) => self.finish(true),
-            Poll::Ready(None) => self.finish(false),
-        }
-        next
-    }
-}
-
-impl Drop for ResponseTee {
-    /// Who knows the length needs not ask for the end.
-    fn drop(&mut self) {
-        let cut = self.body.len() != Some(self.sample.len());
-        self.finish(cut);
-    }
-}
-
 /// A name as it may stand anywhere in a URL.
 pub(crate) fn placeholder_name(name: &str) -> String {
     let letter = |letter: char| match letter.to_ascii_lowercase() {
@@ -409,8 +171,4 @@ pub(crate) fn placeholder_name(name: &str) -> String {
         _ => '-',
     };
     name.chars().map(letter).collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
