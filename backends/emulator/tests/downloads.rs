@@ -1,5 +1,7 @@
 //! Downloads: by name, by id, ranges, headers.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use b2kit_core::{Body, http};

@@ -1,5 +1,7 @@
 //! Versions: information, hiding, deleting.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use serde_json::json;

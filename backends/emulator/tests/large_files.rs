@@ -1,5 +1,7 @@
 //! Large files: start, parts, finish, cancel; and copies.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use std::time::Duration;

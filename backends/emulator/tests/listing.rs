@@ -1,5 +1,7 @@
 //! Listings: order, visibility, folders, cursors.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Uploads: what is checked, what is stored, and what becomes of the upload's token.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use std::sync::Arc;
