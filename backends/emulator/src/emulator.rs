@@ -174,13 +174,13 @@ impl HttpClient for Emulator {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let (mut head, body) = request.into_parts();
         declare_length(&mut head.headers, &body)?;
-        let source_failed = |error: io::Error| {
-            HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(error)
+        let source_failed = |phase| {
+            move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
         };
-        let mut stream = body.open().map_err(source_failed)?;
+        let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
         let reply = exchange(self, &self.inner.origin, &head, &mut stream)
             .await
-            .map_err(source_failed)?;
+            .map_err(source_failed(Phase::MaybeReceived))?;
         let mut response = http::Response::new(match reply.payload {
             Payload::Bytes(bytes) => ResponseBody::from(bytes),
             Payload::Content(content) => {

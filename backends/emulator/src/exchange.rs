@@ -4,13 +4,13 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use b2kit_core::BodyStream;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 
-use std::sync::Arc;
-
+use crate::calls::copy::CopyTicket;
 use crate::calls::upload::UploadTicket;
 use crate::emulator::Emulator;
 use crate::guesses;
@@ -36,11 +36,7 @@ pub(crate) async fn exchange(
         Step::Reply(reply) => Ok(reply),
         Step::ReadJson(ticket) => read_json(emulator, ticket, body).await,
         Step::Receive(ticket) => receive(emulator, ticket, body).await,
-        Step::Rehash(ticket) => {
-            let received = rehash(ticket.content())?;
-            let now = emulator.now();
-            Ok(emulator.state().complete_copy(ticket, received, now))
-        }
+        Step::Rehash(ticket) => copy(emulator, ticket),
     }
 }
 
@@ -61,15 +57,17 @@ async fn read_json(
     let step = emulator.state().finish_json(ticket, &json, now);
     match step {
         Step::Reply(reply) => Ok(reply),
-        Step::Rehash(ticket) => {
-            let received = rehash(ticket.content())?;
-            let now = emulator.now();
-            Ok(emulator.state().complete_copy(ticket, received, now))
-        }
+        Step::Rehash(ticket) => copy(emulator, ticket),
         Step::ReadJson(_) | Step::Receive(_) => {
             Err(io::Error::other("a call asked for a second body"))
         }
     }
+}
+
+fn copy(emulator: &Emulator, ticket: CopyTicket) -> io::Result<Reply> {
+    let received = rehash(ticket.content())?;
+    let now = emulator.now();
+    Ok(emulator.state().complete_copy(ticket, received, now))
 }
 
 async fn receive(

@@ -145,6 +145,15 @@ pub(crate) fn more_parts_than_named(uploaded: usize, named: usize) -> Refusal {
     ))
 }
 
+/// A part without a SHA-1: copies hash what has none, so nobody sees this.
+pub(crate) fn unhashed_part() -> Refusal {
+    Refusal::new(
+        500,
+        "internal_error",
+        "The content of the part was not hashed",
+    )
+}
+
 /// Multi-bucket keys exist since v4; earlier versions refuse to delete them, by a code nobody has recorded.
 pub(crate) fn multi_bucket_key() -> Refusal {
     Refusal::bad_request("Keys that are restricted to several buckets need API version 4")

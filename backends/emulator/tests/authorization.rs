@@ -1,5 +1,7 @@
 //! Keys, tokens, and what they allow.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Buckets: creating, listing, deleting.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use b2kit_emulator::{Emulator, Guesses};

@@ -1,5 +1,7 @@
 //! Authorize, bucket, upload, list, download: the path that every client walks first.
 
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
 mod wire;
 
 use serde_json::json;

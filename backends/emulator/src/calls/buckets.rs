@@ -33,7 +33,8 @@ pub(crate) fn create_bucket(
     let cors_rules = rules(args, "corsRules")?;
     let lifecycle_rules = with_lifecycle_nulls(rules(args, "lifecycleRules")?);
     refuse_unknown_settings(caller, args)?;
-    if state.bucket_named(name).is_some() {
+    let same_name = |bucket: &Bucket| bucket.name.eq_ignore_ascii_case(name);
+    if state.buckets.values().any(same_name) {
         let message = "Bucket name is already in use.";
         return Err(Refusal::new(400, "duplicate_bucket_name", message));
     }

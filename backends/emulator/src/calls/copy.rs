@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::upload::kind_of;
+use super::target::{Source, Target};
 use super::{Answer, large_files};
 use crate::args::Args;
 use crate::blob::Content;
@@ -14,10 +14,9 @@ use crate::names::{self, FileInfo};
 use crate::range::{self, Asked};
 use crate::receive::Received;
 use crate::refusal::Refusal;
-use crate::shape;
 use crate::state::State;
 use crate::state::bucket::Bucket;
-use crate::state::file::{Kind, Part, Sha1, Stored, Version};
+use crate::state::file::{Sha1, Stored, Version};
 
 /// A copy whose bytes are still to be hashed.
 #[derive(Debug)]
@@ -25,20 +24,6 @@ pub(crate) struct CopyTicket {
     content: Content,
     caller: Caller,
     target: Target,
-}
-
-#[derive(Debug)]
-enum Target {
-    File {
-        bucket_id: String,
-        name: String,
-        content_type: String,
-        info: FileInfo,
-    },
-    Part {
-        file_id: String,
-        number: u64,
-    },
 }
 
 impl CopyTicket {
@@ -70,7 +55,7 @@ pub(crate) fn copy_file(
     };
     let is_large = copied.sha1.is_none();
     if is_whole && (!is_large || !state.settings.guesses.copies_of_large_files_have_a_sha1) {
-        let answer = store(state, caller, target, copied)?;
+        let answer = target.store(state, caller, copied, Source::Copy)?;
         return Ok(Answer::Json(answer));
     }
     Ok(rehash(caller, target, copied))
@@ -97,7 +82,7 @@ pub(crate) fn copy_part(
         number,
     };
     if is_whole && copied.sha1.is_some() {
-        let answer = store(state, caller, target, copied)?;
+        let answer = target.store(state, caller, copied, Source::Copy)?;
         return Ok(Answer::Json(answer));
     }
     Ok(rehash(caller, target, copied))
@@ -117,7 +102,9 @@ pub(crate) fn complete(
         }),
         md5: Some(received.md5),
     };
-    store(state, &ticket.caller, ticket.target, stored)
+    ticket
+        .target
+        .store(state, &ticket.caller, stored, Source::Copy)
 }
 
 fn rehash(caller: &Caller, target: Target, copied: Stored) -> Answer {
@@ -126,51 +113,6 @@ fn rehash(caller: &Caller, target: Target, copied: Stored) -> Answer {
         caller: caller.clone(),
         target,
     })
-}
-
-fn store(
-    state: &mut State,
-    caller: &Caller,
-    target: Target,
-    stored: Stored,
-) -> Result<Value, Refusal> {
-    match target {
-        Target::File {
-            bucket_id,
-            name,
-            content_type,
-            info,
-        } => {
-            let kind = kind_of(stored.content.len());
-            let pod = state.ids.pod();
-            let file_id = state.ids.file_id(&bucket_id, kind, pod, caller.now);
-            let account = state.account_id.clone();
-            let version = state.insert(Version {
-                file_id,
-                bucket_id,
-                name,
-                uploaded: caller.now,
-                content_type,
-                info,
-                kind: Kind::File(stored),
-            })?;
-            Ok(shape::file(version, &account, caller, true))
-        }
-        Target::Part { file_id, number } => {
-            let (Some(sha1), Some(md5)) = (stored.sha1, stored.md5) else {
-                return Err(Refusal::new(500, "internal_error", ""));
-            };
-            let part = Part {
-                content: stored.content,
-                sha1,
-                md5,
-                uploaded: caller.now,
-            };
-            let answer = shape::part(&file_id, number, &part);
-            large_files::put_part(state, caller, &file_id, number, part)?;
-            Ok(answer)
-        }
-    }
 }
 
 /// The version to copy from, and its bucket.

@@ -12,6 +12,7 @@ pub(crate) mod files;
 pub(crate) mod keys;
 pub(crate) mod large_files;
 pub(crate) mod listing;
+pub(crate) mod target;
 pub(crate) mod upload;
 
 use std::fmt;

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::target::{Source, Target};
 use super::{Answer, large_files};
 use crate::args::Args;
 use crate::caller::Caller;
@@ -17,14 +18,13 @@ use crate::content_type;
 use crate::guesses;
 use crate::heart::text_of;
 use crate::hex::hex_digits;
-use crate::ids::{FileKind, TokenWord};
-use crate::names::{self, FileInfo};
+use crate::ids::TokenWord;
+use crate::names;
 use crate::percent;
 use crate::receive::{DIGITS_AT_END, Received};
 use crate::refusal::Refusal;
-use crate::shape;
 use crate::state::State;
-use crate::state::file::{Kind, Part, Sha1, Stored, Version};
+use crate::state::file::{Sha1, Stored};
 use crate::state::token::UploadToken;
 
 const UPLOAD_FILE: &str = "b2_upload_file";
@@ -38,21 +38,6 @@ pub(crate) struct UploadTicket {
     target: Target,
     claim: Claim,
     data_len: u64,
-}
-
-/// What the upload will become.
-#[derive(Debug)]
-enum Target {
-    File {
-        bucket_id: String,
-        name: String,
-        content_type: String,
-        info: FileInfo,
-    },
-    Part {
-        file_id: String,
-        number: u64,
-    },
 }
 
 /// What the sender says about the SHA-1.
@@ -305,58 +290,19 @@ pub(crate) fn complete(
         claim,
         ..
     } = ticket;
-    let stored = verify(&claim, &received).and_then(|sha1| match target {
-        Target::File {
-            bucket_id,
-            name,
-            content_type,
-            info,
-        } => {
-            let kind = kind_of(received.content.len());
-            let pod = state.ids.pod();
-            let file_id = state.ids.file_id(&bucket_id, kind, pod, caller.now);
-            let account = state.account_id.clone();
-            let version = state.insert(Version {
-                file_id,
-                bucket_id,
-                name,
-                uploaded: caller.now,
-                content_type,
-                info,
-                kind: Kind::File(Stored {
-                    content: received.content,
-                    sha1: Some(sha1),
-                    md5: Some(received.md5),
-                }),
-            })?;
-            Ok(shape::file(version, &account, &caller, false))
-        }
-        Target::Part { file_id, number } => {
-            let part = Part {
-                content: received.content,
-                sha1,
-                md5: received.md5,
-                uploaded: caller.now,
-            };
-            let answer = shape::part_with_checksum(&file_id, number, &part);
-            large_files::put_part(state, &caller, &file_id, number, part)?;
-            Ok(answer)
-        }
+    let stored = verify(&claim, &received).and_then(|sha1| {
+        let stored = Stored {
+            content: received.content,
+            sha1: Some(sha1),
+            md5: Some(received.md5),
+        };
+        target.store(state, &caller, stored, Source::Upload)
     });
     match &stored {
         Ok(_) => state.tokens.release(&token),
         Err(_) => state.tokens.revoke(&token),
     }
     stored
-}
-
-/// The digit in the file id.
-pub(crate) const fn kind_of(len: u64) -> FileKind {
-    if len < guesses::SMALL_FILE {
-        FileKind::SmallOrHidden
-    } else {
-        FileKind::Normal
-    }
 }
 
 fn verify(claim: &Claim, received: &Received) -> Result<Sha1, Refusal> {

@@ -61,9 +61,7 @@ impl State {
     }
 
     pub(crate) fn bucket_named(&self, name: &str) -> Option<&Bucket> {
-        self.buckets
-            .values()
-            .find(|bucket| bucket.name.eq_ignore_ascii_case(name))
+        self.buckets.values().find(|bucket| bucket.name == name)
     }
 
     /// The version with this file id, whatever it is, and its bucket.

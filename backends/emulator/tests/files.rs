@@ -1,0 +1,140 @@
+//! Versions: information, hiding, deleting.
+
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use serde_json::json;
+use wire::Wire;
+
+fn with_bucket() -> (Wire, String) {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("versions", "allPrivate");
+    (wire, bucket)
+}
+
+#[test]
+fn a_hide_marker_looks_like_the_recorded_one() {
+    let (wire, bucket) = with_bucket();
+    wire.upload(&bucket, "f", b"x");
+    let marker = wire
+        .post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "f"}),
+        )
+        .ok();
+    let expected = json!({
+        "accountId": wire.emulator.account_id(), "action": "hide", "bucketId": bucket,
+        "contentLength": 0, "contentMd5": "d41d8cd98f00b204e9800998ecf8427e",
+        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "contentType": "application/x-bz-hide-marker", "fileId": marker["fileId"], "fileInfo": {},
+        "fileName": "f", "uploadTimestamp": 1_770_334_812_998_u64,
+    });
+    assert_eq!(marker, expected);
+    assert!(
+        marker["fileId"]
+            .as_str()
+            .unwrap()
+            .contains("_v7007000_t0000_")
+    );
+    let info = wire
+        .post("b2_get_file_info", &json!({"fileId": marker["fileId"]}))
+        .ok();
+    assert_eq!(info, expected);
+}
+
+#[test]
+fn hiding_needs_a_visible_file_and_deleting_the_marker_shows_it_again() {
+    let (wire, bucket) = with_bucket();
+    let hide = || {
+        wire.post(
+            "b2_hide_file",
+            &json!({"bucketId": bucket, "fileName": "f"}),
+        )
+    };
+    hide().is_error(400, "no_such_file", "File not present: f");
+    wire.start(&bucket, "f");
+    hide().has_code(400, "no_such_file");
+    wire.upload(&bucket, "f", b"1");
+    let marker = hide().ok();
+    hide().is_error(400, "already_hidden", "File already hidden: f");
+    assert!(
+        wire.listed("b2_list_file_names", &json!({"bucketId": bucket}))
+            .is_empty()
+    );
+    let id = json!({"fileName": "f", "fileId": marker["fileId"]});
+    assert_eq!(wire.post("b2_delete_file_version", &id).ok(), id);
+    assert_eq!(wire.download("versions/f", &[]).body, "1");
+    hide().ok();
+    wire.upload(&bucket, "f", b"2");
+    assert_eq!(wire.download("versions/f", &[]).body, "2");
+    wire.post(
+        "b2_hide_file",
+        &json!({"bucketId": "1234567", "fileName": "f"}),
+    )
+    .is_error(400, "bad_bucket_id", "Bucket 1234567 does not exist");
+}
+
+#[test]
+fn deleting_the_newest_version_shows_the_older_one() {
+    let (wire, bucket) = with_bucket();
+    wire.upload(&bucket, "f", b"old");
+    let new = wire.upload(&bucket, "f", b"new");
+    assert_eq!(
+        wire.download("versions/f", &[]).body,
+        "new",
+        "of one millisecond, the later"
+    );
+    let id = json!({"fileName": "f", "fileId": new["fileId"]});
+    wire.post("b2_delete_file_version", &id).ok();
+    assert_eq!(wire.download("versions/f", &[]).body, "old");
+    let message = format!("File not present: f {}", new["fileId"].as_str().unwrap());
+    wire.post("b2_delete_file_version", &id)
+        .is_error(400, "file_not_present", &message);
+}
+
+#[test]
+fn a_version_is_deleted_by_its_name_and_id_together() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.upload(&bucket, "f", b"x");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "g", "fileId": file["fileId"]}),
+    )
+    .has_code(400, "file_not_present");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "f", "fileId": "x"}),
+    )
+    .has_code(400, "bad_request");
+    wire.post("b2_delete_file_version", &json!({"fileName": "f"}))
+        .has_code(400, "bad_request");
+    assert_eq!(wire.emulator.snapshot().versions, 1);
+    let large = wire.start(&bucket, "large");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "large", "fileId": large}),
+    )
+    .ok();
+    assert_eq!(wire.emulator.snapshot().unfinished_large_files, 0);
+}
+
+#[test]
+fn file_info_knows_every_version_but_unfinished_ones() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.upload(&bucket, "f", b"x");
+    let id = file["fileId"].as_str().unwrap();
+    assert_eq!(
+        wire.get(&format!("b2_get_file_info?fileId={id}")).ok(),
+        file
+    );
+    let large = wire.start(&bucket, "large");
+    wire.post("b2_get_file_info", &json!({"fileId": large}))
+        .has_code(404, "not_found");
+    wire.post("b2_get_file_info", &json!({"fileId": "bad"}))
+        .is_error(400, "bad_request", "Bad fileId: bad");
+    wire.post("b2_get_file_info", &json!({}))
+        .has_code(400, "bad_request");
+    wire.post("b2_get_file_info", &json!({"fileId": 7}))
+        .has_code(400, "bad_request");
+}

@@ -1,0 +1,460 @@
+//! Large files: start, parts, finish, cancel; and copies.
+
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use std::time::Duration;
+
+use b2kit_emulator::{Emulator, Guesses};
+use serde_json::{Value, json};
+use wire::{Wire, part_request, sha1};
+
+/// Parts of 5 bytes will do.
+fn with_bucket() -> (Wire, String) {
+    let wire = Wire::of(Emulator::builder().absolute_minimum_part_size(5));
+    let bucket = wire.create_bucket("large-files", "allPrivate");
+    (wire, bucket)
+}
+
+fn finish(wire: &Wire, file: &str, parts: &[&[u8]]) -> wire::Answer {
+    let sha1s: Vec<String> = parts.iter().map(|part| sha1(part)).collect();
+    wire.post(
+        "b2_finish_large_file",
+        &json!({"fileId": file, "partSha1Array": sha1s}),
+    )
+}
+
+#[test]
+fn parts_in_any_order_become_one_file_at_its_start() {
+    let (wire, bucket) = with_bucket();
+    let started = wire
+        .post(
+            "b2_start_large_file",
+            &json!({"bucketId": bucket, "fileName": "f.txt", "contentType": "b2/x-auto",
+                "fileInfo": {"Author": "me"}}),
+        )
+        .ok();
+    let file = started["fileId"].as_str().unwrap();
+    let expected = json!({
+        "accountId": wire.emulator.account_id(), "action": "start", "bucketId": bucket,
+        "contentLength": 0, "contentMd5": null, "contentSha1": "none", "contentType": "text/plain",
+        "fileId": file, "fileInfo": {"author": "me"}, "fileName": "f.txt",
+        "fileRetention": {"isClientAuthorizedToRead": true,
+            "value": {"mode": null, "retainUntilTimestamp": null}},
+        "legalHold": {"isClientAuthorizedToRead": true, "value": null},
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_812_998_u64,
+    });
+    assert_eq!(started, expected);
+    assert!(file.starts_with(&format!("4_z{bucket}_f2")));
+    wire.clock.advance(Duration::from_millis(1500));
+    let part = wire.upload_part(file, 2, b"end").ok();
+    let expected = json!({
+        "b2Checksum": null, "contentLength": 3, "contentMd5": "7f021a1415b86f2d013b2618fb31ae53",
+        "contentSha1": sha1(b"end"), "fileId": file, "partNumber": 2,
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_814_498_u64,
+    });
+    assert_eq!(part, expected);
+    wire.upload_part(file, 1, b"wrong").ok();
+    wire.upload_part(file, 1, b"begin ").ok();
+    wire.upload(&bucket, "f.txt", b"uploaded meanwhile");
+    let finished = finish(&wire, file, &[b"begin ", b"end"]).ok();
+    let mut expected = started.clone();
+    expected["action"] = "upload".into();
+    expected["contentLength"] = 9.into();
+    assert_eq!(finished, expected);
+    assert_eq!(
+        wire.download("large-files/f.txt", &[]).body,
+        "uploaded meanwhile",
+        "it is newer"
+    );
+    let by_id = wire.get(&format!("b2_download_file_by_id?fileId={file}"));
+    assert_eq!(by_id.body, "begin end");
+    assert_eq!(by_id.header("x-bz-content-sha1"), "none");
+    assert_eq!(by_id.header("x-bz-info-author"), "me");
+    assert_eq!(wire.emulator.snapshot().unfinished_large_files, 0);
+    finish(&wire, file, &[b"begin ", b"end"]).is_error(
+        400,
+        "bad_request",
+        &format!("No active upload for: {file}"),
+    );
+}
+
+#[test]
+fn ranges_across_parts_come_out_right() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    for (number, part) in [(1, "01234"), (2, "56789"), (3, "ab")] {
+        wire.upload_part(&file, number, part.as_bytes()).ok();
+    }
+    finish(&wire, &file, &[b"01234", b"56789", b"ab"]).ok();
+    for (range, content) in [
+        ("bytes=3-6", "3456"),
+        ("bytes=4-10", "456789a"),
+        ("bytes=-3", "9ab"),
+    ] {
+        assert_eq!(
+            wire.download("large-files/f", &[("range", range)]).body,
+            content
+        );
+    }
+}
+
+#[test]
+fn finishing_needs_every_part_its_sha1_and_its_size() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    wire.upload_part(&file, 1, b"12345").ok();
+    let message = "large files must have at least 2 parts";
+    finish(&wire, &file, &[]).is_error(400, "bad_request", message);
+    finish(&wire, &file, &[b"12345"]).is_error(400, "bad_request", message);
+    finish(&wire, &file, &[b"12345", b"x"]).has_code(400, "missing_part");
+    wire.upload_part(&file, 2, b"1234").ok();
+    wire.upload_part(&file, 3, b"x").ok();
+    finish(&wire, &file, &[b"12345", b"4321", b"x"]).has_code(400, "part_sha1_mismatch");
+    finish(&wire, &file, &[b"12345", b"1234", b"x"]).has_code(400, "bad_request");
+    finish(&wire, &file, &[b"12345", b"1234"]).has_code(400, "bad_request");
+    wire.post("b2_finish_large_file", &json!({"fileId": file}))
+        .has_code(400, "bad_request");
+    assert_eq!(
+        wire.emulator.snapshot().unfinished_large_files,
+        1,
+        "nothing is lost by trying"
+    );
+    wire.upload_part(&file, 2, b"45678").ok();
+    finish(&wire, &file, &[b"12345", b"45678", b"x"]).ok();
+}
+
+#[test]
+fn an_unverified_part_is_named_by_its_bare_digits() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    let url = wire.upload_part_url(&file);
+    let part = wire
+        .send(part_request(&url, 1, b"12345", "do_not_verify"))
+        .ok();
+    assert_eq!(
+        part["contentSha1"],
+        format!("unverified:{}", sha1(b"12345"))
+    );
+    wire.send(part_request(&url, 2, b"x", &sha1(b"x"))).ok();
+    let prefixed = json!({"fileId": file, "partSha1Array": [part["contentSha1"], sha1(b"x")]});
+    wire.post("b2_finish_large_file", &prefixed)
+        .has_code(400, "part_sha1_mismatch");
+    finish(&wire, &file, &[b"12345", b"x"]).ok();
+}
+
+#[test]
+fn part_urls_and_numbers_are_checked() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    let (url, token) = wire.upload_part_url(&file);
+    let prefix = format!("{}/b2api/v4/b2_upload_part/{file}/00", wire.emulator.url());
+    assert!(url.starts_with(&prefix), "{url}");
+    assert!(token.contains("_uplg_"));
+    wire.upload_part(&file, 10_000, b"x").ok();
+    for number in [0, 10_001] {
+        wire.upload_part(&file, number, b"x")
+            .has_code(400, "bad_request");
+    }
+    wire.upload_part(&file, 1, b"").has_code(400, "bad_request");
+    let url = wire.upload_part_url(&file);
+    wire.send(part_request(&url, 1, b"x", &sha1(b"y")))
+        .has_code(400, "bad_request");
+    let url = wire.upload_part_url(&file);
+    wire.post("b2_cancel_large_file", &json!({"fileId": file}))
+        .ok();
+    wire.send(part_request(&url, 1, b"x", &sha1(b"x")))
+        .has_code(400, "bad_request");
+    wire.post("b2_get_upload_part_url", &json!({"fileId": "x"}))
+        .is_error(400, "bad_request", "Invalid fileId: x");
+}
+
+#[test]
+fn cancelling_frees_the_parts() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    wire.upload_part(&file, 1, b"12345").ok();
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 5);
+    let cancelled = wire
+        .post("b2_cancel_large_file", &json!({"fileId": file}))
+        .ok();
+    let expected = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket,
+        "fileId": file, "fileName": "f"});
+    assert_eq!(cancelled, expected);
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+    wire.post("b2_cancel_large_file", &json!({"fileId": file}))
+        .is_error(400, "bad_request", &format!("No active upload for: {file}"));
+    wire.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}))
+        .is_error(400, "bad_request", "Invalid fileId: bad-id");
+}
+
+#[test]
+fn parts_are_listed_by_number_in_pages_with_whole_seconds() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.start(&bucket, "f");
+    for number in [7, 2, 5] {
+        wire.upload_part(&file, number, b"x").ok();
+    }
+    let (mut numbers, mut start) = (Vec::new(), Value::Null);
+    loop {
+        let body = json!({"fileId": file, "maxPartCount": 1, "startPartNumber": start});
+        let page = wire.post("b2_list_parts", &body).ok();
+        let part = &page["parts"][0];
+        assert_eq!(part["uploadTimestamp"], 1_770_334_812_000_u64);
+        assert_eq!(part["b2Checksum"], Value::Null);
+        numbers.push(part["partNumber"].as_u64().unwrap());
+        start = page["nextPartNumber"].clone();
+        if start.is_null() {
+            break;
+        }
+    }
+    assert_eq!(numbers, [2, 5, 7]);
+    wire.post(
+        "b2_list_parts",
+        &json!({"fileId": file, "maxPartCount": 1001}),
+    )
+    .has_code(400, "out_of_range");
+}
+
+#[test]
+fn unfinished_files_are_listed_oldest_first() {
+    let (wire, bucket) = with_bucket();
+    let mut files = Vec::new();
+    for name in ["z", "a", "z", "other"] {
+        files.push(wire.start(&bucket, name));
+        wire.clock.advance(Duration::from_secs(1));
+    }
+    let list = |body: Value| wire.post("b2_list_unfinished_large_files", &body).ok();
+    let ids = |listing: &Value| -> Vec<String> {
+        let files = listing["files"].as_array().unwrap().iter();
+        files
+            .map(|file| file["fileId"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = list(json!({"bucketId": bucket, "namePrefix": null, "startFileId": null}));
+    assert_eq!(ids(&all), files);
+    assert_eq!(
+        (&all["nextFileId"], &all["nextFileName"]),
+        (&Value::Null, &Value::Null)
+    );
+    let page = list(json!({"bucketId": bucket, "maxFileCount": 1, "startFileId": files[1]}));
+    assert_eq!(
+        (&ids(&page)[..], &page["nextFileId"]),
+        (&files[1..2], &json!(files[2]))
+    );
+    assert_eq!(
+        ids(&list(json!({"bucketId": bucket, "namePrefix": "z"}))).len(),
+        2
+    );
+    wire.post("b2_cancel_large_file", &json!({"fileId": files[1]}))
+        .ok();
+    let after = list(json!({"bucketId": bucket, "startFileId": files[1]}));
+    assert_eq!(ids(&after), files[2..]);
+    wire.post(
+        "b2_list_unfinished_large_files",
+        &json!({"bucketId": bucket, "maxFileCount": 101}),
+    )
+    .has_code(400, "out_of_range");
+}
+
+#[test]
+fn bad_large_files_are_not_started() {
+    let (wire, bucket) = with_bucket();
+    for (fields, status, code) in [
+        (json!({"fileName": ""}), 400, "bad_request"),
+        (json!({"fileName": null}), 400, "bad_request"),
+        (json!({"contentType": null}), 400, "bad_request"),
+        (json!({"contentType": "a\nb"}), 400, "bad_request"),
+        (json!({"bucketId": "x"}), 400, "bad_bucket_id"),
+        (json!({"fileInfo": {"b2-x": ""}}), 400, "bad_request"),
+        (json!({"fileInfo": {"x": 1}}), 400, "bad_request"),
+        (json!({"legalHold": "on"}), 400, "bucket_missing_file_lock"),
+        (
+            json!({"customUploadTimestamp": 1}),
+            400,
+            "custom_timestamp_not_allowed",
+        ),
+        (
+            json!({"serverSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+            501,
+            "not_implemented",
+        ),
+    ] {
+        let mut body = json!({"bucketId": bucket, "fileName": "f", "contentType": "x/y"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        wire.post("b2_start_large_file", &body)
+            .has_code(status, code);
+    }
+    let none = json!({"bucketId": bucket, "fileName": "f", "contentType": "x/y",
+        "serverSideEncryption": {"mode": "none"}});
+    wire.post("b2_start_large_file", &none).ok();
+}
+
+#[test]
+fn copying_makes_a_new_version_and_stores_nothing_twice() {
+    let (wire, bucket) = with_bucket();
+    let info = [("x-bz-info-author", "me")];
+    let source = wire
+        .upload_with(&bucket, "f.txt", b"0123456789", &info)
+        .ok();
+    let id = &source["fileId"];
+    let copy = |fields: Value| {
+        let mut body = json!({"sourceFileId": id, "fileName": "copy"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        wire.post("b2_copy_file", &body)
+    };
+    let whole = copy(json!({"metadataDirective": "COPY"})).ok();
+    let mut expected = source.clone();
+    expected["action"] = "copy".into();
+    expected["fileName"] = "copy".into();
+    expected["fileId"] = whole["fileId"].clone();
+    assert_eq!(whole, expected);
+    assert_ne!(whole["fileId"], *id);
+    assert_eq!(
+        wire.listed(
+            "b2_list_file_names",
+            &json!({"bucketId": bucket, "prefix": "copy"})
+        )[0]
+        .1,
+        "upload"
+    );
+    let other = wire.create_bucket("another-one", "allPrivate");
+    let part = copy(json!({"range": "bytes=2-4", "destinationBucketId": other,
+        "metadataDirective": "REPLACE", "contentType": "a/b", "fileInfo": {"K": "v"}}))
+    .ok();
+    assert_eq!(part["contentSha1"], sha1(b"234"));
+    assert_eq!(part["contentMd5"], "289dff07669d7a23de0ef88d2f7129e7");
+    assert_eq!(
+        (&part["contentType"], &part["fileInfo"]),
+        (&json!("a/b"), &json!({"k": "v"}))
+    );
+    assert_eq!(wire.download("another-one/copy", &[]).body, "234");
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 10);
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "f.txt", "fileId": id}),
+    )
+    .ok();
+    assert_eq!(wire.download("large-files/copy", &[]).body, "0123456789");
+}
+
+#[test]
+fn bad_copies_are_refused() {
+    let (wire, bucket) = with_bucket();
+    let source = wire.upload(&bucket, "f", b"0123456789");
+    let large = wire.start(&bucket, "large");
+    let gone = wire.upload(&bucket, "gone", b"x");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "gone", "fileId": gone["fileId"]}),
+    )
+    .ok();
+    for (fields, status, code) in [
+        (json!({"sourceFileId": "x"}), 400, "bad_request"),
+        (json!({"sourceFileId": gone["fileId"]}), 404, "not_found"),
+        (json!({"sourceFileId": large}), 404, "not_found"),
+        (json!({"range": "bytes=10-"}), 416, "range_not_satisfiable"),
+        (json!({"range": "2-3"}), 400, "bad_request"),
+        (json!({"contentType": "a/b"}), 400, "bad_request"),
+        (json!({"fileInfo": {}}), 400, "bad_request"),
+        (json!({"metadataDirective": "REPLACE"}), 400, "bad_request"),
+        (json!({"metadataDirective": "MOVE"}), 400, "bad_request"),
+        (json!({"destinationBucketId": "x"}), 400, "bad_bucket_id"),
+        (json!({"fileName": "\u{7}"}), 400, "bad_request"),
+        (
+            json!({"fileRetention": {"mode": "governance"}}),
+            400,
+            "bucket_missing_file_lock",
+        ),
+        (
+            json!({"destinationServerSideEncryption": {"mode": "SSE-B2"}}),
+            501,
+            "not_implemented",
+        ),
+        (
+            json!({"sourceServerSideEncryption": {"mode": "SSE-C"}}),
+            501,
+            "not_implemented",
+        ),
+    ] {
+        let mut body = json!({"sourceFileId": source["fileId"], "fileName": "copy"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        wire.post("b2_copy_file", &body).has_code(status, code);
+    }
+    assert_eq!(wire.emulator.snapshot().versions, 1);
+}
+
+#[test]
+fn parts_are_copied_as_recorded() {
+    let (wire, bucket) = with_bucket();
+    let source = wire.upload(&bucket, "f", b"0123456789");
+    let file = wire.start(&bucket, "large");
+    let copy = |fields: Value| {
+        let mut body = json!({"sourceFileId": source["fileId"], "largeFileId": file});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        wire.post("b2_copy_part", &body)
+    };
+    let whole = copy(json!({"partNumber": 1})).ok();
+    let expected = json!({
+        "contentLength": 10, "contentMd5": source["contentMd5"],
+        "contentSha1": source["contentSha1"], "fileId": file, "partNumber": 1,
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_812_998_u64,
+    });
+    assert_eq!(whole, expected);
+    let range = copy(json!({"partNumber": 2, "range": "bytes=0-3"})).ok();
+    assert_eq!(range["contentSha1"], sha1(b"0123"));
+    copy(json!({"partNumber": 0})).has_code(400, "bad_request");
+    copy(json!({"partNumber": null})).has_code(400, "bad_request");
+    copy(json!({"partNumber": 3, "range": "bytes=10-11"})).has_code(416, "range_not_satisfiable");
+    copy(json!({"partNumber": 3, "largeFileId": "x"})).has_code(400, "bad_request");
+    finish(&wire, &file, &[b"0123456789", b"0123"]).ok();
+    assert_eq!(
+        wire.download("large-files/large", &[]).body,
+        "01234567890123"
+    );
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 10);
+}
+
+#[test]
+fn whether_the_copy_of_a_large_file_has_a_sha1_is_a_guess() {
+    for has_sha1 in [true, false] {
+        let mut guesses = Guesses::default();
+        guesses.copies_of_large_files_have_a_sha1 = has_sha1;
+        let wire = Wire::of(
+            Emulator::builder()
+                .guesses(guesses)
+                .absolute_minimum_part_size(1),
+        );
+        let bucket = wire.create_bucket("large-files", "allPrivate");
+        let file = wire.start(&bucket, "f");
+        wire.upload_part(&file, 1, b"a").ok();
+        wire.upload_part(&file, 2, b"b").ok();
+        finish(&wire, &file, &[b"a", b"b"]).ok();
+        let body = json!({"sourceFileId": file, "fileName": "copy"});
+        let copy = wire.post("b2_copy_file", &body).ok();
+        let expected = if has_sha1 {
+            sha1(b"ab")
+        } else {
+            "none".to_owned()
+        };
+        assert_eq!(copy["contentSha1"], expected);
+        let large = wire.start(&bucket, "g");
+        let part = json!({"sourceFileId": file, "largeFileId": large, "partNumber": 1});
+        assert_eq!(
+            wire.post("b2_copy_part", &part).ok()["contentSha1"],
+            sha1(b"ab")
+        );
+    }
+}

@@ -1,0 +1,343 @@
+//! Uploads: what is checked, what is stored, and what becomes of the upload's token.
+
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use b2kit_core::{Body, HttpClient, http};
+use b2kit_emulator::Emulator;
+use bytes::Bytes;
+use futures::executor::block_on;
+use futures::{FutureExt as _, stream};
+use serde_json::{Value, json};
+use wire::{Wire, sha1, upload_request};
+
+fn with_bucket() -> (Wire, String) {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("uploads", "allPrivate");
+    (wire, bucket)
+}
+
+#[test]
+fn an_uploaded_file_looks_like_the_documented_one() {
+    let (wire, bucket) = with_bucket();
+    let file = wire.upload(&bucket, "typing_test.txt", b"hello");
+    let id = file["fileId"].as_str().unwrap();
+    let expected = json!({
+        "accountId": wire.emulator.account_id(), "action": "upload", "bucketId": bucket,
+        "contentLength": 5, "contentMd5": "5d41402abc4b2a76b9719d911017c592",
+        "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d", "contentType": "text/plain",
+        "fileId": id, "fileInfo": {}, "fileName": "typing_test.txt",
+        "fileRetention": {"isClientAuthorizedToRead": true,
+            "value": {"mode": null, "retainUntilTimestamp": null}},
+        "legalHold": {"isClientAuthorizedToRead": true, "value": null},
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_812_998_u64,
+    });
+    assert_eq!(file, expected);
+    let shape =
+        "4_z000000000000000000000000_f4_d20260205_m234012_c004_v0402033_t0052_u01770334812998";
+    assert_eq!(id.len(), shape.len() + 15);
+    assert!(id.starts_with(&format!("4_z{bucket}_f4")));
+    assert!(id.ends_with("_u01770334812998"));
+}
+
+#[test]
+fn upload_urls_are_shaped_like_real_ones() {
+    let (wire, bucket) = with_bucket();
+    let (url, token) = wire.upload_url(&bucket);
+    let prefix = format!(
+        "{}/b2api/v4/b2_upload_file/{bucket}/c004_v0402",
+        wire.emulator.url()
+    );
+    assert!(url.starts_with(&prefix), "{url}");
+    assert!(token.contains("_upld_"));
+    let unknown = wire.post("b2_get_upload_url", &json!({"bucketId": "1234567"}));
+    unknown.is_error(400, "bad_bucket_id", "Bucket 1234567 does not exist");
+}
+
+#[test]
+fn the_sha1_is_checked_before_at_the_end_or_not_at_all() {
+    let (wire, bucket) = with_bucket();
+    let sha = |value: &'static str, body: &[u8]| {
+        wire.upload_with(&bucket, "f", body, &[("x-bz-content-sha1", value)])
+    };
+    let right = "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d";
+    assert_eq!(
+        sha("AAF4C61DDCC5E8A2DABEDE0F3B482CD9AEA9434D", b"hello").ok()["contentSha1"],
+        right
+    );
+    let at_end = sha("hex_digits_at_end", format!("hello{right}").as_bytes()).ok();
+    assert_eq!(
+        (&at_end["contentSha1"], &at_end["contentLength"]),
+        (&json!(right), &json!(5))
+    );
+    let nothing = sha("hex_digits_at_end", sha1(b"").as_bytes()).ok();
+    assert_eq!(nothing["contentLength"], 0);
+    let unverified = sha("do_not_verify", b"hello").ok();
+    assert_eq!(unverified["contentSha1"], format!("unverified:{right}"));
+    let download = wire.download("uploads/f", &[]);
+    assert_eq!(
+        download.header("x-bz-content-sha1"),
+        format!("unverified:{right}")
+    );
+    let stored = wire.emulator.snapshot().stored_bytes;
+    let mismatch = "Sha1 did not match data received";
+    sha(right, b"hullo").is_error(400, "bad_request", mismatch);
+    sha("hex_digits_at_end", format!("hullo{right}").as_bytes()).is_error(
+        400,
+        "bad_request",
+        mismatch,
+    );
+    sha(
+        "hex_digits_at_end",
+        format!("hello{}", "ü".repeat(20)).as_bytes(),
+    )
+    .is_error(400, "bad_request", mismatch);
+    sha("hex_digits_at_end", b"short").has_code(400, "bad_request");
+    sha("aaf4", b"hello").has_code(400, "bad_request");
+    sha("", b"hello").has_code(400, "bad_request");
+    assert_eq!(
+        wire.emulator.snapshot().stored_bytes,
+        stored,
+        "nothing is left of failures"
+    );
+    assert_eq!(wire.emulator.snapshot().versions, 4);
+}
+
+#[test]
+fn an_upload_url_is_good_again_and_again_until_one_upload_fails() {
+    let (wire, bucket) = with_bucket();
+    let url = wire.upload_url(&bucket);
+    for _ in 0..3 {
+        wire.send(upload_request(&url, "f", b"x", &[])).ok();
+    }
+    let wrong = [(
+        "x-bz-content-sha1",
+        "0000000000000000000000000000000000000000",
+    )];
+    wire.send(upload_request(&url, "f", b"x", &wrong))
+        .has_code(400, "bad_request");
+    wire.send(upload_request(&url, "f", b"x", &[]))
+        .has_code(401, "bad_auth_token");
+    let url = wire.upload_url(&bucket);
+    wire.send(upload_request(&url, "", b"x", &[]))
+        .has_code(400, "bad_request");
+    wire.send(upload_request(&url, "f", b"x", &[]))
+        .has_code(401, "bad_auth_token");
+}
+
+#[test]
+fn an_upload_token_fits_one_url_and_expires() {
+    let (wire, bucket) = with_bucket();
+    let (url, token) = wire.upload_url(&bucket);
+    let (other, _) = wire.upload_url(&bucket);
+    wire.send(upload_request(&(other, token.clone()), "f", b"x", &[]))
+        .has_code(401, "bad_auth_token");
+    wire.send(upload_request(
+        &(url.clone(), wire.token.clone()),
+        "f",
+        b"x",
+        &[],
+    ))
+    .has_code(401, "bad_auth_token");
+    let good = (url, token);
+    wire.send(upload_request(&good, "f", b"x", &[])).ok();
+    wire.clock.advance(Duration::from_secs(24 * 60 * 60));
+    wire.send(upload_request(&good, "f", b"x", &[]))
+        .has_code(401, "expired_auth_token");
+    let get = http::Request::get(&good.0).body(Body::empty()).unwrap();
+    wire.send(get)
+        .is_error(405, "method_not_allowed", "Only POST is supported");
+}
+
+/// The request of an upload whose body never goes on after its first bytes.
+fn stuck(url: &(String, String)) -> b2kit_core::Request {
+    let request = upload_request(url, "f", b"xy", &[]);
+    let first = stream::iter([Ok(Bytes::from_static(b"x"))]);
+    let never = stream::poll_fn(|_| Poll::Pending);
+    request.map(|_| Body::once(2, futures::StreamExt::chain(first, never)))
+}
+
+#[test]
+fn two_uploads_at_once_with_one_token_are_one_too_many() {
+    let (wire, bucket) = with_bucket();
+    let url = wire.upload_url(&bucket);
+    let mut first = wire.emulator.send(stuck(&url));
+    assert!((&mut first).now_or_never().is_none(), "under way");
+    let message = format!("more than one upload using auth token {}", url.1);
+    wire.send(upload_request(&url, "f", b"x", &[]))
+        .is_error(400, "auth_token_limit", &message);
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 2, "reserved");
+    drop(first);
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+    wire.send(upload_request(&url, "f", b"x", &[]))
+        .has_code(401, "bad_auth_token");
+}
+
+#[test]
+fn a_body_that_fails_or_ends_early_or_goes_on_stores_nothing() {
+    let (wire, bucket) = with_bucket();
+    let chunk = |text: &'static str| Ok(Bytes::from_static(text.as_bytes()));
+    let bodies = [
+        vec![chunk("x"), Err(std::io::Error::other("broken"))],
+        vec![chunk("x")],
+        vec![chunk("x"), chunk("yz")],
+    ];
+    for body in bodies {
+        let url = wire.upload_url(&bucket);
+        let request = upload_request(&url, "f", b"xy", &[]);
+        let request = request.map(|_| Body::once(2, stream::iter(body)));
+        assert!(block_on(wire.emulator.send(request)).is_err());
+        wire.send(upload_request(&url, "f", b"x", &[]))
+            .has_code(401, "bad_auth_token");
+    }
+    let snapshot = wire.emulator.snapshot();
+    assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
+}
+
+#[test]
+fn an_upload_into_a_bucket_that_is_deleted_meanwhile_fails() {
+    let (wire, bucket) = with_bucket();
+    let url = wire.upload_url(&bucket);
+    let emulator = wire.emulator.clone();
+    let delete = json!({"accountId": emulator.account_id(), "bucketId": bucket});
+    let wire = Arc::new(wire);
+    let within = Arc::clone(&wire);
+    // the body's first poll comes after the head was accepted
+    let body = stream::once(async move {
+        within.post("b2_delete_bucket", &delete).ok();
+        Ok(Bytes::from_static(b"x"))
+    });
+    let request = upload_request(&url, "f", b"x", &[]).map(|_| Body::once(1, body));
+    assert_eq!(poll_by_hand(&emulator, request), 400);
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+}
+
+/// The body of the request blocks on a request of its own, which `block_on` refuses inside another one.
+fn poll_by_hand(emulator: &Emulator, request: b2kit_core::Request) -> u16 {
+    let mut send = emulator.send(request);
+    loop {
+        if let Some(response) = (&mut send).now_or_never() {
+            return response.unwrap().status().as_u16();
+        }
+    }
+}
+
+#[test]
+fn file_info_is_decoded_and_its_keys_are_lower_case() {
+    let (wire, bucket) = with_bucket();
+    let headers = [
+        ("X-Bz-Info-Author", "%E8%87%AA+%2B"),
+        ("x-bz-info-src_last_modified_millis", "1"),
+        ("X-Bz-Info-b2-cache-control", "max-age=5"),
+    ];
+    let file = wire.upload_with(&bucket, "f", b"x", &headers).ok();
+    assert_eq!(
+        file["fileInfo"],
+        json!({"author": "自 +", "b2-cache-control": "max-age=5", "src_last_modified_millis": "1"})
+    );
+    for headers in [
+        [("X-Bz-Info-b2-else", "x")],
+        [("X-Bz-Info-a", "%zz")],
+        [("X-Bz-Info-a", "%FF")],
+    ] {
+        wire.upload_with(&bucket, "f", b"x", &headers)
+            .has_code(400, "bad_request");
+    }
+    let eleven: Vec<String> = (0..11).map(|at| format!("x-bz-info-k{at}")).collect();
+    let eleven: Vec<(&str, &str)> = eleven.iter().map(|name| (name.as_str(), "v")).collect();
+    wire.upload_with(&bucket, "f", b"x", &eleven[..10]).ok();
+    wire.upload_with(&bucket, "f", b"x", &eleven)
+        .has_code(400, "bad_request");
+    let value = "v".repeat(7000 - "f".len() - "key".len());
+    wire.upload_with(&bucket, "f", b"x", &[("x-bz-info-key", &value)])
+        .ok();
+    wire.upload_with(&bucket, "ff", b"x", &[("x-bz-info-key", &value)])
+        .has_code(400, "bad_request");
+}
+
+#[test]
+fn headers_that_are_missing_or_mean_what_is_not_there_are_refused() {
+    let (wire, bucket) = with_bucket();
+    for missing in ["x-bz-file-name", "content-type", "x-bz-content-sha1"] {
+        let mut request = upload_request(&wire.upload_url(&bucket), "f", b"x", &[]);
+        request.headers_mut().remove(missing);
+        wire.send(request).has_code(400, "bad_request");
+    }
+    let mut request = upload_request(&wire.upload_url(&bucket), "f", b"x", &[]);
+    request.headers_mut().remove("authorization");
+    wire.send(request).has_code(401, "bad_auth_token");
+    for (header, status, code) in [
+        ("x-bz-server-side-encryption", 501, "not_implemented"),
+        (
+            "x-bz-server-side-encryption-customer-key",
+            501,
+            "not_implemented",
+        ),
+        ("x-bz-file-retention-mode", 400, "bucket_missing_file_lock"),
+        ("x-bz-file-legal-hold", 400, "bucket_missing_file_lock"),
+        (
+            "x-bz-custom-upload-timestamp",
+            400,
+            "custom_timestamp_not_allowed",
+        ),
+    ] {
+        wire.upload_with(&bucket, "f", b"x", &[(header, "1")])
+            .has_code(status, code);
+    }
+    wire.upload_with(&bucket, "f%0A", b"x", &[])
+        .has_code(400, "bad_request");
+    wire.upload_with(&bucket, "f%zz", b"x", &[])
+        .has_code(400, "bad_request");
+}
+
+#[test]
+fn the_storage_cap_holds_and_deleting_makes_room() {
+    let wire = Wire::of(Emulator::builder().storage_cap(10));
+    let bucket = wire.create_bucket("uploads", "allPrivate");
+    let file = wire.upload(&bucket, "f", b"123456");
+    wire.upload_with(&bucket, "g", b"12345", &[]).is_error(
+        403,
+        "storage_cap_exceeded",
+        "Cannot upload files, storage cap exceeded",
+    );
+    let url = wire.upload_url(&bucket);
+    let huge = upload_request(&url, "g", b"", &[("x-bz-content-sha1", "do_not_verify")]);
+    let huge = huge.map(|_| Body::once(6 << 30, stream::pending()));
+    wire.send(huge).has_code(400, "bad_request");
+    wire.post(
+        "b2_delete_file_version",
+        &json!({"fileName": "f", "fileId": file["fileId"]}),
+    )
+    .ok();
+    wire.upload(&bucket, "g", b"1234567890");
+}
+
+#[test]
+fn a_content_length_that_contradicts_the_body_is_never_sent() {
+    let (wire, bucket) = with_bucket();
+    let mut request = upload_request(&wire.upload_url(&bucket), "f", b"x", &[]);
+    request.headers_mut().insert("content-length", 2.into());
+    let error = block_on(wire.emulator.send(request)).unwrap_err();
+    assert_eq!(error.kind(), b2kit_core::HttpErrorKind::Invalid);
+    assert_eq!(wire.emulator.snapshot().calls_of("b2_upload_file"), 0);
+}
+
+#[test]
+fn large_contents_come_back_as_they_were() {
+    let (wire, bucket) = with_bucket();
+    let content: Vec<u8> = (0..1_000_003_u32).map(|at| (at % 255) as u8).collect();
+    let file = wire.upload(&bucket, "f", &content);
+    assert!(
+        file["fileId"].as_str().unwrap().contains("_f1"),
+        "not small"
+    );
+    assert_eq!(file["contentLength"], 1_000_003);
+    assert!(wire.download("uploads/f", &[]).body == content);
+    assert_ne!(file["contentMd5"], Value::Null);
+}
