@@ -68,8 +68,9 @@ impl CopyPart {
 }
 
 impl Call for CopyPart {
-    const FACTS: Facts =
-        Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
+    const FACTS: Facts = Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C)
+        .writing()
+        .patient();
     type Output = Part;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

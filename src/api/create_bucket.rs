@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -104,7 +105,8 @@ impl Call for CreateBucket {
         "b2_create_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
-    );
+    )
+    .writing();
     type Output = Bucket;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -113,5 +115,24 @@ impl Call for CreateBucket {
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json()
+    }
+
+    /// A name is unique over all of B2, so if this account has it now, it was this call that got it.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Bucket> {
+        let Ok(found) = ask
+            .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
+            .await
+        else {
+            return if lost.refusal.is_some() {
+                Finding::Unknown
+            } else {
+                Finding::NotDone
+            };
+        };
+        let ours = found.buckets.into_iter().find(|bucket| {
+            // A bucket that was there before has been changed since, or is of another type.
+            bucket.bucket_type == self.bucket_type && bucket.revision <= 2
+        });
+        ours.map_or(Finding::NotDone, Finding::Done)
     }
 }

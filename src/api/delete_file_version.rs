@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -56,7 +56,8 @@ impl Call for DeleteFileVersion {
         "b2_delete_file_version",
         Capability::DeleteFiles,
         BillingClass::A,
-    );
+    )
+    .writing();
     type Output = DeletedFileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -65,5 +66,15 @@ impl Call for DeleteFileVersion {
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
         reply.json()
+    }
+
+    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<DeletedFileVersion> {
+        match &lost.refusal {
+            Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
+                let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
+                Finding::Done(DeletedFileVersion { file_id, file_name })
+            }
+            _ => Finding::NotDone,
+        }
     }
 }

@@ -59,7 +59,7 @@ mod upload_file;
 mod upload_part;
 
 pub use authorize_account::{AuthorizeAccount, Credentials};
-pub use call::{BillingClass, Call, Facts, Token};
+pub use call::{Ask, BillingClass, Call, CallKind, Facts, Finding, Lost, Place};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
 pub use copy_file::{CopyFile, MetadataDirective};
 pub use copy_part::CopyPart;
