@@ -31,6 +31,7 @@ const MIB: u64 = 1 << 20;
 const USAGE: &str = "cargo bench --bench throughput -- [upload|download] [--rounds N]";
 
 fn main() -> ExitCode {
+    settle_the_allocator();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
@@ -206,6 +207,13 @@ fn one_thread() -> Result<Runtime, Failure> {
     Ok(runtime::Builder::new_current_thread()
         .enable_all()
         .build()?)
+}
+
+/// glibc gives the end of the heap back to the system whenever 128 KiB are free there, until the program has freed one
+/// larger piece of memory. Chunks of that size meet the limit or miss it by chance, which would make more of a difference
+/// than all that is measured here.
+fn settle_the_allocator() {
+    drop(std::hint::black_box(vec![0_u8; 4 << 20]));
 }
 
 /// The first argument of a process that makes one transfer and says how much memory it needed.
