@@ -5,38 +5,47 @@
 //! cargo bench --bench throughput -- upload --rounds 15    # one way, longer
 //! ```
 //!
-//! The server is this same program in a process of its own; so is each transfer whose memory is looked at. Without
-//! `--bench` it is `cargo test` that asks: then everything runs once, with files of 1 MiB. README.md beside this
-//! directory says what is measured against what.
+//! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
+//! that asks: then everything runs once, and small. README.md beside this directory says what is measured against what.
 
 mod arm;
 mod file;
 mod meter;
+mod sample;
 mod server;
 
 use std::error::Error as StdError;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use tokio::runtime::{self, Runtime};
-
-use self::arm::{Arm, Client, Direction};
-use self::file::File;
-use self::meter::{Meter, Usage};
+use self::arm::{Arm, Direction};
+use self::sample::{Load, Sample};
 use self::server::Server;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
 const MIB: u64 = 1 << 20;
 
+/// One large file shows what each byte costs, and many small ones what each call costs.
+const LARGE: Load = Load {
+    files: 1,
+    len: 256 * MIB,
+};
+const SMALL: Load = Load {
+    files: 1_000,
+    len: 16 << 10,
+};
+
+/// What stands in the place of a number that the system doesn't tell.
+const UNKNOWN: &str = "unknown here";
+
 const USAGE: &str = "cargo bench --bench throughput -- [upload|download] [--rounds N]";
 
 fn main() -> ExitCode {
-    settle_the_allocator();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [server::ARGUMENT] => server::serve(),
-        [PEAK, port, arm, direction, len] => one_transfer(port, arm, direction, len),
+        [sample::ARGUMENT, ref what @ ..] => sample::be_taken(what),
         _ => match Plan::from_arguments(&arguments) {
             Ok(Some(plan)) => plan.carry_out(),
             Ok(None) => Ok(()),
@@ -57,8 +66,9 @@ fn main() -> ExitCode {
 struct Plan {
     directions: Vec<Direction>,
     rounds: usize,
-    len: u64,
+    loads: Vec<Load>,
     peak_lens: Vec<u64>,
+    in_earnest: bool,
 }
 
 impl Plan {
@@ -93,15 +103,17 @@ impl Plan {
                 Self {
                     directions,
                     rounds: rounds.unwrap_or(7),
-                    len: 256 * MIB,
+                    loads: vec![LARGE, SMALL],
                     peak_lens: vec![64 * MIB, 256 * MIB, 1024 * MIB],
+                    in_earnest: true,
                 }
             } else {
                 Self {
                     directions,
                     rounds: 1,
-                    len: MIB,
+                    loads: vec![Load { len: MIB, ..LARGE }, Load { files: 2, ..SMALL }],
                     peak_lens: vec![MIB],
+                    in_earnest: false,
                 }
             }
         }))
@@ -109,89 +121,84 @@ impl Plan {
 
     fn carry_out(&self) -> Result<(), Failure> {
         let server = Server::start()?;
+        if !self.in_earnest {
+            println!("A short run, to see that it works. Its numbers mean nothing.\n");
+        }
         println!(
-            "| {} MiB, {} rounds | b2kit | bare hyper | b2kit ÷ bare: min, median, max |",
-            self.len / MIB,
+            "| rounds: {} | b2kit | bare hyper | b2kit ÷ bare: min, median, max |",
             self.rounds
         );
         println!("|---|---|---|---|");
-        for &direction in &self.directions {
-            self.compare(&server, direction)?;
+        for &load in &self.loads {
+            for &direction in &self.directions {
+                self.compare(&server, direction, load)?;
+            }
         }
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
         for &direction in &self.directions {
             for &len in &self.peak_lens {
-                let [b2kit, bare] =
-                    Arm::BOTH.map(|arm| peak_in_a_process(&server, arm, direction, len));
-                println!(
-                    "| {direction}, {} MiB | {} | {} |",
-                    len / MIB,
-                    b2kit?,
-                    bare?
-                );
+                let peak = |arm| -> Result<String, Failure> {
+                    let sample = Sample::take(&server, arm, direction, Load { files: 1, len })?;
+                    Ok(sample.peak.map_or_else(
+                        || UNKNOWN.to_owned(),
+                        |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
+                    ))
+                };
+                let (b2kit, bare) = (peak(Arm::B2kit)?, peak(Arm::Bare)?);
+                println!("| {direction}, {} MiB | {b2kit} | {bare} |", len / MIB);
             }
         }
         Ok(())
     }
 
     /// Takes turns, so that what else the machine does hits both alike; who goes first changes with each round.
-    fn compare(&self, server: &Server, direction: Direction) -> Result<(), Failure> {
-        let runtime = one_thread()?;
-        let file = File::new(self.len);
-        let _within = runtime.enter();
-        let [b2kit, bare] = Arm::BOTH.map(|arm| Client::new(arm, server.port()));
-        let (b2kit, bare) = (b2kit?, bare?);
+    fn compare(&self, server: &Server, direction: Direction, load: Load) -> Result<(), Failure> {
+        let take = |arm| Sample::take(server, arm, direction, load);
         let mut rounds = Vec::new();
-        // The first is for warming up.
-        for round in 0..=self.rounds {
-            let measure = |client: &Client| -> Result<Usage, Failure> {
-                let meter = Meter::start();
-                runtime.block_on(client.transfer(direction, &file))?;
-                Ok(meter.stop())
-            };
-            let pair = if round % 2 == 0 {
-                let b2kit = measure(&b2kit)?;
-                (b2kit, measure(&bare)?)
+        for round in 0..self.rounds {
+            rounds.push(if round % 2 == 0 {
+                let b2kit = take(Arm::B2kit)?;
+                (b2kit, take(Arm::Bare)?)
             } else {
-                let bare = measure(&bare)?;
-                (measure(&b2kit)?, bare)
-            };
-            if round > 0 {
-                rounds.push(pair);
-            }
+                let bare = take(Arm::Bare)?;
+                (take(Arm::B2kit)?, bare)
+            });
         }
-        self.print(direction, &rounds);
+        print(direction, load, &rounds);
         Ok(())
     }
+}
 
-    fn print(&self, direction: Direction, rounds: &[(Usage, Usage)]) {
-        let row = |what: &str, pairs: Vec<(f64, f64)>, show: &dyn Fn(f64) -> String| {
-            let b2kit = median(pairs.iter().map(|pair| pair.0).collect());
-            let bare = median(pairs.iter().map(|pair| pair.1).collect());
-            let ratios: Vec<f64> = pairs.iter().map(|(b2kit, bare)| b2kit / bare).collect();
-            println!(
-                "| {direction}, {what} | {} | {} | {:.2}, **{:.2}**, {:.2} |",
-                show(b2kit),
-                show(bare),
-                ratios.iter().copied().fold(f64::INFINITY, f64::min),
-                median(ratios.clone()),
-                ratios.iter().copied().fold(0.0, f64::max),
-            );
-        };
-        let megabytes = self.len as f64 / 1e6;
-        let wall = |usage: Usage| usage.wall.as_secs_f64();
-        row(
-            "time",
-            rounds.iter().map(|&(a, b)| (wall(a), wall(b))).collect(),
-            &|seconds| format!("{:.0} MB/s", megabytes / seconds),
+fn print(direction: Direction, load: Load, rounds: &[(Sample, Sample)]) {
+    let row = |what: &str, pairs: Vec<(f64, f64)>, show: &dyn Fn(f64) -> String| {
+        let b2kit = median(pairs.iter().map(|pair| pair.0).collect());
+        let bare = median(pairs.iter().map(|pair| pair.1).collect());
+        let ratios: Vec<f64> = pairs.iter().map(|(b2kit, bare)| b2kit / bare).collect();
+        println!(
+            "| {direction}, {load}, {what} | {} | {} | {:.2}, **{:.2}**, {:.2} |",
+            show(b2kit),
+            show(bare),
+            ratios.iter().copied().fold(f64::INFINITY, f64::min),
+            median(ratios.clone()),
+            ratios.iter().copied().fold(0.0, f64::max),
         );
-        let cpu = |usage: Usage| usage.cpu.map(|cpu| cpu.as_secs_f64());
-        let pairs: Option<Vec<_>> = rounds.iter().map(|&(a, b)| cpu(a).zip(cpu(b))).collect();
-        match pairs {
-            Some(pairs) => row("CPU", pairs, &|seconds| format!("{seconds:.3} s")),
-            None => println!("| {direction}, CPU | unknown here | unknown here | |"),
-        }
+    };
+    let each = |seconds: f64| format!("{:.0} µs each", seconds * 1e6 / f64::from(load.files));
+    let speed = |seconds: f64| format!("{:.0} MB/s", load.len as f64 / 1e6 / seconds);
+    let whole = |seconds: f64| format!("{seconds:.3} s");
+    let (time, cpu): (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String) = match load.files {
+        1 => (&speed, &whole),
+        _ => (&each, &each),
+    };
+    let wall = |sample: Sample| sample.wall.as_secs_f64();
+    let walls = rounds.iter().map(|&(a, b)| (wall(a), wall(b)));
+    row("time", walls.collect(), time);
+    let burnt = |sample: Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
+    let burnt = rounds.iter().map(|&(a, b)| burnt(a).zip(burnt(b)));
+    match burnt.collect() {
+        Some(pairs) => row("CPU", pairs, cpu),
+        None => println!("| {direction}, {load}, CPU | {UNKNOWN} | {UNKNOWN} | |"),
     }
 }
 
@@ -199,58 +206,4 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
     f64::midpoint(low, high)
-}
-
-/// A thread for everything: the time it takes and the CPU time it takes are then nearly one, and with the server's
-/// process there is no more to run than two cores can.
-fn one_thread() -> Result<Runtime, Failure> {
-    Ok(runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?)
-}
-
-/// glibc gives the end of the heap back to the system whenever 128 KiB are free there, until the program has freed one
-/// larger piece of memory. Chunks of that size meet the limit or miss it by chance, which would make more of a difference
-/// than all that is measured here.
-fn settle_the_allocator() {
-    drop(std::hint::black_box(vec![0_u8; 4 << 20]));
-}
-
-/// The first argument of a process that makes one transfer and says how much memory it needed.
-const PEAK: &str = "--peak";
-
-fn peak_in_a_process(
-    server: &Server,
-    arm: Arm,
-    direction: Direction,
-    len: u64,
-) -> Result<String, Failure> {
-    let (port, len) = (server.port().to_string(), len.to_string());
-    let output = Command::new(std::env::current_exe()?)
-        .args([PEAK, &port, arm.name(), direction.name(), &len])
-        .stderr(Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err(format!("{direction} through {}: {}", arm.name(), output.status).into());
-    }
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
-fn one_transfer(port: &str, arm: &str, direction: &str, len: &str) -> Result<(), Failure> {
-    let port = port.parse()?;
-    let arm = Arm::BOTH.into_iter().find(|known| known.name() == arm);
-    let direction = Direction::ALL
-        .into_iter()
-        .find(|known| known.name() == direction);
-    let (arm, direction) = arm.zip(direction).ok_or(USAGE)?;
-    let file = File::new(len.parse()?);
-    one_thread()?.block_on(async {
-        let client = Client::new(arm, port)?;
-        client.transfer(direction, &file).await
-    })?;
-    match meter::peak_resident_memory() {
-        Some(bytes) => println!("{:.1} MiB", bytes as f64 / MIB as f64),
-        None => println!("unknown here"),
-    }
-    Ok(())
 }

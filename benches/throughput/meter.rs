@@ -8,14 +8,6 @@ pub(crate) struct Meter {
     cpu: Option<Duration>,
 }
 
-/// What something took.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
-    pub(crate) wall: Duration,
-    /// Of all threads, in user space and in the kernel; `None` where the system doesn't tell.
-    pub(crate) cpu: Option<Duration>,
-}
-
 impl Meter {
     pub(crate) fn start() -> Self {
         Self {
@@ -24,11 +16,10 @@ impl Meter {
         }
     }
 
-    pub(crate) fn stop(self) -> Usage {
-        Usage {
-            wall: now() - self.wall,
-            cpu: cpu().zip(self.cpu).map(|(now, then)| now - then),
-        }
+    /// The time, and the CPU time of all threads, in user space and in the kernel.
+    pub(crate) fn stop(self) -> (Duration, Option<Duration>) {
+        let wall = now() - self.wall;
+        (wall, cpu().zip(self.cpu).map(|(now, then)| now - then))
     }
 }
 
