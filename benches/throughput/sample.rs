@@ -1,7 +1,7 @@
 //! [`Sample`]: what some transfers took, measured in a process of their own.
 //!
-//! Where a process's memory happens to lie makes a difference of up to 15 % here, and stays the same for as long as the
-//! process lives. With a process for each sample it is one more thing that a median evens out.
+//! Within one process for all, the medians of the two arms differed by up to 15 %, now one way and now the other, for as
+//! long as the process lived: probably by where its memory lay. With a process for each sample that is evened out, too.
 
 use std::fmt;
 use std::process::{Command, Stdio};
