@@ -1,7 +1,27 @@
 //! Everything that B2's documents and recordings don't say, and what the emulator does about it.
 //!
 //! A client should work either way, so what matters to clients is a switch in [`Guesses`]: run your tests under both
-//! settings. The rest are messages and codes, here so that they can be found when somebody learns better.
+//! settings. Below it are limits, codes and messages, here so that they can be found when somebody learns better.
+//!
+//! Rules that are guesses too, and stand where they are carried out:
+//!
+//! - Names are ordered by their UTF-8 bytes; versions of one millisecond, the later made first (`state::bucket`).
+//! - A listing filters before it folds, and a start inside a folder lists the folder again. A version cursor whose id
+//!   is gone starts where the time in the id says (`calls::listing`).
+//! - A large file stands at the time of its start, also for downloads by name (`state::bucket`).
+//! - Every refusal of an upload takes the token with it, bad headers included, but for `auth_token_limit`, which is the
+//!   other upload's to decide. A token fits its own URL only. A token that was taken is `bad_auth_token`, one that grew
+//!   old is `expired_auth_token` (`calls::upload`).
+//! - A key's name prefix is checked when a file is uploaded, not when its URL is made (`calls::upload`).
+//! - The tokens of a deleted key die at once (`heart`); expired keys are not listed (`calls::keys`).
+//! - A good token that may not read doesn't stop anyone from reading a public bucket; a bad one does (`calls::download`).
+//! - A range that isn't understood is ignored by downloads and refused by copies (`range`, `calls::copy`).
+//! - Hide markers and unfinished files are 404 to downloads and copies, unfinished ones also to `b2_get_file_info`.
+//! - A copy of whole bytes keeps what is known of their SHA-1, `unverified:` included; of a range, it is computed
+//!   (`calls::copy`). Copies take no room under the storage cap.
+//! - Unknown fields of JSON are ignored; the body goes before the query (`args`).
+//! - Authorization is checked before the body is read, so it is the first error of several (`heart`).
+//! - Errors whose code is documented have messages of ours where none is on record.
 
 use crate::refusal::Refusal;
 
