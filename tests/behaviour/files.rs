@@ -59,7 +59,7 @@ fn a_file_lives_from_upload_to_deletion() {
             (&BucketType::AllPrivate, 2)
         );
         let all = b2.call(ListBuckets::new()).await.unwrap().buckets;
-        assert_eq!(all, [bucket.clone()]);
+        assert_eq!(all, std::slice::from_ref(&bucket));
 
         let file = upload(&b2, &bucket, "2026/cat.txt", "meow").await.unwrap();
         assert_eq!((&file.action, file.content_length), (&Action::Upload, 4));
@@ -667,7 +667,7 @@ fn a_buckets_settings_come_back_as_they_went() {
             .await
             .unwrap()
             .buckets;
-        assert_eq!(found, [bucket.clone()]);
+        assert_eq!(found, std::slice::from_ref(&bucket));
         assert!(
             b2.call(ListBuckets::new().bucket_id("none"))
                 .await

@@ -6,6 +6,7 @@ mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod layers; // who may name whom
+mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
 mod samples; // B2's documented samples
