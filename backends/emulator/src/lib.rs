@@ -52,9 +52,8 @@
 //! - `blob`, `receive`: where bytes lie, and how they get there.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //!
-//! Not emulated yet: v1, object lock, server-side encryption, download authorizations, `b2_update_bucket`,
-//! notifications, CORS, lifecycle rules (they are kept, not carried out). What would be silently without effect is
-//! refused: see `501 not_implemented`.
+//! Not emulated: v1; replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
+//! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;
 mod blob;

@@ -289,11 +289,11 @@ fn headers_that_are_missing_or_mean_what_is_not_there_are_refused() {
     request.headers_mut().remove("authorization");
     wire.send(request).has_code(401, "bad_auth_token");
     for (header, status, code) in [
-        ("x-bz-server-side-encryption", 501, "not_implemented"),
+        ("x-bz-server-side-encryption", 400, "bad_request"),
         (
             "x-bz-server-side-encryption-customer-key",
-            501,
-            "not_implemented",
+            400,
+            "bad_request",
         ),
         ("x-bz-file-retention-mode", 400, "bucket_missing_file_lock"),
         ("x-bz-file-legal-hold", 400, "bucket_missing_file_lock"),

@@ -14,8 +14,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::executor::block_on;
 use http::{HeaderMap, StatusCode};
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
-use sha1::{Digest as _, Sha1};
+use sha1::Sha1;
 
 /// An emulator, and a session with it.
 pub struct Wire {
@@ -133,6 +134,29 @@ impl Wire {
         answer.ok()["bucketId"].as_str().unwrap().to_owned()
     }
 
+    /// A bucket with these fields besides the ones that it must have.
+    pub fn create_bucket_with(&self, name: &str, fields: &Value) -> String {
+        let mut body = json!({"accountId": self.emulator.account_id(), "bucketName": name,
+            "bucketType": "allPrivate"});
+        merge(&mut body, fields);
+        let answer = self.post("b2_create_bucket", &body);
+        answer.ok()["bucketId"].as_str().unwrap().to_owned()
+    }
+
+    pub fn update_bucket(&self, bucket: &str, fields: &Value) -> Answer {
+        let mut body = json!({"accountId": self.emulator.account_id(), "bucketId": bucket});
+        merge(&mut body, fields);
+        self.post("b2_update_bucket", &body)
+    }
+
+    /// The holder of a new key with these capabilities, and these fields besides.
+    pub fn with_key(&self, capabilities: &[&str], fields: &Value) -> Self {
+        let mut body = json!({"accountId": self.emulator.account_id(), "keyName": "a-key",
+            "capabilities": capabilities});
+        merge(&mut body, fields);
+        self.as_key(&self.post("b2_create_key", &body).ok())
+    }
+
     /// `uploadUrl` and `authorizationToken`.
     pub fn upload_url(&self, bucket: &str) -> (String, String) {
         url_and_token(&self.post("b2_get_upload_url", &json!({"bucketId": bucket})))
@@ -220,6 +244,19 @@ impl Answer {
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// Puts the fields of one object into another.
+pub fn merge(into: &mut Value, fields: &Value) {
+    for (name, value) in fields.as_object().unwrap() {
+        into[name] = value.clone();
+    }
+}
+
+/// The three headers, or the three fields, that bring a customer's key of 32 equal bytes.
+pub fn customer_key(byte: u8) -> (String, String) {
+    let key = [byte; 32];
+    (STANDARD.encode(key), STANDARD.encode(Md5::digest(key)))
 }
 
 pub fn upload_request(
