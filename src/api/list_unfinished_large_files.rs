@@ -34,6 +34,8 @@ pub struct UnfinishedLargeFiles {
     pub files: Vec<FileVersion>,
     /// Where the next page starts; `None` when this is the last.
     pub next_file_id: Option<FileId>,
+    /// B2 has not explained it, and leaves it empty so far.
+    pub next_file_name: Option<String>,
 }
 
 impl ListUnfinishedLargeFiles {

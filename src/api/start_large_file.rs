@@ -107,7 +107,10 @@ impl Call for StartLargeFile {
     type Output = FileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let limited = self.server_side_encryption.is_some()
+        let limited = self
+            .server_side_encryption
+            .as_ref()
+            .is_some_and(EncryptionSetting::encrypts)
             || self.file_retention.is_some()
             || self.legal_hold.is_some();
         self.file_info
