@@ -57,6 +57,7 @@ pub use replication::{
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };
+pub(crate) use rules::Shown;
 pub use secret::Secret;
 pub use sha1::{Sha1, Sha1Hasher};
 pub use timestamp::Timestamp;
