@@ -28,6 +28,9 @@ use b2kit::{Body, Bytes, Client, Credentials};
 use futures::Stream;
 use futures::executor::block_on;
 
+/// Any error at all: the program only shows it.
+type Failure = Box<dyn StdError + Send + Sync>;
+
 const USAGE: &str = "usage: quickstart [--real | --endpoint URL] [FILE]";
 
 fn main() -> ExitCode {
@@ -42,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-async fn quickstart(choice: &Choice) -> Result<(), Box<dyn StdError>> {
+async fn quickstart(choice: &Choice) -> Result<(), Failure> {
     let files = choice.files()?;
 
     // B2 in memory, behind a port of this machine. It ends with the program.
@@ -108,11 +111,7 @@ async fn quickstart(choice: &Choice) -> Result<(), Box<dyn StdError>> {
     Ok(())
 }
 
-async fn there_and_back(
-    b2: &Client,
-    bucket: &Bucket,
-    files: &[Local],
-) -> Result<(), Box<dyn StdError>> {
+async fn there_and_back(b2: &Client, bucket: &Bucket, files: &[Local]) -> Result<(), Failure> {
     for file in files {
         let stored = upload(b2, bucket, file).await?;
         let how = if stored.content_sha1.sha1().is_some() {
@@ -170,11 +169,7 @@ async fn there_and_back(
 }
 
 /// Uploads a file: in one piece, or in parts where it is too large for one comfortable request.
-async fn upload(
-    b2: &Client,
-    bucket: &Bucket,
-    file: &Local,
-) -> Result<FileVersion, Box<dyn StdError>> {
+async fn upload(b2: &Client, bucket: &Bucket, file: &Local) -> Result<FileVersion, Failure> {
     let name = FileName::new(&*file.name)?;
     let part_size = b2.session().await?.absolute_minimum_part_size().max(1);
     if file.len <= 2 * part_size {
@@ -204,7 +199,7 @@ async fn upload_parts(
     file_id: &FileId,
     file: &Local,
     part_size: u64,
-) -> Result<Vec<Sha1>, Box<dyn StdError>> {
+) -> Result<Vec<Sha1>, Failure> {
     // 10,000 parts are the most that a file may have.
     let part_size = part_size.max(file.len.div_ceil(10_000));
     let url = b2.call(GetUploadPartUrl::new(file_id)).await?;
@@ -229,7 +224,7 @@ async fn upload_parts(
 }
 
 /// Reads a file back, piece by piece. The stream itself ends in an error if the bytes don't have B2's SHA-1.
-async fn download(b2: &Client, file: &FileVersion) -> Result<(u64, Sha1), Box<dyn StdError>> {
+async fn download(b2: &Client, file: &FileVersion) -> Result<(u64, Sha1), Failure> {
     let mut body = b2.call(DownloadFileById::new(&file.file_id)).await?.body;
     let (mut len, mut hasher) = (0, Sha1Hasher::default());
     while let Some(bytes) = body.next().await.transpose()? {
@@ -240,7 +235,7 @@ async fn download(b2: &Client, file: &FileVersion) -> Result<(u64, Sha1), Box<dy
 }
 
 /// Deletes all that is in the bucket, and the bucket.
-async fn tidy_up(b2: &Client, bucket: &Bucket) -> Result<(), Box<dyn StdError>> {
+async fn tidy_up(b2: &Client, bucket: &Bucket) -> Result<(), Failure> {
     loop {
         let page = b2.call(ListFileVersions::new(&bucket.bucket_id)).await?;
         for version in page.files.iter().filter_map(|row| row.version()) {
@@ -271,7 +266,7 @@ struct Choice {
 }
 
 impl Choice {
-    fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn StdError>> {
+    fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut choice = Self {
             service: Service::Emulator,
             file: None,
@@ -294,7 +289,7 @@ impl Choice {
     }
 
     /// The file that was named, or two that are made up: a small one, and one of 12 MB.
-    fn files(&self) -> Result<Vec<Local>, Box<dyn StdError>> {
+    fn files(&self) -> Result<Vec<Local>, Failure> {
         let Some(path) = &self.file else {
             let line = "The quick brown fox jumps over the lazy dog.\n";
             return Ok(vec![

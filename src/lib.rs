@@ -58,3 +58,8 @@ pub use b2kit_core::{
     Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,
     Phase, Request, Response, ResponseBody, SystemTimer, Timer, async_trait, http,
 };
+
+/// The README's program runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,6 +10,7 @@ mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod locks; // Object Lock: retention and legal hold
 mod notifications; // event notification rules
+mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
 mod samples; // B2's documented samples
