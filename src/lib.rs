@@ -22,6 +22,7 @@
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
 //! - `cassette`: record and replay, in [`backend::cassette`].
 //! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
+//! - `webhook`: check and read the event notifications that B2 sends, in [`webhook`].
 //!
 //! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
 //! add.
@@ -36,6 +37,8 @@ pub mod api;
 mod client;
 mod error;
 pub mod types;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 /// The backends that come with the crate, each behind the feature of its name.
 pub mod backend {

@@ -140,6 +140,20 @@ struct Wire {
 #[serde(rename_all = "camelCase")]
 struct ApiInfo {
     storage_api: StorageApi,
+    groups_api: Option<GroupsApi>,
+    backup_api: Option<BackupApi>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupsApi {
+    groups_api_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BackupApi {
+    backup_api_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -172,12 +186,15 @@ struct WireAllowed {
 
 impl Wire {
     fn session(self) -> Result<Session, Error> {
-        let (version, storage) = match (self.api_info, self.top) {
-            (Some(info), _) if info.storage_api.allowed.is_some() => {
-                (ApiVersion::V4, info.storage_api)
+        let (version, storage, groups, backup) = match (self.api_info, self.top) {
+            (Some(info), _) => {
+                let version = match info.storage_api.allowed {
+                    Some(_) => ApiVersion::V4,
+                    None => ApiVersion::V3,
+                };
+                (version, info.storage_api, info.groups_api, info.backup_api)
             }
-            (Some(info), _) => (ApiVersion::V3, info.storage_api),
-            (None, Some(top)) => (ApiVersion::V2, top),
+            (None, Some(top)) => (ApiVersion::V2, top, None, None),
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Protocol,
@@ -199,6 +216,8 @@ impl Wire {
             api_url: origin(storage.api_url),
             download_url: origin(storage.download_url),
             s3_api_url: storage.s3_api_url,
+            groups_api_url: groups.and_then(|api| api.groups_api_url).map(origin),
+            backup_api_url: backup.and_then(|api| api.backup_api_url).map(origin),
             absolute_minimum_part_size: storage.absolute_minimum_part_size,
             recommended_part_size: storage.recommended_part_size,
             allowed: Allowed {

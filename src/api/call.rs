@@ -169,7 +169,7 @@ pub enum BillingClass {
 
 impl Facts {
     /// The facts of a call that asks and changes nothing.
-    pub(crate) const fn api(
+    pub(crate) const fn read(
         name: &'static str,
         capability: Capability,
         class: BillingClass,
@@ -182,6 +182,17 @@ impl Facts {
             patient: false,
             refusal_needs_settling: false,
         }
+    }
+
+    /// The facts of a call that changes something.
+    pub(crate) const fn write(
+        name: &'static str,
+        capability: Capability,
+        class: BillingClass,
+    ) -> Self {
+        let mut facts = Self::read(name, capability, class);
+        facts.kind = CallKind::Write;
+        facts
     }
 
     /// The facts of an upload.
@@ -218,12 +229,6 @@ impl Facts {
             patient: false,
             refusal_needs_settling: false,
         }
-    }
-
-    /// The same, for a call that changes something.
-    pub(crate) const fn writing(mut self) -> Self {
-        self.kind = CallKind::Write;
-        self
     }
 
     /// The same, for a call on which B2 may work for minutes.

@@ -44,12 +44,11 @@ impl CancelLargeFile {
 }
 
 impl Call for CancelLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_cancel_large_file",
         Capability::WriteFiles,
         BillingClass::A,
-    )
-    .writing();
+    );
     type Output = CanceledLargeFile;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -109,7 +109,7 @@ impl CopyFile {
         self
     }
 
-    /// The key that decrypts the source, where it is the customer's own.
+    /// How the source is encrypted; only for SSE-C, whose key decrypts it.
     #[must_use]
     pub fn source_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.source_server_side_encryption = Some(encryption);
@@ -125,17 +125,17 @@ impl CopyFile {
 }
 
 impl Call for CopyFile {
-    const FACTS: Facts = Facts::api("b2_copy_file", Capability::WriteFiles, BillingClass::C)
-        .writing()
-        .patient();
+    const FACTS: Facts =
+        Facts::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
     type Output = FileVersion;
 
     fn check(&self) -> Result<(), Error> {
         if let Some(info) = &self.file_info {
-            info.check_size(
-                self.file_name.as_str(),
-                self.destination_server_side_encryption.is_some(),
-            )?;
+            let encryption = self.destination_server_side_encryption.as_ref();
+            let limited = encryption.is_some_and(EncryptionSetting::encrypts)
+                || self.file_retention.is_some()
+                || self.legal_hold.is_some();
+            info.check_size(self.file_name.as_str(), limited)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::call::{BillingClass, Call, Facts};
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber,
 };
@@ -68,9 +68,8 @@ impl CopyPart {
 }
 
 impl Call for CopyPart {
-    const FACTS: Facts = Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C)
-        .writing()
-        .patient();
+    const FACTS: Facts =
+        Facts::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
     type Output = Part;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -78,6 +77,13 @@ impl Call for CopyPart {
     }
 
     fn read(&self, reply: Reply) -> Result<Part, Error> {
-        reply.json()
+        let part: Part = reply.json()?;
+        if part.file_id != self.large_file_id
+            || part.part_number != u32::from(self.part_number.as_u16())
+        {
+            let what = "B2 answers about another part than the one copied";
+            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
+        }
+        Ok(part)
     }
 }

@@ -1,7 +1,5 @@
 //! [`CreateBucket`].
 
-use std::collections::BTreeMap;
-
 use b2kit_core::Request;
 use serde::Serialize;
 
@@ -11,7 +9,7 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    Bucket, BucketName, BucketType, Capability, CorsRule, EncryptionSetting, LifecycleRule,
+    Bucket, BucketInfo, BucketName, BucketType, Capability, CorsRules, Encryption, LifecycleRules,
     ReplicationConfiguration,
 };
 
@@ -20,22 +18,24 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-bucket)
 ///
 /// # Errors
-/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account.
+/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account; `too_many_buckets` if the account
+/// has as many as it may. Replication also needs a verified address (`email_not_verified`) and a first payment
+/// (`no_payment_history`).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateBucket {
     bucket_name: BucketName,
     bucket_type: BucketType,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_info: Option<BTreeMap<String, String>>,
+    bucket_info: Option<BucketInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cors_rules: Option<Vec<CorsRule>>,
+    cors_rules: Option<CorsRules>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    default_server_side_encryption: Option<EncryptionSetting>,
+    default_server_side_encryption: Option<Encryption>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_lock_enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lifecycle_rules: Option<Vec<LifecycleRule>>,
+    lifecycle_rules: Option<LifecycleRules>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replication_configuration: Option<ReplicationConfiguration>,
 }
@@ -57,23 +57,23 @@ impl CreateBucket {
         }
     }
 
-    /// Notes that go with the bucket: at most ten.
+    /// Notes that go with the bucket.
     #[must_use]
-    pub fn bucket_info(mut self, info: BTreeMap<String, String>) -> Self {
+    pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
     /// Rules for browsers.
     #[must_use]
-    pub fn cors_rules(mut self, rules: Vec<CorsRule>) -> Self {
+    pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules);
         self
     }
 
-    /// How files are encrypted that don't say how. Needs `writeBucketEncryption`.
+    /// How files are encrypted that don't say how; never SSE-C. Needs `writeBucketEncryption`.
     #[must_use]
-    pub fn default_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+    pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
         self
     }
@@ -87,7 +87,7 @@ impl CreateBucket {
 
     /// Rules for what happens to files with time.
     #[must_use]
-    pub fn lifecycle_rules(mut self, rules: Vec<LifecycleRule>) -> Self {
+    pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
         self.lifecycle_rules = Some(rules);
         self
     }
@@ -101,15 +101,17 @@ impl CreateBucket {
 }
 
 impl Call for CreateBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_create_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
-    )
-    .writing();
+    );
     type Output = Bucket;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        if let Some(encryption) = &self.default_server_side_encryption {
+            encryption.check_default()?;
+        }
         target.post_for_account(&Self::FACTS, self)
     }
 

@@ -31,12 +31,11 @@ impl DeleteBucket {
 }
 
 impl Call for DeleteBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_delete_bucket",
         Capability::DeleteBuckets,
         BillingClass::A,
-    )
-    .writing();
+    );
     type Output = Option<Bucket>;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -52,12 +52,11 @@ impl DeleteFileVersion {
 }
 
 impl Call for DeleteFileVersion {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_delete_file_version",
         Capability::DeleteFiles,
         BillingClass::A,
-    )
-    .writing();
+    );
     type Output = DeletedFileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

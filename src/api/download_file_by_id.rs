@@ -37,7 +37,10 @@ impl Call for DownloadFileById {
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let origin = target.account()?.download_url();
         let (version, name) = (target.version(), Self::FACTS.name);
-        let (id, overrides) = (percent_encode(self.file_id.as_str()), self.asked.query('&'));
+        let (id, overrides) = (
+            percent_encode(self.file_id.as_str()),
+            self.asked.overrides.query('&')?,
+        );
         let url = format!("{origin}/b2api/{version}/{name}?fileId={id}{overrides}");
         let mut request = target.request(self.asked.method(), &url)?;
         self.asked.add_headers(request.headers_mut());

@@ -44,12 +44,11 @@ impl FinishLargeFile {
 }
 
 impl Call for FinishLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_finish_large_file",
         Capability::WriteFiles,
         BillingClass::A,
     )
-    .writing()
     .patient()
     .refusal_needs_settling();
     type Output = FileVersion;

@@ -35,8 +35,7 @@ impl HideFile {
 }
 
 impl Call for HideFile {
-    const FACTS: Facts =
-        Facts::api("b2_hide_file", Capability::WriteFiles, BillingClass::A).writing();
+    const FACTS: Facts = Facts::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
     type Output = FileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{B2Error, Error, ErrorKind};
+use crate::types::Shown;
 
 /// A response of B2's: its head, and its body as bytes or, for a download, as a stream.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let place = if place == "." {
         "the answer".to_owned()
     } else {
-        format!("{:?} in the answer", place)
+        format!("{} in the answer", Shown(&place))
     };
     wrong(format!(
         "{place} is not what it should be: {}",

@@ -38,6 +38,8 @@ pub struct Session {
     pub(crate) api_url: String,
     pub(crate) download_url: String,
     pub(crate) s3_api_url: Option<String>,
+    pub(crate) groups_api_url: Option<String>,
+    pub(crate) backup_api_url: Option<String>,
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
@@ -84,6 +86,8 @@ impl Session {
             api_url: origin(api_url.into()),
             download_url: origin(download_url.into()),
             s3_api_url: None,
+            groups_api_url: None,
+            backup_api_url: None,
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             allowed: Allowed {
@@ -129,6 +133,18 @@ impl Session {
     #[must_use]
     pub fn s3_api_url(&self) -> Option<&str> {
         self.s3_api_url.as_deref()
+    }
+
+    /// The origin of the Partner API; only for the administrator of a group, and not in v2.
+    #[must_use]
+    pub fn groups_api_url(&self) -> Option<&str> {
+        self.groups_api_url.as_deref()
+    }
+
+    /// The origin of the Computer Backup API; only for the administrator of a group, and not in v2.
+    #[must_use]
+    pub fn backup_api_url(&self) -> Option<&str> {
+        self.backup_api_url.as_deref()
     }
 
     /// The least bytes that a part may have, the last one apart.

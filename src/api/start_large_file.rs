@@ -116,16 +116,18 @@ impl StartLargeFile {
 }
 
 impl Call for StartLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_start_large_file",
         Capability::WriteFiles,
         BillingClass::A,
-    )
-    .writing();
+    );
     type Output = FileVersion;
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self.server_side_encryption.is_some()
+        let limited = self
+            .server_side_encryption
+            .as_ref()
+            .is_some_and(EncryptionSetting::encrypts)
             || self.file_retention.is_some()
             || self.legal_hold.is_some();
         self.file_info

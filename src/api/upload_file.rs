@@ -105,7 +105,7 @@ impl UploadFile {
         self
     }
 
-    /// How the file is to be encrypted.
+    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which is refused.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
@@ -118,11 +118,19 @@ impl Call for UploadFile {
     type Output = FileVersion;
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self.server_side_encryption.is_some()
+        let limited = self
+            .server_side_encryption
+            .as_ref()
+            .is_some_and(EncryptionSetting::encrypts)
             || self.file_retention.is_some()
             || self.legal_hold.is_some();
         self.file_info
             .check_size(self.file_name.as_str(), limited)?;
+        if let Some(EncryptionSetting::None) = self.server_side_encryption {
+            return Err(Error::invalid(
+                "an upload has no header for \"not encrypted\": start a large file, or change the bucket's default",
+            ));
+        }
         self.content.check_len()
     }
 
@@ -131,7 +139,7 @@ impl Call for UploadFile {
         let headers = request.headers_mut();
         headers.insert("x-bz-file-name", value(&self.file_name.encoded())?);
         headers.insert(CONTENT_TYPE, self.content_type.header());
-        self.file_info.add_headers(headers);
+        self.file_info.add_headers(headers)?;
         let mut add = |name, text: &str| {
             headers.insert(HeaderName::from_static(name), value(text)?);
             Ok::<_, Error>(())

@@ -7,8 +7,9 @@ use b2kit::api::{
     UploadFile, UploadPart,
 };
 use b2kit::types::{
-    Action, Bucket, BucketName, BucketType, ByteRange, ContentSha1, ContentType, CorsRule,
-    FileInfo, FileName, FileVersion, LifecycleRule, ListedFile, PartNumber, Readable, Sha1,
+    Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, ContentSha1, ContentType,
+    CorsOperation, CorsRule, CorsRules, FileInfo, FileName, FileVersion, LifecycleRule,
+    LifecycleRules, ListedFile, PartNumber, Readable, Sha1,
 };
 use b2kit::{ApiVersion, Body, Bytes, Client, Credentials, Error, ErrorKind};
 use futures::executor::block_on;
@@ -628,28 +629,23 @@ fn listings_fold_names_into_folders_and_go_on_page_by_page() {
 fn a_buckets_settings_come_back_as_they_went() {
     let (b2, _, _) = client();
     block_on(async {
-        let cors = CorsRule {
-            cors_rule_name: "download-from-anywhere".to_owned(),
-            allowed_origins: vec!["https".to_owned()],
-            allowed_operations: vec!["b2_download_file_by_id".to_owned()],
-            allowed_headers: vec!["range".to_owned()],
-            expose_headers: vec![],
-            max_age_seconds: 3600,
-        };
-        let lifecycle = LifecycleRule {
-            file_name_prefix: "logs/".to_owned(),
-            days_from_hiding_to_deleting: Some(7),
-            ..LifecycleRule::default()
-        };
+        let cors = CorsRule::new(
+            "download-from-anywhere",
+            ["https"],
+            [CorsOperation::B2DownloadFileById],
+        );
+        let cors = CorsRules::new([cors.allowed_headers(["range"])]).unwrap();
+        let lifecycle = LifecycleRule::new("logs/").days_from_hiding_to_deleting(7);
+        let lifecycle = LifecycleRules::new([lifecycle]).unwrap();
         let name = BucketName::new("Holiday-Photos-").unwrap();
         let create = CreateBucket::new(name.clone(), BucketType::AllPublic)
-            .bucket_info([("owner".to_owned(), "ü".to_owned())].into())
-            .cors_rules(vec![cors.clone()])
-            .lifecycle_rules(vec![lifecycle.clone()]);
+            .bucket_info(BucketInfo::new().with("owner", "ü").unwrap())
+            .cors_rules(cors.clone())
+            .lifecycle_rules(lifecycle.clone());
         let bucket = b2.call(create.clone()).await.unwrap();
         assert_eq!(
             (&bucket.cors_rules, &bucket.lifecycle_rules),
-            (&vec![cors], &vec![lifecycle])
+            (&cors, &lifecycle)
         );
         assert_eq!(
             (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),

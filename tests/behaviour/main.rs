@@ -4,17 +4,29 @@
 
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
+mod coverage; // that no call is missing
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
+mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
+mod locks; // Object Lock: retention and legal hold
+mod notifications; // event notification rules
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
 mod samples; // B2's documented samples
 mod secrets; // what nobody may see
+mod sharing; // download authorizations and links
 mod tokens; // when tokens expire
+mod values; // settings, and words that this version of the crate doesn't know
+mod webhook; // event notifications as they arrive
 
+use b2kit::api::{Call, Reply, Target};
 use b2kit::backend::emulator::Emulator;
-use b2kit::{Client, Credentials, ManualTimer};
+use b2kit::types::Secret;
+use b2kit::{ApiVersion, Client, Credentials, ErrorKind, ManualTimer, Session};
+use futures::TryStreamExt as _;
+use futures::executor::block_on;
+use serde_json::Value;
 
 /// A client of an emulator of its own, on time that stands still.
 fn client() -> (Client, Emulator, ManualTimer) {
@@ -35,4 +47,46 @@ fn client_of(emulator: &Emulator, timer: &ManualTimer) -> Client {
         .timer(timer.clone())
         .build()
         .unwrap()
+}
+
+/// A session without a client, for calls that are looked at and not made.
+fn session(version: ApiVersion) -> Session {
+    let (api, downloads) = (
+        "https://api004.backblazeb2.com",
+        "https://f004.backblazeb2.com",
+    );
+    Session::new(
+        version,
+        "15f935cf4dcb",
+        Secret::new("token"),
+        api,
+        downloads,
+    )
+}
+
+/// The document that a call sends.
+fn document_in(version: ApiVersion, call: &impl Call) -> Value {
+    let session = session(version);
+    let request = call.request(&Target::session(&session)).unwrap();
+    let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
+    serde_json::from_slice(&pieces.concat()).unwrap()
+}
+
+fn document(call: &impl Call) -> Value {
+    document_in(ApiVersion::V4, call)
+}
+
+/// What a call reads out of this answer.
+fn answered<C: Call>(call: &C, answer: Value) -> C::Output {
+    let (head, ()) = b2kit::http::Response::new(()).into_parts();
+    call.read(Reply::whole(head, answer.to_string().into()))
+        .unwrap()
+}
+
+/// Why a call is not sent.
+fn refused(version: ApiVersion, call: &impl Call) -> String {
+    let session = session(version);
+    let error = call.request(&Target::session(&session)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    error.to_string()
 }

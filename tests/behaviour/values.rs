@@ -1,0 +1,548 @@
+//! Settings as they go and come, and words and fields that this version of the crate doesn't know.
+
+use b2kit::api::{
+    AuthorizeAccount, Call, CopyFile, CopyPart, CreateBucket, DownloadFileById, HideFile,
+    ListBuckets, ListParts, ListUnfinishedLargeFiles, Reply, StartLargeFile, Target, UpdateBucket,
+    UploadFile, UploadPart, UploadPartUrl, UploadUrl,
+};
+use b2kit::types::{
+    Action, BucketInfo, BucketName, BucketType, ContentSha1, ContentType, CorsOperation, CorsRule,
+    CorsRules, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
+    FileInfo, FileName, FileRetention, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
+    Readable, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
+    RetentionMode, Timestamp, percent_decode, percent_encode,
+};
+use b2kit::{ApiVersion, Credentials, ErrorKind};
+use serde_json::{Value, json};
+
+use crate::{answered, document, refused, session};
+
+/// B2's sample of `b2_create_bucket`.
+pub(crate) fn bucket() -> Value {
+    json!({
+        "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "bucketName": "my-bucket",
+        "bucketType": "allPrivate", "corsRules": [],
+        "defaultServerSideEncryption": {"isClientAuthorizedToRead": true, "value": {"algorithm": null, "mode": null}},
+        "fileLockConfiguration": {
+            "isClientAuthorizedToRead": true,
+            "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": true},
+        },
+        "lifecycleRules": [], "options": ["s3"],
+        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null}, "revision": 2,
+    })
+}
+
+/// B2's sample of `b2_upload_file`.
+fn file() -> Value {
+    json!({
+        "accountId": "15f935cf4dcb", "action": "upload", "bucketId": "c1657f7923d53c0f94cd0c1b",
+        "contentLength": 48, "contentMd5": "dea3801551d8240fb5cd9f94d6868eb0",
+        "contentSha1": "973406ee1dc35b9b35e888ff50a9d8e13f10911c", "contentType": "text/plain",
+        "fileId": "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0052_u01770334812998",
+        "fileInfo": {}, "fileName": "typing_test.txt",
+        "fileRetention": {"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}},
+        "legalHold": {"isClientAuthorizedToRead": true, "value": null},
+        "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_812_998_i64,
+    })
+}
+
+fn name() -> FileName {
+    FileName::new("typing_test.txt").unwrap()
+}
+
+fn list() -> ListBuckets {
+    ListBuckets::new()
+}
+
+fn listed(bucket: Value) -> b2kit::types::Bucket {
+    answered(&list(), json!({"buckets": [bucket]}))
+        .buckets
+        .remove(0)
+}
+
+#[test]
+fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
+    let mut same = bucket();
+    let decoded = listed(bucket());
+    // No replication is one of two empty halves.
+    same["replicationConfiguration"]["value"] =
+        json!({"asReplicationSource": null, "asReplicationDestination": null});
+    assert_eq!(serde_json::to_value(&decoded).unwrap(), same);
+    assert_eq!(decoded.revision, 2);
+
+    let copied = answered(&CopyFile::new("f", name()), file());
+    let mut same = file();
+    same["replicationStatus"] = Value::Null;
+    assert_eq!(serde_json::to_value(&copied).unwrap(), same);
+    let hidden = json!({
+        "accountId": "15f935cf4dcb", "action": "hide", "bucketId": "b1", "contentLength": 0,
+        "contentMd5": "d41d8cd98f00b204e9800998ecf8427e", "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "uploadTimestamp": 1_770_334_812_998_i64,
+    });
+    let marker = answered(&HideFile::new("b1", FileName::new("f").unwrap()), hidden);
+    assert_eq!(marker.action, Action::Hide);
+    assert_eq!(
+        marker.file_retention,
+        Readable::Value(FileRetention::none())
+    );
+    assert_eq!(marker.legal_hold, Readable::Value(None));
+    assert_eq!(marker.server_side_encryption, Encryption::none());
+}
+
+#[test]
+fn words_that_b2_may_add_go_through_unchanged() {
+    let mut future = bucket();
+    future["bucketType"] = json!("allFriends");
+    future["bucketInfo"] = json!({"Owner": "ü"});
+    future["options"] = json!(["s3", "s4"]);
+    future["corsRules"] = json!([{
+        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get", "s3_put"],
+        "allowedHeaders": [], "exposeHeaders": [], "maxAgeSeconds": 90_000,
+    }]);
+    future["lifecycleRules"] = json!([
+        {"fileNamePrefix": "", "daysFromUploadingToHiding": null, "daysFromHidingToDeleting": null,
+         "daysFromStartingToCancelingUnfinishedLargeFiles": null}
+    ]);
+    future["defaultServerSideEncryption"]["value"] = json!({"mode": "SSE-Q", "algorithm": "ROT13"});
+    future["fileLockConfiguration"]["value"]["defaultRetention"] =
+        json!({"mode": "lenience", "period": {"duration": 3, "unit": "moons"}});
+    future["replicationConfiguration"]["value"] = json!({
+        "asReplicationSource": {
+            "replicationRules": [{
+                "destinationBucketId": "b2", "fileNamePrefix": "", "includeExistingFiles": true, "isEnabled": true,
+                "priority": 0, "replicationRuleName": "a rule",
+            }],
+            "sourceApplicationKeyId": "k1",
+        },
+        "asReplicationDestination": {"sourceToDestinationKeyMapping": {"k2": "k3"}},
+    });
+    let mut sent = future.clone();
+    sent["surprise"] = json!([{"deep": {"er": null}}]);
+    let bucket = listed(sent);
+    assert_eq!(serde_json::to_value(&bucket).unwrap(), future);
+
+    // What came with one bucket can be set on another, however new it is.
+    let update = UpdateBucket::new("b9")
+        .bucket_type(bucket.bucket_type)
+        .bucket_info(bucket.bucket_info)
+        .cors_rules(bucket.cors_rules)
+        .lifecycle_rules(bucket.lifecycle_rules)
+        .default_server_side_encryption(
+            bucket
+                .default_server_side_encryption
+                .value()
+                .unwrap()
+                .clone(),
+        )
+        .default_retention(
+            bucket
+                .file_lock_configuration
+                .value()
+                .unwrap()
+                .default_retention
+                .clone(),
+        )
+        .replication_configuration(bucket.replication_configuration.value().unwrap().clone())
+        .if_revision_is(bucket.revision);
+    let document = document(&update);
+    for field in ["bucketType", "bucketInfo", "corsRules", "lifecycleRules"] {
+        assert_eq!(document[field], future[field]);
+    }
+    for field in ["defaultServerSideEncryption", "replicationConfiguration"] {
+        assert_eq!(document[field], future[field]["value"]);
+    }
+    assert_eq!(
+        document["defaultRetention"],
+        future["fileLockConfiguration"]["value"]["defaultRetention"]
+    );
+    assert_eq!(document["ifRevisionIs"], json!(2));
+
+    let mut version = file();
+    version["action"] = json!("dream");
+    version["contentSha1"] = json!("unverified:973406ee1dc35b9b35e888ff50a9d8e13f10911c");
+    version["fileRetention"]["value"] = json!({"mode": "lenience", "retainUntilTimestamp": -1});
+    version["legalHold"]["value"] = json!("perhaps");
+    version["serverSideEncryption"] =
+        json!({"mode": "SSE-C", "algorithm": "AES512", "customerKeyMd5": "bWQ1"});
+    version["replicationStatus"] = json!("Paused");
+    let decoded = answered(&CopyFile::new("f", name()), version.clone());
+    assert_eq!(serde_json::to_value(&decoded).unwrap(), version);
+    assert_eq!(
+        decoded.replication_status,
+        Some(ReplicationStatus::Other("Paused".into()))
+    );
+    assert!(matches!(decoded.content_sha1, ContentSha1::Unverified(_)));
+}
+
+#[test]
+fn what_the_key_may_not_read_is_neither_a_value_nor_its_absence() {
+    let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
+    let mut bare = bucket();
+    let settings = [
+        "defaultServerSideEncryption",
+        "fileLockConfiguration",
+        "replicationConfiguration",
+    ];
+    for setting in settings {
+        bare[setting] = hidden.clone();
+    }
+    let shown = serde_json::to_value(listed(bare.clone())).unwrap();
+    assert_eq!(shown, bare);
+    for setting in settings {
+        bare.as_object_mut().unwrap().remove(setting);
+    }
+    let bucket = listed(bare);
+    assert_eq!(
+        bucket.default_server_side_encryption,
+        Readable::Unauthorized
+    );
+    assert_eq!(bucket.file_lock_configuration, Readable::Unauthorized);
+    assert_eq!(bucket.replication_configuration, Readable::Unauthorized);
+    let mut version = file();
+    version["fileRetention"] = hidden.clone();
+    version["legalHold"] = hidden;
+    let version = answered(&CopyFile::new("f", name()), version);
+    assert_eq!(
+        (version.file_retention.value(), version.legal_hold.value()),
+        (None, None)
+    );
+}
+
+#[test]
+fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
+    let id = json!({"accountId": "15f935cf4dcb", "bucketId": "b1"});
+    assert_eq!(document(&UpdateBucket::new("b1")), id);
+    let cors = CorsRule::new("my-rule", ["https"], [CorsOperation::B2DownloadFileByName])
+        .allowed_headers(["range"]);
+    let rule = ReplicationRule::new("r1", "b2")
+        .file_name_prefix("p/")
+        .include_existing_files();
+    let replication = ReplicationConfiguration::none()
+        .source("k1", ReplicationRules::new([rule.priority(2)]).unwrap())
+        .destination([("k2", "k3")]);
+    let set = UpdateBucket::new("b1")
+        .bucket_type(BucketType::AllPublic)
+        .bucket_info(
+            BucketInfo::new()
+                .with("Cache-Control", "max-age=60")
+                .unwrap(),
+        )
+        .cors_rules(CorsRules::new([cors]).unwrap())
+        .lifecycle_rules(
+            LifecycleRules::new([LifecycleRule::new("logs/").days_from_uploading_to_hiding(1)])
+                .unwrap(),
+        )
+        .default_server_side_encryption(Encryption::sse_b2())
+        .replication_configuration(replication.clone())
+        .if_revision_is(7);
+    let expected = json!({
+        "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketType": "allPublic",
+        "bucketInfo": {"Cache-Control": "max-age=60"},
+        "corsRules": [{
+            "corsRuleName": "my-rule", "allowedOrigins": ["https"], "allowedOperations": ["b2_download_file_by_name"],
+            "allowedHeaders": ["range"], "exposeHeaders": [], "maxAgeSeconds": 3_600,
+        }],
+        "lifecycleRules": [{
+            "fileNamePrefix": "logs/", "daysFromUploadingToHiding": 1, "daysFromHidingToDeleting": null,
+            "daysFromStartingToCancelingUnfinishedLargeFiles": null,
+        }],
+        "defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"},
+        "replicationConfiguration": {
+            "asReplicationSource": {
+                "replicationRules": [{
+                    "destinationBucketId": "b2", "fileNamePrefix": "p/", "includeExistingFiles": true,
+                    "isEnabled": true, "priority": 2, "replicationRuleName": "r1",
+                }],
+                "sourceApplicationKeyId": "k1",
+            },
+            "asReplicationDestination": {"sourceToDestinationKeyMapping": {"k2": "k3"}},
+        },
+        "ifRevisionIs": 7,
+    });
+    assert_eq!(document(&set), expected);
+
+    let clear = UpdateBucket::new("b1")
+        .bucket_info(BucketInfo::new())
+        .cors_rules(CorsRules::default())
+        .lifecycle_rules(LifecycleRules::default())
+        .default_server_side_encryption(Encryption::none())
+        .replication_configuration(ReplicationConfiguration::none());
+    assert_eq!(
+        document(&clear),
+        json!({
+            "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "corsRules": [], "lifecycleRules": [],
+            "defaultServerSideEncryption": {"mode": null, "algorithm": null},
+            "replicationConfiguration": {"asReplicationSource": null, "asReplicationDestination": null},
+        })
+    );
+
+    let create = CreateBucket::new(
+        BucketName::new("my-bucket").unwrap(),
+        BucketType::AllPrivate,
+    )
+    .default_server_side_encryption(Encryption::sse_b2())
+    .replication_configuration(replication);
+    for field in ["defaultServerSideEncryption", "replicationConfiguration"] {
+        assert_eq!(document(&create)[field], expected[field]);
+    }
+}
+
+#[test]
+fn a_customers_key_is_no_buckets_default() {
+    let mut encryption = Encryption::sse_b2();
+    encryption.mode = Some(EncryptionMode::SseC);
+    let update = UpdateBucket::new("b1").default_server_side_encryption(encryption.clone());
+    assert!(refused(ApiVersion::V4, &update).contains("can't be SSE-C"));
+    let create = CreateBucket::new(
+        BucketName::new("my-bucket").unwrap(),
+        BucketType::AllPrivate,
+    );
+    let create = create.default_server_side_encryption(encryption);
+    assert!(refused(ApiVersion::V4, &create).contains("can't be SSE-C"));
+}
+
+fn upload_url() -> UploadUrl {
+    answered(
+        &b2kit::api::GetUploadUrl::new("b1"),
+        json!({"authorizationToken": "4_upld_", "bucketId": "b1", "uploadUrl": "https://pod.backblaze.com/u"}),
+    )
+}
+
+#[test]
+fn an_upload_that_can_not_ask_for_plain_text_says_so() {
+    let upload =
+        |encryption| UploadFile::new(&upload_url(), name(), "x").server_side_encryption(encryption);
+    let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
+    assert!(told.contains("no header"), "{told}");
+    let session = session(ApiVersion::V4);
+    let request = upload(EncryptionSetting::SseB2)
+        .request(&Target::session(&session))
+        .unwrap();
+    assert_eq!(request.headers()["x-bz-server-side-encryption"], "AES256");
+    let start = StartLargeFile::new("b1", name()).server_side_encryption(EncryptionSetting::None);
+    assert_eq!(
+        document(&start)["serverSideEncryption"],
+        json!({"mode": "none"})
+    );
+}
+
+#[test]
+fn notes_have_less_room_only_where_the_file_is_encrypted_or_locked() {
+    let info = || FileInfo::new().with("k", "v".repeat(2_040)).unwrap();
+    let start = || StartLargeFile::new("b1", name()).file_info(info());
+    let copy = || CopyFile::new("f", name()).replace_metadata(ContentType::auto(), info());
+    let key = || EncryptionSetting::SseC(CustomerKey::new([1; 32]));
+    document(&start().server_side_encryption(EncryptionSetting::None));
+    document(&copy().destination_server_side_encryption(EncryptionSetting::None));
+    let told = "2056 bytes together, 8 more than the 2048";
+    for refusal in [
+        refused(
+            ApiVersion::V4,
+            &start().server_side_encryption(EncryptionSetting::SseB2),
+        ),
+        refused(ApiVersion::V4, &start().legal_hold(LegalHold::Off)),
+        refused(
+            ApiVersion::V4,
+            &copy().destination_server_side_encryption(key()),
+        ),
+        refused(
+            ApiVersion::V4,
+            &copy().file_retention(FileRetention::until(
+                RetentionMode::Governance,
+                Timestamp::from_millis(1),
+            )),
+        ),
+    ] {
+        assert!(refusal.contains(told), "{refusal}");
+    }
+}
+
+#[test]
+fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
+    let eleven = (0..11).map(|key| (format!("K{key}"), "v"));
+    let info = FileInfo::unchecked(eleven);
+    assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
+    assert!(info.clone().with("k11", "v").is_err() && info.clone().with("k10", "w").is_ok());
+    let session = session(ApiVersion::V4);
+    let upload = |info| UploadFile::new(&upload_url(), name(), "x").file_info(info);
+    let request = upload(info).request(&Target::session(&session)).unwrap();
+    assert_eq!(request.headers()["x-bz-info-k10"], "v");
+    for bad in ["a b", "a\r\nx-evil: 1", "é"] {
+        let told = refused(ApiVersion::V4, &upload(FileInfo::unchecked([(bad, "v")])));
+        assert!(told.contains("can't stand in a header"), "{told}");
+    }
+}
+
+#[test]
+fn parts_are_read_with_their_checksum_of_whatever_kind() {
+    // B2's samples of b2_upload_part and b2_list_parts.
+    let part = |checksum: Value| {
+        json!({
+            "b2Checksum": checksum, "contentLength": 1, "contentMd5": "9dd4e461268c8034f5c8564e155c67a6",
+            "contentSha1": "11f6ad8ec52a2984abaafd7c3b516503785c2072", "fileId": "4_z1", "partNumber": 1,
+            "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_819_825_i64,
+        })
+    };
+    let url: UploadPartUrl = answered(
+        &b2kit::api::GetUploadPartUrl::new("4_z1"),
+        json!({"authorizationToken": "4_uplg_", "fileId": "4_z1", "uploadUrl": "https://pod.backblaze.com/p"}),
+    );
+    let sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072".parse().unwrap();
+    let upload = UploadPart::new(&url, PartNumber::FIRST, "x").content_sha1(sha1);
+    assert_eq!(
+        serde_json::to_value(answered(&upload, part(Value::Null))).unwrap(),
+        part(Value::Null)
+    );
+    for (checksum, read) in [
+        (Value::Null, None),
+        (json!("abc"), Some("abc")),
+        (json!({"crc": 7}), Some(r#"{"crc":7}"#)),
+    ] {
+        let page = answered(
+            &ListParts::new("4_z1"),
+            json!({"nextPartNumber": null, "parts": [part(checksum)]}),
+        );
+        assert_eq!(page.parts[0].b2_checksum.as_deref(), read);
+    }
+    let mut absent = part(Value::Null);
+    absent.as_object_mut().unwrap().remove("b2Checksum");
+    let copy = CopyPart::new("s", "4_z1", PartNumber::FIRST);
+    assert_eq!(answered(&copy, absent.clone()).b2_checksum, None);
+    for (field, other) in [("fileId", json!("4_z2")), ("partNumber", json!(2))] {
+        let mut other_part = absent.clone();
+        other_part[field] = other;
+        let (head, ()) = b2kit::http::Response::new(()).into_parts();
+        let reply = Reply::whole(head, other_part.to_string().into());
+        assert_eq!(copy.read(reply).unwrap_err().kind(), ErrorKind::Integrity);
+    }
+
+    let session = session(ApiVersion::V4);
+    let unchecked = UploadPart::new(&url, PartNumber::FIRST, "x").do_not_verify();
+    let request = unchecked.request(&Target::session(&session)).unwrap();
+    assert_eq!(request.headers()["x-bz-content-sha1"], "do_not_verify");
+    let mut unverified = absent;
+    unverified["contentSha1"] = json!("unverified:11f6ad8ec52a2984abaafd7c3b516503785c2072");
+    assert_eq!(
+        answered(&unchecked, unverified).content_sha1.sha1(),
+        Some(&sha1)
+    );
+}
+
+#[test]
+fn the_page_of_unfinished_large_files_is_read_whole() {
+    let list = ListUnfinishedLargeFiles::new("b1");
+    let page = answered(
+        &list,
+        json!({"files": [], "nextFileId": null, "nextFileName": null}),
+    );
+    assert_eq!((page.next_file_id, page.next_file_name), (None, None));
+    let page = answered(
+        &list,
+        json!({"files": [], "nextFileId": "4_z1", "nextFileName": "n"}),
+    );
+    assert_eq!(page.next_file_name.as_deref(), Some("n"));
+}
+
+fn downloaded(headers: &[(&str, &str)]) -> b2kit::api::DownloadedFile {
+    let mut response = b2kit::http::Response::builder()
+        .header("content-length", "0")
+        .header("x-bz-file-id", "4_z1")
+        .header("x-bz-file-name", "f");
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let (head, ()) = response.body(()).unwrap().into_parts();
+    let reply = Reply::stream(head, b2kit::ResponseBody::from(""));
+    DownloadFileById::new("4_z1").read(reply).unwrap().file
+}
+
+#[test]
+fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
+    let plain = downloaded(&[]);
+    assert_eq!(plain.file_retention, Readable::Value(FileRetention::none()));
+    assert_eq!(plain.legal_hold, Readable::Value(None));
+    assert_eq!(
+        (plain.server_side_encryption, plain.replication_status),
+        (Encryption::none(), None)
+    );
+
+    let file = downloaded(&[
+        ("X-Bz-File-Retention-Mode", "compliance"),
+        (
+            "X-Bz-File-Retention-Retain-Until-Timestamp",
+            "1770334823346",
+        ),
+        ("X-Bz-File-Legal-Hold", "on"),
+        ("X-Bz-Server-Side-Encryption", "AES256"),
+        ("X-Bz-Replication-Status", "REPLICA"),
+    ]);
+    let until = Timestamp::from_millis(1_770_334_823_346);
+    let retention = FileRetention::until(RetentionMode::Compliance, until);
+    assert_eq!(file.file_retention, Readable::Value(retention));
+    assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+    assert_eq!(file.server_side_encryption, Encryption::sse_b2());
+    assert_eq!(file.replication_status, Some(ReplicationStatus::Replica));
+
+    let withheld =
+        "X-Bz-File-Retention-Mode, x-bz-file-retention-retain-until-timestamp,X-Bz-File-Legal-Hold";
+    let file = downloaded(&[
+        ("X-Bz-Client-Unauthorized-To-Read", withheld),
+        ("X-Bz-Server-Side-Encryption-Customer-Algorithm", "AES512"),
+        ("X-Bz-Server-Side-Encryption-Customer-Key-Md5", "bWQ1"),
+    ]);
+    assert_eq!(
+        (file.file_retention, file.legal_hold),
+        (Readable::Unauthorized, Readable::Unauthorized)
+    );
+    let encryption = file.server_side_encryption;
+    assert_eq!(encryption.mode, Some(EncryptionMode::SseC));
+    assert_eq!(
+        encryption.algorithm,
+        Some(EncryptionAlgorithm::from("AES512"))
+    );
+    assert_eq!(encryption.customer_key_md5.as_deref(), Some("bWQ1"));
+    let half = downloaded(&[("X-Bz-Client-Unauthorized-To-Read", "X-Bz-File-Legal-Hold")]);
+    assert_eq!(half.legal_hold, Readable::Unauthorized);
+    assert_eq!(half.file_retention, Readable::Value(FileRetention::none()));
+}
+
+#[test]
+fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
+    let session = session(ApiVersion::V4);
+    let bucket = BucketName::new_unchecked("odd?x=#y");
+    let download = b2kit::api::DownloadFileByName::new(bucket, name());
+    let request = download.request(&Target::session(&session)).unwrap();
+    assert_eq!(request.uri().path(), "/file/odd%3Fx%3D%23y/typing_test.txt");
+    assert_eq!(request.uri().query(), None);
+}
+
+#[test]
+fn every_character_of_ascii_is_encoded_so_that_b2_reads_the_same() {
+    const STAY: &str = "._-/~!$'()*;=:@";
+    for byte in 0..128_u8 {
+        let text = char::from(byte).to_string();
+        let ours = percent_encode(&text);
+        let escaped = format!("%{byte:02X}");
+        let may_stay = byte.is_ascii_alphanumeric() || STAY.contains(&*text);
+        assert!(
+            ours == escaped || (may_stay && ours == text),
+            "{text:?} became {ours:?}"
+        );
+        assert!(ours == text || text != "/", "a slash is never escaped");
+        assert_eq!(percent_decode(&escaped).unwrap(), text);
+    }
+}
+
+#[test]
+fn the_first_version_of_the_api_is_not_spoken() {
+    let versions = [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4];
+    assert_eq!(
+        versions.map(|version| version.to_string()),
+        ["v2", "v3", "v4"]
+    );
+    let realm = Target::realm("https://api.backblazeb2.com", ApiVersion::default());
+    let call = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
+    let request = call.request(&realm).unwrap();
+    assert_eq!(request.uri().path(), "/b2api/v4/b2_authorize_account");
+}
