@@ -168,7 +168,7 @@ impl Call for CreateKey {
             if page
                 .keys
                 .iter()
-                .any(|key| key.key_name == self.key_name.as_str())
+                .any(|key| *key.key_name == *self.key_name.as_str())
             {
                 return Finding::Unknown;
             }
