@@ -39,8 +39,8 @@
 //! | [`UpdateBucket`] | `writeBuckets`, and more for encryption, locks and replication | C | |
 //! | [`UpdateFileLegalHold`] | `writeFileLegalHolds` | A | |
 //! | [`UpdateFileRetention`] | `writeFileRetentions`, and `bypassGovernance` to do that | A | |
-//! | [`UploadFile`] | (the upload URL's token), and more for locks | A | |
-//! | [`UploadPart`] | (the upload URL's token) | A | |
+//! | [`UploadFile`] | `writeFiles`, and more for locks | A | |
+//! | [`UploadPart`] | `writeFiles` | A | |
 
 mod authorize_account;
 mod call;
@@ -70,6 +70,7 @@ mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
 mod overrides;
+mod paged;
 mod reply;
 mod session;
 mod set_bucket_notification_rules;
@@ -109,6 +110,7 @@ pub use list_file_versions::{FileVersions, ListFileVersions};
 pub use list_keys::{Keys, ListKeys};
 pub use list_parts::{ListParts, Parts};
 pub use list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
+pub use paged::Paged;
 pub use reply::Reply;
 pub use session::{Allowed, AllowedBucket, ApiVersion, Session};
 pub use set_bucket_notification_rules::SetBucketNotificationRules;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use b2kit::api::{self, Call, Facts, Token};
+use b2kit::api::{self, Call, CallKind, Facts};
 
 /// B2's native API, whole.
 const NAMES: [&str; 31] = [
@@ -93,10 +93,12 @@ fn the_table_in_the_documentation_says_what_the_calls_say() {
             .remove(call)
             .unwrap_or_else(|| panic!("{call} has no row"));
         let first = capability.split(", and ").next().unwrap();
-        let expected = match (&facts.capability, facts.token) {
+        let expected = match (&facts.capability, facts.kind) {
             (Some(capability), _) => format!("`{capability}`"),
-            (None, Token::Upload) => "(the upload URL's token)".to_owned(),
-            (None, _) => String::new(),
+            (None, kind) => {
+                assert_eq!(kind, CallKind::Login);
+                String::new()
+            }
         };
         assert_eq!(first, expected, "the capability of {call}");
         assert_eq!(class, format!("{:?}", facts.class), "the class of {call}");

@@ -67,7 +67,8 @@ fn session(version: ApiVersion) -> Session {
 /// The document that a call sends.
 fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
-    let request = call.request(&Target::session(&session)).unwrap();
+    call.check().unwrap();
+    let request = call.request(&target(&session)).unwrap();
     let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
     serde_json::from_slice(&pieces.concat()).unwrap()
 }
@@ -86,7 +87,14 @@ fn answered<C: Call>(call: &C, answer: Value) -> C::Output {
 /// Why a call is not sent.
 fn refused(version: ApiVersion, call: &impl Call) -> String {
     let session = session(version);
-    let error = call.request(&Target::session(&session)).unwrap_err();
+    let checked = call.check().and_then(|()| call.request(&target(&session)));
+    let error = checked.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     error.to_string()
+}
+
+/// Where any call can go, an upload too.
+fn target(session: &Session) -> Target<'_> {
+    static TOKEN: std::sync::LazyLock<Secret> = std::sync::LazyLock::new(|| Secret::new("4_upld_"));
+    Target::upload(session, "https://pod.backblaze.com/u", &TOKEN)
 }

@@ -3,7 +3,7 @@
 use b2kit::api::{
     AuthorizeAccount, Call, CopyFile, CopyPart, CreateBucket, DownloadFileById, HideFile,
     ListBuckets, ListParts, ListUnfinishedLargeFiles, Reply, StartLargeFile, Target, UpdateBucket,
-    UploadFile, UploadPart, UploadPartUrl, UploadUrl,
+    UploadFile, UploadPart,
 };
 use b2kit::types::{
     Action, BucketInfo, BucketName, BucketType, ContentSha1, ContentType, CorsOperation, CorsRule,
@@ -302,22 +302,14 @@ fn a_customers_key_is_no_buckets_default() {
     assert!(refused(ApiVersion::V4, &create).contains("can't be SSE-C"));
 }
 
-fn upload_url() -> UploadUrl {
-    answered(
-        &b2kit::api::GetUploadUrl::new("b1"),
-        json!({"authorizationToken": "4_upld_", "bucketId": "b1", "uploadUrl": "https://pod.backblaze.com/u"}),
-    )
-}
-
 #[test]
 fn an_upload_that_can_not_ask_for_plain_text_says_so() {
-    let upload =
-        |encryption| UploadFile::new(&upload_url(), name(), "x").server_side_encryption(encryption);
+    let upload = |encryption| UploadFile::new("b1", name(), "x").server_side_encryption(encryption);
     let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
     assert!(told.contains("no header"), "{told}");
     let session = session(ApiVersion::V4);
     let request = upload(EncryptionSetting::SseB2)
-        .request(&Target::session(&session))
+        .request(&crate::target(&session))
         .unwrap();
     assert_eq!(request.headers()["x-bz-server-side-encryption"], "AES256");
     let start = StartLargeFile::new("b1", name()).server_side_encryption(EncryptionSetting::None);
@@ -365,8 +357,8 @@ fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
     assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
     assert!(info.clone().with("k11", "v").is_err() && info.clone().with("k10", "w").is_ok());
     let session = session(ApiVersion::V4);
-    let upload = |info| UploadFile::new(&upload_url(), name(), "x").file_info(info);
-    let request = upload(info).request(&Target::session(&session)).unwrap();
+    let upload = |info| UploadFile::new("b1", name(), "x").file_info(info);
+    let request = upload(info).request(&crate::target(&session)).unwrap();
     assert_eq!(request.headers()["x-bz-info-k10"], "v");
     for bad in ["a b", "a\r\nx-evil: 1", "é"] {
         let told = refused(ApiVersion::V4, &upload(FileInfo::unchecked([(bad, "v")])));
@@ -384,12 +376,8 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
             "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_819_825_i64,
         })
     };
-    let url: UploadPartUrl = answered(
-        &b2kit::api::GetUploadPartUrl::new("4_z1"),
-        json!({"authorizationToken": "4_uplg_", "fileId": "4_z1", "uploadUrl": "https://pod.backblaze.com/p"}),
-    );
     let sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072".parse().unwrap();
-    let upload = UploadPart::new(&url, PartNumber::FIRST, "x").content_sha1(sha1);
+    let upload = UploadPart::new("4_z1", PartNumber::FIRST, "x").content_sha1(sha1);
     assert_eq!(
         serde_json::to_value(answered(&upload, part(Value::Null))).unwrap(),
         part(Value::Null)
@@ -418,8 +406,8 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
     }
 
     let session = session(ApiVersion::V4);
-    let unchecked = UploadPart::new(&url, PartNumber::FIRST, "x").do_not_verify();
-    let request = unchecked.request(&Target::session(&session)).unwrap();
+    let unchecked = UploadPart::new("4_z1", PartNumber::FIRST, "x").do_not_verify();
+    let request = unchecked.request(&crate::target(&session)).unwrap();
     assert_eq!(request.headers()["x-bz-content-sha1"], "do_not_verify");
     let mut unverified = absent;
     unverified["contentSha1"] = json!("unverified:11f6ad8ec52a2984abaafd7c3b516503785c2072");
@@ -512,7 +500,7 @@ fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
     let session = session(ApiVersion::V4);
     let bucket = BucketName::new_unchecked("odd?x=#y");
     let download = b2kit::api::DownloadFileByName::new(bucket, name());
-    let request = download.request(&Target::session(&session)).unwrap();
+    let request = download.request(&crate::target(&session)).unwrap();
     assert_eq!(request.uri().path(), "/file/odd%3Fx%3D%23y/typing_test.txt");
     assert_eq!(request.uri().query(), None);
 }
