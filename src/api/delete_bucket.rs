@@ -13,6 +13,9 @@ use crate::types::{Bucket, BucketId, Capability};
 /// files too.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket, `cannot_delete_non_empty_bucket` if it has files.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {
@@ -41,6 +44,6 @@ impl Call for DeleteBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json()
+        reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
     }
 }

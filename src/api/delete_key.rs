@@ -41,6 +41,6 @@ impl Call for DeleteKey {
     }
 
     fn read(&self, reply: Reply) -> Result<ApplicationKey, Error> {
-        reply.json()
+        reply.json_about(|key: &ApplicationKey| key.application_key_id == self.application_key_id)
     }
 }

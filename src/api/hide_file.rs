@@ -42,6 +42,8 @@ impl Call for HideFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|marker: &FileVersion| {
+            *marker.file_name == *self.file_name.as_str() && marker.bucket_id == self.bucket_id
+        })
     }
 }

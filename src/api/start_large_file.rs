@@ -16,6 +16,9 @@ use crate::types::{
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
 ///
+/// # Errors
+/// As [`UploadFile`](super::UploadFile) where the file is locked or has a time of its own.
+///
 /// # Cancellation
 /// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
 /// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
@@ -119,6 +122,8 @@ impl Call for StartLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| {
+            *file.file_name == *self.file_name.as_str() && file.bucket_id == self.bucket_id
+        })
     }
 }

@@ -160,6 +160,6 @@ impl Call for UpdateBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json()
+        reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
     }
 }
