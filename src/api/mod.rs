@@ -70,6 +70,8 @@ mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
 mod overrides;
+#[cfg(feature = "partner")]
+pub mod partner;
 mod reply;
 mod session;
 mod set_bucket_notification_rules;
