@@ -22,6 +22,7 @@
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
 //! - `cassette`: record and replay, in [`backend::cassette`].
 //! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
+//! - `partner`: the calls of B2's Partner API, in [`api::partner`].
 //! - `webhook`: check and read the event notifications that B2 sends, in [`webhook`].
 //!
 //! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only

@@ -12,6 +12,10 @@ use crate::types::{AccountId, BucketId, Capability, FileId};
 /// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-cancel-large-file)
+///
+/// # Errors
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished file, as when it was finished
+/// or given up before.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelLargeFile {
@@ -56,7 +60,7 @@ impl Call for CancelLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<CanceledLargeFile, Error> {
-        reply.json()
+        reply.json_about(|canceled: &CanceledLargeFile| canceled.file_id == self.file_id)
     }
 
     async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<CanceledLargeFile> {

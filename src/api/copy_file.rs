@@ -16,7 +16,14 @@ use crate::types::{
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
 ///
+/// The copy has no retention and no legal hold of the source's: those of the call, or the bucket's default.
+///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-file)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source; `source_too_large` where only
+/// [`CopyPart`](super::CopyPart) helps; `range_not_satisfiable`; `access_denied` for a wrong customer key; and what the
+/// upload of a locked file can end in.
 ///
 /// # Cancellation
 /// The copy may come to be although the future was dropped.
@@ -145,7 +152,13 @@ impl Call for CopyFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| {
+            *file.file_name == *self.file_name.as_str()
+                && self
+                    .destination_bucket_id
+                    .as_ref()
+                    .is_none_or(|id| file.bucket_id == *id)
+        })
     }
 
     /// A file with this name and the right bytes that is not older than the request is the copy.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::call::{BillingClass, Call, Facts};
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::types::{
     ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber,
 };
@@ -14,6 +14,12 @@ use crate::types::{
 /// Makes a part of a large file of a stretch of another file: `b2_copy_part`. At most 5,000,000,000 bytes.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-part)
+///
+/// # Errors
+/// As [`CopyFile`](super::CopyFile).
+///
+/// # Cancellation
+/// The part may come to be although the future was dropped; copying it again replaces it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyPart {
@@ -77,13 +83,9 @@ impl Call for CopyPart {
     }
 
     fn read(&self, reply: Reply) -> Result<Part, Error> {
-        let part: Part = reply.json()?;
-        if part.file_id != self.large_file_id
-            || part.part_number != u32::from(self.part_number.as_u16())
-        {
-            let what = "B2 answers about another part than the one copied";
-            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
-        }
-        Ok(part)
+        reply.json_about(|part: &Part| {
+            part.file_id == self.large_file_id
+                && part.part_number == u32::from(self.part_number.as_u16())
+        })
     }
 }

@@ -15,6 +15,9 @@ use crate::types::{Bucket, BucketId, Capability};
 /// Gives the bucket as it was; `None` where B2's answer was lost, and asking again showed that the bucket is gone.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket, `cannot_delete_non_empty_bucket` if it has files.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {
@@ -43,7 +46,8 @@ impl Call for DeleteBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Option<Bucket>, Error> {
-        reply.json().map(Some)
+        let bucket = reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id);
+        bucket.map(Some)
     }
 
     async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<Option<Bucket>> {

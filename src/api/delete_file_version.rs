@@ -12,6 +12,10 @@ use crate::types::{Capability, FileId};
 /// Deletes one version: `b2_delete_file_version`. A hide marker is a version too, and so is an unfinished large file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-file-version)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when it was deleted before;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if its retention or a legal hold keeps it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteFileVersion {
@@ -64,7 +68,7 @@ impl Call for DeleteFileVersion {
     }
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
-        reply.json()
+        reply.json_about(|deleted: &DeletedFileVersion| deleted.file_id == self.file_id)
     }
 
     async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<DeletedFileVersion> {

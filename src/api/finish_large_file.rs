@@ -21,6 +21,10 @@ use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
 ///
+/// # Errors
+/// `missing_part` and `part_sha1_mismatch`; `bad_request` if it has fewer than two parts, a part but the last is too small,
+/// or the file was finished before: then [`GetFileInfo`](super::GetFileInfo) shows it.
+///
 /// # Cancellation
 /// When the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo) tells.
 #[derive(Debug, Clone, Serialize)]
@@ -58,7 +62,7 @@ impl Call for FinishLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
     }
 
     async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<FileVersion> {

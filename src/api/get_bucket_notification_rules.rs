@@ -51,6 +51,6 @@ impl Call for GetBucketNotificationRules {
     }
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
-        reply.json()
+        reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
     }
 }

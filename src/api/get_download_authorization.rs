@@ -9,7 +9,7 @@ use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
 use super::session::Session;
 use super::target::Target;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::types::{
     BucketId, BucketName, Capability, DownloadDuration, FileName, Secret, percent_encode,
 };
@@ -103,13 +103,9 @@ impl Call for GetDownloadAuthorization {
     }
 
     fn read(&self, reply: Reply) -> Result<DownloadAuthorization, Error> {
-        let mut authorization: DownloadAuthorization = reply.json()?;
-        if authorization.bucket_id != self.bucket_id
-            || *authorization.file_name_prefix != *self.file_name_prefix
-        {
-            let what = "B2 authorizes other downloads than those asked for";
-            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
-        }
+        let mut authorization = reply.json_about(|given: &DownloadAuthorization| {
+            given.bucket_id == self.bucket_id && *given.file_name_prefix == *self.file_name_prefix
+        })?;
         authorization.overrides = self.overrides.clone();
         Ok(authorization)
     }
@@ -119,7 +115,7 @@ impl DownloadAuthorization {
     /// A link to this file of the bucket that the authorization is for, which has this name.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
     /// `..` between its slashes, since browsers would turn the link into one to another file.
     pub fn link(
         &self,

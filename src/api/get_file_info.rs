@@ -36,6 +36,6 @@ impl Call for GetFileInfo {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
     }
 }

@@ -43,7 +43,9 @@ impl Call for HideFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|marker: &FileVersion| {
+            *marker.file_name == *self.file_name.as_str() && marker.bucket_id == self.bucket_id
+        })
     }
 
     /// The newest version tells, if the key may list.

@@ -71,6 +71,8 @@ mod list_parts;
 mod list_unfinished_large_files;
 mod overrides;
 mod paged;
+#[cfg(feature = "partner")]
+pub mod partner;
 mod reply;
 mod session;
 mod set_bucket_notification_rules;

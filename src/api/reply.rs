@@ -71,6 +71,20 @@ impl Reply {
         serde_json::from_slice(text).map_err(|_| explain::<T>(text))
     }
 
+    /// The body as a document, which has to be about what the call was about: an answer that was mixed up with another's
+    /// would be believed otherwise.
+    pub(super) fn json_about<T: DeserializeOwned>(
+        &self,
+        same: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Error> {
+        let document = self.json()?;
+        if !same(&document) {
+            let what = "B2 answers about something else than what was asked for";
+            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
+        }
+        Ok(document)
+    }
+
     /// The error that the reply is. Proxies answer without B2's document, so the status decides and the rest is taken
     /// where it is there.
     pub(crate) fn error(&self) -> B2Error {

@@ -58,6 +58,6 @@ impl Call for SetBucketNotificationRules {
     }
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
-        reply.json()
+        reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
     }
 }

@@ -23,6 +23,9 @@ const UPLOAD_ID: &str = "b2kit-upload-id";
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
 ///
+/// # Errors
+/// As [`UploadFile`](super::UploadFile) where the file is locked or has a time of its own.
+///
 /// # Cancellation
 /// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
 /// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
@@ -140,7 +143,9 @@ impl Call for StartLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| {
+            *file.file_name == *self.file_name.as_str() && file.bucket_id == self.bucket_id
+        })
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.

@@ -68,7 +68,12 @@ impl<'a> Target<'a> {
             self.version,
             facts.name
         );
-        let mut request = self.request(Method::POST, &url)?;
+        self.post_to(&url, document)
+    }
+
+    /// A JSON document to a place below one of the session's origins.
+    pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
+        let mut request = self.request(Method::POST, url)?;
         let document = serde_json::to_vec(document).map_err(|error| {
             Error::invalid("the arguments can't be written as JSON").with_source(error)
         })?;

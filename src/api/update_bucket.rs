@@ -161,7 +161,7 @@ impl Call for UpdateBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json()
+        reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
     }
 
     /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::call::{BillingClass, Call, Facts};
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::types::{Capability, FileId, LegalHold};
 
 /// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version that is held can't be deleted,
@@ -66,11 +66,8 @@ impl Call for UpdateFileLegalHold {
     }
 
     fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {
-        let updated: UpdatedFileLegalHold = reply.json()?;
-        if (&updated.file_id, &updated.legal_hold) != (&self.file_id, &self.legal_hold) {
-            let what = "B2 answers about another version or legal hold than the one asked for";
-            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
-        }
-        Ok(updated)
+        reply.json_about(|updated: &UpdatedFileLegalHold| {
+            (&updated.file_id, &updated.legal_hold) == (&self.file_id, &self.legal_hold)
+        })
     }
 }

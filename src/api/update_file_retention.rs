@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::call::{BillingClass, Call, Facts};
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::types::{Capability, FileId, FileRetention};
 
 /// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
@@ -90,13 +90,9 @@ impl Call for UpdateFileRetention {
     }
 
     fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {
-        let updated: UpdatedFileRetention = reply.json()?;
-        if (&updated.file_id, &updated.file_retention.mode)
-            != (&self.file_id, &self.file_retention.mode)
-        {
-            let what = "B2 answers about another version or retention than the one asked for";
-            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
-        }
-        Ok(updated)
+        reply.json_about(|updated: &UpdatedFileRetention| {
+            (&updated.file_id, &updated.file_retention.mode)
+                == (&self.file_id, &self.file_retention.mode)
+        })
     }
 }

@@ -46,6 +46,8 @@ pub use notification::{
     CustomHeader, EventNotificationRule, EventNotificationRules, EventType, TargetConfiguration,
     TargetType,
 };
+#[cfg(feature = "partner")]
+pub(crate) use open_enum::open_enum;
 pub use part::{Part, PartNumber};
 pub use percent::{percent_decode, percent_encode};
 pub use range::ByteRange;

@@ -219,7 +219,7 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 (ErrorKind::Unauthorized, 0)
             );
             let told = format!(
-                "nothing was sent: the key lacks writeKeys, is restricted to the bucket [{name:?}]"
+                "nothing was sent: the key lacks writeKeys, is restricted to the bucket [\"{name}\"]"
             );
             assert!(error.to_string().contains(&told), "{error}");
 

@@ -1,30 +1,16 @@
 //! Object Lock: retention and legal hold.
 
-use b2kit::api::{
-    Call, CreateBucket, Reply, UpdateBucket, UpdateFileLegalHold, UpdateFileRetention,
-};
+use b2kit::ApiVersion;
+use b2kit::api::{CreateBucket, UpdateBucket, UpdateFileLegalHold, UpdateFileRetention};
 use b2kit::types::{
     BucketName, BucketType, DefaultRetention, FileRetention, LegalHold, Readable, RetentionMode,
     Timestamp,
 };
-use b2kit::{ApiVersion, ErrorKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{answered, document, refused};
+use crate::{answered, assert_not_taken, document, refused};
 
 const UNTIL: Timestamp = Timestamp::from_millis(1_770_334_823_346);
-
-fn integrity(call: &impl Call, answer: Value) {
-    let (head, ()) = b2kit::http::Response::new(()).into_parts();
-    let reply = Reply::whole(head, answer.to_string().into());
-    match call.read(reply) {
-        Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::Integrity);
-            assert!(error.may_have_taken_effect());
-        }
-        Ok(_) => panic!("{answer} was taken"),
-    }
-}
 
 #[test]
 fn a_retention_is_set_and_removed() {
@@ -57,8 +43,8 @@ fn a_retention_is_set_and_removed() {
     );
 
     let other = json!({"fileId": "4_z2", "fileName": "f", "fileRetention": retention});
-    integrity(&set, other);
-    integrity(
+    assert_not_taken(&set, other);
+    assert_not_taken(
         &set,
         json!({"fileId": "4_z1", "fileName": "f", "fileRetention": none}),
     );
@@ -81,11 +67,11 @@ fn a_legal_hold_is_set_and_lifted_and_the_answer_is_checked() {
         assert_eq!(answered(&update, both).legal_hold, hold);
     }
     let update = UpdateFileLegalHold::new("f", "4_z1", LegalHold::On);
-    integrity(
+    assert_not_taken(
         &update,
         json!({"fileId": "4_z2", "fileName": "f", "legalHold": "on"}),
     );
-    integrity(
+    assert_not_taken(
         &update,
         json!({"fileId": "4_z1", "fileName": "f", "legalHold": "off"}),
     );

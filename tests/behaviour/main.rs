@@ -84,6 +84,16 @@ fn answered<C: Call>(call: &C, answer: Value) -> C::Output {
         .unwrap()
 }
 
+/// Holds that this answer is not taken for one to the call.
+fn assert_not_taken(call: &impl Call, answer: Value) {
+    let (head, ()) = b2kit::http::Response::new(()).into_parts();
+    let Err(error) = call.read(Reply::whole(head, answer.to_string().into())) else {
+        panic!("{answer} was taken")
+    };
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert!(error.may_have_taken_effect());
+}
+
 /// Why a call is not sent.
 fn refused(version: ApiVersion, call: &impl Call) -> String {
     let session = session(version);

@@ -1,21 +1,23 @@
 //! Settings as they go and come, and words and fields that this version of the crate doesn't know.
 
 use b2kit::api::{
-    AuthorizeAccount, Call, CopyFile, CopyPart, CreateBucket, DownloadFileById, HideFile,
-    ListBuckets, ListParts, ListUnfinishedLargeFiles, Reply, StartLargeFile, Target, UpdateBucket,
-    UploadFile, UploadPart,
+    AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket,
+    DeleteFileVersion, DeleteKey, DownloadFileById, FinishLargeFile, GetBucketNotificationRules,
+    GetFileInfo, GetUploadPartUrl, GetUploadUrl, HideFile, ListBuckets, ListParts,
+    ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
+    UpdateBucket, UploadFile, UploadPart,
 };
 use b2kit::types::{
     Action, BucketInfo, BucketName, BucketType, ContentSha1, ContentType, CorsOperation, CorsRule,
     CorsRules, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
-    FileInfo, FileName, FileRetention, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
-    Readable, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
-    RetentionMode, Timestamp, percent_decode, percent_encode,
+    EventNotificationRules, FileInfo, FileName, FileRetention, LegalHold, LifecycleRule,
+    LifecycleRules, PartNumber, Readable, ReplicationConfiguration, ReplicationRule,
+    ReplicationRules, ReplicationStatus, RetentionMode, Timestamp, percent_decode, percent_encode,
 };
-use b2kit::{ApiVersion, Credentials, ErrorKind};
+use b2kit::{ApiVersion, Credentials};
 use serde_json::{Value, json};
 
-use crate::{answered, document, refused, session};
+use crate::{answered, assert_not_taken, document, refused, session};
 
 /// B2's sample of `b2_create_bucket`.
 pub(crate) fn bucket() -> Value {
@@ -400,9 +402,7 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
     for (field, other) in [("fileId", json!("4_z2")), ("partNumber", json!(2))] {
         let mut other_part = absent.clone();
         other_part[field] = other;
-        let (head, ()) = b2kit::http::Response::new(()).into_parts();
-        let reply = Reply::whole(head, other_part.to_string().into());
-        assert_eq!(copy.read(reply).unwrap_err().kind(), ErrorKind::Integrity);
+        assert_not_taken(&copy, other_part);
     }
 
     let session = session(ApiVersion::V4);
@@ -415,6 +415,43 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
         answered(&unchecked, unverified).content_sha1.sha1(),
         Some(&sha1)
     );
+}
+
+#[test]
+fn an_answer_about_something_else_is_not_taken() {
+    let other = || FileName::new("other.txt").unwrap();
+    let key = json!({
+        "accountId": "a", "applicationKeyId": "k1", "bucketIds": null, "capabilities": [],
+        "expirationTimestamp": null, "keyName": "n", "namePrefix": null, "options": [],
+    });
+    let place =
+        json!({"authorizationToken": "t", "bucketId": "b1", "fileId": "f1", "uploadUrl": "u"});
+    let rules = json!({"bucketId": "b1", "eventNotificationRules": []});
+    let canceled = json!({"accountId": "a", "bucketId": "b1", "fileId": "f1", "fileName": "n"});
+    assert_not_taken(&CopyFile::new("f", other()), file());
+    assert_not_taken(
+        &CopyFile::new("f", name()).destination_bucket_id("b9"),
+        file(),
+    );
+    assert_not_taken(
+        &StartLargeFile::new("c1657f7923d53c0f94cd0c1b", other()),
+        file(),
+    );
+    assert_not_taken(&StartLargeFile::new("b9", name()), file());
+    assert_not_taken(&HideFile::new("c1657f7923d53c0f94cd0c1b", other()), file());
+    assert_not_taken(&HideFile::new("b9", name()), file());
+    assert_not_taken(&FinishLargeFile::new("f9", []), file());
+    assert_not_taken(&GetFileInfo::new("f9"), file());
+    assert_not_taken(&CancelLargeFile::new("f9"), canceled.clone());
+    assert_not_taken(&DeleteFileVersion::new("n", "f9"), canceled);
+    assert_not_taken(&UpdateBucket::new("b9"), bucket());
+    assert_not_taken(&DeleteBucket::new("b9"), bucket());
+    assert_not_taken(&DeleteKey::new("k9"), key);
+    assert_not_taken(&GetUploadUrl::new("b9"), place.clone());
+    assert_not_taken(&GetUploadPartUrl::new("f9"), place);
+    assert_not_taken(&GetBucketNotificationRules::new("b9"), rules.clone());
+    let none = EventNotificationRules::default();
+    assert_not_taken(&SetBucketNotificationRules::new("b9", none), rules);
 }
 
 #[test]
