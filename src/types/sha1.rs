@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest as _;
 
@@ -112,8 +113,17 @@ impl Serialize for Sha1 {
 
 impl<'de> Deserialize<'de> for Sha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let hex = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        hex.parse().map_err(serde::de::Error::custom)
+        struct Hex;
+        impl Visitor<'_> for Hex {
+            type Value = Sha1;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-1")
+            }
+            fn visit_str<E: serde::de::Error>(self, hex: &str) -> Result<Sha1, E> {
+                hex.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Hex)
     }
 }
 
