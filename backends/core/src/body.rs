@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::error::{HttpError, HttpErrorKind, Phase};
@@ -224,22 +224,32 @@ impl ResponseBody {
         let Some(second) = self.next().await.transpose()? else {
             return Ok(first);
         };
-        // A length that lies must not make us reserve memory for it.
-        let expected = self
+        // A length that lies must not make us reserve memory for it: of a body that is large, never more than as much
+        // again as has come.
+        let length = self
             .len
-            .map_or(0, |len| usize::try_from(len).unwrap_or(limit))
-            .min(1 << 20);
-        let mut whole = BytesMut::with_capacity(expected.max(first.len() + second.len()));
+            .map_or(0, |len| usize::try_from(len).unwrap_or(limit));
+        let mut whole = Vec::with_capacity(length.min(1 << 20).max(first.len() + second.len()));
         whole.extend_from_slice(&first);
         let mut chunk = second;
         loop {
-            if whole.len() + chunk.len() > limit {
+            let needed = whole.len() + chunk.len();
+            if needed > limit {
                 return Err(too_large());
+            }
+            if needed > whole.capacity() {
+                let twice = needed.max(whole.capacity() * 2);
+                let enough = if needed > length {
+                    twice
+                } else {
+                    twice.min(length)
+                };
+                whole.reserve_exact(enough - whole.len());
             }
             whole.extend_from_slice(&chunk);
             match self.next().await.transpose()? {
                 Some(next) => chunk = next,
-                None => return Ok(whole.freeze()),
+                None => return Ok(whole.into()),
             }
         }
     }
@@ -283,5 +293,39 @@ impl fmt::Debug for ResponseBody {
         f.debug_struct("ResponseBody")
             .field("len", &self.len)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+    use futures::stream;
+
+    use super::*;
+
+    const CHUNK: usize = 100_000;
+
+    /// The memory that a body takes which has so many bytes and says that it has `length`.
+    fn taken(length: Option<u64>, bytes: usize) -> usize {
+        let chunks = (0..bytes / CHUNK).map(|_| Ok(Bytes::from(vec![7; CHUNK])));
+        let body = ResponseBody::new(length, stream::iter(chunks));
+        let whole = block_on(body.collect(1 << 30)).unwrap();
+        assert_eq!(whole.len(), bytes);
+        whole.try_into_mut().unwrap().capacity()
+    }
+
+    #[test]
+    fn a_body_of_known_length_takes_the_memory_of_its_bytes() {
+        for bytes in [2 * CHUNK, 10 * CHUNK, 11 * CHUNK, 100 * CHUNK] {
+            assert_eq!(taken(Some(bytes as u64), bytes), bytes);
+        }
+    }
+
+    #[test]
+    fn a_length_that_lies_takes_little() {
+        assert_eq!(taken(Some(1 << 30), 2 * CHUNK), 1 << 20);
+        for length in [None, Some(3), Some(1 << 30)] {
+            assert!(taken(length, 100 * CHUNK) <= 2 * 100 * CHUNK, "{length:?}");
+        }
     }
 }
