@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, cost};
-use super::judge::{Next, Outcome, Pause, Seen, judge, outcome};
+use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::policy::RetryPolicy;
 use crate::api::{CallKind, Facts, Lost};
 use crate::error::{Error, GaveUp};
@@ -112,8 +112,12 @@ impl<'a> Course<'a> {
         budget: &Budget,
         chance: f64,
     ) -> Step {
-        if matches!(outcome(failure), Outcome::Refused(_)) {
-            return Step::Stop(None);
+        match outcome(failure) {
+            Outcome::Refused(_) => return Step::Stop(None),
+            Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
+                return Step::Stop(None);
+            }
+            _ => {}
         }
         let kind = self.facts.kind;
         let pause = if kind == CallKind::Upload && self.seen.failures <= 2 {
@@ -139,7 +143,10 @@ impl<'a> Course<'a> {
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
             Outcome::Ambiguous => self.seen.ambiguous = true,
-            Outcome::Corrupt | Outcome::Garbled => self.seen.corrupt += 1,
+            Outcome::Corrupt | Outcome::Garbled => {
+                self.seen.corrupt += 1;
+                self.seen.ambiguous = true;
+            }
             Outcome::Refused(b2) if b2.status == 400 && next == Next::Again(Pause::None) => {
                 self.seen.corrupt += 1
             }

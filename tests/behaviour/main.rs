@@ -13,7 +13,9 @@ mod notifications; // event notification rules
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
+mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
+mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod sharing; // download authorizations and links
 mod tokens; // when tokens expire
