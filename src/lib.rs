@@ -52,8 +52,8 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, Session};
-pub use client::{Client, ClientBuilder};
-pub use error::{B2Error, Error, ErrorKind};
+pub use client::{CallCounts, Client, ClientBuilder, RetryPolicy};
+pub use error::{B2Error, Error, ErrorKind, GaveUp};
 
 pub use b2kit_core::{
     Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,

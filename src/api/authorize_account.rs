@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::call::{BillingClass, Call, Facts, Token};
+use super::call::{Call, Facts};
 use super::reply::Reply;
 use super::session::{Allowed, AllowedBucket, ApiVersion, Session, origin};
 use super::target::{Target, authorization, request};
@@ -102,14 +102,7 @@ impl AuthorizeAccount {
 }
 
 impl Call for AuthorizeAccount {
-    const FACTS: Facts = Facts {
-        name: "b2_authorize_account",
-        token: Token::ApplicationKey,
-        capability: None,
-        class: BillingClass::C,
-        streams: false,
-        patient: false,
-    };
+    const FACTS: Facts = Facts::login("b2_authorize_account");
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

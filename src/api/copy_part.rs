@@ -75,7 +75,7 @@ impl CopyPart {
 
 impl Call for CopyPart {
     const FACTS: Facts =
-        Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
+        Facts::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
     type Output = Part;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,7 +3,8 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -100,21 +101,44 @@ impl CreateBucket {
 }
 
 impl Call for CreateBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_create_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
     );
     type Output = Bucket;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        if let Some(encryption) = &self.default_server_side_encryption {
-            encryption.check_default()?;
+    fn check(&self) -> Result<(), Error> {
+        match &self.default_server_side_encryption {
+            Some(encryption) => encryption.check_default(),
+            None => Ok(()),
         }
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json()
+    }
+
+    /// A name is unique over all of B2, so if this account has it now, it was this call that got it.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Bucket> {
+        let Ok(found) = ask
+            .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
+            .await
+        else {
+            return if lost.refusal.is_some() {
+                Finding::Unknown
+            } else {
+                Finding::NotDone
+            };
+        };
+        let ours = found.buckets.into_iter().find(|bucket| {
+            // A bucket that was there before has been changed since, or is of another type.
+            bucket.bucket_type == self.bucket_type && bucket.revision <= 2
+        });
+        ours.map_or(Finding::NotDone, Finding::Done)
     }
 }

@@ -4,7 +4,8 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::authorize_account::Credentials;
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
 use super::target::Target;
@@ -119,19 +120,23 @@ struct Wire<'a> {
 }
 
 impl Call for CreateKey {
-    const FACTS: Facts = Facts::api("b2_create_key", Capability::WriteKeys, BillingClass::C);
+    const FACTS: Facts = Facts::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
     type Output = CreatedKey;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.capabilities.is_empty() {
             return Err(Error::invalid("the key would have no capability"));
         }
+        // B2 doesn't say what an empty list means, and it must not be "all buckets".
+        if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid("the key would be restricted to no bucket"));
+        }
+        Ok(())
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let (bucket_ids, bucket_id) = match (target.version(), self.bucket_ids.as_deref()) {
             (_, None) => (None, None),
-            // B2 doesn't say what an empty list means, and it must not be "all buckets".
-            (_, Some([])) => {
-                return Err(Error::invalid("the key would be restricted to no bucket"));
-            }
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(
@@ -154,5 +159,30 @@ impl Call for CreateKey {
 
     fn read(&self, reply: Reply) -> Result<CreatedKey, Error> {
         reply.json()
+    }
+
+    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
+    /// this name may as well be an older one: it is left alone, and no second one is made.
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<CreatedKey> {
+        let mut list = ListKeys::new().max_key_count(1_000);
+        loop {
+            let Ok(page) = ask.ask(list.clone()).await else {
+                return Finding::Unknown;
+            };
+            if page
+                .keys
+                .iter()
+                .any(|key| *key.key_name == *self.key_name.as_str())
+            {
+                return Finding::Unknown;
+            }
+            match page.next_application_key_id {
+                Some(next) if list.starts_at() != Some(&next) => {
+                    list = list.start_application_key_id(next)
+                }
+                Some(_) => return Finding::Unknown,
+                None => return Finding::NotDone,
+            }
+        }
     }
 }

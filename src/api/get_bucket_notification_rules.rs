@@ -39,7 +39,7 @@ impl GetBucketNotificationRules {
 }
 
 impl Call for GetBucketNotificationRules {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_get_bucket_notification_rules",
         Capability::ReadBucketNotifications,
         BillingClass::C,

@@ -57,7 +57,7 @@ impl GetUploadPartUrl {
 }
 
 impl Call for GetUploadPartUrl {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_get_upload_part_url",
         Capability::WriteFiles,
         BillingClass::A,

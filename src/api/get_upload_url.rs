@@ -57,7 +57,7 @@ impl GetUploadUrl {
 }
 
 impl Call for GetUploadUrl {
-    const FACTS: Facts = Facts::api("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    const FACTS: Facts = Facts::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -64,7 +64,7 @@ impl ListBuckets {
 }
 
 impl Call for ListBuckets {
-    const FACTS: Facts = Facts::api("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
     type Output = Buckets;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -81,7 +81,7 @@ impl ListFileNames {
 }
 
 impl Call for ListFileNames {
-    const FACTS: Facts = Facts::api("b2_list_file_names", Capability::ListFiles, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
     type Output = FileNames;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

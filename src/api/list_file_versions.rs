@@ -96,7 +96,7 @@ impl ListFileVersions {
 }
 
 impl Call for ListFileVersions {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_list_file_versions",
         Capability::ListFiles,
         BillingClass::C,

@@ -49,6 +49,10 @@ impl ListKeys {
         self
     }
 
+    pub(super) const fn starts_at(&self) -> Option<&ApplicationKeyId> {
+        self.start_application_key_id.as_ref()
+    }
+
     /// Starts at this key, or the next that there is.
     #[must_use]
     pub fn start_application_key_id(mut self, id: impl Into<ApplicationKeyId>) -> Self {
@@ -58,7 +62,7 @@ impl ListKeys {
 }
 
 impl Call for ListKeys {
-    const FACTS: Facts = Facts::api("b2_list_keys", Capability::ListKeys, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
     type Output = Keys;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -59,7 +59,7 @@ impl ListParts {
 }
 
 impl Call for ListParts {
-    const FACTS: Facts = Facts::api("b2_list_parts", Capability::WriteFiles, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
     type Output = Parts;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

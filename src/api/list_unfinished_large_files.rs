@@ -72,7 +72,7 @@ impl ListUnfinishedLargeFiles {
 }
 
 impl Call for ListUnfinishedLargeFiles {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_list_unfinished_large_files",
         Capability::ListFiles,
         BillingClass::C,

@@ -39,8 +39,8 @@
 //! | [`UpdateBucket`] | `writeBuckets`, and more for encryption, locks and replication | C | |
 //! | [`UpdateFileLegalHold`] | `writeFileLegalHolds` | A | |
 //! | [`UpdateFileRetention`] | `writeFileRetentions`, and `bypassGovernance` to do that | A | |
-//! | [`UploadFile`] | (the upload URL's token), and more for locks | A | |
-//! | [`UploadPart`] | (the upload URL's token) | A | |
+//! | [`UploadFile`] | `writeFiles`, and more for locks | A | |
+//! | [`UploadPart`] | `writeFiles` | A | |
 
 mod authorize_account;
 mod call;
@@ -84,7 +84,7 @@ mod upload_file;
 mod upload_part;
 
 pub use authorize_account::{AuthorizeAccount, Credentials};
-pub use call::{BillingClass, Call, Facts, Token};
+pub use call::{Ask, BillingClass, Call, CallKind, Facts, Finding, Lost, Place};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
 pub use copy_file::{CopyFile, MetadataDirective};
 pub use copy_part::CopyPart;

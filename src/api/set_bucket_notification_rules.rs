@@ -36,7 +36,7 @@ impl SetBucketNotificationRules {
 }
 
 impl Call for SetBucketNotificationRules {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_set_bucket_notification_rules",
         Capability::WriteBucketNotifications,
         BillingClass::C,

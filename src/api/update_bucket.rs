@@ -3,7 +3,8 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -145,21 +146,81 @@ impl UpdateBucket {
 }
 
 impl Call for UpdateBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_update_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
     );
     type Output = Bucket;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        if let Some(encryption) = &self.default_server_side_encryption {
-            encryption.check_default()?;
+    fn check(&self) -> Result<(), Error> {
+        match &self.default_server_side_encryption {
+            Some(encryption) => encryption.check_default(),
+            None => Ok(()),
         }
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
+    }
+
+    /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
+    /// sake: that was ours if the bucket is one revision on and is as we wanted it.
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<Bucket> {
+        let Some(revision) = self.if_revision_is else {
+            return Finding::NotDone;
+        };
+        let Ok(found) = ask.ask(ListBuckets::new().bucket_id(&self.bucket_id)).await else {
+            return Finding::Unknown;
+        };
+        let ours = found
+            .buckets
+            .into_iter()
+            .find(|bucket| bucket.revision == revision + 1 && self.describes(bucket));
+        ours.map_or(Finding::NotDone, Finding::Done)
+    }
+}
+
+/// Where a bucket shows what an update sets.
+const SHOWN_AT: [(&str, &str); 8] = [
+    ("bucketType", "/bucketType"),
+    ("bucketInfo", "/bucketInfo"),
+    ("corsRules", "/corsRules"),
+    ("lifecycleRules", "/lifecycleRules"),
+    (
+        "defaultRetention",
+        "/fileLockConfiguration/value/defaultRetention",
+    ),
+    (
+        "defaultServerSideEncryption",
+        "/defaultServerSideEncryption/value",
+    ),
+    (
+        "fileLockEnabled",
+        "/fileLockConfiguration/value/isFileLockEnabled",
+    ),
+    (
+        "replicationConfiguration",
+        "/replicationConfiguration/value",
+    ),
+];
+
+impl UpdateBucket {
+    /// Whether the bucket has every setting that the update gives it.
+    fn describes(&self, bucket: &Bucket) -> bool {
+        let (Ok(wanted), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(bucket))
+        else {
+            return false;
+        };
+        let holds = |(field, place): &(&str, &str)| {
+            wanted
+                .get(field)
+                .is_none_or(|wanted| shown.pointer(place) == Some(wanted))
+        };
+        SHOWN_AT.iter().all(holds)
     }
 }

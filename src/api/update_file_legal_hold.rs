@@ -54,7 +54,7 @@ impl UpdateFileLegalHold {
 }
 
 impl Call for UpdateFileLegalHold {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_update_file_legal_hold",
         Capability::WriteFileLegalHolds,
         BillingClass::A,

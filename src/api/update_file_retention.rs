@@ -69,14 +69,14 @@ impl UpdateFileRetention {
 }
 
 impl Call for UpdateFileRetention {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_update_file_retention",
         Capability::WriteFileRetentions,
         BillingClass::A,
     );
     type Output = UpdatedFileRetention;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+    fn check(&self) -> Result<(), Error> {
         let FileRetention {
             mode,
             retain_until_timestamp,
@@ -86,6 +86,10 @@ impl Call for UpdateFileRetention {
                 "a retention has both a mode and a time, or neither",
             ));
         }
+        Ok(())
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)
     }
 

@@ -103,6 +103,15 @@ impl ListedFile {
 
     /// The version, if it is one.
     #[must_use]
+    pub fn into_version(self) -> Option<FileVersion> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Folder(_) => None,
+        }
+    }
+
+    /// The version, if it is one.
+    #[must_use]
     pub const fn version(&self) -> Option<&FileVersion> {
         match self {
             Self::Version(version) => Some(version),

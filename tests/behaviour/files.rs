@@ -2,9 +2,9 @@
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket, DeleteFileVersion, Download,
-    DownloadFileById, DownloadFileByName, FinishLargeFile, GetFileInfo, GetUploadPartUrl,
-    GetUploadUrl, HideFile, ListBuckets, ListFileNames, ListFileVersions, ListParts,
-    ListUnfinishedLargeFiles, StartLargeFile, UploadFile, UploadPart,
+    DownloadFileById, DownloadFileByName, FinishLargeFile, GetFileInfo, HideFile, ListBuckets,
+    ListFileNames, ListFileVersions, ListParts, ListUnfinishedLargeFiles, StartLargeFile,
+    UploadFile, UploadPart,
 };
 use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, ContentSha1, ContentType,
@@ -32,9 +32,12 @@ async fn upload(
     name: &str,
     body: impl Into<Body>,
 ) -> Result<FileVersion, Error> {
-    let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await?;
-    b2.call(UploadFile::new(&url, FileName::new(name)?, body))
-        .await
+    b2.call(UploadFile::new(
+        &bucket.bucket_id,
+        FileName::new(name)?,
+        body,
+    ))
+    .await
 }
 
 fn by_name(bucket: &Bucket, name: &str) -> DownloadFileByName {
@@ -146,6 +149,7 @@ fn a_file_lives_from_upload_to_deletion() {
         assert_eq!(
             b2.call(DeleteBucket::new(&bucket.bucket_id))
                 .await
+                .unwrap()
                 .unwrap()
                 .revision,
             3
@@ -291,8 +295,7 @@ fn notes_and_content_types_come_back_as_they_went() {
             .into_iter()
             .try_fold(FileInfo::new(), |info, (key, value)| info.with(key, value))
             .unwrap();
-        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await.unwrap();
-        let file = UploadFile::new(&url, FileName::new("noted").unwrap(), "x");
+        let file = UploadFile::new(&bucket.bucket_id, FileName::new("noted").unwrap(), "x");
         let file = file
             .file_info(info.clone())
             .content_type(ContentType::new("text/x-test; q=1").unwrap());
@@ -343,13 +346,12 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
     let pieces = || stream::iter(["a", "", "bc", "d"].map(|piece| Ok(Bytes::from(piece))));
     block_on(async {
         let bucket = bucket(&b2).await;
-        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await.unwrap();
         for body in [
             Body::from("abcd"),
             Body::replay(4, move || Ok(pieces())),
             Body::once(4, pieces()),
         ] {
-            let call = UploadFile::new(&url, FileName::new("f").unwrap(), body);
+            let call = UploadFile::new(&bucket.bucket_id, FileName::new("f").unwrap(), body);
             let stored = b2.call(call).await.unwrap();
             assert_eq!(
                 stored.content_sha1,
@@ -357,13 +359,14 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
             );
         }
         let name = FileName::new("f").unwrap();
-        let known = UploadFile::new(&url, name.clone(), "abcd").content_sha1(Sha1::of(b"abcd"));
+        let known = UploadFile::new(&bucket.bucket_id, name.clone(), "abcd")
+            .content_sha1(Sha1::of(b"abcd"));
         assert_eq!(
             b2.call(known).await.unwrap().content_sha1,
             ContentSha1::Verified(Sha1::of(b"abcd"))
         );
         let unverified = b2
-            .call(UploadFile::new(&url, name.clone(), "abcd").do_not_verify())
+            .call(UploadFile::new(&bucket.bucket_id, name.clone(), "abcd").do_not_verify())
             .await
             .unwrap();
         assert_eq!(
@@ -375,7 +378,8 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
             b"abcd"
         );
 
-        let wrong = UploadFile::new(&url, name, "abcd").content_sha1(Sha1::of(b"xbcd"));
+        let wrong =
+            UploadFile::new(&bucket.bucket_id, name, "abcd").content_sha1(Sha1::of(b"xbcd"));
         let error = b2.call(wrong).await.unwrap_err();
         assert!(
             error.b2().unwrap().message.contains("ha1 did not match"),
@@ -426,15 +430,11 @@ fn a_large_file_is_its_parts_in_order() {
             (&Action::Start, "big a+ü.bin")
         );
 
-        let url = b2
-            .call(GetUploadPartUrl::new(&started.file_id))
-            .await
-            .unwrap();
         for number in [3, 1, 2] {
             let body = parts[usize::try_from(number).unwrap() - 1].clone();
             let part = b2
                 .call(UploadPart::new(
-                    &url,
+                    &started.file_id,
                     PartNumber::new(number).unwrap(),
                     body,
                 ))

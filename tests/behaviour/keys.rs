@@ -214,10 +214,7 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
             assert_eq!(listed.buckets[0].bucket_id, bucket.bucket_id);
             let more = CreateKey::new(KeyName::new("more").unwrap(), [Capability::WriteKeys]);
             let error = reader.call(more).await.unwrap_err();
-            assert_eq!(
-                (error.kind(), &*error.b2().unwrap().code),
-                (ErrorKind::Unauthorized, "unauthorized")
-            );
+            assert_eq!(error.kind(), ErrorKind::Unauthorized);
 
             let page = b2.call(ListKeys::new()).await.unwrap();
             assert!(page.keys.contains(&created.key), "{page:?}");
@@ -225,7 +222,7 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 .call(DeleteKey::new(&created.key.application_key_id))
                 .await
                 .unwrap();
-            assert_eq!(deleted, created.key);
+            assert_eq!(deleted.as_ref(), Some(&created.key));
             let again = b2
                 .call(DeleteKey::new(&created.key.application_key_id))
                 .await

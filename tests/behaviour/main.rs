@@ -67,6 +67,7 @@ fn session(version: ApiVersion) -> Session {
 /// The document that a call sends.
 fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
+    call.check().unwrap();
     let request = call.request(&Target::session(&session)).unwrap();
     let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
     serde_json::from_slice(&pieces.concat()).unwrap()
@@ -96,7 +97,8 @@ fn assert_not_taken(call: &impl Call, answer: Value) {
 /// Why a call is not sent.
 fn refused(version: ApiVersion, call: &impl Call) -> String {
     let session = session(version);
-    let error = call.request(&Target::session(&session)).unwrap_err();
+    let request = || call.request(&Target::session(&session));
+    let error = call.check().and_then(|()| request()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     error.to_string()
 }

@@ -5,14 +5,16 @@ use b2kit::api::{
     DeleteFileVersion, DeleteKey, DownloadFileById, FinishLargeFile, GetBucketNotificationRules,
     GetFileInfo, GetUploadPartUrl, GetUploadUrl, HideFile, ListBuckets, ListParts,
     ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
-    UpdateBucket, UploadFile, UploadPart, UploadPartUrl, UploadUrl,
+    UpdateBucket, UploadFile, UploadPart,
 };
+use b2kit::http::HeaderMap;
 use b2kit::types::{
     Action, BucketInfo, BucketName, BucketType, ContentSha1, ContentType, CorsOperation, CorsRule,
     CorsRules, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
     EventNotificationRules, FileInfo, FileName, FileRetention, LegalHold, LifecycleRule,
     LifecycleRules, PartNumber, Readable, ReplicationConfiguration, ReplicationRule,
-    ReplicationRules, ReplicationStatus, RetentionMode, Timestamp, percent_decode, percent_encode,
+    ReplicationRules, ReplicationStatus, RetentionMode, Secret, Timestamp, percent_decode,
+    percent_encode,
 };
 use b2kit::{ApiVersion, Credentials};
 use serde_json::{Value, json};
@@ -304,24 +306,22 @@ fn a_customers_key_is_no_buckets_default() {
     assert!(refused(ApiVersion::V4, &create).contains("can't be SSE-C"));
 }
 
-fn upload_url() -> UploadUrl {
-    answered(
-        &GetUploadUrl::new("b1"),
-        json!({"authorizationToken": "4_upld_", "bucketId": "b1", "uploadUrl": "https://pod.backblaze.com/u"}),
-    )
+/// The headers that an upload has.
+fn headers(upload: &impl Call) -> HeaderMap {
+    let session = session(ApiVersion::V4);
+    let token = Secret::new("4_upld_");
+    let target = Target::upload(&session, "https://pod.backblaze.com/u", &token);
+    upload.check().unwrap();
+    upload.request(&target).unwrap().into_parts().0.headers
 }
 
 #[test]
 fn an_upload_that_can_not_ask_for_plain_text_says_so() {
-    let upload =
-        |encryption| UploadFile::new(&upload_url(), name(), "x").server_side_encryption(encryption);
+    let upload = |encryption| UploadFile::new("b1", name(), "x").server_side_encryption(encryption);
     let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
     assert!(told.contains("no header"), "{told}");
-    let session = session(ApiVersion::V4);
-    let request = upload(EncryptionSetting::SseB2)
-        .request(&Target::session(&session))
-        .unwrap();
-    assert_eq!(request.headers()["x-bz-server-side-encryption"], "AES256");
+    let headers = headers(&upload(EncryptionSetting::SseB2));
+    assert_eq!(headers["x-bz-server-side-encryption"], "AES256");
     let start = StartLargeFile::new("b1", name()).server_side_encryption(EncryptionSetting::None);
     assert_eq!(
         document(&start)["serverSideEncryption"],
@@ -366,10 +366,8 @@ fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
     let info = FileInfo::unchecked(eleven);
     assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
     assert!(info.clone().with("k11", "v").is_err() && info.clone().with("k10", "w").is_ok());
-    let session = session(ApiVersion::V4);
-    let upload = |info| UploadFile::new(&upload_url(), name(), "x").file_info(info);
-    let request = upload(info).request(&Target::session(&session)).unwrap();
-    assert_eq!(request.headers()["x-bz-info-k10"], "v");
+    let upload = |info| UploadFile::new("b1", name(), "x").file_info(info);
+    assert_eq!(headers(&upload(info))["x-bz-info-k10"], "v");
     for bad in ["a b", "a\r\nx-evil: 1", "é"] {
         let told = refused(ApiVersion::V4, &upload(FileInfo::unchecked([(bad, "v")])));
         assert!(told.contains("can't stand in a header"), "{told}");
@@ -386,12 +384,8 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
             "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_819_825_i64,
         })
     };
-    let url: UploadPartUrl = answered(
-        &GetUploadPartUrl::new("4_z1"),
-        json!({"authorizationToken": "4_uplg_", "fileId": "4_z1", "uploadUrl": "https://pod.backblaze.com/p"}),
-    );
     let sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072".parse().unwrap();
-    let upload = UploadPart::new(&url, PartNumber::FIRST, "x").content_sha1(sha1);
+    let upload = UploadPart::new("4_z1", PartNumber::FIRST, "x").content_sha1(sha1);
     assert_eq!(
         serde_json::to_value(answered(&upload, part(Value::Null))).unwrap(),
         part(Value::Null)
@@ -417,10 +411,8 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
         assert_not_taken(&copy, other_part);
     }
 
-    let session = session(ApiVersion::V4);
-    let unchecked = UploadPart::new(&url, PartNumber::FIRST, "x").do_not_verify();
-    let request = unchecked.request(&Target::session(&session)).unwrap();
-    assert_eq!(request.headers()["x-bz-content-sha1"], "do_not_verify");
+    let unchecked = UploadPart::new("4_z1", PartNumber::FIRST, "x").do_not_verify();
+    assert_eq!(headers(&unchecked)["x-bz-content-sha1"], "do_not_verify");
     let mut unverified = absent;
     unverified["contentSha1"] = json!("unverified:11f6ad8ec52a2984abaafd7c3b516503785c2072");
     assert_eq!(

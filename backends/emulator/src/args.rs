@@ -96,6 +96,23 @@ impl Args {
             .transpose()
     }
 
+    /// An object, whose fields are read like those of a request.
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, Refusal> {
+        self.value(name)
+            .map(|value| of_object(value).ok_or_else(|| guesses::wrong_type(name, "an object")))
+            .transpose()
+    }
+
+    /// A list of objects.
+    pub(crate) fn objects(&self, name: &str) -> Result<Option<Vec<Self>>, Refusal> {
+        let list = |value: &Value| -> Option<Vec<Self>> {
+            value.as_array()?.iter().map(of_object).collect()
+        };
+        self.value(name)
+            .map(|value| list(value).ok_or_else(|| guesses::wrong_type(name, "a list of objects")))
+            .transpose()
+    }
+
     /// An object from strings to strings.
     pub(crate) fn string_map(&self, name: &str) -> Result<Option<Vec<(String, String)>>, Refusal> {
         let map = |value: &Value| -> Option<Vec<(String, String)>> {
@@ -110,6 +127,11 @@ impl Args {
             })
             .transpose()
     }
+}
+
+fn of_object(value: &Value) -> Option<Args> {
+    let fields = value.as_object()?.clone();
+    Some(Args { fields })
 }
 
 #[cfg(test)]

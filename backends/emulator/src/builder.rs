@@ -27,6 +27,7 @@ pub struct Builder {
     recommended_part_size: u64,
     storage_cap: u64,
     token_lifetime: Duration,
+    custom_timestamps: bool,
     guesses: Guesses,
 }
 
@@ -41,6 +42,7 @@ impl Builder {
             recommended_part_size: 100_000_000,
             storage_cap: 1 << 30,
             token_lifetime: Duration::from_secs(24 * 60 * 60),
+            custom_timestamps: false,
             guesses: Guesses::default(),
         }
     }
@@ -96,6 +98,13 @@ impl Builder {
         self
     }
 
+    /// Whether the account may say when an upload began, as B2's support has to allow. Defaults to no:
+    /// `custom_timestamp_not_allowed`.
+    pub fn custom_timestamps(mut self, allowed: bool) -> Self {
+        self.custom_timestamps = allowed;
+        self
+    }
+
     /// What it does where B2's documents are silent.
     pub fn guesses(mut self, guesses: Guesses) -> Self {
         self.guesses = guesses;
@@ -124,6 +133,7 @@ impl Builder {
                 absolute_minimum_part_size: self.absolute_minimum_part_size,
                 recommended_part_size: self.recommended_part_size,
                 token_lifetime_millis: whole_millis(self.token_lifetime),
+                custom_timestamps: self.custom_timestamps,
                 guesses: self.guesses,
             },
             account_id: ACCOUNT_ID.to_owned(),

@@ -1,7 +1,9 @@
 //! [`Caller`]: who asks, through which door, and when.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::calls::encryption::KeyHeaders;
 use crate::guesses;
 use crate::refusal::Refusal;
 use crate::state::key::Key;
@@ -14,10 +16,20 @@ pub(crate) struct Caller {
     pub(crate) version: ApiVersion,
     /// The origin that URLs in the answer begin with.
     pub(crate) origin: Arc<str>,
-    /// The `Range` header.
-    pub(crate) range: Option<String>,
+    /// What its headers say about a download.
+    pub(crate) reading: Reading,
     /// In milliseconds.
     pub(crate) now: u64,
+}
+
+/// What the headers of a download say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    /// The `Range` header.
+    pub(crate) range: Option<String>,
+    pub(crate) key: KeyHeaders,
+    /// The overrides that a download authorization fixes, if it was one that let the caller in.
+    pub(crate) fixed: Option<Arc<BTreeMap<&'static str, String>>>,
 }
 
 /// The API versions there are, apart from v1.

@@ -25,11 +25,13 @@ use crate::state::State;
 ///
 /// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
 /// matter to it, so `https://api.backblazeb2.com` is as good as [`url`](Self::url). Nothing runs in the background:
-/// work is done inside the future of each request.
+/// work is done inside the future of each request, with a pause wherever a network would have one, so that requests sent
+/// side by side do run side by side.
 ///
 /// # Cancellation
-/// Dropping an upload's future breaks it off as a lost connection would: nothing is stored, and its upload token is no
-/// good any more.
+/// Dropping an upload's future breaks it off as a lost connection would: as long as bytes are missing, nothing is stored,
+/// and its upload token is no good any more; once they are all there, the file may be stored though nobody has read the
+/// answer.
 #[derive(Clone)]
 pub struct Emulator {
     inner: Arc<Inner>,

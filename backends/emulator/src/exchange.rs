@@ -15,6 +15,7 @@ use crate::calls::upload::UploadTicket;
 use crate::emulator::Emulator;
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step};
+use crate::pause::pause;
 use crate::receive::{Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -30,14 +31,17 @@ pub(crate) async fn exchange(
     head: &Parts,
     body: &mut BodyStream,
 ) -> io::Result<Reply> {
+    pause().await;
     let now = emulator.now();
     let step = emulator.state().begin(head, origin, now);
-    match step {
-        Step::Reply(reply) => Ok(reply),
-        Step::ReadJson(ticket) => read_json(emulator, ticket, body).await,
-        Step::Receive(ticket) => receive(emulator, ticket, body).await,
-        Step::Rehash(ticket) => copy(emulator, ticket),
-    }
+    let reply = match step {
+        Step::Reply(reply) => reply,
+        Step::ReadJson(ticket) => read_json(emulator, ticket, body).await?,
+        Step::Receive(ticket) => receive(emulator, ticket, body).await?,
+        Step::Rehash(ticket) => copy(emulator, ticket).await?,
+    };
+    pause().await;
+    Ok(reply)
 }
 
 async fn read_json(
@@ -57,15 +61,15 @@ async fn read_json(
     let step = emulator.state().finish_json(ticket, &json, now);
     match step {
         Step::Reply(reply) => Ok(reply),
-        Step::Rehash(ticket) => copy(emulator, ticket),
+        Step::Rehash(ticket) => copy(emulator, ticket).await,
         Step::ReadJson(_) | Step::Receive(_) => {
             Err(io::Error::other("a call asked for a second body"))
         }
     }
 }
 
-fn copy(emulator: &Emulator, ticket: CopyTicket) -> io::Result<Reply> {
-    let received = rehash(ticket.content())?;
+async fn copy(emulator: &Emulator, ticket: CopyTicket) -> io::Result<Reply> {
+    let received = rehash(ticket.content()).await?;
     let now = emulator.now();
     Ok(emulator.state().complete_copy(ticket, received, now))
 }
@@ -89,6 +93,7 @@ async fn receive(
     };
     while let Some(chunk) = next(body).await {
         receiver.push(&chunk?)?;
+        pause().await;
     }
     let received = receiver.finish()?;
     let ticket = upload.take();

@@ -1,9 +1,40 @@
 //! Everything that B2's documents and recordings don't say, and what the emulator does about it.
 //!
 //! A client should work either way, so what matters to clients is a switch in [`Guesses`]: run your tests under both
-//! settings. The rest are messages and codes, here so that they can be found when somebody learns better.
+//! settings. Below it are limits, codes and messages, here so that they can be found when somebody learns better.
+//!
+//! Rules that are guesses too, and stand where they are carried out:
+//!
+//! - Names are ordered by their UTF-8 bytes; versions of one millisecond, the later made first (`state::bucket`).
+//! - A listing filters before it folds, and a start inside a folder lists the folder again. A version cursor whose id
+//!   is gone starts where the time in the id says (`calls::listing`).
+//! - A large file stands at the time of its start, also for downloads by name (`state::bucket`).
+//! - Every refusal of an upload takes the token with it, bad headers included, but for `auth_token_limit`, which is the
+//!   other upload's to decide. A token fits its own URL only. A token that was taken is `bad_auth_token`, one that grew
+//!   old is `expired_auth_token` (`calls::upload`).
+//! - A key's name prefix is checked when a file is uploaded, not when its URL is made (`calls::upload`).
+//! - The tokens of a deleted key die at once (`heart`); expired keys are not listed (`calls::keys`).
+//! - A good token that may not read doesn't stop anyone from reading a public bucket; a bad one does (`calls::download`).
+//! - A range that isn't understood is ignored by downloads and refused by copies (`range`, `calls::copy`).
+//! - Hide markers and unfinished files are 404 to downloads and copies, unfinished ones also to `b2_get_file_info`.
+//! - A copy of whole bytes keeps what is known of their SHA-1, `unverified:` included; of a range, it is computed
+//!   (`calls::copy`). Copies take no room under the storage cap.
+//! - Unknown fields of JSON are ignored; the body goes before the query (`args`).
+//! - Authorization is checked before the body is read, so it is the first error of several (`heart`).
+//! - A download authorization dies with its key, but not when the key expires (`heart`); its prefix and bucket also hold
+//!   where the bucket is public (`calls::download`).
+//! - A file with a custom timestamp has it in its id too, and default retention counts from it (`calls::upload`).
+//! - `{"mode": "none"}` for a file's encryption or `{"mode": null}` for its retention keep the bucket's default away; the
+//!   latter is refused in buckets without Object Lock (`calls::encryption`, `calls::lock`).
+//! - Only large files show the MD5 of their customer key in JSON, as seen (`shape`).
+//! - Object Lock keeps files, not unfinished large files. A year has 365 days (`state::lock`). Any period is allowed.
+//! - Retention and legal hold of what isn't a file in the bucket are `bad_request` (`calls::lock`).
+//! - A bucket may become the source of a replication after it got Object Lock, not before (`calls::settings`).
+//! - `event_type_categories` is never answered: nobody knows when it should be (`calls::notifications`).
+//! - Errors whose code is documented have messages of ours where none is on record.
 
 use crate::refusal::Refusal;
+use crate::state::bucket::Bucket;
 
 /// The switches: behaviours of B2 that nobody has written down. The default is our best guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +61,9 @@ pub struct Guesses {
     /// Whether copying a large file into a small one computes the SHA-1 that the large file doesn't have. Otherwise the
     /// copy says `none` too. Default: yes.
     pub copies_of_large_files_have_a_sha1: bool,
+    /// Whether a download authorization refuses overrides that it doesn't mention, as the documents seem to say, rather
+    /// than only other values for those it does. Default: yes.
+    pub grants_refuse_other_overrides: bool,
 }
 
 /// What `nextFileName` is; see [`Guesses::cursor`].
@@ -53,6 +87,7 @@ impl Default for Guesses {
             old_file_name_rules: false,
             unfinished_files_block_deletion: true,
             copies_of_large_files_have_a_sha1: true,
+            grants_refuse_other_overrides: true,
         }
     }
 }
@@ -164,10 +199,43 @@ pub(crate) fn start_id_without_name() -> Refusal {
     Refusal::bad_request("startFileName must be provided if startFileId is provided")
 }
 
-/// What the emulator doesn't do yet. B2 never answers this: better a clear failure than a file that isn't encrypted.
-pub(crate) fn not_emulated(what: &str) -> Refusal {
-    let message = format!("The emulator does not know {what} yet");
-    Refusal::new(501, "not_implemented", message)
+/// A version that Object Lock keeps. Status and code are documented and seen, the message isn't.
+pub(crate) fn locked() -> Refusal {
+    Refusal::new(401, "access_denied", "The file is protected by Object Lock")
+}
+
+/// The wrong key for an encrypted file: seen for downloads; the same here for copies and parts.
+pub(crate) fn wrong_customer_key() -> Refusal {
+    Refusal::new(403, "access_denied", "The wrong customer key was given")
+}
+
+/// A key for what isn't encrypted with one: nobody has recorded it; S3 refuses it too.
+pub(crate) fn key_without_need() -> Refusal {
+    Refusal::bad_request("A customer key was given, but none is needed")
+}
+
+/// SSE-B2 where only a key can be said: parts follow their large file, and what B2 encrypts it opens by itself.
+pub(crate) fn managed_where_only_keys_go(what: &str) -> Refusal {
+    Refusal::bad_request(format!("{what} can't ask for SSE-B2"))
+}
+
+/// A download authorization fixes its overrides: the documents say that they must be the same, without the answer.
+pub(crate) fn other_override(parameter: &str) -> Refusal {
+    let message = format!("{parameter} is not what the download authorization allows");
+    Refusal::unauthorized(message)
+}
+
+/// Whether a download says which headers of Object Lock it withholds: in buckets that have it, whether or not they are
+/// set, or the header would give away what the key may not read.
+pub(crate) const fn names_what_is_withheld(bucket: &Bucket) -> bool {
+    bucket.file_lock
+}
+
+/// Two notification rules want the same events of the same names: forbidden, by a code that isn't written down.
+pub(crate) fn overlapping_notifications(one: &str, other: &str) -> Refusal {
+    Refusal::bad_request(format!(
+        "The event notification rules {one} and {other} overlap"
+    ))
 }
 
 /// The size of a file's name and info, which may be at most [`INFO_LIMIT`](crate::names::INFO_LIMIT) bytes. The

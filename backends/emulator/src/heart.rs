@@ -24,8 +24,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 
 use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
+use crate::caller::{ApiVersion, Caller, Reading};
 use crate::calls::copy::CopyTicket;
+use crate::calls::encryption::KeyHeaders;
 use crate::calls::upload::UploadTicket;
 use crate::calls::{self, Answer, Auth, Call};
 use crate::guesses;
@@ -129,7 +130,11 @@ impl State {
             key: Arc::new(Key::nobody()),
             version,
             origin: Arc::clone(origin),
-            range: text_of(head, RANGE.as_str()).map(str::to_owned),
+            reading: Reading {
+                range: text_of(head, RANGE.as_str()).map(str::to_owned),
+                key: KeyHeaders::of(head),
+                fixed: None,
+            },
             now,
         };
         if let Some(path) = path.strip_prefix("/file/") {
@@ -165,6 +170,7 @@ impl State {
         let key = match call.auth {
             Auth::Basic => self.basic(head, caller.now),
             Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION.as_str()), caller.now),
+            Auth::Token => self.token_key(head, caller.now),
             Auth::Needs(capability) => self.token_key(head, caller.now).and_then(|key| {
                 key.must(capability)?;
                 Ok(key)
@@ -202,7 +208,19 @@ impl State {
             Some(token) => Some(token),
             None => query.string("Authorization")?,
         };
-        caller.key = self.optional_key(token, caller.now)?;
+        let granted = token.and_then(|token| self.tokens.download(token, caller.now));
+        match granted {
+            None => caller.key = self.optional_key(token, caller.now)?,
+            Some(granted) => {
+                let granted = granted?;
+                // the tokens of a deleted key die with it
+                if !self.keys.contains_key(&granted.key_id) {
+                    return Err(Refusal::bad_auth_token());
+                }
+                caller.key = Arc::new(Key::of_grant(granted));
+                caller.reading.fixed = Some(Arc::clone(&granted.overrides));
+            }
+        }
         calls::download::by_name(self, &caller, path, &query)
     }
 

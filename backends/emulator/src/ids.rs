@@ -12,6 +12,9 @@ const CLUSTER: &str = "004";
 /// How long the secret end of a token is: 20 bytes in base64.
 const TOKEN_SECRET: usize = 28;
 
+/// How long the public beginning of a download authorization is: `3_`, 14 digits, `_`, 24 hex digits.
+const DOWNLOAD_PUBLIC: usize = 41;
+
 /// Makes ids and tokens. The same seed gives the same ones: fine for tests, useless as security.
 pub(crate) struct Ids {
     state: u64,
@@ -127,6 +130,24 @@ impl Ids {
         format!("4_{key_id}_{first}_{second}_{word}_{secret}")
     }
 
+    /// `3_{made}_{24 hex}_{40 hex}_{cluster}_{expiry}_{4 digits}_dnld`.
+    pub(crate) fn download_token(&mut self, now: u64, expires: u64) -> String {
+        let compact = |millis| {
+            let m = Moment::of_millis(millis);
+            format!(
+                "{:04}{:02}{:02}{:02}{:02}{:02}",
+                m.year, m.month, m.day, m.hour, m.minute, m.second
+            )
+        };
+        let (public, secret) = (self.hex(24), hex(&self.bytes::<20>()));
+        let number = self.next() % 10_000;
+        format!(
+            "3_{}_{public}_{secret}_{CLUSTER}_{}_{number:04}_dnld",
+            compact(now),
+            compact(expires),
+        )
+    }
+
     /// Cluster, account, and a number: 25 characters.
     pub(crate) fn key_id(account: &str, number: u64) -> String {
         format!("{CLUSTER}{account}{number:010x}")
@@ -141,7 +162,11 @@ impl Ids {
 
 /// Parts a token into what may be looked up and what must be compared in constant time.
 pub(crate) fn split_token(token: &str) -> Option<(&str, &str)> {
-    token.split_at_checked(token.len().checked_sub(TOKEN_SECRET)?)
+    let public = match token.strip_suffix("_dnld") {
+        Some(_) => DOWNLOAD_PUBLIC,
+        None => token.len().checked_sub(TOKEN_SECRET)?,
+    };
+    token.split_at_checked(public)
 }
 
 /// Whether this could be a bucket id.

@@ -5,18 +5,35 @@
 //! network, without an account, and with a clock in the test's hand:
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use b2kit_core::{Body, HttpClient, http};
-//! use b2kit_emulator::Emulator;
+//! use b2kit_emulator::{Emulator, ManualClock};
+//! use base64::{Engine as _, engine::general_purpose::STANDARD};
 //!
 //! # futures::executor::block_on(async {
-//! let emulator = Emulator::new();
-//! let request = http::Request::get(format!("{}/b2api/v4/b2_list_buckets", emulator.url()))
+//! let clock = ManualClock::default();
+//! let emulator = Emulator::builder().clock(clock.clone()).build();
+//!
+//! let pair = format!("{}:{}", emulator.key_id(), emulator.key());
+//! let authorize = http::Request::get("https://api.backblazeb2.com/b2api/v4/b2_authorize_account")
+//!     .header("authorization", format!("Basic {}", STANDARD.encode(pair)))
 //!     .body(Body::empty())
 //!     .unwrap();
-//! let response = emulator.send(request).await.unwrap();
-//! assert_eq!(response.status(), 401);
-//! let body = response.into_body().collect(1000).await.unwrap();
-//! assert!(body.starts_with(b"{\n  \"code\": \"bad_auth_token\","));
+//! let answer = emulator.send(authorize).await.unwrap().into_body();
+//! let answer = answer.collect(10_000).await.unwrap();
+//! let session: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+//!
+//! clock.advance(Duration::from_secs(24 * 60 * 60));
+//! let list = http::Request::get(format!("{}/b2api/v4/b2_list_buckets", emulator.url()))
+//!     .header("authorization", session["authorizationToken"].as_str().unwrap())
+//!     .body(Body::empty())
+//!     .unwrap();
+//! let answer = emulator.send(list).await.unwrap();
+//! assert_eq!(answer.status(), 401);
+//! let answer = answer.into_body().collect(10_000).await.unwrap();
+//! assert!(answer.starts_with(b"{\n  \"code\": \"expired_auth_token\","));
+//! assert_eq!(emulator.snapshot().calls_of("b2_list_buckets"), 1);
 //! # });
 //! ```
 //!
@@ -35,9 +52,8 @@
 //! - `blob`, `receive`: where bytes lie, and how they get there.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //!
-//! Not emulated yet: v1, object lock, server-side encryption, download authorizations, `b2_update_bucket`,
-//! notifications, CORS, lifecycle rules (they are kept, not carried out). What would be silently without effect is
-//! refused: see `501 not_implemented`.
+//! Not emulated: v1; replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
+//! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;
 mod blob;
@@ -54,6 +70,7 @@ mod heart;
 mod hex;
 mod ids;
 mod names;
+mod pause;
 mod percent;
 mod range;
 mod receive;

@@ -11,6 +11,9 @@ pub(crate) type FileInfo = BTreeMap<String, String>;
 /// How many bytes a file's name and info may have together.
 pub(crate) const INFO_LIMIT: usize = 7000;
 
+/// The same for files that are encrypted, or in a bucket with Object Lock.
+pub(crate) const GUARDED_INFO_LIMIT: usize = 2048;
+
 /// The keys that B2 gives a meaning on download: key, header.
 pub(crate) const RESERVED: [(&str, &str); 5] = [
     ("b2-content-disposition", "content-disposition"),
@@ -93,10 +96,17 @@ fn is_plain(name: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// Whether this could be the name of a CORS or notification rule: 6 to `longest` letters, digits and `-`, not beginning
+/// with `b2-`.
+pub(crate) fn is_rule_name(name: &str, longest: usize) -> bool {
+    (6..=longest).contains(&name.len()) && is_plain(name) && !name.starts_with("b2-")
+}
+
 /// Checks file info, and makes its keys lower-case.
 pub(crate) fn check_file_info(
     file_name: &str,
     entries: impl IntoIterator<Item = (String, String)>,
+    limit: usize,
 ) -> Result<FileInfo, Refusal> {
     let mut info = FileInfo::new();
     for (key, value) in entries {
@@ -115,9 +125,8 @@ pub(crate) fn check_file_info(
         return Err(Refusal::bad_request(message));
     }
     let size = guesses::info_size(file_name, &info);
-    if size > INFO_LIMIT {
-        let message =
-            format!("File name and file info have {size} bytes, the limit is {INFO_LIMIT}");
+    if size > limit {
+        let message = format!("File name and file info have {size} bytes, the limit is {limit}");
         return Err(Refusal::bad_request(message));
     }
     Ok(info)
@@ -184,23 +193,34 @@ mod tests {
     #[test]
     fn info_keys_become_lower_case_and_reserved_ones_are_refused() {
         let entry = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let info = check_file_info("f", [entry("Author", "Ü"), entry("b2-expires", "x")]).unwrap();
+        let info = check_file_info(
+            "f",
+            [entry("Author", "Ü"), entry("b2-expires", "x")],
+            INFO_LIMIT,
+        )
+        .unwrap();
         assert_eq!(info["author"], "Ü");
         for key in ["b2-other", "", "a b", "a:b", &"k".repeat(51)] {
-            assert!(check_file_info("f", [entry(key, "")]).is_err(), "{key}");
+            assert!(
+                check_file_info("f", [entry(key, "")], INFO_LIMIT).is_err(),
+                "{key}"
+            );
         }
-        assert!(check_file_info("f", [entry("a", "1"), entry("A", "2")]).is_err());
+        assert!(check_file_info("f", [entry("a", "1"), entry("A", "2")], INFO_LIMIT).is_err());
     }
 
     #[test]
     fn ten_entries_and_7000_bytes_are_the_limit() {
         let entries = |count: usize| (0..count).map(|at| (format!("k{at}"), String::new()));
-        assert!(check_file_info("f", entries(10)).is_ok());
-        assert!(check_file_info("f", entries(11)).is_err());
+        assert!(check_file_info("f", entries(10), INFO_LIMIT).is_ok());
+        assert!(check_file_info("f", entries(11), INFO_LIMIT).is_err());
         let value = |len: usize| [("key".to_owned(), "v".repeat(len))];
-        assert!(check_file_info("name", value(7000 - 7)).is_ok());
-        assert!(check_file_info("name", value(7000 - 6)).is_err());
+        assert!(check_file_info("name", value(7000 - 7), INFO_LIMIT).is_ok());
+        assert!(check_file_info("name", value(7000 - 6), INFO_LIMIT).is_err());
         let encoded = [("key".to_owned(), "ü".repeat(1166))];
-        assert!(check_file_info("name", encoded).is_err(), "counted as sent");
+        assert!(
+            check_file_info("name", encoded, INFO_LIMIT).is_err(),
+            "counted as sent"
+        );
     }
 }

@@ -7,6 +7,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::blob::{BlobStore, BlobWriter, Content, StoreFull};
 use crate::hex::hex;
+use crate::pause::pause;
 
 /// How many digits follow the data when the SHA-1 is sent at the end.
 pub(crate) const DIGITS_AT_END: u64 = 40;
@@ -83,10 +84,11 @@ impl Receiver {
 }
 
 /// Hashes what is stored already, for copies whose SHA-1 nobody knows yet.
-pub(crate) fn rehash(content: Content) -> io::Result<Received> {
+pub(crate) async fn rehash(content: Content) -> io::Result<Received> {
     let mut hashes = Hashes::default();
     for chunk in content.clone().into_chunks() {
         hashes.update(&chunk?);
+        pause().await;
     }
     let (sha1, md5) = hashes.finish();
     Ok(Received {

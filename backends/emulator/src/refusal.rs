@@ -52,6 +52,11 @@ impl Refusal {
         Self::new(404, "not_found", message)
     }
 
+    pub(crate) fn file_not_present(name: &str, id: &str) -> Self {
+        let message = format!("File not present: {name} {id}");
+        Self::new(400, "file_not_present", message)
+    }
+
     pub(crate) fn method_not_allowed(message: impl Into<String>) -> Self {
         Self::new(405, "method_not_allowed", message)
     }

@@ -36,6 +36,14 @@ const DRAINED: u64 = 64 * 1024 * 1024;
 /// its own [`url`](Self::url), whatever host the client asked for. Requests in-process and through any number of
 /// servers reach the same account.
 ///
+/// ```
+/// use b2kit_emulator::{Emulator, Server};
+///
+/// let server = Server::start(&Emulator::new())?;
+/// assert!(server.url().starts_with("http://127.0.0.1:"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Cancellation
 /// Dropping it stops it at once: connections break off. [`stop`](Self::stop) waits for what is under way.
 pub struct Server {

@@ -6,6 +6,8 @@ use crate::caller::{ApiVersion, Caller};
 use crate::state::bucket::Bucket;
 use crate::state::file::{Kind, Part, Version};
 use crate::state::key::Key;
+use crate::state::lock::{DefaultRetention, retention_shown};
+use crate::state::rules::{CorsRule, LifecycleRule};
 
 /// What the SHA-1 of nothing is: hide markers have it.
 const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
@@ -21,22 +23,23 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
             "value": if may_read { value } else { Value::Null },
         })
     };
+    let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::shown);
     json!({
         "accountId": account,
         "bucketId": bucket.id,
         "bucketInfo": bucket.info,
         "bucketName": bucket.name,
         "bucketType": bucket.kind,
-        "corsRules": bucket.cors_rules,
+        "corsRules": bucket.cors_rules.iter().map(CorsRule::shown).collect::<Vec<_>>(),
         "defaultServerSideEncryption":
-            readable("readBucketEncryption", json!({"algorithm": null, "mode": null})),
+            readable("readBucketEncryption", bucket.encryption().shown()),
         "fileLockConfiguration": readable("readBucketRetentions", json!({
-            "defaultRetention": {"mode": null, "period": null},
-            "isFileLockEnabled": false,
+            "defaultRetention": DefaultRetention::shown(bucket.default_retention),
+            "isFileLockEnabled": bucket.file_lock,
         })),
-        "lifecycleRules": bucket.lifecycle_rules,
+        "lifecycleRules": lifecycle_rules.collect::<Vec<_>>(),
         "options": ["s3"],
-        "replicationConfiguration": readable("readBucketReplications", Value::Null),
+        "replicationConfiguration": readable("readBucketReplications", bucket.replication.clone()),
         "revision": bucket.revision,
     })
 }
@@ -63,14 +66,14 @@ pub(crate) fn file(version: &Version, account: &str, caller: &Caller, copied: bo
             fields.insert("contentLength".into(), stored.content.len().into());
             fields.insert("contentMd5".into(), stored.md5.clone().into());
             fields.insert("contentSha1".into(), sha1.unwrap_or("none".into()).into());
-            protection(fields, caller);
+            protection(fields, version, caller);
         }
         Kind::Unfinished(_) => {
             fields.insert("action".into(), "start".into());
             fields.insert("contentLength".into(), 0.into());
             fields.insert("contentMd5".into(), Value::Null);
             fields.insert("contentSha1".into(), "none".into());
-            protection(fields, caller);
+            protection(fields, version, caller);
         }
         Kind::Hide => {
             fields.insert("action".into(), "hide".into());
@@ -84,13 +87,11 @@ pub(crate) fn file(version: &Version, account: &str, caller: &Caller, copied: bo
 }
 
 /// Retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
-fn protection(fields: &mut Map<String, Value>, caller: &Caller) {
+fn protection(fields: &mut Map<String, Value>, version: &Version, caller: &Caller) {
     let retains = caller.key.can("readFileRetentions");
-    let retention = if retains {
-        json!({"mode": null, "retainUntilTimestamp": null})
-    } else {
-        Value::Null
-    };
+    let retention = retains.then(|| retention_shown(version.lock.retention));
+    let sees_hold = caller.key.can("readFileLegalHolds");
+    let hold = version.lock.legal_hold_shown().filter(|_| sees_hold);
     fields.insert(
         "fileRetention".into(),
         json!({"isClientAuthorizedToRead": retains, "value": retention}),
@@ -98,11 +99,15 @@ fn protection(fields: &mut Map<String, Value>, caller: &Caller) {
     fields.insert(
         "legalHold".into(),
         json!({
-            "isClientAuthorizedToRead": caller.key.can("readFileLegalHolds"),
-            "value": null,
+            "isClientAuthorizedToRead": sees_hold,
+            "value": hold,
         }),
     );
-    fields.insert("serverSideEncryption".into(), not_encrypted());
+    let encryption = match version.is_large() {
+        true => version.encryption.shown_with_key(),
+        false => version.encryption.shown(),
+    };
+    fields.insert("serverSideEncryption".into(), encryption);
 }
 
 /// A folder: what files with a common beginning are folded into.
@@ -130,7 +135,7 @@ pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
         "contentSha1": part.sha1.shown(),
         "fileId": file_id,
         "partNumber": number,
-        "serverSideEncryption": not_encrypted(),
+        "serverSideEncryption": part.encryption.shown(),
         "uploadTimestamp": part.uploaded,
     })
 }
@@ -140,10 +145,6 @@ pub(crate) fn part_with_checksum(file_id: &str, number: u64, shown: &Part) -> Va
     let mut shape = part(file_id, number, shown);
     shape["b2Checksum"] = Value::Null;
     shape
-}
-
-fn not_encrypted() -> Value {
-    json!({"algorithm": null, "mode": null})
 }
 
 /// A key, without its secret. Since v4 it names all its buckets, before it only had one.

@@ -321,6 +321,13 @@ fn an_expiring_key_ends_its_tokens_and_then_itself() {
         short["applicationKey"].as_str().unwrap(),
     )
     .has_code(401, "unauthorized");
+    let master = wire.as_key(&json!({
+        "applicationKeyId": wire.emulator.key_id(), "applicationKey": wire.emulator.key(),
+    }));
+    assert_eq!(
+        master.post("b2_list_keys", &account).ok()["keys"],
+        json!([])
+    );
 }
 
 #[test]
@@ -403,6 +410,35 @@ fn a_key_can_do_what_its_capabilities_say_and_no_more() {
     ] {
         assert_eq!(bucket[field], withheld, "{field}");
     }
+}
+
+#[test]
+fn copying_from_a_private_bucket_needs_to_read_it() {
+    let wire = Wire::new();
+    let private = wire.create_bucket("private-1", "allPrivate");
+    let public = wire.create_bucket("public-1", "allPublic");
+    let writer = wire.as_key(&key(&wire, &json!({"capabilities": ["writeFiles"]})));
+    let copy = |bucket: &str| {
+        let source = wire.upload(bucket, "f", b"x");
+        let body = json!({"sourceFileId": source["fileId"], "fileName": "g",
+            "destinationBucketId": private});
+        writer.post("b2_copy_file", &body)
+    };
+    copy(&private).has_code(401, "unauthorized");
+    copy(&public).ok();
+}
+
+#[test]
+fn bypassing_governance_is_a_capability_of_its_own() {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("bucket-1", "allPrivate");
+    let file = wire.upload(&bucket, "f", b"x");
+    let deleter = wire.as_key(&key(&wire, &json!({"capabilities": ["deleteFiles"]})));
+    let body = json!({"fileName": "f", "fileId": file["fileId"], "bypassGovernance": true});
+    deleter
+        .post("b2_delete_file_version", &body)
+        .has_code(401, "unauthorized");
+    wire.post("b2_delete_file_version", &body).ok();
 }
 
 #[test]

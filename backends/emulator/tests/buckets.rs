@@ -95,16 +95,15 @@ fn bad_buckets_are_not_created() {
             400,
             "invalid_bucket_info",
         ),
-        (json!({"fileLockEnabled": true}), 501, "not_implemented"),
         (
-            json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
-            501,
-            "not_implemented",
+            json!({"defaultServerSideEncryption": {"mode": "SSE-B2"}}),
+            400,
+            "bad_request",
         ),
         (
             json!({"replicationConfiguration": {"asReplicationSource": {}}}),
-            501,
-            "not_implemented",
+            400,
+            "bad_request",
         ),
     ] {
         let mut fields = fields;

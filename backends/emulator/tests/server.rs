@@ -51,8 +51,8 @@ impl Line {
         }
         head.push_str("\r\n");
         self.write(head.as_bytes());
-        // a server that has refused already may not want the rest
-        self.stream.get_mut().write_all(body).ok();
+        // a server that has refused already takes the rest all the same, or many clients would not see why
+        self.write(body);
         self.answer()
     }
 

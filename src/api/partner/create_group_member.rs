@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{GroupMember, Region, facts, post_to_groups};
+use super::{GroupMember, Region, post_to_groups, writes};
 use crate::api::{Call, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{ApplicationKeyId, Secret};
@@ -52,7 +52,7 @@ impl CreateGroupMember {
 }
 
 impl Call for CreateGroupMember {
-    const FACTS: Facts = facts("b2_create_group_member");
+    const FACTS: Facts = writes("b2_create_group_member");
     type Output = CreatedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::{Computer, facts, post_to_computers};
+use super::{Computer, post_to_computers, writes};
 use crate::api::{Call, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
@@ -29,7 +29,7 @@ impl DeleteComputer {
 }
 
 impl Call for DeleteComputer {
-    const FACTS: Facts = facts("bz_delete_computer");
+    const FACTS: Facts = writes("bz_delete_computer");
     type Output = Computer;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

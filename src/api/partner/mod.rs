@@ -49,8 +49,12 @@ open_enum! {
     }
 }
 
-const fn facts(name: &'static str) -> Facts {
-    Facts::api(name, Capability::All, BillingClass::C)
+const fn reads(name: &'static str) -> Facts {
+    Facts::read(name, Capability::All, BillingClass::C)
+}
+
+const fn writes(name: &'static str) -> Facts {
+    Facts::write(name, Capability::All, BillingClass::C)
 }
 
 const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's administrator, or it speaks v2";

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -20,7 +20,10 @@ pub(super) struct Incoming {
     length: Option<u64>,
     received: u64,
     stall: Option<Duration>,
-    /// Runs only while somebody asks and nothing comes.
+    /// Since when somebody asks and nothing comes.
+    waiting_since: Option<Instant>,
+    /// Wakes whoever waits when it may be a stall. It goes on while bytes come and is set anew only where it has run
+    /// out: a sleep for each chunk would cost as much as the chunk.
     stalling: Option<Sleep>,
     total: Option<Sleep>,
     timer: Arc<dyn Timer>,
@@ -40,6 +43,7 @@ impl Incoming {
             length,
             received: 0,
             stall,
+            waiting_since: None,
             stalling: None,
             total,
             timer,
@@ -58,9 +62,24 @@ impl Incoming {
             ));
         }
         let stall = self.stall?;
-        let stalling = self.stalling.get_or_insert_with(|| self.timer.sleep(stall));
-        let stalled = stalling.as_mut().poll(cx).is_ready();
-        stalled.then(|| failure(HttpErrorKind::Stalled, "the server stopped sending"))
+        let since = *self.waiting_since.get_or_insert_with(|| self.timer.now());
+        loop {
+            if let Some(sleep) = &mut self.stalling {
+                if sleep.as_mut().poll(cx).is_pending() {
+                    return None;
+                }
+                self.stalling = None;
+            }
+            let waited = self.timer.now().saturating_duration_since(since);
+            let left = stall.saturating_sub(waited);
+            if left.is_zero() {
+                return Some(failure(
+                    HttpErrorKind::Stalled,
+                    "the server stopped sending",
+                ));
+            }
+            self.stalling = Some(self.timer.sleep(left));
+        }
     }
 }
 
@@ -79,7 +98,7 @@ impl Stream for Incoming {
                 None => return Poll::Pending,
             },
         };
-        this.stalling = None;
+        this.waiting_since = None;
         let item = match next {
             Some(Ok(chunk)) => {
                 this.received = this.received.saturating_add(chunk.len() as u64);
@@ -104,6 +123,7 @@ impl Stream for Incoming {
             },
         };
         this.body = None;
+        this.stalling = None;
         Poll::Ready(item)
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::target::{Source, Target};
-use super::{Answer, large_files};
+use super::target::{NewFile, Source, Target};
+use super::{Answer, encryption, large_files, lock};
 use crate::args::Args;
 use crate::blob::Content;
 use crate::caller::Caller;
@@ -43,16 +43,22 @@ pub(crate) fn copy_file(
     let bucket_id = args.string("destinationBucketId")?.unwrap_or(&from.id);
     names::check_file_name(name, &state.settings.guesses)?;
     caller.key.must_reach(bucket_id, name)?;
-    state.bucket(bucket_id)?;
-    let (content_type, info) = metadata(source, name, args)?;
-    refuse_unknown_options(args)?;
+    let bucket = state.bucket(bucket_id)?;
+    let encryption = encryption::of_args(args, "destinationServerSideEncryption")?;
+    let encryption = encryption.unwrap_or_else(|| bucket.encryption());
+    let limit = bucket.info_limit(&encryption);
+    let (content_type, info) = metadata(source, name, args, limit)?;
+    let lock = lock::of_args(args, caller, bucket, caller.now)?;
     let (copied, is_whole) = copied_range(source, args)?;
-    let target = Target::File {
+    let target = Target::File(NewFile {
         bucket_id: bucket_id.to_owned(),
         name: name.to_owned(),
+        uploaded: caller.now,
         content_type,
         info,
-    };
+        lock,
+        encryption,
+    });
     let is_large = copied.sha1.is_none();
     if is_whole && (!is_large || !state.settings.guesses.copies_of_large_files_have_a_sha1) {
         let answer = target.store(state, caller, copied, Source::Copy)?;
@@ -70,9 +76,10 @@ pub(crate) fn copy_part(
     let number = args.integer("partNumber")?;
     let number = number.ok_or_else(|| guesses::missing_field("partNumber"))?;
     let number = large_files::check_part_number(u64::try_from(number).ok())?;
-    large_files::unfinished(state, caller, file_id)?;
+    let large = large_files::unfinished(state, caller, file_id)?;
     let (_, source) = source(state, caller, args)?;
-    refuse_unknown_options(args)?;
+    let key = encryption::key_of_args(args, "destinationServerSideEncryption")?;
+    encryption::must_open(&large.encryption, key.as_ref())?;
     let (copied, is_whole) = copied_range(source, args)?;
     if copied.content.len() == 0 {
         return Err(Refusal::bad_request("A part must have at least one byte"));
@@ -80,6 +87,7 @@ pub(crate) fn copy_part(
     let target = Target::Part {
         file_id: file_id.to_owned(),
         number,
+        encryption: large.encryption.clone(),
     };
     if is_whole && copied.sha1.is_some() {
         let answer = target.store(state, caller, copied, Source::Copy)?;
@@ -133,6 +141,8 @@ fn source<'a>(
     if !bucket.is_public() {
         caller.key.must("readFiles")?;
     }
+    let key = encryption::key_of_args(args, "sourceServerSideEncryption")?;
+    encryption::must_open(&version.encryption, key.as_ref())?;
     Ok((bucket, version))
 }
 
@@ -166,7 +176,12 @@ fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), Refusal
     Ok((slice, false))
 }
 
-fn metadata(source: &Version, name: &str, args: &Args) -> Result<(String, FileInfo), Refusal> {
+fn metadata(
+    source: &Version,
+    name: &str,
+    args: &Args,
+    limit: usize,
+) -> Result<(String, FileInfo), Refusal> {
     let content_type = args.string("contentType")?;
     let info = args.string_map("fileInfo")?;
     match args.string("metadataDirective")?.unwrap_or("COPY") {
@@ -175,13 +190,13 @@ fn metadata(source: &Version, name: &str, args: &Args) -> Result<(String, FileIn
             Err(Refusal::bad_request(message))
         }
         "COPY" => {
-            let info = names::check_file_info(name, source.info.clone())?;
+            let info = names::check_file_info(name, source.info.clone(), limit)?;
             Ok((source.content_type.clone(), info))
         }
         "REPLACE" => {
             let given = content_type.ok_or_else(|| guesses::missing_field("contentType"))?;
             let given = large_files::check_content_type(given)?;
-            let info = names::check_file_info(name, info.unwrap_or_default())?;
+            let info = names::check_file_info(name, info.unwrap_or_default(), limit)?;
             Ok((content_type::resolve(given, name), info))
         }
         other => {
@@ -189,9 +204,4 @@ fn metadata(source: &Version, name: &str, args: &Args) -> Result<(String, FileIn
             Err(Refusal::bad_request(message))
         }
     }
-}
-
-fn refuse_unknown_options(args: &Args) -> Result<(), Refusal> {
-    large_files::refuse_unknown_options(args, "sourceServerSideEncryption")?;
-    large_files::refuse_unknown_options(args, "destinationServerSideEncryption")
 }

@@ -6,9 +6,11 @@ use http::header::{
 use http::{HeaderValue, StatusCode};
 
 use super::Answer;
+use super::encryption;
+use super::lock::{HOLD_HEADER, MODE_HEADER, UNTIL_HEADER};
 use crate::args::Args;
 use crate::caller::Caller;
-use crate::guesses;
+use crate::guesses::{self, Guesses};
 use crate::ids;
 use crate::names::RESERVED;
 use crate::percent;
@@ -17,13 +19,14 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::state::State;
 use crate::state::bucket::Bucket;
+use crate::state::encryption::{AES256, Encryption};
 use crate::state::file::{Stored, Version};
 
 /// What downloads by name are counted as.
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
 
 /// Parameters of a download that replace a header of its answer.
-const OVERRIDES: [(&str, &str); 6] = [
+pub(crate) const OVERRIDES: [(&str, &str); 6] = [
     ("b2CacheControl", "cache-control"),
     ("b2ContentDisposition", "content-disposition"),
     ("b2ContentEncoding", "content-encoding"),
@@ -67,7 +70,7 @@ pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<A
 
 /// Public files are for everyone; others for keys that may read them.
 fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), Refusal> {
-    if bucket.is_public() {
+    if bucket.is_public() && caller.reading.fixed.is_none() {
         return Ok(());
     }
     if caller.key.is_nobody() {
@@ -85,8 +88,10 @@ fn serve(
     stored: &Stored,
     args: &Args,
 ) -> Result<Reply, Refusal> {
+    let given = caller.reading.key.key()?;
+    encryption::must_open(&version.encryption, given.as_ref())?;
     let len = stored.content.len();
-    let asked = caller.range.as_deref();
+    let asked = caller.reading.range.as_deref();
     let part = match asked.map_or(Asked::Whole, |range| range::asked(range, len)) {
         Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
         Asked::Whole => None,
@@ -96,12 +101,14 @@ fn serve(
     let part = part.filter(|part| guesses.whole_range_is_partial || part.end - part.start < len);
     let plus = guesses.plus_for_space;
     let mut headers = file_headers(version, stored, plus);
+    encryption_headers(&mut headers, &version.encryption);
+    lock_headers(&mut headers, caller, bucket, version);
     if let Some(value) = bucket.info.get("Cache-Control")
         && !headers.contains_key(CACHE_CONTROL)
     {
         insert(&mut headers, CACHE_CONTROL.as_str(), value);
     }
-    apply_overrides(&mut headers, caller, args)?;
+    apply_overrides(&mut headers, caller, guesses, args)?;
     match part {
         None => Ok(Reply::content(
             StatusCode::OK,
@@ -141,9 +148,62 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
     headers
 }
 
-fn apply_overrides(headers: &mut HeaderMap, caller: &Caller, args: &Args) -> Result<(), Refusal> {
+fn encryption_headers(headers: &mut HeaderMap, encryption: &Encryption) {
+    match encryption {
+        Encryption::None => {}
+        Encryption::Managed => insert(headers, "x-bz-server-side-encryption", AES256),
+        Encryption::Customer(key) => {
+            let name = "x-bz-server-side-encryption-customer-algorithm";
+            insert(headers, name, AES256);
+            let name = "x-bz-server-side-encryption-customer-key-md5";
+            insert(headers, name, key.md5());
+        }
+    }
+}
+
+/// Retention and legal hold, as far as the caller may read them; what is withheld is named.
+fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, version: &Version) {
+    let mut withheld = Vec::new();
+    if caller.key.can("readFileRetentions") {
+        if let Some(retention) = version.lock.retention {
+            insert(headers, MODE_HEADER, retention.mode.word());
+            insert(headers, UNTIL_HEADER, &retention.until.to_string());
+        }
+    } else {
+        withheld.extend([
+            "X-Bz-File-Retention-Mode",
+            "X-Bz-File-Retention-Retain-Until-Timestamp",
+        ]);
+    }
+    if caller.key.can("readFileLegalHolds") {
+        if let Some(hold) = version.lock.legal_hold_shown() {
+            insert(headers, HOLD_HEADER, hold);
+        }
+    } else {
+        withheld.push("X-Bz-File-Legal-Hold");
+    }
+    if guesses::names_what_is_withheld(bucket) && !withheld.is_empty() {
+        let names = withheld.join(",");
+        insert(headers, "x-bz-client-unauthorized-to-read", &names);
+    }
+}
+
+fn apply_overrides(
+    headers: &mut HeaderMap,
+    caller: &Caller,
+    guesses: &Guesses,
+    args: &Args,
+) -> Result<(), Refusal> {
     for (parameter, header) in OVERRIDES {
-        let Some(value) = args.string(parameter)? else {
+        let value = args.string(parameter)?;
+        if let Some(fixed) = &caller.reading.fixed {
+            let fixed = fixed.get(parameter).map(String::as_str);
+            let may_differ = fixed.is_none() && !guesses.grants_refuse_other_overrides;
+            if fixed != value && !may_differ {
+                return Err(guesses::other_override(parameter));
+            }
+        }
+        let Some(value) = value else {
             continue;
         };
         if caller.key.is_nobody() {

@@ -5,12 +5,15 @@ use serde_json::json;
 use super::Answer;
 use crate::args::Args;
 use crate::caller::Caller;
+use crate::guesses;
 use crate::ids::{self, FileKind, Pod};
 use crate::names;
 use crate::refusal::Refusal;
 use crate::shape;
 use crate::state::State;
+use crate::state::encryption::Encryption;
 use crate::state::file::{Kind, Version};
+use crate::state::lock::Lock;
 
 pub(crate) fn get_file_info(
     state: &mut State,
@@ -66,6 +69,8 @@ pub(crate) fn hide_file(
         uploaded: caller.now,
         content_type: String::new(),
         info: names::FileInfo::new(),
+        lock: Lock::default(),
+        encryption: Encryption::None,
         kind: Kind::Hide,
     })?;
     Ok(Answer::Json(shape::file(marker, &account, caller, false)))
@@ -78,7 +83,8 @@ pub(crate) fn delete_file_version(
 ) -> Result<Answer, Refusal> {
     let name = args.required("fileName")?;
     let id = args.required("fileId")?;
-    if args.boolean("bypassGovernance")? == Some(true) {
+    let bypass = args.boolean("bypassGovernance")? == Some(true);
+    if bypass {
         caller.key.must("bypassGovernance")?;
     }
     if ids::file_id_time(id).is_none() {
@@ -86,10 +92,12 @@ pub(crate) fn delete_file_version(
     }
     let found = state.version(id).map(|(_, version)| version);
     let Some(version) = found.filter(|version| version.name == name) else {
-        let message = format!("File not present: {name} {id}");
-        return Err(Refusal::new(400, "file_not_present", message));
+        return Err(Refusal::file_not_present(name, id));
     };
     caller.key.must_reach(&version.bucket_id, &version.name)?;
+    if version.stored().is_some() && version.lock.holds(caller.now, bypass) {
+        return Err(guesses::locked());
+    }
     state.remove(id);
     Ok(Answer::Json(json!({"fileId": id, "fileName": name})))
 }

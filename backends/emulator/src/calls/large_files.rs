@@ -6,8 +6,8 @@ use std::ops::Bound;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
-use super::Answer;
-use super::buckets::is_encryption;
+use super::target::NewFile;
+use super::{Answer, encryption, lock};
 use crate::args::Args;
 use crate::blob::Content;
 use crate::caller::Caller;
@@ -30,27 +30,32 @@ pub(crate) fn start_large_file(
     let name = args.required("fileName")?;
     names::check_file_name(name, &state.settings.guesses)?;
     caller.key.must_reach(bucket_id, name)?;
-    state.bucket(bucket_id)?;
+    let bucket = state.bucket(bucket_id)?;
     let content_type = check_content_type(args.required("contentType")?)?;
-    let info = names::check_file_info(name, args.string_map("fileInfo")?.unwrap_or_default())?;
-    refuse_unknown_options(args, "serverSideEncryption")?;
-    if args.value("customUploadTimestamp").is_some() {
-        return Err(no_custom_timestamps());
-    }
-    let pod = state.ids.pod();
-    let file_id = state
-        .ids
-        .file_id(bucket_id, FileKind::Large, pod, caller.now);
-    let account = state.account_id.clone();
-    let version = state.insert(Version {
-        file_id,
+    let uploaded = match args.value("customUploadTimestamp") {
+        None => caller.now,
+        Some(_) => {
+            let time = args.integer("customUploadTimestamp").ok().flatten();
+            custom_timestamp(time, state, caller)?
+        }
+    };
+    let encryption = encryption::of_args(args, "serverSideEncryption")?;
+    let encryption = encryption.unwrap_or_else(|| bucket.encryption());
+    let info = args.string_map("fileInfo")?.unwrap_or_default();
+    let file = NewFile {
         bucket_id: bucket_id.to_owned(),
         name: name.to_owned(),
-        uploaded: caller.now,
+        uploaded,
         content_type: content_type::resolve(content_type, name),
-        info,
-        kind: Kind::Unfinished(BTreeMap::new()),
-    })?;
+        info: names::check_file_info(name, info, bucket.info_limit(&encryption))?,
+        lock: lock::of_args(args, caller, bucket, uploaded)?,
+        encryption,
+    };
+    let pod = state.ids.pod();
+    let file_id = state.ids.file_id(bucket_id, FileKind::Large, pod, uploaded);
+    let account = state.account_id.clone();
+    let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
+    let version = state.insert(version)?;
     Ok(Answer::Json(shape::file(version, &account, caller, false)))
 }
 
@@ -226,27 +231,22 @@ pub(crate) fn check_content_type(content_type: &str) -> Result<&str, Refusal> {
     Ok(content_type)
 }
 
-/// What the emulator can't do must not look as if it were done.
-pub(crate) fn refuse_unknown_options(args: &Args, encryption: &str) -> Result<(), Refusal> {
-    if args.value(encryption).is_some_and(is_encryption) {
-        return Err(guesses::not_emulated("server-side encryption"));
+/// The time that an upload wants to have begun, if the account may say so; `None` is none that could be read.
+pub(crate) fn custom_timestamp(
+    time: Option<i64>,
+    state: &State,
+    caller: &Caller,
+) -> Result<u64, Refusal> {
+    if !state.settings.custom_timestamps {
+        let message = "Custom upload timestamps are not allowed for this account";
+        return Err(Refusal::new(400, "custom_timestamp_not_allowed", message));
     }
-    if args.value("fileRetention").is_some() || args.value("legalHold").is_some() {
-        return Err(no_file_lock());
-    }
-    Ok(())
-}
-
-/// No bucket of the emulator has Object Lock.
-pub(crate) fn no_file_lock() -> Refusal {
-    let message = "The bucket is not file lock enabled";
-    Refusal::new(400, "bucket_missing_file_lock", message)
-}
-
-/// The account has not been allowed to set timestamps.
-pub(crate) fn no_custom_timestamps() -> Refusal {
-    let message = "Custom upload timestamps are not allowed for this account";
-    Refusal::new(400, "custom_timestamp_not_allowed", message)
+    time.and_then(|time| u64::try_from(time).ok())
+        .filter(|time| *time <= caller.now)
+        .ok_or_else(|| {
+            let message = "The custom upload timestamp must be a number and not in the future";
+            Refusal::new(400, "custom_timestamp_invalid", message)
+        })
 }
 
 fn no_active_upload(id: &str) -> Refusal {

@@ -8,10 +8,17 @@ pub(crate) mod account;
 pub(crate) mod buckets;
 pub(crate) mod copy;
 pub(crate) mod download;
+pub(crate) mod encryption;
 pub(crate) mod files;
+pub(crate) mod grants;
 pub(crate) mod keys;
 pub(crate) mod large_files;
 pub(crate) mod listing;
+pub(crate) mod lock;
+pub(crate) mod notifications;
+mod replication;
+mod rules;
+mod settings;
 pub(crate) mod target;
 pub(crate) mod upload;
 
@@ -39,6 +46,8 @@ const CALLS: &[Call] = &[
     Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
     Call::new("b2_download_file_by_id", Auth::Optional, download::by_id).with_head(),
     Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
+    Call::new("b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"), notifications::get_bucket_notification_rules),
+    Call::new("b2_get_download_authorization", Auth::Needs("shareFiles"), grants::get_download_authorization),
     Call::new("b2_get_file_info", Auth::Needs("readFiles"), files::get_file_info),
     Call::new("b2_get_upload_part_url", Auth::Needs("writeFiles"), upload::get_upload_part_url),
     Call::new("b2_get_upload_url", Auth::Needs("writeFiles"), upload::get_upload_url),
@@ -49,7 +58,11 @@ const CALLS: &[Call] = &[
     Call::new("b2_list_keys", Auth::Needs("listKeys"), keys::list_keys),
     Call::new("b2_list_parts", Auth::Needs("writeFiles"), large_files::list_parts),
     Call::new("b2_list_unfinished_large_files", Auth::Needs("listFiles"), large_files::list_unfinished_large_files),
+    Call::new("b2_set_bucket_notification_rules", Auth::Needs("writeBucketNotifications"), notifications::set_bucket_notification_rules),
     Call::new("b2_start_large_file", Auth::Needs("writeFiles"), large_files::start_large_file),
+    Call::new("b2_update_bucket", Auth::Needs("writeBuckets"), buckets::update_bucket),
+    Call::new("b2_update_file_legal_hold", Auth::Token, lock::update_file_legal_hold),
+    Call::new("b2_update_file_retention", Auth::Token, lock::update_file_retention),
 ];
 
 /// One call.
@@ -72,6 +85,8 @@ pub(crate) enum Auth {
     Basic,
     /// By an account token whose key has this capability.
     Needs(&'static str),
+    /// By an account token; the capability is for the call to ask.
+    Token,
     /// By an account token, or not at all where the bucket is public: the call asks.
     Optional,
 }

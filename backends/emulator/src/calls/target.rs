@@ -10,20 +10,50 @@ use crate::names::FileInfo;
 use crate::refusal::Refusal;
 use crate::shape;
 use crate::state::State;
+use crate::state::encryption::Encryption;
 use crate::state::file::{Kind, Part, Stored, Version};
+use crate::state::lock::Lock;
 
 /// What content becomes.
 #[derive(Debug)]
 pub(crate) enum Target {
     /// A new version of a file.
-    File {
-        bucket_id: String,
-        name: String,
-        content_type: String,
-        info: FileInfo,
-    },
+    File(NewFile),
     /// A part of an unfinished large file.
-    Part { file_id: String, number: u64 },
+    Part {
+        file_id: String,
+        number: u64,
+        encryption: Encryption,
+    },
+}
+
+/// A version to be: everything but its content.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    pub(crate) bucket_id: String,
+    pub(crate) name: String,
+    /// In milliseconds.
+    pub(crate) uploaded: u64,
+    pub(crate) content_type: String,
+    pub(crate) info: FileInfo,
+    pub(crate) lock: Lock,
+    pub(crate) encryption: Encryption,
+}
+
+impl NewFile {
+    pub(crate) fn into_version(self, file_id: String, kind: Kind) -> Version {
+        Version {
+            file_id,
+            bucket_id: self.bucket_id,
+            name: self.name,
+            uploaded: self.uploaded,
+            content_type: self.content_type,
+            info: self.info,
+            lock: self.lock,
+            encryption: self.encryption,
+            kind,
+        }
+    }
 }
 
 /// How the content came: answers show it.
@@ -43,29 +73,21 @@ impl Target {
         source: Source,
     ) -> Result<Value, Refusal> {
         match self {
-            Self::File {
-                bucket_id,
-                name,
-                content_type,
-                info,
-            } => {
+            Self::File(file) => {
                 let kind = kind_of(stored.content.len());
                 let pod = state.ids.pod();
-                let file_id = state.ids.file_id(&bucket_id, kind, pod, caller.now);
+                let file_id = state.ids.file_id(&file.bucket_id, kind, pod, file.uploaded);
                 let account = state.account_id.clone();
-                let version = state.insert(Version {
-                    file_id,
-                    bucket_id,
-                    name,
-                    uploaded: caller.now,
-                    content_type,
-                    info,
-                    kind: Kind::File(stored),
-                })?;
+                let version = file.into_version(file_id, Kind::File(stored));
+                let version = state.insert(version)?;
                 let is_copy = source == Source::Copy;
                 Ok(shape::file(version, &account, caller, is_copy))
             }
-            Self::Part { file_id, number } => {
+            Self::Part {
+                file_id,
+                number,
+                encryption,
+            } => {
                 let (Some(sha1), Some(md5)) = (stored.sha1, stored.md5) else {
                     return Err(guesses::unhashed_part());
                 };
@@ -73,6 +95,7 @@ impl Target {
                     content: stored.content,
                     sha1,
                     md5,
+                    encryption,
                     uploaded: caller.now,
                 };
                 let answer = match source {

@@ -10,8 +10,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::target::{Source, Target};
-use super::{Answer, large_files};
+use super::target::{NewFile, Source, Target};
+use super::{Answer, encryption, large_files, lock};
 use crate::args::Args;
 use crate::caller::Caller;
 use crate::content_type;
@@ -24,7 +24,9 @@ use crate::percent;
 use crate::receive::{DIGITS_AT_END, Received};
 use crate::refusal::Refusal;
 use crate::state::State;
-use crate::state::file::{Sha1, Stored};
+use crate::state::bucket::Bucket;
+use crate::state::encryption::Encryption;
+use crate::state::file::{Sha1, Stored, Version};
 use crate::state::token::UploadToken;
 
 const UPLOAD_FILE: &str = "b2_upload_file";
@@ -174,13 +176,11 @@ fn prepare(
     let call = segments.next();
     let subject = segments.next().unwrap_or("");
     let target = if call == Some(UPLOAD_PART) {
-        large_files::unfinished(state, caller, subject)?;
-        part_target(head, subject)?
+        let large = large_files::unfinished(state, caller, subject)?;
+        part_target(head, large)?
     } else {
-        state.bucket(subject)?;
-        file_target(state, head, caller, subject)?
+        file_target(state, head, caller, state.bucket(subject)?)?
     };
-    refuse_unknown_headers(head)?;
     let (claim, data_len) = length_and_claim(head)?;
     if data_len > guesses::LARGEST_UPLOAD {
         return Err(guesses::upload_too_large(data_len));
@@ -195,31 +195,49 @@ fn file_target(
     state: &State,
     head: &Parts,
     caller: &Caller,
-    bucket_id: &str,
+    bucket: &Bucket,
 ) -> Result<Target, Refusal> {
     let name = required_header(head, "X-Bz-File-Name")?;
     let name = percent::decode(name.as_bytes())
         .ok_or_else(|| Refusal::bad_request("X-Bz-File-Name is not encoded properly"))?;
     names::check_file_name(&name, &state.settings.guesses)?;
-    caller.key.must_reach(bucket_id, &name)?;
+    caller.key.must_reach(&bucket.id, &name)?;
     let content_type = required_header(head, CONTENT_TYPE.as_str())?;
     let content_type = content_type::resolve(content_type, &name);
-    let info = names::check_file_info(&name, info_of(head)?)?;
-    Ok(Target::File {
-        bucket_id: bucket_id.to_owned(),
+    let uploaded = text_of(head, "x-bz-custom-upload-timestamp");
+    let uploaded = uploaded
+        .map(|time| large_files::custom_timestamp(time.parse().ok(), state, caller))
+        .transpose()?
+        .unwrap_or(caller.now);
+    let encryption = encryption::of_headers(head)?.unwrap_or_else(|| bucket.encryption());
+    let limit = bucket.info_limit(&encryption);
+    Ok(Target::File(NewFile {
+        bucket_id: bucket.id.clone(),
+        lock: lock::of_headers(head, caller, bucket, uploaded)?,
+        info: names::check_file_info(&name, info_of(head)?, limit)?,
         name,
+        uploaded,
         content_type,
-        info,
-    })
+        encryption,
+    }))
 }
 
-fn part_target(head: &Parts, file_id: &str) -> Result<Target, Refusal> {
+fn part_target(head: &Parts, large: &Version) -> Result<Target, Refusal> {
     let number = required_header(head, "X-Bz-Part-Number")?;
     let number = number.parse().ok();
     let number = large_files::check_part_number(number)?;
+    let key = match encryption::of_headers(head)? {
+        None => None,
+        Some(Encryption::Customer(key)) => Some(key),
+        Some(Encryption::Managed | Encryption::None) => {
+            return Err(guesses::managed_where_only_keys_go("A part"));
+        }
+    };
+    encryption::must_open(&large.encryption, key.as_ref())?;
     Ok(Target::Part {
-        file_id: file_id.to_owned(),
+        file_id: large.file_id.clone(),
         number,
+        encryption: large.encryption.clone(),
     })
 }
 
@@ -236,22 +254,6 @@ fn info_of(head: &Parts) -> Result<Vec<(String, String)>, Refusal> {
         ))
     };
     head.headers.iter().filter_map(decoded).collect()
-}
-
-/// What the emulator can't do must not look as if it were done.
-fn refuse_unknown_headers(head: &Parts) -> Result<(), Refusal> {
-    for name in head.headers.keys().map(http::HeaderName::as_str) {
-        if name.starts_with("x-bz-server-side-encryption") {
-            return Err(guesses::not_emulated("server-side encryption"));
-        }
-        if name.starts_with("x-bz-file-retention") || name == "x-bz-file-legal-hold" {
-            return Err(large_files::no_file_lock());
-        }
-        if name == "x-bz-custom-upload-timestamp" {
-            return Err(large_files::no_custom_timestamps());
-        }
-    }
-    Ok(())
 }
 
 fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {

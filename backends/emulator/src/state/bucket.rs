@@ -6,7 +6,12 @@ use std::ops::Bound;
 
 use serde_json::Value;
 
+use super::encryption::Encryption;
 use super::file::{Kind, Version};
+use super::lock::DefaultRetention;
+use super::notification::NotificationRule;
+use super::rules::{CorsRule, LifecycleRule};
+use crate::names::{GUARDED_INFO_LIMIT, INFO_LIMIT};
 
 /// A bucket.
 pub(crate) struct Bucket {
@@ -15,8 +20,17 @@ pub(crate) struct Bucket {
     /// `allPublic` or `allPrivate`.
     pub(crate) kind: String,
     pub(crate) info: BTreeMap<String, String>,
-    pub(crate) cors_rules: Value,
-    pub(crate) lifecycle_rules: Value,
+    pub(crate) cors_rules: Vec<CorsRule>,
+    pub(crate) lifecycle_rules: Vec<LifecycleRule>,
+    /// Whether new files are encrypted with B2's key.
+    pub(crate) encrypts: bool,
+    /// Whether Object Lock is on. It is never off again.
+    pub(crate) file_lock: bool,
+    pub(crate) default_retention: Option<DefaultRetention>,
+    /// As replies show it; null if there is none.
+    pub(crate) replication: Value,
+    /// Sorted by name.
+    pub(crate) notification_rules: Vec<NotificationRule>,
     pub(crate) revision: u64,
     /// All versions, hide markers and unfinished large files.
     pub(crate) versions: BTreeMap<Place, Version>,
@@ -59,8 +73,46 @@ impl Place {
 }
 
 impl Bucket {
+    /// A new bucket: empty, and without any setting.
+    pub(crate) fn new(id: String, name: &str) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            kind: String::new(),
+            info: BTreeMap::new(),
+            cors_rules: Vec::new(),
+            lifecycle_rules: Vec::new(),
+            encrypts: false,
+            file_lock: false,
+            default_retention: None,
+            replication: Value::Null,
+            notification_rules: Vec::new(),
+            revision: 2,
+            versions: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn is_public(&self) -> bool {
         self.kind == "allPublic"
+    }
+
+    /// How new files are encrypted, unless they say otherwise.
+    pub(crate) const fn encryption(&self) -> Encryption {
+        if self.encrypts {
+            Encryption::Managed
+        } else {
+            Encryption::None
+        }
+    }
+
+    /// How many bytes the name and info of a new file may have.
+    pub(crate) fn info_limit(&self, encryption: &Encryption) -> usize {
+        if self.file_lock || *encryption != Encryption::None {
+            GUARDED_INFO_LIMIT
+        } else {
+            INFO_LIMIT
+        }
     }
 
     /// The version that the name stands for now: the newest that is not an unfinished large file. It may be a hide

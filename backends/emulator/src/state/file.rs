@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::encryption::Encryption;
+use super::lock::Lock;
 use crate::blob::Content;
 use crate::names::FileInfo;
 
@@ -15,6 +17,8 @@ pub(crate) struct Version {
     pub(crate) uploaded: u64,
     pub(crate) content_type: String,
     pub(crate) info: FileInfo,
+    pub(crate) lock: Lock,
+    pub(crate) encryption: Encryption,
     pub(crate) kind: Kind,
 }
 
@@ -43,6 +47,7 @@ pub(crate) struct Part {
     pub(crate) content: Content,
     pub(crate) sha1: Sha1,
     pub(crate) md5: String,
+    pub(crate) encryption: Encryption,
     pub(crate) uploaded: u64,
 }
 
@@ -79,6 +84,15 @@ impl Version {
         match &self.kind {
             Kind::File(stored) => Some(stored),
             Kind::Hide | Kind::Unfinished(_) => None,
+        }
+    }
+
+    /// Whether it has parts, or was made of them.
+    pub(crate) const fn is_large(&self) -> bool {
+        match &self.kind {
+            Kind::Unfinished(_) => true,
+            Kind::File(stored) => stored.sha1.is_none(),
+            Kind::Hide => false,
         }
     }
 

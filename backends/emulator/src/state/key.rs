@@ -4,6 +4,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq as _;
 
+use super::token::DownloadToken;
 use crate::refusal::Refusal;
 
 /// All that a key can be allowed to do.
@@ -83,6 +84,17 @@ impl Key {
             name_prefix: None,
             expires: None,
             is_master: false,
+        }
+    }
+
+    /// What a download authorization allows, as a key.
+    pub(crate) fn of_grant(grant: &DownloadToken) -> Self {
+        Self {
+            id: grant.key_id.clone(),
+            capabilities: vec!["readFiles".to_owned()],
+            buckets: Some(vec![grant.bucket_id.clone()]),
+            name_prefix: Some(grant.prefix.clone()),
+            ..Self::nobody()
         }
     }
 

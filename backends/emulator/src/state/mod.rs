@@ -2,8 +2,12 @@
 //! [`calls`](crate::calls).
 
 pub(crate) mod bucket;
+pub(crate) mod encryption;
 pub(crate) mod file;
 pub(crate) mod key;
+pub(crate) mod lock;
+pub(crate) mod notification;
+pub(crate) mod rules;
 pub(crate) mod token;
 
 use std::collections::{BTreeMap, HashMap};
@@ -44,6 +48,7 @@ pub(crate) struct Settings {
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) token_lifetime_millis: u64,
+    pub(crate) custom_timestamps: bool,
     pub(crate) guesses: Guesses,
 }
 

@@ -1,6 +1,7 @@
 //! [`Tokens`]: what was given out in exchange for a key, and how long it is good for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
 
@@ -12,6 +13,7 @@ use crate::refusal::Refusal;
 pub(crate) struct Tokens {
     account: HashMap<String, Secret<AccountToken>>,
     upload: HashMap<String, Secret<UploadToken>>,
+    download: HashMap<String, Secret<DownloadToken>>,
 }
 
 /// What an account token stands for.
@@ -30,6 +32,16 @@ pub(crate) struct UploadToken {
     pub(crate) in_use: bool,
 }
 
+/// What a download authorization stands for.
+pub(crate) struct DownloadToken {
+    pub(crate) key_id: String,
+    pub(crate) bucket_id: String,
+    pub(crate) prefix: String,
+    /// The parameters that downloads must repeat, and their values.
+    pub(crate) overrides: Arc<BTreeMap<&'static str, String>>,
+    pub(crate) expires: u64,
+}
+
 struct Secret<T> {
     secret: String,
     token: T,
@@ -42,6 +54,25 @@ impl Tokens {
 
     pub(crate) fn issue_upload(&mut self, token: &str, what: UploadToken) {
         issue(&mut self.upload, token, what);
+    }
+
+    pub(crate) fn issue_download(&mut self, token: &str, what: DownloadToken) {
+        issue(&mut self.download, token, what);
+    }
+
+    /// The download authorization, if this is one.
+    pub(crate) fn download(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Option<Result<&DownloadToken, Refusal>> {
+        let (public, secret) = split_token(token)?;
+        let found = self.download.get(public)?.opened_with(secret)?;
+        Some(if found.expires > now {
+            Ok(found)
+        } else {
+            Err(Refusal::expired_auth_token())
+        })
     }
 
     /// The account token, if it is good.

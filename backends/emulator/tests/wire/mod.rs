@@ -7,15 +7,16 @@
     reason = "only tests are here, and each of them uses its own part"
 )]
 
-use b2kit_core::{Body, HttpClient, Request, http};
+use b2kit_core::{Body, Guard, HttpClient, ManualTimer, Request, http};
 use b2kit_emulator::{Builder, Emulator, ManualClock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures::executor::block_on;
 use http::{HeaderMap, StatusCode};
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
-use sha1::{Digest as _, Sha1};
+use sha1::Sha1;
 
 /// An emulator, and a session with it.
 pub struct Wire {
@@ -89,9 +90,11 @@ impl Wire {
         format!("{}/b2api/{}/{path}", self.emulator.url(), self.version)
     }
 
+    /// Through the seam's guard, which holds every length against what was said.
     pub fn send(&self, request: Request) -> Answer {
         block_on(async {
-            let response = self.emulator.send(request).await.unwrap();
+            let guard = Guard::new(self.emulator.clone(), ManualTimer::new());
+            let response = guard.send(request).await.unwrap();
             let (head, body) = response.into_parts();
             let body = body.collect(usize::MAX).await.unwrap();
             Answer {
@@ -129,6 +132,29 @@ impl Wire {
             &json!({"accountId": account, "bucketName": name, "bucketType": kind}),
         );
         answer.ok()["bucketId"].as_str().unwrap().to_owned()
+    }
+
+    /// A bucket with these fields besides the ones that it must have.
+    pub fn create_bucket_with(&self, name: &str, fields: &Value) -> String {
+        let mut body = json!({"accountId": self.emulator.account_id(), "bucketName": name,
+            "bucketType": "allPrivate"});
+        merge(&mut body, fields);
+        let answer = self.post("b2_create_bucket", &body);
+        answer.ok()["bucketId"].as_str().unwrap().to_owned()
+    }
+
+    pub fn update_bucket(&self, bucket: &str, fields: &Value) -> Answer {
+        let mut body = json!({"accountId": self.emulator.account_id(), "bucketId": bucket});
+        merge(&mut body, fields);
+        self.post("b2_update_bucket", &body)
+    }
+
+    /// The holder of a new key with these capabilities, and these fields besides.
+    pub fn with_key(&self, capabilities: &[&str], fields: &Value) -> Self {
+        let mut body = json!({"accountId": self.emulator.account_id(), "keyName": "a-key",
+            "capabilities": capabilities});
+        merge(&mut body, fields);
+        self.as_key(&self.post("b2_create_key", &body).ok())
     }
 
     /// `uploadUrl` and `authorizationToken`.
@@ -218,6 +244,19 @@ impl Answer {
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
+}
+
+/// Puts the fields of one object into another.
+pub fn merge(into: &mut Value, fields: &Value) {
+    for (name, value) in fields.as_object().unwrap() {
+        into[name] = value.clone();
+    }
+}
+
+/// The three headers, or the three fields, that bring a customer's key of 32 equal bytes.
+pub fn customer_key(byte: u8) -> (String, String) {
+    let key = [byte; 32];
+    (STANDARD.encode(key), STANDARD.encode(Md5::digest(key)))
 }
 
 pub fn upload_request(

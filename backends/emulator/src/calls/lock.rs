@@ -1,0 +1,238 @@
+//! Object Lock: what uploads ask for, and `b2_update_file_retention`, `b2_update_file_legal_hold`.
+
+use http::request::Parts;
+use serde_json::json;
+
+use super::Answer;
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::guesses;
+use crate::heart::text_of;
+use crate::ids;
+use crate::refusal::Refusal;
+use crate::state::State;
+use crate::state::bucket::Bucket;
+use crate::state::file::Version;
+use crate::state::lock::{Lock, Mode, Retention, retention_shown};
+
+pub(crate) const MODE_HEADER: &str = "x-bz-file-retention-mode";
+pub(crate) const UNTIL_HEADER: &str = "x-bz-file-retention-retain-until-timestamp";
+pub(crate) const HOLD_HEADER: &str = "x-bz-file-legal-hold";
+
+/// What a request says about the lock of a new version, unread.
+#[derive(Default)]
+struct Wish<'a> {
+    /// Mode and time; two `None`s are the wish for none.
+    retention: Option<(Option<&'a str>, Option<u64>)>,
+    legal_hold: Option<&'a str>,
+}
+
+/// The lock of a version that the headers of an upload describe.
+pub(crate) fn of_headers(
+    head: &Parts,
+    caller: &Caller,
+    bucket: &Bucket,
+    uploaded: u64,
+) -> Result<Lock, Refusal> {
+    let mode = text_of(head, MODE_HEADER);
+    let until = text_of(head, UNTIL_HEADER);
+    let is_given = mode.is_some() || until.is_some();
+    let wish = Wish {
+        retention: is_given.then(|| {
+            // a header can't say "none": what is missing or isn't a number is wrong
+            let until = until.and_then(|until| until.parse().ok());
+            (Some(mode.unwrap_or("")), until)
+        }),
+        legal_hold: text_of(head, HOLD_HEADER),
+    };
+    grant(&wish, caller, bucket, uploaded)
+}
+
+/// The lock of a version that fields of JSON describe.
+pub(crate) fn of_args(
+    args: &Args,
+    caller: &Caller,
+    bucket: &Bucket,
+    uploaded: u64,
+) -> Result<Lock, Refusal> {
+    let retention = args.object("fileRetention")?;
+    let retention = retention.as_ref().map(asked_retention).transpose()?;
+    let wish = Wish {
+        retention,
+        legal_hold: args.string("legalHold")?,
+    };
+    grant(&wish, caller, bucket, uploaded)
+}
+
+fn asked_retention(args: &Args) -> Result<(Option<&str>, Option<u64>), Refusal> {
+    let until = args.integer("retainUntilTimestamp")?;
+    let until = until.map(|until| u64::try_from(until).unwrap_or(0));
+    Ok((args.string("mode")?, until))
+}
+
+fn grant(
+    wish: &Wish<'_>,
+    caller: &Caller,
+    bucket: &Bucket,
+    uploaded: u64,
+) -> Result<Lock, Refusal> {
+    if wish.retention.is_some() {
+        caller.key.must("writeFileRetentions")?;
+    }
+    if wish.legal_hold.is_some() {
+        caller.key.must("writeFileLegalHolds")?;
+    }
+    if wish.retention.is_some() || wish.legal_hold.is_some() {
+        must_lock(bucket)?;
+    }
+    let by_default = || {
+        bucket
+            .default_retention
+            .map(|default| default.from(uploaded))
+    };
+    Ok(Lock {
+        retention: match wish.retention {
+            Some((mode, until)) => read_retention(mode, until, caller.now)?,
+            None => by_default(),
+        },
+        legal_hold: wish.legal_hold.map(read_hold).transpose()?,
+    })
+}
+
+fn read_retention(
+    mode: Option<&str>,
+    until: Option<u64>,
+    now: u64,
+) -> Result<Option<Retention>, Refusal> {
+    match (mode, until) {
+        (None, None) => Ok(None),
+        (Some(mode), Some(until)) => {
+            let mode = Mode::parse(mode).ok_or_else(|| {
+                let message = format!("Invalid retention mode: {mode}");
+                Refusal::bad_request(message)
+            })?;
+            if until <= now {
+                let message = "The retainUntilTimestamp must be in future";
+                let code = "retain_until_timestamp_must_be_in_future";
+                return Err(Refusal::new(400, code, message));
+            }
+            Ok(Some(Retention { mode, until }))
+        }
+        _ => Err(Refusal::bad_request(
+            "A retention needs both a mode and a time to retain until",
+        )),
+    }
+}
+
+fn read_hold(word: &str) -> Result<bool, Refusal> {
+    match word {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(Refusal::bad_request(format!("Invalid legal hold: {other}"))),
+    }
+}
+
+pub(crate) fn must_lock(bucket: &Bucket) -> Result<(), Refusal> {
+    if bucket.file_lock {
+        return Ok(());
+    }
+    let message = "The bucket is not file lock enabled";
+    Err(Refusal::new(400, "bucket_missing_file_lock", message))
+}
+
+pub(crate) fn update_file_retention(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    if !caller.key.can("writeFileRetentions") {
+        return Err(may_not_retain());
+    }
+    let (bucket, version) = file(state, caller, args)?;
+    must_lock(bucket)?;
+    let wish = args
+        .object("fileRetention")?
+        .ok_or_else(|| guesses::missing_field("fileRetention"))?;
+    let (mode, until) = asked_retention(&wish)?;
+    let wish = read_retention(mode, until, caller.now)?;
+    let bypass = args.boolean("bypassGovernance")? == Some(true);
+    if bypass && !caller.key.can("bypassGovernance") {
+        return Err(may_not_retain());
+    }
+    if !may_change(version.lock.retention, wish, bypass, caller.now) {
+        return Err(may_not_retain());
+    }
+    let (id, name) = (version.file_id.clone(), version.name.clone());
+    if let Some(version) = state.version_mut(&id) {
+        version.lock.retention = wish;
+    }
+    Ok(Answer::Json(json!({
+        "fileId": id,
+        "fileName": name,
+        "fileRetention": retention_shown(wish),
+    })))
+}
+
+/// Longer is always allowed; shorter only where governance is bypassed. Compliance stays compliance.
+fn may_change(from: Option<Retention>, to: Option<Retention>, bypass: bool, now: u64) -> bool {
+    let Some(from) = from.filter(|from| from.is_active(now)) else {
+        return true;
+    };
+    let is_longer = to.is_some_and(|to| to.until >= from.until);
+    match from.mode {
+        Mode::Governance => bypass || is_longer,
+        Mode::Compliance => is_longer && to.is_some_and(|to| to.mode == Mode::Compliance),
+    }
+}
+
+fn may_not_retain() -> Refusal {
+    let message = "Auth token not authorized to write retention or file already in 'compliance' \
+                   mode or bypassGovernance=true parameter missing";
+    Refusal::new(403, "access_denied", message)
+}
+
+pub(crate) fn update_file_legal_hold(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    if !caller.key.can("writeFileLegalHolds") {
+        let message = "Auth token not authorized to write legal holds";
+        return Err(Refusal::new(403, "access_denied", message));
+    }
+    let (bucket, version) = file(state, caller, args)?;
+    must_lock(bucket)?;
+    let hold = read_hold(args.required("legalHold")?)?;
+    let (id, name) = (version.file_id.clone(), version.name.clone());
+    let Some(version) = state.version_mut(&id) else {
+        return Err(Refusal::file_not_present(&name, &id));
+    };
+    version.lock.legal_hold = Some(hold);
+    Ok(Answer::Json(json!({
+        "fileId": id,
+        "fileName": name,
+        "legalHold": version.lock.legal_hold_shown(),
+    })))
+}
+
+/// The version that is meant, which must be a file.
+fn file<'a>(
+    state: &'a State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<(&'a Bucket, &'a Version), Refusal> {
+    let name = args.required("fileName")?;
+    let id = args.required("fileId")?;
+    if ids::file_id_time(id).is_none() {
+        return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
+    }
+    let found = state
+        .version(id)
+        .filter(|(_, version)| version.name == name && version.stored().is_some());
+    let (bucket, version) = found.ok_or_else(|| {
+        let message = format!("File not present: {name} {id}");
+        Refusal::bad_request(message)
+    })?;
+    caller.key.must_reach(&bucket.id, name)?;
+    Ok((bucket, version))
+}

@@ -1,0 +1,88 @@
+//! The replication configuration of a bucket: checked and kept. The emulator replicates nothing.
+
+use serde_json::{Map, Value, json};
+
+use crate::args::Args;
+use crate::refusal::Refusal;
+
+const SOURCE: &str = "asReplicationSource";
+const DESTINATION: &str = "asReplicationDestination";
+const MOST_RULES: usize = 2;
+
+/// The configuration in a request: `None` if it doesn't speak of it, JSON's null if it takes the configuration away.
+pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, Refusal> {
+    let Some(given) = args.object("replicationConfiguration")? else {
+        return Ok(None);
+    };
+    let source = given.object(SOURCE)?.map(|it| source(&it)).transpose()?;
+    let destination = given.object(DESTINATION)?;
+    let destination = destination.map(|it| destination_half(&it)).transpose()?;
+    if source.is_none() && destination.is_none() {
+        return Ok(Some(Value::Null));
+    }
+    Ok(Some(json!({SOURCE: source, DESTINATION: destination})))
+}
+
+/// Whether a bucket with this configuration sends its files elsewhere.
+pub(crate) fn is_source(configuration: &Value) -> bool {
+    configuration
+        .get(SOURCE)
+        .is_some_and(|source| !source.is_null())
+}
+
+fn source(half: &Args) -> Result<Value, Refusal> {
+    let key = half.required("sourceApplicationKeyId")?;
+    let rules = half.objects("replicationRules")?.unwrap_or_default();
+    if rules.is_empty() || rules.len() > MOST_RULES {
+        return bad(&format!("there must be 1 to {MOST_RULES} rules"));
+    }
+    let mut shown: Vec<Value> = Vec::new();
+    for rule in &rules {
+        let rule = source_rule(rule)?;
+        for field in ["priority", "replicationRuleName"] {
+            if shown.iter().any(|other| other[field] == rule[field]) {
+                return bad(&format!("two rules have the same {field}"));
+            }
+        }
+        shown.push(rule);
+    }
+    Ok(json!({"replicationRules": shown, "sourceApplicationKeyId": key}))
+}
+
+fn source_rule(rule: &Args) -> Result<Value, Refusal> {
+    let name = rule.required("replicationRuleName")?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(is_plain) {
+        return bad(&format!("replicationRuleName {name}"));
+    }
+    let priority = rule.integer("priority")?.unwrap_or(0);
+    if !(1..=i64::from(i32::MAX)).contains(&priority) {
+        return bad("priority must be between 1 and 2147483647");
+    }
+    Ok(json!({
+        "destinationBucketId": rule.required("destinationBucketId")?,
+        "fileNamePrefix": rule.string("fileNamePrefix")?.unwrap_or(""),
+        "includeExistingFiles": rule.boolean("includeExistingFiles")?.unwrap_or(false),
+        "isEnabled": rule.boolean("isEnabled")?.unwrap_or(true),
+        "priority": priority,
+        "replicationRuleName": name,
+    }))
+}
+
+fn destination_half(half: &Args) -> Result<Value, Refusal> {
+    let keys = half.string_map("sourceToDestinationKeyMapping")?;
+    let keys: Map<String, Value> = keys
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(from, to)| (from, to.into()))
+        .collect();
+    if keys.is_empty() {
+        return bad("sourceToDestinationKeyMapping must not be empty");
+    }
+    Ok(json!({"sourceToDestinationKeyMapping": keys}))
+}
+
+fn bad<T>(what: &str) -> Result<T, Refusal> {
+    let message = format!("Invalid replicationConfiguration: {what}");
+    Err(Refusal::bad_request(message))
+}

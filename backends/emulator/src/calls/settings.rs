@@ -1,0 +1,156 @@
+//! What `b2_create_bucket` and `b2_update_bucket` say about a bucket: each field that is given replaces what was there.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{encryption, lock, replication, rules};
+use crate::args::Args;
+use crate::caller::Caller;
+use crate::guesses;
+use crate::refusal::Refusal;
+use crate::state::bucket::Bucket;
+use crate::state::encryption::Encryption;
+use crate::state::lock::{DefaultRetention, Mode, Unit};
+use crate::state::rules::{CorsRule, LifecycleRule};
+
+/// The fields that were given, read and checked.
+pub(crate) struct Settings {
+    kind: Option<String>,
+    info: Option<BTreeMap<String, String>>,
+    cors_rules: Option<Vec<CorsRule>>,
+    lifecycle_rules: Option<Vec<LifecycleRule>>,
+    encrypt: Option<bool>,
+    file_lock: Option<bool>,
+    default_retention: Option<Option<DefaultRetention>>,
+    replication: Option<Value>,
+}
+
+impl Settings {
+    /// Reads them, after the capabilities that some of them need.
+    pub(crate) fn of(caller: &Caller, args: &Args) -> Result<Self, Refusal> {
+        for (field, capability) in [
+            ("defaultRetention", "writeBucketRetentions"),
+            ("defaultServerSideEncryption", "writeBucketEncryption"),
+            ("replicationConfiguration", "writeBucketReplications"),
+        ] {
+            if args.value(field).is_some() {
+                caller.key.must(capability)?;
+            }
+        }
+        let file_lock = args.boolean("fileLockEnabled")?;
+        if file_lock == Some(true) {
+            caller.key.must("writeBucketRetentions")?;
+        }
+        Ok(Self {
+            kind: kind(args)?,
+            info: info(args)?,
+            cors_rules: rules::cors(args)?,
+            lifecycle_rules: rules::lifecycle(args)?,
+            encrypt: default_encryption(args)?,
+            file_lock,
+            default_retention: default_retention(args)?,
+            replication: replication::of_args(args)?,
+        })
+    }
+
+    /// The type, which a new bucket must have.
+    pub(crate) fn kind(&self) -> Result<&str, Refusal> {
+        self.kind
+            .as_deref()
+            .ok_or_else(|| guesses::missing_field("bucketType"))
+    }
+
+    /// Puts them all in place, or none.
+    pub(crate) fn apply(self, bucket: &mut Bucket) -> Result<(), Refusal> {
+        match self.file_lock {
+            Some(false) if bucket.file_lock => {
+                let message = "fileLockEnabled value of false is not allowed when bucket is \
+                               already file lock enabled.";
+                return Err(Refusal::new(400, "file_lock_conflict", message));
+            }
+            Some(true) if !bucket.file_lock && replication::is_source(&bucket.replication) => {
+                let message = "A bucket that is the source of a replication can't be file lock \
+                               enabled";
+                return Err(Refusal::new(400, "source_replication_conflict", message));
+            }
+            _ => {}
+        }
+        if matches!(self.default_retention, Some(Some(_))) && self.file_lock != Some(true) {
+            lock::must_lock(bucket)?;
+        }
+        put(&mut bucket.kind, self.kind);
+        put(&mut bucket.info, self.info);
+        put(&mut bucket.cors_rules, self.cors_rules);
+        put(&mut bucket.lifecycle_rules, self.lifecycle_rules);
+        put(&mut bucket.encrypts, self.encrypt);
+        put(&mut bucket.file_lock, self.file_lock);
+        put(&mut bucket.default_retention, self.default_retention);
+        put(&mut bucket.replication, self.replication);
+        Ok(())
+    }
+}
+
+fn put<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn kind(args: &Args) -> Result<Option<String>, Refusal> {
+    let kind = args.string("bucketType")?;
+    match kind {
+        None | Some("allPublic" | "allPrivate") => Ok(kind.map(str::to_owned)),
+        Some(other) => Err(Refusal::bad_request(format!("Invalid bucketType: {other}"))),
+    }
+}
+
+fn info(args: &Args) -> Result<Option<BTreeMap<String, String>>, Refusal> {
+    let Some(info) = args.string_map("bucketInfo")? else {
+        return Ok(None);
+    };
+    let info: BTreeMap<String, String> = info.into_iter().collect();
+    let fits = |(key, value): (&String, &String)| key.len() <= 50 && value.len() <= 10_000;
+    if info.len() > 10 || !info.iter().all(fits) {
+        let message = "bucketInfo has at most 10 keys of 50 bytes and values of 10000 bytes";
+        return Err(Refusal::new(400, "invalid_bucket_info", message));
+    }
+    Ok(Some(info))
+}
+
+/// Whether new files are encrypted with B2's key.
+fn default_encryption(args: &Args) -> Result<Option<bool>, Refusal> {
+    match encryption::of_args(args, "defaultServerSideEncryption")? {
+        None => Ok(None),
+        Some(Encryption::None) => Ok(Some(false)),
+        Some(Encryption::Managed) => Ok(Some(true)),
+        Some(Encryption::Customer(_)) => Err(Refusal::bad_request(
+            "A bucket can't encrypt with a customer key by default",
+        )),
+    }
+}
+
+fn default_retention(args: &Args) -> Result<Option<Option<DefaultRetention>>, Refusal> {
+    let Some(retention) = args.object("defaultRetention")? else {
+        return Ok(None);
+    };
+    let Some(mode) = retention.string("mode")?.filter(|mode| *mode != "none") else {
+        return Ok(Some(None));
+    };
+    let bad = |what: &str| Refusal::bad_request(format!("Invalid defaultRetention: {what}"));
+    let mode = Mode::parse(mode).ok_or_else(|| bad("mode"))?;
+    let period = retention.object("period")?.ok_or_else(|| bad("period"))?;
+    let duration = period.integer("duration")?;
+    Ok(Some(Some(DefaultRetention {
+        mode,
+        duration: duration
+            .and_then(|duration| u64::try_from(duration).ok())
+            .filter(|duration| *duration > 0)
+            .ok_or_else(|| bad("duration"))?,
+        unit: match period.required("unit")? {
+            "days" => Unit::Days,
+            "years" => Unit::Years,
+            _ => return Err(bad("unit")),
+        },
+    })))
+}

@@ -1,0 +1,88 @@
+//! [`Encryption`]: with whose key a file is encrypted. The emulator encrypts nothing; it asks for the key, as B2 does.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest as _, Md5};
+use serde_json::{Value, json};
+use sha1::Sha1;
+use subtle::ConstantTimeEq as _;
+
+use crate::refusal::Refusal;
+
+/// The only algorithm there is.
+pub(crate) const AES256: &str = "AES256";
+
+/// With whose key a file is encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    #[default]
+    None,
+    /// With B2's: `SSE-B2`.
+    Managed,
+    /// With the caller's: `SSE-C`.
+    Customer(CustomerKey),
+}
+
+/// What is known of a caller's key: its digests. The key itself is forgotten as soon as it was read.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct CustomerKey {
+    digest: [u8; 20],
+    /// In base64, as the caller sent it.
+    md5: String,
+}
+
+impl CustomerKey {
+    /// From a key and the MD5 of it, both in base64.
+    pub(crate) fn of_base64(key: &str, md5: &str) -> Result<Self, Refusal> {
+        let key = STANDARD
+            .decode(key)
+            .ok()
+            .filter(|key| key.len() == 32)
+            .ok_or_else(|| Refusal::bad_request("The customer key must be 32 bytes in base64"))?;
+        if STANDARD.encode(Md5::digest(&key)) != md5 {
+            let message = "The customer key does not match its MD5";
+            return Err(Refusal::bad_request(message));
+        }
+        Ok(Self {
+            digest: Sha1::digest(&key).into(),
+            md5: md5.to_owned(),
+        })
+    }
+
+    pub(crate) fn md5(&self) -> &str {
+        &self.md5
+    }
+
+    /// Whether both are the same key. Takes as long for a near miss as for a far one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.digest.ct_eq(&other.digest).into()
+    }
+}
+
+impl fmt::Debug for CustomerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CustomerKey([redacted])")
+    }
+}
+
+impl Encryption {
+    /// As replies show it: what is not encrypted has nulls.
+    pub(crate) fn shown(&self) -> Value {
+        match self {
+            Self::None => json!({"algorithm": null, "mode": null}),
+            Self::Managed => json!({"algorithm": AES256, "mode": "SSE-B2"}),
+            Self::Customer(_) => json!({"algorithm": AES256, "mode": "SSE-C"}),
+        }
+    }
+
+    /// The same for large files, which name the key by its MD5.
+    pub(crate) fn shown_with_key(&self) -> Value {
+        let mut shown = self.shown();
+        if let Self::Customer(key) = self {
+            shown["customerKeyMd5"] = key.md5.clone().into();
+        }
+        shown
+    }
+}

@@ -1,0 +1,136 @@
+//! [`Lock`]: what keeps a version from being deleted.
+
+use serde_json::{Value, json};
+
+/// Object Lock of one version: two bolts, independent of each other.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Lock {
+    pub(crate) retention: Option<Retention>,
+    /// `None`: never set.
+    pub(crate) legal_hold: Option<bool>,
+}
+
+/// Not to be deleted before some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) mode: Mode,
+    /// In milliseconds.
+    pub(crate) until: u64,
+}
+
+/// Who may end a retention early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Who has the capability `bypassGovernance`, and says so.
+    Governance,
+    /// Nobody.
+    Compliance,
+}
+
+/// The retention that new versions of a bucket get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DefaultRetention {
+    pub(crate) mode: Mode,
+    pub(crate) duration: u64,
+    pub(crate) unit: Unit,
+}
+
+/// What a duration counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Days,
+    /// Of 365 days.
+    Years,
+}
+
+impl Lock {
+    /// Whether the version must stay. `bypass` is the word of somebody who may bypass governance.
+    pub(crate) fn holds(&self, now: u64, bypass: bool) -> bool {
+        let retained = self.retention.is_some_and(|retention| {
+            retention.is_active(now) && !(bypass && retention.mode == Mode::Governance)
+        });
+        retained || self.legal_hold == Some(true)
+    }
+
+    pub(crate) fn legal_hold_shown(&self) -> Option<&'static str> {
+        self.legal_hold.map(|on| if on { "on" } else { "off" })
+    }
+}
+
+impl Retention {
+    pub(crate) const fn is_active(self, now: u64) -> bool {
+        self.until > now
+    }
+}
+
+/// As replies show it: no retention has nulls.
+pub(crate) fn retention_shown(retention: Option<Retention>) -> Value {
+    json!({
+        "mode": retention.map(|retention| retention.mode.word()),
+        "retainUntilTimestamp": retention.map(|retention| retention.until),
+    })
+}
+
+impl Mode {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "governance" => Some(Self::Governance),
+            "compliance" => Some(Self::Compliance),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Governance => "governance",
+            Self::Compliance => "compliance",
+        }
+    }
+}
+
+impl DefaultRetention {
+    /// The retention of a version of this time.
+    pub(crate) const fn from(self, uploaded: u64) -> Retention {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let days = match self.unit {
+            Unit::Days => self.duration,
+            Unit::Years => self.duration.saturating_mul(365),
+        };
+        Retention {
+            mode: self.mode,
+            until: uploaded.saturating_add(days.saturating_mul(DAY)),
+        }
+    }
+
+    /// As replies show it: none has nulls.
+    pub(crate) fn shown(this: Option<Self>) -> Value {
+        let period = this.map(|this| {
+            let unit = match this.unit {
+                Unit::Days => "days",
+                Unit::Years => "years",
+            };
+            json!({"duration": this.duration, "unit": unit})
+        });
+        json!({"mode": this.map(|this| this.mode.word()), "period": period})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn governance_can_be_bypassed_and_nothing_else() {
+        let lock = |mode, legal_hold| Lock {
+            retention: Some(Retention { mode, until: 10 }),
+            legal_hold,
+        };
+        let governance = lock(Mode::Governance, Some(false));
+        assert!(governance.holds(9, false) && !governance.holds(9, true));
+        assert!(!governance.holds(10, false), "over");
+        assert!(lock(Mode::Governance, Some(true)).holds(9, true));
+        let compliance = lock(Mode::Compliance, None);
+        assert!(compliance.holds(9, true) && !compliance.holds(10, false));
+        assert!(!Lock::default().holds(0, false));
+    }
+}

@@ -1,0 +1,64 @@
+//! [`NotificationRule`]: which events of a bucket are told to whom.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// Which events are told to whom.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct NotificationRule {
+    pub(crate) name: String,
+    /// Sorted.
+    pub(crate) event_types: Vec<String>,
+    pub(crate) is_enabled: bool,
+    pub(crate) prefix: String,
+    pub(crate) url: String,
+    /// Names and values; `None` and empty are shown as they were given.
+    pub(crate) headers: Option<Vec<(String, String)>>,
+    pub(crate) secret: Option<String>,
+    pub(crate) max_batch: u64,
+}
+
+impl NotificationRule {
+    pub(crate) fn shown(&self) -> Value {
+        let headers = self.headers.as_ref().map(|headers| {
+            let shown = headers
+                .iter()
+                .map(|(name, value)| json!({"name": name, "value": value}));
+            shown.collect::<Vec<_>>()
+        });
+        json!({
+            "eventTypes": self.event_types,
+            "isEnabled": self.is_enabled,
+            "isSuspended": false,
+            "name": self.name,
+            "objectNamePrefix": self.prefix,
+            "suspensionReason": "",
+            "targetConfiguration": {
+                "customHeaders": headers,
+                "hmacSha256SigningSecret": self.secret,
+                "maxEventsPerBatch": self.max_batch,
+                "targetType": "webhook",
+                "url": self.url,
+            },
+        })
+    }
+}
+
+impl fmt::Debug for NotificationRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NotificationRule")
+            .field("name", &self.name)
+            .field("event_types", &self.event_types)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether an event type, which may end in `*`, covers another one.
+pub(crate) fn covers(pattern: &str, event_type: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(category) => event_type.starts_with(category),
+        None => pattern == event_type,
+    }
+}

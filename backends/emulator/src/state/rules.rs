@@ -1,0 +1,48 @@
+//! The rules of a bucket: for browsers ([`CorsRule`]), and for what happens by itself ([`LifecycleRule`]).
+
+use serde_json::{Value, json};
+
+/// Whom a browser may let read or write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CorsRule {
+    pub(crate) name: String,
+    pub(crate) origins: Vec<String>,
+    pub(crate) operations: Vec<String>,
+    pub(crate) headers: Option<Vec<String>>,
+    pub(crate) expose: Option<Vec<String>>,
+    pub(crate) max_age: u64,
+}
+
+/// What happens to old versions, in days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LifecycleRule {
+    pub(crate) prefix: String,
+    pub(crate) to_hiding: Option<u64>,
+    pub(crate) to_deleting: Option<u64>,
+    pub(crate) to_canceling: Option<u64>,
+}
+
+impl CorsRule {
+    pub(crate) fn shown(&self) -> Value {
+        json!({
+            "allowedHeaders": self.headers,
+            "allowedOperations": self.operations,
+            "allowedOrigins": self.origins,
+            "corsRuleName": self.name,
+            "exposeHeaders": self.expose,
+            "maxAgeSeconds": self.max_age,
+        })
+    }
+}
+
+impl LifecycleRule {
+    /// Numbers that were left out are nulls.
+    pub(crate) fn shown(&self) -> Value {
+        json!({
+            "daysFromHidingToDeleting": self.to_deleting,
+            "daysFromStartingToCancelingUnfinishedLargeFiles": self.to_canceling,
+            "daysFromUploadingToHiding": self.to_hiding,
+            "fileNamePrefix": self.prefix,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! Custom upload timestamps, for accounts that may have them.
+
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use b2kit_emulator::Emulator;
+use serde_json::{Value, json};
+use wire::{Answer, Wire};
+
+const NOW: u64 = 1_770_334_812_998;
+
+fn allowed() -> (Wire, String) {
+    let wire = Wire::of(Emulator::builder().custom_timestamps(true));
+    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+    (wire, bucket)
+}
+
+fn upload(wire: &Wire, bucket: &str, content: &str, time: &str) -> Answer {
+    let header = [("x-bz-custom-upload-timestamp", time)];
+    wire.upload_with(bucket, "f", content.as_bytes(), &header)
+}
+
+#[test]
+fn an_older_upload_sorts_below_a_newer_one() {
+    let (wire, bucket) = allowed();
+    wire.upload(&bucket, "f", b"now");
+    let old = upload(&wire, &bucket, "old", "1500000000000").ok();
+    assert_eq!(old["uploadTimestamp"], 1_500_000_000_000_u64);
+    let id = old["fileId"].as_str().unwrap();
+    assert!(id.contains("_d20170714_m024000_") && id.ends_with("_u01500000000000"));
+    assert_eq!(wire.download("the-bucket/f", &[]).body, "now");
+    let listed = wire
+        .post("b2_list_file_versions", &json!({"bucketId": bucket}))
+        .ok();
+    let times: Vec<&Value> = listed["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| &file["uploadTimestamp"])
+        .collect();
+    assert_eq!(times, [&json!(NOW), &json!(1_500_000_000_000_u64)]);
+}
+
+#[test]
+fn large_files_take_numbers_and_digits() {
+    let (wire, bucket) = allowed();
+    for time in [json!(5), json!("5")] {
+        let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
+            "customUploadTimestamp": time});
+        assert_eq!(
+            wire.post("b2_start_large_file", &start).ok()["uploadTimestamp"],
+            5
+        );
+    }
+}
+
+#[test]
+fn the_future_and_what_is_no_number_are_invalid() {
+    let (wire, bucket) = allowed();
+    upload(&wire, &bucket, "x", &NOW.to_string()).ok();
+    for time in [
+        (NOW + 1).to_string(),
+        "-1".to_owned(),
+        "yesterday".to_owned(),
+    ] {
+        upload(&wire, &bucket, "x", &time).has_code(400, "custom_timestamp_invalid");
+        let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y",
+            "customUploadTimestamp": time});
+        wire.post("b2_start_large_file", &start)
+            .has_code(400, "custom_timestamp_invalid");
+    }
+}

@@ -1,0 +1,219 @@
+//! `b2_update_bucket`: what is given replaces what was there, and nothing else changes.
+
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod wire;
+
+use serde_json::{Value, json};
+use wire::Wire;
+
+fn with_bucket() -> (Wire, String) {
+    let wire = Wire::new();
+    let bucket = wire.create_bucket("the-bucket", "allPrivate");
+    (wire, bucket)
+}
+
+fn shown(wire: &Wire, bucket: &str) -> Value {
+    let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
+    wire.post("b2_list_buckets", &body).ok()["buckets"][0].clone()
+}
+
+#[test]
+fn each_field_is_replaced_as_a_whole_and_the_others_stay() {
+    let (wire, bucket) = with_bucket();
+    let cors = json!({"corsRuleName": "the-rule", "allowedOrigins": ["https://mysite.com"],
+        "allowedOperations": ["s3_head", "s3_get"], "allowedHeaders": ["authorization", "range"],
+        "exposeHeaders": null, "maxAgeSeconds": 3600});
+    let lifecycle = json!({"fileNamePrefix": "logs/", "daysFromUploadingToHiding": 7});
+    let full = json!({"fileNamePrefix": "logs/", "daysFromUploadingToHiding": 7,
+        "daysFromHidingToDeleting": null, "daysFromStartingToCancelingUnfinishedLargeFiles": null});
+    let steps = [
+        (
+            json!({"bucketType": "allPublic"}),
+            json!({"bucketType": "allPublic"}),
+        ),
+        (
+            json!({"bucketInfo": {"a": "1", "b": "2"}}),
+            json!({"bucketInfo": {"a": "1", "b": "2"}}),
+        ),
+        (
+            json!({"bucketInfo": {"b": "3"}}),
+            json!({"bucketInfo": {"b": "3"}}),
+        ),
+        (json!({"corsRules": [cors]}), json!({"corsRules": [cors]})),
+        (
+            json!({"lifecycleRules": [lifecycle]}),
+            json!({"lifecycleRules": [full]}),
+        ),
+        (
+            json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+            json!({"defaultServerSideEncryption": {"isClientAuthorizedToRead": true,
+                "value": {"mode": "SSE-B2", "algorithm": "AES256"}}}),
+        ),
+        (
+            json!({"defaultServerSideEncryption": {"mode": null}}),
+            json!({"defaultServerSideEncryption": {"isClientAuthorizedToRead": true,
+                "value": {"mode": null, "algorithm": null}}}),
+        ),
+        (
+            json!({"corsRules": [], "bucketInfo": {}}),
+            json!({"corsRules": [], "bucketInfo": {}}),
+        ),
+        (json!({}), json!({})),
+    ];
+    let mut expected = shown(&wire, &bucket);
+    for (at, (given, changed)) in steps.into_iter().enumerate() {
+        wire::merge(&mut expected, &changed);
+        expected["revision"] = (at + 3).into();
+        assert_eq!(
+            wire.update_bucket(&bucket, &given).ok(),
+            expected,
+            "{given}"
+        );
+        assert_eq!(shown(&wire, &bucket), expected);
+    }
+}
+
+#[test]
+fn an_update_of_another_revision_is_a_conflict_and_changes_nothing() {
+    let (wire, bucket) = with_bucket();
+    let update = json!({"bucketType": "allPublic", "ifRevisionIs": 2});
+    assert_eq!(wire.update_bucket(&bucket, &update).ok()["revision"], 3);
+    let update = json!({"bucketType": "allPrivate", "ifRevisionIs": 2});
+    wire.update_bucket(&bucket, &update).is_error(
+        409,
+        "conflict",
+        "simultaneous updates to bucket",
+    );
+    assert_eq!(shown(&wire, &bucket)["bucketType"], "allPublic");
+    assert_eq!(shown(&wire, &bucket)["revision"], 3);
+}
+
+#[test]
+fn object_lock_goes_on_and_never_off() {
+    let (wire, bucket) = with_bucket();
+    wire.update_bucket(&bucket, &json!({"fileLockEnabled": false}))
+        .ok();
+    let retention = json!({"mode": "governance", "period": {"duration": 7, "unit": "days"}});
+    wire.update_bucket(&bucket, &json!({"defaultRetention": retention}))
+        .is_error(
+            400,
+            "bucket_missing_file_lock",
+            "The bucket is not file lock enabled",
+        );
+    // both at once
+    let both = json!({"fileLockEnabled": true, "defaultRetention": retention});
+    let updated = wire.update_bucket(&bucket, &both).ok();
+    assert_eq!(
+        updated["fileLockConfiguration"],
+        json!({"isClientAuthorizedToRead": true,
+            "value": {"defaultRetention": retention, "isFileLockEnabled": true}})
+    );
+    wire.update_bucket(&bucket, &json!({"fileLockEnabled": true}))
+        .ok();
+    wire.update_bucket(&bucket, &json!({"fileLockEnabled": false}))
+        .has_code(400, "file_lock_conflict");
+    let off = json!({"defaultRetention": {"mode": null}});
+    let updated = wire.update_bucket(&bucket, &off).ok();
+    assert_eq!(
+        updated["fileLockConfiguration"]["value"]["defaultRetention"],
+        json!({"mode": null, "period": null})
+    );
+}
+
+#[test]
+fn replication_is_kept_and_taken_away() {
+    let (wire, bucket) = with_bucket();
+    let rule = json!({"destinationBucketId": bucket, "fileNamePrefix": "", "isEnabled": true,
+        "includeExistingFiles": false, "priority": 1, "replicationRuleName": "my_rule-1"});
+    let source = json!({"replicationRules": [rule], "sourceApplicationKeyId": "key"});
+    let given = json!({"replicationConfiguration": {"asReplicationSource": source}});
+    let updated = wire.update_bucket(&bucket, &given).ok();
+    assert_eq!(
+        updated["replicationConfiguration"],
+        json!({"isClientAuthorizedToRead": true,
+            "value": {"asReplicationSource": source, "asReplicationDestination": null}})
+    );
+    wire.update_bucket(&bucket, &json!({"fileLockEnabled": true}))
+        .has_code(400, "source_replication_conflict");
+    for none in [
+        json!({}),
+        json!({"asReplicationSource": null, "asReplicationDestination": null}),
+    ] {
+        let updated = wire.update_bucket(&bucket, &json!({"replicationConfiguration": none}));
+        assert_eq!(
+            updated.ok()["replicationConfiguration"]["value"],
+            Value::Null
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_changes_nothing() {
+    let (wire, bucket) = with_bucket();
+    let before = shown(&wire, &bucket);
+    let rule = |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
+    for bad in [
+        json!({"bucketType": "snapshot"}),
+        json!({"bucketInfo": {"a": 1}}),
+        json!({"corsRules": [{}]}),
+        json!({"lifecycleRules": [{"fileNamePrefix": ""}]}),
+        json!({"lifecycleRules": [{"daysFromHidingToDeleting": 1}]}),
+        json!({"lifecycleRules": [{"fileNamePrefix": "", "daysFromHidingToDeleting": 0}]}),
+        json!({"lifecycleRules": [rule("a/"), rule("a/b")]}),
+        json!({"lifecycleRules": [rule("x"), rule("x")]}),
+        json!({"lifecycleRules": (0..101).map(|at| rule(&format!("{at:03}"))).collect::<Vec<_>>()}),
+        json!({"defaultServerSideEncryption": {"mode": "SSE-B2"}}),
+        json!({"defaultServerSideEncryption": {"mode": "SSE-C", "algorithm": "AES256"}}),
+        json!({"fileLockEnabled": true, "defaultRetention": {"mode": "governance"}}),
+        json!({"fileLockEnabled": true, "defaultRetention":
+            {"mode": "loose", "period": {"duration": 1, "unit": "days"}}}),
+        json!({"fileLockEnabled": true, "defaultRetention":
+            {"mode": "governance", "period": {"duration": 0, "unit": "days"}}}),
+        json!({"fileLockEnabled": true, "defaultRetention":
+            {"mode": "governance", "period": {"duration": 1, "unit": "weeks"}}}),
+        json!({"replicationConfiguration": {"asReplicationDestination": {}}}),
+        json!({"accountId": null}),
+    ] {
+        let mut both = json!({"bucketInfo": {"changed": "yes"}});
+        wire::merge(&mut both, &bad);
+        wire.update_bucket(&bucket, &both)
+            .has_code(400, "bad_request");
+        assert_eq!(shown(&wire, &bucket), before, "{bad}");
+    }
+    wire.update_bucket("nobody", &json!({}))
+        .has_code(400, "bad_bucket_id");
+    wire.update_bucket(&bucket, &json!({"accountId": "0"}))
+        .has_code(401, "unauthorized");
+}
+
+#[test]
+fn some_fields_need_a_capability_of_their_own_and_show_themselves_to_another() {
+    let (wire, bucket) = with_bucket();
+    let writer = wire.with_key(&["writeBuckets"], &json!({}));
+    for fields in [
+        json!({"defaultServerSideEncryption": {"mode": "none"}}),
+        json!({"defaultRetention": {"mode": null}}),
+        json!({"fileLockEnabled": true}),
+        json!({"replicationConfiguration": {}}),
+    ] {
+        writer
+            .update_bucket(&bucket, &fields)
+            .has_code(401, "unauthorized");
+    }
+    let updated = writer
+        .update_bucket(&bucket, &json!({"bucketInfo": {}}))
+        .ok();
+    let withheld = json!({"isClientAuthorizedToRead": false, "value": null});
+    for field in [
+        "defaultServerSideEncryption",
+        "fileLockConfiguration",
+        "replicationConfiguration",
+    ] {
+        assert_eq!(updated[field], withheld);
+    }
+    let reader = wire.with_key(&["listBuckets"], &json!({}));
+    reader
+        .update_bucket(&bucket, &json!({}))
+        .has_code(401, "unauthorized");
+}
