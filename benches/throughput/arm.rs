@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use b2kit::api::{ApiVersion, DownloadFileById, GetUploadUrl, Session, UploadFile, UploadUrl};
+use b2kit::api::{ApiVersion, DownloadFileById, Session, UploadFile};
 use b2kit::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use b2kit::http::{Method, Request};
 use b2kit::types::{FileName, Secret, Sha1, Sha1Hasher};
@@ -99,11 +99,10 @@ impl Client {
 }
 
 async fn upload(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
-    let url: UploadUrl = client.call(GetUploadUrl::new("b")).await?;
     let source = *file;
     let body = Body::replay(file.len, move || Ok(source.read()));
     let stored = client
-        .call(UploadFile::new(&url, FileName::new("file")?, body))
+        .call(UploadFile::new("b", FileName::new("file")?, body))
         .await?;
     same(stored.content_sha1.sha1().copied(), file)
 }
@@ -147,12 +146,6 @@ impl Bare {
     }
 
     async fn upload(&self, file: &File) -> Result<(), Failure> {
-        let ask = self.request(Method::POST, "/b2api/v4/b2_get_upload_url");
-        let answer = self.client.request(ask.body(Either::Right(Empty::new()))?);
-        let url: UploadUrl =
-            serde_json::from_slice(&answer.await?.into_body().collect().await?.to_bytes())?;
-        drop(url);
-
         let body = HashedAtEnd {
             source: file.read(),
             hasher: Some(Sha1Hasher::default()),

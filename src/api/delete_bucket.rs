@@ -46,9 +46,8 @@ impl Call for DeleteBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Option<Bucket>, Error> {
-        reply
-            .json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
-            .map(Some)
+        let bucket = reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id);
+        bucket.map(Some)
     }
 
     async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<Option<Bucket>> {

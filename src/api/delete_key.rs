@@ -44,9 +44,8 @@ impl Call for DeleteKey {
     }
 
     fn read(&self, reply: Reply) -> Result<Option<ApplicationKey>, Error> {
-        reply
-            .json_about(|key: &ApplicationKey| key.application_key_id == self.application_key_id)
-            .map(Some)
+        let about_it = |key: &ApplicationKey| key.application_key_id == self.application_key_id;
+        reply.json_about(about_it).map(Some)
     }
 
     /// B2 refuses an unknown key with its most general code, so only the list tells.

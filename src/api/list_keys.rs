@@ -42,6 +42,10 @@ impl ListKeys {
         Self::default()
     }
 
+    pub(super) const fn has_max_key_count(&self) -> bool {
+        self.max_key_count.is_some()
+    }
+
     /// At most so many keys: 1 to 10,000.
     #[must_use]
     pub const fn max_key_count(mut self, count: u32) -> Self {

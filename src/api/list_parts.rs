@@ -50,6 +50,10 @@ impl ListParts {
         self
     }
 
+    pub(super) const fn has_max_part_count(&self) -> bool {
+        self.max_part_count.is_some()
+    }
+
     /// At most so many parts: 1 to 1,000.
     #[must_use]
     pub const fn max_part_count(mut self, count: u32) -> Self {

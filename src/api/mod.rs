@@ -70,6 +70,7 @@ mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
 mod overrides;
+mod paged;
 #[cfg(feature = "partner")]
 pub mod partner;
 mod reply;
@@ -111,6 +112,7 @@ pub use list_file_versions::{FileVersions, ListFileVersions};
 pub use list_keys::{Keys, ListKeys};
 pub use list_parts::{ListParts, Parts};
 pub use list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
+pub use paged::Paged;
 pub use reply::Reply;
 pub use session::{Allowed, AllowedBucket, ApiVersion, Session};
 pub use set_bucket_notification_rules::SetBucketNotificationRules;

@@ -9,13 +9,16 @@
 //! asks for; `counts` what it all costs. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
+mod buckets;
 mod budget;
 mod builder;
+mod cleanup;
 mod counts;
 mod course;
 mod endpoint;
 mod gates;
 mod judge;
+mod listing;
 mod policy;
 mod restriction;
 mod retry_after;
@@ -30,6 +33,7 @@ use std::time::{Duration, Instant, SystemTime};
 use b2kit_core::{Guard, Timer};
 
 pub use self::builder::ClientBuilder;
+pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
 pub use self::policy::RetryPolicy;
 

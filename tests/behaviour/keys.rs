@@ -208,13 +208,20 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 (&bucket.bucket_id, Some(name.as_str()))
             );
             let listed = reader
-                .call(ListBuckets::new().bucket_name(name))
+                .call(ListBuckets::new().bucket_name(name.clone()))
                 .await
                 .unwrap();
             assert_eq!(listed.buckets[0].bucket_id, bucket.bucket_id);
             let more = CreateKey::new(KeyName::new("more").unwrap(), [Capability::WriteKeys]);
             let error = reader.call(more).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Unauthorized);
+            assert_eq!(
+                (error.kind(), error.attempts()),
+                (ErrorKind::Unauthorized, 0)
+            );
+            let told = format!(
+                "nothing was sent: the key lacks writeKeys, is restricted to the bucket [\"{name}\"]"
+            );
+            assert!(error.to_string().contains(&told), "{error}");
 
             let page = b2.call(ListKeys::new()).await.unwrap();
             assert!(page.keys.contains(&created.key), "{page:?}");

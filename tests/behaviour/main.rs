@@ -68,7 +68,7 @@ fn session(version: ApiVersion) -> Session {
 fn document_in(version: ApiVersion, call: &impl Call) -> Value {
     let session = session(version);
     call.check().unwrap();
-    let request = call.request(&Target::session(&session)).unwrap();
+    let request = call.request(&target(&session)).unwrap();
     let pieces: Vec<_> = block_on(request.body().open().unwrap().try_collect()).unwrap();
     serde_json::from_slice(&pieces.concat()).unwrap()
 }
@@ -97,8 +97,14 @@ fn assert_not_taken(call: &impl Call, answer: Value) {
 /// Why a call is not sent.
 fn refused(version: ApiVersion, call: &impl Call) -> String {
     let session = session(version);
-    let request = || call.request(&Target::session(&session));
-    let error = call.check().and_then(|()| request()).unwrap_err();
+    let checked = call.check().and_then(|()| call.request(&target(&session)));
+    let error = checked.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     error.to_string()
+}
+
+/// Where any call can go, an upload too.
+fn target(session: &Session) -> Target<'_> {
+    static TOKEN: std::sync::LazyLock<Secret> = std::sync::LazyLock::new(|| Secret::new("4_upld_"));
+    Target::upload(session, "https://pod.backblaze.com/u", &TOKEN)
 }

@@ -7,14 +7,13 @@ use b2kit::api::{
     ListParts, ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
     UpdateBucket, UploadFile, UploadPart,
 };
-use b2kit::http::HeaderMap;
 use b2kit::types::{
     Action, BucketInfo, BucketName, BucketType, Capability, ContentSha1, ContentType,
     CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
     EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileName, FileRetention,
     KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber, Readable,
     ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, RetentionMode,
-    Secret, Timestamp, percent_decode, percent_encode,
+    Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
 use futures::executor::block_on;
@@ -307,22 +306,16 @@ fn a_customers_key_is_no_buckets_default() {
     assert!(refused(ApiVersion::V4, &create).contains("can't be SSE-C"));
 }
 
-/// The headers that an upload has.
-fn headers(upload: &impl Call) -> HeaderMap {
-    let session = session(ApiVersion::V4);
-    let token = Secret::new("4_upld_");
-    let target = Target::upload(&session, "https://pod.backblaze.com/u", &token);
-    upload.check().unwrap();
-    upload.request(&target).unwrap().into_parts().0.headers
-}
-
 #[test]
 fn an_upload_that_can_not_ask_for_plain_text_says_so() {
     let upload = |encryption| UploadFile::new("b1", name(), "x").server_side_encryption(encryption);
     let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
     assert!(told.contains("no header"), "{told}");
-    let headers = headers(&upload(EncryptionSetting::SseB2));
-    assert_eq!(headers["x-bz-server-side-encryption"], "AES256");
+    let session = session(ApiVersion::V4);
+    let request = upload(EncryptionSetting::SseB2)
+        .request(&crate::target(&session))
+        .unwrap();
+    assert_eq!(request.headers()["x-bz-server-side-encryption"], "AES256");
     let start = StartLargeFile::new("b1", name()).server_side_encryption(EncryptionSetting::None);
     assert_eq!(
         document(&start)["serverSideEncryption"],
@@ -367,8 +360,10 @@ fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
     let info = FileInfo::unchecked(eleven);
     assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
     assert!(info.clone().with("k11", "v").is_err() && info.clone().with("k10", "w").is_ok());
+    let session = session(ApiVersion::V4);
     let upload = |info| UploadFile::new("b1", name(), "x").file_info(info);
-    assert_eq!(headers(&upload(info))["x-bz-info-k10"], "v");
+    let request = upload(info).request(&crate::target(&session)).unwrap();
+    assert_eq!(request.headers()["x-bz-info-k10"], "v");
     for bad in ["a b", "a\r\nx-evil: 1", "é"] {
         let told = refused(ApiVersion::V4, &upload(FileInfo::unchecked([(bad, "v")])));
         assert!(told.contains("can't stand in a header"), "{told}");
@@ -412,8 +407,10 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
         assert_not_taken(&copy, other_part);
     }
 
+    let session = session(ApiVersion::V4);
     let unchecked = UploadPart::new("4_z1", PartNumber::FIRST, "x").do_not_verify();
-    assert_eq!(headers(&unchecked)["x-bz-content-sha1"], "do_not_verify");
+    let request = unchecked.request(&crate::target(&session)).unwrap();
+    assert_eq!(request.headers()["x-bz-content-sha1"], "do_not_verify");
     let mut unverified = absent;
     unverified["contentSha1"] = json!("unverified:11f6ad8ec52a2984abaafd7c3b516503785c2072");
     assert_eq!(
@@ -542,7 +539,7 @@ fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
     let session = session(ApiVersion::V4);
     let bucket = BucketName::new_unchecked("odd?x=#y");
     let download = b2kit::api::DownloadFileByName::new(bucket, name());
-    let request = download.request(&Target::session(&session)).unwrap();
+    let request = download.request(&crate::target(&session)).unwrap();
     assert_eq!(request.uri().path(), "/file/odd%3Fx%3D%23y/typing_test.txt");
     assert_eq!(request.uri().query(), None);
 }

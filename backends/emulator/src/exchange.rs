@@ -68,7 +68,7 @@ async fn read_json(
     }
 }
 
-async fn copy(emulator: &Emulator, ticket: CopyTicket) -> io::Result<Reply> {
+async fn copy(emulator: &Emulator, ticket: Box<CopyTicket>) -> io::Result<Reply> {
     let received = rehash(ticket.content()).await?;
     let now = emulator.now();
     Ok(emulator.state().complete_copy(ticket, received, now))

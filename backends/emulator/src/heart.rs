@@ -45,7 +45,7 @@ pub(crate) enum Step {
     Reply(Reply),
     ReadJson(JsonTicket),
     Receive(UploadTicket),
-    Rehash(CopyTicket),
+    Rehash(Box<CopyTicket>),
 }
 
 /// A call whose JSON is still to come.
@@ -117,11 +117,11 @@ impl State {
     /// The source of a copy is hashed.
     pub(crate) fn complete_copy(
         &mut self,
-        ticket: CopyTicket,
+        ticket: Box<CopyTicket>,
         received: Received,
         now: u64,
     ) -> Reply {
-        answered(calls::copy::complete(self, ticket, received)).dated(now)
+        answered(calls::copy::complete(self, *ticket, received)).dated(now)
     }
 
     fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {

@@ -120,7 +120,7 @@ fn rules_that_contradict_the_documents_are_refused() {
         (headers(11, "v"), "bad_request"),
         (headers(2, &"v".repeat(1023)), "bad_request"),
     ] {
-        let answer = set(&wire, &bucket, &[rule.clone()]);
+        let answer = set(&wire, &bucket, std::slice::from_ref(&rule));
         assert_eq!(answer.json()["code"], code, "{rule}");
         assert_eq!(answer.status, 400);
     }

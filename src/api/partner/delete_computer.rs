@@ -3,8 +3,8 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::{Computer, post_to_computers, writes};
-use crate::api::{Call, Facts, Reply, Target};
+use super::{Computer, facts, post_to_computers};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
 
@@ -29,7 +29,7 @@ impl DeleteComputer {
 }
 
 impl Call for DeleteComputer {
-    const FACTS: Facts = writes("bz_delete_computer");
+    const FACTS: Facts = facts("bz_delete_computer", CallKind::Write);
     type Output = Computer;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

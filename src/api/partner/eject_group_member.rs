@@ -3,8 +3,8 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, post_to_groups, writes};
-use crate::api::{Call, Facts, Reply, Target};
+use super::{Region, facts, post_to_groups};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
 
@@ -56,7 +56,7 @@ impl EjectGroupMember {
 }
 
 impl Call for EjectGroupMember {
-    const FACTS: Facts = writes("b2_eject_group_member");
+    const FACTS: Facts = facts("b2_eject_group_member", CallKind::Write);
     type Output = EjectedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

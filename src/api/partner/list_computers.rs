@@ -3,8 +3,8 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{post_to_computers, reads};
-use crate::api::{Call, Facts, Reply, Target};
+use super::{facts, post_to_computers};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -71,7 +71,7 @@ impl ListComputers {
 }
 
 impl Call for ListComputers {
-    const FACTS: Facts = reads("bz_list_computers");
+    const FACTS: Facts = facts("bz_list_computers", CallKind::Read);
     type Output = Computers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,8 +3,8 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, count, post_to_groups, reads};
-use crate::api::{Call, Facts, Reply, Target};
+use super::{Region, count, facts, post_to_groups};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -101,7 +101,7 @@ impl ListGroupMembers {
 }
 
 impl Call for ListGroupMembers {
-    const FACTS: Facts = reads("b2_list_group_members");
+    const FACTS: Facts = facts("b2_list_group_members", CallKind::Read);
     type Output = GroupMembers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -3,8 +3,8 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{count, post_to_groups, reads};
-use crate::api::{Call, Facts, Reply, Target};
+use super::{count, facts, post_to_groups};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -95,7 +95,7 @@ impl ListGroups {
 }
 
 impl Call for ListGroups {
-    const FACTS: Facts = reads("b2_list_groups");
+    const FACTS: Facts = facts("b2_list_groups", CallKind::Read);
     type Output = Groups;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

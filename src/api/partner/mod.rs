@@ -30,10 +30,10 @@ pub use list_groups::{Group, GroupStats, Groups, ListGroups};
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Facts};
+use super::call::{BillingClass, CallKind, Facts};
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{AccountId, Capability, open_enum};
+use crate::types::{AccountId, open_enum};
 
 open_enum! {
     /// Where the files of an account are.
@@ -49,12 +49,16 @@ open_enum! {
     }
 }
 
-const fn reads(name: &'static str) -> Facts {
-    Facts::read(name, Capability::All, BillingClass::C)
-}
-
-const fn writes(name: &'static str) -> Facts {
-    Facts::write(name, Capability::All, BillingClass::C)
+/// What the storage API lists of a key's capabilities says nothing about these calls, so none is named.
+const fn facts(name: &'static str, kind: CallKind) -> Facts {
+    Facts {
+        name,
+        kind,
+        capability: None,
+        class: BillingClass::C,
+        patient: false,
+        refusal_needs_settling: false,
+    }
 }
 
 const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's administrator, or it speaks v2";

@@ -116,11 +116,11 @@ pub(crate) fn complete(
 }
 
 fn rehash(caller: &Caller, target: Target, copied: Stored) -> Answer {
-    Answer::Rehash(CopyTicket {
+    Answer::Rehash(Box::new(CopyTicket {
         content: copied.content,
         caller: caller.clone(),
         target,
-    })
+    }))
 }
 
 /// The version to copy from, and its bucket.

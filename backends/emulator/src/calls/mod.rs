@@ -97,7 +97,7 @@ pub(crate) enum Answer {
     Json(Value),
     Reply(Reply),
     /// Bytes must be hashed first.
-    Rehash(copy::CopyTicket),
+    Rehash(Box<copy::CopyTicket>),
 }
 
 /// The call of this name.
