@@ -154,10 +154,12 @@ impl Call for UpdateBucket {
     type Output = Bucket;
 
     fn check(&self) -> Result<(), Error> {
-        match &self.default_server_side_encryption {
-            Some(encryption) => encryption.check_default(),
-            None => Ok(()),
+        if let Some(encryption) = &self.default_server_side_encryption {
+            encryption.check_default()?;
         }
+        self.default_retention
+            .as_ref()
+            .map_or(Ok(()), DefaultRetention::check)
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -1,7 +1,7 @@
 //! Object Lock: retention and legal hold.
 
 use b2kit::api::{
-    Call, CreateBucket, DeleteFileVersion, DownloadFileById, GetFileInfo, UpdateBucket,
+    Call, CopyFile, CreateBucket, DeleteFileVersion, DownloadFileById, GetFileInfo, UpdateBucket,
     UpdateFileLegalHold, UpdateFileRetention, UploadFile,
 };
 use b2kit::types::{
@@ -58,8 +58,25 @@ fn a_retention_is_set_and_removed() {
 fn half_a_retention_is_refused() {
     let mut half = FileRetention::until(RetentionMode::Compliance, UNTIL);
     half.retain_until_timestamp = None;
-    let told = refused(ApiVersion::V4, &UpdateFileRetention::new("f", "4_z1", half));
-    assert!(told.contains("both a mode and a time"), "{told}");
+    for told in [
+        refused(
+            ApiVersion::V4,
+            &UpdateFileRetention::new("f", "4_z1", half.clone()),
+        ),
+        refused(
+            ApiVersion::V4,
+            &CopyFile::new("4_z1", FileName::new("g").unwrap()).file_retention(half),
+        ),
+    ] {
+        assert!(told.contains("both a mode and a time"), "{told}");
+    }
+    let mut half = DefaultRetention::days(RetentionMode::Compliance, 1);
+    half.mode = None;
+    let told = refused(
+        ApiVersion::V4,
+        &UpdateBucket::new("b1").default_retention(half),
+    );
+    assert!(told.contains("both a mode and a period"), "{told}");
 }
 
 #[test]

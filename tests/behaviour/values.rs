@@ -13,7 +13,7 @@ use b2kit::types::{
     EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileName, FileRetention,
     KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber, Readable,
     ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, RetentionMode,
-    Timestamp, percent_decode, percent_encode,
+    Sha1, Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
 use futures::executor::block_on;
@@ -416,6 +416,23 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
     assert_eq!(
         answered(&unchecked, unverified).content_sha1.sha1(),
         Some(&sha1)
+    );
+}
+
+#[test]
+fn lists_that_b2_would_refuse_are_not_sent() {
+    let types =
+        |types: &[&str]| list().bucket_types(types.iter().map(|word| BucketType::from(*word)));
+    assert_eq!(document(&types(&["all"]))["bucketTypes"], json!(["all"]));
+    assert!(refused(ApiVersion::V4, &types(&[])).contains("is empty"));
+    assert!(refused(ApiVersion::V4, &types(&["allPublic", "all"])).contains("takes it alone"));
+    let parts = |count| FinishLargeFile::new("f1", vec![Sha1::of(b""); count]);
+    let sent = document(&parts(10_000));
+    assert_eq!(sent["partSha1Array"].as_array().unwrap().len(), 10_000);
+    let told = refused(ApiVersion::V4, &parts(10_002));
+    assert!(
+        told.contains("10002 parts, 2 more than the 10,000"),
+        "{told}"
     );
 }
 
