@@ -144,7 +144,9 @@ impl Call for CopyFile {
                 || self.legal_hold.is_some();
             info.check_size(self.file_name.as_str(), limited)?;
         }
-        Ok(())
+        self.file_retention
+            .as_ref()
+            .map_or(Ok(()), FileRetention::check)
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
