@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use b2kit::backend::emulator::Emulator;
+use b2kit::backend::emulator::{Emulator, ManualClock};
 use b2kit::{
     Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
     Response, RetryPolicy, Timer as _, async_trait,
@@ -32,6 +32,8 @@ pub(crate) enum Fault {
 pub(crate) struct Script {
     pub(crate) emulator: Emulator,
     pub(crate) timer: ManualTimer,
+    /// The emulator's own clock.
+    pub(crate) clock: ManualClock,
     state: Arc<Mutex<State>>,
 }
 
@@ -45,7 +47,9 @@ struct State {
 impl Script {
     /// The steps are taken in their order, each by the next request of its call.
     pub(crate) fn new(steps: impl IntoIterator<Item = (&'static str, Fault)>) -> (Client, Self) {
+        let clock = ManualClock::default();
         let emulator = Emulator::builder()
+            .clock(clock.clone())
             .absolute_minimum_part_size(10)
             .recommended_part_size(100)
             .build();
@@ -56,6 +60,7 @@ impl Script {
         let script = Self {
             emulator,
             timer: ManualTimer::new(),
+            clock,
             state: Arc::new(Mutex::new(state)),
         };
         (script.client(RetryPolicy::default()), script)
@@ -107,13 +112,6 @@ impl Script {
     /// Whether every step was taken.
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().unwrap().steps.is_empty()
-    }
-
-    /// Whether the emulator's clock is in a later second than this.
-    pub(crate) fn emulator_is_past(&self, millis: i64) -> bool {
-        std::thread::yield_now();
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap();
-        i64::try_from(now.as_secs()).unwrap() > millis / 1_000
     }
 
     fn next(&self, name: &str) -> (Option<Fault>, Vec<Request>) {
