@@ -133,6 +133,8 @@ impl<'a> Course<'a> {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
         let elapsed = now.saturating_duration_since(self.began);
+        // A call within this one may have stopped for a reason of its own.
+        let gave_up = gave_up.or(failure.gave_up());
         failure.with_effect(effect).with_gave_up(gave_up).in_call(
             self.facts.name,
             self.attempts,

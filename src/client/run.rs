@@ -1,11 +1,12 @@
 //! The loop through which every call goes: authorize if needed, build, send, judge, and again.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, HttpClient as _, HttpError, Phase, Request};
+use b2kit_core::{Deadlines, HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
@@ -20,7 +21,7 @@ use crate::api::{
     Ask, Call, CallKind, Facts, Finding, GetUploadPartUrl, GetUploadUrl, Place, Reply, Session,
     Target,
 };
-use crate::error::{B2Error, Error, ErrorKind};
+use crate::error::{B2Error, Error, ErrorKind, GaveUp};
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -34,7 +35,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes a call.
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    attempts(client, call)
+    bounded(client, call)
         .instrument(debug_span!("b2", call = C::FACTS.name))
         .await
 }
@@ -46,7 +47,8 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
         .map(|generation| generation.session)
 }
 
-async fn attempts<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+/// Bounds the call by the user's own deadline, whatever it is waiting for.
+async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
@@ -56,8 +58,33 @@ async fn attempts<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error
         client.now(),
         client.shared.server_time(),
     );
+    let Some(deadline) = client.policy.deadline else {
+        return attempts(client, call, &mut course).await;
+    };
+    let sleep = client.shared.timer.sleep(deadline);
+    {
+        let attempts = pin!(attempts(client, call, &mut course));
+        if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+            return outcome;
+        }
+    }
+    let phase = if course.is_first() {
+        Phase::NotSent
+    } else {
+        Phase::MaybeReceived
+    };
+    let late = Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+    Err(course.error(late, Some(GaveUp::Deadline), client.now()))
+}
+
+async fn attempts<C: Call>(
+    client: &Client,
+    call: &C,
+    course: &mut Course<'_>,
+) -> Result<C::Output, Error> {
+    let facts = &C::FACTS;
     loop {
-        let ticket = Ticket::obtain(client, call, &course)
+        let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
         pass_gate(client, facts.kind).await;

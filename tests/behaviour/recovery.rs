@@ -821,6 +821,43 @@ fn a_deadline_that_the_next_pause_would_pass_ends_the_call_at_once_with_its_caus
 }
 
 #[test]
+fn the_deadline_bounds_whatever_the_call_waits_for() {
+    let second = Duration::from_secs(1);
+    let never =
+        |_: b2kit::Request| futures::future::pending::<Result<b2kit::Response, b2kit::HttpError>>();
+    let timer = b2kit::ManualTimer::new();
+    let b2 = Client::builder()
+        .credentials(b2kit::Credentials::new("id", "key").unwrap())
+        .backend(never)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second));
+    let patient = b2.with_retry(RetryPolicy::default().with_deadline(5 * second));
+    let began = b2kit::Timer::now(&timer);
+    let (error, outcome) = timer.run(async {
+        futures::join!(
+            async { hurried.call(DeleteBucket::new("b")).await.unwrap_err() },
+            patient.call(ListBuckets::new()),
+        )
+    });
+    assert_eq!(
+        (error.gave_up(), error.call()),
+        (Some(GaveUp::Deadline), Some("b2_authorize_account"))
+    );
+    assert!(
+        !error.may_have_taken_effect(),
+        "nothing but a login was sent"
+    );
+    assert_eq!(
+        outcome.unwrap_err().elapsed(),
+        5 * second,
+        "who waited for the hurried one's login made one of its own"
+    );
+    assert_eq!(b2kit::Timer::now(&timer) - began, 5 * second);
+}
+
+#[test]
 fn a_client_that_fails_and_fails_stops_adding_to_it() {
     let (b2, script) = Script::new(vec![("b2_list_buckets", BUSY); 10_000]);
     let (mut exhausted, mut requests) = (0, 0);
