@@ -18,6 +18,7 @@ mod samples; // B2's documented samples
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod sharing; // download authorizations and links
+mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
