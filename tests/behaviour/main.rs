@@ -14,6 +14,7 @@ mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
 mod samples; // B2's documented samples
+mod review; // REVIEW: what fails today
 mod secrets; // what nobody may see
 mod sharing; // download authorizations and links
 mod tokens; // when tokens expire
