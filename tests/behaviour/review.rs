@@ -280,3 +280,45 @@ fn an_endpoint_whose_port_is_no_port_is_refused() {
         assert!(b2.is_err(), "{endpoint}");
     }
 }
+
+/// B2 has stored the file, and its answer ends half way: asking what became of it finds the file, sending it again
+/// makes a second version.
+#[test]
+fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    let emulator = b2kit::backend::emulator::Emulator::new();
+    let timer = ManualTimer::new();
+    let garbled = Arc::new(AtomicBool::new(false));
+    let inner = emulator.clone();
+    let backend = move |request: Request| {
+        let (inner, garbled) = (inner.clone(), Arc::clone(&garbled));
+        async move {
+            use b2kit::HttpClient as _;
+            let upload = request.headers().contains_key("x-bz-content-sha1");
+            let response = inner.send(request).await?;
+            if upload && !garbled.swap(true, SeqCst) {
+                return Ok(Response::new(r#"{"accountId": "e0"#.into()));
+            }
+            Ok(response)
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        let name = b2kit::types::BucketName::new("bucket-of-one").unwrap();
+        let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap();
+        let name = FileName::new("n").unwrap();
+        let stored = b2
+            .call(UploadFile::new(&bucket.bucket_id, name, "hello"))
+            .await;
+        stored.unwrap();
+    });
+    assert_eq!(emulator.snapshot().versions, 1);
+}
