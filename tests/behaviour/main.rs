@@ -5,6 +5,7 @@
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod coverage; // that no call is missing
+mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
