@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use b2kit_core::{Deadlines, HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{Either, select};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::Client;
@@ -22,6 +22,7 @@ use crate::api::{
     Target,
 };
 use crate::error::{B2Error, Error, ErrorKind, GaveUp};
+use crate::types::Secret;
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -290,8 +291,7 @@ fn prepare<C: Call>(
 /// Makes one attempt.
 async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
-    let token = request.headers().get(AUTHORIZATION).cloned();
-    let outcome = exchange(client, call, request, token.as_ref()).await;
+    let outcome = exchange(client, call, request).await;
     if facts.kind == CallKind::Login {
         client
             .shared
@@ -314,8 +314,8 @@ async fn exchange<C: Call>(
     client: &Client,
     call: &C,
     request: Request,
-    token: Option<&HeaderValue>,
 ) -> Result<C::Output, Error> {
+    let secrets = secrets(call, request.headers());
     let response = client
         .shared
         .backend
@@ -327,7 +327,7 @@ async fn exchange<C: Call>(
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let wish = retry_after(&head.headers);
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        let error = without_token(Reply::whole(head, text).error(), token);
+        let error = without_secrets(Reply::whole(head, text).error(), &secrets);
         if error.code == "auth_token_limit" {
             warn!("two uploads at once went to one upload URL");
         }
@@ -371,15 +371,29 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     request.extensions_mut().insert(deadlines);
 }
 
+/// What the request holds that no error may show.
+fn secrets<C: Call>(call: &C, headers: &HeaderMap) -> Vec<Secret> {
+    let sensitive = headers
+        .values()
+        .filter(|value| value.is_sensitive())
+        .filter_map(|value| value.to_str().ok());
+    let bare = |value: &str| Secret::new(value.strip_prefix("Basic ").unwrap_or(value));
+    call.secrets()
+        .into_iter()
+        .chain(sensitive.map(bare))
+        .collect()
+}
+
 /// B2 repeats the token in some messages ("more than one upload using auth token …").
-fn without_token(mut error: B2Error, token: Option<&HeaderValue>) -> B2Error {
-    let token = token
-        .and_then(|value| value.to_str().ok())
-        .filter(|token| !token.is_empty());
-    if let Some(token) = token {
+fn without_secrets(mut error: B2Error, secrets: &[Secret]) -> B2Error {
+    for secret in secrets
+        .iter()
+        .map(Secret::expose)
+        .filter(|secret| !secret.is_empty())
+    {
         for text in [&mut error.code, &mut error.message] {
-            if text.contains(token) {
-                *text = text.replace(token, "[redacted]");
+            if text.contains(secret) {
+                *text = text.replace(secret, "[redacted]");
             }
         }
     }

@@ -476,7 +476,6 @@ fn credentials_in_a_url_are_hidden() {
     );
 }
 
-/// REVIEW: fails today.
 #[test]
 fn a_declared_secret_that_looks_like_a_placeholder_is_hidden_too() {
     let directory = tempfile::tempdir().unwrap();
@@ -488,7 +487,7 @@ fn a_declared_secret_that_looks_like_a_placeholder_is_hidden_too() {
     assert!(!told.contains("treasure"), "{told}");
 }
 
-/// REVIEW: fails today. A URL within a URL: the key is percent-encoded twice.
+/// A URL within a URL: the key is percent-encoded twice.
 #[test]
 fn a_secret_that_is_encoded_twice_is_not_written() {
     let directory = tempfile::tempdir().unwrap();
