@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::blob::MemoryStore;
 use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::emulator::{Emulator, Inner};
+use crate::faults::Rules;
 use crate::guesses::Guesses;
 use crate::ids::Ids;
 use crate::state::key::{CAPABILITIES, Key};
@@ -148,6 +149,7 @@ impl Builder {
         };
         Emulator::of_inner(Inner {
             state: Mutex::new(state),
+            rules: Mutex::new(Rules::new(self.seed)),
             store: Box::new(MemoryStore::new(self.storage_cap)),
             clock: self.clock,
             origin: self.origin.into(),

@@ -44,7 +44,8 @@
 //! From the outside in:
 //!
 //! - `emulator`, `server`: the shells. They move bytes and decide nothing.
-//! - `exchange`: what every request passes, whatever its shell; faults will be injected here.
+//! - `exchange`: what every request passes, whatever its shell.
+//! - `faults`: what goes wrong with which requests, if you ask for it: [`Emulator::faults`]. `exchange` lets it happen.
 //! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
 //! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
 //! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
@@ -65,13 +66,16 @@ mod clock;
 mod content_type;
 mod emulator;
 mod exchange;
+mod faults;
 mod guesses;
 mod heart;
 mod hex;
 mod ids;
 mod names;
+mod outgoing;
 mod pause;
 mod percent;
+mod random;
 mod range;
 mod receive;
 mod refusal;
@@ -84,6 +88,7 @@ mod state;
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Snapshot};
+pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
 #[cfg(feature = "server")]
 pub use server::Server;

@@ -27,6 +27,7 @@ pub(crate) fn authorize_account(
     let what = AccountToken {
         key_id: key.id.clone(),
         expires: key.expires.map_or(expires, |key| key.min(expires)),
+        uses_left: None,
     };
     state.tokens.issue_account(&token, what);
     let mut answer = match caller.version {
