@@ -31,6 +31,7 @@
 //! - Retention and legal hold of what isn't a file in the bucket are `bad_request` (`calls::lock`).
 //! - A bucket may become the source of a replication after it got Object Lock, not before (`calls::settings`).
 //! - `event_type_categories` is never answered: nobody knows when it should be (`calls::notifications`).
+//! - Files in v1 have `size` besides all that later versions show (`shape`).
 //! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 

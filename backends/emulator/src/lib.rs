@@ -1,6 +1,6 @@
 //! Backblaze B2 in memory.
 //!
-//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v2, v3, v4) as B2's
+//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v1 to v4) as B2's
 //! documents and recordings show it, down to the indentation of its JSON, so that a client can be tested without a
 //! network, without an account, and with a clock in the test's hand:
 //!
@@ -53,7 +53,7 @@
 //! - `blob`, `receive`: where bytes lie, and how they get there.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //!
-//! Not emulated: v1; replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
+//! Not emulated: replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;

@@ -73,7 +73,7 @@ pub(crate) fn hide_file(
         encryption: Encryption::None,
         kind: Kind::Hide,
     })?;
-    Ok(Answer::Json(shape::file(marker, &account, caller, false)))
+    Ok(Answer::Json(shape::hidden(marker, &account, caller)))
 }
 
 pub(crate) fn delete_file_version(
