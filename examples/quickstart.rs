@@ -16,15 +16,14 @@ use std::{env, fmt};
 
 use b2kit::api::{
     CancelLargeFile, CreateBucket, DeleteBucket, DeleteFileVersion, DownloadFileById,
-    FinishLargeFile, GetUploadPartUrl, GetUploadUrl, ListFileNames, ListFileVersions,
-    StartLargeFile, UploadFile, UploadPart,
+    FinishLargeFile, ListFileNames, ListFileVersions, StartLargeFile, UploadFile, UploadPart,
 };
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::types::{
     Bucket, BucketName, BucketType, FileId, FileInfo, FileName, FileVersion, PartNumber, Sha1,
     Sha1Hasher,
 };
-use b2kit::{Body, Bytes, Client, Credentials};
+use b2kit::{Body, Bytes, Client, Credentials, RetryPolicy};
 use futures::Stream;
 use futures::executor::block_on;
 
@@ -71,7 +70,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
             .build()?,
     };
 
-    let session = b2.session().await?;
+    // Where nobody listens, say so at once; from here on, what may pass is tried again for a while.
+    let session = b2.with_retry(RetryPolicy::never()).session().await?;
     say(
         "authorized",
         format_args!(
@@ -173,9 +173,12 @@ async fn upload(b2: &Client, bucket: &Bucket, file: &Local) -> Result<FileVersio
     let name = FileName::new(&*file.name)?;
     let part_size = b2.session().await?.absolute_minimum_part_size().max(1);
     if file.len <= 2 * part_size {
-        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await?;
         return Ok(b2
-            .call(UploadFile::new(&url, name, file.body(0, file.len)))
+            .call(UploadFile::new(
+                &bucket.bucket_id,
+                name,
+                file.body(0, file.len),
+            ))
             .await?);
     }
     let info = FileInfo::new().with("large_file_sha1", file.sha1()?.to_string())?;
@@ -202,14 +205,13 @@ async fn upload_parts(
 ) -> Result<Vec<Sha1>, Failure> {
     // 10,000 parts are the most that a file may have.
     let part_size = part_size.max(file.len.div_ceil(10_000));
-    let url = b2.call(GetUploadPartUrl::new(file_id)).await?;
     let mut sha1s = Vec::new();
     let mut start = 0;
     while start < file.len {
         let len = part_size.min(file.len - start);
         let number = PartNumber::new(sha1s.len() as u64 + 1)?;
         let part = b2
-            .call(UploadPart::new(&url, number, file.body(start, len)))
+            .call(UploadPart::new(file_id, number, file.body(start, len)))
             .await?;
         sha1s.push(*part.content_sha1.sha1().ok_or("the part has no SHA-1")?);
         start += len;

@@ -2,10 +2,13 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
+type SharedError = Arc<dyn StdError + Send + Sync>;
 
 /// Why a call failed.
 ///
@@ -13,16 +16,35 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// call it was, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have done it all the same.
 /// `Display` prints this level only, and never a secret; walk [`source`](StdError::source) for what lies beneath. The
 /// wording and the types of the sources are not part of the API.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     call: Option<&'static str>,
     what: String,
     b2: Option<B2Error>,
     attempts: u32,
+    elapsed: Duration,
     effect: bool,
-    source: Option<BoxError>,
+    retry_after: Option<Duration>,
+    gave_up: Option<GaveUp>,
+    source: Option<SharedError>,
+}
+
+/// Why the client stopped trying, where trying again might have helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GaveUp {
+    /// There were as many attempts as the policy allows, over the time that it asks for.
+    Attempts,
+    /// The next attempt would have come after the deadline, or later than B2's own wish may put it.
+    Deadline,
+    /// So much failed lately that trying again would only have added to it.
+    Budget,
+    /// The bytes to be sent came from a stream that can be read only once.
+    Spent,
 }
 
 /// What a program can do about an [`Error`].
@@ -79,7 +101,10 @@ impl Error {
             what: what.into(),
             b2: None,
             attempts: 0,
+            elapsed: Duration::ZERO,
             effect: false,
+            retry_after: None,
+            gave_up: None,
             source: None,
         }))
     }
@@ -113,7 +138,7 @@ impl Error {
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 
@@ -127,9 +152,29 @@ impl Error {
         self
     }
 
-    pub(crate) fn in_call(mut self, call: &'static str, attempts: u32) -> Self {
-        self.0.call.get_or_insert(call);
-        self.0.attempts = self.0.attempts.max(attempts);
+    pub(crate) fn with_retry_after(mut self, wish: Option<Duration>) -> Self {
+        self.0.retry_after = wish;
+        self
+    }
+
+    pub(crate) fn with_gave_up(mut self, why: Option<GaveUp>) -> Self {
+        self.0.gave_up = why;
+        self
+    }
+
+    /// Adds what is true of the key to what B2 says.
+    pub(crate) fn with_hint(mut self, hint: String) -> Self {
+        self.0.what = hint;
+        self
+    }
+
+    /// The innermost call that failed keeps its name and count.
+    pub(crate) fn in_call(mut self, call: &'static str, attempts: u32, elapsed: Duration) -> Self {
+        if self.0.call.is_none() {
+            self.0.call = Some(call);
+            self.0.attempts = attempts;
+            self.0.elapsed = elapsed;
+        }
         self
     }
 
@@ -155,6 +200,24 @@ impl Error {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
+    }
+
+    /// How long the call took, pauses between attempts included.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// How long B2 asks to wait before the next attempt, where it asks.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Why the client stopped trying; `None` where trying again could not have helped.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GaveUp> {
+        self.0.gave_up
     }
 
     /// Whether B2 may have done what the call asked for, although its answer is an error or was lost.
@@ -189,13 +252,36 @@ impl B2Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { call, what, b2, .. } = &*self.0;
+        let Inner {
+            call,
+            what,
+            b2,
+            attempts,
+            gave_up,
+            ..
+        } = &*self.0;
         if let Some(call) = call {
             write!(f, "{call}: ")?;
         }
         match b2 {
-            Some(b2) => b2.fmt(f),
-            None => f.write_str(what),
+            Some(b2) if what.is_empty() => b2.fmt(f)?,
+            Some(b2) => write!(f, "{b2} ({what})")?,
+            None => f.write_str(what)?,
+        }
+        match gave_up {
+            None => Ok(()),
+            // After a single attempt there is nothing to tell.
+            Some(GaveUp::Attempts) if *attempts <= 1 => Ok(()),
+            Some(GaveUp::Attempts) => write!(f, " (after {attempts} attempts)"),
+            Some(GaveUp::Deadline) => {
+                f.write_str(" (and another attempt would have come too late)")
+            }
+            Some(GaveUp::Budget) => {
+                f.write_str(" (and so much fails that another attempt would only add to it)")
+            }
+            Some(GaveUp::Spent) => {
+                f.write_str(" (and the stream that was sent can't be read again)")
+            }
         }
     }
 }
@@ -221,7 +307,10 @@ impl fmt::Debug for Error {
             what,
             b2,
             attempts,
+            elapsed,
             effect,
+            retry_after,
+            gave_up,
             source,
         } = &*self.0;
         f.debug_struct("Error")
@@ -230,7 +319,10 @@ impl fmt::Debug for Error {
             .field("what", what)
             .field("b2", b2)
             .field("attempts", attempts)
+            .field("elapsed", elapsed)
             .field("may_have_taken_effect", effect)
+            .field("retry_after", retry_after)
+            .field("gave_up", gave_up)
             .field("source", source)
             .finish()
     }

@@ -9,7 +9,8 @@
 //! # The layers
 //! Each names only those below it.
 //! ```text
-//! client      authorization, the loop through which every call goes
+//! client      authorization, the loop through which every call goes, listings as streams
+//! webhook     event notifications, read only where B2 has signed them
 //! api         one value for each of B2's calls: to a request, from a reply
 //! types       names, ids, digests, settings: checked once, trusted after
 //! error
@@ -22,6 +23,8 @@
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
 //! - `cassette`: record and replay, in [`backend::cassette`].
 //! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
+//! - `partner`: the calls of B2's Partner API, in [`api::partner`].
+//! - `webhook`: check and read the event notifications that B2 sends, in [`webhook`].
 //!
 //! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
 //! add.
@@ -36,6 +39,8 @@ pub mod api;
 mod client;
 mod error;
 pub mod types;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 /// The backends that come with the crate, each behind the feature of its name.
 pub mod backend {
@@ -48,8 +53,8 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, Session};
-pub use client::{Client, ClientBuilder};
-pub use error::{B2Error, Error, ErrorKind};
+pub use client::{CallCounts, Client, ClientBuilder, Mode, RetryPolicy};
+pub use error::{B2Error, Error, ErrorKind, GaveUp};
 
 pub use b2kit_core::{
     Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,

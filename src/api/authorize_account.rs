@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::call::{BillingClass, Call, Facts, Token};
+use super::call::{Call, Facts};
 use super::reply::Reply;
 use super::session::{Allowed, AllowedBucket, ApiVersion, Session, origin};
 use super::target::{Target, authorization, request};
@@ -102,14 +102,7 @@ impl AuthorizeAccount {
 }
 
 impl Call for AuthorizeAccount {
-    const FACTS: Facts = Facts {
-        name: "b2_authorize_account",
-        token: Token::ApplicationKey,
-        capability: None,
-        class: BillingClass::C,
-        streams: false,
-        patient: false,
-    };
+    const FACTS: Facts = Facts::login("b2_authorize_account");
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -147,6 +140,20 @@ struct Wire {
 #[serde(rename_all = "camelCase")]
 struct ApiInfo {
     storage_api: StorageApi,
+    groups_api: Option<GroupsApi>,
+    backup_api: Option<BackupApi>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupsApi {
+    groups_api_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BackupApi {
+    backup_api_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -179,12 +186,15 @@ struct WireAllowed {
 
 impl Wire {
     fn session(self) -> Result<Session, Error> {
-        let (version, storage) = match (self.api_info, self.top) {
-            (Some(info), _) if info.storage_api.allowed.is_some() => {
-                (ApiVersion::V4, info.storage_api)
+        let (version, storage, groups, backup) = match (self.api_info, self.top) {
+            (Some(info), _) => {
+                let version = match info.storage_api.allowed {
+                    Some(_) => ApiVersion::V4,
+                    None => ApiVersion::V3,
+                };
+                (version, info.storage_api, info.groups_api, info.backup_api)
             }
-            (Some(info), _) => (ApiVersion::V3, info.storage_api),
-            (None, Some(top)) => (ApiVersion::V2, top),
+            (None, Some(top)) => (ApiVersion::V2, top, None, None),
             (None, None) => {
                 return Err(Error::new(
                     ErrorKind::Protocol,
@@ -206,6 +216,8 @@ impl Wire {
             api_url: origin(storage.api_url),
             download_url: origin(storage.download_url),
             s3_api_url: storage.s3_api_url,
+            groups_api_url: groups.and_then(|api| api.groups_api_url).map(origin),
+            backup_api_url: backup.and_then(|api| api.backup_api_url).map(origin),
             absolute_minimum_part_size: storage.absolute_minimum_part_size,
             recommended_part_size: storage.recommended_part_size,
             allowed: Allowed {

@@ -1,16 +1,20 @@
 //! [`Call`]: the one shape of all calls.
 
+use std::future::Future;
+
 use b2kit_core::Request;
 
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::Error;
-use crate::types::Capability;
+use crate::error::{B2Error, Error};
+use crate::types::{BucketId, Capability, FileId, Timestamp};
 
-/// One of B2's calls, as a value: what it asks for, and how its reply is read.
+/// One of B2's calls, as a value: what it asks for, how its reply is read, and how to find out what became of it when
+/// the reply was lost.
 ///
-/// Both methods are pure. [`request`](Self::request) may be asked several times, once for each attempt, and every time
-/// gives the whole request; only where its body is a one-shot stream can the second one not be sent.
+/// [`request`](Self::request) and [`read`](Self::read) are pure. `request` may be asked several times, once for each
+/// attempt, and every time gives the whole request; only where its body is a one-shot stream that was opened can the
+/// next one not be sent, and then [`is_spent`](Self::is_spent) says so.
 pub trait Call: Send + Sync {
     /// What is true of the call whatever its arguments.
     const FACTS: Facts;
@@ -21,7 +25,7 @@ pub trait Call: Send + Sync {
     /// The request, for where `target` points.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the arguments break a rule, and nothing should be sent.
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) if the target is not one for this call.
     fn request(&self, target: &Target<'_>) -> Result<Request, Error>;
 
     /// What a successful reply says.
@@ -34,6 +38,88 @@ pub trait Call: Send + Sync {
     fn reply_limit(&self) -> usize {
         1 << 20
     }
+
+    /// What there is to say against the call before anything is sent for it, an upload URL included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the arguments break together.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Where an upload's bytes go; `None` for all other calls.
+    fn place(&self) -> Option<Place> {
+        None
+    }
+
+    /// Whether its body was read and can't be read again.
+    fn is_spent(&self) -> bool {
+        false
+    }
+
+    /// Finds out, by asking B2, whether the call has taken effect although its reply was lost, or was refused after an
+    /// earlier reply was lost. Without a way to ask, sending it again is what there is to do.
+    fn settle(
+        &self,
+        ask: &impl Ask,
+        lost: &Lost,
+    ) -> impl Future<Output = Finding<Self::Output>> + Send {
+        let _ = (ask, lost);
+        std::future::ready(Finding::NotDone)
+    }
+}
+
+/// Makes the calls by which a lost one is [settled](Call::settle).
+pub trait Ask: Send + Sync {
+    /// Makes one.
+    fn ask<C: Call + 'static>(
+        &self,
+        call: C,
+    ) -> impl Future<Output = Result<C::Output, Error>> + Send;
+}
+
+/// What is known of a call whose reply was lost.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Lost {
+    /// The server's own time of the last answer before the call was sent; what is older than that is not its doing.
+    pub since: Option<Timestamp>,
+    /// How B2 refused the call when it was sent again.
+    pub refusal: Option<B2Error>,
+}
+
+impl Lost {
+    pub(crate) const fn new(since: Option<Timestamp>, refusal: Option<B2Error>) -> Self {
+        Self { since, refusal }
+    }
+
+    /// Whether something with this timestamp may be the call's doing. B2's `Date` has whole seconds.
+    #[must_use]
+    pub fn covers(&self, timestamp: Timestamp) -> bool {
+        self.since
+            .is_none_or(|since| timestamp.as_millis() >= since.as_millis())
+    }
+}
+
+/// What became of a call whose reply was lost.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Finding<T> {
+    /// It has taken effect, and this is what the reply would have said.
+    Done(T),
+    /// It has not: it can be sent again.
+    NotDone,
+    /// Nobody can tell, and sending it again could do harm.
+    Unknown,
+}
+
+/// Where an upload's bytes go. B2 gives out URLs and tokens for it, and the client keeps them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// To a bucket, as a file.
+    Bucket(BucketId),
+    /// To an unfinished large file, as a part.
+    LargeFile(FileId),
 }
 
 /// What is true of a call whatever its arguments.
@@ -42,28 +128,32 @@ pub trait Call: Send + Sync {
 pub struct Facts {
     /// B2's name for it, as `b2_list_buckets`.
     pub name: &'static str,
-    /// In whose name it is made.
-    pub token: Token,
+    /// What it does; how failures are met hangs on it.
+    pub kind: CallKind,
     /// The capability that the key needs.
     pub capability: Option<Capability>,
     /// What B2 charges for it.
     pub class: BillingClass,
-    /// Whether the reply is a file, to be read as it comes, and not a small document.
-    pub streams: bool,
     /// Whether B2 may work on it for minutes before it answers.
     pub patient: bool,
+    /// Whether even its first refusal may mean that it has taken effect: someone on the way may have sent it twice.
+    pub refusal_needs_settling: bool,
 }
 
-/// In whose name a call is made.
+/// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Token {
-    /// With the application key itself: only to get the account's token.
-    ApplicationKey,
-    /// With the account's token.
-    Account,
-    /// With the token that came with an upload URL.
+pub enum CallKind {
+    /// Turns an application key into a session.
+    Login,
+    /// Asks, and changes nothing.
+    Read,
+    /// Changes something.
+    Write,
+    /// Sends bytes to an upload URL.
     Upload,
+    /// Gets bytes.
+    Download,
 }
 
 /// What B2 charges for a call: A is free, C costs ten times what B does.
@@ -78,31 +168,42 @@ pub enum BillingClass {
 }
 
 impl Facts {
-    /// The facts of a call that is made with the account's token and answered with a document.
-    pub(crate) const fn api(
+    /// The facts of a call that asks and changes nothing.
+    pub(crate) const fn read(
         name: &'static str,
         capability: Capability,
         class: BillingClass,
     ) -> Self {
         Self {
             name,
-            token: Token::Account,
+            kind: CallKind::Read,
             capability: Some(capability),
             class,
-            streams: false,
             patient: false,
+            refusal_needs_settling: false,
         }
+    }
+
+    /// The facts of a call that changes something.
+    pub(crate) const fn write(
+        name: &'static str,
+        capability: Capability,
+        class: BillingClass,
+    ) -> Self {
+        let mut facts = Self::read(name, capability, class);
+        facts.kind = CallKind::Write;
+        facts
     }
 
     /// The facts of an upload.
     pub(crate) const fn upload(name: &'static str) -> Self {
         Self {
             name,
-            token: Token::Upload,
-            capability: None,
+            kind: CallKind::Upload,
+            capability: Some(Capability::WriteFiles),
             class: BillingClass::A,
-            streams: false,
             patient: false,
+            refusal_needs_settling: false,
         }
     }
 
@@ -110,17 +211,35 @@ impl Facts {
     pub(crate) const fn download(name: &'static str) -> Self {
         Self {
             name,
-            token: Token::Account,
+            kind: CallKind::Download,
             capability: Some(Capability::ReadFiles),
             class: BillingClass::B,
-            streams: true,
             patient: false,
+            refusal_needs_settling: false,
+        }
+    }
+
+    /// The facts of the login.
+    pub(crate) const fn login(name: &'static str) -> Self {
+        Self {
+            name,
+            kind: CallKind::Login,
+            capability: None,
+            class: BillingClass::C,
+            patient: false,
+            refusal_needs_settling: false,
         }
     }
 
     /// The same, for a call on which B2 may work for minutes.
     pub(crate) const fn patient(mut self) -> Self {
         self.patient = true;
+        self
+    }
+
+    /// The same, for a call whose first refusal may already mean that it has taken effect.
+    pub(crate) const fn refusal_needs_settling(mut self) -> Self {
+        self.refusal_needs_settling = true;
         self
     }
 }

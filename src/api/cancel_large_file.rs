@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -12,25 +12,30 @@ use crate::types::{AccountId, BucketId, Capability, FileId};
 /// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-cancel-large-file)
+///
+/// # Errors
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished file, as when it was finished
+/// or given up before.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelLargeFile {
     file_id: FileId,
 }
 
-/// A large file that was given up.
+/// A large file that was given up. Where B2's answer was lost and a second one said that there is no such upload, the id
+/// is all that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CanceledLargeFile {
     /// The account that owned it.
-    pub account_id: AccountId,
+    pub account_id: Option<AccountId>,
     /// The bucket it was in.
-    pub bucket_id: BucketId,
+    pub bucket_id: Option<BucketId>,
     /// The id it had.
     pub file_id: FileId,
     /// The name it would have had.
-    pub file_name: Box<str>,
+    pub file_name: Option<Box<str>>,
 }
 
 impl CancelLargeFile {
@@ -43,7 +48,7 @@ impl CancelLargeFile {
 }
 
 impl Call for CancelLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_cancel_large_file",
         Capability::WriteFiles,
         BillingClass::A,
@@ -55,6 +60,20 @@ impl Call for CancelLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<CanceledLargeFile, Error> {
-        reply.json()
+        reply.json_about(|canceled: &CanceledLargeFile| canceled.file_id == self.file_id)
+    }
+
+    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<CanceledLargeFile> {
+        match &lost.refusal {
+            Some(refusal) if matches!(refusal.status, 400 | 404) => {
+                Finding::Done(CanceledLargeFile {
+                    account_id: None,
+                    bucket_id: None,
+                    file_id: self.file_id.clone(),
+                    file_name: None,
+                })
+            }
+            _ => Finding::NotDone,
+        }
     }
 }

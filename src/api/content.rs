@@ -51,17 +51,38 @@ impl Content {
         self.check = Check::DoNotVerify;
     }
 
-    /// Puts the bytes and what says how to check them into the request.
-    pub(super) fn put_into(&self, request: &mut Request) -> Result<(), Error> {
+    pub(super) fn len(&self) -> u64 {
+        self.body.len()
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.body.is_spent()
+    }
+
+    /// The SHA-1 of what was sent, if all of it was.
+    pub(super) fn sent_whole(&self) -> Option<Sha1> {
+        match &self.check {
+            Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
+            Check::Known(sha1) => Some(*sha1),
+            Check::DoNotVerify => None,
+        }
+    }
+
+    pub(super) fn check_len(&self) -> Result<(), Error> {
         let len = self.body.len();
         if len > MAX_LEN {
             return Err(Error::invalid(format!(
                 "the content has {len} bytes; one upload takes at most {MAX_LEN}, and a large file takes more in parts",
             )));
         }
+        Ok(())
+    }
+
+    /// Puts the bytes and what says how to check them into the request.
+    pub(super) fn put_into(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
-                hashed_at_end(&self.body, digest)?,
+                hashed_at_end(&self.body, digest),
                 HeaderValue::from_static("hex_digits_at_end"),
             ),
             Check::Known(sha1) => {
@@ -73,7 +94,6 @@ impl Content {
         };
         *request.body_mut() = body;
         request.headers_mut().insert(CONTENT_SHA1, check);
-        Ok(())
     }
 
     /// Holds what B2 says it stored against what was sent.
@@ -86,11 +106,10 @@ impl Content {
             )
             .with_effect(true));
         }
-        let sent = match &self.check {
-            Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
-            Check::Known(sha1) => Some(*sha1),
-            Check::DoNotVerify => return Ok(()),
-        };
+        if matches!(self.check, Check::DoNotVerify) {
+            return Ok(());
+        }
+        let sent = self.sent_whole();
         match (sent, stored_sha1.sha1()) {
             (Some(sent), Some(stored)) if sent == *stored => Ok(()),
             (_, stored) => {
@@ -108,27 +127,21 @@ impl Content {
     }
 }
 
-fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Result<Body, Error> {
+/// A one-shot body stays one: whether it was opened is known to the body that it wraps.
+fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Body {
     let len = body.len();
-    let hashed = move |source: BodyStream, digest: &Arc<Mutex<Option<Sha1>>>| HashedAtEnd {
-        source,
-        digest: Arc::clone(digest),
-        len,
-        read: 0,
-        held: Bytes::new(),
-        hasher: Some(Sha1Hasher::default()),
-    };
-    if body.is_replayable() {
-        let (body, digest) = (body.clone(), Arc::clone(digest));
-        return Ok(Body::replay(len + 40, move || {
-            body.open().map(|source| hashed(source, &digest))
-        }));
-    }
-    let source = body.open();
-    let source = source.map_err(|error| {
-        Error::new(ErrorKind::Source, "what was to be sent could not be read").with_source(error)
-    })?;
-    Ok(Body::once(len + 40, hashed(source, digest)))
+    let (body, digest) = (body.clone(), Arc::clone(digest));
+    Body::replay(len + 40, move || {
+        *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(HashedAtEnd {
+            source: body.open()?,
+            digest: Arc::clone(&digest),
+            len,
+            read: 0,
+            held: Bytes::new(),
+            hasher: Some(Sha1Hasher::default()),
+        })
+    })
 }
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
@@ -207,7 +220,7 @@ mod tests {
 
     fn sent(content: &Content) -> Body {
         let mut request = Request::new(Body::empty());
-        content.put_into(&mut request).unwrap();
+        content.put_into(&mut request);
         request.into_body()
     }
 
@@ -255,9 +268,7 @@ mod tests {
     #[test]
     fn more_than_one_upload_can_take_is_refused() {
         let body = Body::replay(MAX_LEN + 1, || Ok(OneChunk(None)));
-        let error = Content::new(body)
-            .put_into(&mut Request::new(Body::empty()))
-            .unwrap_err();
+        let error = Content::new(body).check_len().unwrap_err();
         assert!(error.to_string().contains("5000000001 bytes"), "{error}");
     }
 

@@ -3,18 +3,27 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::get_file_info::GetFileInfo;
+use super::list_file_versions::ListFileVersions;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold,
+    FileRetention, FileVersion, LegalHold, ListedFile,
 };
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
 ///
+/// The copy has no retention and no legal hold of the source's: those of the call, or the bucket's default.
+///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-file)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such source; `source_too_large` where only
+/// [`CopyPart`](super::CopyPart) helps; `range_not_satisfiable`; `access_denied` for a wrong customer key; and what the
+/// upload of a locked file can end in.
 ///
 /// # Cancellation
 /// The copy may come to be although the future was dropped.
@@ -107,7 +116,7 @@ impl CopyFile {
         self
     }
 
-    /// The key that decrypts the source, where it is the customer's own.
+    /// How the source is encrypted; only for SSE-C, whose key decrypts it.
     #[must_use]
     pub fn source_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.source_server_side_encryption = Some(encryption);
@@ -124,20 +133,76 @@ impl CopyFile {
 
 impl Call for CopyFile {
     const FACTS: Facts =
-        Facts::api("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
+        Facts::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
     type Output = FileVersion;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+    fn check(&self) -> Result<(), Error> {
         if let Some(info) = &self.file_info {
-            info.check_size(
-                self.file_name.as_str(),
-                self.destination_server_side_encryption.is_some(),
-            )?;
+            let encryption = self.destination_server_side_encryption.as_ref();
+            let limited = encryption.is_some_and(EncryptionSetting::encrypts)
+                || self.file_retention.is_some()
+                || self.legal_hold.is_some();
+            info.check_size(self.file_name.as_str(), limited)?;
         }
+        self.file_retention
+            .as_ref()
+            .map_or(Ok(()), FileRetention::check)
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| {
+            *file.file_name == *self.file_name.as_str()
+                && self
+                    .destination_bucket_id
+                    .as_ref()
+                    .is_none_or(|id| file.bucket_id == *id)
+        })
+    }
+
+    /// A file with this name and the right bytes that is not older than the request is the copy.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+        // A key that may not ask can't tell; a second version is the lesser harm.
+        let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
+            return Finding::NotDone;
+        };
+        let (len, sha1) = match self.range {
+            None => (source.content_length, source.content_sha1.sha1().copied()),
+            Some(range) => (
+                range
+                    .within(source.content_length)
+                    .map_or(0, |(first, last)| last - first + 1),
+                None,
+            ),
+        };
+        let bucket_id = self
+            .destination_bucket_id
+            .as_ref()
+            .unwrap_or(&source.bucket_id);
+        let name = self.file_name.as_str();
+        let versions = ListFileVersions::new(bucket_id)
+            .start_file_name(name)
+            .prefix(name)
+            .max_file_count(100);
+        let Ok(page) = ask.ask(versions).await else {
+            return Finding::NotDone;
+        };
+        let copy = page
+            .files
+            .into_iter()
+            .filter_map(ListedFile::into_version)
+            .find(|version| {
+                *version.file_name == *name
+                    && version.file_id != self.source_file_id
+                    && version.content_length == len
+                    && sha1.is_none_or(|sha1| {
+                        version.content_sha1.sha1().is_none_or(|its| *its == sha1)
+                    })
+                    && lost.covers(version.upload_timestamp)
+            });
+        copy.map_or(Finding::NotDone, Finding::Done)
     }
 }

@@ -14,6 +14,12 @@ use crate::types::{
 /// Makes a part of a large file of a stretch of another file: `b2_copy_part`. At most 5,000,000,000 bytes.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-copy-part)
+///
+/// # Errors
+/// As [`CopyFile`](super::CopyFile).
+///
+/// # Cancellation
+/// The part may come to be although the future was dropped; copying it again replaces it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyPart {
@@ -69,7 +75,7 @@ impl CopyPart {
 
 impl Call for CopyPart {
     const FACTS: Facts =
-        Facts::api("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
+        Facts::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
     type Output = Part;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -77,6 +83,9 @@ impl Call for CopyPart {
     }
 
     fn read(&self, reply: Reply) -> Result<Part, Error> {
-        reply.json()
+        reply.json_about(|part: &Part| {
+            part.file_id == self.large_file_id
+                && part.part_number == u32::from(self.part_number.as_u16())
+        })
     }
 }

@@ -1,16 +1,15 @@
 //! [`CreateBucket`].
 
-use std::collections::BTreeMap;
-
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    Bucket, BucketName, BucketType, Capability, CorsRule, EncryptionSetting, LifecycleRule,
+    Bucket, BucketInfo, BucketName, BucketType, Capability, CorsRules, Encryption, LifecycleRules,
     ReplicationConfiguration,
 };
 
@@ -19,22 +18,24 @@ use crate::types::{
 /// [B2's page](https://www.backblaze.com/apidocs/b2-create-bucket)
 ///
 /// # Errors
-/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account.
+/// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account; `too_many_buckets` if the account
+/// has as many as it may. Replication also needs a verified address (`email_not_verified`) and a first payment
+/// (`no_payment_history`).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateBucket {
     bucket_name: BucketName,
     bucket_type: BucketType,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bucket_info: Option<BTreeMap<String, String>>,
+    bucket_info: Option<BucketInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cors_rules: Option<Vec<CorsRule>>,
+    cors_rules: Option<CorsRules>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    default_server_side_encryption: Option<EncryptionSetting>,
+    default_server_side_encryption: Option<Encryption>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_lock_enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    lifecycle_rules: Option<Vec<LifecycleRule>>,
+    lifecycle_rules: Option<LifecycleRules>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replication_configuration: Option<ReplicationConfiguration>,
 }
@@ -56,23 +57,23 @@ impl CreateBucket {
         }
     }
 
-    /// Notes that go with the bucket: at most ten.
+    /// Notes that go with the bucket.
     #[must_use]
-    pub fn bucket_info(mut self, info: BTreeMap<String, String>) -> Self {
+    pub fn bucket_info(mut self, info: BucketInfo) -> Self {
         self.bucket_info = Some(info);
         self
     }
 
     /// Rules for browsers.
     #[must_use]
-    pub fn cors_rules(mut self, rules: Vec<CorsRule>) -> Self {
+    pub fn cors_rules(mut self, rules: CorsRules) -> Self {
         self.cors_rules = Some(rules);
         self
     }
 
-    /// How files are encrypted that don't say how. Needs `writeBucketEncryption`.
+    /// How files are encrypted that don't say how; never SSE-C. Needs `writeBucketEncryption`.
     #[must_use]
-    pub fn default_server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
+    pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
         self
     }
@@ -86,7 +87,7 @@ impl CreateBucket {
 
     /// Rules for what happens to files with time.
     #[must_use]
-    pub fn lifecycle_rules(mut self, rules: Vec<LifecycleRule>) -> Self {
+    pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
         self.lifecycle_rules = Some(rules);
         self
     }
@@ -100,12 +101,19 @@ impl CreateBucket {
 }
 
 impl Call for CreateBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_create_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
     );
     type Output = Bucket;
+
+    fn check(&self) -> Result<(), Error> {
+        match &self.default_server_side_encryption {
+            Some(encryption) => encryption.check_default(),
+            None => Ok(()),
+        }
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
@@ -113,5 +121,24 @@ impl Call for CreateBucket {
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
         reply.json()
+    }
+
+    /// A name is unique over all of B2, so if this account has it now, it was this call that got it.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Bucket> {
+        let Ok(found) = ask
+            .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
+            .await
+        else {
+            return if lost.refusal.is_some() {
+                Finding::Unknown
+            } else {
+                Finding::NotDone
+            };
+        };
+        let ours = found.buckets.into_iter().find(|bucket| {
+            // A bucket that was there before has been changed since, or is of another type.
+            bucket.bucket_type == self.bucket_type && bucket.revision <= 2
+        });
+        ours.map_or(Finding::NotDone, Finding::Done)
     }
 }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -12,7 +12,12 @@ use crate::types::{Bucket, BucketId, Capability};
 /// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and unfinished large
 /// files too.
 ///
+/// Gives the bucket as it was; `None` where B2's answer was lost, and asking again showed that the bucket is gone.
+///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-bucket)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket, `cannot_delete_non_empty_bucket` if it has files.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {
@@ -29,18 +34,28 @@ impl DeleteBucket {
 }
 
 impl Call for DeleteBucket {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_delete_bucket",
         Capability::DeleteBuckets,
         BillingClass::A,
     );
-    type Output = Bucket;
+    type Output = Option<Bucket>;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }
 
-    fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json()
+    fn read(&self, reply: Reply) -> Result<Option<Bucket>, Error> {
+        let bucket = reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id);
+        bucket.map(Some)
+    }
+
+    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<Option<Bucket>> {
+        match &lost.refusal {
+            Some(refusal) if refusal.code == "bad_bucket_id" || refusal.status == 404 => {
+                Finding::Done(None)
+            }
+            _ => Finding::NotDone,
+        }
     }
 }

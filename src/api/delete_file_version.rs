@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -12,6 +12,10 @@ use crate::types::{Capability, FileId};
 /// Deletes one version: `b2_delete_file_version`. A hide marker is a version too, and so is an unfinished large file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-delete-file-version)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when it was deleted before;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if its retention or a legal hold keeps it.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteFileVersion {
@@ -52,7 +56,7 @@ impl DeleteFileVersion {
 }
 
 impl Call for DeleteFileVersion {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_delete_file_version",
         Capability::DeleteFiles,
         BillingClass::A,
@@ -64,6 +68,16 @@ impl Call for DeleteFileVersion {
     }
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
-        reply.json()
+        reply.json_about(|deleted: &DeletedFileVersion| deleted.file_id == self.file_id)
+    }
+
+    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<DeletedFileVersion> {
+        match &lost.refusal {
+            Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
+                let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
+                Finding::Done(DeletedFileVersion { file_id, file_name })
+            }
+            _ => Finding::NotDone,
+        }
     }
 }

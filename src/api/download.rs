@@ -9,11 +9,13 @@ use futures_core::Stream;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 
+use super::overrides::Overrides;
 use super::reply::Reply;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    ByteRange, ContentSha1, CustomerKey, FileId, Sha1, Sha1Hasher, Timestamp, percent_decode,
-    percent_encode,
+    ByteRange, ContentSha1, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, FileId,
+    FileRetention, LegalHold, Readable, ReplicationStatus, Sha1, Sha1Hasher, Timestamp,
+    percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.
@@ -46,7 +48,15 @@ pub struct DownloadedFile {
     pub file_info: BTreeMap<String, String>,
     /// When its upload began.
     pub upload_timestamp: Option<Timestamp>,
-    /// All headers, as they came: `Cache-Control`, `Content-Disposition`, encryption, retention.
+    /// Until when it can't be deleted.
+    pub file_retention: Readable<FileRetention>,
+    /// Whether it is held regardless of time; `None` if that was never set.
+    pub legal_hold: Readable<Option<LegalHold>>,
+    /// How it is encrypted.
+    pub server_side_encryption: Encryption,
+    /// How far its replication is, if it takes part in one.
+    pub replication_status: Option<ReplicationStatus>,
+    /// All headers, as they came: `Cache-Control` and `Content-Disposition` too.
     pub headers: HeaderMap,
 }
 
@@ -65,7 +75,7 @@ pub(super) struct Asked {
     pub(super) range: Option<ByteRange>,
     pub(super) head: bool,
     pub(super) customer_key: Option<CustomerKey>,
-    pub(super) overrides: BTreeMap<&'static str, String>,
+    pub(super) overrides: Overrides,
 }
 
 impl Asked {
@@ -75,19 +85,6 @@ impl Asked {
         } else {
             http::Method::GET
         }
-    }
-
-    /// The overrides as a query's parameters, each with `lead` or `&` before it.
-    pub(super) fn query(&self, mut lead: char) -> String {
-        let mut query = String::new();
-        for (name, value) in &self.overrides {
-            query.push(lead);
-            query.push_str(name);
-            query.push('=');
-            query.push_str(&percent_encode(value));
-            lead = '&';
-        }
-        query
     }
 
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
@@ -150,55 +147,9 @@ macro_rules! asked {
                 self.asked.customer_key = Some(key);
                 self
             }
-
-            /// Sends this as `Content-Disposition`.
-            #[must_use]
-            pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
-                self.asked
-                    .overrides
-                    .insert("b2ContentDisposition", value.into());
-                self
-            }
-
-            /// Sends this as `Content-Language`.
-            #[must_use]
-            pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
-                self.asked
-                    .overrides
-                    .insert("b2ContentLanguage", value.into());
-                self
-            }
-
-            /// Sends this as `Expires`.
-            #[must_use]
-            pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
-                self.asked.overrides.insert("b2Expires", value.into());
-                self
-            }
-
-            /// Sends this as `Cache-Control`.
-            #[must_use]
-            pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
-                self.asked.overrides.insert("b2CacheControl", value.into());
-                self
-            }
-
-            /// Sends this as `Content-Encoding`.
-            #[must_use]
-            pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
-                self.asked
-                    .overrides
-                    .insert("b2ContentEncoding", value.into());
-                self
-            }
-
-            /// Sends this as `Content-Type`.
-            #[must_use]
-            pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
-                self.asked.overrides.insert("b2ContentType", value.into());
-                self
-            }
         }
+
+        $crate::api::overrides::overrides!($name, asked.overrides);
     };
 }
 
@@ -336,8 +287,60 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         upload_timestamp: text("x-bz-upload-timestamp")
             .and_then(|text| text.parse().ok())
             .map(Timestamp::from_millis),
+        file_retention: readable(headers, &RETENTION, |[mode, until]| FileRetention {
+            mode: mode.map(Into::into),
+            retain_until_timestamp: until
+                .and_then(|text| text.parse().ok())
+                .map(Timestamp::from_millis),
+        }),
+        legal_hold: readable(headers, &LEGAL_HOLD, |[hold]| hold.map(Into::into)),
+        server_side_encryption: encryption(headers),
+        replication_status: text("x-bz-replication-status").map(Into::into),
         headers: headers.clone(),
     })
+}
+
+const RETENTION: [&str; 2] = [
+    "x-bz-file-retention-mode",
+    "x-bz-file-retention-retain-until-timestamp",
+];
+const LEGAL_HOLD: [&str; 1] = ["x-bz-file-legal-hold"];
+
+/// What these headers say, unless B2 names one of them among those that the key may not read.
+fn readable<const N: usize, T>(
+    headers: &HeaderMap,
+    names: &[&str; N],
+    read: impl FnOnce([Option<&str>; N]) -> T,
+) -> Readable<T> {
+    let withheld = headers
+        .get_all("x-bz-client-unauthorized-to-read")
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|name| {
+            names
+                .iter()
+                .any(|ours| name.trim().eq_ignore_ascii_case(ours))
+        });
+    if withheld {
+        return Readable::Unauthorized;
+    }
+    Readable::Value(read(names.map(|name| headers.get(name)?.to_str().ok())))
+}
+
+fn encryption(headers: &HeaderMap) -> Encryption {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut encryption = Encryption::none();
+    if let Some(cipher) = text("x-bz-server-side-encryption-customer-algorithm") {
+        encryption.mode = Some(EncryptionMode::SseC);
+        encryption.algorithm = Some(EncryptionAlgorithm::from(cipher));
+        encryption.customer_key_md5 =
+            text("x-bz-server-side-encryption-customer-key-md5").map(Into::into);
+    } else if let Some(cipher) = text("x-bz-server-side-encryption") {
+        encryption.mode = Some(EncryptionMode::SseB2);
+        encryption.algorithm = Some(EncryptionAlgorithm::from(cipher));
+    }
+    encryption
 }
 
 /// What can't be decoded is left as it came.

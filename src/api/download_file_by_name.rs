@@ -5,9 +5,10 @@ use b2kit_core::Request;
 use super::call::{Call, Facts};
 use super::download::{Asked, Download, asked, integrity};
 use super::reply::Reply;
+use super::session::Session;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketName, FileName};
+use crate::types::{BucketName, FileName, percent_encode};
 
 /// Downloads a file in its current version: `b2_download_file_by_name`.
 ///
@@ -40,14 +41,13 @@ impl Call for DownloadFileByName {
     const FACTS: Facts = Facts::download("b2_download_file_by_name");
     type Output = Download;
 
+    fn check(&self) -> Result<(), Error> {
+        self.asked.overrides.check()
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let origin = target.account()?.download_url();
-        let (bucket, file, overrides) = (
-            &self.bucket_name,
-            self.file_name.encoded(),
-            self.asked.query('?'),
-        );
-        let url = format!("{origin}/file/{bucket}/{file}{overrides}");
+        let overrides = self.asked.overrides.query('?');
+        let url = file_url(target.account()?, &self.bucket_name, &self.file_name) + &overrides;
         let mut request = target.request(self.asked.method(), &url)?;
         self.asked.add_headers(request.headers_mut());
         Ok(request)
@@ -61,4 +61,14 @@ impl Call for DownloadFileByName {
         }
         Ok(download)
     }
+}
+
+/// Where a file is downloaded by its name.
+pub(super) fn file_url(session: &Session, bucket: &BucketName, file: &FileName) -> String {
+    let bucket = percent_encode(bucket.as_str());
+    format!(
+        "{}/file/{bucket}/{}",
+        session.download_url(),
+        file.encoded()
+    )
 }

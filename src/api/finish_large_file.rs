@@ -3,17 +3,27 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId, FileVersion, Sha1};
+use crate::error::ErrorKind;
+use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 
 /// Makes one file of the parts of a large file: `b2_finish_large_file`.
 ///
 /// B2 takes the file only if it has exactly these parts, numbered from 1, with these SHA-1s.
 ///
+/// When the answer is lost, the client asks [`GetFileInfo`] what became of the file, and so it does when B2 says that
+/// there is no such upload: a request that arrived twice on the way is finished and refused. For that the key needs
+/// `readFiles`; without it the error says that the file may be finished.
+///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
+///
+/// # Errors
+/// `missing_part` and `part_sha1_mismatch`; `bad_request` if it has fewer than two parts, a part but the last is too small,
+/// or the file was finished before: then [`GetFileInfo`](super::GetFileInfo) shows it.
 ///
 /// # Cancellation
 /// When the future is dropped, the file may be finished or not; [`GetFileInfo`](super::GetFileInfo) tells.
@@ -38,19 +48,43 @@ impl FinishLargeFile {
 }
 
 impl Call for FinishLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_finish_large_file",
         Capability::WriteFiles,
         BillingClass::A,
     )
-    .patient();
+    .patient()
+    .refusal_needs_settling();
     type Output = FileVersion;
+
+    fn check(&self) -> Result<(), Error> {
+        let parts = self.part_sha1_array.len();
+        if parts > 10_000 {
+            let excess = parts - 10_000;
+            return Err(Error::invalid(format!(
+                "the large file has {parts} parts, {excess} more than the 10,000 that B2 takes"
+            )));
+        }
+        Ok(())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
+    }
+
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<FileVersion> {
+        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+            Ok(file) if file.action == Action::Start => Finding::NotDone,
+            Ok(file) => Finding::Done(file),
+            // B2 shows no unfinished large files here.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
+                Finding::NotDone
+            }
+            Err(_) => Finding::Unknown,
+        }
     }
 }

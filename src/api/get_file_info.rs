@@ -28,7 +28,7 @@ impl GetFileInfo {
 }
 
 impl Call for GetFileInfo {
-    const FACTS: Facts = Facts::api("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
+    const FACTS: Facts = Facts::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
     type Output = FileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -36,6 +36,6 @@ impl Call for GetFileInfo {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
     }
 }

@@ -12,6 +12,9 @@ use crate::types::{Capability, FileId, Secret};
 /// Gets a place to upload parts of a large file to: `b2_get_upload_part_url`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-part-url)
+///
+/// # Errors
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) where the account may store no more.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadPartUrl {
@@ -54,7 +57,7 @@ impl GetUploadPartUrl {
 }
 
 impl Call for GetUploadPartUrl {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_get_upload_part_url",
         Capability::WriteFiles,
         BillingClass::A,
@@ -66,6 +69,6 @@ impl Call for GetUploadPartUrl {
     }
 
     fn read(&self, reply: Reply) -> Result<UploadPartUrl, Error> {
-        reply.json()
+        reply.json_about(|url: &UploadPartUrl| url.file_id == self.file_id)
     }
 }

@@ -12,6 +12,9 @@ use crate::types::{BucketId, Capability, Secret};
 /// Gets a place to upload files to: `b2_get_upload_url`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-upload-url)
+///
+/// # Errors
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) where the account may store no more.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetUploadUrl {
@@ -54,7 +57,7 @@ impl GetUploadUrl {
 }
 
 impl Call for GetUploadUrl {
-    const FACTS: Facts = Facts::api("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    const FACTS: Facts = Facts::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -62,6 +65,6 @@ impl Call for GetUploadUrl {
     }
 
     fn read(&self, reply: Reply) -> Result<UploadUrl, Error> {
-        reply.json()
+        reply.json_about(|url: &UploadUrl| url.bucket_id == self.bucket_id)
     }
 }

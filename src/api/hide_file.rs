@@ -3,11 +3,12 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_file_versions::ListFileVersions;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, FileName, FileVersion};
+use crate::types::{Action, BucketId, Capability, FileName, FileVersion, ListedFile};
 
 /// Hides a file: `b2_hide_file`. Its versions stay, behind a marker; deleting the marker shows them again.
 ///
@@ -34,7 +35,7 @@ impl HideFile {
 }
 
 impl Call for HideFile {
-    const FACTS: Facts = Facts::api("b2_hide_file", Capability::WriteFiles, BillingClass::A);
+    const FACTS: Facts = Facts::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
     type Output = FileVersion;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -42,6 +43,35 @@ impl Call for HideFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|marker: &FileVersion| {
+            *marker.file_name == *self.file_name.as_str() && marker.bucket_id == self.bucket_id
+        })
+    }
+
+    /// The newest version tells, if the key may list.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+        let name = self.file_name.as_str();
+        let newest = ListFileVersions::new(&self.bucket_id)
+            .start_file_name(name)
+            .prefix(name)
+            .max_file_count(1);
+        let Ok(page) = ask.ask(newest).await else {
+            return if lost.refusal.is_some() {
+                Finding::Unknown
+            } else {
+                Finding::NotDone
+            };
+        };
+        let newest = page.files.into_iter().find_map(ListedFile::into_version);
+        match newest {
+            Some(version)
+                if *version.file_name == *name
+                    && version.action == Action::Hide
+                    && lost.covers(version.upload_timestamp) =>
+            {
+                Finding::Done(version)
+            }
+            _ => Finding::NotDone,
+        }
     }
 }

@@ -58,6 +58,10 @@ impl ListFileNames {
         self
     }
 
+    pub(super) const fn has_max_file_count(&self) -> bool {
+        self.max_file_count.is_some()
+    }
+
     /// At most so many rows: up to 10,000.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
@@ -81,7 +85,7 @@ impl ListFileNames {
 }
 
 impl Call for ListFileNames {
-    const FACTS: Facts = Facts::api("b2_list_file_names", Capability::ListFiles, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
     type Output = FileNames;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -73,6 +73,10 @@ impl ListFileVersions {
         self
     }
 
+    pub(super) const fn has_max_file_count(&self) -> bool {
+        self.max_file_count.is_some()
+    }
+
     /// At most so many rows: up to 10,000.
     #[must_use]
     pub const fn max_file_count(mut self, count: u32) -> Self {
@@ -96,7 +100,7 @@ impl ListFileVersions {
 }
 
 impl Call for ListFileVersions {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_list_file_versions",
         Capability::ListFiles,
         BillingClass::C,

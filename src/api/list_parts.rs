@@ -50,6 +50,10 @@ impl ListParts {
         self
     }
 
+    pub(super) const fn has_max_part_count(&self) -> bool {
+        self.max_part_count.is_some()
+    }
+
     /// At most so many parts: 1 to 1,000.
     #[must_use]
     pub const fn max_part_count(mut self, count: u32) -> Self {
@@ -59,7 +63,7 @@ impl ListParts {
 }
 
 impl Call for ListParts {
-    const FACTS: Facts = Facts::api("b2_list_parts", Capability::WriteFiles, BillingClass::C);
+    const FACTS: Facts = Facts::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
     type Output = Parts;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -34,6 +34,8 @@ pub struct UnfinishedLargeFiles {
     pub files: Vec<FileVersion>,
     /// Where the next page starts; `None` when this is the last.
     pub next_file_id: Option<FileId>,
+    /// B2 has not explained it, and leaves it empty so far.
+    pub next_file_name: Option<String>,
 }
 
 impl ListUnfinishedLargeFiles {
@@ -70,7 +72,7 @@ impl ListUnfinishedLargeFiles {
 }
 
 impl Call for ListUnfinishedLargeFiles {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::read(
         "b2_list_unfinished_large_files",
         Capability::ListFiles,
         BillingClass::C,

@@ -4,30 +4,43 @@
 //! and repeats nothing: that is the [client](crate::Client)'s part. All calls have this one shape, [`Call`], so the
 //! loop that sends them knows nothing of any single one; to add a call, copy the file of one that is like it.
 //!
-//! | call | capability | class |
-//! |---|---|---|
-//! | [`AuthorizeAccount`] | | C |
-//! | [`CancelLargeFile`] | `writeFiles` | A |
-//! | [`CopyFile`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C |
-//! | [`CopyPart`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C |
-//! | [`CreateBucket`] | `writeBuckets` | C |
-//! | [`DeleteBucket`] | `deleteBuckets` | A |
-//! | [`DeleteFileVersion`] | `deleteFiles` | A |
-//! | [`DownloadFileById`] | `readFiles` | B |
-//! | [`DownloadFileByName`] | `readFiles` | B |
-//! | [`FinishLargeFile`] | `writeFiles` | A |
-//! | [`GetFileInfo`] | `readFiles` | B |
-//! | [`GetUploadPartUrl`] | `writeFiles` | A |
-//! | [`GetUploadUrl`] | `writeFiles` | A |
-//! | [`HideFile`] | `writeFiles` | A |
-//! | [`ListBuckets`] | `listBuckets` | C |
-//! | [`ListFileNames`] | `listFiles` | C |
-//! | [`ListFileVersions`] | `listFiles` | C |
-//! | [`ListParts`] | `writeFiles` | C |
-//! | [`ListUnfinishedLargeFiles`] | `listFiles` | C |
-//! | [`StartLargeFile`] | `writeFiles` | A |
-//! | [`UploadFile`] | (the upload URL's token) | A |
-//! | [`UploadPart`] | (the upload URL's token) | A |
+//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which class the two calls for
+//! notification rules have is not documented. What differs between the versions of the API is in the last column;
+//! v1 is not spoken.
+//!
+//! | call | capability | class | versions |
+//! |---|---|---|---|
+//! | [`AuthorizeAccount`] | | C | another document in each version; keys for several buckets need v4 |
+//! | [`CancelLargeFile`] | `writeFiles` | A | |
+//! | [`CopyFile`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C | |
+//! | [`CopyPart`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C | |
+//! | [`CreateBucket`] | `writeBuckets`, and more for encryption, locks and replication | C | |
+//! | [`CreateKey`] | `writeKeys` | C | v2 and v3: one bucket at most; v4: several |
+//! | [`DeleteBucket`] | `deleteBuckets` | A | |
+//! | [`DeleteFileVersion`] | `deleteFiles`, and `bypassGovernance` to do that | A | |
+//! | [`DeleteKey`] | `deleteKeys` | A | keys for several buckets need v4 |
+//! | [`DownloadFileById`] | `readFiles` | B | |
+//! | [`DownloadFileByName`] | `readFiles` | B | |
+//! | [`FinishLargeFile`] | `writeFiles` | A | |
+//! | [`GetBucketNotificationRules`] | `readBucketNotifications` | C | |
+//! | [`GetDownloadAuthorization`] | `shareFiles` | C | |
+//! | [`GetFileInfo`] | `readFiles` | B | |
+//! | [`GetUploadPartUrl`] | `writeFiles` | A | the URL speaks the version of this call |
+//! | [`GetUploadUrl`] | `writeFiles` | A | the URL speaks the version of this call |
+//! | [`HideFile`] | `writeFiles` | A | |
+//! | [`ListBuckets`] | `listBuckets` | C | |
+//! | [`ListFileNames`] | `listFiles` | C | |
+//! | [`ListFileVersions`] | `listFiles` | C | |
+//! | [`ListKeys`] | `listKeys` | C | v2 and v3: without keys for several buckets |
+//! | [`ListParts`] | `writeFiles` | C | |
+//! | [`ListUnfinishedLargeFiles`] | `listFiles` | C | |
+//! | [`SetBucketNotificationRules`] | `writeBucketNotifications` | C | |
+//! | [`StartLargeFile`] | `writeFiles`, and more for locks | A | |
+//! | [`UpdateBucket`] | `writeBuckets`, and more for encryption, locks and replication | C | |
+//! | [`UpdateFileLegalHold`] | `writeFileLegalHolds` | A | |
+//! | [`UpdateFileRetention`] | `writeFileRetentions`, and `bypassGovernance` to do that | A | |
+//! | [`UploadFile`] | `writeFiles`, and more for locks | A | |
+//! | [`UploadPart`] | `writeFiles` | A | |
 
 mod authorize_account;
 mod call;
@@ -36,12 +49,16 @@ mod content;
 mod copy_file;
 mod copy_part;
 mod create_bucket;
+mod create_key;
 mod delete_bucket;
 mod delete_file_version;
+mod delete_key;
 mod download;
 mod download_file_by_id;
 mod download_file_by_name;
 mod finish_large_file;
+mod get_bucket_notification_rules;
+mod get_download_authorization;
 mod get_file_info;
 mod get_upload_part_url;
 mod get_upload_url;
@@ -49,27 +66,42 @@ mod hide_file;
 mod list_buckets;
 mod list_file_names;
 mod list_file_versions;
+mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
+mod overrides;
+mod paged;
+#[cfg(feature = "partner")]
+pub mod partner;
 mod reply;
 mod session;
+mod set_bucket_notification_rules;
 mod start_large_file;
 mod target;
+mod update_bucket;
+mod update_file_legal_hold;
+mod update_file_retention;
 mod upload_file;
 mod upload_part;
 
 pub use authorize_account::{AuthorizeAccount, Credentials};
-pub use call::{BillingClass, Call, Facts, Token};
+pub use call::{Ask, BillingClass, Call, CallKind, Facts, Finding, Lost, Place};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
 pub use copy_file::{CopyFile, MetadataDirective};
 pub use copy_part::CopyPart;
 pub use create_bucket::CreateBucket;
+pub use create_key::{CreateKey, CreatedKey};
 pub use delete_bucket::DeleteBucket;
 pub use delete_file_version::{DeleteFileVersion, DeletedFileVersion};
+pub use delete_key::DeleteKey;
 pub use download::{Download, DownloadBody, DownloadedFile};
 pub use download_file_by_id::DownloadFileById;
 pub use download_file_by_name::DownloadFileByName;
 pub use finish_large_file::FinishLargeFile;
+pub use get_bucket_notification_rules::{BucketNotificationRules, GetBucketNotificationRules};
+pub use get_download_authorization::{
+    DownloadAuthorization, DownloadLink, GetDownloadAuthorization,
+};
 pub use get_file_info::GetFileInfo;
 pub use get_upload_part_url::{GetUploadPartUrl, UploadPartUrl};
 pub use get_upload_url::{GetUploadUrl, UploadUrl};
@@ -77,11 +109,17 @@ pub use hide_file::HideFile;
 pub use list_buckets::{Buckets, ListBuckets};
 pub use list_file_names::{FileNames, ListFileNames};
 pub use list_file_versions::{FileVersions, ListFileVersions};
+pub use list_keys::{Keys, ListKeys};
 pub use list_parts::{ListParts, Parts};
 pub use list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
+pub use paged::Paged;
 pub use reply::Reply;
 pub use session::{Allowed, AllowedBucket, ApiVersion, Session};
+pub use set_bucket_notification_rules::SetBucketNotificationRules;
 pub use start_large_file::StartLargeFile;
 pub use target::Target;
+pub use update_bucket::UpdateBucket;
+pub use update_file_legal_hold::{UpdateFileLegalHold, UpdatedFileLegalHold};
+pub use update_file_retention::{UpdateFileRetention, UpdatedFileRetention};
 pub use upload_file::UploadFile;
 pub use upload_part::UploadPart;

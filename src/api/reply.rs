@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{B2Error, Error, ErrorKind};
+use crate::types::Shown;
 
 /// A response of B2's: its head, and its body as bytes or, for a download, as a stream.
 #[derive(Debug)]
@@ -70,6 +71,20 @@ impl Reply {
         serde_json::from_slice(text).map_err(|_| explain::<T>(text))
     }
 
+    /// The body as a document, which has to be about what the call was about: an answer that was mixed up with another's
+    /// would be believed otherwise.
+    pub(super) fn json_about<T: DeserializeOwned>(
+        &self,
+        same: impl FnOnce(&T) -> bool,
+    ) -> Result<T, Error> {
+        let document = self.json()?;
+        if !same(&document) {
+            let what = "B2 answers about something else than what was asked for";
+            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
+        }
+        Ok(document)
+    }
+
     /// The error that the reply is. Proxies answer without B2's document, so the status decides and the rest is taken
     /// where it is there.
     pub(crate) fn error(&self) -> B2Error {
@@ -112,7 +127,7 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let place = if place == "." {
         "the answer".to_owned()
     } else {
-        format!("{:?} in the answer", place)
+        format!("{} in the answer", Shown(&place))
     };
     wrong(format!(
         "{place} is not what it should be: {}",

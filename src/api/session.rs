@@ -2,10 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
 use crate::types::{AccountId, BucketId, Capability, Secret, Timestamp};
 
 /// The version of B2's native API to speak.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ApiVersion {
     /// Since 2018.
@@ -38,6 +44,8 @@ pub struct Session {
     pub(crate) api_url: String,
     pub(crate) download_url: String,
     pub(crate) s3_api_url: Option<String>,
+    pub(crate) groups_api_url: Option<String>,
+    pub(crate) backup_api_url: Option<String>,
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
@@ -45,7 +53,8 @@ pub struct Session {
 }
 
 /// What a session's key may do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Allowed {
     /// Its capabilities.
@@ -57,7 +66,7 @@ pub struct Allowed {
 }
 
 /// A bucket that a key is restricted to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AllowedBucket {
     /// Its id.
@@ -84,6 +93,8 @@ impl Session {
             api_url: origin(api_url.into()),
             download_url: origin(download_url.into()),
             s3_api_url: None,
+            groups_api_url: None,
+            backup_api_url: None,
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             allowed: Allowed {
@@ -131,6 +142,18 @@ impl Session {
         self.s3_api_url.as_deref()
     }
 
+    /// The origin of the Partner API; only for the administrator of a group, and not in v2.
+    #[must_use]
+    pub fn groups_api_url(&self) -> Option<&str> {
+        self.groups_api_url.as_deref()
+    }
+
+    /// The origin of the Computer Backup API; only for the administrator of a group, and not in v2.
+    #[must_use]
+    pub fn backup_api_url(&self) -> Option<&str> {
+        self.backup_api_url.as_deref()
+    }
+
     /// The least bytes that a part may have, the last one apart.
     #[must_use]
     pub const fn absolute_minimum_part_size(&self) -> u64 {
@@ -153,6 +176,100 @@ impl Session {
     #[must_use]
     pub const fn application_key_expiration_timestamp(&self) -> Option<Timestamp> {
         self.application_key_expiration_timestamp
+    }
+}
+
+/// The format of exported sessions.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Exported {
+    #[serde(rename = "b2kitSession")]
+    format: u32,
+    version: ApiVersion,
+    account_id: AccountId,
+    /// The name says what to do with the whole.
+    secret_authorization_token: String,
+    api_url: String,
+    download_url: String,
+    s3_api_url: Option<String>,
+    groups_api_url: Option<String>,
+    backup_api_url: Option<String>,
+    absolute_minimum_part_size: u64,
+    recommended_part_size: u64,
+    allowed: Allowed,
+    application_key_expiration_timestamp: Option<Timestamp>,
+}
+
+impl Session {
+    /// The session as a text (JSON), from which [`restore`](Self::restore) makes it again in another process.
+    ///
+    /// It has the account's token in it: whoever reads it can do what the key may do, for up to 24 hours. Keep it as you
+    /// keep a key.
+    #[must_use]
+    pub fn export(&self) -> Secret {
+        let exported = Exported {
+            format: FORMAT,
+            version: self.version,
+            account_id: self.account_id.clone(),
+            secret_authorization_token: self.authorization_token.expose().to_owned(),
+            api_url: self.api_url.clone(),
+            download_url: self.download_url.clone(),
+            s3_api_url: self.s3_api_url.clone(),
+            groups_api_url: self.groups_api_url.clone(),
+            backup_api_url: self.backup_api_url.clone(),
+            absolute_minimum_part_size: self.absolute_minimum_part_size,
+            recommended_part_size: self.recommended_part_size,
+            allowed: self.allowed.clone(),
+            application_key_expiration_timestamp: self.application_key_expiration_timestamp,
+        };
+        Secret::new(
+            serde_json::to_string(&exported).expect("texts and numbers can be written as JSON"),
+        )
+    }
+
+    /// Makes a session again that was [exported](Self::export).
+    ///
+    /// Where its token is sent is checked all the same: a text that someone has changed leads nowhere new.
+    ///
+    /// # Errors
+    /// If the text is not an exported session, or one of a format that this version of the crate doesn't know. The error
+    /// doesn't show it.
+    pub fn restore(text: &str) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Format {
+            #[serde(rename = "b2kitSession")]
+            format: u32,
+        }
+        let broken = |error: serde_json::Error| {
+            Error::invalid(format!(
+                "the text is not an exported session (line {}, column {})",
+                error.line(),
+                error.column()
+            ))
+        };
+        let Format { format } = serde_json::from_str(text).map_err(broken)?;
+        if format != FORMAT {
+            return Err(Error::invalid(format!(
+                "the session was exported in format {format}; this crate knows {FORMAT}"
+            )));
+        }
+        let exported: Exported = serde_json::from_str(text).map_err(broken)?;
+        Ok(Self {
+            version: exported.version,
+            account_id: exported.account_id,
+            authorization_token: Secret::new(exported.secret_authorization_token),
+            api_url: origin(exported.api_url),
+            download_url: origin(exported.download_url),
+            s3_api_url: exported.s3_api_url,
+            groups_api_url: exported.groups_api_url,
+            backup_api_url: exported.backup_api_url,
+            absolute_minimum_part_size: exported.absolute_minimum_part_size,
+            recommended_part_size: exported.recommended_part_size,
+            allowed: exported.allowed,
+            application_key_expiration_timestamp: exported.application_key_expiration_timestamp,
+        })
     }
 }
 

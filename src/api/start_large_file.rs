@@ -3,7 +3,8 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -12,9 +13,18 @@ use crate::types::{
     FileVersion, LegalHold, RetentionMode, Timestamp,
 };
 
+/// The note by which a large file is found again.
+const UPLOAD_ID: &str = "b2kit-upload-id";
+
 /// Starts a large file: `b2_start_large_file`. It has two to 10,000 parts and at most 10 TB.
 ///
+/// When the answer is lost, the file may have been started, and a second one is started in its place: the first is left
+/// behind. With an [`upload_id`](Self::upload_id) it is found and taken up instead.
+///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
+///
+/// # Errors
+/// As [`UploadFile`](super::UploadFile) where the file is locked or has a time of its own.
 ///
 /// # Cancellation
 /// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
@@ -66,6 +76,16 @@ impl StartLargeFile {
         self
     }
 
+    /// Notes an id of the caller's own choice with the file, by which the client finds it again when B2's answer is
+    /// lost. It has to be one that no other upload has, as a random number is.
+    ///
+    /// # Errors
+    /// If there are ten notes already.
+    pub fn upload_id(mut self, id: impl Into<String>) -> Result<Self, Error> {
+        self.file_info = self.file_info.with(UPLOAD_ID, id)?;
+        Ok(self)
+    }
+
     /// A time of upload other than now; B2 has to allow it for the account.
     #[must_use]
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
@@ -99,23 +119,57 @@ impl StartLargeFile {
 }
 
 impl Call for StartLargeFile {
-    const FACTS: Facts = Facts::api(
+    const FACTS: Facts = Facts::write(
         "b2_start_large_file",
         Capability::WriteFiles,
         BillingClass::A,
     );
     type Output = FileVersion;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let limited = self.server_side_encryption.is_some()
+    fn check(&self) -> Result<(), Error> {
+        let limited = self
+            .server_side_encryption
+            .as_ref()
+            .is_some_and(EncryptionSetting::encrypts)
             || self.file_retention.is_some()
             || self.legal_hold.is_some();
         self.file_info
             .check_size(self.file_name.as_str(), limited)?;
+        Ok(())
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json()
+        reply.json_about(|file: &FileVersion| {
+            *file.file_name == *self.file_name.as_str() && file.bucket_id == self.bucket_id
+        })
+    }
+
+    /// Only a file with our own id is surely ours: another program may have started one of the same name.
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<FileVersion> {
+        let Some(id) = self.file_info.get(UPLOAD_ID) else {
+            return Finding::NotDone;
+        };
+        let mut list =
+            ListUnfinishedLargeFiles::new(&self.bucket_id).name_prefix(self.file_name.as_str());
+        // The oldest come first; a bucket with more than this of one name has other troubles.
+        for _ in 0..100 {
+            let Ok(page) = ask.ask(list.clone()).await else {
+                break;
+            };
+            if let Some(ours) = page
+                .files
+                .into_iter()
+                .find(|file| file.file_info.get(UPLOAD_ID).is_some_and(|its| its == id))
+            {
+                return Finding::Done(ours);
+            }
+            let Some(next) = page.next_file_id else { break };
+            list = list.start_file_id(next);
+        }
+        Finding::NotDone
     }
 }

@@ -11,11 +11,12 @@ use crate::error::Error;
 use crate::types::{AccountId, Secret};
 
 /// Where a request goes, and in whose name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Target<'a> {
     realm: &'a str,
     version: ApiVersion,
     session: Option<&'a Session>,
+    upload: Option<(&'a str, &'a Secret)>,
 }
 
 impl<'a> Target<'a> {
@@ -26,6 +27,7 @@ impl<'a> Target<'a> {
             realm,
             version,
             session: None,
+            upload: None,
         }
     }
 
@@ -36,6 +38,16 @@ impl<'a> Target<'a> {
             realm: session.api_url(),
             version: session.version(),
             session: Some(session),
+            upload: None,
+        }
+    }
+
+    /// Where an upload goes: to this URL, with this token.
+    #[must_use]
+    pub fn upload(session: &'a Session, upload_url: &'a str, token: &'a Secret) -> Self {
+        Self {
+            upload: Some((upload_url, token)),
+            ..Self::session(session)
         }
     }
 
@@ -56,7 +68,12 @@ impl<'a> Target<'a> {
             self.version,
             facts.name
         );
-        let mut request = self.request(Method::POST, &url)?;
+        self.post_to(&url, document)
+    }
+
+    /// A JSON document to a place below one of the session's origins.
+    pub(crate) fn post_to(&self, url: &str, document: &impl Serialize) -> Result<Request, Error> {
+        let mut request = self.request(Method::POST, url)?;
         let document = serde_json::to_vec(document).map_err(|error| {
             Error::invalid("the arguments can't be written as JSON").with_source(error)
         })?;
@@ -99,8 +116,25 @@ impl<'a> Target<'a> {
         )
     }
 
+    /// An upload to the target's upload URL.
+    pub(crate) fn upload_request(&self) -> Result<Request, Error> {
+        let (url, token) = self
+            .upload
+            .ok_or_else(|| Error::invalid("the call needs an upload URL"))?;
+        request(Method::POST, url, &authorization(token)?)
+    }
+
     pub(crate) fn realm_url(&self, facts: &Facts) -> String {
         format!("{}/b2api/{}/{}", self.realm, self.version, facts.name)
+    }
+}
+
+impl std::fmt::Debug for Target<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target")
+            .field("realm", &self.realm)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 

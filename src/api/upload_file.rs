@@ -2,17 +2,17 @@
 
 use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 
-use super::call::{Call, Facts};
+use super::call::{Ask, Call, Facts, Finding, Lost, Place};
 use super::content::Content;
-use super::get_upload_url::UploadUrl;
+use super::list_file_versions::ListFileVersions;
 use super::reply::Reply;
-use super::target::{Target, authorization, request};
+use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    BucketId, ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, LegalHold,
-    RetentionMode, Secret, Sha1, Timestamp,
+    Action, BucketId, ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, LegalHold,
+    ListedFile, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -22,16 +22,18 @@ use crate::types::{
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-file)
 ///
+/// The client gets the upload URL by itself, keeps it for the next upload, and gets another when one fails.
+///
 /// # Errors
-/// After any error the upload URL is spent: get another.
+/// A file with a retention or legal hold needs a bucket whose files can be locked (`bucket_missing_file_lock`) and a time
+/// to come (`retain_until_timestamp_must_be_in_future`); one with a time of its own an account that may give it
+/// (`custom_timestamp_not_allowed`) and no time to come (`custom_timestamp_invalid`).
 ///
 /// # Cancellation
 /// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
 /// be stored all the same.
 #[derive(Debug, Clone)]
 pub struct UploadFile {
-    upload_url: String,
-    token: Secret,
     bucket_id: BucketId,
     file_name: FileName,
     content: Content,
@@ -44,12 +46,10 @@ pub struct UploadFile {
 }
 
 impl UploadFile {
-    /// Uploads `body` under this name.
-    pub fn new(url: &UploadUrl, file_name: FileName, body: impl Into<Body>) -> Self {
+    /// Uploads `body` to this bucket, under this name.
+    pub fn new(bucket_id: impl Into<BucketId>, file_name: FileName, body: impl Into<Body>) -> Self {
         Self {
-            upload_url: url.upload_url.clone(),
-            token: url.authorization_token.clone(),
-            bucket_id: url.bucket_id.clone(),
+            bucket_id: bucket_id.into(),
             file_name,
             content: Content::new(body.into()),
             content_type: ContentType::auto(),
@@ -110,7 +110,7 @@ impl UploadFile {
         self
     }
 
-    /// How the file is to be encrypted.
+    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which is refused.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
@@ -122,17 +122,30 @@ impl Call for UploadFile {
     const FACTS: Facts = Facts::upload("b2_upload_file");
     type Output = FileVersion;
 
-    fn request(&self, _: &Target<'_>) -> Result<Request, Error> {
-        let limited = self.server_side_encryption.is_some()
+    fn check(&self) -> Result<(), Error> {
+        let limited = self
+            .server_side_encryption
+            .as_ref()
+            .is_some_and(EncryptionSetting::encrypts)
             || self.file_retention.is_some()
             || self.legal_hold.is_some();
         self.file_info
             .check_size(self.file_name.as_str(), limited)?;
-        let mut request = request(Method::POST, &self.upload_url, &authorization(&self.token)?)?;
+        self.file_info.check_headers()?;
+        if let Some(EncryptionSetting::None) = self.server_side_encryption {
+            return Err(Error::invalid(
+                "an upload has no header for \"not encrypted\": start a large file, or change the bucket's default",
+            ));
+        }
+        self.content.check_len()
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let mut request = target.upload_request()?;
         let headers = request.headers_mut();
         headers.insert("x-bz-file-name", value(&self.file_name.encoded())?);
         headers.insert(CONTENT_TYPE, self.content_type.header());
-        self.file_info.add_headers(headers);
+        self.file_info.add_headers(headers)?;
         let mut add = |name, text: &str| {
             headers.insert(HeaderName::from_static(name), value(text)?);
             Ok::<_, Error>(())
@@ -156,7 +169,7 @@ impl Call for UploadFile {
         if let Some(encryption) = &self.server_side_encryption {
             encryption.add_headers(headers);
         }
-        self.content.put_into(&mut request)?;
+        self.content.put_into(&mut request);
         Ok(request)
     }
 
@@ -172,6 +185,42 @@ impl Call for UploadFile {
         self.content
             .check(file.content_length, &file.content_sha1)?;
         Ok(file)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place::Bucket(self.bucket_id.clone()))
+    }
+
+    fn is_spent(&self) -> bool {
+        self.content.is_spent()
+    }
+
+    /// A file with this name, size and SHA-1 that is not older than the request is the one that was sent.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+        let Some(sha1) = self.content.sent_whole() else {
+            return Finding::NotDone;
+        };
+        let name = self.file_name.as_str();
+        let versions = ListFileVersions::new(&self.bucket_id)
+            .start_file_name(name)
+            .prefix(name)
+            .max_file_count(100);
+        // A key that may not list can't tell; a second version is the lesser harm.
+        let Ok(page) = ask.ask(versions).await else {
+            return Finding::NotDone;
+        };
+        let ours = page
+            .files
+            .into_iter()
+            .filter_map(ListedFile::into_version)
+            .find(|version| {
+                *version.file_name == *name
+                    && version.action == Action::Upload
+                    && version.content_length == self.content.len()
+                    && version.content_sha1.sha1() == Some(&sha1)
+                    && lost.covers(version.upload_timestamp)
+            });
+        ours.map_or(Finding::NotDone, Finding::Done)
     }
 }
 

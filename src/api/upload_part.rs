@@ -1,16 +1,15 @@
 //! [`UploadPart`].
 
 use b2kit_core::{Body, Request};
+use http::HeaderValue;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
 
-use super::call::{Call, Facts};
+use super::call::{Call, Facts, Place};
 use super::content::Content;
-use super::get_upload_part_url::UploadPartUrl;
 use super::reply::Reply;
-use super::target::{Target, authorization, request};
+use super::target::Target;
 use crate::error::{Error, ErrorKind};
-use crate::types::{CustomerKey, FileId, Part, PartNumber, Secret, Sha1};
+use crate::types::{CustomerKey, FileId, Part, PartNumber, Sha1};
 
 /// Uploads a part of a large file: `b2_upload_part`. A part with this number that was there before is replaced.
 ///
@@ -20,16 +19,13 @@ use crate::types::{CustomerKey, FileId, Part, PartNumber, Secret, Sha1};
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-upload-part)
 ///
-/// # Errors
-/// After any error the upload URL is spent: get another.
+/// The client gets the upload URL by itself, keeps it for the next part, and gets another when one fails.
 ///
 /// # Cancellation
 /// A part that did not arrive whole is not stored. If the future is dropped when the last byte has left, it may be
 /// stored all the same; sending it again replaces it.
 #[derive(Debug, Clone)]
 pub struct UploadPart {
-    upload_url: String,
-    token: Secret,
     file_id: FileId,
     part_number: PartNumber,
     content: Content,
@@ -37,12 +33,10 @@ pub struct UploadPart {
 }
 
 impl UploadPart {
-    /// Uploads `body` as the part with this number.
-    pub fn new(url: &UploadPartUrl, part_number: PartNumber, body: impl Into<Body>) -> Self {
+    /// Uploads `body` as the part with this number of this unfinished large file.
+    pub fn new(file_id: impl Into<FileId>, part_number: PartNumber, body: impl Into<Body>) -> Self {
         Self {
-            upload_url: url.upload_url.clone(),
-            token: url.authorization_token.clone(),
-            file_id: url.file_id.clone(),
+            file_id: file_id.into(),
             part_number,
             content: Content::new(body.into()),
             customer_key: None,
@@ -53,6 +47,13 @@ impl UploadPart {
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
+        self
+    }
+
+    /// Sends no SHA-1: nobody will notice when bytes change on the way.
+    #[must_use]
+    pub fn do_not_verify(mut self) -> Self {
+        self.content.do_not_verify();
         self
     }
 
@@ -68,8 +69,12 @@ impl Call for UploadPart {
     const FACTS: Facts = Facts::upload("b2_upload_part");
     type Output = Part;
 
-    fn request(&self, _: &Target<'_>) -> Result<Request, Error> {
-        let mut request = request(Method::POST, &self.upload_url, &authorization(&self.token)?)?;
+    fn check(&self) -> Result<(), Error> {
+        self.content.check_len()
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let mut request = target.upload_request()?;
         let headers = request.headers_mut();
         // B2 passes it over; a POST without one looks unfinished to some proxies.
         headers.insert(
@@ -83,7 +88,7 @@ impl Call for UploadPart {
         if let Some(key) = &self.customer_key {
             key.add_headers(headers);
         }
-        self.content.put_into(&mut request)?;
+        self.content.put_into(&mut request);
         Ok(request)
     }
 
@@ -100,5 +105,13 @@ impl Call for UploadPart {
         self.content
             .check(part.content_length, &part.content_sha1)?;
         Ok(part)
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place::LargeFile(self.file_id.clone()))
+    }
+
+    fn is_spent(&self) -> bool {
+        self.content.is_spent()
     }
 }

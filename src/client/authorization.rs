@@ -3,29 +3,47 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::lock::Mutex as AsyncMutex;
 
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, Session, Target};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, GaveUp};
+use crate::types::AccountId;
+
+/// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
+const REFUSED_FOR: Duration = Duration::from_secs(5);
+
+/// The longest pause between two logins while they fail.
+const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// The session that all calls share.
 ///
 /// Each session has a generation. Who is told that a token has expired says which generation's it was, so that a late
-/// word about an old token does not throw a new one away, and a thousand of them cause one new session.
+/// word about an old token does not throw a new one away, and a thousand of them cause one new session. Those who wait
+/// for the same login share its outcome, a failure too.
 pub(super) struct Authorization {
     realm: String,
     version: ApiVersion,
     credentials: Option<Credentials>,
-    current: Mutex<Current>,
+    state: Mutex<State>,
     /// Held by the one who authorizes. If that one is dropped, the next one in line does it.
     turn: AsyncMutex<()>,
 }
 
 #[derive(Default)]
-struct Current {
+struct State {
     generation: u64,
     session: Option<Arc<Session>>,
+    /// The first session's: a key belongs to one account for ever.
+    account_id: Option<AccountId>,
+    /// Logins that came to an end, well or not.
+    logins: u64,
+    /// How the last one failed, and when.
+    failure: Option<(Error, Instant)>,
+    /// Attempts that failed since one has succeeded.
+    failed_attempts: u32,
+    not_before: Option<Instant>,
 }
 
 /// A session, and which one it is.
@@ -42,16 +60,19 @@ impl Authorization {
         credentials: Option<Credentials>,
         session: Option<Session>,
     ) -> Self {
-        let current = Current {
-            generation: 0,
-            session: session.map(Arc::new),
+        let session = session.map(Arc::new);
+        let account_id = session.as_ref().map(|session| session.account_id().clone());
+        let state = State {
+            session,
+            account_id,
+            ..State::default()
         };
         let realm = realm.trim_end_matches('/').to_owned();
         Self {
             realm,
             version,
             credentials,
-            current: Mutex::new(current),
+            state: Mutex::new(state),
             turn: AsyncMutex::new(()),
         }
     }
@@ -61,20 +82,32 @@ impl Authorization {
         Target::realm(&self.realm, self.version)
     }
 
-    /// The session, made by `authorize` if there is none.
+    /// The session, if there is one.
+    pub(super) fn current(&self) -> Option<Generation> {
+        let state = self.lock();
+        let session = state.session.clone()?;
+        Some(Generation {
+            number: state.generation,
+            session,
+        })
+    }
+
+    /// The session, made by `login` if there is none.
     pub(super) async fn session<F>(
         &self,
-        authorize: impl FnOnce(AuthorizeAccount) -> F + Send,
+        now: impl Fn() -> Instant + Send,
+        login: impl FnOnce(AuthorizeAccount) -> F + Send,
     ) -> Result<Generation, Error>
     where
         F: Future<Output = Result<Session, Error>> + Send,
     {
-        if let Some(current) = self.current() {
-            return Ok(current);
-        }
+        let logins = self.lock().logins;
         let _turn = self.turn.lock().await;
         if let Some(current) = self.current() {
             return Ok(current);
+        }
+        if let Some(failure) = self.shared_failure(logins, now()) {
+            return Err(failure);
         }
         let Some(credentials) = &self.credentials else {
             return Err(Error::new(
@@ -82,37 +115,79 @@ impl Authorization {
                 "the session has expired, and the client has no credentials to make another",
             ));
         };
-        let mut session = authorize(AuthorizeAccount::new(credentials.clone())).await?;
-        session.version = self.version;
-        let mut current = self.lock();
-        current.generation += 1;
-        let session = Arc::new(session);
-        current.session = Some(Arc::clone(&session));
-        Ok(Generation {
-            number: current.generation,
-            session,
-        })
+        let outcome = login(AuthorizeAccount::new(credentials.clone())).await;
+        self.settle(outcome, now())
     }
 
     /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already.
     pub(super) fn expired(&self, generation: &Generation) {
-        let mut current = self.lock();
-        if current.generation == generation.number {
-            current.session = None;
+        let mut state = self.lock();
+        if state.generation == generation.number {
+            state.session = None;
         }
     }
 
-    fn current(&self) -> Option<Generation> {
-        let current = self.lock();
-        let session = current.session.clone()?;
-        Some(Generation {
-            number: current.generation,
-            session,
-        })
+    /// How long an attempt at logging in has to wait: the more of them fail, the longer.
+    pub(super) fn pause(&self, now: Instant) -> Duration {
+        self.lock()
+            .not_before
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    /// An attempt at logging in has ended.
+    pub(super) fn attempted(&self, failed: bool, now: Instant) {
+        let mut state = self.lock();
+        state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
+        let doubled = Duration::from_secs(1)
+            .saturating_mul(1 << state.failed_attempts.saturating_sub(1).min(10));
+        state.not_before = failed.then(|| now + doubled.min(LONGEST_PAUSE));
+    }
+
+    /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.
+    fn shared_failure(&self, logins: u64, now: Instant) -> Option<Error> {
+        let state = self.lock();
+        let (failure, at) = state.failure.as_ref()?;
+        let refused = failure.kind() == ErrorKind::Credentials;
+        let just_now = refused && now.saturating_duration_since(*at) < REFUSED_FOR;
+        // The one who logged in may have been in more of a hurry than those who waited.
+        let shared = state.logins > logins && failure.gave_up() != Some(GaveUp::Deadline);
+        (shared || just_now).then(|| failure.clone())
+    }
+
+    fn settle(&self, outcome: Result<Session, Error>, now: Instant) -> Result<Generation, Error> {
+        let mut state = self.lock();
+        state.logins += 1;
+        let outcome = outcome.and_then(|session| match &state.account_id {
+            Some(first) if first != session.account_id() => Err(Error::new(
+                ErrorKind::Credentials,
+                "the key is now another account's than when the client began; nothing was sent with its token",
+            )),
+            _ => Ok(session),
+        });
+        match outcome {
+            Ok(mut session) => {
+                session.version = self.version;
+                state
+                    .account_id
+                    .get_or_insert_with(|| session.account_id().clone());
+                state.generation += 1;
+                state.failure = None;
+                let session = Arc::new(session);
+                state.session = Some(Arc::clone(&session));
+                Ok(Generation {
+                    number: state.generation,
+                    session,
+                })
+            }
+            Err(failure) => {
+                state.failure = Some((failure.clone(), now));
+                Err(failure)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,13 +1,19 @@
 //! [`ClientBuilder`]: what a client can be told.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 
 use b2kit_core::{Guard, HttpClient, SystemTimer, Timer};
 use http::HeaderValue;
 
 use super::authorization::Authorization;
+use super::budget::Budget;
+use super::counts::Counters;
 use super::endpoint::{EndpointPolicy, REALM};
+use super::gates::Gates;
+use super::policy::RetryPolicy;
+use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, Session};
 use crate::error::Error;
@@ -28,6 +34,8 @@ pub struct ClientBuilder {
     user_agent: Option<String>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
+    retry: RetryPolicy,
+    seed: Option<u64>,
 }
 
 impl ClientBuilder {
@@ -87,6 +95,18 @@ impl ClientBuilder {
         self
     }
 
+    /// How long to go on when calls fail.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Where chance begins, so that a test can be repeated. Defaults to a place that nobody knows.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -102,12 +122,26 @@ impl ClientBuilder {
         let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
         let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
         let policy = EndpointPolicy::new(&realm, self.allow_insecure_http, self.trusted_hosts)?;
-        Ok(Client(Arc::new(Shared {
-            backend: Guard::shared(backend, timer),
+        let shared = Shared {
+            backend: Guard::shared(backend, Arc::clone(&timer)),
+            timer,
             authorization: Authorization::new(realm, self.version, self.credentials, self.session),
             policy,
             user_agent: user_agent(self.user_agent)?,
-        })))
+            upload_urls: UploadUrls::default(),
+            budget: Budget::default(),
+            gates: Gates::default(),
+            counters: Counters::default(),
+            server_time: AtomicI64::new(i64::MIN),
+            chance: Mutex::new(
+                self.seed
+                    .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
+            ),
+        };
+        Ok(Client {
+            shared: Arc::new(shared),
+            policy: Arc::new(self.retry),
+        })
     }
 }
 

@@ -2,36 +2,74 @@
 //!
 //! Left to others: what a call says ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
+//!
+//! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
+//! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
+//! `judge` what a failure means, `course` and `policy` how long to go on, `budget` when to stop; `retry_after` what B2
+//! asks for; `counts` what it all costs. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
+mod buckets;
+mod budget;
 mod builder;
+mod cleanup;
+mod counts;
+mod course;
 mod endpoint;
+mod gates;
 mod judge;
+mod listing;
+mod policy;
+mod restriction;
+mod retry_after;
 mod run;
+mod upload_urls;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use b2kit_core::Guard;
+use b2kit_core::{Guard, Timer};
 
 pub use self::builder::ClientBuilder;
+pub use self::cleanup::Mode;
+pub use self::counts::CallCounts;
+pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
+use self::budget::Budget;
+use self::counts::Counters;
 use self::endpoint::EndpointPolicy;
+use self::gates::Gates;
+use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
+use crate::types::Timestamp;
 
 /// A client of one B2 account. Clones are cheap and share everything.
 ///
 /// It never spawns, so a call makes progress only while its future is polled.
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
+pub struct Client {
+    shared: Arc<Shared>,
+    policy: Arc<RetryPolicy>,
+}
 
+/// What all clones share.
 struct Shared {
     backend: Guard,
+    timer: Arc<dyn Timer>,
     authorization: Authorization,
     policy: EndpointPolicy,
     user_agent: http::HeaderValue,
+    upload_urls: UploadUrls,
+    budget: Budget,
+    gates: Gates,
+    counters: Counters,
+    /// The `Date` of the last answer, in milliseconds; `i64::MIN` before the first.
+    server_time: AtomicI64,
+    chance: Mutex<fastrand::Rng>,
 }
 
 impl Client {
@@ -42,7 +80,9 @@ impl Client {
 
     /// Makes one call.
     ///
-    /// Authorizes the account first if that was not done yet, and once more if B2 says that the token has expired.
+    /// Authorizes the account first if that was not done yet, and again when B2 says that the token has expired. What
+    /// may pass is tried again, as the [`RetryPolicy`] says. Where an answer was lost, B2 is asked what became of the
+    /// call before it is made again, so that nothing is done twice that would do harm.
     ///
     /// # Errors
     /// See [`Error`].
@@ -51,7 +91,7 @@ impl Client {
     /// Dropping the future closes the connection. What B2 has received by then it may still do; each call's page says
     /// what that leaves behind.
     pub async fn call<C: Call>(&self, call: C) -> Result<C::Output, Error> {
-        run::run(&self.0, &call).await
+        run::run(self, &call).await
     }
 
     /// The session: what B2 said when the account was authorized, which it is now if it was not yet.
@@ -59,14 +99,61 @@ impl Client {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn session(&self) -> Result<Arc<Session>, Error> {
-        run::session(&self.0).await
+        run::session(self).await
+    }
+
+    /// The same client, session and all, with another policy for what fails.
+    #[must_use]
+    pub fn with_retry(&self, policy: RetryPolicy) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            policy: Arc::new(policy),
+        }
+    }
+
+    /// How many requests this client and its clones have sent, by what B2 charges for them.
+    #[must_use]
+    pub fn call_counts(&self) -> CallCounts {
+        self.shared.counters.read()
+    }
+
+    fn now(&self) -> Instant {
+        self.shared.timer.now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        if !duration.is_zero() {
+            self.shared.timer.sleep(duration).await;
+        }
+    }
+}
+
+impl Shared {
+    /// A number from 0 to 1.
+    fn chance(&self) -> f64 {
+        self.chance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .f64()
+    }
+
+    fn server_time(&self) -> Option<Timestamp> {
+        let millis = self.server_time.load(Ordering::Relaxed);
+        (millis != i64::MIN).then_some(Timestamp::from_millis(millis))
+    }
+
+    fn note_server_time(&self, time: Option<SystemTime>) {
+        let since_1970 = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        if let Some(millis) = since_1970.and_then(|since| i64::try_from(since.as_millis()).ok()) {
+            self.server_time.store(millis, Ordering::Relaxed);
+        }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("authorization", &self.0.authorization)
+            .field("authorization", &self.shared.authorization)
             .finish_non_exhaustive()
     }
 }

@@ -1,18 +1,27 @@
 //! The loop through which every call goes: authorize if needed, build, send, judge, and again.
 
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, HttpClient as _, Request};
+use b2kit_core::{Deadlines, HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, StatusCode};
-use tracing::debug;
+use tracing::{Instrument as _, debug, debug_span, warn};
 
-use super::Shared;
+use super::Client;
 use super::authorization::Generation;
-use super::judge::{Next, judge};
-use crate::api::{AuthorizeAccount, Call, Facts, Reply, Session, Target, Token};
-use crate::error::{B2Error, Error, ErrorKind};
+use super::course::{Course, Step};
+use super::restriction::{refuse_known_missing, with_restriction};
+use super::retry_after::{retry_after, server_time};
+use super::upload_urls::Lease;
+use crate::api::{
+    Ask, Call, CallKind, Facts, Finding, GetUploadPartUrl, GetUploadUrl, Place, Reply, Session,
+    Target,
+};
+use crate::error::{B2Error, Error, ErrorKind, GaveUp};
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -22,97 +31,316 @@ const HEAD: Duration = Duration::from_secs(30);
 const PATIENT_HEAD: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD: Duration = Duration::from_secs(120);
 
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// Makes a call.
-pub(super) async fn run<C: Call>(client: &Shared, call: &C) -> Result<C::Output, Error> {
-    let facts = &C::FACTS;
-    let mut attempts = 0;
-    let mut renewed = false;
-    loop {
-        let generation = match facts.token {
-            Token::Account => Some(
-                authorized(client)
-                    .await
-                    .map_err(|error| error.in_call(facts.name, attempts))?,
-            ),
-            Token::ApplicationKey | Token::Upload => None,
-        };
-        let target = match &generation {
-            Some(generation) => Target::session(&generation.session),
-            None => client.authorization.realm(),
-        };
-        attempts += 1;
-        let failure = match attempt(client, call, &target).await {
-            Ok(output) => return Ok(output),
-            Err(failure) => failure,
-        };
-        debug!(call = facts.name, attempts, kind = ?failure.kind(), status = failure.b2().map(|b2| b2.status), "failed");
-        match (judge(facts, failure, renewed), generation) {
-            (Next::Reauthorize, Some(generation)) => {
-                client.authorization.expired(&generation);
-                renewed = true;
-            }
-            (Next::Reauthorize, None) => {
-                unreachable!("only calls in the account's name are told to authorize anew")
-            }
-            (Next::GiveUp(failure), _) => {
-                let sent =
-                    failure.kind() != ErrorKind::Invalid && failure.kind() != ErrorKind::Untrusted;
-                return Err(failure.in_call(facts.name, if sent { attempts } else { attempts - 1 }));
-            }
-        }
-    }
+pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+    bounded(client, call)
+        .instrument(debug_span!("b2", call = C::FACTS.name))
+        .await
 }
 
 /// The session, made now if there is none.
-pub(super) async fn session(client: &Shared) -> Result<Arc<Session>, Error> {
+pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
     authorized(client)
         .await
         .map(|generation| generation.session)
 }
 
-async fn authorized(client: &Shared) -> Result<Generation, Error> {
-    let authorize = async |call: AuthorizeAccount| {
-        let facts = &AuthorizeAccount::FACTS;
-        let outcome = attempt(client, &call, &client.authorization.realm()).await;
-        outcome.map_err(|failure| match judge(facts, failure, true) {
-            Next::GiveUp(failure) => failure.in_call(facts.name, 1),
-            Next::Reauthorize => unreachable!("a login is not preceded by a login"),
-        })
+/// Bounds the call by the user's own deadline, whatever it is waiting for.
+async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+    let facts = &C::FACTS;
+    call.check()
+        .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
+    let mut course = Course::begin(
+        facts,
+        &client.policy,
+        client.now(),
+        client.shared.server_time(),
+    );
+    let Some(deadline) = client.policy.deadline else {
+        return attempts(client, call, &mut course).await;
     };
-    client.authorization.session(authorize).await
+    let sleep = client.shared.timer.sleep(deadline);
+    {
+        let attempts = pin!(attempts(client, call, &mut course));
+        if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+            return outcome;
+        }
+    }
+    let phase = if course.is_first() {
+        Phase::NotSent
+    } else {
+        Phase::MaybeReceived
+    };
+    let late = Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+    Err(course.error(late, Some(GaveUp::Deadline), client.now()))
 }
 
-/// Makes one attempt: from a call to a request, over the wire, and from the response to a value.
-async fn attempt<C: Call>(
-    client: &Shared,
+async fn attempts<C: Call>(
+    client: &Client,
     call: &C,
-    target: &Target<'_>,
+    course: &mut Course<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
-    let mut request = call.request(target)?;
-    client.policy.check(request.uri())?;
-    let token = request.headers().get(AUTHORIZATION).cloned();
-    stamp(client, facts, &mut request);
-
-    let response = client.backend.send(request).await.map_err(Error::http)?;
-    let (head, body) = response.into_parts();
-    // A failure in the middle of a success leaves open what B2 did; reading alone changes nothing.
-    let success = matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT);
-    if !success {
-        let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        return Err(Error::from_b2(without_token(
-            Reply::whole(head, text).error(),
-            token.as_ref(),
-        )));
+    loop {
+        let ticket = Ticket::obtain(client, call, course)
+            .await
+            .map_err(|error| course.error(error, None, client.now()))?;
+        pass_gate(client, facts.kind).await;
+        let request = prepare(
+            client,
+            call,
+            &ticket.target(client),
+            course.left(client.now()),
+        );
+        let request = request.map_err(|error| course.error(error, None, client.now()))?;
+        course.attempt();
+        let failure = match attempt(client, call, request).await {
+            Ok(output) => {
+                ticket.give_back(client);
+                client.shared.budget.earn();
+                return Ok(output);
+            }
+            Err(failure) => failure,
+        };
+        debug!(kind = ?failure.kind(), status = failure.b2().map(|b2| b2.status), "an attempt failed");
+        let (now, chance) = (client.now(), client.shared.chance());
+        let mut step = course.failed(
+            &failure,
+            call.is_spent(),
+            now,
+            &client.shared.budget,
+            chance,
+        );
+        if let Step::Settle(lost) = step {
+            debug!("asking what became of the call");
+            step = match call.settle(client, &lost).await {
+                Finding::Done(output) => return Ok(output),
+                Finding::NotDone => course.not_done(
+                    &failure,
+                    call.is_spent(),
+                    client.now(),
+                    &client.shared.budget,
+                    chance,
+                ),
+                Finding::Unknown => {
+                    return Err(course.error(failure, None, client.now()).with_effect(true));
+                }
+            };
+        }
+        match step {
+            Step::Again { pause, everyone } => {
+                if everyone {
+                    client.shared.gates.close(facts.kind, client.now() + pause);
+                }
+                debug!(?pause, "trying again");
+                client.sleep(pause).await;
+            }
+            Step::Renew => ticket.expired(client),
+            Step::Stop(why) => {
+                let failure = ticket.explain(facts, failure);
+                return Err(course.error(failure, why, client.now()));
+            }
+            Step::Settle(_) => unreachable!("what was settled is not settled again"),
+        }
     }
-    let reply = if facts.streams {
+}
+
+/// In whose name an attempt is made, and where an upload goes.
+enum Ticket {
+    Realm,
+    Account(Generation),
+    Upload(Generation, Place, Lease),
+}
+
+impl Ticket {
+    async fn obtain<C: Call>(
+        client: &Client,
+        call: &C,
+        course: &Course<'_>,
+    ) -> Result<Self, Error> {
+        if C::FACTS.kind == CallKind::Login {
+            client
+                .sleep(client.shared.authorization.pause(client.now()))
+                .await;
+            return Ok(Self::Realm);
+        }
+        let generation = authorized(client).await?;
+        refuse_known_missing(&C::FACTS, &generation.session)?;
+        let Some(place) = call.place() else {
+            return Ok(Self::Account(generation));
+        };
+        let free = if course.is_first() {
+            client.shared.upload_urls.take(&place, client.now())
+        } else {
+            None
+        };
+        let lease = match free {
+            Some(lease) => lease,
+            None => upload_url(client, &place).await?,
+        };
+        Ok(Self::Upload(generation, place, lease))
+    }
+
+    fn target<'a>(&'a self, client: &'a Client) -> Target<'a> {
+        match self {
+            Self::Realm => client.shared.authorization.realm(),
+            Self::Account(generation) => Target::session(&generation.session),
+            Self::Upload(generation, _, lease) => {
+                Target::upload(&generation.session, &lease.url, &lease.token)
+            }
+        }
+    }
+
+    fn give_back(self, client: &Client) {
+        match self {
+            Self::Realm | Self::Account(_) => {}
+            Self::Upload(_, place, lease) => {
+                client
+                    .shared
+                    .upload_urls
+                    .give_back(place, lease, client.now())
+            }
+        }
+    }
+
+    fn expired(&self, client: &Client) {
+        if let Self::Account(generation) = self {
+            client.shared.authorization.expired(generation);
+        }
+    }
+
+    /// What B2 refuses, with what is known of the key.
+    fn explain(&self, facts: &Facts, failure: Error) -> Error {
+        match self {
+            Self::Realm if failure.b2().is_some_and(|b2| b2.status == 401) => {
+                failure.with_kind(ErrorKind::Credentials)
+            }
+            Self::Account(generation) | Self::Upload(generation, ..) => {
+                with_restriction(failure, facts, generation.session.allowed())
+            }
+            Self::Realm => failure,
+        }
+    }
+}
+
+/// The session. Boxed, since logging in is a call too, and would contain itself.
+fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
+    if let Some(current) = client.shared.authorization.current() {
+        return Box::pin(std::future::ready(Ok(current)));
+    }
+    Box::pin(async move {
+        let login = async |call| run(client, &call).await;
+        client
+            .shared
+            .authorization
+            .session(|| client.now(), login)
+            .await
+    })
+}
+
+/// A fresh upload URL. Boxed, for the same reason.
+fn upload_url<'a>(client: &'a Client, place: &'a Place) -> BoxFuture<'a, Result<Lease, Error>> {
+    Box::pin(async move {
+        Ok(match place {
+            Place::Bucket(id) => {
+                Lease::of_file(run(client, &GetUploadUrl::new(id)).await?, client.now())
+            }
+            Place::LargeFile(id) => {
+                Lease::of_part(run(client, &GetUploadPartUrl::new(id)).await?, client.now())
+            }
+        })
+    })
+}
+
+impl Ask for Client {
+    fn ask<C: Call + 'static>(
+        &self,
+        call: C,
+    ) -> impl Future<Output = Result<C::Output, Error>> + Send {
+        let asked: BoxFuture<'_, Result<C::Output, Error>> =
+            Box::pin(async move { run(self, &call).await });
+        asked
+    }
+}
+
+/// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once.
+async fn pass_gate(client: &Client, kind: CallKind) {
+    while let Some(closed) = client.shared.gates.closed_for(kind, client.now()) {
+        client
+            .sleep(closed + Duration::from_secs(1).mul_f64(client.shared.chance()))
+            .await;
+    }
+}
+
+/// From a call to a request that may leave.
+fn prepare<C: Call>(
+    client: &Client,
+    call: &C,
+    target: &Target<'_>,
+    left: Option<Duration>,
+) -> Result<Request, Error> {
+    let mut request = call.request(target)?;
+    client.shared.policy.check(request.uri())?;
+    stamp(client, &C::FACTS, &mut request, left);
+    Ok(request)
+}
+
+/// Makes one attempt.
+async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
+    let facts = &C::FACTS;
+    let token = request.headers().get(AUTHORIZATION).cloned();
+    let outcome = exchange(client, call, request, token.as_ref()).await;
+    if facts.kind == CallKind::Login {
+        client
+            .shared
+            .authorization
+            .attempted(outcome.is_err(), client.now());
+    }
+    let unsent = outcome
+        .as_ref()
+        .err()
+        .and_then(Error::http_error)
+        .is_some_and(|error| error.phase() == Phase::NotSent);
+    if !unsent {
+        client.shared.counters.count(facts.class);
+    }
+    outcome
+}
+
+/// Over the wire, and from the response to a value.
+async fn exchange<C: Call>(
+    client: &Client,
+    call: &C,
+    request: Request,
+    token: Option<&HeaderValue>,
+) -> Result<C::Output, Error> {
+    let response = client
+        .shared
+        .backend
+        .send(request)
+        .await
+        .map_err(Error::http)?;
+    let (head, body) = response.into_parts();
+    client.shared.note_server_time(server_time(&head.headers));
+    if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        let wish = retry_after(&head.headers);
+        let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
+        let error = without_token(Reply::whole(head, text).error(), token);
+        if error.code == "auth_token_limit" {
+            warn!("two uploads at once went to one upload URL");
+        }
+        return Err(Error::from_b2(error).with_retry_after(wish));
+    }
+    let reply = if C::FACTS.kind == CallKind::Download {
         Reply::stream(head, body)
     } else {
         Reply::whole(
             head,
             body.collect(call.reply_limit())
                 .await
-                .map_err(Error::http)?,
+                .map_err(lost_in_the_middle)?,
         )
     };
     call.read(reply).map_err(|error| match error.kind() {
@@ -121,19 +349,26 @@ async fn attempt<C: Call>(
     })
 }
 
+fn lost_in_the_middle(error: HttpError) -> Error {
+    Error::http(error).with_effect(true)
+}
+
 /// What every request carries.
-fn stamp(client: &Shared, facts: &Facts, request: &mut Request) {
+fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Duration>) {
     let headers = request.headers_mut();
-    headers.insert(USER_AGENT, client.user_agent.clone());
+    headers.insert(USER_AGENT, client.shared.user_agent.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    let head = match facts.token {
-        Token::Upload => UPLOAD_HEAD,
+    let head = match facts.kind {
+        CallKind::Upload => UPLOAD_HEAD,
         _ if facts.patient => PATIENT_HEAD,
         _ => HEAD,
     };
-    request
-        .extensions_mut()
-        .insert(Deadlines::DEFAULT.with_head(head));
+    let mut deadlines = Deadlines::DEFAULT.with_head(head);
+    // A download's bytes are read at the caller's own pace.
+    if let Some(left) = left.filter(|_| facts.kind != CallKind::Download) {
+        deadlines = deadlines.with_total(left);
+    }
+    request.extensions_mut().insert(deadlines);
 }
 
 /// B2 repeats the token in some messages ("more than one upload using auth token …").

@@ -1,16 +1,16 @@
 //! [`Bucket`]: a bucket and its settings, as B2 shows them.
 
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
 
-use serde::Deserialize;
-
+use super::bucket_info::BucketInfo;
+use super::cors::CorsRules;
 use super::encryption::Encryption;
 use super::ids::{AccountId, BucketId};
+use super::lifecycle::LifecycleRules;
 use super::open_enum::open_enum;
 use super::readable::Readable;
 use super::replication::ReplicationConfiguration;
 use super::retention::DefaultRetention;
-use super::rules::{CorsRule, LifecycleRule};
 
 open_enum! {
     /// Who may download a bucket's files.
@@ -29,7 +29,7 @@ open_enum! {
 }
 
 /// A bucket and its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Bucket {
@@ -41,15 +41,15 @@ pub struct Bucket {
     pub bucket_name: Box<str>,
     /// Who may download its files.
     pub bucket_type: BucketType,
-    /// What its owner noted about it; `Cache-Control` here holds for its downloads.
+    /// What its owner noted about it.
     #[serde(default)]
-    pub bucket_info: BTreeMap<String, String>,
+    pub bucket_info: BucketInfo,
     /// Rules for browsers.
     #[serde(default)]
-    pub cors_rules: Vec<CorsRule>,
+    pub cors_rules: CorsRules,
     /// Rules for what happens to files with time.
     #[serde(default)]
-    pub lifecycle_rules: Vec<LifecycleRule>,
+    pub lifecycle_rules: LifecycleRules,
     /// As `s3`: the bucket can be used through the S3 API.
     #[serde(default)]
     pub options: Vec<String>,
@@ -67,7 +67,7 @@ pub struct Bucket {
 }
 
 /// A bucket's Object Lock.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileLockConfiguration {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::open_enum::open_enum;
+use crate::error::Error;
 
 open_enum! {
     /// Who holds the key.
@@ -30,13 +31,51 @@ open_enum! {
     }
 }
 
-/// How B2 says that something is encrypted. Both are `None` where it is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// How something is encrypted, as B2 says it; and what a bucket's default encryption is set to. All are `None` where it
+/// is not encrypted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Encryption {
     /// Who holds the key.
     pub mode: Option<EncryptionMode>,
     /// The cipher.
     pub algorithm: Option<EncryptionAlgorithm>,
+    /// The MD5 of the customer's key in base64, where B2 shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_key_md5: Option<Box<str>>,
+}
+
+impl Encryption {
+    /// Not encrypted.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            mode: None,
+            algorithm: None,
+            customer_key_md5: None,
+        }
+    }
+
+    /// With a key of Backblaze's.
+    #[must_use]
+    pub const fn sse_b2() -> Self {
+        Self {
+            mode: Some(EncryptionMode::SseB2),
+            algorithm: Some(EncryptionAlgorithm::Aes256),
+            customer_key_md5: None,
+        }
+    }
+
+    /// Refuses what can't be a bucket's default: B2 does not keep customers' keys.
+    pub(crate) fn check_default(&self) -> Result<(), Error> {
+        if self.mode == Some(EncryptionMode::SseC) {
+            return Err(Error::invalid(
+                "a bucket's default encryption can't be SSE-C: each file comes with its own key",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// How a file is to be encrypted, or how to decrypt the source of a copy.
@@ -73,7 +112,12 @@ impl CustomerKey {
 }
 
 impl EncryptionSetting {
-    /// As the headers of an upload.
+    /// Whether the file will be encrypted, and less room is left for its notes.
+    pub(crate) const fn encrypts(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// As the headers of an upload, which have no words for "not at all".
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         match self {
             Self::None => {}

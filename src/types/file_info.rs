@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 
 use super::percent::percent_encode;
+use super::rules::Shown;
 use crate::error::Error;
 
 /// The notes that go with a file: at most ten, of which B2 understands a few.
@@ -52,8 +53,8 @@ impl FileInfo {
                 "begins with \"b2-\", and of those B2 takes only {}",
                 B2_KEYS.join(", ")
             )
-        } else if self.0.len() == 10 && !self.0.contains_key(&key) {
-            "would be the eleventh; a file has at most 10".to_owned()
+        } else if self.0.len() >= 10 && !self.0.contains_key(&key) {
+            "would be one too many; a file has at most 10".to_owned()
         } else {
             self.0.insert(key, value.into());
             return Ok(self);
@@ -62,6 +63,19 @@ impl FileInfo {
         Err(Error::invalid(format!(
             "the file info key {shown:?} {broken}"
         )))
+    }
+
+    /// Takes notes unchecked, for where B2 allows more than this version of the crate knows, and for those that came
+    /// with another file. Keys are put in lower case.
+    pub fn unchecked<K: AsRef<str>, V: Into<String>>(
+        notes: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let notes = notes.into_iter();
+        Self(
+            notes
+                .map(|(key, value)| (key.as_ref().to_ascii_lowercase(), value.into()))
+                .collect(),
+        )
     }
 
     /// Whether there are no notes.
@@ -102,15 +116,27 @@ impl FileInfo {
         Ok(())
     }
 
-    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
+    /// Refuses keys that were not checked and can't stand in a header.
+    pub(crate) fn check_headers(&self) -> Result<(), Error> {
+        self.0.keys().try_for_each(|key| header_name(key).map(drop))
+    }
+
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         for (key, value) in &self.0 {
-            let name = HeaderName::try_from(format!("x-bz-info-{key}"))
-                .expect("keys are made of header characters");
+            let name = header_name(key)?;
             let value = HeaderValue::try_from(&*percent_encode(value))
                 .expect("encoded text is a header's value");
             headers.insert(name, value);
         }
+        Ok(())
     }
+}
+
+fn header_name(key: &str) -> Result<HeaderName, Error> {
+    HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
+        let key = Shown(key);
+        Error::invalid(format!("the file info key {key} can't stand in a header"))
+    })
 }
 
 /// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
@@ -201,7 +227,7 @@ mod tests {
             ten.with("k10", "v")
                 .unwrap_err()
                 .to_string()
-                .contains("eleventh")
+                .contains("one too many")
         );
     }
 
@@ -231,7 +257,8 @@ mod tests {
         FileInfo::new()
             .with("note", "a\r\nx-evil: 1")
             .unwrap()
-            .add_headers(&mut headers);
+            .add_headers(&mut headers)
+            .unwrap();
         assert_eq!(headers["x-bz-info-note"], "a%0D%0Ax-evil%3A%201");
         for bad in ["", " ", "text/plain\r\nx: y", "text/\u{7f}", "tëxt"] {
             assert!(ContentType::new(bad).is_err(), "{bad:?}");

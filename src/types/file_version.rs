@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::encryption::Encryption;
 use super::ids::{AccountId, BucketId, FileId};
@@ -31,7 +31,8 @@ open_enum! {
 }
 
 /// One version of a file: its bytes never change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The account that owns it.
@@ -102,6 +103,15 @@ impl ListedFile {
 
     /// The version, if it is one.
     #[must_use]
+    pub fn into_version(self) -> Option<FileVersion> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Folder(_) => None,
+        }
+    }
+
+    /// The version, if it is one.
+    #[must_use]
     pub const fn version(&self) -> Option<&FileVersion> {
         match self {
             Self::Version(version) => Some(version),
@@ -146,6 +156,16 @@ impl<'de> Deserialize<'de> for ContentSha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
         Ok(text.map_or(Self::None, |text| Self::parse(&text)))
+    }
+}
+
+impl Serialize for ContentSha1 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Verified(sha1) => serializer.collect_str(sha1),
+            Self::Unverified(sha1) => serializer.collect_str(&format_args!("unverified:{sha1}")),
+            Self::None => serializer.serialize_str("none"),
+        }
     }
 }
 

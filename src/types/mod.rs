@@ -4,12 +4,18 @@
 //! comes, unknown words and fields included.
 
 mod bucket;
+mod bucket_info;
 mod capability;
+mod cors;
+mod durations;
 mod encryption;
 mod file_info;
 mod file_version;
 mod ids;
+mod key;
+mod lifecycle;
 mod names;
+mod notification;
 mod open_enum;
 mod part;
 mod percent;
@@ -23,24 +29,37 @@ mod sha1;
 mod timestamp;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
+pub use bucket_info::BucketInfo;
 pub use capability::Capability;
+pub use cors::{CorsOperation, CorsRule, CorsRules};
+pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
 pub use file_info::{ContentType, FileInfo};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
-pub use names::{BucketName, FileName};
+pub use key::ApplicationKey;
+pub use lifecycle::{LifecycleRule, LifecycleRules};
+pub use names::{BucketName, FileName, KeyName};
+pub use notification::{
+    CustomHeader, EventNotificationRule, EventNotificationRules, EventType, TargetConfiguration,
+    TargetType,
+};
+#[cfg(feature = "partner")]
+pub(crate) use open_enum::open_enum;
 pub use part::{Part, PartNumber};
 pub use percent::{percent_decode, percent_encode};
 pub use range::ByteRange;
 pub use readable::Readable;
 pub use replication::{
     AsReplicationDestination, AsReplicationSource, ReplicationConfiguration, ReplicationRule,
-    ReplicationStatus,
+    ReplicationRules, ReplicationStatus,
 };
-pub use retention::{DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod};
-pub use rules::{CorsRule, LifecycleRule};
+pub use retention::{
+    DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
+};
+pub(crate) use rules::Shown;
 pub use secret::Secret;
 pub use sha1::{Sha1, Sha1Hasher};
 pub use timestamp::Timestamp;

@@ -1,4 +1,4 @@
-//! Names: of buckets and of files, within B2's documented rules and never more strictly.
+//! Names: of buckets, files and keys, within B2's documented rules and never more strictly.
 
 use std::fmt;
 
@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
+use crate::types::rules::{Shown, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
@@ -28,10 +29,7 @@ impl BucketName {
             .find(|c| !c.is_ascii_alphanumeric() && *c != '-')
         {
             format!("has {other:?}; a bucket name has letters, digits and '-' only")
-        } else if name
-            .get(..3)
-            .is_some_and(|start| start.eq_ignore_ascii_case("b2-"))
-        {
+        } else if is_reserved(&name) {
             "begins with \"b2-\", which B2 keeps for itself".to_owned()
         } else {
             return Ok(Self(name.into()));
@@ -97,18 +95,38 @@ impl FileName {
     }
 }
 
-/// A name in an error: quoted, escaped, and not longer than a line.
-struct Shown<'a>(&'a str);
+/// The name of an application key: 1 to 100 letters, digits and `-`. Not unique.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct KeyName(Box<str>);
 
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short: String = self.0.chars().take(40).collect();
-        let more = if short.len() < self.0.len() {
-            "…"
+impl KeyName {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the name breaks.
+    pub fn new(name: impl Into<String>) -> Result<Self, Error> {
+        let name = name.into();
+        let broken = if !(1..=100).contains(&name.len()) {
+            format!("has {} characters; a key name has 1 to 100", name.len())
+        } else if let Some(other) = name
+            .chars()
+            .find(|c| !c.is_ascii_alphanumeric() && *c != '-')
+        {
+            format!("has {other:?}; a key name has letters, digits and '-' only")
         } else {
-            ""
+            return Ok(Self(name.into()));
         };
-        write!(f, "{short:?}{more}")
+        Err(Error::invalid(format!(
+            "the key name {} {broken}",
+            Shown(&name)
+        )))
+    }
+
+    /// The name's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -148,6 +166,7 @@ macro_rules! text {
 
 text!(BucketName);
 text!(FileName);
+text!(KeyName);
 
 #[cfg(test)]
 mod tests {

@@ -48,7 +48,7 @@ impl fmt::Display for PartNumber {
 }
 
 /// A part of an unfinished large file, as B2 holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Part {
@@ -63,9 +63,22 @@ pub struct Part {
     pub content_sha1: ContentSha1,
     /// Its MD5, in hexadecimal digits.
     pub content_md5: Option<Box<str>>,
+    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its JSON.
+    #[serde(default, deserialize_with = "text_or_json")]
+    pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     #[serde(default)]
     pub server_side_encryption: Encryption,
     /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only.
     pub upload_timestamp: Timestamp,
+}
+
+fn text_or_json<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<str>>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text.into()),
+        other => Some(other.to_string().into()),
+    })
 }

@@ -1,6 +1,7 @@
 //! [`Readable`]: a value that the key may not be allowed to see.
 
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A setting that B2 shows only to keys with the capability for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,5 +37,14 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Readable<T> {
         } else {
             Self::Unauthorized
         })
+    }
+}
+
+impl<T: Serialize> Serialize for Readable<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut json = serializer.serialize_struct("Readable", 2)?;
+        json.serialize_field("isClientAuthorizedToRead", &self.value().is_some())?;
+        json.serialize_field("value", &self.value())?;
+        json.end()
     }
 }

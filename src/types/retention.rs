@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::timestamp::Timestamp;
+use crate::error::Error;
 
 open_enum! {
     /// How strictly a retention holds.
@@ -35,6 +36,36 @@ pub struct FileRetention {
     pub retain_until_timestamp: Option<Timestamp>,
 }
 
+impl FileRetention {
+    /// The version can't be deleted until then.
+    #[must_use]
+    pub const fn until(mode: RetentionMode, retain_until: Timestamp) -> Self {
+        Self {
+            mode: Some(mode),
+            retain_until_timestamp: Some(retain_until),
+        }
+    }
+
+    /// No retention: set on a version, it removes the one that there is.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            mode: None,
+            retain_until_timestamp: None,
+        }
+    }
+
+    /// Refuses one half without the other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.mode.is_some() != self.retain_until_timestamp.is_some() {
+            return Err(Error::invalid(
+                "a retention has both a mode and a time, or neither",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// The retention that a bucket gives to files uploaded without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefaultRetention {
@@ -44,11 +75,61 @@ pub struct DefaultRetention {
     pub period: Option<RetentionPeriod>,
 }
 
+open_enum! {
+    /// What a [`RetentionPeriod`] counts.
+    RetentionUnit {
+        /// Days.
+        Days = "days",
+        /// Years.
+        Years = "years",
+    }
+}
+
 /// How long a default retention holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetentionPeriod {
     /// How many units.
     pub duration: u64,
-    /// `days` or `years`.
-    pub unit: Box<str>,
+    /// What is counted.
+    pub unit: RetentionUnit,
+}
+
+impl DefaultRetention {
+    /// Files are kept for so many days from their upload.
+    #[must_use]
+    pub const fn days(mode: RetentionMode, days: u64) -> Self {
+        Self::new(mode, days, RetentionUnit::Days)
+    }
+
+    /// Files are kept for so many years from their upload.
+    #[must_use]
+    pub const fn years(mode: RetentionMode, years: u64) -> Self {
+        Self::new(mode, years, RetentionUnit::Years)
+    }
+
+    /// Files get no retention; set on a bucket, it removes the default that there is.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            mode: None,
+            period: None,
+        }
+    }
+
+    /// Refuses one half without the other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.mode.is_some() != self.period.is_some() {
+            return Err(Error::invalid(
+                "a default retention has both a mode and a period, or neither",
+            ));
+        }
+        Ok(())
+    }
+
+    const fn new(mode: RetentionMode, duration: u64, unit: RetentionUnit) -> Self {
+        Self {
+            mode: Some(mode),
+            period: Some(RetentionPeriod { duration, unit }),
+        }
+    }
 }

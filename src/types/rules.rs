@@ -1,44 +1,163 @@
-//! The rules of a bucket: for browsers, and for what happens to files with time.
+//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are held.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// What scripts from elsewhere may do with a bucket's files from within a browser.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CorsRule {
-    /// The rule's name: 6 to 50 letters, digits and `-`, unique in the bucket.
-    pub cors_rule_name: String,
-    /// The origins it is for, as `https://example.com`, `https://*.example.com`, `https` or `*`.
-    pub allowed_origins: Vec<String>,
-    /// The operations it allows, as `b2_download_file_by_name` or `s3_get`.
-    pub allowed_operations: Vec<String>,
-    /// The request headers it allows.
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub allowed_headers: Vec<String>,
-    /// The response headers that scripts may see.
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub expose_headers: Vec<String>,
-    /// How long a browser may remember the answer: 0 to 86,400 seconds.
-    pub max_age_seconds: u32,
+use crate::error::Error;
+
+/// Makes a list type: checked by `new`, taken as it comes by `unchecked` and from B2.
+macro_rules! rules {
+    ($(#[$doc:meta])* $name:ident of $rule:ident, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default)]
+        pub struct $name(Vec<$rule>);
+
+        impl $name {
+            /// Checks these rules.
+            ///
+            /// # Errors
+            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong with it.
+            pub fn new(rules: impl IntoIterator<Item = $rule>) -> Result<Self, Error> {
+                let rules: Vec<_> = rules.into_iter().collect();
+                $check(&rules)?;
+                Ok(Self(rules))
+            }
+
+            /// Takes rules unchecked, for where B2 allows more than this version of the crate knows.
+            #[must_use]
+            pub fn unchecked(rules: impl IntoIterator<Item = $rule>) -> Self {
+                Self(rules.into_iter().collect())
+            }
+
+            /// The rules, to be changed and checked again.
+            #[must_use]
+            pub fn into_vec(self) -> Vec<$rule> {
+                self.0
+            }
+        }
+
+        impl std::ops::Deref for $name {
+            type Target = [$rule];
+
+            fn deref(&self) -> &[$rule] {
+                &self.0
+            }
+        }
+
+        impl IntoIterator for $name {
+            type Item = $rule;
+            type IntoIter = std::vec::IntoIter<$rule>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.0.into_iter()
+            }
+        }
+
+        impl<'a> IntoIterator for &'a $name {
+            type Item = &'a $rule;
+            type IntoIter = std::slice::Iter<'a, $rule>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.0.iter()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            /// What B2 has is taken as it comes; `null` is no rules.
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let rules = Option::<Vec<$rule>>::deserialize(deserializer)?;
+                Ok(Self(rules.unwrap_or_default()))
+            }
+        }
+    };
 }
 
-/// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is never.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LifecycleRule {
-    /// The prefix of the names; empty is all files.
-    pub file_name_prefix: String,
-    /// Hides a file this many days after its upload.
-    pub days_from_uploading_to_hiding: Option<u32>,
-    /// Deletes a version this many days after it was hidden or replaced.
-    pub days_from_hiding_to_deleting: Option<u32>,
-    /// Cancels a large file that was started this many days ago and never finished.
-    pub days_from_starting_to_canceling_unfinished_large_files: Option<u32>,
+/// The traits of a list whose rules can be compared and shown whole: they hold no secret.
+macro_rules! open_rules {
+    ($name:ident) => {
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.0 == other.0
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+    };
 }
 
-/// B2 shows `null` for a list that was not set.
-fn null_is_empty<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    Option::<Vec<String>>::deserialize(deserializer).map(Option::unwrap_or_default)
+pub(crate) use open_rules;
+pub(crate) use rules;
+
+/// A text in an error: quoted, escaped, and not longer than a line.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(40).collect();
+        let more = if short.len() < self.0.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "{short:?}{more}")
+    }
+}
+
+/// Holds how many rules there are.
+pub(crate) fn at_most(max: usize, len: usize, what: &str) -> Result<(), Error> {
+    if len > max {
+        let excess = len - max;
+        return Err(Error::invalid(format!(
+            "there are {len} {what}, {excess} more than the {max} that B2 takes"
+        )));
+    }
+    Ok(())
+}
+
+/// What is wrong with the name of a rule: letters, digits and `-`, and not one of B2's own.
+pub(crate) fn rule_name(name: &str, least: usize, most: usize) -> Option<String> {
+    if !(least..=most).contains(&name.len()) {
+        Some(format!(
+            "has {} bytes; it has {least} to {most}",
+            name.len()
+        ))
+    } else if let Some(other) = name
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && *c != '-')
+    {
+        Some(format!(
+            "has {other:?}; it has letters, digits and '-' only"
+        ))
+    } else if is_reserved(name) {
+        Some("begins with \"b2-\", which B2 keeps for itself".to_owned())
+    } else {
+        None
+    }
+}
+
+pub(crate) fn is_reserved(name: &str) -> bool {
+    name.get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case("b2-"))
+}
+
+/// The first of these names that is there twice.
+pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}
+
+/// The first two prefixes of which one begins with the other.
+pub(crate) fn overlap<'a>(prefixes: impl Iterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+    let mut sorted: Vec<_> = prefixes.collect();
+    sorted.sort_unstable();
+    // What begins with a prefix follows it directly, or follows something else that begins with it.
+    sorted
+        .windows(2)
+        .map(|pair| (pair[0], pair[1]))
+        .find(|(shorter, longer)| longer.starts_with(shorter))
 }

@@ -1,8 +1,7 @@
 //! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
 
 use b2kit::api::{
-    DeleteFileVersion, DownloadFileById, DownloadFileByName, FileNames, GetUploadUrl,
-    ListFileNames, UploadFile,
+    DeleteFileVersion, DownloadFileById, DownloadFileByName, FileNames, ListFileNames, UploadFile,
 };
 use b2kit::types::{BucketName, FileName, Secret, Sha1};
 use b2kit::{
@@ -201,8 +200,7 @@ fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
     ] {
         let (b2, timer) = told(move || Ok(b2kit::http::Response::new(answer.clone().into())));
         let stored = timer.run(async {
-            let url = b2.call(GetUploadUrl::new("b")).await.unwrap();
-            let call = UploadFile::new(&url, FileName::new("n").unwrap(), "hello");
+            let call = UploadFile::new("b", FileName::new("n").unwrap(), "hello");
             b2.call(call.content_sha1(Sha1::of(b"hello"))).await
         });
         assert_eq!(stored.map_err(|error| error.kind()).err(), kind);

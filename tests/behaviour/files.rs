@@ -2,13 +2,14 @@
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket, DeleteFileVersion, Download,
-    DownloadFileById, DownloadFileByName, FinishLargeFile, GetFileInfo, GetUploadPartUrl,
-    GetUploadUrl, HideFile, ListBuckets, ListFileNames, ListFileVersions, ListParts,
-    ListUnfinishedLargeFiles, StartLargeFile, UploadFile, UploadPart,
+    DownloadFileById, DownloadFileByName, FinishLargeFile, GetFileInfo, HideFile, ListBuckets,
+    ListFileNames, ListFileVersions, ListParts, ListUnfinishedLargeFiles, StartLargeFile,
+    UploadFile, UploadPart,
 };
 use b2kit::types::{
-    Action, Bucket, BucketName, BucketType, ByteRange, ContentSha1, ContentType, CorsRule,
-    FileInfo, FileName, FileVersion, LifecycleRule, ListedFile, PartNumber, Readable, Sha1,
+    Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, ContentSha1, ContentType,
+    CorsOperation, CorsRule, CorsRules, FileInfo, FileName, FileVersion, LifecycleRule,
+    LifecycleRules, ListedFile, PartNumber, Readable, Sha1,
 };
 use b2kit::{ApiVersion, Body, Bytes, Client, Credentials, Error, ErrorKind};
 use futures::executor::block_on;
@@ -31,9 +32,12 @@ async fn upload(
     name: &str,
     body: impl Into<Body>,
 ) -> Result<FileVersion, Error> {
-    let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await?;
-    b2.call(UploadFile::new(&url, FileName::new(name)?, body))
-        .await
+    b2.call(UploadFile::new(
+        &bucket.bucket_id,
+        FileName::new(name)?,
+        body,
+    ))
+    .await
 }
 
 fn by_name(bucket: &Bucket, name: &str) -> DownloadFileByName {
@@ -145,6 +149,7 @@ fn a_file_lives_from_upload_to_deletion() {
         assert_eq!(
             b2.call(DeleteBucket::new(&bucket.bucket_id))
                 .await
+                .unwrap()
                 .unwrap()
                 .revision,
             3
@@ -290,8 +295,7 @@ fn notes_and_content_types_come_back_as_they_went() {
             .into_iter()
             .try_fold(FileInfo::new(), |info, (key, value)| info.with(key, value))
             .unwrap();
-        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await.unwrap();
-        let file = UploadFile::new(&url, FileName::new("noted").unwrap(), "x");
+        let file = UploadFile::new(&bucket.bucket_id, FileName::new("noted").unwrap(), "x");
         let file = file
             .file_info(info.clone())
             .content_type(ContentType::new("text/x-test; q=1").unwrap());
@@ -342,13 +346,12 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
     let pieces = || stream::iter(["a", "", "bc", "d"].map(|piece| Ok(Bytes::from(piece))));
     block_on(async {
         let bucket = bucket(&b2).await;
-        let url = b2.call(GetUploadUrl::new(&bucket.bucket_id)).await.unwrap();
         for body in [
             Body::from("abcd"),
             Body::replay(4, move || Ok(pieces())),
             Body::once(4, pieces()),
         ] {
-            let call = UploadFile::new(&url, FileName::new("f").unwrap(), body);
+            let call = UploadFile::new(&bucket.bucket_id, FileName::new("f").unwrap(), body);
             let stored = b2.call(call).await.unwrap();
             assert_eq!(
                 stored.content_sha1,
@@ -356,13 +359,14 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
             );
         }
         let name = FileName::new("f").unwrap();
-        let known = UploadFile::new(&url, name.clone(), "abcd").content_sha1(Sha1::of(b"abcd"));
+        let known = UploadFile::new(&bucket.bucket_id, name.clone(), "abcd")
+            .content_sha1(Sha1::of(b"abcd"));
         assert_eq!(
             b2.call(known).await.unwrap().content_sha1,
             ContentSha1::Verified(Sha1::of(b"abcd"))
         );
         let unverified = b2
-            .call(UploadFile::new(&url, name.clone(), "abcd").do_not_verify())
+            .call(UploadFile::new(&bucket.bucket_id, name.clone(), "abcd").do_not_verify())
             .await
             .unwrap();
         assert_eq!(
@@ -374,7 +378,8 @@ fn bodies_of_every_kind_arrive_whole_and_checked() {
             b"abcd"
         );
 
-        let wrong = UploadFile::new(&url, name, "abcd").content_sha1(Sha1::of(b"xbcd"));
+        let wrong =
+            UploadFile::new(&bucket.bucket_id, name, "abcd").content_sha1(Sha1::of(b"xbcd"));
         let error = b2.call(wrong).await.unwrap_err();
         assert!(
             error.b2().unwrap().message.contains("ha1 did not match"),
@@ -425,15 +430,11 @@ fn a_large_file_is_its_parts_in_order() {
             (&Action::Start, "big a+ü.bin")
         );
 
-        let url = b2
-            .call(GetUploadPartUrl::new(&started.file_id))
-            .await
-            .unwrap();
         for number in [3, 1, 2] {
             let body = parts[usize::try_from(number).unwrap() - 1].clone();
             let part = b2
                 .call(UploadPart::new(
-                    &url,
+                    &started.file_id,
                     PartNumber::new(number).unwrap(),
                     body,
                 ))
@@ -628,28 +629,23 @@ fn listings_fold_names_into_folders_and_go_on_page_by_page() {
 fn a_buckets_settings_come_back_as_they_went() {
     let (b2, _, _) = client();
     block_on(async {
-        let cors = CorsRule {
-            cors_rule_name: "download-from-anywhere".to_owned(),
-            allowed_origins: vec!["https".to_owned()],
-            allowed_operations: vec!["b2_download_file_by_id".to_owned()],
-            allowed_headers: vec!["range".to_owned()],
-            expose_headers: vec![],
-            max_age_seconds: 3600,
-        };
-        let lifecycle = LifecycleRule {
-            file_name_prefix: "logs/".to_owned(),
-            days_from_hiding_to_deleting: Some(7),
-            ..LifecycleRule::default()
-        };
+        let cors = CorsRule::new(
+            "download-from-anywhere",
+            ["https"],
+            [CorsOperation::B2DownloadFileById],
+        );
+        let cors = CorsRules::new([cors.allowed_headers(["range"])]).unwrap();
+        let lifecycle = LifecycleRule::new("logs/").days_from_hiding_to_deleting(7);
+        let lifecycle = LifecycleRules::new([lifecycle]).unwrap();
         let name = BucketName::new("Holiday-Photos-").unwrap();
         let create = CreateBucket::new(name.clone(), BucketType::AllPublic)
-            .bucket_info([("owner".to_owned(), "ü".to_owned())].into())
-            .cors_rules(vec![cors.clone()])
-            .lifecycle_rules(vec![lifecycle.clone()]);
+            .bucket_info(BucketInfo::new().with("owner", "ü").unwrap())
+            .cors_rules(cors.clone())
+            .lifecycle_rules(lifecycle.clone());
         let bucket = b2.call(create.clone()).await.unwrap();
         assert_eq!(
             (&bucket.cors_rules, &bucket.lifecycle_rules),
-            (&vec![cors], &vec![lifecycle])
+            (&cors, &lifecycle)
         );
         assert_eq!(
             (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),

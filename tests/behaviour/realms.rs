@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use b2kit::api::{DownloadFileById, GetUploadUrl, ListBuckets, UploadFile};
+use b2kit::api::{DownloadFileById, ListBuckets, UploadFile};
 use b2kit::types::{FileName, Secret};
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
@@ -39,8 +39,7 @@ fn an_upload_url_elsewhere_gets_neither_token_nor_file() {
             format!(r#"{{"bucketId":"b","uploadUrl":"{place}","authorizationToken":"t"}}"#);
         let (b2, count) = told(answer.leak());
         let error = block_on(async {
-            let url = b2.call(GetUploadUrl::new("b")).await.unwrap();
-            b2.call(UploadFile::new(&url, FileName::new("f").unwrap(), "x"))
+            b2.call(UploadFile::new("b", FileName::new("f").unwrap(), "x"))
                 .await
                 .unwrap_err()
         });

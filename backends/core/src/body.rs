@@ -83,6 +83,18 @@ impl Body {
         !matches!(self.source, Source::Once(_))
     }
 
+    /// Whether it can't be opened any more: a one-shot body that was.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        match &self.source {
+            Source::Once(stream) => stream
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .is_none(),
+            Source::Bytes(_) | Source::Replay(_) => false,
+        }
+    }
+
     /// The bytes, where they are all in memory already.
     #[must_use]
     pub const fn as_bytes(&self) -> Option<&Bytes> {

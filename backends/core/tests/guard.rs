@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use b2kit_core::{
     Body, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
-    Request, Response, ResponseBody, Timer as _,
+    Request, Response, ResponseBody, Sleep, Timer,
 };
 use futures::StreamExt as _;
 use futures::executor::block_on;
@@ -441,6 +441,52 @@ fn a_response_that_falls_silent_is_a_stall_and_a_reader_that_rests_is_not() {
     );
     assert_eq!(timer.now() - before, Duration::from_secs(20));
     assert!(timer.run(body.next()).is_none());
+}
+
+#[test]
+fn a_response_that_drips_takes_few_sleeps_and_a_stall_is_still_noticed_on_time() {
+    /// A clock that counts how often it is asked to wake somebody.
+    struct Counting(ManualTimer, Arc<AtomicU64>);
+    impl Timer for Counting {
+        fn now(&self) -> std::time::Instant {
+            self.0.now()
+        }
+        fn sleep(&self, duration: Duration) -> Sleep {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.sleep(duration)
+        }
+    }
+    let (timer, sleeps) = (ManualTimer::new(), Arc::new(AtomicU64::new(0)));
+    let clock = timer.clone();
+    let backend = move |_: Request| {
+        let clock = clock.clone();
+        let drops = stream::iter(0..103).then(move |_| {
+            let pause = clock.sleep(Duration::from_secs(1));
+            async move {
+                pause.await;
+                Ok(Bytes::from_static(b"."))
+            }
+        });
+        async { Ok(ok(ResponseBody::new(None, drops.chain(stream::pending())))) }
+    };
+    let guard = Guard::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
+    let response = timer.run(guard.send(request("GET", ""))).unwrap();
+    let mut body = response.into_body();
+    sleeps.store(0, Ordering::Relaxed);
+    for _ in 0..103 {
+        assert_eq!(timer.run(body.next()).unwrap().unwrap(), ".");
+    }
+    let last = timer.now();
+    let error = timer.run(body.next()).unwrap().unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Stalled);
+    assert_eq!(timer.now() - last, Duration::from_secs(20));
+    let sleeps = sleeps.load(Ordering::Relaxed);
+    assert!(sleeps <= 8, "{sleeps} sleeps in two minutes");
+    assert_eq!(
+        timer.sleepers(),
+        0,
+        "it is over, and nobody has to be woken"
+    );
 }
 
 #[test]

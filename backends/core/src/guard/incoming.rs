@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_core::Stream;
 
 use super::outgoing::AbortOnDrop;
+use super::overdue;
 use crate::body::ResponseBody;
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::{Sleep, Timer};
@@ -20,7 +21,10 @@ pub(super) struct Incoming {
     length: Option<u64>,
     received: u64,
     stall: Option<Duration>,
-    /// Runs only while somebody asks and nothing comes.
+    /// Since when somebody asks and nothing comes.
+    waiting_since: Option<Instant>,
+    /// Wakes whoever waits when it may be a stall. It goes on while bytes come and is set anew only where it has run
+    /// out: a sleep for each chunk would cost as much as the chunk.
     stalling: Option<Sleep>,
     total: Option<Sleep>,
     timer: Arc<dyn Timer>,
@@ -40,27 +44,33 @@ impl Incoming {
             length,
             received: 0,
             stall,
+            waiting_since: None,
             stalling: None,
             total,
             timer,
         }
     }
 
-    fn late(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
-        if self
-            .total
-            .as_mut()
-            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
-        {
-            return Some(failure(
-                HttpErrorKind::Timeout,
-                "the whole exchange took too long",
-            ));
-        }
+    fn stalled(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
         let stall = self.stall?;
-        let stalling = self.stalling.get_or_insert_with(|| self.timer.sleep(stall));
-        let stalled = stalling.as_mut().poll(cx).is_ready();
-        stalled.then(|| failure(HttpErrorKind::Stalled, "the server stopped sending"))
+        let since = *self.waiting_since.get_or_insert_with(|| self.timer.now());
+        loop {
+            if let Some(sleep) = &mut self.stalling {
+                if sleep.as_mut().poll(cx).is_pending() {
+                    return None;
+                }
+                self.stalling = None;
+            }
+            let waited = self.timer.now().saturating_duration_since(since);
+            let left = stall.saturating_sub(waited);
+            if left.is_zero() {
+                return Some(failure(
+                    HttpErrorKind::Stalled,
+                    "the server stopped sending",
+                ));
+            }
+            self.stalling = Some(self.timer.sleep(left));
+        }
     }
 }
 
@@ -72,14 +82,19 @@ impl Stream for Incoming {
         let Some((body, _)) = &mut this.body else {
             return Poll::Ready(None);
         };
-        let next = match Pin::new(body).poll_next(cx) {
+        // A response that always has bytes is late all the same.
+        let next = match overdue(&mut this.total, Phase::ResponseBegun, cx) {
+            Some(error) => Poll::Ready(Some(Err(error))),
+            None => Pin::new(body).poll_next(cx),
+        };
+        let next = match next {
             Poll::Ready(next) => next,
-            Poll::Pending => match this.late(cx) {
+            Poll::Pending => match this.stalled(cx) {
                 Some(error) => Some(Err(error)),
                 None => return Poll::Pending,
             },
         };
-        this.stalling = None;
+        this.waiting_since = None;
         let item = match next {
             Some(Ok(chunk)) => {
                 this.received = this.received.saturating_add(chunk.len() as u64);
@@ -104,6 +119,7 @@ impl Stream for Incoming {
             },
         };
         this.body = None;
+        this.stalling = None;
         Poll::Ready(item)
     }
 }

@@ -1,0 +1,166 @@
+//! A server that costs next to nothing: it swallows uploads, sends one buffer over and over, and hashes nothing.
+//!
+//! It says no more of B2's than the client needs, and trusts its client in everything.
+
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::Failure;
+use crate::file::{File, chunk};
+
+/// The argument that makes this program the server.
+pub(crate) const ARGUMENT: &str = "--serve";
+
+const BUFFER: usize = 256 << 10;
+
+/// The server in a process of its own, which ends when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg(ARGUMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let port = line.trim().parse()?;
+        Ok(Self { process, port })
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It reads its input to the end, which comes when this process ends, too, in whatever way.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// Is the server, until the input ends.
+pub(crate) fn serve() -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    println!("{port}");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                if let Err(error) = converse(stream, port)
+                    && error.kind() != io::ErrorKind::ConnectionReset
+                {
+                    eprintln!("server: {error}");
+                }
+            });
+        }
+    });
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(())
+}
+
+/// Answers one request after the other.
+fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut input = BufReader::with_capacity(BUFFER, &stream);
+    let mut output = &stream;
+    while let Some(request) = Head::read(&mut input)? {
+        let tail = swallow(&mut input, request.content_length)?;
+        let document = match request.path.as_str() {
+            "/upload" => {
+                let len = request.content_length.saturating_sub(40);
+                let (name, sha1) = (&request.file_name, String::from_utf8_lossy(&tail));
+                format!(
+                    r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"4_z","fileName":"{name}","uploadTimestamp":0}}"#
+                )
+            }
+            path if path.ends_with("/b2_get_upload_url") => format!(
+                r#"{{"bucketId":"b","uploadUrl":"http://127.0.0.1:{port}/upload","authorizationToken":"t"}}"#
+            ),
+            path => {
+                let id = path.split_once("fileId=").map_or("", |(_, id)| id);
+                let (mut left, sha1) =
+                    File::of_id(id).ok_or_else(|| io::Error::other(format!("what is {path}?")))?;
+                write!(
+                    output,
+                    "HTTP/1.1 200 OK\r\nContent-Length: {left}\r\nContent-Type: application/octet-stream\r\n\
+                     X-Bz-File-Id: {id}\r\nX-Bz-File-Name: file\r\nX-Bz-Content-Sha1: {sha1}\r\n\
+                     X-Bz-Upload-Timestamp: 0\r\n\r\n"
+                )?;
+                while left > 0 {
+                    let chunk = chunk(left);
+                    output.write_all(chunk)?;
+                    left -= chunk.len() as u64;
+                }
+                continue;
+            }
+        };
+        let len = document.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nContent-Type: application/json\r\n\r\n"
+        );
+        output.write_all((head + &document).as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What of a request's head matters here.
+#[derive(Default)]
+struct Head {
+    path: String,
+    content_length: u64,
+    file_name: String,
+}
+
+impl Head {
+    /// The next head, or `None` when the client has hung up.
+    fn read(input: &mut impl io::BufRead) -> io::Result<Option<Self>> {
+        let mut head = Self::default();
+        let mut line = String::new();
+        if input.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        head.path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        loop {
+            line.clear();
+            input.read_line(&mut line)?;
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                return Ok(Some(head));
+            };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => {
+                    head.content_length = value.parse().map_err(io::Error::other)?;
+                }
+                "x-bz-file-name" => value.clone_into(&mut head.file_name),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Reads a body and keeps its last 40 bytes, where the SHA-1 of an upload stands.
+fn swallow(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<u8>> {
+    let digits = len.min(40);
+    let mut before = len - digits;
+    while before > 0 {
+        let there = input.fill_buf()?.len();
+        if there == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let taken = before.min(there as u64);
+        input.consume(usize::try_from(taken).unwrap_or(there));
+        before -= taken;
+    }
+    let mut tail = Vec::new();
+    input.by_ref().take(digits).read_to_end(&mut tail)?;
+    Ok(tail)
+}

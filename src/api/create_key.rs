@@ -1,0 +1,188 @@
+//! [`CreateKey`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::authorize_account::Credentials;
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_keys::ListKeys;
+use super::reply::Reply;
+use super::session::ApiVersion;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, Secret};
+
+/// Creates an application key: `b2_create_key`.
+///
+/// It may do what is named and nothing else. A key with [`Capability::WriteKeys`] can make keys that may do everything;
+/// one that is restricted to buckets can only have capabilities for buckets and files.
+///
+/// ```
+/// # use b2kit::api::CreateKey;
+/// # use b2kit::types::{BucketId, Capability, KeyDuration, KeyName};
+/// # fn key(bucket_id: BucketId) -> Result<CreateKey, b2kit::Error> {
+/// let reader = CreateKey::new(KeyName::new("reader")?, [Capability::ListFiles, Capability::ReadFiles])
+///     .bucket_ids([bucket_id])
+///     .name_prefix("public/")
+///     .valid_duration(KeyDuration::from_secs(86_400)?);
+/// # Ok(reader)
+/// # }
+/// ```
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-create-key)
+///
+/// # Errors
+/// [`Invalid`](crate::ErrorKind::Invalid) if it would have no capability or be restricted to no bucket; or to several
+/// buckets where the session speaks v2 or v3, which know one at most.
+///
+/// # Cancellation
+/// The key may come to be although the future was dropped, and then nobody has its secret half.
+/// [`ListKeys`](super::ListKeys) finds it.
+#[derive(Debug, Clone)]
+pub struct CreateKey {
+    key_name: KeyName,
+    capabilities: Vec<Capability>,
+    bucket_ids: Option<Vec<BucketId>>,
+    name_prefix: Option<String>,
+    valid_duration: Option<KeyDuration>,
+}
+
+/// A key that was created.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CreatedKey {
+    /// The key itself. B2 never shows it again.
+    pub application_key: Secret,
+    /// What it may do.
+    #[serde(flatten)]
+    pub key: ApplicationKey,
+}
+
+impl CreatedKey {
+    /// What a client with this key is built with.
+    ///
+    /// # Errors
+    /// If B2 gave a key that can't be one.
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        let (id, key) = (&self.key.application_key_id, &self.application_key);
+        Credentials::new(id.as_str(), key.expose())
+    }
+}
+
+impl CreateKey {
+    /// A key with this name for all buckets that may do this, and is good until it is deleted.
+    pub fn new(key_name: KeyName, capabilities: impl IntoIterator<Item = Capability>) -> Self {
+        Self {
+            key_name,
+            capabilities: capabilities.into_iter().collect(),
+            bucket_ids: None,
+            name_prefix: None,
+            valid_duration: None,
+        }
+    }
+
+    /// Only for these buckets. Several need v4.
+    #[must_use]
+    pub fn bucket_ids<I: Into<BucketId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
+        self.bucket_ids = Some(ids.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only for files whose names begin with this.
+    #[must_use]
+    pub fn name_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.name_prefix = Some(prefix.into());
+        self
+    }
+
+    /// Only for so long from now.
+    #[must_use]
+    pub const fn valid_duration(mut self, duration: KeyDuration) -> Self {
+        self.valid_duration = Some(duration);
+        self
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    key_name: &'a KeyName,
+    capabilities: &'a [Capability],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_ids: Option<&'a [BucketId]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_id: Option<&'a BucketId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name_prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_duration_in_seconds: Option<KeyDuration>,
+}
+
+impl Call for CreateKey {
+    const FACTS: Facts = Facts::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
+    type Output = CreatedKey;
+
+    fn check(&self) -> Result<(), Error> {
+        if self.capabilities.is_empty() {
+            return Err(Error::invalid("the key would have no capability"));
+        }
+        // B2 doesn't say what an empty list means, and it must not be "all buckets".
+        if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid("the key would be restricted to no bucket"));
+        }
+        Ok(())
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let (bucket_ids, bucket_id) = match (target.version(), self.bucket_ids.as_deref()) {
+            (_, None) => (None, None),
+            (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
+            (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
+                return Err(Error::invalid(format!(
+                    "a key for {} buckets needs version v4 of the API, and the session speaks {version}",
+                    several.len()
+                )));
+            }
+            (ApiVersion::V4, several) => (several, None),
+        };
+        let wire = Wire {
+            key_name: &self.key_name,
+            capabilities: &self.capabilities,
+            bucket_ids,
+            bucket_id,
+            name_prefix: self.name_prefix.as_deref(),
+            valid_duration_in_seconds: self.valid_duration,
+        };
+        target.post_for_account(&Self::FACTS, &wire)
+    }
+
+    fn read(&self, reply: Reply) -> Result<CreatedKey, Error> {
+        reply.json()
+    }
+
+    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
+    /// this name may as well be an older one: it is left alone, and no second one is made.
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<CreatedKey> {
+        let mut list = ListKeys::new().max_key_count(1_000);
+        loop {
+            let Ok(page) = ask.ask(list.clone()).await else {
+                return Finding::Unknown;
+            };
+            if page
+                .keys
+                .iter()
+                .any(|key| *key.key_name == *self.key_name.as_str())
+            {
+                return Finding::Unknown;
+            }
+            match page.next_application_key_id {
+                Some(next) if list.starts_at() != Some(&next) => {
+                    list = list.start_application_key_id(next)
+                }
+                Some(_) => return Finding::Unknown,
+                None => return Finding::NotDone,
+            }
+        }
+    }
+}

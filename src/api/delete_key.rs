@@ -1,0 +1,72 @@
+//! [`DeleteKey`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_keys::ListKeys;
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
+
+/// Deletes an application key: `b2_delete_key`. Its tokens stop working within minutes.
+///
+/// Gives the key as it was; `None` where B2's answer was lost, and asking again showed that the key is gone.
+///
+/// A key for several buckets can only be deleted with v4.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-delete-key)
+///
+/// # Errors
+/// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such key.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteKey {
+    application_key_id: ApplicationKeyId,
+}
+
+impl DeleteKey {
+    /// Deletes this key.
+    pub fn new(application_key_id: impl Into<ApplicationKeyId>) -> Self {
+        Self {
+            application_key_id: application_key_id.into(),
+        }
+    }
+}
+
+impl Call for DeleteKey {
+    const FACTS: Facts = Facts::write("b2_delete_key", Capability::DeleteKeys, BillingClass::A);
+    type Output = Option<ApplicationKey>;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Option<ApplicationKey>, Error> {
+        let about_it = |key: &ApplicationKey| key.application_key_id == self.application_key_id;
+        reply.json_about(about_it).map(Some)
+    }
+
+    /// B2 refuses an unknown key with its most general code, so only the list tells.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Option<ApplicationKey>> {
+        if lost.refusal.is_none() {
+            return Finding::NotDone;
+        }
+        let id = &self.application_key_id;
+        match ask
+            .ask(
+                ListKeys::new()
+                    .start_application_key_id(id)
+                    .max_key_count(1),
+            )
+            .await
+        {
+            Ok(page) if page.keys.iter().any(|key| key.application_key_id == *id) => {
+                Finding::NotDone
+            }
+            Ok(_) => Finding::Done(None),
+            Err(_) => Finding::Unknown,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! [`GetBucketNotificationRules`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, EventNotificationRules};
+
+/// Shows which of a bucket's events B2 tells about, and to whom: `b2_get_bucket_notification_rules`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-get-bucket-notification-rules)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetBucketNotificationRules {
+    bucket_id: BucketId,
+}
+
+/// A bucket's event notification rules.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct BucketNotificationRules {
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// Its rules, by name.
+    pub event_notification_rules: EventNotificationRules,
+}
+
+impl GetBucketNotificationRules {
+    /// Shows this bucket's rules.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+        }
+    }
+}
+
+impl Call for GetBucketNotificationRules {
+    const FACTS: Facts = Facts::read(
+        "b2_get_bucket_notification_rules",
+        Capability::ReadBucketNotifications,
+        BillingClass::C,
+    );
+    type Output = BucketNotificationRules;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
+        reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
+    }
+}

@@ -1,0 +1,85 @@
+//! [`ListKeys`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
+
+/// Lists the account's application keys, by their ids: `b2_list_keys`. The account's master key is not among them, and
+/// below v4 no key for several buckets is.
+///
+/// B2 charges for every thousand keys.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListKeys {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_key_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_application_key_id: Option<ApplicationKeyId>,
+}
+
+/// A page of the account's keys.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Keys {
+    /// The keys, by their ids.
+    pub keys: Vec<ApplicationKey>,
+    /// Where the next page starts; `None` when this is the last. Not always a key that exists.
+    pub next_application_key_id: Option<ApplicationKeyId>,
+}
+
+impl ListKeys {
+    /// Lists the first 100 keys.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) const fn has_max_key_count(&self) -> bool {
+        self.max_key_count.is_some()
+    }
+
+    /// At most so many keys: 1 to 10,000.
+    #[must_use]
+    pub const fn max_key_count(mut self, count: u32) -> Self {
+        self.max_key_count = Some(count);
+        self
+    }
+
+    pub(super) const fn starts_at(&self) -> Option<&ApplicationKeyId> {
+        self.start_application_key_id.as_ref()
+    }
+
+    /// Starts at this key, or the next that there is.
+    #[must_use]
+    pub fn start_application_key_id(mut self, id: impl Into<ApplicationKeyId>) -> Self {
+        self.start_application_key_id = Some(id.into());
+        self
+    }
+}
+
+impl Call for ListKeys {
+    const FACTS: Facts = Facts::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
+    type Output = Keys;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post_for_account(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Keys, Error> {
+        reply.json()
+    }
+
+    /// A key with every capability has about 1,000 bytes, and its buckets and prefix come to that.
+    fn reply_limit(&self) -> usize {
+        let keys = self.max_key_count.map_or(100, |count| count as usize);
+        (1 << 20) + keys.min(10_000) * (8 << 10)
+    }
+}

@@ -1,0 +1,95 @@
+//! [`Overrides`]: headers that a download is to have instead of the file's own.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::types::percent_encode;
+
+/// Headers that a download is to have instead of the file's own, by the names of B2's parameters for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Overrides(BTreeMap<&'static str, String>);
+
+impl Overrides {
+    pub(super) fn set(&mut self, name: &'static str, value: String) {
+        self.0.insert(name, value);
+    }
+
+    /// As a query's parameters, each with `lead` or `&` before it.
+    pub(super) fn query(&self, mut lead: char) -> String {
+        let mut query = String::new();
+        for (name, value) in &self.0 {
+            query.push(lead);
+            query.push_str(name);
+            query.push('=');
+            query.push_str(&percent_encode(value));
+            lead = '&';
+        }
+        query
+    }
+
+    /// Refuses what could end a header and begin another.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        for (name, value) in &self.0 {
+            if let Some(control) = value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
+                return Err(Error::invalid(format!(
+                    "{name} has the control character {control:?}, which no header may have"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The methods that set the overrides in `$field`.
+macro_rules! overrides {
+    ($name:ident, $($field:ident).+) => {
+        impl $name {
+            /// Sends this as `Content-Disposition`.
+            #[must_use]
+            pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2ContentDisposition", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Language`.
+            #[must_use]
+            pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2ContentLanguage", value.into());
+                self
+            }
+
+            /// Sends this as `Expires`.
+            #[must_use]
+            pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2Expires", value.into());
+                self
+            }
+
+            /// Sends this as `Cache-Control`.
+            #[must_use]
+            pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2CacheControl", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Encoding`.
+            #[must_use]
+            pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2ContentEncoding", value.into());
+                self
+            }
+
+            /// Sends this as `Content-Type`.
+            #[must_use]
+            pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
+                self.$($field).+.set("b2ContentType", value.into());
+                self
+            }
+        }
+    };
+}
+
+pub(super) use overrides;

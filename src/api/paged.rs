@@ -1,0 +1,138 @@
+//! [`Paged`]: calls that give their answer a page at a time.
+
+use super::call::Call;
+use super::list_file_names::{FileNames, ListFileNames};
+use super::list_file_versions::{FileVersions, ListFileVersions};
+use super::list_keys::{Keys, ListKeys};
+use super::list_parts::{ListParts, Parts};
+use super::list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
+use crate::types::{ApplicationKey, FileVersion, ListedFile, Part, PartNumber};
+
+/// A call that gives its answer a page at a time; [`Client::stream`](crate::Client::stream) makes one list of them.
+pub trait Paged: Call + Clone {
+    /// What a page is made of.
+    type Item: Send;
+
+    /// Where the next page starts.
+    type Cursor: Clone + PartialEq + Send;
+
+    /// The items of a page, and where the next one starts; `None` when this was the last.
+    fn page(&self, output: Self::Output) -> (Vec<Self::Item>, Option<Self::Cursor>);
+
+    /// The same call, from there on.
+    #[must_use]
+    fn starting_at(self, cursor: &Self::Cursor) -> Self;
+
+    /// The same call with pages as large as one charge of B2's covers, unless it says how large they are to be.
+    #[must_use]
+    fn in_full_pages(self) -> Self;
+}
+
+impl Paged for ListFileNames {
+    type Item = ListedFile;
+    type Cursor = String;
+
+    fn page(&self, output: FileNames) -> (Vec<ListedFile>, Option<String>) {
+        (output.files, output.next_file_name)
+    }
+
+    fn starting_at(self, cursor: &String) -> Self {
+        self.start_file_name(cursor)
+    }
+
+    fn in_full_pages(self) -> Self {
+        if self.has_max_file_count() {
+            self
+        } else {
+            self.max_file_count(1_000)
+        }
+    }
+}
+
+impl Paged for ListFileVersions {
+    type Item = ListedFile;
+    type Cursor = (String, Option<crate::types::FileId>);
+
+    fn page(&self, output: FileVersions) -> (Vec<ListedFile>, Option<Self::Cursor>) {
+        let next = output
+            .next_file_name
+            .map(|name| (name, output.next_file_id));
+        (output.files, next)
+    }
+
+    fn starting_at(self, (name, id): &Self::Cursor) -> Self {
+        match id {
+            Some(id) => self.start_at(name, id),
+            None => self.start_file_name(name),
+        }
+    }
+
+    fn in_full_pages(self) -> Self {
+        if self.has_max_file_count() {
+            self
+        } else {
+            self.max_file_count(1_000)
+        }
+    }
+}
+
+impl Paged for ListUnfinishedLargeFiles {
+    type Item = FileVersion;
+    type Cursor = crate::types::FileId;
+
+    fn page(&self, output: UnfinishedLargeFiles) -> (Vec<FileVersion>, Option<Self::Cursor>) {
+        (output.files, output.next_file_id)
+    }
+
+    fn starting_at(self, cursor: &Self::Cursor) -> Self {
+        self.start_file_id(cursor)
+    }
+
+    /// B2's own default is the most that it gives.
+    fn in_full_pages(self) -> Self {
+        self
+    }
+}
+
+impl Paged for ListParts {
+    type Item = Part;
+    type Cursor = u32;
+
+    fn page(&self, output: Parts) -> (Vec<Part>, Option<u32>) {
+        (output.parts, output.next_part_number)
+    }
+
+    /// B2 names the number after the last part, which need not be one that a part can have.
+    fn starting_at(self, cursor: &u32) -> Self {
+        self.start_part_number(PartNumber::new((*cursor).into()).unwrap_or(PartNumber::MAX))
+    }
+
+    fn in_full_pages(self) -> Self {
+        if self.has_max_part_count() {
+            self
+        } else {
+            self.max_part_count(1_000)
+        }
+    }
+}
+
+impl Paged for ListKeys {
+    type Item = ApplicationKey;
+    type Cursor = crate::types::ApplicationKeyId;
+
+    fn page(&self, output: Keys) -> (Vec<ApplicationKey>, Option<Self::Cursor>) {
+        (output.keys, output.next_application_key_id)
+    }
+
+    fn starting_at(self, cursor: &Self::Cursor) -> Self {
+        self.start_application_key_id(cursor)
+    }
+
+    fn in_full_pages(self) -> Self {
+        if self.has_max_key_count() {
+            self
+        } else {
+            self.max_key_count(1_000)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! [`CreateGroupMember`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::{GroupMember, Region, facts, post_to_groups};
+use crate::api::{Ask, Call, CallKind, Facts, Finding, Lost, Reply, Target};
+use crate::error::Error;
+use crate::types::{ApplicationKeyId, Secret};
+
+/// Makes an account in a group: `b2_create_group_member`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-create-group-member)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateGroupMember {
+    group_id: String,
+    member_email: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Region>,
+}
+
+/// An account that was made in a group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct CreatedGroupMember {
+    /// The account's master key. B2 never shows it again.
+    pub application_key: Secret,
+    /// The key's public half.
+    pub application_key_id: ApplicationKeyId,
+    /// The account.
+    pub group_member: GroupMember,
+}
+
+impl CreateGroupMember {
+    /// An account in this group for who has this address.
+    pub fn new(group_id: impl Into<String>, member_email: impl Into<String>) -> Self {
+        Self {
+            group_id: group_id.into(),
+            member_email: member_email.into(),
+            region: None,
+        }
+    }
+
+    /// Where the account's files are to be.
+    #[must_use]
+    pub fn region(mut self, region: Region) -> Self {
+        self.region = Some(region);
+        self
+    }
+}
+
+impl Call for CreateGroupMember {
+    const FACTS: Facts = facts("b2_create_group_member", CallKind::Write);
+    type Output = CreatedGroupMember;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        post_to_groups(target, &Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<CreatedGroupMember, Error> {
+        reply.json()
+    }
+
+    /// The account's key comes with the answer and with nothing else, so a second account would not mend it.
+    async fn settle(&self, _: &impl Ask, _: &Lost) -> Finding<CreatedGroupMember> {
+        Finding::Unknown
+    }
+}

@@ -1,0 +1,118 @@
+//! [`ListGroupMembers`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::{Region, count, facts, post_to_groups};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::error::Error;
+use crate::types::{AccountId, Timestamp};
+
+/// Lists the accounts of a group, by their addresses: `b2_list_group_members`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-group-members)
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListGroupMembers {
+    group_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_member_count: Option<u32>,
+}
+
+/// A page of a group's accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct GroupMembers {
+    /// The group.
+    pub group_id: Box<str>,
+    /// Its name.
+    pub group_name: Box<str>,
+    /// The accounts, by their addresses.
+    pub group_members: Vec<GroupMember>,
+    /// Where the next page starts; `None` when this is the last.
+    pub next_email: Option<Box<str>>,
+}
+
+/// An account in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct GroupMember {
+    /// The account.
+    pub account_id: AccountId,
+    /// What it stores, where that was counted.
+    pub b2_stats: Option<MemberStats>,
+    /// Its address.
+    pub email: Box<str>,
+    /// The group.
+    pub group_id: Box<str>,
+    /// The group's name.
+    pub group_name: Box<str>,
+    /// Where its files are.
+    pub region: Option<Region>,
+    /// Where it is reached through the S3 API.
+    pub s3_endpoint: Option<Box<str>>,
+}
+
+/// What an account stores.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct MemberStats {
+    /// How many bytes.
+    #[serde(default, deserialize_with = "count")]
+    pub b2_bytes_stored_count: Option<u64>,
+    /// How many files.
+    #[serde(default, deserialize_with = "count")]
+    pub b2_files_stored_count: Option<u64>,
+    /// When that was counted.
+    pub b2_stats_as_of_timestamp: Option<Timestamp>,
+    /// In how many buckets.
+    #[serde(default, deserialize_with = "count")]
+    pub bucket_count: Option<u64>,
+}
+
+impl ListGroupMembers {
+    /// Lists the first accounts of this group.
+    pub fn new(group_id: impl Into<String>) -> Self {
+        Self {
+            group_id: group_id.into(),
+            start_email: None,
+            max_member_count: None,
+        }
+    }
+
+    /// Starts at this address, or the next that there is.
+    #[must_use]
+    pub fn start_email(mut self, start_email: impl Into<String>) -> Self {
+        self.start_email = Some(start_email.into());
+        self
+    }
+
+    /// At most so many accounts: 1 to 1,000.
+    #[must_use]
+    pub const fn max_member_count(mut self, count: u32) -> Self {
+        self.max_member_count = Some(count);
+        self
+    }
+}
+
+impl Call for ListGroupMembers {
+    const FACTS: Facts = facts("b2_list_group_members", CallKind::Read);
+    type Output = GroupMembers;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        post_to_groups(target, &Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<GroupMembers, Error> {
+        reply.json_about(|page: &GroupMembers| *page.group_id == *self.group_id)
+    }
+
+    fn reply_limit(&self) -> usize {
+        4 << 20
+    }
+}

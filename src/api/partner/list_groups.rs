@@ -1,0 +1,112 @@
+//! [`ListGroups`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::{count, facts, post_to_groups};
+use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::error::Error;
+use crate::types::{AccountId, Timestamp};
+
+/// Lists the administrator's groups: `b2_list_groups`.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-list-groups)
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListGroups {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_group_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_group_count: Option<u32>,
+}
+
+/// A page of the administrator's groups.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Groups {
+    /// The administrator's account.
+    pub account_id: AccountId,
+    /// The groups.
+    pub groups: Vec<Group>,
+    /// Where the next page starts; `None` when this is the last.
+    pub next_group_id: Option<Box<str>>,
+}
+
+/// A group of accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Group {
+    /// Its id.
+    pub group_id: Box<str>,
+    /// Its name.
+    pub group_name: Box<str>,
+    /// What it is for.
+    #[serde(default)]
+    pub group_products: Vec<String>,
+    /// How many accounts are in it.
+    pub group_stats: Option<GroupStats>,
+}
+
+/// How many accounts are in a group.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct GroupStats {
+    /// When the group was made.
+    pub created_timestamp: Option<Timestamp>,
+    /// When the accounts were counted.
+    pub group_stats_as_of_timestamp: Option<Timestamp>,
+    /// How many they were.
+    #[serde(default, deserialize_with = "count")]
+    pub member_count: Option<u64>,
+}
+
+impl ListGroups {
+    /// Lists all groups.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only the group with this name.
+    #[must_use]
+    pub fn group_name(mut self, group_name: impl Into<String>) -> Self {
+        self.group_name = Some(group_name.into());
+        self
+    }
+
+    /// Starts at this group, or the next that there is.
+    #[must_use]
+    pub fn start_group_id(mut self, start_group_id: impl Into<String>) -> Self {
+        self.start_group_id = Some(start_group_id.into());
+        self
+    }
+
+    /// At most so many groups: 1 to 100.
+    #[must_use]
+    pub const fn max_group_count(mut self, count: u32) -> Self {
+        self.max_group_count = Some(count);
+        self
+    }
+}
+
+impl Call for ListGroups {
+    const FACTS: Facts = facts("b2_list_groups", CallKind::Read);
+    type Output = Groups;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        post_to_groups(target, &Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Groups, Error> {
+        reply.json()
+    }
+
+    fn reply_limit(&self) -> usize {
+        4 << 20
+    }
+}

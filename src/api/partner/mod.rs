@@ -1,0 +1,284 @@
+//! The Partner API: accounts in groups, and computers that are backed up.
+//!
+//! All calls need the master key of a group's administrator and a session of v3 or v4. What they cost is not documented;
+//! [`Facts::class`](super::Facts::class) says the dearest. They are made after B2's samples, and were tried on no real
+//! group; `b2_reserve_trial_create_account` is left out, since what it takes is documented in two ways.
+//!
+//! | call | what it does |
+//! |---|---|
+//! | [`CreateGroupMember`] | makes an account in a group |
+//! | [`EjectGroupMember`] | puts an account out of a group |
+//! | [`ListGroupMembers`] | lists the accounts of a group |
+//! | [`ListGroups`] | lists the administrator's groups |
+//! | [`ListComputers`] | lists an account's computers |
+//! | [`DeleteComputer`] | deletes the backup of a computer |
+
+mod create_group_member;
+mod delete_computer;
+mod eject_group_member;
+mod list_computers;
+mod list_group_members;
+mod list_groups;
+
+pub use create_group_member::{CreateGroupMember, CreatedGroupMember};
+pub use delete_computer::DeleteComputer;
+pub use eject_group_member::{EjectGroupMember, EjectedGroupMember};
+pub use list_computers::{Computer, Computers, ListComputers};
+pub use list_group_members::{GroupMember, GroupMembers, ListGroupMembers, MemberStats};
+pub use list_groups::{Group, GroupStats, Groups, ListGroups};
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, CallKind, Facts};
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{AccountId, open_enum};
+
+open_enum! {
+    /// Where the files of an account are.
+    Region {
+        /// In the east of the United States.
+        UsEast = "us-east",
+        /// In the west of the United States.
+        UsWest = "us-west",
+        /// In the east of Canada.
+        CaEast = "ca-east",
+        /// In the middle of Europe.
+        EuCentral = "eu-central",
+    }
+}
+
+/// What the storage API lists of a key's capabilities says nothing about these calls, so none is named.
+const fn facts(name: &'static str, kind: CallKind) -> Facts {
+    Facts {
+        name,
+        kind,
+        capability: None,
+        class: BillingClass::C,
+        patient: false,
+        refusal_needs_settling: false,
+    }
+}
+
+const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not that of a group's administrator, or it speaks v2";
+
+/// A call of the groups' API, with the administrator's account added to the document.
+fn post_to_groups(
+    target: &Target<'_>,
+    facts: &Facts,
+    document: &impl Serialize,
+) -> Result<Request, Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct ForAdmin<'a, T> {
+        admin_account_id: &'a AccountId,
+        #[serde(flatten)]
+        document: &'a T,
+    }
+    let session = target.account()?;
+    let origin = session.groups_api_url();
+    let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
+    let url = format!("{origin}/b2api/{}/{}", target.version(), facts.name);
+    let admin_account_id = session.account_id();
+    target.post_to(
+        &url,
+        &ForAdmin {
+            admin_account_id,
+            document,
+        },
+    )
+}
+
+/// A call of the computers' API, which has versions of its own.
+fn post_to_computers(
+    target: &Target<'_>,
+    facts: &Facts,
+    document: &impl Serialize,
+) -> Result<Request, Error> {
+    let origin = target.account()?.backup_api_url();
+    let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
+    target.post_to(&format!("{origin}/api/backup/v1/{}", facts.name), document)
+}
+
+/// Reads a count, which B2's samples write as a number and its SDK as a text.
+fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Count {
+        Number(u64),
+        Text(String),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Count::Number(count)) => Some(count),
+        Some(Count::Text(text)) => Some(text.parse().map_err(serde::de::Error::custom)?),
+        None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::{ApiVersion, Call, Reply, Session};
+    use crate::error::ErrorKind;
+    use crate::types::Secret;
+
+    fn session() -> Session {
+        let origin = "https://api004.backblazeb2.com";
+        let mut session = Session::new(ApiVersion::V4, "admin", Secret::new("t"), origin, origin);
+        session.groups_api_url = Some("https://api001.backblazeb2.com".to_owned());
+        session.backup_api_url = Some("https://api000.backblazeb2.com".to_owned());
+        session
+    }
+
+    fn sent(call: &impl Call) -> (String, Value) {
+        let session = session();
+        let request = call.request(&Target::session(&session)).unwrap();
+        let body = request.body().open().unwrap();
+        let pieces: Vec<_> =
+            futures::executor::block_on(futures::TryStreamExt::try_collect(body)).unwrap();
+        let pieces: Vec<b2kit_core::Bytes> = pieces;
+        let document = serde_json::from_slice(&pieces.concat()).unwrap();
+        (request.uri().to_string(), document)
+    }
+
+    fn answered<C: Call>(call: &C, answer: &Value) -> C::Output {
+        let (head, ()) = http::Response::new(()).into_parts();
+        call.read(Reply::whole(head, answer.to_string().into()))
+            .unwrap()
+    }
+
+    fn member() -> Value {
+        json!({
+            "accountId": "a1", "clusterNum": 4, "email": "a@example.com", "groupId": "7", "groupName": "group",
+            "region": "us-west", "s3Endpoint": "https://s3.us-west-004.backblazeb2.com",
+        })
+    }
+
+    #[test]
+    fn a_member_is_created_and_ejected() {
+        let create = CreateGroupMember::new("7", "a@example.com").region(Region::UsWest);
+        let groups = "https://api001.backblazeb2.com/b2api/v4/";
+        let document = json!({
+            "adminAccountId": "admin", "groupId": "7", "memberEmail": "a@example.com", "region": "us-west",
+        });
+        assert_eq!(
+            sent(&create),
+            (format!("{groups}b2_create_group_member"), document)
+        );
+        let created = answered(
+            &create,
+            &json!({"applicationKey": "K004canary", "applicationKeyId": "k1", "groupMember": member()}),
+        );
+        assert!(!format!("{created:?}").contains("canary"));
+        assert_eq!(created.application_key.expose(), "K004canary");
+        assert_eq!(created.group_member.region, Some(Region::UsWest));
+
+        let eject = EjectGroupMember::new("7", "a1").email("a@example.com");
+        let document = json!({
+            "adminAccountId": "admin", "groupId": "7", "memberAccountId": "a1", "email": "a@example.com",
+        });
+        assert_eq!(
+            sent(&eject),
+            (format!("{groups}b2_eject_group_member"), document)
+        );
+        let answer = json!({
+            "accountId": "a1", "email": "a@example.com", "groupId": "7", "groupName": "group", "region": "mars",
+        });
+        let ejected = answered(&eject, &answer);
+        assert_eq!(ejected.region.unwrap().as_str(), "mars");
+    }
+
+    #[test]
+    fn groups_and_their_members_are_listed_with_counts_of_either_form() {
+        let list = ListGroups::new()
+            .group_name("group")
+            .start_group_id("7")
+            .max_group_count(2);
+        let document = json!({
+            "adminAccountId": "admin", "groupName": "group", "startGroupId": "7", "maxGroupCount": 2,
+        });
+        assert_eq!(sent(&list).1, document);
+        let page = answered(
+            &list,
+            &json!({
+                "accountId": "admin",
+                "groups": [{
+                    "accountStandingDetails": {"state": "GOOD"}, "groupId": "7", "groupName": "group",
+                    "groupProducts": ["b2"],
+                    "groupStats": {"createdTimestamp": 1, "groupStatsAsOfTimestamp": 2, "memberCount": "3"},
+                }],
+                "nextGroupId": "8",
+            }),
+        );
+        assert_eq!(page.next_group_id.as_deref(), Some("8"));
+        assert_eq!(
+            page.groups[0].group_stats.as_ref().unwrap().member_count,
+            Some(3)
+        );
+
+        let list = ListGroupMembers::new("7")
+            .start_email("a")
+            .max_member_count(1);
+        let document = json!({
+            "adminAccountId": "admin", "groupId": "7", "startEmail": "a", "maxMemberCount": 1,
+        });
+        assert_eq!(sent(&list).1, document);
+        let mut full = member();
+        full["b2Stats"] = json!({
+            "b2BytesStoredCount": 18_446_744_073_709_551_615_u64, "b2FilesStoredCount": "2",
+            "b2StatsAsOfTimestamp": 5, "bucketCount": null,
+        });
+        let page = answered(
+            &list,
+            &json!({"groupId": "7", "groupName": "group", "groupMembers": [full, member()], "nextEmail": null}),
+        );
+        let stats = page.group_members[0].b2_stats.as_ref().unwrap();
+        assert_eq!(stats.b2_bytes_stored_count, Some(u64::MAX));
+        assert_eq!(
+            (stats.b2_files_stored_count, stats.bucket_count),
+            (Some(2), None)
+        );
+        assert!(page.group_members[1].b2_stats.is_none());
+    }
+
+    #[test]
+    fn computers_are_listed_and_deleted_at_their_own_place() {
+        let list = ListComputers::new("a1")
+            .start_computer_id("c1")
+            .max_computer_count(5);
+        let place = "https://api000.backblazeb2.com/api/backup/v1/";
+        let document = json!({"accountId": "a1", "startComputerId": "c1", "maxComputerCount": 5});
+        assert_eq!(sent(&list), (format!("{place}bz_list_computers"), document));
+        let computer =
+            json!({"computerId": "c1", "computerName": "mine", "lastFileUploadedTimestamp": 9});
+        let page = answered(
+            &list,
+            &json!({"computers": [computer], "nextComputerId": null}),
+        );
+        assert_eq!(&*page.computers[0].computer_name, "mine");
+        let delete = DeleteComputer::new("a1", "c1");
+        let document = json!({"accountId": "a1", "computerId": "c1"});
+        assert_eq!(
+            sent(&delete),
+            (format!("{place}bz_delete_computer"), document)
+        );
+        assert_eq!(answered(&delete, &computer), page.computers[0]);
+    }
+
+    #[test]
+    fn a_session_that_is_no_partners_is_told() {
+        let mut session = session();
+        session.groups_api_url = None;
+        session.backup_api_url = None;
+        let target = Target::session(&session);
+        let groups = ListGroups::new().request(&target).unwrap_err();
+        let computers = ListComputers::new("a").request(&target).unwrap_err();
+        for error in [groups, computers] {
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains("Partner API"), "{error}");
+        }
+    }
+}

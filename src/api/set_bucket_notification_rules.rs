@@ -1,0 +1,63 @@
+//! [`SetBucketNotificationRules`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{BillingClass, Call, Facts};
+use super::get_bucket_notification_rules::BucketNotificationRules;
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{BucketId, Capability, EventNotificationRules};
+
+/// Says which of a bucket's events B2 tells about, and to whom: `b2_set_bucket_notification_rules`. The rules replace
+/// all that the bucket had.
+///
+/// B2 sends a [`TestEvent`](crate::types::EventType::TestEvent) to each new target.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-set-bucket-notification-rules)
+///
+/// # Errors
+/// B2's codes are `event_types_empty`, `event_type_invalid`, `event_type_overlap` and `event_type_categories`.
+#[derive(Debug, Clone)]
+pub struct SetBucketNotificationRules {
+    bucket_id: BucketId,
+    rules: EventNotificationRules,
+}
+
+impl SetBucketNotificationRules {
+    /// Gives this bucket these rules; [`EventNotificationRules::default`] removes all.
+    pub fn new(bucket_id: impl Into<BucketId>, rules: EventNotificationRules) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            rules,
+        }
+    }
+}
+
+impl Call for SetBucketNotificationRules {
+    const FACTS: Facts = Facts::write(
+        "b2_set_bucket_notification_rules",
+        Capability::WriteBucketNotifications,
+        BillingClass::C,
+    );
+    type Output = BucketNotificationRules;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire<'a, R> {
+            bucket_id: &'a BucketId,
+            event_notification_rules: R,
+        }
+        let wire = Wire {
+            bucket_id: &self.bucket_id,
+            event_notification_rules: self.rules.wire(),
+        };
+        target.post(&Self::FACTS, &wire)
+    }
+
+    fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
+        reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
+    }
+}

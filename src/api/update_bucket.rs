@@ -1,0 +1,228 @@
+//! [`UpdateBucket`].
+
+use b2kit_core::Request;
+use serde::Serialize;
+
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::list_buckets::ListBuckets;
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{
+    Bucket, BucketId, BucketInfo, BucketType, Capability, CorsRules, DefaultRetention, Encryption,
+    LifecycleRules, ReplicationConfiguration,
+};
+
+/// Changes a bucket's settings: `b2_update_bucket`.
+///
+/// Each setting that is given replaces the old one whole; the others stay as they are.
+///
+/// ```
+/// # use b2kit::api::UpdateBucket;
+/// # use b2kit::types::{Bucket, LifecycleRule, LifecycleRules};
+/// # fn tidy(bucket: Bucket) -> Result<UpdateBucket, b2kit::Error> {
+/// let mut rules = bucket.lifecycle_rules.into_vec();
+/// rules.push(LifecycleRule::new("logs/").days_from_hiding_to_deleting(7));
+/// let update = UpdateBucket::new(&bucket.bucket_id)
+///     .lifecycle_rules(LifecycleRules::new(rules)?)
+///     .if_revision_is(bucket.revision); // nobody's change in the meantime is lost
+/// # Ok(update)
+/// # }
+/// ```
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-update-bucket)
+///
+/// # Errors
+/// [`Conflict`](crate::ErrorKind::Conflict) if the bucket is at another revision than
+/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are `bucket_missing_file_lock` for a default
+/// retention where files can't be locked, `file_lock_conflict` for switching the lock off, `source_replication_conflict`
+/// for switching it on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a bucket
+/// of another type than public or private.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateBucket {
+    bucket_id: BucketId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_type: Option<BucketType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_info: Option<BucketInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cors_rules: Option<CorsRules>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_retention: Option<DefaultRetention>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_server_side_encryption: Option<Encryption>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_lock_enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifecycle_rules: Option<LifecycleRules>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication_configuration: Option<ReplicationConfiguration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    if_revision_is: Option<u64>,
+}
+
+impl UpdateBucket {
+    /// Changes nothing of this bucket yet.
+    pub fn new(bucket_id: impl Into<BucketId>) -> Self {
+        Self {
+            bucket_id: bucket_id.into(),
+            bucket_type: None,
+            bucket_info: None,
+            cors_rules: None,
+            default_retention: None,
+            default_server_side_encryption: None,
+            file_lock_enabled: None,
+            lifecycle_rules: None,
+            replication_configuration: None,
+            if_revision_is: None,
+        }
+    }
+
+    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not ([`BucketType::AllPrivate`]).
+    #[must_use]
+    pub fn bucket_type(mut self, bucket_type: BucketType) -> Self {
+        self.bucket_type = Some(bucket_type);
+        self
+    }
+
+    /// The notes that go with the bucket; [`BucketInfo::new`] removes all.
+    #[must_use]
+    pub fn bucket_info(mut self, info: BucketInfo) -> Self {
+        self.bucket_info = Some(info);
+        self
+    }
+
+    /// Rules for browsers; [`CorsRules::default`] removes all.
+    #[must_use]
+    pub fn cors_rules(mut self, rules: CorsRules) -> Self {
+        self.cors_rules = Some(rules);
+        self
+    }
+
+    /// The retention of files that come without one; [`DefaultRetention::none`] removes it. Needs
+    /// `writeBucketRetentions`, and files that can be locked.
+    #[must_use]
+    pub fn default_retention(mut self, retention: DefaultRetention) -> Self {
+        self.default_retention = Some(retention);
+        self
+    }
+
+    /// How files are encrypted that don't say how; [`Encryption::none`] is not at all, and SSE-C is refused. Needs
+    /// `writeBucketEncryption`.
+    #[must_use]
+    pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
+        self.default_server_side_encryption = Some(encryption);
+        self
+    }
+
+    /// Whether files can be locked. It can't be switched off again. Needs `writeBucketRetentions`.
+    #[must_use]
+    pub const fn file_lock_enabled(mut self, enabled: bool) -> Self {
+        self.file_lock_enabled = Some(enabled);
+        self
+    }
+
+    /// Rules for what happens to files with time; [`LifecycleRules::default`] removes all.
+    #[must_use]
+    pub fn lifecycle_rules(mut self, rules: LifecycleRules) -> Self {
+        self.lifecycle_rules = Some(rules);
+        self
+    }
+
+    /// The bucket's part in replication; [`ReplicationConfiguration::none`] ends it. Needs `writeBucketReplications`.
+    #[must_use]
+    pub fn replication_configuration(mut self, configuration: ReplicationConfiguration) -> Self {
+        self.replication_configuration = Some(configuration);
+        self
+    }
+
+    /// Changes nothing unless the bucket is at this [`revision`](Bucket::revision).
+    #[must_use]
+    pub const fn if_revision_is(mut self, revision: u64) -> Self {
+        self.if_revision_is = Some(revision);
+        self
+    }
+}
+
+impl Call for UpdateBucket {
+    const FACTS: Facts = Facts::write(
+        "b2_update_bucket",
+        Capability::WriteBuckets,
+        BillingClass::C,
+    );
+    type Output = Bucket;
+
+    fn check(&self) -> Result<(), Error> {
+        if let Some(encryption) = &self.default_server_side_encryption {
+            encryption.check_default()?;
+        }
+        self.default_retention
+            .as_ref()
+            .map_or(Ok(()), DefaultRetention::check)
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post_for_account(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<Bucket, Error> {
+        reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
+    }
+
+    /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
+    /// sake: that was ours if the bucket is one revision on and is as we wanted it.
+    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<Bucket> {
+        let Some(revision) = self.if_revision_is else {
+            return Finding::NotDone;
+        };
+        let Ok(found) = ask.ask(ListBuckets::new().bucket_id(&self.bucket_id)).await else {
+            return Finding::Unknown;
+        };
+        let ours = found
+            .buckets
+            .into_iter()
+            .find(|bucket| bucket.revision == revision + 1 && self.describes(bucket));
+        ours.map_or(Finding::NotDone, Finding::Done)
+    }
+}
+
+/// Where a bucket shows what an update sets.
+const SHOWN_AT: [(&str, &str); 8] = [
+    ("bucketType", "/bucketType"),
+    ("bucketInfo", "/bucketInfo"),
+    ("corsRules", "/corsRules"),
+    ("lifecycleRules", "/lifecycleRules"),
+    (
+        "defaultRetention",
+        "/fileLockConfiguration/value/defaultRetention",
+    ),
+    (
+        "defaultServerSideEncryption",
+        "/defaultServerSideEncryption/value",
+    ),
+    (
+        "fileLockEnabled",
+        "/fileLockConfiguration/value/isFileLockEnabled",
+    ),
+    (
+        "replicationConfiguration",
+        "/replicationConfiguration/value",
+    ),
+];
+
+impl UpdateBucket {
+    /// Whether the bucket has every setting that the update gives it.
+    fn describes(&self, bucket: &Bucket) -> bool {
+        let (Ok(wanted), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(bucket))
+        else {
+            return false;
+        };
+        let holds = |(field, place): &(&str, &str)| {
+            wanted
+                .get(field)
+                .is_none_or(|wanted| shown.pointer(place) == Some(wanted))
+        };
+        SHOWN_AT.iter().all(holds)
+    }
+}

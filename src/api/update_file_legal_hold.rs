@@ -1,0 +1,73 @@
+//! [`UpdateFileLegalHold`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, LegalHold};
+
+/// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version that is held can't be deleted,
+/// whatever its retention.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-legal-hold)
+///
+/// # Errors
+/// `bucket_missing_file_lock` if the bucket's files can't be locked; [`Unauthorized`](crate::ErrorKind::Unauthorized)
+/// with `access_denied` if the key lacks the capability.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateFileLegalHold {
+    file_name: String,
+    file_id: FileId,
+    legal_hold: LegalHold,
+}
+
+/// A version whose legal hold was set or lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct UpdatedFileLegalHold {
+    /// Its id.
+    pub file_id: FileId,
+    /// Its name.
+    pub file_name: Box<str>,
+    /// Whether it is held.
+    pub legal_hold: LegalHold,
+}
+
+impl UpdateFileLegalHold {
+    /// Sets or lifts the hold of the version with this id, whose name has to be this.
+    pub fn new(
+        file_name: impl Into<String>,
+        file_id: impl Into<FileId>,
+        legal_hold: LegalHold,
+    ) -> Self {
+        Self {
+            file_name: file_name.into(),
+            file_id: file_id.into(),
+            legal_hold,
+        }
+    }
+}
+
+impl Call for UpdateFileLegalHold {
+    const FACTS: Facts = Facts::write(
+        "b2_update_file_legal_hold",
+        Capability::WriteFileLegalHolds,
+        BillingClass::A,
+    );
+    type Output = UpdatedFileLegalHold;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {
+        reply.json_about(|updated: &UpdatedFileLegalHold| {
+            (&updated.file_id, &updated.legal_hold) == (&self.file_id, &self.legal_hold)
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! [`UpdateFileRetention`].
+
+use b2kit_core::Request;
+use serde::{Deserialize, Serialize};
+
+use super::call::{BillingClass, Call, Facts};
+use super::reply::Reply;
+use super::target::Target;
+use crate::error::Error;
+use crate::types::{Capability, FileId, FileRetention};
+
+/// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
+///
+/// It can always be made longer, and governance can become compliance. In governance mode it can be made shorter or
+/// removed with [`bypass_governance`](Self::bypass_governance), in compliance mode by nobody.
+///
+/// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-retention)
+///
+/// # Errors
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that there is does not allow
+/// it, or the key lacks the capability; `bucket_missing_file_lock` if the bucket's files can't be locked;
+/// `retain_until_timestamp_must_be_in_future`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateFileRetention {
+    file_name: String,
+    file_id: FileId,
+    file_retention: FileRetention,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bypass_governance: Option<bool>,
+}
+
+/// A version whose retention was updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct UpdatedFileRetention {
+    /// Its id.
+    pub file_id: FileId,
+    /// Its name.
+    pub file_name: Box<str>,
+    /// Until when it can't be deleted.
+    #[serde(default)]
+    pub file_retention: FileRetention,
+}
+
+impl UpdateFileRetention {
+    /// Gives this retention to the version with this id, whose name has to be this; [`FileRetention::none`] removes the
+    /// one that there is.
+    pub fn new(
+        file_name: impl Into<String>,
+        file_id: impl Into<FileId>,
+        retention: FileRetention,
+    ) -> Self {
+        Self {
+            file_name: file_name.into(),
+            file_id: file_id.into(),
+            file_retention: retention,
+            bypass_governance: None,
+        }
+    }
+
+    /// Shortens or removes a retention in governance mode. Needs `bypassGovernance`.
+    #[must_use]
+    pub const fn bypass_governance(mut self) -> Self {
+        self.bypass_governance = Some(true);
+        self
+    }
+}
+
+impl Call for UpdateFileRetention {
+    const FACTS: Facts = Facts::write(
+        "b2_update_file_retention",
+        Capability::WriteFileRetentions,
+        BillingClass::A,
+    );
+    type Output = UpdatedFileRetention;
+
+    fn check(&self) -> Result<(), Error> {
+        self.file_retention.check()
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        target.post(&Self::FACTS, self)
+    }
+
+    fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {
+        reply.json_about(|updated: &UpdatedFileRetention| {
+            (&updated.file_id, &updated.file_retention.mode)
+                == (&self.file_id, &self.file_retention.mode)
+        })
+    }
+}

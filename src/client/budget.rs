@@ -1,0 +1,76 @@
+//! [`Budget`]: why attempts are counted over all calls, and not only within each.
+//!
+//! When a service is down, every call fails, and every call that tries eight times makes eight requests of one: the
+//! clients keep it down. So all calls of a client draw on one purse, which successes fill again. While most calls
+//! succeed nobody notices it; when hardly any does, the rest fail after one attempt.
+
+use std::sync::{Mutex, PoisonError};
+
+use b2kit_core::HttpErrorKind;
+
+use crate::api::CallKind;
+use crate::error::Error;
+
+const FULL: u32 = 500;
+
+/// The purse.
+#[derive(Debug)]
+pub(super) struct Budget(Mutex<u32>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Mutex::new(FULL))
+    }
+}
+
+impl Budget {
+    /// Pays for another attempt, if there is enough.
+    pub(super) fn pay(&self, cost: u32) -> bool {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let paid = left.checked_sub(cost);
+        *left = paid.unwrap_or(*left);
+        paid.is_some()
+    }
+
+    /// A call has succeeded.
+    pub(super) fn earn(&self) {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = FULL.min(*left + 1);
+    }
+}
+
+/// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
+/// of sending the client to another one.
+pub(super) fn cost(kind: CallKind, failure: &Error) -> u32 {
+    let status = failure.b2().map(|b2| b2.status);
+    match failure.http_error().map(b2kit_core::HttpError::kind) {
+        Some(HttpErrorKind::Timeout | HttpErrorKind::Stalled) => 10,
+        _ if kind == CallKind::Upload && matches!(status, Some(500 | 503)) => 1,
+        _ => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purse_that_is_empty_pays_nothing_until_it_has_earned_enough() {
+        let budget = Budget::default();
+        for _ in 0..100 {
+            assert!(budget.pay(5));
+        }
+        assert!(!budget.pay(5));
+        (0..4).for_each(|_| budget.earn());
+        assert!(!budget.pay(5));
+        budget.earn();
+        assert!(budget.pay(5) && !budget.pay(1));
+    }
+
+    #[test]
+    fn a_purse_holds_no_more_than_when_it_was_new() {
+        let budget = Budget::default();
+        (0..1_000).for_each(|_| budget.earn());
+        assert!(budget.pay(FULL) && !budget.pay(1));
+    }
+}

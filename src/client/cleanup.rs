@@ -1,0 +1,153 @@
+//! Hiding, showing and deleting, made of several calls.
+
+use futures_core::Stream;
+use futures_util::{TryStreamExt as _, future};
+
+use super::Client;
+use crate::api::{
+    CancelLargeFile, DeleteFileVersion, HideFile, ListFileVersions, ListUnfinishedLargeFiles,
+};
+use crate::error::{Error, ErrorKind};
+use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
+
+/// Whether a helper that deletes does it, or only says what it would delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It only says so.
+    DryRun,
+    /// It does it, so many at a time.
+    Delete {
+        /// How many calls are under way at once; 0 is taken as 1.
+        concurrency: usize,
+    },
+}
+
+impl Client {
+    /// Hides a file. One that is hidden already, or not there at all, is left as it is: then this gives `None`.
+    ///
+    /// # Errors
+    /// As [`HideFile`], those two apart.
+    pub async fn hide(
+        &self,
+        bucket_id: &BucketId,
+        name: FileName,
+    ) -> Result<Option<FileVersion>, Error> {
+        match self.call(HideFile::new(bucket_id, name)).await {
+            Ok(marker) => Ok(Some(marker)),
+            Err(error)
+                if error
+                    .b2()
+                    .is_some_and(|b2| matches!(&*b2.code, "already_hidden" | "no_such_file")) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Shows a hidden file again, by deleting the marker that hides it. One that is not hidden is left as it is: then
+    /// this gives `None`.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name, or as the calls.
+    pub async fn unhide(
+        &self,
+        bucket_id: &BucketId,
+        name: &FileName,
+    ) -> Result<Option<FileVersion>, Error> {
+        let newest = ListFileVersions::new(bucket_id)
+            .start_file_name(name.as_str())
+            .prefix(name.as_str());
+        let newest = self
+            .call(newest.max_file_count(1))
+            .await?
+            .files
+            .into_iter()
+            .find_map(ListedFile::into_version);
+        let Some(newest) = newest.filter(|version| *version.file_name == *name.as_str()) else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the bucket has no version of {:?}", name.as_str()),
+            ));
+        };
+        if newest.action != Action::Hide {
+            return Ok(None);
+        }
+        self.call(DeleteFileVersion::new(&*newest.file_name, &newest.file_id))
+            .await?;
+        Ok(Some(newest))
+    }
+
+    /// Deletes all versions of all files whose names begin with `prefix`: hide markers and unfinished large files too.
+    ///
+    /// Gives each version with what became of it; after a failure it goes on with the others. An empty prefix is the
+    /// whole bucket.
+    ///
+    /// # Errors
+    /// An error that is not about one version, as from the listing, is the last item.
+    pub fn delete_all_versions(
+        &self,
+        bucket_id: &BucketId,
+        prefix: &str,
+        mode: Mode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + use<> {
+        let versions = self.stream(ListFileVersions::new(bucket_id).prefix(prefix));
+        let versions = versions.try_filter_map(|row| future::ready(Ok(row.into_version())));
+        let client = self.clone();
+        each(versions, mode, move |version| {
+            let (client, call) = (
+                client.clone(),
+                DeleteFileVersion::new(&*version.file_name, &version.file_id),
+            );
+            async move { client.call(call).await.map(drop) }
+        })
+    }
+
+    /// Cancels the unfinished large files that were started before `before`.
+    ///
+    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Gives each file with
+    /// what became of it; after a failure it goes on with the others.
+    ///
+    /// # Errors
+    /// An error that is not about one file, as from the listing, is the last item.
+    pub fn cancel_unfinished_large_files(
+        &self,
+        bucket_id: &BucketId,
+        before: Timestamp,
+        mode: Mode,
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + use<> {
+        let files = self.stream(ListUnfinishedLargeFiles::new(bucket_id));
+        let files = files.try_filter(move |file| future::ready(file.upload_timestamp < before));
+        let client = self.clone();
+        each(files, mode, move |file| {
+            let (client, call) = (client.clone(), CancelLargeFile::new(&file.file_id));
+            async move { client.call(call).await.map(drop) }
+        })
+    }
+}
+
+/// Does `work` with each version, several at a time, or with none.
+fn each<F>(
+    versions: impl Stream<Item = Result<FileVersion, Error>> + Send,
+    mode: Mode,
+    work: impl Fn(&FileVersion) -> F + Send,
+) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send
+where
+    F: Future<Output = Result<(), Error>> + Send,
+{
+    let concurrency = match mode {
+        Mode::DryRun => 1,
+        Mode::Delete { concurrency } => concurrency.max(1),
+    };
+    let done = versions.map_ok(move |version| {
+        let work = (mode != Mode::DryRun).then(|| work(&version));
+        async move {
+            let outcome = match work {
+                Some(work) => work.await,
+                None => Ok(()),
+            };
+            Ok((version, outcome))
+        }
+    });
+    done.try_buffer_unordered(concurrency)
+}

@@ -1,0 +1,341 @@
+//! [`Course`]: how one call goes, from its first attempt to its last.
+
+use std::time::{Duration, Instant};
+
+use super::budget::{Budget, cost};
+use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::policy::RetryPolicy;
+use crate::api::{CallKind, Facts, Lost};
+use crate::error::{Error, GaveUp};
+use crate::types::Timestamp;
+
+/// How one call goes. Pure but for the purse that all calls share: time and chance are handed in.
+#[derive(Debug)]
+pub(super) struct Course<'a> {
+    facts: &'a Facts,
+    policy: &'a RetryPolicy,
+    began: Instant,
+    first_failure: Option<Instant>,
+    attempts: u32,
+    /// Pauses that grew.
+    backoffs: u32,
+    seen: Seen,
+    since: Option<Timestamp>,
+}
+
+/// What the loop does next.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Waits, and makes another attempt; all calls of the kind wait along if `everyone`.
+    Again { pause: Duration, everyone: bool },
+    /// Renews the token, and makes another attempt.
+    Renew,
+    /// Asks what became of the call.
+    Settle(Lost),
+    /// Stops.
+    Stop(Option<GaveUp>),
+}
+
+impl<'a> Course<'a> {
+    /// A call begins. `since` is the server's time, as last heard.
+    pub(super) fn begin(
+        facts: &'a Facts,
+        policy: &'a RetryPolicy,
+        now: Instant,
+        since: Option<Timestamp>,
+    ) -> Self {
+        let seen = Seen {
+            refusal_needs_settling: facts.refusal_needs_settling,
+            ..Seen::default()
+        };
+        Self {
+            facts,
+            policy,
+            began: now,
+            first_failure: None,
+            attempts: 0,
+            backoffs: 0,
+            seen,
+            since,
+        }
+    }
+
+    /// An attempt begins.
+    pub(super) fn attempt(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// Whether no attempt has been made yet.
+    pub(super) const fn is_first(&self) -> bool {
+        self.attempts == 0
+    }
+
+    /// The time that is left to a call with a deadline of the user's own.
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        let deadline = self.policy.deadline?;
+        Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
+    }
+
+    /// An attempt has failed.
+    pub(super) fn failed(
+        &mut self,
+        failure: &Error,
+        spent: bool,
+        now: Instant,
+        budget: &Budget,
+        chance: f64,
+    ) -> Step {
+        self.first_failure.get_or_insert(now);
+        let outcome = outcome(failure);
+        let next = judge(self.facts.kind, outcome, self.seen);
+        self.note(outcome, next);
+        match next {
+            Next::GiveUp => Step::Stop(None),
+            Next::Renew => Step::Renew,
+            Next::Settle => Step::Settle(Lost::new(
+                self.since,
+                match outcome {
+                    Outcome::Refused(b2) => Some(b2.clone()),
+                    _ => None,
+                },
+            )),
+            Next::Again(pause) => self.again(pause, failure, spent, now, budget, chance),
+        }
+    }
+
+    /// Asking showed that a call whose answer was lost has not taken effect.
+    pub(super) fn not_done(
+        &mut self,
+        failure: &Error,
+        spent: bool,
+        now: Instant,
+        budget: &Budget,
+        chance: f64,
+    ) -> Step {
+        match outcome(failure) {
+            Outcome::Refused(_) => return Step::Stop(None),
+            Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
+                return Step::Stop(None);
+            }
+            _ => {}
+        }
+        let kind = self.facts.kind;
+        let pause = if kind == CallKind::Upload && self.seen.failures <= 2 {
+            Pause::None
+        } else {
+            Pause::Backoff
+        };
+        self.again(pause, failure, spent, now, budget, chance)
+    }
+
+    /// The error, with what is known of the call.
+    pub(super) fn error(&self, failure: Error, gave_up: Option<GaveUp>, now: Instant) -> Error {
+        let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
+        let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
+        let elapsed = now.saturating_duration_since(self.began);
+        // A call within this one may have stopped for a reason of its own.
+        let gave_up = gave_up.or(failure.gave_up());
+        failure.with_effect(effect).with_gave_up(gave_up).in_call(
+            self.facts.name,
+            self.attempts,
+            elapsed,
+        )
+    }
+
+    fn note(&mut self, outcome: Outcome<'_>, next: Next) {
+        match outcome {
+            Outcome::Ambiguous => self.seen.ambiguous = true,
+            Outcome::Corrupt | Outcome::Garbled => {
+                self.seen.corrupt += 1;
+                self.seen.ambiguous = true;
+            }
+            Outcome::Refused(b2) if b2.status == 400 && next == Next::Again(Pause::None) => {
+                self.seen.corrupt += 1
+            }
+            Outcome::Refused(b2) if b2.status == 401 => self.seen.refused_urls += 1,
+            _ => {}
+        }
+        if next == Next::Renew {
+            self.seen.renewed = true;
+        } else {
+            self.seen.failures += 1;
+        }
+    }
+
+    fn again(
+        &mut self,
+        pause: Pause,
+        failure: &Error,
+        spent: bool,
+        now: Instant,
+        budget: &Budget,
+        chance: f64,
+    ) -> Step {
+        if spent {
+            return Step::Stop(Some(GaveUp::Spent));
+        }
+        let since_first = self
+            .first_failure
+            .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
+        if self.attempts >= self.policy.attempts(self.facts.kind)
+            && since_first >= self.policy.persistence
+        {
+            return Step::Stop(Some(GaveUp::Attempts));
+        }
+        let wish = failure.retry_after();
+        if wish.is_some_and(|wish| wish > self.policy.longest_retry_after) {
+            return Step::Stop(Some(GaveUp::Deadline));
+        }
+        let pause_for = self.pause(pause, wish, chance);
+        let deadline = self.policy.deadline_of(self.facts);
+        let ends = now
+            .saturating_duration_since(self.began)
+            .saturating_add(pause_for);
+        if deadline.is_some_and(|deadline| ends >= deadline) {
+            return Step::Stop(Some(GaveUp::Deadline));
+        }
+        if !budget.pay(cost(self.facts.kind, failure)) {
+            return Step::Stop(Some(GaveUp::Budget));
+        }
+        Step::Again {
+            pause: pause_for,
+            everyone: pause == Pause::Everyone,
+        }
+    }
+
+    /// Half of the pause is certain, and half is chance; so is up to a second after a wish of B2's.
+    fn pause(&mut self, pause: Pause, wish: Option<Duration>, chance: f64) -> Duration {
+        let mut backoff = Duration::ZERO;
+        if pause != Pause::None {
+            let doubled = self
+                .policy
+                .first_pause
+                .saturating_mul(1 << self.backoffs.min(20));
+            let half = doubled.min(self.policy.longest_pause) / 2;
+            self.backoffs += 1;
+            backoff = half + half.mul_f64(chance);
+        }
+        match wish {
+            Some(wish) => wish.max(backoff) + Duration::from_secs(1).mul_f64(chance),
+            None => backoff,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use b2kit_core::{SystemTimer, Timer as _};
+
+    use super::*;
+    use crate::api::{Call as _, ListBuckets, UploadFile};
+    use crate::error::B2Error;
+
+    fn busy() -> Error {
+        Error::from_b2(B2Error {
+            status: 503,
+            code: "service_unavailable".to_owned(),
+            message: String::new(),
+        })
+    }
+
+    /// Fails with `failure` until it is given up; the pauses, and why.
+    fn course(
+        facts: &Facts,
+        policy: &RetryPolicy,
+        failure: &Error,
+        chance: f64,
+    ) -> (Vec<Duration>, Option<GaveUp>) {
+        let (mut now, budget) = (SystemTimer.now(), Budget::default());
+        let mut course = Course::begin(facts, policy, now, None);
+        let mut pauses = Vec::new();
+        loop {
+            course.attempt();
+            match course.failed(failure, false, now, &budget, chance) {
+                Step::Again { pause, .. } => {
+                    now += pause;
+                    pauses.push(pause);
+                }
+                Step::Stop(why) => return (pauses, why),
+                step => panic!("{step:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_half_of_each_is_chance() {
+        let policy = RetryPolicy {
+            deadline: Some(Duration::from_secs(100_000)),
+            api_attempts: 9,
+            ..RetryPolicy::default()
+        };
+        for (chance, factor) in [(0.0, 0.5), (0.5, 0.75)] {
+            let (pauses, why) = course(&ListBuckets::FACTS, &policy, &busy(), chance);
+            let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0];
+            let pauses: Vec<_> = pauses.iter().map(Duration::as_secs_f64).take(8).collect();
+            assert_eq!(pauses, expected.map(|seconds| seconds * factor));
+            assert_eq!(why, Some(GaveUp::Attempts));
+        }
+    }
+
+    #[test]
+    fn attempts_alone_do_not_end_a_call_before_it_has_persisted() {
+        let (pauses, why) = course(&ListBuckets::FACTS, &RetryPolicy::default(), &busy(), 0.0);
+        assert!(
+            pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
+            "{pauses:?}"
+        );
+        assert_eq!(why, Some(GaveUp::Attempts));
+        assert_eq!(
+            course(&ListBuckets::FACTS, &RetryPolicy::never(), &busy(), 0.0),
+            (vec![], Some(GaveUp::Attempts))
+        );
+    }
+
+    #[test]
+    fn a_pause_that_would_end_after_the_deadline_ends_the_call_at_once() {
+        let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
+        let (pauses, why) = course(&ListBuckets::FACTS, &policy, &busy(), 0.99);
+        assert_eq!(
+            (pauses.len(), why),
+            (2, Some(GaveUp::Deadline)),
+            "{pauses:?}"
+        );
+    }
+
+    #[test]
+    fn what_b2_asks_for_is_the_least_and_what_is_too_long_ends_the_call() {
+        let policy = RetryPolicy {
+            api_attempts: 2,
+            persistence: Duration::ZERO,
+            ..RetryPolicy::default()
+        };
+        let wish = |seconds| busy().with_retry_after(Some(Duration::from_secs(seconds)));
+        let (pauses, _) = course(&ListBuckets::FACTS, &policy, &wish(7), 0.5);
+        assert_eq!(pauses, [Duration::from_millis(7_500)]);
+        for seconds in [301, 1_000_000_000, u64::MAX] {
+            let gave_up = course(&ListBuckets::FACTS, &policy, &wish(seconds), 0.5);
+            assert_eq!(gave_up, (vec![], Some(GaveUp::Deadline)));
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_read_once_is_not_sent_again() {
+        let facts = UploadFile::FACTS;
+        let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
+        let mut course = Course::begin(&facts, &policy, now, None);
+        course.attempt();
+        let step = course.failed(&busy(), true, now, &budget, 0.0);
+        assert!(matches!(step, Step::Stop(Some(GaveUp::Spent))), "{step:?}");
+    }
+
+    #[test]
+    fn an_empty_purse_ends_the_call() {
+        let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
+        assert!(budget.pay(500));
+        let facts = ListBuckets::FACTS;
+        let mut course = Course::begin(&facts, &policy, now, None);
+        course.attempt();
+        let step = course.failed(&busy(), false, now, &budget, 0.0);
+        assert!(matches!(step, Step::Stop(Some(GaveUp::Budget))), "{step:?}");
+    }
+}

@@ -1,0 +1,87 @@
+//! [`RetryPolicy`]: how long to go on when things fail.
+
+use std::time::Duration;
+
+use crate::api::{CallKind, Facts};
+
+/// How long a client goes on when calls fail in ways that may pass.
+///
+/// A call is given up when it was tried as often as its kind allows *and* for as long as
+/// [`persistence`](Self::persistence) asks, or when the next attempt would come after its deadline. The pauses between
+/// attempts double from [`first_pause`](Self::first_pause) to [`longest_pause`](Self::longest_pause); a random half of
+/// each keeps a thousand clients from coming back in the same second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Attempts at a call of the API. Defaults to 8.
+    pub api_attempts: u32,
+    /// Attempts at an upload, each at another upload URL. Defaults to 10.
+    pub upload_attempts: u32,
+    /// Attempts at a download until its first byte. Defaults to 10.
+    pub download_attempts: u32,
+    /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
+    /// 2 minutes.
+    pub persistence: Duration,
+    /// The time that a call may take with all its attempts. Without one, a call of the API has 5 minutes (40 where B2
+    /// moves files around), uploads and downloads have none.
+    pub deadline: Option<Duration>,
+    /// Defaults to 1 second.
+    pub first_pause: Duration,
+    /// Defaults to 64 seconds.
+    pub longest_pause: Duration,
+    /// The longest pause that B2 may ask for with `Retry-After`; if it asks for more, the call fails at once and its
+    /// error says how long. Defaults to 5 minutes.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            api_attempts: 8,
+            upload_attempts: 10,
+            download_attempts: 10,
+            persistence: Duration::from_secs(120),
+            deadline: None,
+            first_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_secs(64),
+            longest_retry_after: Duration::from_secs(300),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One attempt and no more. An expired token is renewed all the same.
+    #[must_use]
+    pub fn never() -> Self {
+        Self {
+            api_attempts: 1,
+            upload_attempts: 1,
+            download_attempts: 1,
+            persistence: Duration::ZERO,
+            ..Self::default()
+        }
+    }
+
+    /// With this time for a call and all its attempts.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    pub(super) const fn attempts(&self, kind: CallKind) -> u32 {
+        match kind {
+            CallKind::Login | CallKind::Read | CallKind::Write => self.api_attempts,
+            CallKind::Upload => self.upload_attempts,
+            CallKind::Download => self.download_attempts,
+        }
+    }
+
+    pub(super) fn deadline_of(&self, facts: &Facts) -> Option<Duration> {
+        self.deadline.or(match facts.kind {
+            CallKind::Upload | CallKind::Download => None,
+            _ if facts.patient => Some(Duration::from_secs(40 * 60)),
+            _ => Some(Duration::from_secs(5 * 60)),
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! [`LifecycleRule`]: what happens to files with time.
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Shown, at_most, open_rules, overlap, rules};
+use crate::error::Error;
+
+/// What B2 does with files whose names have a prefix as they grow old. Days count from 1; `None` is never.
+///
+/// B2 looks once a day, and leaves versions alone that are locked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct LifecycleRule {
+    /// The prefix of the names; empty is all files.
+    pub file_name_prefix: String,
+    /// Hides a file this many days after its upload.
+    pub days_from_uploading_to_hiding: Option<u32>,
+    /// Deletes a version this many days after it was hidden or replaced.
+    pub days_from_hiding_to_deleting: Option<u32>,
+    /// Cancels a large file that was started this many days ago and never finished.
+    pub days_from_starting_to_canceling_unfinished_large_files: Option<u32>,
+}
+
+impl LifecycleRule {
+    /// A rule for files whose names begin with this; empty is all files. It does nothing until days are set.
+    pub fn new(file_name_prefix: impl Into<String>) -> Self {
+        Self {
+            file_name_prefix: file_name_prefix.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Hides a file this many days after its upload.
+    #[must_use]
+    pub const fn days_from_uploading_to_hiding(mut self, days: u32) -> Self {
+        self.days_from_uploading_to_hiding = Some(days);
+        self
+    }
+
+    /// Deletes a version this many days after it was hidden or replaced.
+    #[must_use]
+    pub const fn days_from_hiding_to_deleting(mut self, days: u32) -> Self {
+        self.days_from_hiding_to_deleting = Some(days);
+        self
+    }
+
+    /// Cancels a large file that was started this many days ago and never finished.
+    #[must_use]
+    pub const fn days_from_starting_to_canceling_unfinished_large_files(
+        mut self,
+        days: u32,
+    ) -> Self {
+        self.days_from_starting_to_canceling_unfinished_large_files = Some(days);
+        self
+    }
+
+    fn days(&self) -> impl Iterator<Item = u32> {
+        [
+            self.days_from_uploading_to_hiding,
+            self.days_from_hiding_to_deleting,
+            self.days_from_starting_to_canceling_unfinished_large_files,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+rules! {
+    /// A bucket's rules for what happens to files with time: at most 100, of which no two are for the same file.
+    LifecycleRules of LifecycleRule, check
+}
+open_rules!(LifecycleRules);
+
+fn check(rules: &[LifecycleRule]) -> Result<(), Error> {
+    at_most(100, rules.len(), "lifecycle rules")?;
+    for rule in rules {
+        let broken = match (rule.days().next(), rule.days().find(|days| *days == 0)) {
+            (None, _) => "sets no days",
+            (_, Some(_)) => "has 0 days, and days count from 1",
+            _ => continue,
+        };
+        let prefix = Shown(&rule.file_name_prefix);
+        return Err(Error::invalid(format!(
+            "the lifecycle rule for {prefix} {broken}"
+        )));
+    }
+    match overlap(rules.iter().map(|rule| rule.file_name_prefix.as_str())) {
+        Some((shorter, longer)) => Err(Error::invalid(format!(
+            "the lifecycle rules for {} and {} overlap: one prefix begins with the other",
+            Shown(shorter),
+            Shown(longer)
+        ))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(prefix: &str) -> LifecycleRule {
+        LifecycleRule::new(prefix).days_from_hiding_to_deleting(1)
+    }
+
+    fn told(rules: impl IntoIterator<Item = LifecycleRule>) -> String {
+        LifecycleRules::new(rules).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn prefixes_of_which_one_begins_with_the_other_overlap() {
+        assert!(LifecycleRules::new([rule("logs/"), rule("log-"), rule("temp/")]).is_ok());
+        // The two that overlap don't stand side by side once they are sorted.
+        let overlapping = [rule("logs/b"), rule("logs/"), rule("logs/a")];
+        assert_eq!(
+            told(overlapping),
+            "the lifecycle rules for \"logs/\" and \"logs/a\" overlap: one prefix begins with the other"
+        );
+        assert!(told([rule("x"), rule("x")]).contains("overlap"));
+        assert!(told([rule("x"), rule("")]).contains("overlap"));
+    }
+
+    #[test]
+    fn a_rule_has_days_and_they_count_from_one() {
+        assert!(told([LifecycleRule::new("x")]).contains("for \"x\" sets no days"));
+        assert!(told([rule("x").days_from_uploading_to_hiding(0)]).contains("0 days"));
+        let canceling =
+            LifecycleRule::new("").days_from_starting_to_canceling_unfinished_large_files(7);
+        assert!(LifecycleRules::new([canceling]).is_ok());
+    }
+
+    #[test]
+    fn a_bucket_has_at_most_100_rules() {
+        let many = |count| (0..count).map(|number| rule(&format!("{number:03}/")));
+        assert!(LifecycleRules::new(many(100)).is_ok());
+        assert!(told(many(101)).contains("101 lifecycle rules, 1 more than the 100"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn overlaps_are_found_wherever_they_stand(prefixes in proptest::collection::vec("[ab]{0,3}", 0..6)) {
+            let naive = (0..prefixes.len()).any(|i| {
+                (0..prefixes.len()).any(|j| i != j && prefixes[i].starts_with(&*prefixes[j]))
+            });
+            let rules = LifecycleRules::new(prefixes.iter().map(|prefix| rule(prefix)));
+            proptest::prop_assert_eq!(rules.is_err(), naive);
+        }
+    }
+}

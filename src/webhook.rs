@@ -1,0 +1,256 @@
+//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check of its signature.
+//!
+//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to [`verify`], and gets the
+//! events only where B2 has signed exactly these bytes with a secret that both sides know. It answers 200 within three
+//! seconds; otherwise B2 sends the events again.
+//!
+//! B2 delivers an event at least once and in no order: whoever must act once keeps the
+//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has recorded and sends again.
+//!
+//! ```
+//! use b2kit::types::Secret;
+//! use b2kit::webhook;
+//!
+//! let secret = Secret::new("3XDfkdQte2OgA78qCtSD17LAzpj6ay9H");
+//! let body = br#"{"events":[]}"#; // as it came, byte for byte
+//! let header = Some("v1=c8a2772124a93762fec96147690e81237c5af4fae95ede2255e2b73eb8c62218");
+//! match webhook::verify(body, header, &[secret]) {
+//!     Ok(notification) => assert!(notification.events.is_empty()),
+//!     Err(error) => panic!("to be answered with {}: {error}", error.status()),
+//! }
+//! ```
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::types::{AccountId, BucketId, EventType, FileId, Secret, Shown, Timestamp};
+
+/// The header in which B2 sends the signature. Where a server splits it into several, they are joined with commas.
+pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
+
+/// The largest body that is looked at. B2's own are far below: at most 50 events.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// The longest header that is looked at: room for more than a hundred signatures.
+const MAX_HEADER: usize = 8 << 10;
+
+/// What one POST tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Notification {
+    /// The events, in no order.
+    pub events: Vec<Event>,
+}
+
+/// Something that happened in a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Event {
+    /// The account that owns the bucket.
+    pub account_id: AccountId,
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// The bucket's name.
+    pub bucket_name: Box<str>,
+    /// The event's id. An event that is delivered again has the same.
+    pub event_id: Box<str>,
+    /// When it happened.
+    pub event_timestamp: Timestamp,
+    /// What happened.
+    pub event_type: EventType,
+    /// The version of the event's form: 1 so far.
+    pub event_version: u32,
+    /// The name of the rule by which it is told.
+    pub matched_rule_name: Box<str>,
+    /// The file's name; `None` for a test.
+    pub object_name: Option<Box<str>>,
+    /// The file's size in bytes, where B2 tells it.
+    pub object_size: Option<u64>,
+    /// The version's id; `None` for a test.
+    pub object_version_id: Option<FileId>,
+}
+
+/// Why a body is not taken for B2's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WebhookError {
+    /// There is no secret to check with, or an empty one: the receiver is not set up.
+    NoSecret,
+    /// The body is larger than [`MAX_BODY`]. It was not looked at.
+    TooLarge,
+    /// There is no signature, although there should be.
+    MissingSignature,
+    /// What stands in the header has no signature of the one known form: `v1=` and 64 hexadecimal digits in small
+    /// letters.
+    MalformedSignature,
+    /// The body was not signed with any of the secrets, or was changed since.
+    WrongSignature,
+    /// The body is not a notification; with the place where it is not.
+    NotANotification(String),
+}
+
+impl WebhookError {
+    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and sends again.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::NoSecret => 500,
+            Self::TooLarge => 413,
+            Self::MissingSignature | Self::MalformedSignature | Self::WrongSignature => 401,
+            Self::NotANotification(_) => 400,
+        }
+    }
+}
+
+impl fmt::Display for WebhookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSecret => "there is no secret to check the webhook's signature with",
+            Self::TooLarge => "the webhook's body has more than 1 MiB",
+            Self::MissingSignature => "the webhook has no signature",
+            Self::MalformedSignature => "the webhook's signature is not of a known form",
+            Self::WrongSignature => "the webhook's signature is not that of its body",
+            Self::NotANotification(place) => {
+                return write!(f, "the webhook's body is not a notification: {place}");
+            }
+        })
+    }
+}
+
+impl std::error::Error for WebhookError {}
+
+/// Checks that B2 has signed this body, and reads it.
+///
+/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`]. With several secrets any
+/// of them may have signed it, so that a new one can be taken into use before the old one is dropped. The time that the
+/// check takes does not depend on how much of a wrong signature is right.
+///
+/// # Errors
+/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing of the body was read.
+pub fn verify(
+    raw_body: &[u8],
+    signature_header: Option<&str>,
+    secrets: &[Secret],
+) -> Result<Notification, WebhookError> {
+    // An empty secret is one that was not filled in, and everybody knows it.
+    if secrets.is_empty() || secrets.iter().any(|secret| secret.expose().is_empty()) {
+        return Err(WebhookError::NoSecret);
+    }
+    if raw_body.len() > MAX_BODY {
+        return Err(WebhookError::TooLarge);
+    }
+    let header = signature_header
+        .filter(|header| !header.trim().is_empty())
+        .ok_or(WebhookError::MissingSignature)?;
+    let signatures = signatures(header);
+    if signatures.is_empty() {
+        return Err(WebhookError::MalformedSignature);
+    }
+    let mut signed = false;
+    for secret in secrets {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes())
+            .expect("HMAC takes keys of any length");
+        mac.update(raw_body);
+        for signature in &signatures {
+            signed |= mac.clone().verify_slice(signature).is_ok();
+        }
+    }
+    if !signed {
+        return Err(WebhookError::WrongSignature);
+    }
+    read(raw_body)
+}
+
+/// Reads a body that nobody has signed: it may come from anybody and say anything.
+///
+/// For rules without a secret, where something else says who sends, as TLS with a certificate of the client's.
+///
+/// # Errors
+/// [`TooLarge`](WebhookError::TooLarge) and [`NotANotification`](WebhookError::NotANotification).
+pub fn parse_unverified(raw_body: &[u8]) -> Result<Notification, WebhookError> {
+    if raw_body.len() > MAX_BODY {
+        return Err(WebhookError::TooLarge);
+    }
+    read(raw_body)
+}
+
+/// The signatures of the one known version in a list that may have others.
+fn signatures(header: &str) -> Vec<[u8; 32]> {
+    if header.len() > MAX_HEADER {
+        return Vec::new();
+    }
+    let entries = header.split(',');
+    entries
+        .filter_map(|entry| from_hex(entry.trim().strip_prefix("v1=")?))
+        .collect()
+}
+
+/// Exactly 64 digits in small letters, as B2 writes them.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    if text.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+/// The document on the wire. The public types are not `Deserialize`, so that no road leads around the signature.
+#[derive(Deserialize)]
+struct Wire {
+    events: Vec<WireEvent>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireEvent {
+    account_id: AccountId,
+    bucket_id: BucketId,
+    bucket_name: Box<str>,
+    event_id: Box<str>,
+    event_timestamp: Timestamp,
+    event_type: EventType,
+    event_version: u32,
+    matched_rule_name: Box<str>,
+    object_name: Option<Box<str>>,
+    object_size: Option<u64>,
+    object_version_id: Option<FileId>,
+}
+
+fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
+    let mut json = serde_json::Deserializer::from_slice(raw_body);
+    let wire: Wire = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, inner) = (error.path().to_string(), error.inner());
+        let (line, column) = (inner.line(), inner.column());
+        WebhookError::NotANotification(format!("{} at line {line} column {column}", Shown(&path)))
+    })?;
+    json.end()
+        .map_err(|_| WebhookError::NotANotification("something follows it".to_owned()))?;
+    let event = |event: WireEvent| Event {
+        account_id: event.account_id,
+        bucket_id: event.bucket_id,
+        bucket_name: event.bucket_name,
+        event_id: event.event_id,
+        event_timestamp: event.event_timestamp,
+        event_type: event.event_type,
+        event_version: event.event_version,
+        matched_rule_name: event.matched_rule_name,
+        object_name: event.object_name,
+        object_size: event.object_size,
+        object_version_id: event.object_version_id,
+    };
+    Ok(Notification {
+        events: wire.events.into_iter().map(event).collect(),
+    })
+}
