@@ -145,6 +145,8 @@ impl Builder {
             buckets: BTreeMap::new(),
             files: std::collections::HashMap::new(),
             versions_made: 0,
+            events: std::collections::VecDeque::new(),
+            last_day: None,
             calls: BTreeMap::new(),
         };
         Emulator::of_inner(Inner {

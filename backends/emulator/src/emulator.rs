@@ -19,6 +19,7 @@ use http::header::CONTENT_LENGTH;
 use crate::blob::BlobStore;
 use crate::builder::Builder;
 use crate::clock::Clock;
+use crate::events::Webhook;
 use crate::exchange::{Broken, exchange};
 use crate::faults::{Faults, Rules};
 use crate::outgoing::Outgoing;
@@ -126,6 +127,20 @@ impl Emulator {
     /// Lets every upload token expire now. Uploads under way are not disturbed.
     pub fn expire_upload_tokens(&self) {
         self.state().tokens.expire_upload();
+    }
+
+    /// Carries the lifecycle rules of all buckets out, by the time that the clock shows. It also happens by itself, before
+    /// the first request of every day.
+    pub fn run_lifecycle(&self) {
+        let now = self.now();
+        self.state().run_lifecycle(now);
+    }
+
+    /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
+    /// allow. Nothing is sent anywhere.
+    #[must_use]
+    pub fn take_webhooks(&self) -> Vec<Webhook> {
+        self.state().take_webhooks()
     }
 
     /// What is to go wrong.

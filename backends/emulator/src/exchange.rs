@@ -104,6 +104,7 @@ impl Exchange<'_> {
 
     async fn answer(&mut self, origin: &Arc<str>, body: &mut BodyStream) -> Result<Reply, Broken> {
         let now = self.emulator.now();
+        self.emulator.state().keep_house(now);
         let step = self.emulator.state().begin(self.head, origin, now);
         match step {
             Step::Reply(reply) => Ok(reply),

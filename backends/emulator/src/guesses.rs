@@ -32,6 +32,10 @@
 //! - A bucket may become the source of a replication after it got Object Lock, not before (`calls::settings`).
 //! - `event_type_categories` is never answered: nobody knows when it should be (`calls::notifications`).
 //! - Files in v1 have `size` besides all that later versions show (`shape`).
+//! - Lifecycle rules run before the first request of a day by UTC; a day that is just over counts. A lone hide marker goes
+//!   when its last version has gone and its own days are over (`lifecycle`).
+//! - `objectSize` of an event is 0 for hide markers, as the guide says. Of two rules that want an event, the first by name
+//!   gets it; a batch is what waited when it was asked for (`events`).
 //! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 

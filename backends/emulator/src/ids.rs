@@ -142,6 +142,11 @@ impl Ids {
         )
     }
 
+    /// 64 hex digits.
+    pub(crate) fn event_id(&mut self) -> String {
+        hex(&self.bytes::<32>())
+    }
+
     /// Cluster, account, and a number: 25 characters.
     pub(crate) fn key_id(account: &str, number: u64) -> String {
         format!("{CLUSTER}{account}{number:010x}")

@@ -52,8 +52,9 @@
 //! - `state`: the account, its keys, tokens, buckets and files: plain data.
 //! - `blob`, `receive`: where bytes lie, and how they get there.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
+//! - `lifecycle`, `events`: what happens by itself, and who is told.
 //!
-//! Not emulated: replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
+//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, but not sent.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;
@@ -65,12 +66,14 @@ mod calls;
 mod clock;
 mod content_type;
 mod emulator;
+mod events;
 mod exchange;
 mod faults;
 mod guesses;
 mod heart;
 mod hex;
 mod ids;
+mod lifecycle;
 mod names;
 mod outgoing;
 mod pause;
@@ -88,6 +91,7 @@ mod state;
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Snapshot};
+pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
 #[cfg(feature = "server")]

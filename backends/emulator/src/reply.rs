@@ -171,7 +171,7 @@ impl Reply {
 ///
 /// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
 /// program can switch.
-fn write_json(value: &Value) -> String {
+pub(crate) fn write_json(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value, 0);
     text

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::blob::Content;
 use crate::caller::Caller;
 use crate::content_type;
+use crate::events::{Happening, Told};
 use crate::guesses;
 use crate::hex::hex_digits;
 use crate::ids::{self, FileKind};
@@ -91,7 +92,10 @@ pub(crate) fn finish_large_file(
     let version = bucket
         .finish(&place, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    Ok(Answer::Json(shape::file(version, &account, caller, false)))
+    let answer = shape::file(version, &account, caller, false);
+    let told = Told::of(version);
+    state.tell(&told, Happening::MultipartUpload, caller.now);
+    Ok(Answer::Json(answer))
 }
 
 pub(crate) fn cancel_large_file(
