@@ -73,6 +73,38 @@ fn the_first_rule_that_allows_everything_answers() {
 }
 
 #[test]
+fn answers_carry_what_the_browser_looks_for() {
+    let (wire, bucket) = with_rules(&json!([
+        {"corsRuleName": "downloads", "allowedOrigins": ["https"], "maxAgeSeconds": 3600,
+            "allowedOperations": ["b2_download_file_by_name", "b2_upload_file"],
+            "exposeHeaders": ["x-bz-file-id"]},
+    ]));
+    let allowed = ("origin", "https://a.example");
+    let uploaded = wire.upload_with(&bucket, "f", b"x", &[allowed]);
+    assert_eq!(
+        uploaded.header("access-control-allow-origin"),
+        "https://a.example"
+    );
+    let answer = wire.download("the-bucket/f", &[allowed]);
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        "https://a.example"
+    );
+    assert_eq!(
+        answer.header("access-control-expose-headers"),
+        "x-bz-file-id"
+    );
+    let answer = wire.download("the-bucket/f", &[("origin", "http://a.example")]);
+    assert_eq!(
+        (
+            &answer.body[..],
+            answer.header("access-control-allow-origin")
+        ),
+        (&b"x"[..], "")
+    );
+}
+
+#[test]
 fn without_a_rule_and_for_account_tokens_the_answer_is_no() {
     let (wire, bucket) = with_rules(&json!([]));
     let by_name = format!("{}/file/the-bucket/f", wire.emulator.url());

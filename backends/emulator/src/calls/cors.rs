@@ -1,12 +1,12 @@
-//! Preflights: a browser asks by `OPTIONS` whether a page from elsewhere may read or upload.
+//! CORS: a browser asks by `OPTIONS` whether a page from elsewhere may read or upload, and reads it off the answers.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method};
 
 use super::{download, upload};
 use crate::args::Args;
@@ -39,22 +39,40 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
     };
     let rule = bucket.cors_rules.iter().find(allows);
     let rule = rule.ok_or_else(guesses::preflight_denied)?;
-    let is_for_all = rule.origins.iter().any(|it| it == "*");
-    let mut answers = vec![
-        (
-            ACCESS_CONTROL_ALLOW_ORIGIN,
-            if is_for_all { "*" } else { origin }.to_owned(),
-        ),
-        (ACCESS_CONTROL_ALLOW_METHODS, methods.to_owned()),
-        (ACCESS_CONTROL_MAX_AGE, rule.max_age.to_string()),
-    ];
+    let mut answers = origin_and_exposed(rule, origin);
+    answers.push((ACCESS_CONTROL_ALLOW_METHODS, methods.to_owned()));
+    answers.push((ACCESS_CONTROL_MAX_AGE, rule.max_age.to_string()));
     if !headers.is_empty() {
         answers.push((ACCESS_CONTROL_ALLOW_HEADERS, headers.to_owned()));
     }
+    let mut reply = Reply::empty();
+    put(&mut reply, answers);
+    Ok(reply)
+}
+
+/// Tells the browser that the page may read this answer, if a rule says so.
+pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
+    let origin = text_of(head, ORIGIN.as_str()).filter(|_| head.method != Method::OPTIONS);
+    let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
+        return;
+    };
+    let allows = |rule: &&CorsRule| {
+        rule.operations.iter().any(|it| it == operation)
+            && rule.origins.iter().any(|it| covers_origin(it, origin))
+    };
+    if let Some(rule) = bucket.cors_rules.iter().find(allows) {
+        put(reply, origin_and_exposed(rule, origin));
+    }
+}
+
+fn origin_and_exposed(rule: &CorsRule, origin: &str) -> Vec<(HeaderName, String)> {
+    let is_for_all = rule.origins.iter().any(|it| it == "*");
+    let origin = if is_for_all { "*" } else { origin };
+    let mut answers = vec![(ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned())];
     if let Some(expose) = rule.expose.as_ref().filter(|expose| !expose.is_empty()) {
         answers.push((ACCESS_CONTROL_EXPOSE_HEADERS, expose.join(", ")));
     }
-    Ok(reply(answers))
+    answers
 }
 
 /// Which bucket the preflight is about, and what the page wants to do there. Calls that take an account token are
@@ -117,16 +135,12 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty())
 }
 
-fn reply(answers: Vec<(HeaderName, String)>) -> Reply {
-    let plain = HeaderValue::from_static("text/plain");
-    let mut reply = Reply::other(StatusCode::OK, plain, bytes::Bytes::new());
-    reply.headers.remove(CONTENT_TYPE);
+fn put(reply: &mut Reply, answers: Vec<(HeaderName, String)>) {
     for (name, value) in answers {
         if let Ok(value) = HeaderValue::try_from(value) {
             reply.headers.insert(name, value);
         }
     }
-    reply
 }
 
 #[cfg(test)]
