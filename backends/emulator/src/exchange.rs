@@ -209,6 +209,7 @@ impl Exchange<'_> {
         if let Some(instead) = stage.instead.take() {
             reply = instead.into_reply();
         }
+        calls::cors::share(&self.emulator.state(), self.head, &mut reply);
         for change in &self.plan.changes {
             reply.change(change);
         }

@@ -36,6 +36,7 @@
 //!   when its last version has gone and its own days are over (`lifecycle`).
 //! - `objectSize` of an event is 0 for hide markers, as the guide says. Of two rules that want an event, the first by name
 //!   gets it; a batch is what waited when it was asked for (`events`).
+//! - A preflight that is allowed gets 200 and no body, `*` if the rule says `*` and else the origin (`calls::cors`).
 //! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 
@@ -238,6 +239,11 @@ pub(crate) fn other_override(parameter: &str) -> Refusal {
 /// set, or the header would give away what the key may not read.
 pub(crate) const fn names_what_is_withheld(bucket: &Bucket) -> bool {
     bucket.file_lock
+}
+
+/// A preflight that no rule allows: that it is refused is documented, the answer isn't.
+pub(crate) fn preflight_denied() -> Refusal {
+    Refusal::new(403, "access_denied", "No CORS rule allows this")
 }
 
 /// Two notification rules want the same events of the same names: forbidden, by a code that isn't written down.

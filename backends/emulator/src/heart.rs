@@ -125,6 +125,9 @@ impl State {
     }
 
     fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {
+        if head.method == Method::OPTIONS {
+            return calls::cors::preflight(self, head).map(Step::Reply);
+        }
         let path = head.uri.path();
         let caller = |version| Caller {
             key: Arc::new(Key::nobody()),

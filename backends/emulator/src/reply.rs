@@ -72,6 +72,11 @@ impl Reply {
         reply
     }
 
+    /// An answer of 200 with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self::content(StatusCode::OK, HeaderMap::new(), Content::default())
+    }
+
     /// An answer that isn't JSON of B2's.
     pub(crate) fn other(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
         let mut headers = HeaderMap::new();
