@@ -486,3 +486,23 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
         assert_eq!(asked(few, "maxKeyCount", keys()), json!(count));
     }
 }
+
+#[test]
+fn after_the_highest_part_there_is_no_other() {
+    let part = |number: u32| {
+        json!({
+            "fileId": "f", "partNumber": number, "contentLength": 1, "contentMd5": null,
+            "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1,
+        })
+    };
+    let (b2, count) = scripted(move |sent| match sent["startPartNumber"].as_u64() {
+        None => json!({"parts": [part(1), part(9_999)], "nextPartNumber": 10_000}),
+        _ => json!({"parts": [part(10_000)], "nextPartNumber": 10_001}),
+    });
+    let stream = b2.stream(ListParts::new("f"));
+    let parts: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
+    let numbers: Vec<_> = parts.iter().map(|part| part.part_number).collect();
+    assert_eq!(numbers, [1, 9_999, 10_000]);
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
