@@ -147,6 +147,32 @@ fn a_bucket_is_found_by_its_name() {
 }
 
 #[test]
+fn another_buckets_id_is_never_given_out() {
+    let (owner, emulator, timer) = client();
+    // Names are not looked at: every list has all buckets.
+    let b2 = wired(&emulator, &timer, |request| {
+        if call_of(request) == "b2_list_buckets" {
+            let mut document = sent(request);
+            document.as_object_mut().unwrap().remove("bucketName");
+            request.headers_mut().remove(CONTENT_LENGTH);
+            *request.body_mut() = document.to_string().into();
+        }
+        None
+    });
+    let b2 = b2.build().unwrap();
+    timer.run(async {
+        bucket(&owner, "holiday-photos").await;
+        let letters = bucket(&owner, "letters").await;
+        assert_eq!(
+            b2.bucket_id(&bucket_name("letters")).await.unwrap(),
+            letters
+        );
+        let error = b2.bucket_id(&bucket_name("accounts")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
+#[test]
 fn a_key_that_is_restricted_to_buckets_finds_them_without_listing() {
     let (owner, emulator, timer) = client();
     timer.run(async {
