@@ -103,6 +103,32 @@ fn showing_what_was_never_there_is_an_error() {
     });
 }
 
+#[test]
+fn an_upload_under_way_does_not_keep_a_file_hidden() {
+    let (b2, _, timer) = client();
+    timer.run(async {
+        let bucket = bucket(&b2, "holiday-photos").await;
+        upload(&b2, &bucket, "f").await;
+        let marker = b2.call(HideFile::new(&bucket, name("f"))).await.unwrap();
+        for _ in 0..3 {
+            b2.call(StartLargeFile::new(&bucket, name("f")))
+                .await
+                .unwrap();
+        }
+        assert_eq!(versions(&b2, &bucket).await[0].1, Action::Start);
+        let shown = b2.unhide(&bucket, &name("f")).await.unwrap();
+        assert_eq!(shown.map(|shown| shown.file_id), Some(marker.file_id));
+        assert_eq!(visible(&b2, &bucket).await, 1);
+        assert_eq!(b2.unhide(&bucket, &name("f")).await.unwrap(), None);
+
+        b2.call(StartLargeFile::new(&bucket, name("g")))
+            .await
+            .unwrap();
+        let error = b2.unhide(&bucket, &name("g")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    });
+}
+
 /// A client with a key for these buckets, which may not list any.
 async fn restricted(
     owner: &Client,
