@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures_core::Stream;
-use futures_util::{TryStreamExt as _, future};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
 use super::Client;
 use crate::api::{
@@ -152,5 +152,15 @@ where
             Ok((version, outcome))
         }
     });
-    done.try_buffer_unordered(concurrency)
+    let done = Box::pin(done.try_buffer_unordered(concurrency));
+    // If the listing fails, what was begun comes to its end first.
+    stream::unfold((done, None), async |(mut done, mut failure)| {
+        loop {
+            match done.next().await {
+                Some(Ok(item)) => return Some((Ok(item), (done, failure))),
+                Some(Err(error)) => failure = Some(error),
+                None => return failure.take().map(|error| (Err(error), (done, None))),
+            }
+        }
+    })
 }

@@ -442,6 +442,32 @@ fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
 }
 
 #[test]
+fn a_listing_that_fails_is_told_last_after_all_that_was_begun() {
+    for concurrency in [1, 3, 100] {
+        let (owner, emulator, timer) = client();
+        let listings = AtomicUsize::new(0);
+        let b2 = wired(&emulator, &timer, move |request| {
+            let second = call_of(request) == "b2_list_file_versions"
+                && listings.fetch_add(1, Ordering::Relaxed) == 1;
+            second.then(|| Ok(http_refusal(400, "bad_request")))
+        });
+        let b2 = b2.build().unwrap();
+        timer.run(async {
+            let bucket = bucket(&owner, "holiday-photos").await;
+            for n in 0..1_001 {
+                upload(&owner, &bucket, &format!("f{n}")).await;
+            }
+            let mode = Mode::Delete { concurrency };
+            let items: Vec<_> = b2.delete_all_versions(&bucket, "", mode).collect().await;
+            let errors: Vec<_> = items.iter().map(Result::is_err).collect();
+            let first = errors.iter().position(|is_error| *is_error);
+            assert_eq!((first, errors.len()), (Some(1_000), 1_001), "{concurrency}");
+            assert_eq!(versions(&owner, &bucket).await.len(), 1);
+        });
+    }
+}
+
+#[test]
 fn unfinished_files_are_cancelled_if_they_are_old_enough() {
     let clock = ManualClock::at(1_000_000);
     let emulator = Emulator::builder().clock(clock.clone()).build();
