@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::lock::Mutex as AsyncMutex;
 
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, Session, Target};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, GaveUp};
 use crate::types::AccountId;
 
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
@@ -149,7 +149,9 @@ impl Authorization {
         let (failure, at) = state.failure.as_ref()?;
         let refused = failure.kind() == ErrorKind::Credentials;
         let just_now = refused && now.saturating_duration_since(*at) < REFUSED_FOR;
-        (state.logins > logins || just_now).then(|| failure.clone())
+        // The one who logged in may have been in more of a hurry than those who waited.
+        let shared = state.logins > logins && failure.gave_up() != Some(GaveUp::Deadline);
+        (shared || just_now).then(|| failure.clone())
     }
 
     fn settle(&self, outcome: Result<Session, Error>, now: Instant) -> Result<Generation, Error> {

@@ -6,6 +6,7 @@ mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
+mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
@@ -16,10 +17,13 @@ mod observed; // what a program can see of its calls: events, spans and counts
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
+mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
+mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod sharing; // download authorizations and links
+mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
