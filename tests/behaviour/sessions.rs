@@ -274,6 +274,34 @@ fn ten_minutes_without_logins_see_few_of_them_however_many_ask() {
 }
 
 #[test]
+fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
+    let (_, emulator, timer) = client();
+    let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let hasty = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    timer.run(async {
+        let began = timer.now();
+        let hasty = async {
+            let error = hasty.call(ListBuckets::new()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Http, "{error}");
+            assert_eq!(error.gave_up(), Some(GaveUp::Deadline));
+            assert!(!error.may_have_taken_effect());
+            timer.now() - began
+        };
+        let (patient, waited) = join(b2.call(ListBuckets::new()), hasty).await;
+        let patient = patient.unwrap_err();
+        assert_eq!(patient.call(), Some(LOGIN));
+        assert_eq!(patient.gave_up(), Some(GaveUp::Attempts));
+        assert!(waited <= Duration::from_secs(3), "{waited:?}");
+    });
+    // The logins that failed have left a long pause before the next one, which is not used up.
+    let began = timer.now();
+    let error = timer.run(hasty.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Http, "{error}");
+    let waited = timer.now() - began;
+    assert!(waited <= Duration::from_secs(3), "{waited:?}");
+}
+
+#[test]
 fn a_key_that_became_another_accounts_is_not_used() {
     for restored in [false, true] {
         let (owner, emulator, timer) = client();
