@@ -302,6 +302,44 @@ fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
 }
 
 #[test]
+fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
+    let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
+    for hasty in [RetryPolicy::never(), deadline] {
+        let (_, emulator, timer) = client();
+        let (b2, logins) = with_logins(&emulator, &timer, |n| {
+            (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
+        });
+        let hasty = b2.with_retry(hasty);
+        timer.run(async {
+            let hasty = join_all((0..5).map(|_| hasty.call(ListBuckets::new())));
+            let patient = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
+            let (hasty, patient) = join(hasty, patient).await;
+            assert!(hasty.iter().all(Result::is_err), "{hasty:?}");
+            assert!(patient.iter().all(Result::is_ok), "{patient:?}");
+        });
+        assert_eq!(logins.get(), 5);
+    }
+}
+
+#[test]
+fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
+    let (_, emulator, timer) = client();
+    let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let hasty = b2.with_retry(RetryPolicy::never());
+    timer.run(async {
+        let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
+        let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
+        let (patient, hasty) = join(patient, hasty).await;
+        for outcome in patient.into_iter().chain(hasty) {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
+        }
+    });
+    // After 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
+    assert_eq!(logins.get(), 9);
+}
+
+#[test]
 fn a_key_that_became_another_accounts_is_not_used() {
     for restored in [false, true] {
         let (owner, emulator, timer) = client();
