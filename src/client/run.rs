@@ -236,7 +236,7 @@ fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
         client
             .shared
             .authorization
-            .session(|| client.now(), login)
+            .session(&client.policy, || client.now(), login)
             .await
     })
 }
