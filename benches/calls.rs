@@ -1,24 +1,35 @@
-//! What a call costs on this side of the wire: names to and from percent-encoding, and a page of a listing.
+//! What a call costs on this side of the wire: names to and from percent-encoding, a page of a listing, and all that is
+//! around one call.
 //!
 //! A page is held against a floor: the same bytes through serde_json into a struct of borrowed fields that keeps what a
-//! backup program would look at. See README.md beside this file.
+//! backup program would look at. A call is held against the same request made by hand, through the same backend. See
+//! README.md beside this file.
 
-use std::fmt::Write as _;
+#[path = "throughput/page.rs"]
+mod page;
 
-use b2kit::api::{Call, FileNames, ListFileNames, Reply};
-use b2kit::types::{percent_decode, percent_encode};
-use b2kit::{Bytes, http};
+use b2kit::api::{ApiVersion, Call, FileNames, GetUploadUrl, ListFileNames, Reply, Session};
+use b2kit::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT,
+};
+use b2kit::types::{Secret, percent_decode, percent_encode};
+use b2kit::{Body, Bytes, Client, HttpClient, HttpError, Request, Response, ResponseBody, http};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
-use serde::Deserialize;
+use futures::executor::block_on;
+
+use self::page::Floor;
 
 #[global_allocator]
 static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
-/// A page's rows, as many as B2 charges for once.
-const ROWS: usize = 1_000;
+/// A page's rows: as many as B2 charges for once, and as many as it gives at once.
+const ROWS: [u32; 2] = [1_000, 10_000];
 
 fn main() {
+    // glibc gives the end of the heap back to the system whenever 128 KiB are free there, until the program has freed
+    // one larger piece of memory. A page of 10,000 rows would be half made of that.
+    drop(black_box(vec![0_u8; 30 << 20]));
     divan::main();
 }
 
@@ -53,104 +64,92 @@ fn percent_decode_a_name(bencher: Bencher<'_, '_>, kind: &str) {
         .bench(|| percent_decode(black_box(&name)).expect("it was encoded just now"));
 }
 
+/// A page that isn't the last.
+fn page(rows: u32) -> String {
+    page::beginning(rows) + &page::end(Some(rows.into()))
+}
+
 /// The call's own reading: every field, checked and owned.
-#[divan::bench]
-fn page_of_1000_rows(bencher: Bencher<'_, '_>) {
-    let page = page();
+#[divan::bench(args = ROWS)]
+fn page_of_a_listing(bencher: Bencher<'_, '_>, rows: u32) {
+    let page = Bytes::from(page(rows));
     let call = ListFileNames::new("b2f6f21365e1d29f6c580f18");
     let files = |page: &Bytes| -> FileNames {
         let (head, ()) = http::Response::new(()).into_parts();
         let reply = Reply::whole(head, page.clone());
         call.read(reply).expect("the page is as B2 sends them")
     };
-    assert_eq!(files(&page).files.len(), ROWS);
+    assert_eq!(files(&page).files.len(), rows as usize);
     bencher
         .counter(BytesCount::new(page.len()))
-        .counter(ItemsCount::new(ROWS))
+        .counter(ItemsCount::new(rows))
         .bench(|| files(black_box(&page)));
 }
 
 /// The floor: the same bytes, four fields of each row, nothing owned and nothing checked.
-#[divan::bench]
-fn page_of_1000_rows_floor(bencher: Bencher<'_, '_>) {
-    let page = page();
-    assert_eq!(Floor::read(&page).files.len(), ROWS);
+#[divan::bench(args = ROWS)]
+fn page_of_a_listing_floor(bencher: Bencher<'_, '_>, rows: u32) {
+    let page = page(rows);
+    let files = |page| Floor::read(page).expect("the page is as B2 sends them");
+    let floor = files(page.as_bytes());
+    assert!(floor.files.len() == rows as usize && floor.next_file_name.is_some());
     bencher
         .counter(BytesCount::new(page.len()))
-        .counter(ItemsCount::new(ROWS))
-        .bench(|| Floor::read(black_box(&page)));
+        .counter(ItemsCount::new(rows))
+        .bench(|| files(black_box(page.as_bytes())));
 }
 
-/// A page of which almost nothing is kept.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Floor<'a> {
-    #[serde(borrow)]
-    files: Vec<FloorRow<'a>>,
-    #[expect(dead_code, reason = "it is read, and that is the point")]
-    next_file_name: Option<&'a str>,
+/// A backend that answers at once, in the same thread.
+async fn answer(request: Request) -> Result<Response, HttpError> {
+    drop(black_box(request));
+    Ok(Response::new(ResponseBody::from(UPLOAD_URL)))
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "they are read, and that is the point")]
-struct FloorRow<'a> {
-    file_name: &'a str,
-    file_id: &'a str,
-    content_length: u64,
-    content_sha1: Option<&'a str>,
+const UPLOAD_URL: &str = r#"{
+  "authorizationToken": "4_0022623512fc8f80000000001_0186e431_d18d02_upld_tH7VW03boebOXayIc43-sxptpfA=",
+  "bucketId": "b2f6f21365e1d29f6c580f18",
+  "uploadUrl": "https://pod-000-1005-03.backblaze.com/b2api/v4/b2_upload_file?cvt=c001_v0001005_t0027&bucket=4a48"
+}
+"#;
+
+const API_URL: &str = "https://api001.backblazeb2.com";
+
+/// One call: built, sent under its deadlines, judged, read.
+#[divan::bench]
+fn one_call(bencher: Bencher<'_, '_>) {
+    let token = Secret::new("4_0022623512fc8f80000000001_0186e431_d18d02_acct");
+    let session = Session::new(ApiVersion::V4, "a1b2c3d4e5f6", token, API_URL, API_URL);
+    let client = Client::builder()
+        .session(session)
+        .backend(answer)
+        .build()
+        .expect("there is a session and a backend");
+    bencher.bench(|| {
+        let call = GetUploadUrl::new(black_box("b2f6f21365e1d29f6c580f18"));
+        block_on(client.call(call)).expect("the answer is as B2 gives it")
+    });
 }
 
-impl<'a> Floor<'a> {
-    fn read(page: &'a [u8]) -> Self {
-        serde_json::from_slice(page).expect("the page is as B2 sends them")
-    }
-}
-
-/// A page as B2 sends them: indented, about 1 kB for each row. The fields are those of
-/// `fixtures/b2_list_file_versions.json`, and `contentMd5`, which recordings have.
-fn page() -> Bytes {
-    let mut page = String::from("{\n  \"files\": [");
-    for row in 0..ROWS {
-        let comma = if row == 0 { "" } else { "," };
-        write!(
-            page,
-            r#"{comma}
-    {{
-      "accountId": "a1b2c3d4e5f6",
-      "action": "upload",
-      "bucketId": "b2f6f21365e1d29f6c580f18",
-      "contentLength": {len},
-      "contentMd5": "{row:032x}",
-      "contentSha1": "{row:040x}",
-      "contentType": "application/octet-stream",
-      "fileId": "4_zb2f6f21365e1d29f6c580f18_f1162979af{row:06x}_d20260914_m210813_c002_v0001107_t0011",
-      "fileInfo": {{
-        "src_last_modified_millis": "15326260{row:05}"
-      }},
-      "fileName": "backups/2026-09-14/home/documents/letters/landlord-{row:06}.odt",
-      "fileRetention": {{
-        "isClientAuthorizedToRead": true,
-        "value": {{
-          "mode": null,
-          "retainUntilTimestamp": null
-        }}
-      }},
-      "legalHold": {{
-        "isClientAuthorizedToRead": true,
-        "value": null
-      }},
-      "replicationStatus": null,
-      "serverSideEncryption": {{
-        "algorithm": "AES256",
-        "mode": "SSE-B2"
-      }},
-      "uploadTimestamp": 17894197{row:05}
-    }}"#,
-            len = 5_060 + row * 97,
-        )
-        .expect("a String takes everything");
-    }
-    page.push_str("\n  ],\n  \"nextFileName\": \"backups/2026-09-14/home/documents/letters/landlord-001000.odt\"\n}\n");
-    page.into()
+/// The floor: the same request, made by hand, to the same backend; the answer's bytes are not read.
+#[divan::bench]
+fn one_call_floor(bencher: Bencher<'_, '_>) {
+    bencher.bench(|| {
+        let document = format!(
+            r#"{{"bucketId":"{}"}}"#,
+            black_box("b2f6f21365e1d29f6c580f18")
+        );
+        let request = http::Request::post(format!("{API_URL}/b2api/v4/b2_get_upload_url"))
+            .header(
+                AUTHORIZATION,
+                "4_0022623512fc8f80000000001_0186e431_d18d02_acct",
+            )
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_LENGTH, document.len())
+            .header(USER_AGENT, "by hand")
+            .header(ACCEPT_ENCODING, "identity")
+            .body(Body::from(document))
+            .expect("its parts are as they should be");
+        let response = block_on(answer.send(request)).expect("this backend has no failures");
+        block_on(response.into_body().collect(1 << 10)).expect("it has fewer bytes")
+    });
 }

@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use b2kit::api::{ApiVersion, DownloadFileById, Session, UploadFile};
+use b2kit::api::{ApiVersion, DownloadFileById, ListFileNames, Session, UploadFile};
 use b2kit::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use b2kit::http::{Method, Request};
 use b2kit::types::{FileName, Secret, Sha1, Sha1Hasher};
 use b2kit::{Body, Bytes};
-use futures::Stream;
-use http_body_util::{BodyExt as _, Either, Empty, StreamBody};
+use futures::{Stream, TryStreamExt as _};
+use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::body::Frame;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,8 +20,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::Failure;
 use crate::file::{File, Reading};
+use crate::listing::{Asked, LIST};
+use crate::page::Floor;
 
-/// Who makes the transfer.
+/// Who does it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Arm {
     B2kit,
@@ -39,31 +41,50 @@ impl Arm {
     }
 }
 
-/// Which way the file goes.
+/// What there is to do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Direction {
+pub(crate) enum Task {
     Upload,
     Download,
+    List,
 }
 
-impl Direction {
-    pub(crate) const ALL: [Self; 2] = [Self::Upload, Self::Download];
+impl Task {
+    pub(crate) const ALL: [Self; 3] = [Self::Upload, Self::Download, Self::List];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Download => "download",
+            Self::List => "list",
+        }
+    }
+
+    /// The task as a job of this size: a file's bytes, or a listing's rows.
+    pub(crate) fn of_size(self, size: u64) -> Job {
+        match self {
+            Self::Upload => Job::Upload(File::new(size)),
+            Self::Download => Job::Download(File::new(size)),
+            Self::List => Job::List(size),
         }
     }
 }
 
-impl fmt::Display for Direction {
+impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// A client, ready to transfer.
+/// A task and what it is done with.
+pub(crate) enum Job {
+    Upload(File),
+    Download(File),
+    /// That many rows.
+    List(u64),
+}
+
+/// A client, ready to work.
 pub(crate) enum Client {
     B2kit(b2kit::Client),
     Bare(Bare),
@@ -87,13 +108,15 @@ impl Client {
         })
     }
 
-    /// Sends or receives the whole file and checks its SHA-1.
-    pub(crate) async fn transfer(&self, direction: Direction, file: &File) -> Result<(), Failure> {
-        match (self, direction) {
-            (Self::B2kit(client), Direction::Upload) => upload(client, file).await,
-            (Self::B2kit(client), Direction::Download) => download(client, file).await,
-            (Self::Bare(client), Direction::Upload) => client.upload(file).await,
-            (Self::Bare(client), Direction::Download) => client.download(file).await,
+    /// Sends or receives the whole file and checks its SHA-1, or reads the whole listing and counts its rows.
+    pub(crate) async fn carry_out(&self, job: &Job) -> Result<(), Failure> {
+        match (self, job) {
+            (Self::B2kit(client), Job::Upload(file)) => upload(client, file).await,
+            (Self::B2kit(client), Job::Download(file)) => download(client, file).await,
+            (Self::B2kit(client), Job::List(rows)) => list(client, *rows).await,
+            (Self::Bare(client), Job::Upload(file)) => client.upload(file).await,
+            (Self::Bare(client), Job::Download(file)) => client.download(file).await,
+            (Self::Bare(client), Job::List(rows)) => client.list(*rows).await,
         }
     }
 }
@@ -116,6 +139,24 @@ async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     same(expected, file)
 }
 
+async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
+    let mut files = std::pin::pin!(client.stream(ListFileNames::new(rows.to_string())));
+    let mut there = 0;
+    while let Some(file) = files.try_next().await? {
+        std::hint::black_box(file);
+        there += 1;
+    }
+    all(there, rows)
+}
+
+fn all(there: u64, rows: u64) -> Result<(), Failure> {
+    if there == rows {
+        Ok(())
+    } else {
+        Err(format!("there are {there} rows and should be {rows}").into())
+    }
+}
+
 fn same(sha1: Option<Sha1>, file: &File) -> Result<(), Failure> {
     if sha1 == Some(file.sha1) {
         Ok(())
@@ -131,7 +172,7 @@ pub(crate) struct Bare {
     origin: String,
 }
 
-type BareBody = Either<StreamBody<HashedAtEnd>, Empty<Bytes>>;
+type BareBody = Either<StreamBody<HashedAtEnd>, Full<Bytes>>;
 
 impl Bare {
     fn new(origin: String) -> Self {
@@ -168,7 +209,7 @@ impl Bare {
         let request = self.request(Method::GET, &path);
         let answer = self
             .client
-            .request(request.body(Either::Right(Empty::new()))?);
+            .request(request.body(Either::Right(Full::default()))?);
         let mut body = answer.await?.into_body();
         let mut hasher = Sha1Hasher::default();
         while let Some(frame) = body.frame().await {
@@ -178,6 +219,32 @@ impl Bare {
             }
         }
         same(Some(hasher.finish()), file)
+    }
+
+    async fn list(&self, rows: u64) -> Result<(), Failure> {
+        let mut asked = Asked {
+            bucket_id: rows.to_string(),
+            start_file_name: None,
+            max_file_count: 1_000,
+        };
+        let mut there = 0;
+        loop {
+            let request = self
+                .request(Method::POST, LIST)
+                .header(CONTENT_TYPE, "application/json")
+                .body(Either::Right(serde_json::to_vec(&asked)?.into()))?;
+            let answer = self.client.request(request).await?;
+            let page = answer.into_body().collect().await?.to_bytes();
+            let page = Floor::read(&page)?;
+            for row in page.files {
+                std::hint::black_box(row);
+                there += 1;
+            }
+            match page.next_file_name {
+                Some(next) => asked.start_file_name = Some(next.to_owned()),
+                None => return all(there, rows),
+            }
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> b2kit::http::request::Builder {

@@ -1,8 +1,9 @@
-//! A file's way up and down, through b2kit and through bare hyper: MB/s, CPU time, and memory at its peak.
+//! A file's way up and down and a long listing, through b2kit and through bare hyper: time, CPU time, and memory at its
+//! peak.
 //!
 //! ```sh
 //! cargo bench --bench throughput                          # everything
-//! cargo bench --bench throughput -- upload --rounds 15    # one way, longer
+//! cargo bench --bench throughput -- upload --rounds 15    # one task, longer
 //! ```
 //!
 //! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
@@ -10,14 +11,16 @@
 
 mod arm;
 mod file;
+mod listing;
 mod meter;
+mod page;
 mod sample;
 mod server;
 
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::arm::{Arm, Direction};
+use self::arm::{Arm, Task};
 use self::sample::{Load, Sample};
 use self::server::Server;
 
@@ -25,20 +28,10 @@ type Failure = Box<dyn StdError + Send + Sync>;
 
 const MIB: u64 = 1 << 20;
 
-/// One large file shows what each byte costs, and many small ones what each call costs.
-const LARGE: Load = Load {
-    files: 1,
-    len: 256 * MIB,
-};
-const SMALL: Load = Load {
-    files: 1_000,
-    len: 16 << 10,
-};
-
 /// What stands in the place of a number that the system doesn't tell.
 const UNKNOWN: &str = "unknown here";
 
-const USAGE: &str = "cargo bench --bench throughput -- [upload|download] [--rounds N]";
+const USAGE: &str = "cargo bench --bench throughput -- [upload|download|list] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,10 +57,9 @@ fn main() -> ExitCode {
 /// What to measure.
 #[derive(Debug)]
 struct Plan {
-    directions: Vec<Direction>,
     rounds: usize,
     loads: Vec<Load>,
-    peak_lens: Vec<u64>,
+    peaks: Vec<Load>,
     in_earnest: bool,
 }
 
@@ -94,25 +86,23 @@ impl Plan {
                 filter => filters.push(filter),
             }
         }
-        let chosen = |direction: &Direction| {
-            filters.is_empty() || filters.iter().any(|f| direction.name().contains(f))
-        };
-        let directions: Vec<_> = Direction::ALL.into_iter().filter(chosen).collect();
-        Ok((!directions.is_empty()).then(|| {
+        let chosen =
+            |task: &Task| filters.is_empty() || filters.iter().any(|f| task.name().contains(f));
+        let tasks: Vec<_> = Task::ALL.into_iter().filter(chosen).collect();
+        let each = |loads: fn(Task) -> Vec<Load>| tasks.iter().copied().flat_map(loads).collect();
+        Ok((!tasks.is_empty()).then(|| {
             if bench {
                 Self {
-                    directions,
                     rounds: rounds.unwrap_or(7),
-                    loads: vec![LARGE, SMALL],
-                    peak_lens: vec![64 * MIB, 256 * MIB, 1024 * MIB],
+                    loads: each(loads),
+                    peaks: each(peaks),
                     in_earnest: true,
                 }
             } else {
                 Self {
-                    directions,
                     rounds: 1,
-                    loads: vec![Load { len: MIB, ..LARGE }, Load { files: 2, ..SMALL }],
-                    peak_lens: vec![MIB],
+                    loads: each(|task| loads(task).into_iter().map(Load::shrunk).collect()),
+                    peaks: each(|task| peaks(task).into_iter().take(1).map(Load::shrunk).collect()),
                     in_earnest: false,
                 }
             }
@@ -130,31 +120,27 @@ impl Plan {
         );
         println!("|---|---|---|---|");
         for &load in &self.loads {
-            for &direction in &self.directions {
-                self.compare(&server, direction, load)?;
-            }
+            self.compare(&server, load)?;
         }
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
-        for &direction in &self.directions {
-            for &len in &self.peak_lens {
-                let peak = |arm| -> Result<String, Failure> {
-                    let sample = Sample::take(&server, arm, direction, Load { files: 1, len })?;
-                    Ok(sample.peak.map_or_else(
-                        || UNKNOWN.to_owned(),
-                        |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
-                    ))
-                };
-                let (b2kit, bare) = (peak(Arm::B2kit)?, peak(Arm::Bare)?);
-                println!("| {direction}, {} MiB | {b2kit} | {bare} |", len / MIB);
-            }
+        for &load in &self.peaks {
+            let peak = |arm| -> Result<String, Failure> {
+                let sample = Sample::take(&server, arm, load)?;
+                Ok(sample.peak.map_or_else(
+                    || UNKNOWN.to_owned(),
+                    |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
+                ))
+            };
+            let (b2kit, bare) = (peak(Arm::B2kit)?, peak(Arm::Bare)?);
+            println!("| {load} | {b2kit} | {bare} |");
         }
         Ok(())
     }
 
     /// Takes turns, so that what else the machine does hits both alike; who goes first changes with each round.
-    fn compare(&self, server: &Server, direction: Direction, load: Load) -> Result<(), Failure> {
-        let take = |arm| Sample::take(server, arm, direction, load);
+    fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
+        let take = |arm| Sample::take(server, arm, load);
         let mut rounds = Vec::new();
         for round in 0..self.rounds {
             rounds.push(if round % 2 == 0 {
@@ -165,18 +151,41 @@ impl Plan {
                 (take(Arm::B2kit)?, bare)
             });
         }
-        print(direction, load, &rounds);
+        print(load, &rounds);
         Ok(())
     }
 }
 
-fn print(direction: Direction, load: Load, rounds: &[(Sample, Sample)]) {
+/// What is compared. One large file shows what each byte costs, and many small ones what each call costs.
+fn loads(task: Task) -> Vec<Load> {
+    let load = |times, size| Load { task, times, size };
+    match task {
+        Task::Upload | Task::Download => vec![load(1, 256 * MIB), load(1_000, 16 << 10)],
+        Task::List => vec![load(1, 100_000)],
+    }
+}
+
+/// Of what the peak of memory is looked at: it should be the same for all sizes.
+fn peaks(task: Task) -> Vec<Load> {
+    let sizes = match task {
+        Task::Upload | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],
+        Task::List => [10_000, 100_000, 400_000],
+    };
+    let load = |size| Load {
+        task,
+        times: 1,
+        size,
+    };
+    sizes.map(load).into()
+}
+
+fn print(load: Load, rounds: &[(Sample, Sample)]) {
     let row = |what: &str, pairs: Vec<(f64, f64)>, show: &dyn Fn(f64) -> String| {
         let b2kit = median(pairs.iter().map(|pair| pair.0).collect());
         let bare = median(pairs.iter().map(|pair| pair.1).collect());
         let ratios: Vec<f64> = pairs.iter().map(|(b2kit, bare)| b2kit / bare).collect();
         println!(
-            "| {direction}, {load}, {what} | {} | {} | {:.2}, **{:.2}**, {:.2} |",
+            "| {load}, {what} | {} | {} | {:.2}, **{:.2}**, {:.2} |",
             show(b2kit),
             show(bare),
             ratios.iter().copied().fold(f64::INFINITY, f64::min),
@@ -184,13 +193,16 @@ fn print(direction: Direction, load: Load, rounds: &[(Sample, Sample)]) {
             ratios.iter().copied().fold(0.0, f64::max),
         );
     };
-    let each = |seconds: f64| format!("{:.0} µs each", seconds * 1e6 / f64::from(load.files));
-    let speed = |seconds: f64| format!("{:.0} MB/s", load.len as f64 / 1e6 / seconds);
+    let each = |seconds: f64| format!("{:.0} µs each", seconds * 1e6 / f64::from(load.times));
+    let row_of = |seconds: f64| format!("{:.2} µs a row", seconds * 1e6 / load.size as f64);
+    let speed = |seconds: f64| format!("{:.0} MB/s", load.size as f64 / 1e6 / seconds);
     let whole = |seconds: f64| format!("{seconds:.3} s");
-    let (time, cpu): (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String) = match load.files {
-        1 => (&speed, &whole),
-        _ => (&each, &each),
-    };
+    let (time, cpu): (&dyn Fn(f64) -> String, &dyn Fn(f64) -> String) =
+        match (load.task, load.times) {
+            (Task::List, _) => (&row_of, &row_of),
+            (_, 1) => (&speed, &whole),
+            _ => (&each, &each),
+        };
     let wall = |sample: Sample| sample.wall.as_secs_f64();
     let walls = rounds.iter().map(|&(a, b)| (wall(a), wall(b)));
     row("time", walls.collect(), time);
@@ -198,7 +210,7 @@ fn print(direction: Direction, load: Load, rounds: &[(Sample, Sample)]) {
     let burnt = rounds.iter().map(|&(a, b)| burnt(a).zip(burnt(b)));
     match burnt.collect() {
         Some(pairs) => row("CPU", pairs, cpu),
-        None => println!("| {direction}, {load}, CPU | {UNKNOWN} | {UNKNOWN} | |"),
+        None => println!("| {load}, CPU | {UNKNOWN} | {UNKNOWN} | |"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Sample`]: what some transfers took, measured in a process of their own.
+//! [`Sample`]: what some work took, measured in a process of its own.
 //!
 //! Within one process for all, the medians of the two arms differed by up to 15 %, now one way and now the other, for as
 //! long as the process lived: probably by where its memory lay. With a process for each sample that is evened out, too.
@@ -10,26 +10,43 @@ use std::time::Duration;
 use tokio::runtime;
 
 use crate::Failure;
-use crate::arm::{Arm, Client, Direction};
-use crate::file::File;
+use crate::arm::{Arm, Client, Task};
 use crate::meter::{self, Meter};
 use crate::server::Server;
 
-/// The argument that makes this program a sample. After it come the server's port, arm, direction, files and length.
+/// The argument that makes this program a sample. After it come the server's port, arm, task, times and size.
 pub(crate) const ARGUMENT: &str = "--sample";
 
-/// So many files of a size, one after the other.
+/// So many files of a size, one after the other, or so many listings of a length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    pub(crate) files: u32,
-    pub(crate) len: u64,
+    pub(crate) task: Task,
+    pub(crate) times: u32,
+    /// A file's bytes, or a listing's rows.
+    pub(crate) size: u64,
+}
+
+impl Load {
+    /// As small as shows whether it works.
+    pub(crate) fn shrunk(self) -> Self {
+        Self {
+            times: self.times.min(2),
+            size: match self.task {
+                Task::Upload | Task::Download => self.size.min(1 << 20),
+                Task::List => 2_000,
+            },
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.files {
-            1 => write!(f, "{} MiB", self.len / (1 << 20)),
-            files => write!(f, "{files} × {} KiB", self.len >> 10),
+        write!(f, "{}, ", self.task)?;
+        match (self.task, self.times) {
+            (Task::List, _) => write!(f, "{},000 rows", self.size / 1_000),
+            (_, 1) => write!(f, "{} MiB", self.size >> 20),
+            (_, times) => write!(f, "{times} × {} KiB", self.size >> 10),
         }
     }
 }
@@ -46,20 +63,15 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Starts a process that carries the load once to warm up and once more.
-    pub(crate) fn take(
-        server: &Server,
-        arm: Arm,
-        direction: Direction,
-        load: Load,
-    ) -> Result<Self, Failure> {
-        let numbers = [u64::from(server.port()), u64::from(load.files), load.len];
-        let [port, files, len] = numbers.map(|number| number.to_string());
+    pub(crate) fn take(server: &Server, arm: Arm, load: Load) -> Result<Self, Failure> {
+        let numbers = [u64::from(server.port()), u64::from(load.times), load.size];
+        let [port, times, size] = numbers.map(|number| number.to_string());
         let output = Command::new(std::env::current_exe()?)
-            .args([ARGUMENT, &port, arm.name(), direction.name(), &files, &len])
+            .args([ARGUMENT, &port, arm.name(), load.task.name(), &times, &size])
             .stderr(Stdio::inherit())
             .output()?;
         if !output.status.success() {
-            return Err(format!("{direction} through {}: {}", arm.name(), output.status).into());
+            return Err(format!("{load} through {}: {}", arm.name(), output.status).into());
         }
         let text = String::from_utf8(output.stdout)?;
         let mut numbers = text.split_whitespace().map(|word| word.parse().ok());
@@ -74,18 +86,14 @@ impl Sample {
 
 /// Is the process that a sample is taken in.
 pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
-    let &[port, arm, direction, files, len] = what else {
-        return Err(format!("{ARGUMENT} PORT ARM DIRECTION FILES LENGTH").into());
+    let &[port, arm, task, times, size] = what else {
+        return Err(format!("{ARGUMENT} PORT ARM TASK TIMES SIZE").into());
     };
     let arm = Arm::BOTH.into_iter().find(|known| known.name() == arm);
-    let mut directions = Direction::ALL.into_iter();
-    let direction = directions.find(|known| known.name() == direction);
-    let (arm, direction) = arm.zip(direction).ok_or("what is to be transferred?")?;
-    let (port, files, file) = (
-        port.parse()?,
-        files.parse::<u32>()?,
-        File::new(len.parse()?),
-    );
+    let task = Task::ALL.into_iter().find(|known| known.name() == task);
+    let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
+    let (port, times) = (port.parse()?, times.parse::<u32>()?);
+    let job = task.of_size(size.parse()?);
 
     settle_the_allocator();
     // A thread for everything: the time it takes and the CPU time it takes are then nearly one, and with the server's
@@ -96,8 +104,8 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let (wall, cpu) = runtime.block_on(async {
         let client = Client::new(arm, port)?;
         let carry = async || {
-            for _ in 0..files {
-                client.transfer(direction, &file).await?;
+            for _ in 0..times {
+                client.carry_out(&job).await?;
             }
             Ok::<_, Failure>(())
         };

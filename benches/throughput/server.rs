@@ -1,14 +1,18 @@
-//! A server that costs next to nothing: it swallows uploads, sends one buffer over and over, and hashes nothing.
+//! A server that costs next to nothing: it swallows uploads, sends one buffer and one page over and over, and hashes
+//! nothing.
 //!
 //! It says no more of B2's than the client needs, and trusts its client in everything.
 
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::thread;
 
 use crate::Failure;
 use crate::file::{File, chunk};
+use crate::listing::{Asked, LIST};
+use crate::page;
 
 /// The argument that makes this program the server.
 pub(crate) const ARGUMENT: &str = "--serve";
@@ -74,6 +78,10 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;
     while let Some(request) = Head::read(&mut input)? {
+        if request.path == LIST {
+            list(&mut input, &mut output, request.content_length)?;
+            continue;
+        }
         let tail = swallow(&mut input, request.content_length)?;
         let document = match request.path.as_str() {
             "/upload" => {
@@ -111,6 +119,28 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
         output.write_all((head + &document).as_bytes())?;
     }
     Ok(())
+}
+
+/// The rows of every page.
+static ROWS: LazyLock<String> = LazyLock::new(|| page::beginning(1_000));
+
+/// Answers with a page of a thousand rows: always the same but for the name of the next one.
+fn list(input: &mut impl Read, output: &mut impl io::Write, len: u64) -> io::Result<()> {
+    let mut document = Vec::new();
+    input.take(len).read_to_end(&mut document)?;
+    let asked: Asked = serde_json::from_slice(&document)?;
+    let next = asked.next().ok_or_else(|| {
+        let document = String::from_utf8_lossy(&document);
+        io::Error::other(format!("what is {document}?"))
+    })?;
+    let end = page::end(next);
+    let len = ROWS.len() + end.len();
+    write!(
+        output,
+        "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\nContent-Type: application/json\r\n\r\n"
+    )?;
+    output.write_all(ROWS.as_bytes())?;
+    output.write_all(end.as_bytes())
 }
 
 /// What of a request's head matters here.

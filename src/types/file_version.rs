@@ -1,8 +1,9 @@
 //! [`FileVersion`]: one version of a file, as B2 shows it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::encryption::Encryption;
@@ -154,8 +155,26 @@ impl ContentSha1 {
 
 impl<'de> Deserialize<'de> for ContentSha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
-        Ok(text.map_or(Self::None, |text| Self::parse(&text)))
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = ContentSha1;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-1 or none")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<ContentSha1, E> {
+                Ok(ContentSha1::parse(text))
+            }
+            fn visit_none<E>(self) -> Result<ContentSha1, E> {
+                Ok(ContentSha1::None)
+            }
+            fn visit_unit<E>(self) -> Result<ContentSha1, E> {
+                Ok(ContentSha1::None)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, text: D) -> Result<ContentSha1, D::Error> {
+                text.deserialize_str(self)
+            }
+        }
+        deserializer.deserialize_option(Text)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest as _;
 
@@ -70,25 +71,37 @@ impl FromStr for Sha1 {
 
     /// Reads 40 hexadecimal digits of either case.
     fn from_str(hex: &str) -> Result<Self, Error> {
-        let digit = |byte: u8| {
-            char::from(byte)
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        };
         let wrong = || Error::invalid("a SHA-1 is 40 hexadecimal digits");
         let mut bytes = [0; 20];
         if hex.len() != 40 {
             return Err(wrong());
         }
+        // Values are or-ed together and looked at once: what is no digit has bits that no digit has.
+        let mut seen = 0;
         for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-            let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
-                return Err(wrong());
-            };
+            let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);
+            seen |= high | low;
             *byte = high << 4 | low;
+        }
+        if seen > 15 {
+            return Err(wrong());
         }
         Ok(Self(bytes))
     }
 }
+
+/// What each byte is worth as a hexadecimal digit; 255 if it is none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 impl fmt::Display for Sha1 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,8 +125,17 @@ impl Serialize for Sha1 {
 
 impl<'de> Deserialize<'de> for Sha1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let hex = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        hex.parse().map_err(serde::de::Error::custom)
+        struct Hex;
+        impl Visitor<'_> for Hex {
+            type Value = Sha1;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-1")
+            }
+            fn visit_str<E: serde::de::Error>(self, hex: &str) -> Result<Sha1, E> {
+                hex.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Hex)
     }
 }
 

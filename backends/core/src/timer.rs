@@ -1,9 +1,13 @@
 //! [`Timer`]: the only clock there is.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A future that resolves when its time has come. Dropping it forgets it.
@@ -21,7 +25,10 @@ pub trait Timer: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
-/// The timer that works on any executor: a helper thread of the `futures-timer` crate wakes its sleepers.
+/// The timer that works on any executor: a thread of its own wakes its sleepers.
+///
+/// The thread is started by the first that has to wait, one for the whole process, and stays. It is troubled only by a
+/// sleep that ends before all others, so that a deadline that is never reached, as most are, costs next to nothing.
 #[derive(Clone, Copy, Default)]
 pub struct SystemTimer;
 
@@ -35,7 +42,10 @@ impl Timer for SystemTimer {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        Box::pin(Delay(futures_timer::Delay::new(duration)))
+        Box::pin(Sleeper {
+            until: self.now().checked_add(duration),
+            id: None,
+        })
     }
 }
 
@@ -45,12 +55,201 @@ impl fmt::Debug for SystemTimer {
     }
 }
 
-struct Delay(futures_timer::Delay);
+struct Sleeper {
+    /// `None` is longer than time can be counted.
+    until: Option<Instant>,
+    /// Its number among the sleepers, once it had to wait.
+    id: Option<u64>,
+}
 
-impl Future for Delay {
+impl Future for Sleeper {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.0).poll(cx)
+        let Some(until) = self.until else {
+            return Poll::Pending;
+        };
+        if SystemTimer.now() >= until {
+            return Poll::Ready(());
+        }
+        let id = *self.id.get_or_insert_with(|| SLEEPERS.next_id());
+        if !SLEEPERS.wake_at((until, id), cx.waker().clone()) {
+            // Nobody will, so it has to ask again and again.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        if let (Some(until), Some(id)) = (self.until, self.id) {
+            SLEEPERS.forget((until, id));
+        }
+    }
+}
+
+static SLEEPERS: Sleepers = Sleepers {
+    state: Mutex::new(State {
+        waiting: BTreeMap::new(),
+        next_id: 0,
+        attended: false,
+        looks_at: None,
+    }),
+    earlier: Condvar::new(),
+};
+
+/// All who sleep, and the thread that wakes them.
+struct Sleepers {
+    state: Mutex<State>,
+    /// Tells the thread that it has to look earlier than it meant to.
+    earlier: Condvar,
+}
+
+struct State {
+    /// By the time to wake at.
+    waiting: BTreeMap<(Instant, u64), Waker>,
+    next_id: u64,
+    /// Whether there is the thread.
+    attended: bool,
+    /// When the thread looks again by itself.
+    looks_at: Option<Instant>,
+}
+
+impl Sleepers {
+    fn next_id(&self) -> u64 {
+        let mut state = self.lock();
+        state.next_id += 1;
+        state.next_id
+    }
+
+    /// `false` if there is no thread and none can be started.
+    fn wake_at(&'static self, key: (Instant, u64), waker: Waker) -> bool {
+        let mut state = self.lock();
+        if !state.attended {
+            let thread = thread::Builder::new().name("b2kit-timer".to_owned());
+            if thread.spawn(|| self.attend()).is_err() {
+                return false;
+            }
+            state.attended = true;
+        }
+        let _outlives_the_lock = state.waiting.insert(key, waker);
+        if state.looks_at.is_none_or(|at| key.0 < at) {
+            state.looks_at = Some(key.0);
+            self.earlier.notify_one();
+        }
+        drop(state);
+        true
+    }
+
+    fn forget(&self, key: (Instant, u64)) {
+        let _outlives_the_lock = self.lock().waiting.remove(&key);
+    }
+
+    fn attend(&self) {
+        let mut state = self.lock();
+        loop {
+            let now = SystemTimer.now();
+            let later = state.waiting.split_off(&(now, u64::MAX));
+            let due = std::mem::replace(&mut state.waiting, later);
+            if !due.is_empty() {
+                drop(state);
+                for waker in due.into_values() {
+                    // A waker is somebody else's code, and the others still want to be woken.
+                    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                }
+                state = self.lock();
+                continue;
+            }
+            state.looks_at = state.waiting.first_key_value().map(|(&(at, _), _)| at);
+            state = match state.looks_at {
+                Some(at) => {
+                    let woken = self.earlier.wait_timeout(state, at - now);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let woken = self.earlier.wait(state);
+                    woken.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use futures::FutureExt as _;
+    use futures::executor::block_on;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn no_time_is_over_at_once_and_all_time_never() {
+        assert_eq!(SystemTimer.sleep(Duration::ZERO).now_or_never(), Some(()));
+        assert_eq!(SystemTimer.sleep(Duration::MAX).now_or_never(), None);
+    }
+
+    /// It would not end if the thread overslept.
+    #[test]
+    fn a_short_sleep_does_not_wait_for_a_long_one() {
+        let mut long = SystemTimer.sleep(Duration::from_secs(100_000));
+        block_on(async {
+            for _ in 0..3 {
+                assert!(futures::poll!(&mut long).is_pending());
+                SystemTimer.sleep(Duration::from_millis(2)).await;
+            }
+        });
+    }
+
+    #[test]
+    fn a_sleep_wakes_whoever_asked_last() {
+        let mut sleep = SystemTimer.sleep(Duration::from_millis(2));
+        let first = Waker::from(Arc::new(Nobody));
+        let _ = sleep.poll_unpin(&mut Context::from_waker(&first));
+        block_on(sleep);
+    }
+
+    #[test]
+    fn a_sleep_that_is_dropped_keeps_no_waker() {
+        let nobody = Arc::new(Nobody);
+        let waker = Waker::from(Arc::clone(&nobody));
+        let mut sleep = SystemTimer.sleep(Duration::from_secs(100_000));
+        assert!(
+            sleep
+                .poll_unpin(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        assert_eq!(Arc::strong_count(&nobody), 3);
+        drop(sleep);
+        assert_eq!(Arc::strong_count(&nobody), 2);
+    }
+
+    /// It would not end if the thread were gone.
+    #[test]
+    fn a_waker_that_panics_takes_nobody_with_it() {
+        struct Angry;
+        impl Wake for Angry {
+            fn wake(self: Arc<Self>) {
+                std::panic::panic_any("woken");
+            }
+        }
+        let mut angry = SystemTimer.sleep(Duration::from_millis(1));
+        let waker = Waker::from(Arc::new(Angry));
+        let _ = angry.poll_unpin(&mut Context::from_waker(&waker));
+        block_on(SystemTimer.sleep(Duration::from_millis(3)));
+        block_on(SystemTimer.sleep(Duration::from_millis(1)));
     }
 }
