@@ -21,6 +21,8 @@ pub(super) struct Course<'a> {
     backoffs: u32,
     seen: Seen,
     since: Option<Timestamp>,
+    /// Why the last attempt failed: what a deadline that strikes later is to tell.
+    last: Option<Error>,
 }
 
 /// What the loop does next.
@@ -57,12 +59,23 @@ impl<'a> Course<'a> {
             backoffs: 0,
             seen,
             since,
+            last: None,
         }
     }
 
     /// An attempt begins.
     pub(super) fn attempt(&mut self) {
         self.attempts += 1;
+    }
+
+    /// Keeps why an attempt failed that is followed by another.
+    pub(super) fn keep_last(&mut self, failure: Error) {
+        self.last = Some(failure);
+    }
+
+    /// Why the last attempt failed, if one did.
+    pub(super) const fn take_last(&mut self) -> Option<Error> {
+        self.last.take()
     }
 
     /// Whether no attempt has been made yet.

@@ -74,8 +74,9 @@ async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error>
     } else {
         Phase::MaybeReceived
     };
-    let late = Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
-    Err(course.error(late, Some(GaveUp::Deadline), client.now()))
+    let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+    let cause = course.take_last().unwrap_or_else(late);
+    Err(course.error(cause, Some(GaveUp::Deadline), client.now()))
 }
 
 async fn attempts<C: Call>(
@@ -135,6 +136,7 @@ async fn attempts<C: Call>(
                 if everyone {
                     client.shared.gates.close(facts.kind, client.now() + pause);
                 }
+                course.keep_last(failure);
                 debug!(?pause, "trying again");
                 client.sleep(pause).await;
             }

@@ -858,6 +858,31 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
 }
 
 #[test]
+fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
+    let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
+    let (_, script) = Script::new([]);
+    let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(10)));
+    let error = script.timer.run(async {
+        b2.session().await.unwrap();
+        // The gate that the first refusal shuts would open in time. The other call's refusal keeps it shut.
+        script.push("b2_list_buckets", limited.clone());
+        let later = Status(429, "too_many_requests", &[("retry-after", "60")]);
+        script.push("b2_delete_bucket", Fault::Slow(1, Box::new(later)));
+        let patient = b2.with_retry(RetryPolicy::default());
+        let (_, error) = futures::join!(
+            patient.call(DeleteBucket::new("b")),
+            b2.call(ListBuckets::new())
+        );
+        error.unwrap_err()
+    });
+    assert_eq!(
+        (error.gave_up(), error.b2().map(|b2| b2.status)),
+        (Some(GaveUp::Deadline), Some(429))
+    );
+    assert_eq!(error.elapsed(), Duration::from_secs(10));
+}
+
+#[test]
 fn a_client_that_fails_and_fails_stops_adding_to_it() {
     let (b2, script) = Script::new(vec![("b2_list_buckets", BUSY); 10_000]);
     let (mut exhausted, mut requests) = (0, 0);

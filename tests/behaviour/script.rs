@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     Late,
     /// The server answers this instead, and does nothing.
     Status(u16, &'static str, &'static [(&'static str, &'static str)]),
+    /// It takes so many seconds to be answered that.
+    Slow(u64, Box<Fault>),
     /// The server does it, and the answer is no answer.
     Garbage,
 }
@@ -142,9 +144,16 @@ impl HttpClient for Script {
         for late in due {
             let _ = self.emulator.send(late).await;
         }
+        let fault = match fault {
+            Some(Fault::Slow(seconds, fault)) => {
+                self.timer.sleep(Duration::from_secs(seconds)).await;
+                Some(*fault)
+            }
+            fault => fault,
+        };
         let lost = || HttpError::new(HttpErrorKind::Closed, Phase::MaybeReceived);
         match fault {
-            None => self.emulator.send(request).await,
+            None | Some(Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
             Some(Fault::Before) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
             Some(Fault::After) => {
