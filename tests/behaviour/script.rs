@@ -24,7 +24,7 @@ pub(crate) enum Fault {
     /// The server answers this instead, and does nothing.
     Status(u16, &'static str, &'static [(&'static str, &'static str)]),
     /// It takes so many seconds to be answered that.
-    Slow(u64, Box<Fault>),
+    Slow(u64, Box<Self>),
     /// The server does it, and the answer is no answer.
     Garbage,
 }
