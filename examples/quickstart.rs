@@ -8,6 +8,7 @@
 //! ```
 
 use std::error::Error as StdError;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ const USAGE: &str = "usage: quickstart [--real | --endpoint URL] [FILE]";
 
 fn main() -> ExitCode {
     let outcome =
-        Choice::from_args(env::args().skip(1)).and_then(|choice| block_on(quickstart(&choice)));
+        Choice::from_args(env::args_os().skip(1)).and_then(|choice| block_on(quickstart(&choice)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -97,17 +98,20 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
         format_args!("bucket {} is gone again", bucket.bucket_name),
     );
 
-    println!("\nEverything came back as it went.");
-    match choice.service {
-        Service::Emulator => println!(
+    let farewell = match choice.service {
+        Service::Emulator => {
             "That was B2 in memory. The lines that change for the real service, in examples/quickstart.rs:\n\n    \
              Client::builder().credentials(Credentials::from_env()?).build()?\n\n\
              Or just: cargo run --example quickstart -- --real\n\
              with B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY set."
-        ),
-        Service::Real => println!("That was the real B2."),
-        Service::Endpoint(_) => {}
-    }
+        }
+        Service::Real => "That was the real B2.",
+        Service::Endpoint(_) => "",
+    };
+    let _ = writeln!(
+        io::stdout(),
+        "\nEverything came back as it went.\n{farewell}"
+    );
     Ok(())
 }
 
@@ -220,7 +224,7 @@ async fn upload_parts(
             file.len.div_ceil(part_size),
             Size(start),
             Size(file.len)
-        ))?;
+        ));
     }
     Ok(sha1s)
 }
@@ -268,21 +272,30 @@ struct Choice {
 }
 
 impl Choice {
-    fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Failure> {
+    fn from_args(mut args: impl Iterator<Item = OsString>) -> Result<Self, Failure> {
         let mut choice = Self {
             service: Service::Emulator,
             file: None,
         };
         while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--real" => choice.service = Service::Real,
-                "--endpoint" => choice.service = Service::Endpoint(args.next().ok_or(USAGE)?),
-                "--help" | "-h" => {
+            match arg.to_str() {
+                Some("--real") => choice.service = Service::Real,
+                Some("--endpoint") => {
+                    let url = args
+                        .next()
+                        .and_then(|url| url.into_string().ok())
+                        .ok_or(USAGE)?;
+                    choice.service = Service::Endpoint(url);
+                }
+                Some("--help" | "-h") => {
                     println!("{USAGE}");
                     std::process::exit(0);
                 }
-                _ if arg.starts_with('-') || choice.file.is_some() => {
-                    return Err(format!("what is {arg:?}? {USAGE}").into());
+                Some(option) if option.starts_with('-') || option.is_empty() => {
+                    return Err(format!("what is {option:?}? {USAGE}").into());
+                }
+                _ if choice.file.is_some() => {
+                    return Err(format!("one file at a time; {USAGE}").into());
                 }
                 _ => choice.file = Some(arg.into()),
             }
@@ -357,7 +370,12 @@ impl Local {
         }
     }
 
-    fn sha1(&self) -> io::Result<Sha1> {
+    fn sha1(&self) -> Result<Sha1, Failure> {
+        self.hashed()
+            .map_err(|error| format!("can't read {}: {error}", self.name).into())
+    }
+
+    fn hashed(&self) -> io::Result<Sha1> {
         match &self.content {
             Content::Memory(bytes) => Ok(Sha1::of(bytes)),
             Content::Path(path) => {
@@ -399,16 +417,16 @@ fn say(what: &str, about: fmt::Arguments<'_>) {
     } else {
         ""
     };
-    println!("{clear}  ✓ {what:<11} {about}");
+    // Whoever closed the pipe has seen enough; the bucket is tidied up all the same.
+    let _ = writeln!(io::stdout(), "{clear}  ✓ {what:<11} {about}");
 }
 
 /// A line that the next one replaces: for terminals only.
-fn say_progress(about: fmt::Arguments<'_>) -> io::Result<()> {
+fn say_progress(about: fmt::Arguments<'_>) {
     if io::stdout().is_terminal() {
-        print!("\r\x1b[K  … {about}");
-        io::stdout().flush()?;
+        let _ = write!(io::stdout(), "\r\x1b[K  … {about}");
+        let _ = io::stdout().flush();
     }
-    Ok(())
 }
 
 /// An id's end: enough to tell it from others.

@@ -290,7 +290,7 @@ impl fmt::Display for B2Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "B2 answered {}", self.status)?;
         if !self.code.is_empty() {
-            write!(f, " {}", self.code)?;
+            write!(f, " {}", self.code.escape_debug())?;
         }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message.escape_debug())?;

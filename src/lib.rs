@@ -9,7 +9,8 @@
 //! # The layers
 //! Each names only those below it.
 //! ```text
-//! client      authorization, the loop through which every call goes
+//! client      authorization, the loop through which every call goes, listings as streams
+//! webhook     event notifications, read only where B2 has signed them
 //! api         one value for each of B2's calls: to a request, from a reply
 //! types       names, ids, digests, settings: checked once, trusted after
 //! error

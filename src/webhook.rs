@@ -28,7 +28,7 @@ use sha2::Sha256;
 
 use crate::types::{AccountId, BucketId, EventType, FileId, Secret, Shown, Timestamp};
 
-/// The header in which B2 sends the signature.
+/// The header in which B2 sends the signature. Where a server splits it into several, they are joined with commas.
 pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
 
 /// The largest body that is looked at. B2's own are far below: at most 50 events.

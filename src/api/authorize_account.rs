@@ -122,6 +122,10 @@ impl Call for AuthorizeAccount {
     fn read(&self, reply: Reply) -> Result<Session, Error> {
         reply.json::<Wire>()?.session()
     }
+
+    fn secrets(&self) -> Vec<Secret> {
+        vec![self.credentials.application_key.clone()]
+    }
 }
 
 /// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under `apiInfo.storageApi`.

@@ -7,7 +7,7 @@ use b2kit_core::Request;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::{B2Error, Error};
-use crate::types::{BucketId, Capability, FileId, Timestamp};
+use crate::types::{BucketId, Capability, FileId, Secret, Timestamp};
 
 /// One of B2's calls, as a value: what it asks for, how its reply is read, and how to find out what became of it when
 /// the reply was lost.
@@ -50,6 +50,12 @@ pub trait Call: Send + Sync {
     /// Where an upload's bytes go; `None` for all other calls.
     fn place(&self) -> Option<Place> {
         None
+    }
+
+    /// The secrets in the request that are not in a header marked as sensitive. A server may repeat them in an error, and
+    /// the error is not to show them.
+    fn secrets(&self) -> Vec<Secret> {
+        Vec::new()
     }
 
     /// Whether its body was read and can't be read again.

@@ -21,18 +21,34 @@ const MAX_LEN: u64 = 5_000_000_000;
 const PIECE: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Content {
     body: Body,
     check: Check,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 enum Check {
     /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with the answer.
     AtEnd(Arc<Mutex<Option<Sha1>>>),
     Known(Sha1),
     DoNotVerify,
+}
+
+impl Clone for Content {
+    /// Two uploads of the same bytes each have a digest of their own: the second would take the first one's away while
+    /// that waits for its answer.
+    fn clone(&self) -> Self {
+        let check = match &self.check {
+            Check::AtEnd(_) => Check::AtEnd(Arc::default()),
+            Check::Known(sha1) => Check::Known(*sha1),
+            Check::DoNotVerify => Check::DoNotVerify,
+        };
+        Self {
+            body: self.body.clone(),
+            check,
+        }
+    }
 }
 
 impl Content {

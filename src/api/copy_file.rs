@@ -11,7 +11,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, ListedFile,
+    FileRetention, FileVersion, LegalHold, ListedFile, Secret,
 };
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
@@ -144,7 +144,9 @@ impl Call for CopyFile {
                 || self.legal_hold.is_some();
             info.check_size(self.file_name.as_str(), limited)?;
         }
-        Ok(())
+        self.file_retention
+            .as_ref()
+            .map_or(Ok(()), FileRetention::check)
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -202,5 +204,12 @@ impl Call for CopyFile {
                     && lost.covers(version.upload_timestamp)
             });
         copy.map_or(Finding::NotDone, Finding::Done)
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        EncryptionSetting::secrets([
+            &self.source_server_side_encryption,
+            &self.destination_server_side_encryption,
+        ])
     }
 }

@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber,
+    ByteRange, Capability, CustomerKey, EncryptionSetting, FileId, Part, PartNumber, Secret,
 };
 
 /// Makes a part of a large file of a stretch of another file: `b2_copy_part`. At most 5,000,000,000 bytes.
@@ -87,5 +87,12 @@ impl Call for CopyPart {
             part.file_id == self.large_file_id
                 && part.part_number == u32::from(self.part_number.as_u16())
         })
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        EncryptionSetting::secrets([
+            &self.source_server_side_encryption,
+            &self.destination_server_side_encryption,
+        ])
     }
 }

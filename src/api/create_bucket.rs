@@ -108,10 +108,14 @@ impl Call for CreateBucket {
     );
     type Output = Bucket;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        if let Some(encryption) = &self.default_server_side_encryption {
-            encryption.check_default()?;
+    fn check(&self) -> Result<(), Error> {
+        match &self.default_server_side_encryption {
+            Some(encryption) => encryption.check_default(),
+            None => Ok(()),
         }
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }
 

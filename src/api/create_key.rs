@@ -123,16 +123,20 @@ impl Call for CreateKey {
     const FACTS: Facts = Facts::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
     type Output = CreatedKey;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.capabilities.is_empty() {
             return Err(Error::invalid("the key would have no capability"));
         }
+        // B2 doesn't say what an empty list means, and it must not be "all buckets".
+        if self.bucket_ids.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::invalid("the key would be restricted to no bucket"));
+        }
+        Ok(())
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let (bucket_ids, bucket_id) = match (target.version(), self.bucket_ids.as_deref()) {
             (_, None) => (None, None),
-            // B2 doesn't say what an empty list means, and it must not be "all buckets".
-            (_, Some([])) => {
-                return Err(Error::invalid("the key would be restricted to no bucket"));
-            }
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(

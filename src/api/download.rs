@@ -115,8 +115,17 @@ impl Asked {
             None if !self.head => file.expected_sha1(),
             _ => None,
         };
+        // What the headers say of the range and of the body's length has to agree, whoever held the length on the way.
+        let len = sent.map_or(0, |(first, last)| last - first + 1);
+        let said = reply.headers().get(CONTENT_LENGTH);
+        if said.is_some_and(|said| said.to_str().ok().and_then(number) != Some(len)) {
+            return Err(integrity(
+                "the answer's content-length is not that of its content-range",
+            ));
+        }
         let body = DownloadBody {
             body: Some(reply.into_body()),
+            left: if self.head { 0 } else { len },
             check: sha1.map(|sha1| (Sha1Hasher::default(), sha1)),
         };
         Ok(Download { file, body })
@@ -167,6 +176,8 @@ pub(super) use asked;
 pub struct DownloadBody {
     /// `None` once it is over, for good or ill.
     body: Option<ResponseBody>,
+    /// The bytes that are still to come: no more, and no less.
+    left: u64,
     check: Option<(Sha1Hasher, Sha1)>,
 }
 
@@ -214,6 +225,13 @@ impl Stream for DownloadBody {
         };
         match next {
             Some(Ok(bytes)) => {
+                let Some(left) = this.left.checked_sub(bytes.len() as u64) else {
+                    this.body = None;
+                    return Poll::Ready(Some(Err(integrity(
+                        "B2 sends more bytes than the headers said",
+                    ))));
+                };
+                this.left = left;
                 if let Some((hasher, _)) = &mut this.check {
                     hasher.update(&bytes);
                 }
@@ -225,6 +243,12 @@ impl Stream for DownloadBody {
             }
             None => {
                 this.body = None;
+                if this.left > 0 {
+                    let left = this.left;
+                    return Poll::Ready(Some(Err(integrity(&format!(
+                        "the bytes ended {left} before their end"
+                    )))));
+                }
                 let Some((hasher, expected)) = this.check.take() else {
                     return Poll::Ready(None);
                 };
@@ -252,7 +276,10 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     };
     let range = match reply.status() {
         206 => {
-            let range = text(CONTENT_RANGE.as_str()).and_then(content_range);
+            let one = headers.get_all(CONTENT_RANGE).iter().count() == 1;
+            let range = text(CONTENT_RANGE.as_str())
+                .filter(|_| one)
+                .and_then(content_range);
             Some(range.ok_or_else(|| {
                 Error::new(
                     ErrorKind::Protocol,

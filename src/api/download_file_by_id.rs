@@ -34,12 +34,16 @@ impl Call for DownloadFileById {
     const FACTS: Facts = Facts::download("b2_download_file_by_id");
     type Output = Download;
 
+    fn check(&self) -> Result<(), Error> {
+        self.asked.overrides.check()
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let origin = target.account()?.download_url();
         let (version, name) = (target.version(), Self::FACTS.name);
         let (id, overrides) = (
             percent_encode(self.file_id.as_str()),
-            self.asked.overrides.query('&')?,
+            self.asked.overrides.query('&'),
         );
         let url = format!("{origin}/b2api/{version}/{name}?fileId={id}{overrides}");
         let mut request = target.request(self.asked.method(), &url)?;

@@ -41,8 +41,12 @@ impl Call for DownloadFileByName {
     const FACTS: Facts = Facts::download("b2_download_file_by_name");
     type Output = Download;
 
+    fn check(&self) -> Result<(), Error> {
+        self.asked.overrides.check()
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let overrides = self.asked.overrides.query('?')?;
+        let overrides = self.asked.overrides.query('?');
         let url = file_url(target.account()?, &self.bucket_name, &self.file_name) + &overrides;
         let mut request = target.request(self.asked.method(), &url)?;
         self.asked.add_headers(request.headers_mut());

@@ -57,6 +57,17 @@ impl Call for FinishLargeFile {
     .refusal_needs_settling();
     type Output = FileVersion;
 
+    fn check(&self) -> Result<(), Error> {
+        let parts = self.part_sha1_array.len();
+        if parts > 10_000 {
+            let excess = parts - 10_000;
+            return Err(Error::invalid(format!(
+                "the large file has {parts} parts, {excess} more than the 10,000 that B2 takes"
+            )));
+        }
+        Ok(())
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)
     }

@@ -97,8 +97,11 @@ impl Call for GetDownloadAuthorization {
     );
     type Output = DownloadAuthorization;
 
+    fn check(&self) -> Result<(), Error> {
+        self.overrides.check()
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        self.overrides.check()?;
         target.post(&Self::FACTS, self)
     }
 
@@ -136,7 +139,7 @@ impl DownloadAuthorization {
             )));
         }
         Ok(DownloadLink {
-            url: file_url(session, bucket_name, file_name) + &self.overrides.query('?')?,
+            url: file_url(session, bucket_name, file_name) + &self.overrides.query('?'),
             authorization_token: self.authorization_token.clone(),
         })
     }

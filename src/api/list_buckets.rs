@@ -67,6 +67,17 @@ impl Call for ListBuckets {
     const FACTS: Facts = Facts::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
     type Output = Buckets;
 
+    fn check(&self) -> Result<(), Error> {
+        let all = BucketType::from("all");
+        match self.bucket_types.as_deref() {
+            Some([]) => Err(Error::invalid("the list of bucket types is empty")),
+            Some(types) if types.len() > 1 && types.contains(&all) => Err(Error::invalid(
+                "the bucket type \"all\" has all others in it, and B2 takes it alone",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }

@@ -18,8 +18,7 @@ impl Overrides {
     }
 
     /// As a query's parameters, each with `lead` or `&` before it.
-    pub(super) fn query(&self, mut lead: char) -> Result<String, Error> {
-        self.check()?;
+    pub(super) fn query(&self, mut lead: char) -> String {
         let mut query = String::new();
         for (name, value) in &self.0 {
             query.push(lead);
@@ -28,7 +27,7 @@ impl Overrides {
             query.push_str(&percent_encode(value));
             lead = '&';
         }
-        Ok(query)
+        query
     }
 
     /// Refuses what could end a header and begin another.

@@ -98,13 +98,15 @@ impl Paged for ListParts {
     type Item = Part;
     type Cursor = u32;
 
+    /// B2 may name the number after the last part; no part can have one above the highest, so that is the end.
     fn page(&self, output: Parts) -> (Vec<Part>, Option<u32>) {
-        (output.parts, output.next_part_number)
+        let highest = PartNumber::MAX.as_u16().into();
+        let next = output.next_part_number.filter(|next| *next <= highest);
+        (output.parts, next)
     }
 
-    /// B2 names the number after the last part, which need not be one that a part can have.
     fn starting_at(self, cursor: &u32) -> Self {
-        self.start_part_number(PartNumber::new((*cursor).into()).unwrap_or(PartNumber::MAX))
+        self.start_part_number(PartNumber::new((*cursor).into()).unwrap_or(PartNumber::FIRST))
     }
 
     fn in_full_pages(self) -> Self {

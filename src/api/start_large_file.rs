@@ -10,7 +10,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName, FileRetention,
-    FileVersion, LegalHold, RetentionMode, Timestamp,
+    FileVersion, LegalHold, RetentionMode, Secret, Timestamp,
 };
 
 /// The note by which a large file is found again.
@@ -171,5 +171,9 @@ impl Call for StartLargeFile {
             list = list.start_file_id(next);
         }
         Finding::NotDone
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        EncryptionSetting::secrets([&self.server_side_encryption])
     }
 }

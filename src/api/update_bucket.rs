@@ -153,10 +153,16 @@ impl Call for UpdateBucket {
     );
     type Output = Bucket;
 
-    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+    fn check(&self) -> Result<(), Error> {
         if let Some(encryption) = &self.default_server_side_encryption {
             encryption.check_default()?;
         }
+        self.default_retention
+            .as_ref()
+            .map_or(Ok(()), DefaultRetention::check)
+    }
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post_for_account(&Self::FACTS, self)
     }
 

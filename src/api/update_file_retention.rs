@@ -76,16 +76,11 @@ impl Call for UpdateFileRetention {
     );
     type Output = UpdatedFileRetention;
 
+    fn check(&self) -> Result<(), Error> {
+        self.file_retention.check()
+    }
+
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let FileRetention {
-            mode,
-            retain_until_timestamp,
-        } = &self.file_retention;
-        if mode.is_some() != retain_until_timestamp.is_some() {
-            return Err(Error::invalid(
-                "a retention has both a mode and a time, or neither",
-            ));
-        }
         target.post(&Self::FACTS, self)
     }
 

@@ -25,10 +25,9 @@ use crate::types::{
 /// The client gets the upload URL by itself, keeps it for the next upload, and gets another when one fails.
 ///
 /// # Errors
-/// A file with a retention or legal hold needs a bucket whose files
-/// can be locked (`bucket_missing_file_lock`) and a time to come (`retain_until_timestamp_must_be_in_future`); one with a
-/// time of its own an account that may give it (`custom_timestamp_not_allowed`) and no time to come
-/// (`custom_timestamp_invalid`).
+/// A file with a retention or legal hold needs a bucket whose files can be locked (`bucket_missing_file_lock`) and a time
+/// to come (`retain_until_timestamp_must_be_in_future`); one with a time of its own an account that may give it
+/// (`custom_timestamp_not_allowed`) and no time to come (`custom_timestamp_invalid`).
 ///
 /// # Cancellation
 /// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
@@ -69,7 +68,8 @@ impl UploadFile {
         self
     }
 
-    /// Sends no SHA-1: nobody will notice when bytes change on the way.
+    /// Sends no SHA-1: nobody will notice when bytes change on the way, and what was sent can't be told from other bytes
+    /// when the answer is lost, so that it is sent again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();
@@ -132,6 +132,7 @@ impl Call for UploadFile {
             || self.legal_hold.is_some();
         self.file_info
             .check_size(self.file_name.as_str(), limited)?;
+        self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
                 "an upload has no header for \"not encrypted\": start a large file, or change the bucket's default",

@@ -50,7 +50,8 @@ impl UploadPart {
         self
     }
 
-    /// Sends no SHA-1: nobody will notice when bytes change on the way.
+    /// Sends no SHA-1: nobody will notice when bytes change on the way, and what was sent can't be told from other bytes
+    /// when the answer is lost, so that it is sent again.
     #[must_use]
     pub fn do_not_verify(mut self) -> Self {
         self.content.do_not_verify();

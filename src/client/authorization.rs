@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::lock::Mutex as AsyncMutex;
 
+use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, Session, Target};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, GaveUp};
 use crate::types::AccountId;
 
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
@@ -21,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 ///
 /// Each session has a generation. Who is told that a token has expired says which generation's it was, so that a late
 /// word about an old token does not throw a new one away, and a thousand of them cause one new session. Those who wait
-/// for the same login share its outcome, a failure too.
+/// for the same login share its outcome; a failure too, but for those whose own policy would have gone on.
 pub(super) struct Authorization {
     realm: String,
     version: ApiVersion,
@@ -39,11 +40,18 @@ struct State {
     account_id: Option<AccountId>,
     /// Logins that came to an end, well or not.
     logins: u64,
-    /// How the last one failed, and when.
-    failure: Option<(Error, Instant)>,
+    /// How the last one failed.
+    failure: Option<Failure>,
     /// Attempts that failed since one has succeeded.
     failed_attempts: u32,
     not_before: Option<Instant>,
+}
+
+/// How a login failed, when, and how long it was tried.
+struct Failure {
+    error: Error,
+    at: Instant,
+    policy: Arc<RetryPolicy>,
 }
 
 /// A session, and which one it is.
@@ -92,9 +100,10 @@ impl Authorization {
         })
     }
 
-    /// The session, made by `login` if there is none.
+    /// The session, made by `login` if there is none, which goes on for as long as `policy` says.
     pub(super) async fn session<F>(
         &self,
+        policy: &Arc<RetryPolicy>,
         now: impl Fn() -> Instant + Send,
         login: impl FnOnce(AuthorizeAccount) -> F + Send,
     ) -> Result<Generation, Error>
@@ -106,7 +115,7 @@ impl Authorization {
         if let Some(current) = self.current() {
             return Ok(current);
         }
-        if let Some(failure) = self.shared_failure(logins, now()) {
+        if let Some(failure) = self.shared_failure(logins, policy, now()) {
             return Err(failure);
         }
         let Some(credentials) = &self.credentials else {
@@ -116,7 +125,7 @@ impl Authorization {
             ));
         };
         let outcome = login(AuthorizeAccount::new(credentials.clone())).await;
-        self.settle(outcome, now())
+        self.settle(outcome, policy, now())
     }
 
     /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already.
@@ -144,15 +153,26 @@ impl Authorization {
     }
 
     /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.
-    fn shared_failure(&self, logins: u64, now: Instant) -> Option<Error> {
+    fn shared_failure(&self, logins: u64, policy: &RetryPolicy, now: Instant) -> Option<Error> {
         let state = self.lock();
-        let (failure, at) = state.failure.as_ref()?;
-        let refused = failure.kind() == ErrorKind::Credentials;
-        let just_now = refused && now.saturating_duration_since(*at) < REFUSED_FOR;
-        (state.logins > logins || just_now).then(|| failure.clone())
+        let failure = state.failure.as_ref()?;
+        let refused = failure.error.kind() == ErrorKind::Credentials;
+        let just_now = refused && now.saturating_duration_since(failure.at) < REFUSED_FOR;
+        // The one who logged in may have been in more of a hurry than those who waited.
+        let final_for_us = match failure.error.gave_up() {
+            None => true,
+            Some(GaveUp::Deadline) => false,
+            Some(_) => failure.policy.outlasts(policy),
+        };
+        (state.logins > logins && final_for_us || just_now).then(|| failure.error.clone())
     }
 
-    fn settle(&self, outcome: Result<Session, Error>, now: Instant) -> Result<Generation, Error> {
+    fn settle(
+        &self,
+        outcome: Result<Session, Error>,
+        policy: &Arc<RetryPolicy>,
+        now: Instant,
+    ) -> Result<Generation, Error> {
         let mut state = self.lock();
         state.logins += 1;
         let outcome = outcome.and_then(|session| match &state.account_id {
@@ -177,9 +197,13 @@ impl Authorization {
                     session,
                 })
             }
-            Err(failure) => {
-                state.failure = Some((failure.clone(), now));
-                Err(failure)
+            Err(error) => {
+                state.failure = Some(Failure {
+                    error: error.clone(),
+                    at: now,
+                    policy: Arc::clone(policy),
+                });
+                Err(error)
             }
         }
     }

@@ -35,7 +35,9 @@ impl Client {
             .call(ListBuckets::new().bucket_name(name.clone()))
             .await?
             .buckets;
-        let bucket = found.into_iter().next();
+        let bucket = found
+            .into_iter()
+            .find(|bucket| bucket.bucket_name.eq_ignore_ascii_case(name.as_str()));
         bucket.map(|bucket| bucket.bucket_id).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,

@@ -1,14 +1,16 @@
 //! Hiding, showing and deleting, made of several calls.
 
+use std::pin::pin;
+
 use futures_core::Stream;
-use futures_util::{TryStreamExt as _, future};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
 use super::Client;
 use crate::api::{
     CancelLargeFile, DeleteFileVersion, HideFile, ListFileVersions, ListUnfinishedLargeFiles,
 };
 use crate::error::{Error, ErrorKind};
-use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
+use crate::types::{Action, BucketId, FileName, FileVersion, Timestamp};
 
 /// Whether a helper that deletes does it, or only says what it would delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,16 +57,17 @@ impl Client {
         bucket_id: &BucketId,
         name: &FileName,
     ) -> Result<Option<FileVersion>, Error> {
-        let newest = ListFileVersions::new(bucket_id)
+        let versions = ListFileVersions::new(bucket_id)
             .start_file_name(name.as_str())
-            .prefix(name.as_str());
-        let newest = self
-            .call(newest.max_file_count(1))
-            .await?
-            .files
-            .into_iter()
-            .find_map(ListedFile::into_version);
-        let Some(newest) = newest.filter(|version| *version.file_name == *name.as_str()) else {
+            .prefix(name.as_str())
+            .max_file_count(10);
+        // Large files that are still being uploaded neither hide a name nor show it.
+        let versions = self
+            .stream(versions)
+            .try_filter_map(|row| future::ready(Ok(row.into_version())))
+            .try_take_while(|version| future::ready(Ok(*version.file_name == *name.as_str())))
+            .try_filter(|version| future::ready(version.action != Action::Start));
+        let Some(newest) = pin!(versions).try_next().await? else {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 format!("the bucket has no version of {:?}", name.as_str()),
@@ -149,5 +152,15 @@ where
             Ok((version, outcome))
         }
     });
-    done.try_buffer_unordered(concurrency)
+    let done = Box::pin(done.try_buffer_unordered(concurrency));
+    // If the listing fails, what was begun comes to its end first.
+    stream::unfold((done, None), async |(mut done, mut failure)| {
+        loop {
+            match done.next().await {
+                Some(Ok(item)) => return Some((Ok(item), (done, failure))),
+                Some(Err(error)) => failure = Some(error),
+                None => return failure.take().map(|error| (Err(error), (done, None))),
+            }
+        }
+    })
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::api::BillingClass;
 
-/// How many requests a client has sent, by what B2 charges for them. Attempts that failed count too, unless nothing of
-/// them was sent.
+/// How many requests a client has made to an end, by what B2 charges for them. Attempts that failed count too, unless
+/// nothing of them was sent; those whose future was dropped do not, though B2 may charge for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallCounts {

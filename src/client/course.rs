@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, cost};
-use super::judge::{Next, Outcome, Pause, Seen, judge, outcome};
+use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::policy::RetryPolicy;
 use crate::api::{CallKind, Facts, Lost};
 use crate::error::{Error, GaveUp};
@@ -21,6 +21,8 @@ pub(super) struct Course<'a> {
     backoffs: u32,
     seen: Seen,
     since: Option<Timestamp>,
+    /// Why the last attempt failed: what a deadline that strikes later is to tell.
+    last: Option<Error>,
 }
 
 /// What the loop does next.
@@ -57,12 +59,23 @@ impl<'a> Course<'a> {
             backoffs: 0,
             seen,
             since,
+            last: None,
         }
     }
 
     /// An attempt begins.
     pub(super) fn attempt(&mut self) {
         self.attempts += 1;
+    }
+
+    /// Keeps why an attempt failed that is followed by another.
+    pub(super) fn keep_last(&mut self, failure: Error) {
+        self.last = Some(failure);
+    }
+
+    /// Why the last attempt failed, if one did.
+    pub(super) const fn take_last(&mut self) -> Option<Error> {
+        self.last.take()
     }
 
     /// Whether no attempt has been made yet.
@@ -112,8 +125,12 @@ impl<'a> Course<'a> {
         budget: &Budget,
         chance: f64,
     ) -> Step {
-        if matches!(outcome(failure), Outcome::Refused(_)) {
-            return Step::Stop(None);
+        match outcome(failure) {
+            Outcome::Refused(_) => return Step::Stop(None),
+            Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
+                return Step::Stop(None);
+            }
+            _ => {}
         }
         let kind = self.facts.kind;
         let pause = if kind == CallKind::Upload && self.seen.failures <= 2 {
@@ -129,6 +146,8 @@ impl<'a> Course<'a> {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
         let elapsed = now.saturating_duration_since(self.began);
+        // A call within this one may have stopped for a reason of its own.
+        let gave_up = gave_up.or(failure.gave_up());
         failure.with_effect(effect).with_gave_up(gave_up).in_call(
             self.facts.name,
             self.attempts,
@@ -139,7 +158,10 @@ impl<'a> Course<'a> {
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
             Outcome::Ambiguous => self.seen.ambiguous = true,
-            Outcome::Corrupt | Outcome::Garbled => self.seen.corrupt += 1,
+            Outcome::Corrupt | Outcome::Garbled => {
+                self.seen.corrupt += 1;
+                self.seen.ambiguous = true;
+            }
             Outcome::Refused(b2) if b2.status == 400 && next == Next::Again(Pause::None) => {
                 self.seen.corrupt += 1
             }

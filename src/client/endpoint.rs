@@ -68,6 +68,12 @@ impl EndpointPolicy {
         {
             return untrusted("the place has a user name, which B2's never have");
         }
+        if uri
+            .authority()
+            .is_some_and(|authority| !has_a_proper_port(authority.as_str()))
+        {
+            return untrusted("the place has a port that is none");
+        }
         match uri.scheme_str() {
             Some("https") => {}
             Some("http") if is_loopback(&host) || self.allow_insecure_http => {}
@@ -101,6 +107,16 @@ fn is_b2(host: &str) -> bool {
         host.strip_suffix(domain)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// What stands behind the host is a port's number, or nothing. What isn't would be read as the scheme's own port.
+fn has_a_proper_port(authority: &str) -> bool {
+    let behind = authority
+        .rsplit_once(']')
+        .map_or(authority, |(_, behind)| behind);
+    behind
+        .rsplit_once(':')
+        .is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -139,6 +155,8 @@ mod tests {
             "https://user@api.backblazeb2.com/",
             "https://api.backblazeb2.com./",
             "https://api.backblazeb2.com:8443/",
+            "https://api.backblazeb2.com:65536/",
+            "https://api.backblazeb2.com:/",
             "https://127.0.0.1/",
             "https://0x7f.1/",
             "https://[::1]/",

@@ -68,7 +68,7 @@ pub(super) enum Pause {
 const REFUSES_WITH_503: bool = true;
 
 /// How often a corrupt or garbled answer is asked for anew.
-const CORRUPT_AGAIN: u32 = 2;
+pub(super) const CORRUPT_AGAIN: u32 = 2;
 
 /// Sorts a failure.
 pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
@@ -108,6 +108,7 @@ pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
         Outcome::Ambiguous if writes || kind == CallKind::Upload => Next::Settle,
         Outcome::Ambiguous => Next::Again(patience(kind, seen)),
         Outcome::Corrupt | Outcome::Garbled if writes => Next::Settle,
+        Outcome::Garbled if kind == CallKind::Upload => Next::Settle,
         Outcome::Corrupt | Outcome::Garbled if seen.corrupt < CORRUPT_AGAIN => {
             Next::Again(Pause::None)
         }
@@ -278,7 +279,7 @@ mod tests {
             ),
             (
                 Error::new(ErrorKind::Protocol, ""),
-                [AT_ONCE, AT_ONCE, Settle, AT_ONCE, AT_ONCE],
+                [AT_ONCE, AT_ONCE, Settle, Settle, AT_ONCE],
             ),
             (Error::new(ErrorKind::Invalid, ""), [GiveUp; 5]),
             (Error::new(ErrorKind::Untrusted, ""), [GiveUp; 5]),

@@ -111,7 +111,7 @@ impl Client {
         }
     }
 
-    /// How many requests this client and its clones have sent, by what B2 charges for them.
+    /// How many requests this client and its clones have made, by what B2 charges for them.
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()

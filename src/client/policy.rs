@@ -69,6 +69,11 @@ impl RetryPolicy {
         self
     }
 
+    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
+    pub(super) fn outlasts(&self, other: &Self) -> bool {
+        self.api_attempts >= other.api_attempts && self.persistence >= other.persistence
+    }
+
     pub(super) const fn attempts(&self, kind: CallKind) -> u32 {
         match kind {
             CallKind::Login | CallKind::Read | CallKind::Write => self.api_attempts,

@@ -1,13 +1,14 @@
 //! The loop through which every call goes: authorize if needed, build, send, judge, and again.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, HttpClient as _, HttpError, Phase, Request};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
-use http::{HeaderValue, StatusCode};
+use b2kit_core::{Deadlines, HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use futures_util::future::{Either, select};
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::Client;
@@ -20,7 +21,8 @@ use crate::api::{
     Ask, Call, CallKind, Facts, Finding, GetUploadPartUrl, GetUploadUrl, Place, Reply, Session,
     Target,
 };
-use crate::error::{B2Error, Error, ErrorKind};
+use crate::error::{B2Error, Error, ErrorKind, GaveUp};
+use crate::types::Secret;
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -34,7 +36,7 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes a call.
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    attempts(client, call)
+    bounded(client, call)
         .instrument(debug_span!("b2", call = C::FACTS.name))
         .await
 }
@@ -46,7 +48,8 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
         .map(|generation| generation.session)
 }
 
-async fn attempts<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+/// Bounds the call by the user's own deadline, whatever it is waiting for.
+async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
@@ -56,8 +59,34 @@ async fn attempts<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error
         client.now(),
         client.shared.server_time(),
     );
+    let Some(deadline) = client.policy.deadline else {
+        return attempts(client, call, &mut course).await;
+    };
+    let sleep = client.shared.timer.sleep(deadline);
+    {
+        let attempts = pin!(attempts(client, call, &mut course));
+        if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+            return outcome;
+        }
+    }
+    let phase = if course.is_first() {
+        Phase::NotSent
+    } else {
+        Phase::MaybeReceived
+    };
+    let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+    let cause = course.take_last().unwrap_or_else(late);
+    Err(course.error(cause, Some(GaveUp::Deadline), client.now()))
+}
+
+async fn attempts<C: Call>(
+    client: &Client,
+    call: &C,
+    course: &mut Course<'_>,
+) -> Result<C::Output, Error> {
+    let facts = &C::FACTS;
     loop {
-        let ticket = Ticket::obtain(client, call, &course)
+        let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
         pass_gate(client, facts.kind).await;
@@ -107,6 +136,7 @@ async fn attempts<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error
                 if everyone {
                     client.shared.gates.close(facts.kind, client.now() + pause);
                 }
+                course.keep_last(failure);
                 debug!(?pause, "trying again");
                 client.sleep(pause).await;
             }
@@ -208,7 +238,7 @@ fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
         client
             .shared
             .authorization
-            .session(|| client.now(), login)
+            .session(&client.policy, || client.now(), login)
             .await
     })
 }
@@ -263,8 +293,7 @@ fn prepare<C: Call>(
 /// Makes one attempt.
 async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
-    let token = request.headers().get(AUTHORIZATION).cloned();
-    let outcome = exchange(client, call, request, token.as_ref()).await;
+    let outcome = exchange(client, call, request).await;
     if facts.kind == CallKind::Login {
         client
             .shared
@@ -287,8 +316,8 @@ async fn exchange<C: Call>(
     client: &Client,
     call: &C,
     request: Request,
-    token: Option<&HeaderValue>,
 ) -> Result<C::Output, Error> {
+    let secrets = secrets(call, request.headers());
     let response = client
         .shared
         .backend
@@ -300,7 +329,7 @@ async fn exchange<C: Call>(
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let wish = retry_after(&head.headers);
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        let error = without_token(Reply::whole(head, text).error(), token);
+        let error = without_secrets(Reply::whole(head, text).error(), &secrets);
         if error.code == "auth_token_limit" {
             warn!("two uploads at once went to one upload URL");
         }
@@ -344,15 +373,29 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     request.extensions_mut().insert(deadlines);
 }
 
+/// What the request holds that no error may show.
+fn secrets<C: Call>(call: &C, headers: &HeaderMap) -> Vec<Secret> {
+    let sensitive = headers
+        .values()
+        .filter(|value| value.is_sensitive())
+        .filter_map(|value| value.to_str().ok());
+    let bare = |value: &str| Secret::new(value.strip_prefix("Basic ").unwrap_or(value));
+    call.secrets()
+        .into_iter()
+        .chain(sensitive.map(bare))
+        .collect()
+}
+
 /// B2 repeats the token in some messages ("more than one upload using auth token …").
-fn without_token(mut error: B2Error, token: Option<&HeaderValue>) -> B2Error {
-    let token = token
-        .and_then(|value| value.to_str().ok())
-        .filter(|token| !token.is_empty());
-    if let Some(token) = token {
+fn without_secrets(mut error: B2Error, secrets: &[Secret]) -> B2Error {
+    for secret in secrets
+        .iter()
+        .map(Secret::expose)
+        .filter(|secret| !secret.is_empty())
+    {
         for text in [&mut error.code, &mut error.message] {
-            if text.contains(token) {
-                *text = text.replace(token, "[redacted]");
+            if text.contains(secret) {
+                *text = text.replace(secret, "[redacted]");
             }
         }
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use super::open_enum::open_enum;
+use super::secret::Secret;
 use crate::error::Error;
 
 open_enum! {
@@ -112,6 +113,15 @@ impl CustomerKey {
 }
 
 impl EncryptionSetting {
+    /// The keys in these settings, as they stand in a document.
+    pub(crate) fn secrets<'a>(settings: impl IntoIterator<Item = &'a Option<Self>>) -> Vec<Secret> {
+        let keys = settings.into_iter().filter_map(|setting| match setting {
+            Some(Self::SseC(key)) => Some(Secret::new(key.base64().as_str())),
+            _ => None,
+        });
+        keys.collect()
+    }
+
     /// Whether the file will be encrypted, and less room is left for its notes.
     pub(crate) const fn encrypts(&self) -> bool {
         !matches!(self, Self::None)

@@ -116,18 +116,27 @@ impl FileInfo {
         Ok(())
     }
 
+    /// Refuses keys that were not checked and can't stand in a header.
+    pub(crate) fn check_headers(&self) -> Result<(), Error> {
+        self.0.keys().try_for_each(|key| header_name(key).map(drop))
+    }
+
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) -> Result<(), Error> {
         for (key, value) in &self.0 {
-            let name = HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
-                let key = Shown(key);
-                Error::invalid(format!("the file info key {key} can't stand in a header"))
-            })?;
+            let name = header_name(key)?;
             let value = HeaderValue::try_from(&*percent_encode(value))
                 .expect("encoded text is a header's value");
             headers.insert(name, value);
         }
         Ok(())
     }
+}
+
+fn header_name(key: &str) -> Result<HeaderName, Error> {
+    HeaderName::try_from(format!("x-bz-info-{key}")).map_err(|_| {
+        let key = Shown(key);
+        Error::invalid(format!("the file info key {key} can't stand in a header"))
+    })
 }
 
 /// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::open_enum::open_enum;
 use super::timestamp::Timestamp;
+use crate::error::Error;
 
 open_enum! {
     /// How strictly a retention holds.
@@ -52,6 +53,16 @@ impl FileRetention {
             mode: None,
             retain_until_timestamp: None,
         }
+    }
+
+    /// Refuses one half without the other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.mode.is_some() != self.retain_until_timestamp.is_some() {
+            return Err(Error::invalid(
+                "a retention has both a mode and a time, or neither",
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -103,6 +114,16 @@ impl DefaultRetention {
             mode: None,
             period: None,
         }
+    }
+
+    /// Refuses one half without the other.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.mode.is_some() != self.period.is_some() {
+            return Err(Error::invalid(
+                "a default retention has both a mode and a period, or neither",
+            ));
+        }
+        Ok(())
     }
 
     const fn new(mode: RetentionMode, duration: u64, unit: RetentionUnit) -> Self {

@@ -46,7 +46,7 @@ macro_rules! facts {
 }
 
 /// Each call that there is, by the name of its type.
-fn calls() -> [(&'static str, Facts); 31] {
+pub(super) fn calls() -> [(&'static str, Facts); 31] {
     facts! {
         AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket DeleteFileVersion
         DeleteKey DownloadFileById DownloadFileByName FinishLargeFile GetBucketNotificationRules

@@ -1,14 +1,18 @@
 //! Object Lock: retention and legal hold.
 
-use b2kit::ApiVersion;
-use b2kit::api::{CreateBucket, UpdateBucket, UpdateFileLegalHold, UpdateFileRetention};
-use b2kit::types::{
-    BucketName, BucketType, DefaultRetention, FileRetention, LegalHold, Readable, RetentionMode,
-    Timestamp,
+use b2kit::api::{
+    Call, CopyFile, CreateBucket, DeleteFileVersion, DownloadFileById, GetFileInfo, UpdateBucket,
+    UpdateFileLegalHold, UpdateFileRetention, UploadFile,
 };
+use b2kit::types::{
+    Bucket, BucketName, BucketType, DefaultRetention, FileName, FileRetention, LegalHold, Readable,
+    RetentionMode, Timestamp,
+};
+use b2kit::{ApiVersion, Client, ErrorKind};
+use futures::executor::block_on;
 use serde_json::json;
 
-use crate::{answered, assert_not_taken, document, refused};
+use crate::{answered, assert_not_taken, client, document, refused};
 
 const UNTIL: Timestamp = Timestamp::from_millis(1_770_334_823_346);
 
@@ -54,8 +58,25 @@ fn a_retention_is_set_and_removed() {
 fn half_a_retention_is_refused() {
     let mut half = FileRetention::until(RetentionMode::Compliance, UNTIL);
     half.retain_until_timestamp = None;
-    let told = refused(ApiVersion::V4, &UpdateFileRetention::new("f", "4_z1", half));
-    assert!(told.contains("both a mode and a time"), "{told}");
+    for told in [
+        refused(
+            ApiVersion::V4,
+            &UpdateFileRetention::new("f", "4_z1", half.clone()),
+        ),
+        refused(
+            ApiVersion::V4,
+            &CopyFile::new("4_z1", FileName::new("g").unwrap()).file_retention(half),
+        ),
+    ] {
+        assert!(told.contains("both a mode and a time"), "{told}");
+    }
+    let mut half = DefaultRetention::days(RetentionMode::Compliance, 1);
+    half.mode = None;
+    let told = refused(
+        ApiVersion::V4,
+        &UpdateBucket::new("b1").default_retention(half),
+    );
+    assert!(told.contains("both a mode and a period"), "{told}");
 }
 
 #[test]
@@ -110,4 +131,122 @@ fn the_sample_of_a_bucket_with_locks_decodes() {
     };
     assert!(lock.is_file_lock_enabled);
     assert_eq!(lock.default_retention, DefaultRetention::none());
+}
+
+/// Far enough for the emulator's clock, which is the system's: 2100.
+const FAR: Timestamp = Timestamp::from_millis(4_102_444_800_000);
+
+async fn locked_bucket(b2: &Client, name: &str) -> Bucket {
+    let create = CreateBucket::new(BucketName::new(name).unwrap(), BucketType::AllPrivate);
+    b2.call(create.file_lock_enabled(true)).await.unwrap()
+}
+
+async fn refusal<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
+    match b2.call(call).await {
+        Ok(_) => panic!("it was done"),
+        Err(error) => (error.kind(), error.b2().unwrap().code.clone()),
+    }
+}
+
+#[test]
+fn a_retention_keeps_a_version_until_it_is_bypassed() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let bucket = locked_bucket(&b2, "my-bucket").await;
+        let name = FileName::new("f").unwrap();
+        let file = b2
+            .call(UploadFile::new(&bucket.bucket_id, name, "x"))
+            .await
+            .unwrap();
+        assert_eq!(file.file_retention, Readable::Value(FileRetention::none()));
+        let update = |retention| UpdateFileRetention::new("f", &file.file_id, retention);
+        let governance = FileRetention::until(RetentionMode::Governance, FAR);
+        let updated = b2.call(update(governance.clone())).await.unwrap();
+        assert_eq!(updated.file_retention, governance);
+        let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
+        assert_eq!(shown.file_retention, Readable::Value(governance.clone()));
+        let download = b2.call(DownloadFileById::new(&file.file_id)).await.unwrap();
+        assert_eq!(download.file.file_retention, Readable::Value(governance));
+
+        let denied = (ErrorKind::Unauthorized, "access_denied".to_owned());
+        let delete = || DeleteFileVersion::new("f", &file.file_id);
+        assert_eq!(refusal(&b2, delete()).await, denied);
+        assert_eq!(refusal(&b2, update(FileRetention::none())).await, denied);
+        let removed = b2
+            .call(update(FileRetention::none()).bypass_governance())
+            .await
+            .unwrap();
+        assert_eq!(removed.file_retention, FileRetention::none());
+
+        let compliance = FileRetention::until(RetentionMode::Compliance, FAR);
+        b2.call(update(compliance)).await.unwrap();
+        let removal = update(FileRetention::none()).bypass_governance();
+        assert_eq!(refusal(&b2, removal).await, denied);
+        assert_eq!(refusal(&b2, delete().bypass_governance()).await, denied);
+    });
+}
+
+#[test]
+fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let bucket = locked_bucket(&b2, "my-bucket").await;
+        let name = || FileName::new("f").unwrap();
+        let upload = UploadFile::new(&bucket.bucket_id, name(), "x").legal_hold(LegalHold::On);
+        let file = b2.call(upload).await.unwrap();
+        assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+        let delete = DeleteFileVersion::new("f", &file.file_id);
+        assert_eq!(refusal(&b2, delete.clone()).await.1, "access_denied");
+        let lift = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::Off);
+        assert_eq!(b2.call(lift).await.unwrap().legal_hold, LegalHold::Off);
+        let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
+        assert_eq!(shown.legal_hold, Readable::Value(Some(LegalHold::Off)));
+        b2.call(delete).await.unwrap();
+
+        let create =
+            CreateBucket::new(BucketName::new("no-locks").unwrap(), BucketType::AllPrivate);
+        let unlocked = b2.call(create).await.unwrap();
+        let file = b2
+            .call(UploadFile::new(&unlocked.bucket_id, name(), "x"))
+            .await
+            .unwrap();
+        let hold = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::On);
+        assert_eq!(refusal(&b2, hold).await.1, "bucket_missing_file_lock");
+    });
+}
+
+#[test]
+fn a_buckets_default_retention_holds_for_new_files_until_it_is_removed() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let bucket = locked_bucket(&b2, "my-bucket").await;
+        let upload = || UploadFile::new(&bucket.bucket_id, FileName::new("f").unwrap(), "x");
+        let update = |retention| UpdateBucket::new(&bucket.bucket_id).default_retention(retention);
+        let week = DefaultRetention::days(RetentionMode::Governance, 7);
+        let updated = b2.call(update(week.clone())).await.unwrap();
+        assert_eq!(
+            updated
+                .file_lock_configuration
+                .value()
+                .unwrap()
+                .default_retention,
+            week
+        );
+        let file = b2.call(upload()).await.unwrap();
+        let until = file.upload_timestamp.as_millis() + 7 * 86_400_000;
+        let expected =
+            FileRetention::until(RetentionMode::Governance, Timestamp::from_millis(until));
+        assert_eq!(file.file_retention, Readable::Value(expected));
+        let updated = b2.call(update(DefaultRetention::none())).await.unwrap();
+        let left = &updated
+            .file_lock_configuration
+            .value()
+            .unwrap()
+            .default_retention;
+        assert_eq!(*left, DefaultRetention::none());
+        assert_eq!(
+            b2.call(upload()).await.unwrap().file_retention,
+            Readable::Value(FileRetention::none())
+        );
+    });
 }

@@ -4,18 +4,26 @@
 
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
+mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
+mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
+mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod notifications; // event notification rules
+mod observed; // what a program can see of its calls: events, spans and counts
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
+mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
+mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
+mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod sharing; // download authorizations and links
+mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
@@ -23,9 +31,12 @@ mod webhook; // event notifications as they arrive
 use b2kit::api::{Call, Reply, Target};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::Secret;
-use b2kit::{ApiVersion, Client, Credentials, ErrorKind, ManualTimer, Session};
-use futures::TryStreamExt as _;
+use b2kit::{
+    ApiVersion, Client, ClientBuilder, Credentials, ErrorKind, HttpClient as _, HttpError,
+    ManualTimer, Request, Response, Session,
+};
 use futures::executor::block_on;
+use futures::{FutureExt as _, TryStreamExt as _};
 use serde_json::Value;
 
 /// A client of an emulator of its own, on time that stands still.
@@ -47,6 +58,56 @@ fn client_of(emulator: &Emulator, timer: &ManualTimer) -> Client {
         .timer(timer.clone())
         .build()
         .unwrap()
+}
+
+/// A client of an emulator on a wire that someone watches: `meddle` sees each request, and may answer it itself.
+fn wired(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    meddle: impl Fn(&mut Request) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+) -> ClientBuilder {
+    let b2 = emulator.clone();
+    let backend = move |mut request: Request| {
+        let (b2, meddled) = (b2.clone(), meddle(&mut request));
+        async move {
+            match meddled {
+                Some(answer) => answer,
+                None => b2.send(request).await,
+            }
+        }
+    };
+    Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .seed(1)
+}
+
+/// The name of the call that a request makes; a download's by name is not in its URL.
+fn call_of(request: &Request) -> &str {
+    let mut words = request.uri().path().split('/');
+    words.find(|word| word.starts_with("b2_")).unwrap_or("")
+}
+
+/// The document in a request, which can still be sent on.
+fn sent(request: &mut Request) -> Value {
+    let pieces = request.body().open().unwrap().try_collect().now_or_never();
+    let pieces: Vec<_> = pieces.unwrap().unwrap();
+    *request.body_mut() = pieces.concat().into();
+    serde_json::from_slice(request.body().as_bytes().unwrap()).unwrap()
+}
+
+fn http_answer(status: u16, document: &Value) -> Response {
+    b2kit::http::Response::builder()
+        .status(status)
+        .body(document.to_string().into())
+        .unwrap()
+}
+
+fn http_refusal(status: u16, code: &str) -> Response {
+    let document = serde_json::json!({"status": status, "code": code, "message": ""});
+    http_answer(status, &document)
 }
 
 /// A session without a client, for calls that are looked at and not made.

@@ -1,13 +1,14 @@
 //! Event notification rules.
 
-use b2kit::api::{GetBucketNotificationRules, SetBucketNotificationRules};
+use b2kit::api::{CreateBucket, GetBucketNotificationRules, SetBucketNotificationRules};
 use b2kit::types::{
-    EventNotificationRule, EventNotificationRules, EventType, Secret, TargetConfiguration,
-    TargetType,
+    BucketName, BucketType, EventNotificationRule, EventNotificationRules, EventType, Secret,
+    TargetConfiguration, TargetType,
 };
+use futures::executor::block_on;
 use serde_json::{Value, json};
 
-use crate::{answered, document};
+use crate::{answered, client, document};
 
 /// B2's sample, with a signature and a header.
 fn rule() -> Value {
@@ -149,4 +150,73 @@ fn every_documented_event_is_known_by_its_word() {
         }
     }
     assert_eq!(EventType::KNOWN.len(), 15);
+}
+
+#[test]
+fn rules_are_kept_by_name_until_others_replace_them() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let create = CreateBucket::new(
+            BucketName::new("my-bucket").unwrap(),
+            BucketType::AllPrivate,
+        );
+        let bucket = b2.call(create).await.unwrap();
+        let get = || GetBucketNotificationRules::new(&bucket.bucket_id);
+        let rule = |name, event| {
+            let target = TargetConfiguration::webhook("https://example.com/hook")
+                .hmac_sha256_signing_secret(Secret::new("canaryCanaryCanaryCanaryCanary12"))
+                .custom_header("X-Token", Secret::new("canary"))
+                .max_events_per_batch(25);
+            EventNotificationRule::new(name, [event], target).object_name_prefix("images/")
+        };
+        assert!(
+            b2.call(get())
+                .await
+                .unwrap()
+                .event_notification_rules
+                .is_empty()
+        );
+        let rules = EventNotificationRules::new([
+            rule("rule-2", EventType::ObjectDeletedAll),
+            rule("rule-1", EventType::ObjectCreatedCopy),
+        ]);
+        let set = SetBucketNotificationRules::new(&bucket.bucket_id, rules.unwrap());
+        b2.call(set).await.unwrap();
+        let kept = b2.call(get()).await.unwrap().event_notification_rules;
+        let [one, two] = &kept[..] else {
+            panic!("two rules, not {kept:?}")
+        };
+        assert_eq!((&*one.name, &*two.name), ("rule-1", "rule-2"));
+        assert_eq!(one.event_types, [EventType::ObjectCreatedCopy]);
+        assert_eq!(
+            (one.is_enabled, &*one.object_name_prefix),
+            (true, "images/")
+        );
+        let target = &one.target_configuration;
+        assert_eq!(
+            (&target.target_type, &*target.url),
+            (&TargetType::Webhook, "https://example.com/hook")
+        );
+        let secret = target.hmac_sha256_signing_secret.as_ref().unwrap();
+        assert_eq!(secret.expose(), "canaryCanaryCanaryCanaryCanary12");
+        assert_eq!(target.custom_headers[0].value.expose(), "canary");
+        assert_eq!(target.max_events_per_batch, 25);
+
+        let none =
+            SetBucketNotificationRules::new(&bucket.bucket_id, EventNotificationRules::default());
+        assert!(
+            b2.call(none)
+                .await
+                .unwrap()
+                .event_notification_rules
+                .is_empty()
+        );
+        assert!(
+            b2.call(get())
+                .await
+                .unwrap()
+                .event_notification_rules
+                .is_empty()
+        );
+    });
 }

@@ -1,11 +1,15 @@
 //! Download authorizations, and the links that are made of them.
 
-use b2kit::api::{DownloadAuthorization, GetDownloadAuthorization};
-use b2kit::types::{BucketName, DownloadDuration, FileName, percent_decode};
-use b2kit::{ApiVersion, ErrorKind};
+use b2kit::api::{CreateBucket, DownloadAuthorization, GetDownloadAuthorization, UploadFile};
+use b2kit::backend::emulator::Emulator;
+use b2kit::http::HeaderMap;
+use b2kit::types::{BucketName, BucketType, DownloadDuration, FileName, percent_decode};
+use b2kit::{ApiVersion, Body, ErrorKind, HttpClient as _, Request};
+use futures::TryStreamExt as _;
+use futures::executor::block_on;
 use serde_json::json;
 
-use crate::{answered, assert_not_taken, document, refused, session};
+use crate::{answered, assert_not_taken, client, document, refused, session};
 
 fn ask(prefix: &str) -> GetDownloadAuthorization {
     GetDownloadAuthorization::new("b1", prefix, DownloadDuration::from_secs(3_600).unwrap())
@@ -123,4 +127,66 @@ fn an_authorization_for_something_else_is_an_integrity_error() {
             json!({"authorizationToken": "t", "bucketId": bucket, "fileNamePrefix": prefix});
         assert_not_taken(&ask("albums/"), answer);
     }
+}
+
+/// What a stranger gets, who has a link and nothing else.
+async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = url.parse().unwrap();
+    if let Some(token) = token {
+        let headers = request.headers_mut();
+        headers.insert("authorization", token.parse().unwrap());
+    }
+    let response = emulator.send(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let pieces: Vec<_> = body.try_collect().await.unwrap();
+    (head.status.as_u16(), head.headers, pieces.concat())
+}
+
+#[test]
+fn a_link_opens_the_files_that_were_shared_and_no_others() {
+    let (b2, emulator, _) = client();
+    block_on(async {
+        let bucket_name = BucketName::new("my-bucket").unwrap();
+        let create = CreateBucket::new(bucket_name.clone(), BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap();
+        let shared = FileName::new("albums/a+b ?#&ü.txt").unwrap();
+        let other = FileName::new("letters/1").unwrap();
+        for name in [&shared, &other] {
+            let upload = UploadFile::new(&bucket.bucket_id, name.clone(), "hello");
+            b2.call(upload).await.unwrap();
+        }
+        let hour = DownloadDuration::from_secs(3_600).unwrap();
+        let ask = || GetDownloadAuthorization::new(&bucket.bucket_id, "albums/", hour);
+        let session = b2.session().await.unwrap();
+        let authorization = b2.call(ask()).await.unwrap();
+        let link = authorization.link(&session, &bucket_name, &shared).unwrap();
+        let with_token = link.url_with_token();
+        let (status, _, body) = fetch(&emulator, with_token.expose(), None).await;
+        assert_eq!((status, &*body), (200, &b"hello"[..]));
+        let token = link.authorization_token().expose();
+        assert_eq!(fetch(&emulator, link.url(), Some(token)).await.0, 200);
+        assert_eq!(fetch(&emulator, link.url(), None).await.0, 401);
+        let letters = format!("{}/file/my-bucket/letters/1", session.download_url());
+        assert_eq!(fetch(&emulator, &letters, Some(token)).await.0, 401);
+
+        let disposition = "attachment; filename=\"x & y=z+.txt\"";
+        let fixed = b2
+            .call(ask().b2_content_disposition(disposition))
+            .await
+            .unwrap();
+        let link = fixed.link(&session, &bucket_name, &shared).unwrap();
+        let (status, headers, _) = fetch(&emulator, link.url_with_token().expose(), None).await;
+        assert_eq!(
+            (status, headers["content-disposition"].to_str().unwrap()),
+            (200, disposition)
+        );
+        let (bare, _) = link.url().split_once('?').unwrap();
+        let token = link.authorization_token().expose();
+        assert_ne!(
+            fetch(&emulator, bare, Some(token)).await.0,
+            200,
+            "it has to ask for the header"
+        );
+    });
 }

@@ -1,23 +1,25 @@
 //! Settings as they go and come, and words and fields that this version of the crate doesn't know.
 
 use b2kit::api::{
-    AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket,
-    DeleteFileVersion, DeleteKey, DownloadFileById, FinishLargeFile, GetBucketNotificationRules,
-    GetFileInfo, GetUploadPartUrl, GetUploadUrl, HideFile, ListBuckets, ListParts,
-    ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
+    AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, CreateKey,
+    DeleteBucket, DeleteFileVersion, DeleteKey, DownloadFileById, FinishLargeFile,
+    GetBucketNotificationRules, GetFileInfo, GetUploadPartUrl, GetUploadUrl, HideFile, ListBuckets,
+    ListParts, ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
     UpdateBucket, UploadFile, UploadPart,
 };
 use b2kit::types::{
-    Action, BucketInfo, BucketName, BucketType, ContentSha1, ContentType, CorsOperation, CorsRule,
-    CorsRules, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
-    EventNotificationRules, FileInfo, FileName, FileRetention, LegalHold, LifecycleRule,
-    LifecycleRules, PartNumber, Readable, ReplicationConfiguration, ReplicationRule,
-    ReplicationRules, ReplicationStatus, RetentionMode, Timestamp, percent_decode, percent_encode,
+    Action, BucketInfo, BucketName, BucketType, Capability, ContentSha1, ContentType,
+    CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
+    EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileName, FileRetention,
+    KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber, Readable,
+    ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, RetentionMode,
+    Sha1, Timestamp, percent_decode, percent_encode,
 };
-use b2kit::{ApiVersion, Credentials};
+use b2kit::{ApiVersion, Credentials, ErrorKind};
+use futures::executor::block_on;
 use serde_json::{Value, json};
 
-use crate::{answered, assert_not_taken, document, refused, session};
+use crate::{answered, assert_not_taken, client, document, refused, session};
 
 /// B2's sample of `b2_create_bucket`.
 pub(crate) fn bucket() -> Value {
@@ -418,6 +420,23 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
 }
 
 #[test]
+fn lists_that_b2_would_refuse_are_not_sent() {
+    let types =
+        |types: &[&str]| list().bucket_types(types.iter().map(|word| BucketType::from(*word)));
+    assert_eq!(document(&types(&["all"]))["bucketTypes"], json!(["all"]));
+    assert!(refused(ApiVersion::V4, &types(&[])).contains("is empty"));
+    assert!(refused(ApiVersion::V4, &types(&["allPublic", "all"])).contains("takes it alone"));
+    let parts = |count| FinishLargeFile::new("f1", vec![Sha1::of(b""); count]);
+    let sent = document(&parts(10_000));
+    assert_eq!(sent["partSha1Array"].as_array().unwrap().len(), 10_000);
+    let told = refused(ApiVersion::V4, &parts(10_002));
+    assert!(
+        told.contains("10002 parts, 2 more than the 10,000"),
+        "{told}"
+    );
+}
+
+#[test]
 fn an_answer_about_something_else_is_not_taken() {
     let other = || FileName::new("other.txt").unwrap();
     let key = json!({
@@ -570,4 +589,149 @@ fn the_first_version_of_the_api_is_not_spoken() {
     let call = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
     let request = call.request(&realm).unwrap();
     assert_eq!(request.uri().path(), "/b2api/v4/b2_authorize_account");
+}
+
+#[test]
+fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let create = CreateBucket::new(
+            BucketName::new("my-bucket").unwrap(),
+            BucketType::AllPrivate,
+        )
+        .bucket_info(BucketInfo::new().with("Owner", "ü").unwrap());
+        let created = b2.call(create).await.unwrap();
+        let id = &created.bucket_id;
+        let cors = CorsRule::new("my-rule", ["https"], [CorsOperation::S3Get])
+            .expose_headers(["x-bz-file-id"]);
+        let lifecycle = LifecycleRule::new("logs/").days_from_hiding_to_deleting(1);
+        let (cors, lifecycle) = (
+            CorsRules::new([cors]).unwrap(),
+            LifecycleRules::new([lifecycle]).unwrap(),
+        );
+        let update = UpdateBucket::new(id)
+            .bucket_type(BucketType::AllPublic)
+            .cors_rules(cors.clone())
+            .lifecycle_rules(lifecycle.clone())
+            .default_server_side_encryption(Encryption::sse_b2())
+            .if_revision_is(created.revision);
+        let updated = b2.call(update.clone()).await.unwrap();
+        assert_eq!(updated.revision, created.revision + 1);
+        assert_eq!(updated.bucket_type, BucketType::AllPublic);
+        assert_eq!(
+            (&updated.cors_rules, &updated.lifecycle_rules),
+            (&cors, &lifecycle)
+        );
+        assert_eq!(
+            updated.default_server_side_encryption,
+            Readable::Value(Encryption::sse_b2())
+        );
+        assert_eq!(updated.bucket_info, created.bucket_info);
+        let error = b2.call(update).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), &*error.b2().unwrap().code),
+            (ErrorKind::Conflict, "conflict")
+        );
+
+        let clear = UpdateBucket::new(id)
+            .cors_rules(CorsRules::default())
+            .lifecycle_rules(LifecycleRules::default())
+            .default_server_side_encryption(Encryption::none())
+            .bucket_info(BucketInfo::new());
+        let cleared = b2.call(clear).await.unwrap();
+        assert!(cleared.cors_rules.is_empty() && cleared.lifecycle_rules.is_empty());
+        assert!(cleared.bucket_info.is_empty());
+        assert_eq!(
+            cleared.default_server_side_encryption,
+            Readable::Value(Encryption::none())
+        );
+        let found = b2
+            .call(ListBuckets::new().bucket_id(id))
+            .await
+            .unwrap()
+            .buckets;
+        assert_eq!(found, [cleared]);
+    });
+}
+
+#[test]
+fn a_bucket_takes_part_in_replication_until_it_does_not() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let mut ids = Vec::new();
+        for name in ["from-here", "to-there"] {
+            let create = CreateBucket::new(BucketName::new(name).unwrap(), BucketType::AllPrivate);
+            ids.push(b2.call(create).await.unwrap().bucket_id);
+        }
+        let mut keys = Vec::new();
+        for (bucket, capability) in ids
+            .iter()
+            .zip([Capability::ReadFiles, Capability::WriteFiles])
+        {
+            let create = CreateKey::new(KeyName::new("replication").unwrap(), [capability]);
+            keys.push(
+                b2.call(create.bucket_ids([bucket]))
+                    .await
+                    .unwrap()
+                    .key
+                    .application_key_id,
+            );
+        }
+        let update = |id, replication| UpdateBucket::new(id).replication_configuration(replication);
+        let there = ReplicationConfiguration::none().destination([(&keys[0], &keys[1])]);
+        let updated = b2.call(update(&ids[1], there.clone())).await.unwrap();
+        assert_eq!(updated.replication_configuration, Readable::Value(there));
+        let rules = ReplicationRules::new([ReplicationRule::new("all", &ids[1])]).unwrap();
+        let here = ReplicationConfiguration::none().source(&keys[0], rules);
+        let updated = b2.call(update(&ids[0], here.clone())).await.unwrap();
+        assert_eq!(updated.replication_configuration, Readable::Value(here));
+        let ended = b2
+            .call(update(&ids[0], ReplicationConfiguration::none()))
+            .await
+            .unwrap();
+        assert_eq!(
+            ended.replication_configuration,
+            Readable::Value(ReplicationConfiguration::none())
+        );
+    });
+}
+
+#[test]
+fn a_customers_key_is_needed_to_read_what_it_encrypted() {
+    let (b2, _, _) = client();
+    block_on(async {
+        let create = CreateBucket::new(
+            BucketName::new("my-bucket").unwrap(),
+            BucketType::AllPrivate,
+        );
+        let bucket = b2.call(create).await.unwrap();
+        let key = CustomerKey::new(*b"0123456789abcdef0123456789abcdef");
+        let upload = UploadFile::new(&bucket.bucket_id, name(), "secret")
+            .server_side_encryption(EncryptionSetting::SseC(key.clone()));
+        let file = b2.call(upload).await.unwrap();
+        assert_eq!(file.server_side_encryption.mode, Some(EncryptionMode::SseC));
+        let download = || DownloadFileById::new(&file.file_id);
+        assert!(b2.call(download()).await.is_err());
+        let wrong = b2
+            .call(download().customer_key(CustomerKey::new([7; 32])))
+            .await
+            .unwrap_err();
+        assert_eq!(wrong.b2().unwrap().code, "access_denied");
+        let right = b2.call(download().customer_key(key.clone())).await.unwrap();
+        assert_eq!(
+            right.file.server_side_encryption.mode,
+            Some(EncryptionMode::SseC)
+        );
+        assert_eq!(right.body.collect(100).await.unwrap(), b"secret");
+        let copy = CopyFile::new(&file.file_id, FileName::new("plain").unwrap())
+            .source_server_side_encryption(EncryptionSetting::SseC(key))
+            .destination_server_side_encryption(EncryptionSetting::None);
+        let plain = b2.call(copy).await.unwrap();
+        assert_eq!(plain.server_side_encryption, Encryption::none());
+        let read = b2
+            .call(DownloadFileById::new(&plain.file_id))
+            .await
+            .unwrap();
+        assert_eq!(read.body.collect(100).await.unwrap(), b"secret");
+    });
 }

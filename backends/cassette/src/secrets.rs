@@ -27,21 +27,25 @@ pub(crate) struct Secrets {
 impl Secrets {
     /// The placeholder of `value`, a secret of this kind; what is one already stays as it is.
     pub(crate) fn learn(&mut self, kind: &str, value: &[u8]) -> String {
+        if let Ok(text) = std::str::from_utf8(value)
+            && places::is_placeholder(text)
+        {
+            return text.to_owned();
+        }
         let everywhere =
             value.len() >= MIN_LENGTH && (kind != places::CUSTOM_HEADER || !is_media_type(value));
         self.insert(kind, value, everywhere)
     }
 
-    /// As [`learn`](Self::learn), and however short or common the value is, it is looked for everywhere.
+    /// As [`learn`](Self::learn), and however short or common the value is, and whatever it looks like, it is looked for
+    /// everywhere.
     pub(crate) fn declare(&mut self, kind: &str, value: &[u8]) -> String {
         self.insert(kind, value, true)
     }
 
     fn insert(&mut self, kind: &str, value: &[u8], everywhere: bool) -> String {
-        if let Ok(text) = std::str::from_utf8(value)
-            && (text.is_empty() || places::is_placeholder(text))
-        {
-            return text.to_owned();
+        if value.is_empty() {
+            return String::new();
         }
         if let Some(placeholder) = self.placeholders.get(value) {
             return placeholder.clone();
@@ -137,13 +141,18 @@ impl Secrets {
     /// The placeholder of a secret that is still in these bytes: as it is, or percent-encoded, or in JSON's escapes, or
     /// somewhere in base64, or in hex. This looks in another way than [`hidden`](Self::hidden) does.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&str> {
-        let mut plain = Vec::with_capacity(bytes.len());
-        let mut rest = bytes;
-        while let Some((byte, length)) = unescaped(rest) {
-            plain.push(byte);
-            rest = &rest[length..];
+        // A URL within a URL is encoded twice; each round takes at least two bytes away, so there is an end.
+        let mut text = bytes.to_vec();
+        loop {
+            if let Some(found) = self.needle_in(&text) {
+                return Some(found);
+            }
+            let plain = unescaped_once(&text);
+            if plain.len() == text.len() {
+                return None;
+            }
+            text = plain;
         }
-        self.needle_in(bytes).or_else(|| self.needle_in(&plain))
     }
 
     fn needle_in(&self, bytes: &[u8]) -> Option<&str> {
@@ -181,6 +190,15 @@ fn written_length(bytes: &[u8], form: &[u8]) -> Option<usize> {
         }
     }
     Some(at)
+}
+
+fn unescaped_once(bytes: &[u8]) -> Vec<u8> {
+    let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some((byte, length)) = unescaped(rest) {
+        plain.push(byte);
+        rest = &rest[length..];
+    }
+    plain
 }
 
 /// The byte that is written first, and by how many bytes: `%2F`, `\u002f` and `\/` are a `/`.

@@ -475,3 +475,34 @@ fn credentials_in_a_url_are_hidden() {
         "{text}"
     );
 }
+
+#[test]
+fn a_declared_secret_that_looks_like_a_placeholder_is_hidden_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = async |_: Request| Ok(Response::new("the word is hidden-treasure-4711".into()));
+    let recorder = Recorder::new(server, directory.path().join("r.yaml"))
+        .secret("word", "hidden-treasure-4711");
+    exchange(&recorder, post("/x", &[], "y"));
+    let told = recorder.to_yaml().unwrap();
+    assert!(!told.contains("treasure"), "{told}");
+}
+
+/// A URL within a URL: the key is percent-encoded twice.
+#[test]
+fn a_secret_that_is_encoded_twice_is_not_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = async |_: Request| {
+        Ok(Response::new(
+            r#"see https://h.test/?next=https%3A%2F%2Fh.test%2Ff%3Fk%3DK0029r3%252FMfU%252Bhncp"#
+                .into(),
+        ))
+    };
+    let recorder =
+        Recorder::new(server, directory.path().join("r.yaml")).secret("key", "K0029r3/MfU+hncp");
+    exchange(&recorder, post("/x", &[], "y"));
+    let told = recorder.to_yaml();
+    assert!(
+        !matches!(&told, Ok(told) if told.contains("K0029r3%252FMfU")),
+        "{told:?}"
+    );
+}

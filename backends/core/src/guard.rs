@@ -7,9 +7,9 @@ mod incoming;
 mod outgoing;
 
 use std::future::{Future as _, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -76,17 +76,25 @@ impl HttpClient for Guard {
             .unwrap_or(self.deadlines);
         let head_only = request.method() == Method::HEAD;
 
+        let mut total = deadlines.total.map(|limit| self.timer.sleep(limit));
         let body = std::mem::take(request.body_mut());
         let upload = Upload::begin(body.len(), Arc::clone(&self.timer));
         if body.is_empty() {
-            must_be_empty(&body).await?;
+            let mut checking = pin!(must_be_empty(&body));
+            poll_fn(|cx| match checking.as_mut().poll(cx) {
+                Poll::Ready(checked) => Poll::Ready(checked),
+                Poll::Pending => match overdue(&mut total, Phase::NotSent, cx) {
+                    Some(error) => Poll::Ready(Err(error)),
+                    None => Poll::Pending,
+                },
+            })
+            .await?;
         } else {
             *request.body_mut() = outgoing::wrap(body, &upload);
         }
         // From here on a drop, at whatever point, ends the upload.
         let upload = upload.abort_on_drop();
 
-        let mut total = deadlines.total.map(|limit| self.timer.sleep(limit));
         let answer = {
             let mut sending = self.backend.send(request);
             let mut watch = Watch {
@@ -98,15 +106,8 @@ impl HttpClient for Guard {
                 if let Poll::Ready(answer) = sending.as_mut().poll(cx) {
                     return Poll::Ready(answer);
                 }
-                if total
-                    .as_mut()
-                    .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
-                {
-                    return Poll::Ready(Err(HttpError::new(
-                        HttpErrorKind::Timeout,
-                        Phase::MaybeReceived,
-                    )
-                    .with_source("the whole exchange took too long")));
+                if let Some(error) = overdue(&mut total, Phase::MaybeReceived, cx) {
+                    return Poll::Ready(Err(error));
                 }
                 watch.poll(&upload, cx).map(Err)
             })
@@ -154,7 +155,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     /// Ready with the error once a deadline has passed.
-    fn poll(&mut self, upload: &Upload, cx: &mut std::task::Context<'_>) -> Poll<HttpError> {
+    fn poll(&mut self, upload: &Upload, cx: &mut Context<'_>) -> Poll<HttpError> {
         loop {
             if let Some(sleep) = &mut self.sleep {
                 if Pin::new(sleep).poll(cx).is_pending() {
@@ -216,6 +217,17 @@ enum Verdict {
     Late(HttpError),
     Wait(Duration),
     Never,
+}
+
+/// The error, once the time of the whole exchange is over.
+fn overdue(total: &mut Option<Sleep>, phase: Phase, cx: &mut Context<'_>) -> Option<HttpError> {
+    let over = total
+        .as_mut()
+        .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready());
+    over.then(|| {
+        HttpError::new(HttpErrorKind::Timeout, phase)
+            .with_source("the whole exchange took too long")
+    })
 }
 
 /// Makes the headers say what the body is, or refuses.

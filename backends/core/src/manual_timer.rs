@@ -120,7 +120,11 @@ impl Timer for ManualTimer {
 
     fn sleep(&self, duration: Duration) -> Sleep {
         let mut state = self.lock();
-        let key = (state.now + duration, state.next_id);
+        // Further away than there is time: never.
+        let Some(at) = state.now.checked_add(duration) else {
+            return Box::pin(std::future::pending());
+        };
+        let key = (at, state.next_id);
         state.next_id += 1;
         if !duration.is_zero() {
             state.sleepers.insert(key, None);

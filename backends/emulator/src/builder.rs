@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::blob::MemoryStore;
 use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::emulator::{Emulator, Inner};
+use crate::faults::Rules;
 use crate::guesses::Guesses;
 use crate::ids::Ids;
 use crate::state::key::{CAPABILITIES, Key};
@@ -144,10 +145,13 @@ impl Builder {
             buckets: BTreeMap::new(),
             files: std::collections::HashMap::new(),
             versions_made: 0,
+            events: std::collections::VecDeque::new(),
+            last_day: None,
             calls: BTreeMap::new(),
         };
         Emulator::of_inner(Inner {
             state: Mutex::new(state),
+            rules: Mutex::new(Rules::new(self.seed)),
             store: Box::new(MemoryStore::new(self.storage_cap)),
             clock: self.clock,
             origin: self.origin.into(),

@@ -32,9 +32,10 @@ pub(crate) struct Reading {
     pub(crate) fixed: Option<Arc<BTreeMap<&'static str, String>>>,
 }
 
-/// The API versions there are, apart from v1.
+/// The API versions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiVersion {
+    V1,
     V2,
     V3,
     V4,
@@ -44,6 +45,7 @@ impl ApiVersion {
     /// From the segment in the path.
     pub(crate) fn parse(segment: &str) -> Option<Self> {
         match segment {
+            "v1" => Some(Self::V1),
             "v2" => Some(Self::V2),
             "v3" => Some(Self::V3),
             "v4" => Some(Self::V4),
@@ -53,6 +55,7 @@ impl ApiVersion {
 
     pub(crate) const fn segment(self) -> &'static str {
         match self {
+            Self::V1 => "v1",
             Self::V2 => "v2",
             Self::V3 => "v3",
             Self::V4 => "v4",
@@ -64,6 +67,17 @@ impl Caller {
     /// The URL of a path after the version, at the caller's own version and origin.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/b2api/{}/{path}", self.origin, self.version.segment())
+    }
+
+    /// Whether the caller's key reaches a listing with this prefix, and the prefix that narrows it besides: v1 leaves out
+    /// what the key doesn't reach, later versions refuse.
+    pub(crate) fn reaches_of_listing(&self, bucket: &str, prefix: &str) -> Result<&str, Refusal> {
+        self.key.must_reach_bucket(bucket)?;
+        if self.version == ApiVersion::V1 {
+            return Ok(self.key.name_prefix.as_deref().unwrap_or(""));
+        }
+        self.key.must_reach_name(prefix)?;
+        Ok("")
     }
 
     /// Whether the `accountId` of the request is the caller's.

@@ -1,19 +1,34 @@
 //! [`Clock`]: where the emulator's time comes from.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
+
+use b2kit_core::{Sleep, SystemTimer, Timer as _};
 
 /// The wall clock that upload timestamps, the expiry of tokens and the `Date` header follow.
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since the epoch, UTC: B2's own unit of time.
     fn now_millis(&self) -> u64;
+
+    /// A future that resolves once this clock has gone on by `duration`. What is delayed waits for it; the default waits
+    /// in real time, so a clock that isn't real has its own.
+    fn sleep(&self, duration: Duration) -> Sleep {
+        SystemTimer.sleep(duration)
+    }
 }
 
 impl<T: Clock + ?Sized> Clock for Arc<T> {
     fn now_millis(&self) -> u64 {
         self.as_ref().now_millis()
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.as_ref().sleep(duration)
     }
 }
 
@@ -35,23 +50,44 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until a test turns it. Clones share one time.
 #[derive(Clone)]
-pub struct ManualClock(Arc<AtomicU64>);
+pub struct ManualClock(Arc<Mutex<Turned>>);
+
+#[derive(Default)]
+struct Turned {
+    now: u64,
+    next_id: u64,
+    /// By the time to wake at.
+    sleepers: BTreeMap<(u64, u64), Option<Waker>>,
+}
 
 impl ManualClock {
     /// A clock that shows `millis` milliseconds since the epoch.
     #[must_use]
     pub fn at(millis: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(millis)))
+        Self(Arc::new(Mutex::new(Turned {
+            now: millis,
+            ..Turned::default()
+        })))
     }
 
     /// Turns the clock forward.
     pub fn advance(&self, by: Duration) {
-        self.0.fetch_add(whole_millis(by), Ordering::Relaxed);
+        let now = self.lock().now;
+        self.set(now.saturating_add(whole_millis(by)));
     }
 
     /// Sets the clock, forward or back.
     pub fn set(&self, millis: u64) {
-        self.0.store(millis, Ordering::Relaxed);
+        let mut turned = self.lock();
+        turned.now = millis;
+        let due = turned.sleepers.range_mut(..=(millis, u64::MAX));
+        let wakers: Vec<Waker> = due.filter_map(|(_, waker)| waker.take()).collect();
+        drop(turned);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Turned> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +100,45 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now_millis(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.lock().now
+    }
+
+    fn sleep(&self, duration: Duration) -> Sleep {
+        let mut turned = self.lock();
+        turned.next_id += 1;
+        let at = turned.now.saturating_add(whole_millis(duration));
+        let place = (at, turned.next_id);
+        turned.sleepers.insert(place, None);
+        drop(turned);
+        Box::pin(Sleeper {
+            clock: self.clone(),
+            place,
+        })
+    }
+}
+
+/// Who waits for a [`ManualClock`].
+struct Sleeper {
+    clock: ManualClock,
+    place: (u64, u64),
+}
+
+impl Future for Sleeper {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut turned = self.clock.lock();
+        if turned.now >= self.place.0 {
+            return Poll::Ready(());
+        }
+        turned.sleepers.insert(self.place, Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.clock.lock().sleepers.remove(&self.place);
     }
 }
 

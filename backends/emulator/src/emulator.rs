@@ -6,19 +6,23 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use b2kit_core::{
-    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, async_trait,
+    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, Sleep,
+    async_trait,
 };
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::CONTENT_LENGTH;
 
-use crate::blob::{BlobStore, Chunks};
+use crate::blob::BlobStore;
 use crate::builder::Builder;
 use crate::clock::Clock;
-use crate::exchange::exchange;
-use crate::reply::Payload;
+use crate::events::Webhook;
+use crate::exchange::{Broken, exchange};
+use crate::faults::{Faults, Rules};
+use crate::outgoing::Outgoing;
 use crate::state::State;
 
 /// B2 in memory: one account. A clone is another handle to the same account.
@@ -39,6 +43,7 @@ pub struct Emulator {
 
 pub(crate) struct Inner {
     pub(crate) state: Mutex<State>,
+    pub(crate) rules: Mutex<Rules>,
     pub(crate) store: Box<dyn BlobStore>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) origin: Arc<str>,
@@ -124,6 +129,26 @@ impl Emulator {
         self.state().tokens.expire_upload();
     }
 
+    /// Carries the lifecycle rules of all buckets out, by the time that the clock shows. It also happens by itself, before
+    /// the first request of every day.
+    pub fn run_lifecycle(&self) {
+        let now = self.now();
+        self.state().run_lifecycle(now);
+    }
+
+    /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
+    /// allow. Nothing is sent anywhere.
+    #[must_use]
+    pub fn take_webhooks(&self) -> Vec<Webhook> {
+        self.state().take_webhooks()
+    }
+
+    /// What is to go wrong.
+    #[must_use]
+    pub const fn faults(&self) -> Faults<'_> {
+        Faults::of(self)
+    }
+
     /// What is in it now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -145,6 +170,16 @@ impl Emulator {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         let state = self.inner.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rules of what goes wrong. Never held across an await.
+    pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
+        let rules = self.inner.rules.lock();
+        rules.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        self.inner.clock.sleep(duration)
     }
 
     pub(crate) fn store(&self) -> &dyn BlobStore {
@@ -182,13 +217,13 @@ impl HttpClient for Emulator {
         let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
         let reply = exchange(self, &self.inner.origin, &head, &mut stream)
             .await
-            .map_err(source_failed(Phase::MaybeReceived))?;
-        let mut response = http::Response::new(match reply.payload {
-            Payload::Bytes(bytes) => ResponseBody::from(bytes),
-            Payload::Content(content) => {
-                ResponseBody::new(Some(content.len()), Content(content.into_chunks()))
-            }
-        });
+            .map_err(|broken| match broken {
+                Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),
+                Broken::Lost(kind, phase) => HttpError::new(kind, phase),
+            })?;
+        let body = Outgoing::new(reply.payload, reply.body_trouble);
+        let body = ResponseBody::new(Some(body.left()), Content(body));
+        let mut response = http::Response::new(body);
         *response.status_mut() = reply.status;
         *response.headers_mut() = reply.headers;
         Ok(response)
@@ -214,14 +249,16 @@ fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), Http
     }
 }
 
-/// Stored bytes as a response's body.
-struct Content(Chunks);
+/// A response's body.
+struct Content(Outgoing);
 
 impl Stream for Content {
     type Item = Result<Bytes, HttpError>;
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let failed = |error| HttpError::from_io(Phase::ResponseBegun, error);
-        Poll::Ready(self.0.next().map(|chunk| chunk.map_err(failed)))
+        self.0
+            .next(cx)
+            .map(|chunk| chunk.map(|chunk| chunk.map_err(failed)))
     }
 }

@@ -1,104 +1,249 @@
 //! One exchange: drives the heart for one request, whatever shell it came through.
 //!
-//! This is the one place that every request passes before and after the heart, so it is where injected faults belong.
+//! This is the one place that every request passes before and after the heart, so it is where faults strike.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use b2kit_core::BodyStream;
+use b2kit_core::{BodyStream, HttpErrorKind, Phase};
 use bytes::{Bytes, BytesMut};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{Method, StatusCode};
 
+use crate::args::Args;
+use crate::calls;
 use crate::calls::copy::CopyTicket;
 use crate::calls::upload::UploadTicket;
 use crate::emulator::Emulator;
+use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
-use crate::heart::{JSON_LIMIT, JsonTicket, Step};
+use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
 use crate::pause::pause;
 use crate::receive::{Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The body of the request can't be read.
+    Source(io::Error),
+    /// A fault took the connection.
+    Lost(HttpErrorKind, Phase),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
 /// Answers a request. `origin` is the URL of the door it came through. `body` is read only as far as the answer needs
 /// it.
 ///
 /// # Errors
-/// If the body can't be read: then there is nobody to answer.
+/// If the body can't be read, or the connection is lost: then there is nobody to answer.
 pub(crate) async fn exchange(
     emulator: &Emulator,
     origin: &Arc<str>,
     head: &Parts,
     body: &mut BodyStream,
-) -> io::Result<Reply> {
+) -> Result<Reply, Broken> {
     pause().await;
-    let now = emulator.now();
-    let step = emulator.state().begin(head, origin, now);
-    let reply = match step {
-        Step::Reply(reply) => reply,
-        Step::ReadJson(ticket) => read_json(emulator, ticket, body).await?,
-        Step::Receive(ticket) => receive(emulator, ticket, body).await?,
-        Step::Rehash(ticket) => copy(emulator, ticket).await?,
+    let subject = Subject::of_head(head, &emulator.state());
+    let plan = emulator.rules().plan(&subject);
+    let mut exchange = Exchange {
+        emulator,
+        head,
+        subject,
+        plan,
     };
+    let reply = match exchange.before(true).await? {
+        Some(reply) => reply,
+        None => exchange.answer(origin, body).await?,
+    };
+    let reply = exchange.after(reply).await?;
     pause().await;
     Ok(reply)
 }
 
-async fn read_json(
-    emulator: &Emulator,
-    ticket: JsonTicket,
-    body: &mut BodyStream,
-) -> io::Result<Reply> {
-    let mut json = BytesMut::new();
-    while let Some(chunk) = next(body).await {
-        let chunk = chunk?;
-        if json.len() + chunk.len() > JSON_LIMIT {
-            return Ok(Reply::refusal(&guesses::body_too_large()).dated(emulator.now()));
-        }
-        json.extend_from_slice(&chunk);
-    }
-    let now = emulator.now();
-    let step = emulator.state().finish_json(ticket, &json, now);
-    match step {
-        Step::Reply(reply) => Ok(reply),
-        Step::Rehash(ticket) => copy(emulator, ticket).await,
-        Step::ReadJson(_) | Step::Receive(_) => {
-            Err(io::Error::other("a call asked for a second body"))
-        }
-    }
+struct Exchange<'a> {
+    emulator: &'a Emulator,
+    head: &'a Parts,
+    subject: Subject,
+    plan: Plan,
 }
 
-async fn copy(emulator: &Emulator, ticket: Box<CopyTicket>) -> io::Result<Reply> {
-    let received = rehash(ticket.content()).await?;
-    let now = emulator.now();
-    Ok(emulator.state().complete_copy(ticket, received, now))
-}
+impl Exchange<'_> {
+    /// What goes wrong before the effect; an answer, if that is all there will be.
+    async fn before(&mut self, is_first: bool) -> Result<Option<Reply>, Broken> {
+        let stage = std::mem::take(&mut self.plan.before);
+        self.wait(&stage).await;
+        if let Some(trouble) = self.plan.token.take() {
+            self.spoil_token(trouble);
+        }
+        let lost = self.plan.request_lost.take();
+        let is_known = lost == Some(Phase::MaybeReceived) || stage.instead.is_some();
+        if let Some(call) = self.subject.call.filter(|_| is_first && is_known) {
+            self.emulator.state().count(call);
+        }
+        if let Some(phase) = lost {
+            return Err(Broken::Lost(HttpErrorKind::Reset, phase));
+        }
+        let Some(instead) = stage.instead else {
+            return Ok(None);
+        };
+        let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
+        if is_upload && !instead.spares_the_upload_url() {
+            self.spoil_token(TokenTrouble::Forget);
+        }
+        Ok(Some(instead.into_reply()))
+    }
 
-async fn receive(
-    emulator: &Emulator,
-    ticket: UploadTicket,
-    body: &mut BodyStream,
-) -> io::Result<Reply> {
-    let data_len = ticket.data_len();
-    let digits_at_end = ticket.has_digits_at_end();
-    let mut upload = Upload {
-        emulator,
-        ticket: Some(ticket),
-    };
-    let Ok(mut receiver) = Receiver::new(emulator.store(), data_len, digits_at_end) else {
+    async fn answer(&mut self, origin: &Arc<str>, body: &mut BodyStream) -> Result<Reply, Broken> {
+        let now = self.emulator.now();
+        self.emulator.state().keep_house(now);
+        let step = self.emulator.state().begin(self.head, origin, now);
+        match step {
+            Step::Reply(reply) => Ok(reply),
+            Step::ReadJson(ticket) => self.read_json(ticket, body).await,
+            Step::Receive(ticket) => self.receive(ticket, body).await,
+            Step::Rehash(ticket) => self.copy(ticket).await,
+        }
+    }
+
+    async fn read_json(
+        &mut self,
+        ticket: JsonTicket,
+        body: &mut BodyStream,
+    ) -> Result<Reply, Broken> {
+        let mut json = BytesMut::new();
+        while let Some(chunk) = next(body).await {
+            let chunk = chunk?;
+            if json.len() + chunk.len() > JSON_LIMIT {
+                return Ok(Reply::refusal(&guesses::body_too_large()));
+            }
+            json.extend_from_slice(&chunk);
+        }
+        self.learn(&json);
+        if let Some(reply) = self.before(false).await? {
+            return Ok(reply);
+        }
+        let now = self.emulator.now();
+        let step = self.emulator.state().finish_json(ticket, &json, now);
+        match step {
+            Step::Reply(reply) => Ok(reply),
+            Step::Rehash(ticket) => self.copy(ticket).await,
+            Step::ReadJson(_) | Step::Receive(_) => {
+                Err(io::Error::other("a call asked for a second body").into())
+            }
+        }
+    }
+
+    /// The fields of the request are here: more rules may strike.
+    fn learn(&mut self, json: &[u8]) {
+        if let Ok(args) = Args::default().of_json(json) {
+            self.subject.read(&args);
+        }
+        let mut rules = self.emulator.rules();
+        rules.plan_with_fields(&mut self.plan, &self.subject);
+    }
+
+    async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Reply, Broken> {
+        let received = rehash(ticket.content()).await?;
+        let now = self.emulator.now();
+        Ok(self.emulator.state().complete_copy(ticket, received, now))
+    }
+
+    async fn receive(&self, ticket: UploadTicket, body: &mut BodyStream) -> Result<Reply, Broken> {
+        let emulator = self.emulator;
+        let data_len = ticket.data_len();
+        let digits_at_end = ticket.has_digits_at_end();
+        let mut upload = Upload {
+            emulator,
+            ticket: Some(ticket),
+        };
+        let Ok(mut receiver) = Receiver::new(emulator.store(), data_len, digits_at_end) else {
+            let ticket = upload.take();
+            let refusal = Refusal::storage_cap_exceeded();
+            let now = emulator.now();
+            return Ok(emulator.state().reject_upload(&ticket, &refusal, now));
+        };
+        let mut taken = 0;
+        loop {
+            match self.plan.upload {
+                Some((after, UploadEnd::Reset)) if taken >= after => {
+                    return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
+                }
+                Some((after, UploadEnd::Stall)) if taken >= after => {
+                    std::future::pending::<()>().await;
+                }
+                _ => {}
+            }
+            let Some(chunk) = next(body).await else {
+                break;
+            };
+            let chunk = chunk?;
+            receiver.push(&chunk)?;
+            taken += chunk.len() as u64;
+            pause().await;
+        }
+        let received = receiver.finish()?;
         let ticket = upload.take();
-        let refusal = Refusal::storage_cap_exceeded();
         let now = emulator.now();
-        return Ok(emulator.state().reject_upload(&ticket, &refusal, now));
-    };
-    while let Some(chunk) = next(body).await {
-        receiver.push(&chunk?)?;
-        pause().await;
+        Ok(emulator.state().complete_upload(ticket, received, now))
     }
-    let received = receiver.finish()?;
-    let ticket = upload.take();
-    let now = emulator.now();
-    Ok(emulator.state().complete_upload(ticket, received, now))
+
+    /// What goes wrong with the news of the effect.
+    async fn after(&mut self, mut reply: Reply) -> Result<Reply, Broken> {
+        let mut stage = std::mem::take(&mut self.plan.after);
+        self.wait(&stage).await;
+        if self.plan.is_reply_lost {
+            return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+        }
+        if self.emulator.rules().tires_token(&self.subject) && reply.status == StatusCode::OK {
+            self.tire_token(&reply);
+        }
+        if let Some(instead) = stage.instead.take() {
+            reply = instead.into_reply();
+        }
+        calls::cors::share(&self.emulator.state(), self.head, &mut reply);
+        for change in &self.plan.changes {
+            reply.change(change);
+        }
+        if self.head.method == Method::HEAD {
+            reply = reply.without_body();
+        }
+        reply.body_trouble = std::mem::take(&mut self.plan.body);
+        Ok(reply.dated(self.emulator.now()))
+    }
+
+    async fn wait(&self, stage: &Stage) {
+        for wait in &stage.waits {
+            match wait {
+                Wait::For(duration) => self.emulator.sleep(*duration).await,
+                Wait::At(gate) => gate.pass().await,
+            }
+        }
+    }
+
+    /// The token that the request brings, if it is a good one, is so no more.
+    fn spoil_token(&self, trouble: TokenTrouble) {
+        if let Some(token) = text_of(self.head, AUTHORIZATION.as_str()) {
+            self.emulator.state().tokens.spoil(token, trouble);
+        }
+    }
+
+    /// The token that was given out is good for a few calls only.
+    fn tire_token(&self, reply: &Reply) {
+        if let Some(answer) = reply.as_json()
+            && let Some(token) = answer["authorizationToken"].as_str()
+        {
+            self.emulator.state().tokens.tire(token);
+        }
+    }
 }
 
 /// An upload under way. If it is dropped with its ticket, by an error or because nobody waits any more, it is abandoned.

@@ -31,6 +31,13 @@
 //! - Retention and legal hold of what isn't a file in the bucket are `bad_request` (`calls::lock`).
 //! - A bucket may become the source of a replication after it got Object Lock, not before (`calls::settings`).
 //! - `event_type_categories` is never answered: nobody knows when it should be (`calls::notifications`).
+//! - Files in v1 have `size` besides all that later versions show (`shape`).
+//! - Lifecycle rules run before the first request of a day by UTC; a day that is just over counts. A lone hide marker goes
+//!   when its last version has gone and its own days are over (`lifecycle`).
+//! - `objectSize` of an event is 0 for hide markers, as the guide says. Of two rules that want an event, the first by name
+//!   gets it; a batch is what waited when it was asked for (`events`).
+//! - A preflight that is allowed gets 200 and no body, `*` if the rule says `*` and else the origin (`calls::cors`).
+//! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 
 use crate::refusal::Refusal;
@@ -95,6 +102,9 @@ impl Default for Guesses {
 /// Ids of files below this size have the digit 4, others 1. Seen with 4: a file of 48 bytes. The documents speak of
 /// neither digit.
 pub(crate) const SMALL_FILE: u64 = 100_000;
+
+/// For how many calls a token is good that expires early by `X-Bz-Test-Mode`. The documents say early, not when.
+pub(crate) const USES_OF_TIRED_TOKEN: u64 = 5;
 
 /// The largest upload, part or copy: one page of the documents says 5 GiB, the others 5 GB; never be the stricter one.
 pub(crate) const LARGEST_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
@@ -229,6 +239,11 @@ pub(crate) fn other_override(parameter: &str) -> Refusal {
 /// set, or the header would give away what the key may not read.
 pub(crate) const fn names_what_is_withheld(bucket: &Bucket) -> bool {
     bucket.file_lock
+}
+
+/// A preflight that no rule allows: that it is refused is documented, the answer isn't.
+pub(crate) fn preflight_denied() -> Refusal {
+    Refusal::new(403, "access_denied", "No CORS rule allows this")
 }
 
 /// Two notification rules want the same events of the same names: forbidden, by a code that isn't written down.

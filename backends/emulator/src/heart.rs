@@ -125,6 +125,9 @@ impl State {
     }
 
     fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {
+        if head.method == Method::OPTIONS {
+            return calls::cors::preflight(self, head).map(Step::Reply);
+        }
         let path = head.uri.path();
         let caller = |version| Caller {
             key: Arc::new(Key::nobody()),
@@ -195,7 +198,7 @@ impl State {
     }
 
     fn download_by_name(
-        &self,
+        &mut self,
         head: &Parts,
         mut caller: Caller,
         path: &str,
@@ -224,24 +227,25 @@ impl State {
         calls::download::by_name(self, &caller, path, &query)
     }
 
-    fn count(&mut self, call: &'static str) {
+    /// A call was made.
+    pub(crate) fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
     }
 
     /// The key of the account token in `Authorization`.
-    fn token_key(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn token_key(&mut self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
         let token = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
         self.key_of(token, now)
     }
 
-    fn optional_key(&self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn optional_key(&mut self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
         token.map_or_else(
             || Ok(Arc::new(Key::nobody())),
             |token| self.key_of(token, now),
         )
     }
 
-    fn key_of(&self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
         let token = self.tokens.account(token, now)?;
         // the tokens of a deleted key die with it
         self.keys

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE;
 
 use crate::calendar::{self, Moment};
 use crate::hex::hex;
+use crate::random::Random;
 
 /// The cluster that all ids name.
 const CLUSTER: &str = "004";
@@ -17,7 +18,7 @@ const DOWNLOAD_PUBLIC: usize = 41;
 
 /// Makes ids and tokens. The same seed gives the same ones: fine for tests, useless as security.
 pub(crate) struct Ids {
-    state: u64,
+    random: Random,
 }
 
 /// What an upload token is for: the word in its middle.
@@ -63,22 +64,15 @@ impl Pod {
 
 impl Ids {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { state: seed }
-    }
-
-    /// The next random number (SplitMix64).
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self {
+            random: Random::new(seed),
+        }
     }
 
     fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+            chunk.copy_from_slice(&self.random.next().to_le_bytes()[..chunk.len()]);
         }
         bytes
     }
@@ -95,8 +89,8 @@ impl Ids {
 
     pub(crate) fn pod(&mut self) -> Pod {
         Pod {
-            vault: 402_000 + self.next() % 100,
-            tome: self.next() % 60,
+            vault: 402_000 + self.random.next() % 100,
+            tome: self.random.next() % 60,
         }
     }
 
@@ -140,12 +134,17 @@ impl Ids {
             )
         };
         let (public, secret) = (self.hex(24), hex(&self.bytes::<20>()));
-        let number = self.next() % 10_000;
+        let number = self.random.next() % 10_000;
         format!(
             "3_{}_{public}_{secret}_{CLUSTER}_{}_{number:04}_dnld",
             compact(now),
             compact(expires),
         )
+    }
+
+    /// 64 hex digits.
+    pub(crate) fn event_id(&mut self) -> String {
+        hex(&self.bytes::<32>())
     }
 
     /// Cluster, account, and a number: 25 characters.

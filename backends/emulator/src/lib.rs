@@ -1,6 +1,6 @@
 //! Backblaze B2 in memory.
 //!
-//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v2, v3, v4) as B2's
+//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v1 to v4) as B2's
 //! documents and recordings show it, down to the indentation of its JSON, so that a client can be tested without a
 //! network, without an account, and with a clock in the test's hand:
 //!
@@ -44,15 +44,17 @@
 //! From the outside in:
 //!
 //! - `emulator`, `server`: the shells. They move bytes and decide nothing.
-//! - `exchange`: what every request passes, whatever its shell; faults will be injected here.
+//! - `exchange`: what every request passes, whatever its shell.
+//! - `faults`: what goes wrong with which requests, if you ask for it: [`Emulator::faults`]. `exchange` lets it happen.
 //! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
 //! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
 //! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
 //! - `state`: the account, its keys, tokens, buckets and files: plain data.
 //! - `blob`, `receive`: where bytes lie, and how they get there.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
+//! - `lifecycle`, `events`: what happens by itself, and who is told.
 //!
-//! Not emulated: v1; replication, CORS, lifecycle and notification rules are checked and kept, but not carried out.
+//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, but not sent.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;
@@ -64,14 +66,19 @@ mod calls;
 mod clock;
 mod content_type;
 mod emulator;
+mod events;
 mod exchange;
+mod faults;
 mod guesses;
 mod heart;
 mod hex;
 mod ids;
+mod lifecycle;
 mod names;
+mod outgoing;
 mod pause;
 mod percent;
+mod random;
 mod range;
 mod receive;
 mod refusal;
@@ -84,6 +91,8 @@ mod state;
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Snapshot};
+pub use events::Webhook;
+pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
 #[cfg(feature = "server")]
 pub use server::Server;

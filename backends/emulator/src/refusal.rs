@@ -1,12 +1,14 @@
 //! [`Refusal`]: an error as B2 says it.
 
+use std::borrow::Cow;
+
 use http::StatusCode;
 
 /// B2's "no": a status, the code that programs read, and the message that people read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
 }
 
@@ -14,7 +16,7 @@ impl Refusal {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::from_u16(status).expect("written here as a literal"),
-            code,
+            code: code.into(),
             message: message.into(),
         }
     }

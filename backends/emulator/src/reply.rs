@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::blob::Content;
 use crate::calendar::Moment;
+use crate::faults::{BodyTrouble, Change};
 use crate::refusal::Refusal;
 
 /// An answer: status, headers, and what to send after them.
@@ -15,6 +16,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
+    pub(crate) body_trouble: BodyTrouble,
 }
 
 /// What an answer carries.
@@ -64,9 +66,75 @@ impl Reply {
             status,
             headers,
             payload: Payload::Content(content),
+            body_trouble: BodyTrouble::default(),
         };
         reply.set_length();
         reply
+    }
+
+    /// An answer of 200 with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self::content(StatusCode::OK, HeaderMap::new(), Content::default())
+    }
+
+    /// An answer that isn't JSON of B2's.
+    pub(crate) fn other(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type);
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Bytes(body),
+            body_trouble: BodyTrouble::default(),
+        };
+        reply.set_length();
+        reply
+    }
+
+    /// The JSON in it, if that is what it carries.
+    pub(crate) fn as_json(&self) -> Option<Value> {
+        match &self.payload {
+            Payload::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
+            Payload::Content(_) => None,
+        }
+    }
+
+    /// Falsifies it.
+    pub(crate) fn change(&mut self, change: &Change) {
+        match change {
+            Change::SetHeader(name, value) => {
+                self.headers.insert(name, value.clone());
+            }
+            Change::RemoveHeader(name) => {
+                self.headers.remove(name);
+            }
+            Change::Sha1 => {
+                let wrong = "0".repeat(40);
+                self.change_field("contentSha1", |_| wrong.clone().into());
+                if let Some(value) = self.headers.get_mut("x-bz-content-sha1") {
+                    *value = HeaderValue::try_from(wrong).expect("zeros");
+                }
+            }
+            Change::Length => self.change_field("contentLength", |length| {
+                length
+                    .as_u64()
+                    .map_or(0, |length| length.saturating_add(1))
+                    .into()
+            }),
+        }
+    }
+
+    fn change_field(&mut self, name: &str, change: impl FnOnce(&Value) -> Value) {
+        let Some(mut json) = self.as_json() else {
+            return;
+        };
+        if let Some(field) = json.get_mut(name) {
+            *field = change(field);
+            let mut body = write_json(&json);
+            body.push('\n');
+            self.payload = Payload::Bytes(body.into());
+            self.set_length();
+        }
     }
 
     fn with_json(status: StatusCode, content_type: &'static str, body: String) -> Self {
@@ -78,6 +146,7 @@ impl Reply {
             status,
             headers,
             payload: Payload::Bytes(body.into()),
+            body_trouble: BodyTrouble::default(),
         };
         reply.set_length();
         reply
@@ -107,7 +176,7 @@ impl Reply {
 ///
 /// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
 /// program can switch.
-fn write_json(value: &Value) -> String {
+pub(crate) fn write_json(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value, 0);
     text

@@ -22,10 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::blob::Chunks;
 use crate::emulator::Emulator;
-use crate::exchange::exchange;
-use crate::reply::{Payload, Reply};
+use crate::exchange::{Broken, exchange};
+use crate::outgoing::Outgoing;
+use crate::reply::Reply;
 
 /// How much of a refused body is read, so that the client reads the refusal before it learns that nobody listens.
 const DRAINED: u64 = 64 * 1024 * 1024;
@@ -175,7 +175,13 @@ async fn answer(
 ) -> io::Result<http::Response<ReplyBody>> {
     let (head, body) = request.into_parts();
     let mut body: BodyStream = Box::pin(RequestBytes(body));
-    let reply = exchange(&door.emulator, &door.url, &head, &mut body).await?;
+    // an error lets hyper close the connection
+    let reply = exchange(&door.emulator, &door.url, &head, &mut body)
+        .await
+        .map_err(|broken| match broken {
+            Broken::Source(error) => error,
+            Broken::Lost(..) => io::ErrorKind::ConnectionReset.into(),
+        })?;
     if !reply.status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body));
     }
@@ -200,13 +206,8 @@ async fn drain(mut body: BodyStream) {
 }
 
 fn response(reply: Reply) -> http::Response<ReplyBody> {
-    let mut response = http::Response::new(match reply.payload {
-        Payload::Bytes(bytes) => ReplyBody::Bytes(bytes),
-        Payload::Content(content) => ReplyBody::Content {
-            left: content.len(),
-            chunks: content.into_chunks(),
-        },
-    });
+    let body = Outgoing::new(reply.payload, reply.body_trouble);
+    let mut response = http::Response::new(ReplyBody(body));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response
@@ -234,10 +235,7 @@ impl Stream for RequestBytes {
 }
 
 /// The body of a reply.
-enum ReplyBody {
-    Bytes(Bytes),
-    Content { chunks: Chunks, left: u64 },
-}
+struct ReplyBody(Outgoing);
 
 impl Body for ReplyBody {
     type Data = Bytes;
@@ -245,26 +243,13 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let chunk = match &mut *self {
-            Self::Bytes(bytes) if bytes.is_empty() => None,
-            Self::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
-            Self::Content { chunks, left } => {
-                let chunk = chunks.next();
-                if let Some(Ok(bytes)) = &chunk {
-                    *left = left.saturating_sub(bytes.len() as u64);
-                }
-                chunk
-            }
-        };
-        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
+        let chunk = self.0.next(cx);
+        chunk.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Content { left, .. } => SizeHint::with_exact(*left),
-        }
+        SizeHint::with_exact(self.0.left())
     }
 }

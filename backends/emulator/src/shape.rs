@@ -83,6 +83,42 @@ pub(crate) fn file(version: &Version, account: &str, caller: &Caller, copied: bo
             fields.insert("contentType".into(), HIDE_MARKER_TYPE.into());
         }
     }
+    if caller.version == ApiVersion::V1 {
+        let size = fields["contentLength"].clone();
+        fields.insert("size".into(), size);
+    }
+    shape
+}
+
+/// An unfinished large file, as the calls for large files show it: v1 says no more than what was asked for.
+pub(crate) fn unfinished(version: &Version, account: &str, caller: &Caller) -> Value {
+    let fields = [
+        "action",
+        "contentLength",
+        "contentMd5",
+        "contentSha1",
+        "size",
+    ];
+    without_in_v1(file(version, account, caller, false), caller, &fields)
+}
+
+/// A hide marker, as `b2_hide_file` shows it.
+pub(crate) fn hidden(version: &Version, account: &str, caller: &Caller) -> Value {
+    let mut shape = file(version, account, caller, false);
+    if caller.version == ApiVersion::V1 {
+        for field in ["contentMd5", "contentSha1", "contentType"] {
+            shape[field] = Value::Null;
+        }
+    }
+    without_in_v1(shape, caller, &["accountId", "bucketId"])
+}
+
+fn without_in_v1(mut shape: Value, caller: &Caller, fields: &[&str]) -> Value {
+    if caller.version == ApiVersion::V1
+        && let Some(shape) = shape.as_object_mut()
+    {
+        shape.retain(|field, _| !fields.contains(&field.as_str()));
+    }
     shape
 }
 
@@ -111,8 +147,8 @@ fn protection(fields: &mut Map<String, Value>, version: &Version, caller: &Calle
 }
 
 /// A folder: what files with a common beginning are folded into.
-pub(crate) fn folder(name: &str, bucket: &Bucket, account: &str) -> Value {
-    json!({
+pub(crate) fn folder(name: &str, bucket: &Bucket, account: &str, caller: &Caller) -> Value {
+    let mut shape = json!({
         "accountId": account,
         "action": "folder",
         "bucketId": bucket.id,
@@ -124,7 +160,11 @@ pub(crate) fn folder(name: &str, bucket: &Bucket, account: &str) -> Value {
         "fileInfo": {},
         "fileName": name,
         "uploadTimestamp": 0,
-    })
+    });
+    if caller.version == ApiVersion::V1 {
+        shape["size"] = 0.into();
+    }
+    shape
 }
 
 /// A part, as `b2_copy_part` shows it.
@@ -159,7 +199,7 @@ pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
         "options": ["s3"],
     });
     match version {
-        ApiVersion::V2 | ApiVersion::V3 => {
+        ApiVersion::V1 | ApiVersion::V2 | ApiVersion::V3 => {
             let first = key.buckets.as_ref().and_then(|buckets| buckets.first());
             shape["bucketId"] = first.cloned().into();
         }

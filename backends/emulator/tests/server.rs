@@ -8,7 +8,7 @@ mod wire;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
-use b2kit_emulator::{Emulator, Server};
+use b2kit_emulator::{Emulator, Fault, Server, Trouble};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::executor::block_on;
@@ -289,4 +289,57 @@ fn a_server_can_be_dropped_inside_an_async_runtime() {
         let server = Server::start(&Emulator::new()).unwrap();
         drop(server);
     });
+}
+
+#[test]
+fn trouble_reaches_clients_over_http_too() {
+    let wire = Wire::new();
+    let server = Server::start(&wire.emulator).unwrap();
+    let bucket = wire.create_bucket("over-http", "allPrivate");
+    wire.upload(&bucket, "f", b"0123456789");
+    let auth = [("Authorization", wire.token.as_str())];
+    let target = "/file/over-http/f";
+    let faults = wire.emulator.faults();
+
+    faults.add(Fault::new(Trouble::internal_error()).times(1));
+    let mut line = Line::to(&server);
+    assert_eq!(line.ask("GET", target, &auth, b"").status, 500);
+    let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
+    assert_eq!(missing.status, 404);
+
+    faults.add(Fault::new(Trouble::LoseReply).times(1).on("b2_hide_file"));
+    let body = json!({"bucketId": bucket, "fileName": "f"}).to_string();
+    line.write(
+        format!(
+            "POST /b2api/v4/b2_hide_file HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            wire.token,
+            body.len()
+        )
+        .as_bytes(),
+    );
+    assert!(line.is_at_end(), "closed without a byte");
+    wire.post(
+        "b2_hide_file",
+        &json!({"bucketId": bucket, "fileName": "f"}),
+    )
+    .has_code(400, "already_hidden");
+
+    wire.upload(&bucket, "f", b"0123456789");
+    faults.add(Fault::new(Trouble::CutResponse { after: 4 }).times(1));
+    let mut line = Line::to(&server);
+    line.write(
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {}\r\n\r\n",
+            wire.token
+        )
+        .as_bytes(),
+    );
+    let mut all = Vec::new();
+    line.stream.read_to_end(&mut all).ok();
+    assert!(
+        all.ends_with(b"\r\n\r\n0123"),
+        "{}",
+        String::from_utf8_lossy(&all)
+    );
 }

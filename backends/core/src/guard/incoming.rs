@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::outgoing::AbortOnDrop;
+use super::overdue;
 use crate::body::ResponseBody;
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::{Sleep, Timer};
@@ -50,17 +51,7 @@ impl Incoming {
         }
     }
 
-    fn late(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
-        if self
-            .total
-            .as_mut()
-            .is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready())
-        {
-            return Some(failure(
-                HttpErrorKind::Timeout,
-                "the whole exchange took too long",
-            ));
-        }
+    fn stalled(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
         let stall = self.stall?;
         let since = *self.waiting_since.get_or_insert_with(|| self.timer.now());
         loop {
@@ -91,9 +82,14 @@ impl Stream for Incoming {
         let Some((body, _)) = &mut this.body else {
             return Poll::Ready(None);
         };
-        let next = match Pin::new(body).poll_next(cx) {
+        // A response that always has bytes is late all the same.
+        let next = match overdue(&mut this.total, Phase::ResponseBegun, cx) {
+            Some(error) => Poll::Ready(Some(Err(error))),
+            None => Pin::new(body).poll_next(cx),
+        };
+        let next = match next {
             Poll::Ready(next) => next,
-            Poll::Pending => match this.late(cx) {
+            Poll::Pending => match this.stalled(cx) {
                 Some(error) => Some(Err(error)),
                 None => return Poll::Pending,
             },

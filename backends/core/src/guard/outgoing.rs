@@ -116,11 +116,16 @@ impl Upload {
         Stop::Wait
     }
 
-    fn wait_for_source(&self, cx: &Context<'_>) {
+    /// The source isn't ready. `false` if the request was given up while it was asked: then nobody would wake us.
+    fn wait_for_source(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
+        if state.aborted {
+            return false;
+        }
         state.turn = Turn::Source;
         let _outlives_the_lock = state.waker.replace(cx.waker().clone());
         drop(state);
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,6 +193,12 @@ struct Outgoing {
 }
 
 impl Outgoing {
+    fn give_up(&mut self) -> Poll<Option<io::Result<Bytes>>> {
+        self.source = Source::Gone;
+        self.held = Bytes::new();
+        Poll::Ready(Some(Err(io::Error::other("the request was given up"))))
+    }
+
     fn fail(&mut self, failure: io::Error) -> Poll<Option<io::Result<Bytes>>> {
         self.source = Source::Gone;
         self.held = Bytes::new();
@@ -218,11 +229,7 @@ impl Stream for Outgoing {
         match this.upload.stop(cx) {
             Stop::Go => {}
             Stop::Wait => return Poll::Pending,
-            Stop::GiveUp => {
-                this.source = Source::Gone;
-                this.held = Bytes::new();
-                return Poll::Ready(Some(Err(io::Error::other("the request was given up"))));
-            }
+            Stop::GiveUp => return this.give_up(),
         }
         loop {
             let whole = this.read == this.upload.len;
@@ -259,10 +266,8 @@ impl Stream for Outgoing {
                     this.ended = true;
                     this.source = Source::Gone;
                 }
-                Poll::Pending => {
-                    this.upload.wait_for_source(cx);
-                    return Poll::Pending;
-                }
+                Poll::Pending if this.upload.wait_for_source(cx) => return Poll::Pending,
+                Poll::Pending => return this.give_up(),
             }
         }
     }

@@ -27,9 +27,11 @@ pub(crate) fn authorize_account(
     let what = AccountToken {
         key_id: key.id.clone(),
         expires: key.expires.map_or(expires, |key| key.min(expires)),
+        uses_left: None,
     };
     state.tokens.issue_account(&token, what);
     let mut answer = match caller.version {
+        ApiVersion::V1 => v1(state, caller),
         ApiVersion::V2 => v2(state, caller),
         ApiVersion::V3 => v3(state, caller),
         ApiVersion::V4 => v4(state, caller),
@@ -37,6 +39,12 @@ pub(crate) fn authorize_account(
     answer["accountId"] = state.account_id.clone().into();
     answer["authorizationToken"] = token.into();
     Ok(Answer::Json(answer))
+}
+
+fn v1(state: &State, caller: &Caller) -> Value {
+    let mut answer = v2(state, caller);
+    answer["minimumPartSize"] = state.settings.recommended_part_size.into();
+    answer
 }
 
 fn v2(state: &State, caller: &Caller) -> Value {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::settings::Settings;
 use crate::args::Args;
-use crate::caller::Caller;
+use crate::caller::{ApiVersion, Caller};
 use crate::names;
 use crate::refusal::Refusal;
 use crate::shape;
@@ -102,7 +102,8 @@ pub(crate) fn list_buckets(
     let id = args.string("bucketId")?;
     let name = args.string("bucketName")?;
     let kinds = wanted_kinds(args)?;
-    if caller.key.buckets.is_some() {
+    let is_narrowed = caller.version == ApiVersion::V1 && id.is_none() && name.is_none();
+    if caller.key.buckets.is_some() && !is_narrowed {
         let named = name.and_then(|name| state.bucket_named(name));
         let asked = id.or_else(|| named.map(|bucket| bucket.id.as_str()));
         caller.key.must_reach_bucket(asked.unwrap_or(""))?;
@@ -110,6 +111,8 @@ pub(crate) fn list_buckets(
     let mut buckets: Vec<&Bucket> = state
         .buckets
         .values()
+        // v1 leaves out what the key doesn't reach
+        .filter(|bucket| caller.key.must_reach_bucket(&bucket.id).is_ok())
         .filter(|bucket| id.is_none_or(|id| bucket.id == id))
         .filter(|bucket| name.is_none_or(|name| bucket.name == name))
         .filter(|bucket| {

@@ -22,6 +22,9 @@ use crate::state::bucket::Bucket;
 use crate::state::encryption::{AES256, Encryption};
 use crate::state::file::{Stored, Version};
 
+/// The call for downloads by id.
+pub(crate) const BY_ID: &str = "b2_download_file_by_id";
+
 /// What downloads by name are counted as.
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::Answer;
 use crate::args::Args;
 use crate::caller::Caller;
+use crate::events::{Happening, Told};
 use crate::guesses;
 use crate::ids::{self, FileKind, Pod};
 use crate::names;
@@ -58,22 +59,38 @@ pub(crate) fn hide_file(
         }
         Some(_) => {}
     }
+    let marker = hide(state, bucket_id, name, Happening::Hide, caller.now)?;
+    let account = state.account_id.clone();
+    let marker = state.version(&marker).map(|(_, marker)| marker);
+    let marker = marker.ok_or_else(|| Refusal::no_such_bucket(bucket_id))?;
+    Ok(Answer::Json(shape::hidden(marker, &account, caller)))
+}
+
+/// Puts a hide marker on top of a name: its id.
+pub(crate) fn hide(
+    state: &mut State,
+    bucket_id: &str,
+    name: &str,
+    happening: Happening,
+    now: u64,
+) -> Result<String, Refusal> {
     let file_id = state
         .ids
-        .file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, caller.now);
-    let account = state.account_id.clone();
+        .file_id(bucket_id, FileKind::SmallOrHidden, Pod::HIDE, now);
     let marker = state.insert(Version {
-        file_id,
+        file_id: file_id.clone(),
         bucket_id: bucket_id.to_owned(),
         name: name.to_owned(),
-        uploaded: caller.now,
+        uploaded: now,
         content_type: String::new(),
         info: names::FileInfo::new(),
         lock: Lock::default(),
         encryption: Encryption::None,
         kind: Kind::Hide,
     })?;
-    Ok(Answer::Json(shape::file(marker, &account, caller, false)))
+    let told = Told::of(marker);
+    state.tell(&told, happening, now);
+    Ok(file_id)
 }
 
 pub(crate) fn delete_file_version(
@@ -98,6 +115,9 @@ pub(crate) fn delete_file_version(
     if version.stored().is_some() && version.lock.holds(caller.now, bypass) {
         return Err(guesses::locked());
     }
-    state.remove(id);
+    let is_told = !version.is_unfinished();
+    if let Some(deleted) = state.remove(id).filter(|_| is_told) {
+        state.tell(&Told::of(&deleted), Happening::Delete, caller.now);
+    }
     Ok(Answer::Json(json!({"fileId": id, "fileName": name})))
 }

@@ -12,6 +12,7 @@ use crate::args::Args;
 use crate::blob::Content;
 use crate::caller::Caller;
 use crate::content_type;
+use crate::events::{Happening, Told};
 use crate::guesses;
 use crate::hex::hex_digits;
 use crate::ids::{self, FileKind};
@@ -56,7 +57,7 @@ pub(crate) fn start_large_file(
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
-    Ok(Answer::Json(shape::file(version, &account, caller, false)))
+    Ok(Answer::Json(shape::unfinished(version, &account, caller)))
 }
 
 pub(crate) fn finish_large_file(
@@ -91,7 +92,10 @@ pub(crate) fn finish_large_file(
     let version = bucket
         .finish(&place, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    Ok(Answer::Json(shape::file(version, &account, caller, false)))
+    let answer = shape::file(version, &account, caller, false);
+    let told = Told::of(version);
+    state.tell(&told, Happening::MultipartUpload, caller.now);
+    Ok(Answer::Json(answer))
 }
 
 pub(crate) fn cancel_large_file(
@@ -146,7 +150,7 @@ pub(crate) fn list_unfinished_large_files(
     let bucket_id = args.required("bucketId")?;
     let count = args.count("maxFileCount", 100, 100)?;
     let prefix = args.string("namePrefix")?.unwrap_or("");
-    caller.key.must_reach(bucket_id, prefix)?;
+    let only = caller.reaches_of_listing(bucket_id, prefix)?;
     let bucket = state.bucket(bucket_id)?;
     let start = match args.string("startFileId")? {
         None => (0, 0),
@@ -156,11 +160,11 @@ pub(crate) fn list_unfinished_large_files(
         .unfinished
         .range((Bound::Included(start), Bound::Unbounded))
         .filter_map(|(_, place)| bucket.versions.get(place))
-        .filter(|version| version.name.starts_with(prefix));
+        .filter(|version| version.name.starts_with(prefix) && version.name.starts_with(only));
     let page: Vec<Value> = files
         .by_ref()
         .take(count)
-        .map(|version| shape::file(version, &state.account_id, caller, false))
+        .map(|version| shape::unfinished(version, &state.account_id, caller))
         .collect();
     let next = files.next().map(|version| &version.file_id);
     Ok(Answer::Json(json!({

@@ -63,6 +63,8 @@ pub(crate) fn list_file_versions(
 /// What a listing asks for.
 struct Query<'a> {
     prefix: &'a str,
+    /// What the names must begin with besides.
+    only: &'a str,
     delimiter: Option<&'a str>,
     start: Place,
     count: usize,
@@ -116,7 +118,7 @@ impl<'a> Entry<'a> {
 /// What both listings take, checked.
 fn common<'a>(
     state: &'a State,
-    caller: &Caller,
+    caller: &'a Caller,
     args: &'a Args,
 ) -> Result<(&'a Bucket, Query<'a>), Refusal> {
     let bucket_id = args.required("bucketId")?;
@@ -124,13 +126,14 @@ fn common<'a>(
         let message = format!("Invalid bucketId: {bucket_id}");
         return Err(Refusal::new(400, "invalid_bucket_id", message));
     }
+    let prefix = args.string("prefix")?.unwrap_or("");
     let query = Query {
-        prefix: args.string("prefix")?.unwrap_or(""),
+        prefix,
+        only: caller.reaches_of_listing(bucket_id, prefix)?,
         delimiter: args.string("delimiter")?,
         start: Place::first_of(""),
         count: args.count("maxFileCount", 100, 10_000)?,
     };
-    caller.key.must_reach(bucket_id, query.prefix)?;
     Ok((state.bucket(bucket_id)?, query))
 }
 
@@ -150,11 +153,15 @@ fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<Place, R
 
 fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
-    let first = Place::first_of(query.prefix).max(query.start.clone());
+    let first = Place::first_of(query.prefix.max(query.only)).max(query.start.clone());
     let mut from = Bound::Included(first);
     while let Some((place, version)) = bucket.first_from(from) {
         if !version.name.starts_with(query.prefix) {
             break;
+        }
+        if !version.name.starts_with(query.only) {
+            from = Bound::Excluded(Place::after_all_of(&version.name));
+            continue;
         }
         // A name is judged by its first version that is not an unfinished large file.
         if mode == Mode::Names && version.is_unfinished() {
@@ -193,7 +200,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
 fn shown(page: &Page<'_>, bucket: &Bucket, state: &State, caller: &Caller) -> Vec<Value> {
     let shape = |entry: &Entry<'_>| match entry {
         Entry::File(version) => shape::file(version, &state.account_id, caller, false),
-        Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id),
+        Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id, caller),
     };
     page.entries.iter().map(shape).collect()
 }

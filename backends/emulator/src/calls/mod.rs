@@ -7,6 +7,7 @@
 pub(crate) mod account;
 pub(crate) mod buckets;
 pub(crate) mod copy;
+pub(crate) mod cors;
 pub(crate) mod download;
 pub(crate) mod encryption;
 pub(crate) mod files;
@@ -44,7 +45,7 @@ const CALLS: &[Call] = &[
     Call::new("b2_delete_bucket", Auth::Needs("deleteBuckets"), buckets::delete_bucket),
     Call::new("b2_delete_file_version", Auth::Needs("deleteFiles"), files::delete_file_version),
     Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
-    Call::new("b2_download_file_by_id", Auth::Optional, download::by_id).with_head(),
+    Call::new(download::BY_ID, Auth::Optional, download::by_id).with_head(),
     Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
     Call::new("b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"), notifications::get_bucket_notification_rules),
     Call::new("b2_get_download_authorization", Auth::Needs("shareFiles"), grants::get_download_authorization),

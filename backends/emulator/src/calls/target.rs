@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::large_files;
 use crate::caller::Caller;
+use crate::events::{Happening, Told};
 use crate::guesses;
 use crate::ids::FileKind;
 use crate::names::FileInfo;
@@ -80,8 +81,14 @@ impl Target {
                 let account = state.account_id.clone();
                 let version = file.into_version(file_id, Kind::File(stored));
                 let version = state.insert(version)?;
-                let is_copy = source == Source::Copy;
-                Ok(shape::file(version, &account, caller, is_copy))
+                let (happening, is_copy) = match source {
+                    Source::Upload => (Happening::Upload, false),
+                    Source::Copy => (Happening::Copy, true),
+                };
+                let answer = shape::file(version, &account, caller, is_copy);
+                let told = Told::of(version);
+                state.tell(&told, happening, caller.now);
+                Ok(answer)
             }
             Self::Part {
                 file_id,

@@ -29,8 +29,8 @@ use crate::state::encryption::Encryption;
 use crate::state::file::{Sha1, Stored, Version};
 use crate::state::token::UploadToken;
 
-const UPLOAD_FILE: &str = "b2_upload_file";
-const UPLOAD_PART: &str = "b2_upload_part";
+pub(crate) const UPLOAD_FILE: &str = "b2_upload_file";
+pub(crate) const UPLOAD_PART: &str = "b2_upload_part";
 const INFO: &str = "x-bz-info-";
 
 /// An upload whose bytes are still to come.
@@ -121,6 +121,11 @@ pub(crate) fn name_of(path: &str) -> Option<&'static str> {
     [UPLOAD_FILE, UPLOAD_PART]
         .into_iter()
         .find(|name| path.split('/').next() == Some(name))
+}
+
+/// Whether this is the name of an upload call.
+pub(crate) fn is_upload(call: &str) -> bool {
+    matches!(call, UPLOAD_FILE | UPLOAD_PART)
 }
 
 /// The head of an upload is here. On success its token is in use.

@@ -10,9 +10,10 @@ pub(crate) mod notification;
 pub(crate) mod rules;
 pub(crate) mod token;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::events::Event;
 use crate::guesses::Guesses;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
@@ -38,6 +39,10 @@ pub(crate) struct State {
     pub(crate) files: HashMap<String, (String, Place)>,
     /// Numbers the versions in the order of their making.
     pub(crate) versions_made: u64,
+    /// What is to be told.
+    pub(crate) events: VecDeque<Event>,
+    /// The last day on which lifecycle rules were carried out, counted from the epoch.
+    pub(crate) last_day: Option<u64>,
     /// How often each call was made, refused ones included.
     pub(crate) calls: BTreeMap<&'static str, u64>,
 }

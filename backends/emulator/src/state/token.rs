@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
 
+use crate::faults::TokenTrouble;
+use crate::guesses;
 use crate::ids::split_token;
 use crate::refusal::Refusal;
 
@@ -20,6 +22,8 @@ pub(crate) struct Tokens {
 pub(crate) struct AccountToken {
     pub(crate) key_id: String,
     pub(crate) expires: u64,
+    /// For how many calls it is still good, where that is limited.
+    pub(crate) uses_left: Option<u64>,
 }
 
 /// What an upload token stands for: one URL, one upload at a time.
@@ -76,13 +80,12 @@ impl Tokens {
     }
 
     /// The account token, if it is good.
-    pub(crate) fn account(&self, token: &str, now: u64) -> Result<&AccountToken, Refusal> {
-        let found = split_token(token)
-            .and_then(|(public, secret)| self.account.get(public)?.opened_with(secret))
-            .ok_or_else(Refusal::bad_auth_token)?;
-        if found.expires <= now {
+    pub(crate) fn account(&mut self, token: &str, now: u64) -> Result<&AccountToken, Refusal> {
+        let found = find(&mut self.account, token).ok_or_else(Refusal::bad_auth_token)?;
+        if found.expires <= now || found.uses_left == Some(0) {
             return Err(Refusal::expired_auth_token());
         }
+        found.uses_left = found.uses_left.map(|left| left - 1);
         Ok(found)
     }
 
@@ -106,6 +109,32 @@ impl Tokens {
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some((public, _)) = split_token(token) {
             self.upload.remove(public);
+        }
+    }
+
+    /// A token, account's or upload's, goes bad: if this is one, and its secret is right.
+    pub(crate) fn spoil(&mut self, token: &str, trouble: TokenTrouble) {
+        let Some((public, _)) = split_token(token) else {
+            return;
+        };
+        if let Some(found) = find(&mut self.account, token) {
+            found.expires = 0;
+            if trouble == TokenTrouble::Forget {
+                self.account.remove(public);
+            }
+        }
+        if let Some(found) = find(&mut self.upload, token) {
+            found.expires = 0;
+            if trouble == TokenTrouble::Forget {
+                self.upload.remove(public);
+            }
+        }
+    }
+
+    /// An account token is good for a few more calls only.
+    pub(crate) fn tire(&mut self, token: &str) {
+        if let Some(found) = find(&mut self.account, token) {
+            found.uses_left = Some(guesses::USES_OF_TIRED_TOKEN);
         }
     }
 

@@ -1,0 +1,171 @@
+//! CORS: a browser asks by `OPTIONS` whether a page from elsewhere may read or upload, and reads it off the answers.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
+};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
+
+use super::{download, upload};
+use crate::args::Args;
+use crate::guesses;
+use crate::heart::text_of;
+use crate::percent;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::state::State;
+use crate::state::bucket::Bucket;
+use crate::state::rules::CorsRule;
+
+/// Answers a preflight by the first rule of the bucket that allows all that it asks for.
+pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
+    let (bucket, operation) = subject(state, head).ok_or_else(guesses::preflight_denied)?;
+    let methods = match operation {
+        upload::UPLOAD_FILE | upload::UPLOAD_PART => "POST",
+        _ => "GET, HEAD",
+    };
+    let origin = text_of(head, ORIGIN.as_str()).ok_or_else(guesses::preflight_denied)?;
+    let method = text_of(head, ACCESS_CONTROL_REQUEST_METHOD.as_str());
+    if !method.is_some_and(|method| methods.split(", ").any(|it| it == method)) {
+        return Err(guesses::preflight_denied());
+    }
+    let headers = text_of(head, ACCESS_CONTROL_REQUEST_HEADERS.as_str()).unwrap_or("");
+    let allows = |rule: &&CorsRule| {
+        rule.operations.iter().any(|it| it == operation)
+            && rule.origins.iter().any(|it| covers_origin(it, origin))
+            && names(headers).all(|name| allows_header(rule, name))
+    };
+    let rule = bucket.cors_rules.iter().find(allows);
+    let rule = rule.ok_or_else(guesses::preflight_denied)?;
+    let mut answers = origin_and_exposed(rule, origin);
+    answers.push((ACCESS_CONTROL_ALLOW_METHODS, methods.to_owned()));
+    answers.push((ACCESS_CONTROL_MAX_AGE, rule.max_age.to_string()));
+    if !headers.is_empty() {
+        answers.push((ACCESS_CONTROL_ALLOW_HEADERS, headers.to_owned()));
+    }
+    let mut reply = Reply::empty();
+    put(&mut reply, answers);
+    Ok(reply)
+}
+
+/// Tells the browser that the page may read this answer, if a rule says so.
+pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
+    let origin = text_of(head, ORIGIN.as_str()).filter(|_| head.method != Method::OPTIONS);
+    let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
+        return;
+    };
+    let allows = |rule: &&CorsRule| {
+        rule.operations.iter().any(|it| it == operation)
+            && rule.origins.iter().any(|it| covers_origin(it, origin))
+    };
+    if let Some(rule) = bucket.cors_rules.iter().find(allows) {
+        put(reply, origin_and_exposed(rule, origin));
+    }
+}
+
+fn origin_and_exposed(rule: &CorsRule, origin: &str) -> Vec<(HeaderName, String)> {
+    let is_for_all = rule.origins.iter().any(|it| it == "*");
+    let origin = if is_for_all { "*" } else { origin };
+    let mut answers = vec![(ACCESS_CONTROL_ALLOW_ORIGIN, origin.to_owned())];
+    if let Some(expose) = rule.expose.as_ref().filter(|expose| !expose.is_empty()) {
+        answers.push((ACCESS_CONTROL_EXPOSE_HEADERS, expose.join(", ")));
+    }
+    answers
+}
+
+/// Which bucket the preflight is about, and what the page wants to do there. Calls that take an account token are
+/// nobody's to ask for.
+fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static str)> {
+    let path = head.uri.path();
+    if let Some(path) = path.strip_prefix("/file/") {
+        let name = percent::decode(path.split_once('/')?.0.as_bytes())?;
+        return Some((state.bucket_named(&name)?, download::BY_NAME));
+    }
+    let (_, rest) = path.strip_prefix("/b2api/")?.split_once('/')?;
+    if let Some(call) = upload::name_of(rest) {
+        let id = rest.split('/').nth(1)?;
+        let bucket = match call {
+            upload::UPLOAD_FILE => state.buckets.get(id)?,
+            _ => state.version(id)?.0,
+        };
+        return Some((bucket, call));
+    }
+    if rest != download::BY_ID {
+        return None;
+    }
+    let query = Args::of_query(head.uri.query()?).ok()?;
+    let (bucket, _) = state.version(query.string("fileId").ok()??)?;
+    Some((bucket, download::BY_ID))
+}
+
+/// Whether an entry of `allowedOrigins` covers an origin.
+fn covers_origin(allowed: &str, origin: &str) -> bool {
+    let origin = origin.to_ascii_lowercase();
+    let allowed = allowed.to_ascii_lowercase();
+    if allowed == "https" {
+        return origin.starts_with("https://");
+    }
+    match allowed.split_once('*') {
+        None => allowed == origin,
+        Some((start, end)) => {
+            origin.len() >= start.len() + end.len()
+                && origin.starts_with(start)
+                && origin.ends_with(end)
+        }
+    }
+}
+
+fn allows_header(rule: &CorsRule, name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let mut allowed = rule.headers.iter().flatten();
+    allowed.any(|allowed| {
+        let allowed = allowed.to_ascii_lowercase();
+        match allowed.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == allowed,
+        }
+    })
+}
+
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+fn put(reply: &mut Reply, answers: Vec<(HeaderName, String)>) {
+    for (name, value) in answers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            reply.headers.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_covered_as_documented() {
+        for (allowed, origin, expected) in [
+            ("*", "http://anywhere:1", true),
+            ("https", "https://x.example:8443", true),
+            ("https", "http://x.example", false),
+            ("https://x.example", "https://X.example", true),
+            ("https://x.example", "https://x.example:8443", false),
+            ("https://*.example", "https://a.b.example", true),
+            ("https://*.example", "https://.example.evil", false),
+            ("https://*:8443", "https://x.example:8443", true),
+            ("https://*:8443", "https://x.example", false),
+            ("https://a*a", "https://a", false),
+        ] {
+            assert_eq!(
+                covers_origin(allowed, origin),
+                expected,
+                "{allowed} {origin}"
+            );
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! [`Gate`]: holds requests up until somebody opens it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Holds up requests that run into a [`Trouble::Wait`](super::Trouble::Wait) until it is opened. Clones are one gate.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    is_open: bool,
+    next_id: u64,
+    waiting: BTreeMap<u64, Option<Waker>>,
+}
+
+impl Gate {
+    /// A gate that is shut.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens it, for good: who waits goes on, who comes doesn't wait.
+    pub fn open(&self) {
+        let mut state = self.lock();
+        state.is_open = true;
+        let wakers: Vec<Waker> = state
+            .waiting
+            .values_mut()
+            .filter_map(Option::take)
+            .collect();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many requests wait before it now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    pub(crate) fn pass(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut state = self.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        state.waiting.insert(id, None);
+        drop(state);
+        Passing {
+            gate: self.clone(),
+            id,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("is_open", &self.lock().is_open)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Passing {
+    gate: Gate,
+    id: u64,
+}
+
+impl Future for Passing {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.gate.lock();
+        if state.is_open {
+            return Poll::Ready(());
+        }
+        state.waiting.insert(self.id, Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.gate.lock().waiting.remove(&self.id);
+    }
+}

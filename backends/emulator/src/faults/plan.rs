@@ -1,0 +1,156 @@
+//! [`Plan`]: all that will go wrong with one request.
+
+use std::time::Duration;
+
+use b2kit_core::Phase;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::gate::Gate;
+use super::trouble::{ErrorReply, Trouble};
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+
+/// What goes wrong with one request.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) before: Stage,
+    pub(crate) after: Stage,
+    pub(crate) token: Option<TokenTrouble>,
+    pub(crate) request_lost: Option<Phase>,
+    pub(crate) upload: Option<(u64, UploadEnd)>,
+    pub(crate) is_reply_lost: bool,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) body: BodyTrouble,
+}
+
+/// What goes wrong at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Stage {
+    pub(crate) waits: Vec<Wait>,
+    pub(crate) instead: Option<Instead>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Wait {
+    For(Duration),
+    At(Gate),
+}
+
+/// The answer that comes instead.
+#[derive(Debug, Clone)]
+pub(crate) enum Instead {
+    Error(ErrorReply),
+    Other {
+        status: StatusCode,
+        content_type: HeaderValue,
+        body: Bytes,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenTrouble {
+    Expire,
+    Forget,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UploadEnd {
+    Reset,
+    Stall,
+}
+
+/// What is changed in an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Sha1,
+    Length,
+    SetHeader(HeaderName, HeaderValue),
+    RemoveHeader(HeaderName),
+}
+
+/// What goes wrong while the body of an answer goes out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BodyTrouble {
+    pub(crate) cut: Option<u64>,
+    pub(crate) stall: Option<u64>,
+    pub(crate) corrupt: Vec<u64>,
+}
+
+impl Plan {
+    pub(super) fn add(&mut self, trouble: &Trouble, is_after: bool) {
+        let stage = if is_after {
+            &mut self.after
+        } else {
+            &mut self.before
+        };
+        match trouble.clone() {
+            Trouble::Error(reply) => first(&mut stage.instead, Instead::Error(reply)),
+            Trouble::Instead {
+                status,
+                content_type,
+                body,
+            } => first(
+                &mut stage.instead,
+                Instead::Other {
+                    status,
+                    content_type,
+                    body,
+                },
+            ),
+            Trouble::Delay(duration) => stage.waits.push(Wait::For(duration)),
+            Trouble::Wait(gate) => stage.waits.push(Wait::At(gate)),
+            Trouble::ExpireToken => first(&mut self.token, TokenTrouble::Expire),
+            Trouble::ForgetToken => first(&mut self.token, TokenTrouble::Forget),
+            Trouble::LoseRequest(phase) => {
+                first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
+            }
+            Trouble::LoseReply => self.is_reply_lost = true,
+            Trouble::CutResponse { after } => first(&mut self.body.cut, after),
+            Trouble::StallResponse { after } => first(&mut self.body.stall, after),
+            Trouble::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
+            Trouble::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
+            Trouble::CorruptByte { at } => self.body.corrupt.push(at),
+            Trouble::WrongSha1 => self.changes.push(Change::Sha1),
+            Trouble::WrongLength => self.changes.push(Change::Length),
+            Trouble::SetHeader(name, value) => self.changes.push(Change::SetHeader(name, value)),
+            Trouble::RemoveHeader(name) => self.changes.push(Change::RemoveHeader(name)),
+        }
+    }
+}
+
+fn first<T>(place: &mut Option<T>, value: T) {
+    place.get_or_insert(value);
+}
+
+impl Instead {
+    /// Whether an upload's URL survives it: only where B2 asks to come again later.
+    pub(crate) fn spares_the_upload_url(&self) -> bool {
+        let status = match self {
+            Self::Error(reply) => reply.status,
+            Self::Other { status, .. } => *status,
+        };
+        status == StatusCode::TOO_MANY_REQUESTS
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        match self {
+            Self::Error(error) => {
+                let mut reply = Reply::refusal(&Refusal {
+                    status: error.status,
+                    code: error.code.into(),
+                    message: error.message,
+                });
+                if let Some(after) = error.retry_after {
+                    reply.headers.insert(http::header::RETRY_AFTER, after);
+                }
+                reply
+            }
+            Self::Other {
+                status,
+                content_type,
+                body,
+            } => Reply::other(status, content_type, body),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! [`TestMode`]: `X-Bz-Test-Mode`, by which B2 lets clients rehearse.
+//!
+//! What fails is "some" in B2's documents. Here it is every third upload, and every second token, beginning at the place
+//! that the seed decides.
+
+use super::Subject;
+use super::trouble::Trouble;
+
+/// What a request wants rehearsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TestMode {
+    FailSomeUploads,
+    ExpireSomeTokens,
+    ForceCapExceeded,
+}
+
+/// Of how many uploads one fails.
+const UPLOADS: u64 = 3;
+
+/// Of how many tokens one expires early.
+const TOKENS: u64 = 2;
+
+/// The calls that a storage cap can stop.
+const CAPPED: [&str; 6] = [
+    "b2_copy_file",
+    "b2_copy_part",
+    "b2_get_upload_part_url",
+    "b2_get_upload_url",
+    "b2_upload_file",
+    "b2_upload_part",
+];
+
+impl TestMode {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        match word.trim() {
+            "fail_some_uploads" => Some(Self::FailSomeUploads),
+            "expire_some_account_authorization_tokens" => Some(Self::ExpireSomeTokens),
+            "force_cap_exceeded" => Some(Self::ForceCapExceeded),
+            _ => None,
+        }
+    }
+}
+
+/// How many were counted of what.
+pub(super) struct Counts {
+    uploads: u64,
+    tokens: u64,
+}
+
+impl Counts {
+    pub(super) const fn new(seed: u64) -> Self {
+        Self {
+            uploads: seed % UPLOADS,
+            tokens: seed % TOKENS,
+        }
+    }
+
+    pub(super) fn trouble(&mut self, subject: &Subject) -> Option<Trouble> {
+        let call = subject.call?;
+        match subject.test_mode? {
+            TestMode::FailSomeUploads if matches!(call, "b2_upload_file" | "b2_upload_part") => {
+                self.uploads += 1;
+                self.uploads
+                    .is_multiple_of(UPLOADS)
+                    .then(Trouble::service_unavailable)
+            }
+            TestMode::ForceCapExceeded if CAPPED.contains(&call) => {
+                Some(Trouble::storage_cap_exceeded())
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the token that is made now expires early.
+    pub(super) const fn tires(&mut self, subject: &Subject) -> bool {
+        let is_asked =
+            subject.gives_tokens && matches!(subject.test_mode, Some(TestMode::ExpireSomeTokens));
+        if is_asked {
+            self.tokens += 1;
+        }
+        is_asked && self.tokens.is_multiple_of(TOKENS)
+    }
+}

@@ -1,0 +1,320 @@
+//! What shows only at the edges: odd answers, odd timing, odd arguments.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use b2kit::api::{DownloadFileById, ListBuckets, UploadFile};
+use b2kit::types::{ByteRange, FileName, Secret};
+use b2kit::{
+    ApiVersion, Body, Bytes, Client, Credentials, ErrorKind, ManualTimer, Request, Response,
+    ResponseBody, RetryPolicy, Session,
+};
+use futures::executor::block_on;
+use futures::stream;
+
+const ORIGIN: &str = "https://api002.backblazeb2.com";
+
+fn session() -> Session {
+    Session::new(ApiVersion::V4, "a", Secret::new("t"), ORIGIN, ORIGIN)
+}
+
+fn partial(length: Option<&'static str>, body: &'static str) -> Result<Vec<u8>, ErrorKind> {
+    let timer = ManualTimer::new();
+    let backend = move |_: Request| {
+        let mut response = b2kit::http::Response::builder()
+            .status(206)
+            .header("content-range", "bytes 0-4/10")
+            .header("x-bz-file-id", "4_z1")
+            .header("x-bz-file-name", "n");
+        if let Some(length) = length {
+            response = response.header("content-length", length);
+        }
+        let stream = stream::iter([Ok(Bytes::from(body))]);
+        let response: Response = response.body(ResponseBody::new(None, stream)).unwrap();
+        async { Ok(response) }
+    };
+    let b2 = Client::builder()
+        .session(session())
+        .backend(backend)
+        .timer(timer.clone())
+        .retry(RetryPolicy::never())
+        .build()
+        .unwrap();
+    let call = DownloadFileById::new("4_z1").range(ByteRange::inclusive(0, 4).unwrap());
+    timer.run(async {
+        let download = b2.call(call).await.map_err(|error| error.kind())?;
+        download
+            .body
+            .collect(100)
+            .await
+            .map_err(|error| error.kind())
+    })
+}
+
+#[test]
+fn a_range_with_fewer_bytes_than_its_content_range_is_never_a_clean_end() {
+    assert_eq!(partial(Some("5"), "hello"), Ok(b"hello".to_vec()));
+    for (length, body) in [
+        (Some("3"), "hel"),
+        (None, "hel"),
+        (None, "hello!"),
+        (Some("6"), "hello!"),
+    ] {
+        let read = partial(length, body);
+        assert!(read.is_err(), "{length:?} {body}: {read:?}");
+    }
+}
+
+#[test]
+fn a_deadline_as_long_as_can_be_is_no_panic() {
+    let backend = |_: Request| async { Ok(Response::new(r#"{"buckets":[]}"#.into())) };
+    let b2 = Client::builder()
+        .session(session())
+        .backend(backend)
+        .retry(RetryPolicy::default().with_deadline(Duration::MAX))
+        .build()
+        .unwrap();
+    assert!(block_on(b2.call(ListBuckets::new())).is_ok());
+}
+
+async fn until(mut reached: impl FnMut() -> bool + Send) {
+    futures::future::poll_fn(|cx| {
+        if reached() {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// The second upload opens its source before the first's answer arrives, and reads it after.
+#[test]
+fn two_clones_of_an_upload_side_by_side_make_two_versions() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+    let emulator = b2kit::backend::emulator::Emulator::new();
+    let timer = ManualTimer::new();
+    let (opened, uploads) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let first_ended = Arc::new(AtomicBool::new(false));
+    let (inner, count, opens) = (emulator.clone(), Arc::clone(&uploads), Arc::clone(&opened));
+    let first_stored = Arc::new(AtomicBool::new(false));
+    let stored = Arc::clone(&first_stored);
+    let backend = move |request: Request| {
+        let (inner, count, opens) = (inner.clone(), Arc::clone(&count), Arc::clone(&opens));
+        let stored = Arc::clone(&stored);
+        async move {
+            use b2kit::HttpClient as _;
+            let upload = request.headers().contains_key("x-bz-content-sha1");
+            let first = upload && count.fetch_add(1, SeqCst) == 0;
+            let response = inner.send(request).await;
+            if first {
+                stored.store(true, SeqCst);
+                until(|| opens.load(SeqCst) >= 2).await;
+            }
+            response
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        let name = b2kit::types::BucketName::new("bucket-of-clones").unwrap();
+        let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap();
+        let (opens, ended) = (Arc::clone(&opened), Arc::clone(&first_ended));
+        let body = Body::replay(5, move || {
+            let second = opens.fetch_add(1, SeqCst) == 1;
+            let ended = Arc::clone(&ended);
+            Ok(stream::once(async move {
+                let mut turns = 0;
+                until(|| {
+                    turns += 1;
+                    !second || ended.load(SeqCst) || turns > 10_000
+                })
+                .await;
+                Ok(Bytes::from_static(b"hello"))
+            }))
+        });
+        let upload = UploadFile::new(&bucket.bucket_id, FileName::new("n").unwrap(), body);
+        let first = async {
+            let stored = b2.call(upload.clone()).await;
+            first_ended.store(true, SeqCst);
+            stored
+        };
+        let second = async {
+            until(|| first_stored.load(SeqCst)).await;
+            b2.call(upload.clone()).await
+        };
+        let (one, other) = futures::join!(first, second);
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(uploads.load(SeqCst), 2, "requests that carried the file");
+        assert_eq!(emulator.snapshot().versions, 2);
+    });
+}
+
+/// The digest of a call is shared by its clones: whoever starts takes away what the other waits to compare with.
+#[test]
+fn an_upload_whose_clone_begins_before_its_answer_is_not_corrupt() {
+    use b2kit::api::{Call, Reply, Target};
+    let session = session();
+    let token = Secret::new("t");
+    let target = Target::upload(&session, "https://pod.backblaze.com/u", &token);
+    let upload = UploadFile::new("b", FileName::new("n").unwrap(), "hello");
+    let clone = upload.clone();
+    let read = |call: &UploadFile| {
+        let request = call.request(&target).unwrap();
+        request.body().open().unwrap()
+    };
+    let mut first = read(&upload);
+    block_on(async {
+        use futures::StreamExt as _;
+        while let Some(piece) = first.next().await {
+            piece.unwrap();
+        }
+    });
+    let _second = read(&clone);
+    let sha1 = b2kit::types::Sha1::of(b"hello");
+    let answer = format!(
+        r#"{{"action":"upload","bucketId":"b","contentLength":5,"contentSha1":"{sha1}","fileId":"f","fileName":"n","uploadTimestamp":1}}"#
+    );
+    let (head, ()) = b2kit::http::Response::new(()).into_parts();
+    upload.read(Reply::whole(head, answer.into())).unwrap();
+}
+
+fn chain(error: &b2kit::Error) -> String {
+    let mut told = format!("{error} {error:?}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        told.push_str(&format!(" {error} {error:?}"));
+        source = error.source();
+    }
+    told
+}
+
+#[test]
+fn a_login_that_repeats_the_key_does_not_show_it() {
+    let timer = ManualTimer::new();
+    let backend = |_: Request| async {
+        let body =
+            r#"{"status":401,"code":"unauthorized","message":"no such key: K002canary7f3a"}"#;
+        let response: Response = b2kit::http::Response::builder()
+            .status(401)
+            .body(body.into())
+            .unwrap();
+        Ok(response)
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new("002id", "K002canary7f3a").unwrap())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert!(!chain(&error).contains("canary"), "{}", chain(&error));
+}
+
+#[test]
+fn a_code_with_control_characters_is_shown_escaped() {
+    let timer = ManualTimer::new();
+    let backend = |_: Request| async {
+        let body = r#"{"status":400,"code":"bad\n\u001b[31mrequest","message":""}"#;
+        let response: Response = b2kit::http::Response::builder()
+            .status(400)
+            .body(body.into())
+            .unwrap();
+        Ok(response)
+    };
+    let b2 = Client::builder()
+        .session(session())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert!(!error.to_string().contains(char::is_control), "{error:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_quickstart_takes_an_argument_that_is_not_utf_8_without_a_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let tests = std::env::current_exe().unwrap();
+    let program = tests
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("examples/quickstart");
+    let output = std::process::Command::new(program)
+        .arg(std::ffi::OsStr::from_bytes(b"caf\xe9.txt"))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.starts_with("error: ") && told.lines().count() == 1,
+        "{told}"
+    );
+}
+
+#[test]
+fn an_endpoint_whose_port_is_no_port_is_refused() {
+    // Without a look at it, it would go to port 80.
+    for endpoint in [
+        "http://127.0.0.1:99999",
+        "https://api.backblazeb2.com:65536",
+    ] {
+        let b2 = Client::builder()
+            .credentials(Credentials::new("002id", "K002canary").unwrap())
+            .endpoint(endpoint)
+            .build();
+        assert!(b2.is_err(), "{endpoint}");
+    }
+}
+
+/// B2 has stored the file, and its answer ends half way: asking what became of it finds the file, sending it again
+/// makes a second version.
+#[test]
+fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    let emulator = b2kit::backend::emulator::Emulator::new();
+    let timer = ManualTimer::new();
+    let garbled = Arc::new(AtomicBool::new(false));
+    let inner = emulator.clone();
+    let backend = move |request: Request| {
+        let (inner, garbled) = (inner.clone(), Arc::clone(&garbled));
+        async move {
+            use b2kit::HttpClient as _;
+            let upload = request.headers().contains_key("x-bz-content-sha1");
+            let response = inner.send(request).await?;
+            if upload && !garbled.swap(true, SeqCst) {
+                return Ok(Response::new(r#"{"accountId": "e0"#.into()));
+            }
+            Ok(response)
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        let name = b2kit::types::BucketName::new("bucket-of-one").unwrap();
+        let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap();
+        let name = FileName::new("n").unwrap();
+        let stored = b2
+            .call(UploadFile::new(&bucket.bucket_id, name, "hello"))
+            .await;
+        stored.unwrap();
+    });
+    assert_eq!(emulator.snapshot().versions, 1);
+}

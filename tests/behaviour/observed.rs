@@ -1,0 +1,450 @@
+//! What a program can see of its calls: spans and events, without secrets, and counts.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use b2kit::api::{
+    BillingClass, CreateBucket, DeleteFileVersion, DownloadFileByName, FinishLargeFile,
+    GetFileInfo, ListBuckets, ListFileNames, StartLargeFile, UploadFile, UploadPart,
+};
+use b2kit::backend::emulator::Emulator;
+use b2kit::http::header::AUTHORIZATION;
+use b2kit::types::{
+    BucketId, BucketName, BucketType, CustomerKey, EncryptionSetting, FileInfo, FileName,
+    PartNumber, Sha1, percent_encode,
+};
+use b2kit::{
+    Client, Credentials, HttpError, HttpErrorKind, ManualTimer, Phase, Response, RetryPolicy,
+};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use crate::{call_of, client, http_refusal, wired};
+
+/// Writes down every span and event there is.
+#[derive(Clone, Default)]
+struct Watcher {
+    spans: Arc<AtomicU64>,
+    notes: Arc<Mutex<Vec<Note>>>,
+}
+
+/// A span or an event: what it says, and the span it is in.
+#[derive(Debug, Clone)]
+struct Note {
+    is_event: bool,
+    level: Level,
+    /// Its name, target and fields.
+    text: String,
+    /// For a span, its number; for an event, the number of the span that it is in.
+    span: u64,
+}
+
+thread_local! {
+    /// The spans that this thread is in.
+    static INSIDE: std::cell::RefCell<Vec<u64>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+struct Fields<'a>(&'a mut String);
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+impl Watcher {
+    fn note(&self, metadata: &Metadata<'_>, span: u64, fields: impl FnOnce(&mut Fields<'_>)) {
+        let mut text = format!("{} {}", metadata.name(), metadata.target());
+        fields(&mut Fields(&mut text));
+        self.notes.lock().unwrap().push(Note {
+            is_event: metadata.is_event(),
+            level: *metadata.level(),
+            text,
+            span,
+        });
+    }
+
+    /// What happens in `work`, on this thread.
+    fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Note>) {
+        let watcher = Self::default();
+        let result = tracing::subscriber::with_default(watcher.clone(), work);
+        let notes = watcher.notes.lock().unwrap().clone();
+        (result, notes)
+    }
+}
+
+impl Subscriber for Watcher {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        let id = self.spans.fetch_add(1, Ordering::Relaxed) + 1;
+        self.note(span.metadata(), id, |fields| span.record(fields));
+        Id::from_u64(id)
+    }
+
+    fn record(&self, span: &Id, values: &Record<'_>) {
+        let mut notes = self.notes.lock().unwrap();
+        let its = |note: &&mut Note| !note.is_event && note.span == span.into_u64();
+        let note = notes.iter_mut().find(its).unwrap();
+        values.record(&mut Fields(&mut note.text));
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let inside = INSIDE.with_borrow(|inside| inside.last().copied().unwrap_or(0));
+        self.note(event.metadata(), inside, |fields| event.record(fields));
+    }
+
+    fn enter(&self, span: &Id) {
+        INSIDE.with_borrow_mut(|inside| inside.push(span.into_u64()));
+    }
+
+    fn exit(&self, _: &Id) {
+        INSIDE.with_borrow_mut(|inside| inside.pop());
+    }
+}
+
+/// The calls that spans name, in their order.
+fn spans(notes: &[Note]) -> Vec<String> {
+    let spans = notes.iter().filter(|note| !note.is_event);
+    let call = |note: &Note| {
+        let (_, call) = note.text.split_once("call=\"").unwrap();
+        call.split_once('"').unwrap().0.to_owned()
+    };
+    spans.map(call).collect()
+}
+
+/// The events that tell of failed attempts, each with the text of its span.
+fn failures(notes: &[Note]) -> Vec<(String, String)> {
+    let events = notes.iter().filter(|note| note.is_event);
+    let failed = events.filter(|event| event.text.contains("an attempt failed"));
+    let with_span = |event: &Note| {
+        let its = |note: &&Note| !note.is_event && note.span == event.span;
+        let span = notes.iter().find(its).unwrap();
+        (span.text.clone(), event.text.clone())
+    };
+    failed.map(with_span).collect()
+}
+
+fn upload(bucket: &BucketId, name: &str) -> UploadFile {
+    UploadFile::new(bucket, FileName::new(name).unwrap(), "meow")
+}
+
+async fn bucket(b2: &Client) -> BucketId {
+    let name = BucketName::new("holiday-photos").unwrap();
+    let create = CreateBucket::new(name, BucketType::AllPrivate);
+    b2.call(create).await.unwrap().bucket_id
+}
+
+#[test]
+fn every_call_has_a_span_with_its_name() {
+    let (b2, _, timer) = client();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            let bucket = bucket(&b2).await;
+            b2.call(upload(&bucket, "f")).await.unwrap();
+            b2.call(upload(&bucket, "f")).await.unwrap();
+            b2.call(ListFileNames::new(&bucket)).await.unwrap();
+        });
+    });
+    let expected = [
+        "b2_create_bucket",
+        "b2_authorize_account",
+        "b2_upload_file",
+        "b2_get_upload_url",
+        "b2_upload_file",
+        "b2_list_file_names",
+    ];
+    assert_eq!(spans(&notes), expected);
+    assert!(failures(&notes).is_empty(), "{notes:#?}");
+}
+
+#[test]
+fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
+    let (_, emulator, timer) = client();
+    let listings = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        if call_of(request) != "b2_list_buckets" {
+            return None;
+        }
+        match listings.fetch_add(1, Ordering::Relaxed) {
+            0 => Some(Ok(http_refusal(503, "service_unavailable"))),
+            1 => Some(Err(HttpError::new(
+                HttpErrorKind::Reset,
+                Phase::MaybeReceived,
+            ))),
+            2 => Some(Ok(http_refusal(401, "expired_auth_token"))),
+            3 => None,
+            _ => Some(Ok(http_refusal(400, "bad_request"))),
+        }
+    });
+    let b2 = b2.build().unwrap();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            b2.call(ListBuckets::new()).await.unwrap();
+            b2.call(ListBuckets::new()).await.unwrap_err();
+        });
+    });
+    let failures = failures(&notes);
+    let expected = [
+        ("kind=Unavailable", " status=503"),
+        ("kind=Http", ""),
+        ("kind=Unauthorized", " status=401"),
+        ("kind=Rejected", " status=400"),
+    ];
+    assert_eq!(failures.len(), expected.len(), "{failures:#?}");
+    for ((span, event), (kind, status)) in failures.iter().zip(expected) {
+        assert!(span.contains("call=\"b2_list_buckets\""), "{span}");
+        assert!(event.ends_with(&format!("{kind}{status}")), "{event}");
+    }
+    assert!(
+        notes.iter().all(|note| note.text.contains(" b2kit")),
+        "{notes:#?}"
+    );
+    assert!(
+        notes.iter().all(|note| note.level >= Level::DEBUG),
+        "nothing is alarming here"
+    );
+}
+
+/// The secrets that a session has: what must not be seen, in any writing.
+fn writings(secret: &[u8]) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+    let hex =
+        |secret: &[u8]| -> String { secret.iter().map(|byte| format!("{byte:02x}")).collect() };
+    let mut writings = vec![
+        BASE64_STANDARD_NO_PAD.encode(secret),
+        BASE64_URL_SAFE_NO_PAD.encode(secret),
+        hex(secret),
+        hex(secret).to_uppercase(),
+        // Every byte escaped, whether it needs it or not.
+        secret.iter().map(|byte| format!("%{byte:02X}")).collect(),
+        format!("{secret:?}"),
+    ];
+    if let Ok(text) = std::str::from_utf8(secret) {
+        writings.extend([text.to_owned(), percent_encode(text).into_owned()]);
+    }
+    writings
+}
+
+fn seen(notes: &[Note], secret: &[u8]) -> Option<String> {
+    let writings = writings(secret);
+    let shows = |note: &&Note| writings.iter().any(|writing| note.text.contains(writing));
+    notes.iter().find(shows).map(|note| note.text.clone())
+}
+
+#[test]
+fn no_span_or_event_shows_a_secret_whatever_happens() {
+    const KEY: &str = "canary7f3a+key/of=the~account";
+    const SSE_C: &[u8; 32] = b"canary9b1c of a customer's key!!";
+    let emulator = Emulator::builder()
+        .key("0012key-id", KEY)
+        .absolute_minimum_part_size(1)
+        .build();
+    let timer = ManualTimer::new();
+    let tokens = Arc::new(Mutex::new(Vec::new()));
+    let given = Arc::clone(&tokens);
+    let uploads = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        let token = request.headers()[AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        given.lock().unwrap().push(token.clone());
+        if call_of(request).starts_with("b2_upload_") {
+            given.lock().unwrap().push(request.uri().to_string());
+        }
+        let repeated = |status, code: &str| {
+            let message = format!("more than one upload using auth token {token}");
+            let document = serde_json::json!({"status": status, "code": code, "message": message});
+            Some(Ok(crate::http_answer(status, &document)))
+        };
+        if call_of(request) != "b2_upload_file" {
+            return None;
+        }
+        match uploads.fetch_add(1, Ordering::Relaxed) {
+            0 => repeated(503, "service_unavailable"),
+            1 => repeated(400, "auth_token_limit"),
+            2 => repeated(401, "expired_auth_token"),
+            3 => Some(Err(HttpError::new(
+                HttpErrorKind::Stalled,
+                Phase::MaybeReceived,
+            ))),
+            4 => repeated(500, &token),
+            _ => None,
+        }
+    });
+    let b2 = b2.build().unwrap();
+    let wrong_key = wired(&emulator, &timer, |_| None);
+    let wrong_key = wrong_key.credentials(Credentials::new("0012key-id", "canary5d5d").unwrap());
+    let wrong_key = wrong_key.build().unwrap();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            let customer = || CustomerKey::new(*SSE_C);
+            let bucket = bucket(&b2).await;
+            let file = upload(&bucket, "f");
+            let file = file.server_side_encryption(EncryptionSetting::SseC(customer()));
+            b2.call(file).await.unwrap();
+            emulator.expire_upload_tokens();
+            b2.call(upload(&bucket, "g")).await.unwrap();
+            emulator.expire_account_tokens();
+            b2.call(ListFileNames::new(&bucket)).await.unwrap();
+            let name = BucketName::new("holiday-photos").unwrap();
+            let download = DownloadFileByName::new(name, FileName::new("f").unwrap());
+            b2.call(download.clone()).await.unwrap_err();
+            let download = download.customer_key(customer());
+            let back = b2.call(download).await.unwrap().body;
+            assert_eq!(back.collect(100).await.unwrap(), b"meow");
+
+            let start = StartLargeFile::new(&bucket, FileName::new("large").unwrap());
+            let start = start.server_side_encryption(EncryptionSetting::SseC(customer()));
+            let large = b2.call(start).await.unwrap().file_id;
+            for number in [1, 2] {
+                let part = UploadPart::new(&large, PartNumber::new(number).unwrap(), "meow")
+                    .customer_key(customer());
+                b2.call(part).await.unwrap();
+            }
+            b2.call(FinishLargeFile::new(&large, [Sha1::of(b"meow"); 2]))
+                .await
+                .unwrap();
+            wrong_key.call(ListBuckets::new()).await.unwrap_err();
+        });
+    });
+    assert!(failures(&notes).len() >= 8, "{notes:#?}");
+    let two_at_once = notes.iter().filter(|note| note.level == Level::WARN);
+    assert_eq!(two_at_once.count(), 1);
+
+    let tokens = tokens.lock().unwrap();
+    assert!(tokens.len() > 20, "{}", tokens.len());
+    let pairs = tokens
+        .iter()
+        .filter_map(|token| token.strip_prefix("Basic "));
+    let mut secrets: Vec<_> = tokens
+        .iter()
+        .map(|token| token.as_bytes().to_vec())
+        .collect();
+    secrets.extend(pairs.map(|pair| pair.as_bytes().to_vec()));
+    secrets.extend([KEY.as_bytes(), SSE_C, b"canary5d5d", b"canary"].map(<[u8]>::to_vec));
+    for secret in secrets {
+        assert_eq!(seen(&notes, &secret), None, "{}", secret.escape_ascii());
+    }
+}
+
+#[test]
+fn a_secret_that_is_shown_would_be_seen() {
+    let secret = b"canary+/7f3a";
+    for writing in [
+        "canary+/7f3a",
+        "Y2FuYXJ5Ky83ZjNh",
+        "63616e6172792b2f37663361",
+        "63616E6172792B2F37663361",
+        "canary%2B/7f3a",
+    ] {
+        let ((), event) = Watcher::watch(|| tracing::trace!(writing, "told"));
+        let ((), span) = Watcher::watch(|| drop(tracing::trace_span!("span", ?writing)));
+        let ((), later) = Watcher::watch(|| {
+            let span = tracing::trace_span!("span", writing = tracing::field::Empty);
+            span.record("writing", writing);
+        });
+        for notes in [event, span, later] {
+            assert!(seen(&notes, secret).is_some(), "{writing}");
+            assert!(seen(&notes, b"something else").is_none());
+        }
+    }
+}
+
+/// What the emulator has counted, by class.
+fn received(emulator: &Emulator) -> [u64; 3] {
+    let (calls, facts) = (emulator.snapshot().calls, crate::coverage::calls());
+    [BillingClass::A, BillingClass::B, BillingClass::C].map(|class| {
+        let of_class = |name: &String| {
+            let (_, facts) = facts.iter().find(|(_, facts)| facts.name == *name).unwrap();
+            facts.class == class
+        };
+        let counts = calls.iter().filter(|(name, _)| of_class(name));
+        counts.map(|(_, count)| count).sum()
+    })
+}
+
+fn counted(b2: &Client) -> [u64; 3] {
+    let counts = b2.call_counts();
+    [counts.a, counts.b, counts.c]
+}
+
+#[test]
+fn calls_are_counted_by_their_class() {
+    let (b2, emulator, timer) = client();
+    assert_eq!(counted(&b2), [0, 0, 0]);
+    timer.run(async {
+        b2.session().await.unwrap();
+        assert_eq!(counted(&b2), [0, 0, 1], "the login");
+        let bucket = bucket(&b2).await;
+        assert_eq!(counted(&b2), [0, 0, 2], "creating a bucket");
+        let file = b2.call(upload(&bucket, "f")).await.unwrap();
+        assert_eq!(counted(&b2), [2, 0, 2], "an upload and its URL");
+        b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
+        let name = BucketName::new("holiday-photos").unwrap();
+        let download = DownloadFileByName::new(name, FileName::new("f").unwrap());
+        let _dropped = b2.call(download).await.unwrap();
+        assert_eq!(counted(&b2), [2, 2, 2], "a look and a download");
+        b2.clone()
+            .with_retry(RetryPolicy::never())
+            .call(ListFileNames::new(&bucket))
+            .await
+            .unwrap();
+        let delete = DeleteFileVersion::new("f", &file.file_id);
+        b2.call(delete.clone()).await.unwrap();
+        b2.call(delete).await.unwrap_err();
+        assert_eq!(
+            counted(&b2),
+            [4, 2, 3],
+            "a clone's list, and deletions, one of them refused"
+        );
+        emulator.expire_account_tokens();
+        b2.call(ListBuckets::new()).await.unwrap();
+        assert_eq!(
+            counted(&b2),
+            [4, 2, 6],
+            "a list with an old token, a login, a list"
+        );
+    });
+    assert_eq!(counted(&b2), received(&emulator));
+}
+
+#[test]
+fn what_never_left_is_not_counted_and_what_was_tried_again_is() {
+    let (_, emulator, timer) = client();
+    let listings = AtomicUsize::new(0);
+    let answer = move |n| -> Option<Result<Response, HttpError>> {
+        match n {
+            0 => Some(Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent))),
+            1 => Some(Err(HttpError::new(
+                HttpErrorKind::Closed,
+                Phase::MaybeReceived,
+            ))),
+            2 => Some(Ok(http_refusal(503, "service_unavailable"))),
+            3 => Some(Err(HttpError::new(HttpErrorKind::Resolve, Phase::NotSent))),
+            _ => None,
+        }
+    };
+    let b2 = wired(&emulator, &timer, move |request| {
+        (call_of(request) == "b2_list_buckets")
+            .then(|| answer(listings.fetch_add(1, Ordering::Relaxed)))?
+    });
+    let b2 = b2.build().unwrap();
+    timer.run(async {
+        b2.call(ListBuckets::new()).await.unwrap();
+        assert_eq!(counted(&b2), [0, 0, 1 + 3]);
+        // Refused before an upload URL is asked for.
+        let endless = FileInfo::unchecked([("k", "v".repeat(10_000))]);
+        let upload = upload(&"4_z".into(), "f").file_info(endless);
+        let error = b2.call(upload).await.unwrap_err();
+        assert_eq!((error.attempts(), counted(&b2)), (0, [0, 0, 4]), "{error}");
+    });
+}

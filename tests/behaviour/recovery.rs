@@ -1,0 +1,934 @@
+//! What becomes of a call when the network or B2 fails: on virtual time, against an emulator behind a scripted network.
+
+use std::time::Duration;
+
+use b2kit::api::{
+    CancelLargeFile, CopyFile, CopyPart, CreateBucket, CreateKey, DeleteBucket, DeleteFileVersion,
+    DeleteKey, DownloadFileById, FinishLargeFile, GetFileInfo, HideFile, ListBuckets,
+    ListFileVersions, ListKeys, StartLargeFile, UpdateBucket, UploadFile, UploadPart,
+};
+use b2kit::types::{
+    Action, Bucket, BucketInfo, BucketName, BucketType, Capability, FileName, FileVersion, KeyName,
+    PartNumber, Sha1,
+};
+use b2kit::{Body, Bytes, Client, Error, ErrorKind, GaveUp, RetryPolicy};
+use futures::future::join_all;
+use futures::stream;
+
+use crate::script::Fault::{self, After, Before, Garbage, Late, Refused, Status};
+use crate::script::Script;
+
+const BUSY: Fault = Status(503, "service_unavailable", &[]);
+const BROKEN: Fault = Status(500, "internal_error", &[]);
+
+fn name(name: &str) -> FileName {
+    FileName::new(name).unwrap()
+}
+
+async fn bucket(b2: &Client) -> Bucket {
+    b2.call(CreateBucket::new(
+        BucketName::new("holiday-photos").unwrap(),
+        BucketType::AllPrivate,
+    ))
+    .await
+    .unwrap()
+}
+
+async fn upload(b2: &Client, bucket: &Bucket) -> Result<FileVersion, Error> {
+    b2.call(UploadFile::new(&bucket.bucket_id, name("f"), "hello"))
+        .await
+}
+
+/// A bucket, an upload URL that is good, and then the script begins.
+async fn with_bucket(
+    b2: &Client,
+    script: &Script,
+    steps: impl IntoIterator<Item = (&'static str, Fault)>,
+) -> Bucket {
+    let bucket = bucket(b2).await;
+    steps
+        .into_iter()
+        .for_each(|(call, fault)| script.push(call, fault));
+    bucket
+}
+
+fn versions(script: &Script) -> usize {
+    script.emulator.snapshot().versions
+}
+
+// Uploads.
+
+#[test]
+fn an_upload_that_meets_a_busy_machine_goes_to_another_at_once() {
+    for fault in [
+        BUSY,
+        BROKEN,
+        Refused,
+        Before,
+        Status(401, "expired_auth_token", &[]),
+        Status(408, "request_timeout", &[]),
+    ] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = with_bucket(&b2, &script, [("b2_upload_file", fault.clone())]).await;
+            upload(&b2, &bucket).await.unwrap();
+        });
+        assert_eq!(
+            script.pauses("b2_upload_file"),
+            [Duration::ZERO],
+            "{fault:?}"
+        );
+        assert_eq!(script.count("b2_get_upload_url"), 2, "{fault:?}");
+        assert_eq!(script.count("b2_authorize_account"), 1, "{fault:?}");
+        assert_eq!(versions(&script), 1, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_upload_url_that_works_is_used_again_and_one_that_failed_never() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        for _ in 0..3 {
+            upload(&b2, &bucket).await.unwrap();
+        }
+        assert_eq!(script.count("b2_get_upload_url"), 1);
+        script.push("b2_upload_file", BUSY);
+        upload(&b2, &bucket).await.unwrap();
+        upload(&b2, &bucket).await.unwrap();
+        assert_eq!(script.count("b2_get_upload_url"), 2);
+    });
+}
+
+#[test]
+fn uploads_side_by_side_have_a_url_each() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let outcomes = join_all((0..20).map(|_| upload(&b2, &bucket))).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    });
+    assert_eq!(versions(&script), 20);
+    assert!(script.count("b2_get_upload_url") <= 20);
+}
+
+#[test]
+fn ten_busy_machines_in_a_row_do_not_end_an_upload_and_pauses_stay_bounded() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = with_bucket(&b2, &script, vec![("b2_upload_file", BUSY); 10]).await;
+        upload(&b2, &bucket).await.unwrap();
+    });
+    let pauses = script.pauses("b2_upload_file");
+    assert_eq!(pauses.len(), 10);
+    assert!(
+        pauses.iter().all(|pause| *pause <= Duration::from_secs(64)),
+        "{pauses:?}"
+    );
+    assert!(script.is_over());
+}
+
+#[test]
+fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        let bucket = with_bucket(&b2, &script, vec![("b2_upload_file", BUSY); 100]).await;
+        upload(&b2, &bucket).await.unwrap_err()
+    });
+    assert_eq!(
+        (error.kind(), error.gave_up()),
+        (ErrorKind::Unavailable, Some(GaveUp::Attempts))
+    );
+    assert!(
+        error.attempts() >= 10 && error.elapsed() >= Duration::from_secs(120),
+        "{error:?}"
+    );
+    assert_eq!(error.b2().unwrap().status, 503);
+    assert!(!error.may_have_taken_effect());
+    assert_eq!(versions(&script), 0);
+}
+
+#[test]
+fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
+    for fault in [After, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = with_bucket(&b2, &script, [("b2_upload_file", fault.clone())]).await;
+            let file = upload(&b2, &bucket).await.unwrap();
+            assert_eq!(
+                b2.call(GetFileInfo::new(&file.file_id))
+                    .await
+                    .unwrap()
+                    .content_length,
+                5
+            );
+        });
+        assert_eq!(
+            (versions(&script), script.count("b2_upload_file")),
+            (1, 1),
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn an_older_file_with_the_same_bytes_is_not_taken_for_the_one_that_was_lost() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let older = upload(&b2, &bucket).await.unwrap();
+        // The next answer's Date is later than the file.
+        script.clock.advance(Duration::from_secs(2));
+        b2.call(ListBuckets::new()).await.unwrap();
+        script.push("b2_upload_file", Before);
+        let newer = upload(&b2, &bucket).await.unwrap();
+        assert_ne!(newer.file_id, older.file_id);
+    });
+    assert_eq!(versions(&script), 2);
+}
+
+#[test]
+fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let key = CreateKey::new(KeyName::new("writer").unwrap(), [Capability::WriteFiles]);
+        let key = b2.call(key).await.unwrap();
+        let secret = key.application_key.expose().to_owned();
+        let writer = script.client_with(
+            key.key.application_key_id.as_str(),
+            &secret,
+            RetryPolicy::default(),
+        );
+        script.push("b2_upload_file", After);
+        upload(&writer, &bucket).await.unwrap();
+    });
+    assert_eq!((versions(&script), script.count("b2_upload_file")), (2, 2));
+}
+
+#[test]
+fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        // The emulator reads the body and stores it, or the network breaks off after it was read.
+        let bucket = with_bucket(
+            &b2,
+            &script,
+            [("b2_upload_file", After), ("b2_list_file_versions", BROKEN)],
+        )
+        .await;
+        let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
+        let call = UploadFile::new(&bucket.bucket_id, name("f"), body);
+        b2.with_retry(RetryPolicy::never())
+            .call(call)
+            .await
+            .unwrap_err()
+    });
+    assert_eq!(
+        (error.kind(), error.gave_up()),
+        (ErrorKind::Http, Some(GaveUp::Spent))
+    );
+    assert!(error.may_have_taken_effect());
+
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = with_bucket(
+            &b2,
+            &script,
+            [("b2_upload_file", Refused), ("b2_upload_file", BUSY)],
+        )
+        .await;
+        let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
+        // Where it was not read, it can be sent after all.
+        b2.call(UploadFile::new(&bucket.bucket_id, name("f"), body))
+            .await
+            .unwrap();
+    });
+    assert_eq!(versions(&script), 1);
+}
+
+#[test]
+fn a_cap_ends_an_upload_at_once() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        let cap = Status(403, "storage_cap_exceeded", &[]);
+        let bucket = with_bucket(&b2, &script, [("b2_upload_file", cap)]).await;
+        upload(&b2, &bucket).await.unwrap_err()
+    });
+    assert_eq!(
+        (error.kind(), error.attempts(), error.gave_up()),
+        (ErrorKind::CapExceeded, 1, None)
+    );
+}
+
+#[test]
+fn the_upload_token_and_the_accounts_token_may_expire_together() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        upload(&b2, &bucket).await.unwrap();
+        script.emulator.expire_upload_tokens();
+        script.emulator.expire_account_tokens();
+        upload(&b2, &bucket).await.unwrap();
+    });
+    assert_eq!(
+        (script.count("b2_authorize_account"), versions(&script)),
+        (2, 2)
+    );
+}
+
+#[test]
+fn a_part_whose_answer_was_lost_is_sent_again() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = with_bucket(
+            &b2,
+            &script,
+            [("b2_upload_part", After), ("b2_upload_part", BUSY)],
+        )
+        .await;
+        let file_id = large_file(&b2, &bucket).await;
+        let sha1s = [Sha1::of(&[b'a'; 10]), Sha1::of(b"b")];
+        b2.call(FinishLargeFile::new(&file_id, sha1s))
+            .await
+            .unwrap();
+        let whole = b2
+            .call(DownloadFileById::new(&file_id))
+            .await
+            .unwrap()
+            .body
+            .collect(100)
+            .await
+            .unwrap();
+        assert_eq!(whole, b"aaaaaaaaaab");
+    });
+    assert_eq!(script.count("b2_upload_part"), 4);
+}
+
+// Large files.
+
+/// An unfinished large file of two parts.
+async fn large_file(b2: &Client, bucket: &Bucket) -> b2kit::types::FileId {
+    let started = b2
+        .call(StartLargeFile::new(&bucket.bucket_id, name("large")))
+        .await
+        .unwrap();
+    for (number, body) in [(1, vec![b'a'; 10]), (2, vec![b'b'])] {
+        let number = PartNumber::new(number).unwrap();
+        b2.call(UploadPart::new(&started.file_id, number, body))
+            .await
+            .unwrap();
+    }
+    started.file_id
+}
+
+fn sha1s() -> [Sha1; 2] {
+    [Sha1::of(&[b'a'; 10]), Sha1::of(b"b")]
+}
+
+#[test]
+fn a_finish_whose_answer_was_lost_is_resolved() {
+    for fault in [
+        After,
+        Garbage,
+        Late,
+        Before,
+        BROKEN,
+        Status(504, "", &[]),
+        Status(408, "request_timeout", &[]),
+    ] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let file_id = large_file(&b2, &bucket).await;
+            script.push("b2_finish_large_file", fault.clone());
+            let file = b2
+                .call(FinishLargeFile::new(&file_id, sha1s()))
+                .await
+                .unwrap();
+            assert_eq!(
+                (&file.action, file.content_length, &file.file_id),
+                (&Action::Upload, 11, &file_id),
+                "{fault:?}"
+            );
+        });
+        let snapshot = script.emulator.snapshot();
+        assert_eq!(
+            (snapshot.versions, snapshot.unfinished_large_files),
+            (1, 0),
+            "{fault:?}"
+        );
+        assert_eq!(script.count("b2_cancel_large_file"), 0);
+    }
+}
+
+#[test]
+fn a_finish_that_someone_on_the_way_sent_twice_is_resolved_too() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file_id = large_file(&b2, &bucket).await;
+        b2.call(FinishLargeFile::new(&file_id, sha1s()))
+            .await
+            .unwrap();
+        // What the client sees is the refusal of the second request, and of no first one.
+        let file = b2
+            .call(FinishLargeFile::new(&file_id, sha1s()))
+            .await
+            .unwrap();
+        assert_eq!(file.content_length, 11);
+    });
+}
+
+#[test]
+fn a_finish_that_can_not_be_looked_into_is_unknown_and_nothing_is_cancelled() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file_id = large_file(&b2, &bucket).await;
+        let key = b2
+            .call(CreateKey::new(
+                KeyName::new("writer").unwrap(),
+                [Capability::WriteFiles],
+            ))
+            .await
+            .unwrap();
+        let secret = key.application_key.expose().to_owned();
+        let writer = script.client_with(
+            key.key.application_key_id.as_str(),
+            &secret,
+            RetryPolicy::default(),
+        );
+        script.push("b2_finish_large_file", After);
+        writer
+            .call(FinishLargeFile::new(&file_id, sha1s()))
+            .await
+            .unwrap_err()
+    });
+    assert!(error.may_have_taken_effect(), "{error:?}");
+    assert_eq!(
+        (
+            script.count("b2_finish_large_file"),
+            script.count("b2_cancel_large_file")
+        ),
+        (1, 0)
+    );
+    assert_eq!(versions(&script), 1);
+}
+
+#[test]
+fn a_finish_with_the_wrong_parts_is_b2s_own_error() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file_id = large_file(&b2, &bucket).await;
+        b2.call(FinishLargeFile::new(
+            &file_id,
+            [Sha1::of(b"x"), Sha1::of(b"b")],
+        ))
+        .await
+        .unwrap_err()
+    });
+    assert_eq!(
+        (&*error.b2().unwrap().code, error.may_have_taken_effect()),
+        ("part_sha1_mismatch", false)
+    );
+}
+
+#[test]
+fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
+    for (fault, id, unfinished) in [
+        (After, true, 1),
+        (After, false, 2),
+        (Before, true, 1),
+        (Garbage, true, 1),
+    ] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            // Another program's, which is never taken for ours.
+            let other = StartLargeFile::new(&bucket.bucket_id, name("large"))
+                .upload_id("other")
+                .unwrap();
+            let other = b2.call(other).await.unwrap();
+            script.push("b2_start_large_file", fault.clone());
+            let start = StartLargeFile::new(&bucket.bucket_id, name("large"));
+            let start = if id {
+                start.upload_id("ours").unwrap()
+            } else {
+                start
+            };
+            assert_ne!(b2.call(start).await.unwrap().file_id, other.file_id);
+        });
+        assert_eq!(
+            script.emulator.snapshot().unfinished_large_files,
+            unfinished + 1,
+            "{fault:?} {id}"
+        );
+    }
+}
+
+#[test]
+fn a_cancel_whose_answer_was_lost_has_succeeded_when_there_is_nothing_left_to_cancel() {
+    for fault in [After, Before, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let file_id = large_file(&b2, &bucket).await;
+            script.push("b2_cancel_large_file", fault.clone());
+            let canceled = b2.call(CancelLargeFile::new(&file_id)).await.unwrap();
+            assert_eq!(canceled.file_id, file_id);
+            let again = b2.call(CancelLargeFile::new(&file_id)).await.unwrap_err();
+            assert_eq!(
+                again.kind(),
+                ErrorKind::Rejected,
+                "without a loss it is an error"
+            );
+        });
+        assert_eq!(script.emulator.snapshot().unfinished_large_files, 0);
+    }
+}
+
+// All other calls that change something.
+
+#[test]
+fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
+    for fault in [After, Before, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let file = upload(&b2, &bucket).await.unwrap();
+            script.push("b2_delete_file_version", fault.clone());
+            let delete = DeleteFileVersion::new("f", &file.file_id);
+            assert_eq!(b2.call(delete.clone()).await.unwrap().file_id, file.file_id);
+            assert_eq!(
+                b2.call(delete).await.unwrap_err().kind(),
+                ErrorKind::NotFound,
+                "without a loss it is an error"
+            );
+
+            script.push("b2_delete_bucket", fault.clone());
+            let deleted = b2.call(DeleteBucket::new(&bucket.bucket_id)).await.unwrap();
+            assert_eq!(deleted.is_some(), matches!(fault, Before), "{fault:?}");
+            assert_eq!(
+                b2.call(DeleteBucket::new(&bucket.bucket_id))
+                    .await
+                    .unwrap_err()
+                    .kind(),
+                ErrorKind::NotFound
+            );
+
+            let key = CreateKey::new(KeyName::new("gone-soon").unwrap(), [Capability::ListFiles]);
+            let id = b2.call(key).await.unwrap().key.application_key_id;
+            script.push("b2_delete_key", fault.clone());
+            let deleted = b2.call(DeleteKey::new(&id)).await.unwrap();
+            assert_eq!(deleted.is_some(), matches!(fault, Before), "{fault:?}");
+            assert!(b2.call(DeleteKey::new(&id)).await.is_err());
+        });
+        let snapshot = script.emulator.snapshot();
+        assert_eq!((snapshot.buckets, snapshot.versions), (0, 0), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
+    for fault in [After, Before, Late, Garbage, BROKEN] {
+        let (b2, script) = Script::new([("b2_create_bucket", fault.clone())]);
+        let created = script.timer.run(bucket(&b2));
+        assert_eq!(
+            (&*created.bucket_name, script.emulator.snapshot().buckets),
+            ("holiday-photos", 1),
+            "{fault:?}"
+        );
+    }
+    let (b2, script) = Script::new([
+        ("b2_create_bucket", Before),
+        (
+            "b2_create_bucket",
+            Status(400, "duplicate_bucket_name", &[]),
+        ),
+    ]);
+    let create = CreateBucket::new(
+        BucketName::new("holiday-photos").unwrap(),
+        BucketType::AllPrivate,
+    );
+    let error = script.timer.run(b2.call(create)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn a_file_is_hidden_by_one_marker() {
+    for fault in [After, Before, Late, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            upload(&b2, &bucket).await.unwrap();
+            script.push("b2_hide_file", fault.clone());
+            let marker = b2
+                .call(HideFile::new(&bucket.bucket_id, name("f")))
+                .await
+                .unwrap();
+            assert_eq!(marker.action, Action::Hide, "{fault:?}");
+            let versions = b2
+                .call(ListFileVersions::new(&bucket.bucket_id))
+                .await
+                .unwrap()
+                .files;
+            assert_eq!(versions.len(), 2, "{fault:?}");
+            let again = b2
+                .call(HideFile::new(&bucket.bucket_id, name("f")))
+                .await
+                .unwrap_err();
+            assert_eq!(
+                again.kind(),
+                ErrorKind::Conflict,
+                "without a loss it is an error"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_file_is_copied_once() {
+    for fault in [After, Before, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let file = upload(&b2, &bucket).await.unwrap();
+            script.push("b2_copy_file", fault.clone());
+            // To a name of its own, and over the source's.
+            b2.call(CopyFile::new(&file.file_id, name("copy")))
+                .await
+                .unwrap();
+            script.push("b2_copy_file", fault.clone());
+            let copy = b2
+                .call(CopyFile::new(&file.file_id, name("f")))
+                .await
+                .unwrap();
+            assert_ne!(copy.file_id, file.file_id);
+        });
+        assert_eq!(versions(&script), 3, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_part_is_copied_again_since_it_replaces_itself() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file = upload(&b2, &bucket).await.unwrap();
+        let large = b2
+            .call(StartLargeFile::new(&bucket.bucket_id, name("large")))
+            .await
+            .unwrap();
+        script.push("b2_copy_part", After);
+        let part = b2
+            .call(CopyPart::new(
+                &file.file_id,
+                &large.file_id,
+                PartNumber::FIRST,
+            ))
+            .await
+            .unwrap();
+        assert_eq!(part.content_length, 5);
+    });
+    assert_eq!(script.count("b2_copy_part"), 2);
+}
+
+#[test]
+fn a_bucket_is_updated_once_and_anothers_change_stays_a_conflict() {
+    for fault in [After, Before, Garbage] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let info = |value: &str| BucketInfo::new().with("owner", value).unwrap();
+            script.push("b2_update_bucket", fault.clone());
+            let update = UpdateBucket::new(&bucket.bucket_id)
+                .bucket_info(info("us"))
+                .if_revision_is(bucket.revision);
+            let updated = b2.call(update.clone()).await.unwrap();
+            assert_eq!(updated.revision, bucket.revision + 1, "{fault:?}");
+
+            script.push("b2_update_bucket", fault.clone());
+            let update = UpdateBucket::new(&bucket.bucket_id)
+                .bucket_info(info("them"))
+                .if_revision_is(bucket.revision);
+            assert_eq!(
+                b2.call(update).await.unwrap_err().kind(),
+                ErrorKind::Conflict,
+                "{fault:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_key_is_never_made_twice_nor_is_one_deleted_that_may_be_anothers() {
+    for (fault, older, keys) in [
+        (After, false, 1),
+        (Before, false, 1),
+        (Garbage, false, 1),
+        (Before, true, 1),
+        (After, true, 2),
+    ] {
+        let (b2, script) = Script::new([]);
+        let (outcome, listed) = script.timer.run(async {
+            let create = CreateKey::new(KeyName::new("backup").unwrap(), [Capability::ListFiles]);
+            if older {
+                b2.call(create.clone()).await.unwrap();
+            }
+            script.push("b2_create_key", fault.clone());
+            (
+                b2.call(create).await,
+                b2.call(ListKeys::new()).await.unwrap().keys,
+            )
+        });
+        assert_eq!(listed.len(), keys, "{fault:?} {older}");
+        match outcome {
+            Ok(created) => assert_eq!(
+                listed[0], created.key,
+                "the key that there is is the one we know the secret of"
+            ),
+            Err(error) => assert!(error.may_have_taken_effect(), "{error:?}"),
+        }
+    }
+}
+
+// Reading.
+
+#[test]
+fn a_reading_call_is_made_again_whatever_was_lost() {
+    for fault in [
+        After,
+        Before,
+        Refused,
+        Garbage,
+        BUSY,
+        BROKEN,
+        Status(502, "", &[]),
+        Status(408, "request_timeout", &[]),
+    ] {
+        let (b2, script) = Script::new([
+            ("b2_list_buckets", fault.clone()),
+            ("b2_list_buckets", fault.clone()),
+        ]);
+        script.timer.run(b2.call(ListBuckets::new())).unwrap();
+        assert_eq!(script.count("b2_list_buckets"), 3, "{fault:?}");
+        assert_eq!(
+            b2.call_counts().c,
+            if matches!(fault, Refused) { 2 } else { 4 },
+            "{fault:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refused_reading_call_is_not_made_again() {
+    for status in [400, 403, 404, 405, 302] {
+        let (b2, script) = Script::new([("b2_list_buckets", Status(status, "no_luck", &[]))]);
+        let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+        assert_eq!((error.attempts(), error.gave_up()), (1, None), "{status}");
+        assert_eq!(script.count("b2_list_buckets"), 1);
+    }
+}
+
+// Time.
+
+#[test]
+fn nobody_comes_back_before_b2_wants_it() {
+    for (headers, least) in [
+        (&[("retry-after", "7")][..], 7),
+        (
+            &[
+                ("retry-after", "Wed, 21 Oct 2015 12:00:30 GMT"),
+                ("date", "Wed, 21 Oct 2015 12:00:00 GMT"),
+            ],
+            30,
+        ),
+        (&[("retry-after", "soon")], 0),
+        (&[("retry-after", "-1")], 0),
+        (&[("retry-after", "")], 0),
+        (&[("retry-after", "2"), ("retry-after", "9")], 9),
+    ] {
+        for status in [429, 503] {
+            let (b2, script) = Script::new([("b2_list_buckets", Status(status, "later", headers))]);
+            script.timer.run(b2.call(ListBuckets::new())).unwrap();
+            let pause = script.pauses("b2_list_buckets")[0];
+            assert!(
+                pause >= Duration::from_secs(least) && pause <= Duration::from_secs(least + 3),
+                "{headers:?} {pause:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wish_that_is_too_long_ends_the_call_and_is_told() {
+    let (b2, script) = Script::new([(
+        "b2_list_buckets",
+        Status(503, "later", &[("retry-after", "1000000000")]),
+    )]);
+    let began = b2kit::Timer::now(&script.timer);
+    let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(
+        (error.gave_up(), error.retry_after()),
+        (
+            Some(GaveUp::Deadline),
+            Some(Duration::from_secs(1_000_000_000))
+        )
+    );
+    assert_eq!(b2kit::Timer::now(&script.timer), began, "at once");
+}
+
+#[test]
+fn when_one_is_told_to_slow_down_all_do() {
+    let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        b2.session().await.unwrap();
+        script.push("b2_list_buckets", limited);
+        b2kit::Timer::sleep(&script.timer, Duration::from_secs(1)).await;
+        let first = b2.call(ListBuckets::new());
+        let others = async {
+            b2kit::Timer::sleep(&script.timer, Duration::from_secs(1)).await;
+            join_all((0..50).map(|_| b2.call(ListBuckets::new()))).await
+        };
+        let (first, others) = futures::join!(first, others);
+        assert!(first.is_ok() && others.iter().all(Result::is_ok));
+    });
+    let times = script.times("b2_list_buckets");
+    assert_eq!(times.len(), 52);
+    let told = times[0];
+    assert!(
+        times[1..]
+            .iter()
+            .all(|at| *at - told >= Duration::from_secs(7)),
+        "nobody went before its time"
+    );
+}
+
+#[test]
+fn a_deadline_that_the_next_pause_would_pass_ends_the_call_at_once_with_its_cause() {
+    let (_, script) = Script::new(vec![("b2_list_buckets", BUSY); 100]);
+    let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_millis(100)));
+    let began = b2kit::Timer::now(&script.timer);
+    let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(
+        (error.gave_up(), error.b2().unwrap().status),
+        (Some(GaveUp::Deadline), 503)
+    );
+    assert!(b2kit::Timer::now(&script.timer) - began <= Duration::from_millis(100));
+}
+
+#[test]
+fn the_deadline_bounds_whatever_the_call_waits_for() {
+    let second = Duration::from_secs(1);
+    let never =
+        |_: b2kit::Request| futures::future::pending::<Result<b2kit::Response, b2kit::HttpError>>();
+    let timer = b2kit::ManualTimer::new();
+    let b2 = Client::builder()
+        .credentials(b2kit::Credentials::new("id", "key").unwrap())
+        .backend(never)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second));
+    let patient = b2.with_retry(RetryPolicy::default().with_deadline(5 * second));
+    let began = b2kit::Timer::now(&timer);
+    let (error, outcome) = timer.run(async {
+        futures::join!(
+            async { hurried.call(DeleteBucket::new("b")).await.unwrap_err() },
+            patient.call(ListBuckets::new()),
+        )
+    });
+    assert_eq!(
+        (error.gave_up(), error.call()),
+        (Some(GaveUp::Deadline), Some("b2_authorize_account"))
+    );
+    assert!(
+        !error.may_have_taken_effect(),
+        "nothing but a login was sent"
+    );
+    assert_eq!(
+        outcome.unwrap_err().elapsed(),
+        5 * second,
+        "who waited for the hurried one's login made one of its own"
+    );
+    assert_eq!(b2kit::Timer::now(&timer) - began, 5 * second);
+}
+
+#[test]
+fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
+    let limited = Status(429, "too_many_requests", &[("retry-after", "7")]);
+    let (_, script) = Script::new([]);
+    let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(10)));
+    let error = script.timer.run(async {
+        b2.session().await.unwrap();
+        // The gate that the first refusal shuts would open in time. The other call's refusal keeps it shut.
+        script.push("b2_list_buckets", limited.clone());
+        let later = Status(429, "too_many_requests", &[("retry-after", "60")]);
+        script.push("b2_delete_bucket", Fault::Slow(1, Box::new(later)));
+        let patient = b2.with_retry(RetryPolicy::default());
+        let (_, error) = futures::join!(
+            patient.call(DeleteBucket::new("b")),
+            b2.call(ListBuckets::new())
+        );
+        error.unwrap_err()
+    });
+    assert_eq!(
+        (error.gave_up(), error.b2().map(|b2| b2.status)),
+        (Some(GaveUp::Deadline), Some(429))
+    );
+    assert_eq!(error.elapsed(), Duration::from_secs(10));
+}
+
+#[test]
+fn a_client_that_fails_and_fails_stops_adding_to_it() {
+    let (b2, script) = Script::new(vec![("b2_list_buckets", BUSY); 10_000]);
+    let (mut exhausted, mut requests) = (0, 0);
+    script.timer.run(async {
+        for _ in 0..100 {
+            let error = b2.call(ListBuckets::new()).await.unwrap_err();
+            requests += error.attempts();
+            exhausted += u32::from(error.gave_up() == Some(GaveUp::Budget));
+        }
+    });
+    assert!(exhausted > 80, "{exhausted}");
+    assert_eq!(
+        requests, 200,
+        "a hundred calls, and a hundred attempts more"
+    );
+    assert_eq!(script.count("b2_list_buckets"), 200);
+}
+
+#[test]
+fn after_an_outage_clients_do_not_all_come_back_in_the_same_second() {
+    let mut seconds = std::collections::BTreeMap::<u64, u32>::new();
+    for seed in 0..500 {
+        let (_, script) = Script::new([]);
+        let b2 = Client::builder()
+            .credentials(
+                b2kit::Credentials::new(script.emulator.key_id(), script.emulator.key()).unwrap(),
+            )
+            .endpoint(script.emulator.url())
+            .backend(script.clone())
+            .timer(script.timer.clone())
+            .seed(seed)
+            .build()
+            .unwrap();
+        script.timer.run(async {
+            b2.session().await.unwrap();
+            let began = b2kit::Timer::now(&script.timer);
+            let call = b2.call(ListBuckets::new());
+            // Down for a minute of the client's own time.
+            (0..6).for_each(|_| script.push("b2_list_buckets", BUSY));
+            call.await.unwrap();
+            let back = *script.times("b2_list_buckets").last().unwrap() - began;
+            *seconds.entry(back.as_secs()).or_default() += 1;
+        });
+    }
+    assert!(
+        seconds.values().all(|clients| *clients <= 50),
+        "{seconds:?}"
+    );
+}

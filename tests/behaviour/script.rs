@@ -1,0 +1,194 @@
+//! An emulator whose network goes wrong as a script says.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use b2kit::backend::emulator::{Emulator, ManualClock};
+use b2kit::{
+    Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
+    Response, RetryPolicy, Timer as _, async_trait,
+};
+
+/// What happens to one request.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    /// Nobody listens: nothing is sent.
+    Refused,
+    /// It breaks off on the way, and the server does nothing.
+    Before,
+    /// The server does it, and the answer is lost.
+    After,
+    /// The server does it long after the client has given up waiting: just before the next request of the same call.
+    Late,
+    /// The server answers this instead, and does nothing.
+    Status(u16, &'static str, &'static [(&'static str, &'static str)]),
+    /// It takes so many seconds to be answered that.
+    Slow(u64, Box<Self>),
+    /// The server does it, and the answer is no answer.
+    Garbage,
+}
+
+/// An emulator behind such a network. Requests that no step of the script is about go through.
+#[derive(Clone)]
+pub(crate) struct Script {
+    pub(crate) emulator: Emulator,
+    pub(crate) timer: ManualTimer,
+    /// The emulator's own clock.
+    pub(crate) clock: ManualClock,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    steps: VecDeque<(&'static str, Fault)>,
+    late: Vec<(String, Request)>,
+    log: Vec<(String, Instant)>,
+}
+
+impl Script {
+    /// The steps are taken in their order, each by the next request of its call.
+    pub(crate) fn new(steps: impl IntoIterator<Item = (&'static str, Fault)>) -> (Client, Self) {
+        let clock = ManualClock::default();
+        let emulator = Emulator::builder()
+            .clock(clock.clone())
+            .absolute_minimum_part_size(10)
+            .recommended_part_size(100)
+            .build();
+        let state = State {
+            steps: steps.into_iter().collect(),
+            ..State::default()
+        };
+        let script = Self {
+            emulator,
+            timer: ManualTimer::new(),
+            clock,
+            state: Arc::new(Mutex::new(state)),
+        };
+        (script.client(RetryPolicy::default()), script)
+    }
+
+    pub(crate) fn client(&self, retry: RetryPolicy) -> Client {
+        self.client_with(self.emulator.key_id(), self.emulator.key(), retry)
+    }
+
+    pub(crate) fn client_with(&self, id: &str, key: &str, retry: RetryPolicy) -> Client {
+        Client::builder()
+            .credentials(Credentials::new(id, key).unwrap())
+            .endpoint(self.emulator.url())
+            .backend(self.clone())
+            .timer(self.timer.clone())
+            .retry(retry)
+            .seed(7)
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn push(&self, call: &'static str, fault: Fault) {
+        self.state.lock().unwrap().steps.push_back((call, fault));
+    }
+
+    /// When each request of this call was made.
+    pub(crate) fn times(&self, call: &str) -> Vec<Instant> {
+        let state = self.state.lock().unwrap();
+        state
+            .log
+            .iter()
+            .filter(|(name, _)| name == call)
+            .map(|(_, at)| *at)
+            .collect()
+    }
+
+    /// The pauses between the requests of this call.
+    pub(crate) fn pauses(&self, call: &str) -> Vec<Duration> {
+        self.times(call)
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .collect()
+    }
+
+    pub(crate) fn count(&self, call: &str) -> usize {
+        self.times(call).len()
+    }
+
+    /// Whether every step was taken.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state.lock().unwrap().steps.is_empty()
+    }
+
+    fn next(&self, name: &str) -> (Option<Fault>, Vec<Request>) {
+        let mut state = self.state.lock().unwrap();
+        state.log.push((name.to_owned(), self.timer.now()));
+        let step = state.steps.iter().position(|(call, _)| *call == name);
+        let fault = step
+            .and_then(|step| state.steps.remove(step))
+            .map(|(_, fault)| fault);
+        let (due, rest) = std::mem::take(&mut state.late)
+            .into_iter()
+            .partition(|(call, _)| call == name);
+        state.late = rest;
+        (
+            fault,
+            due.into_iter()
+                .map(|(_, request): (String, Request)| request)
+                .collect(),
+        )
+    }
+}
+
+#[async_trait]
+impl HttpClient for Script {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let name = call_of(&request);
+        let (fault, due) = self.next(&name);
+        for late in due {
+            let _ = self.emulator.send(late).await;
+        }
+        let fault = match fault {
+            Some(Fault::Slow(seconds, fault)) => {
+                self.timer.sleep(Duration::from_secs(seconds)).await;
+                Some(*fault)
+            }
+            fault => fault,
+        };
+        let lost = || HttpError::new(HttpErrorKind::Closed, Phase::MaybeReceived);
+        match fault {
+            None | Some(Fault::Slow(..)) => self.emulator.send(request).await,
+            Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
+            Some(Fault::Before) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
+            Some(Fault::After) => {
+                let _ = self.emulator.send(request).await;
+                Err(lost())
+            }
+            Some(Fault::Late) => {
+                self.state.lock().unwrap().late.push((name, request));
+                Err(HttpError::new(HttpErrorKind::Timeout, Phase::MaybeReceived))
+            }
+            Some(Fault::Garbage) => {
+                self.emulator.send(request).await?;
+                Ok(b2kit::http::Response::new("<html>502</html>".into()))
+            }
+            Some(Fault::Status(status, code, headers)) => {
+                let text = format!(r#"{{"status":{status},"code":"{code}","message":""}}"#);
+                let mut response = b2kit::http::Response::builder().status(status);
+                for (name, value) in headers {
+                    response = response.header(*name, *value);
+                }
+                let text = if code.is_empty() {
+                    "<html>".to_owned()
+                } else {
+                    text
+                };
+                Ok(response.body(text.into()).unwrap())
+            }
+        }
+    }
+}
+
+fn call_of(request: &Request) -> String {
+    let mut segments = request.uri().path().split('/');
+    segments
+        .find(|segment| segment.starts_with("b2_"))
+        .unwrap_or("b2_download_file_by_name")
+        .to_owned()
+}

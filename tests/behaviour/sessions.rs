@@ -1,0 +1,929 @@
+//! The session that all calls share: made and renewed once for all, exported and restored, and held against what its key
+//! may do.
+
+use std::error::Error as _;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use b2kit::api::{
+    AuthorizeAccount, CreateBucket, CreateKey, DeleteFileVersion, DownloadFileById,
+    DownloadFileByName, ListBuckets, ListFileNames, UploadFile,
+};
+use b2kit::backend::emulator::Emulator;
+use b2kit::http::header::{AUTHORIZATION, DATE, HeaderValue};
+use b2kit::types::{BucketName, BucketType, Capability, FileName, KeyName, Secret};
+use b2kit::{
+    ApiVersion, Client, Credentials, Error, ErrorKind, GaveUp, HttpClient as _, HttpError,
+    HttpErrorKind, ManualTimer, Phase, Request, Response, RetryPolicy, Session, Timer as _,
+};
+use futures::channel::oneshot;
+use futures::future::{FutureExt as _, join, join_all};
+use serde_json::{Value, json};
+
+use crate::{answered, call_of, client, client_of, http_answer, http_refusal, session, wired};
+
+const LOGIN: &str = "b2_authorize_account";
+
+/// What B2 answers to a login in v4.
+fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
+    json!({
+        "accountId": id, "authorizationToken": token, "applicationKeyExpirationTimestamp": null,
+        "apiInfo": {"storageApi": {
+            "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
+            "allowed": {"buckets": null, "capabilities": ["listBuckets", "readFiles"], "namePrefix": null},
+            "apiUrl": api, "downloadUrl": downloads, "s3ApiUrl": api,
+        }},
+    })
+}
+
+/// A number that a backend counts up, and its test reads.
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    /// The number before.
+    fn up(&self) -> usize {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A client whose logins are answered by `login`, which is told how many there were before.
+fn with_logins(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    login: impl Fn(usize) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+) -> (Client, Count) {
+    let logins = Count::default();
+    let counted = logins.clone();
+    let b2 = wired(emulator, timer, move |request| {
+        (call_of(request) == LOGIN).then(|| login(counted.up()))?
+    });
+    (b2.build().unwrap(), logins)
+}
+
+fn logins(emulator: &Emulator) -> u64 {
+    emulator.snapshot().calls_of(LOGIN)
+}
+
+fn refused_connection() -> HttpError {
+    HttpError::new(HttpErrorKind::Connect, Phase::NotSent)
+}
+
+#[test]
+fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
+    const CALLS: usize = 1_000;
+    let (_, emulator, timer) = client();
+    let (arrived, (open, opened)) = (Count::default(), oneshot::channel::<()>());
+    let (open, opened) = (Mutex::new(Some(open)), opened.shared());
+    let (wire, count) = (emulator.clone(), arrived.clone());
+    // Nobody gets through before all are there.
+    let backend = move |request: Request| {
+        if call_of(&request) == "b2_list_buckets" && count.up() + 1 == CALLS {
+            open.lock().unwrap().take().unwrap().send(()).unwrap();
+        }
+        let (wire, opened) = (wire.clone(), opened.clone());
+        async move {
+            if call_of(&request) == "b2_list_buckets" {
+                opened.await.unwrap();
+            }
+            wire.send(request).await
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    let began = timer.now();
+    timer.run(async {
+        b2.session().await.unwrap();
+        emulator.expire_account_tokens();
+        let calls = (0..CALLS).map(|_| b2.call(ListBuckets::new()));
+        assert!(join_all(calls).await.iter().all(Result::is_ok));
+    });
+    assert_eq!(arrived.get(), 2 * CALLS);
+    assert_eq!(logins(&emulator), 2);
+    assert_eq!(timer.now(), began, "nobody had to wait");
+}
+
+#[test]
+fn a_late_word_about_an_old_token_does_not_throw_the_new_one_away() {
+    let (_, emulator, timer) = client();
+    let (release, released) = oneshot::channel::<()>();
+    let (wire, held) = (emulator.clone(), Mutex::new(Some(released)));
+    // The first answer to a list comes last.
+    let backend = move |request: Request| {
+        let listing = call_of(&request) == "b2_list_buckets";
+        let held = listing.then(|| held.lock().unwrap().take()).flatten();
+        let wire = wire.clone();
+        async move {
+            let answer = wire.send(request).await;
+            if let Some(released) = held {
+                released.await.unwrap();
+            }
+            answer
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        b2.session().await.unwrap();
+        emulator.expire_account_tokens();
+        let late = b2.call(ListBuckets::new());
+        let prompt = async {
+            b2.call(ListBuckets::new()).await.unwrap();
+            assert_eq!(logins(&emulator), 2);
+            release.send(()).unwrap();
+        };
+        let (late, ()) = join(late, prompt).await;
+        late.unwrap();
+    });
+    assert_eq!(logins(&emulator), 2);
+    assert_eq!(emulator.snapshot().calls_of("b2_list_buckets"), 4);
+}
+
+#[test]
+fn when_the_one_who_authorizes_is_dropped_another_does_it() {
+    let mut taken_over = 0;
+    for polls in 1.. {
+        let (b2, emulator, timer) = client();
+        let finished = timer.run(async {
+            b2.session().await.unwrap();
+            emulator.expire_account_tokens();
+            let mut leader = Some(Box::pin(b2.call(ListBuckets::new())));
+            let waiters = join_all((0..9).map(|_| b2.call(ListBuckets::new())));
+            let mut waiters = std::pin::pin!(waiters);
+            let (mut polled, mut finished) = (0, false);
+            let outcomes = poll_fn(|cx| {
+                if let Some(polled_now) = leader.as_mut().filter(|_| polled < polls) {
+                    polled += 1;
+                    finished = polled_now.as_mut().poll(cx).is_ready();
+                    if finished {
+                        polled = polls;
+                        leader = None;
+                    }
+                } else {
+                    leader = None;
+                }
+                waiters.as_mut().poll(cx)
+            });
+            assert!(outcomes.await.iter().all(Result::is_ok), "{polls}");
+            finished
+        });
+        let logins = logins(&emulator);
+        assert!((2..=3).contains(&logins), "{logins} logins after {polls}");
+        taken_over += u32::from(logins == 3);
+        if finished {
+            break;
+        }
+    }
+    assert!(taken_over > 0, "no leader was dropped while it authorized");
+}
+
+#[test]
+fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
+    let (_, emulator, timer) = client();
+    let busy = |n| {
+        (1..=3)
+            .contains(&n)
+            .then(|| Ok(http_refusal(503, "service_unavailable")))
+    };
+    let (b2, logins) = with_logins(&emulator, &timer, busy);
+    timer.run(async {
+        b2.session().await.unwrap();
+        emulator.expire_account_tokens();
+        let began = timer.now();
+        let calls = (0..10).map(|_| b2.call(ListBuckets::new()));
+        assert!(join_all(calls).await.iter().all(Result::is_ok));
+        assert_eq!(timer.now() - began, Duration::from_secs(1 + 2 + 4));
+    });
+    assert_eq!(logins.get(), 1 + 4);
+}
+
+#[test]
+fn a_key_that_is_refused_is_refused_to_all_who_wait_and_not_tried_again_for_5_seconds() {
+    let (_, emulator, timer) = client();
+    let refused = |n| (n > 0).then(|| Ok(http_refusal(401, "bad_auth_token")));
+    let (b2, logins) = with_logins(&emulator, &timer, refused);
+    timer.run(async {
+        b2.session().await.unwrap();
+        emulator.expire_account_tokens();
+        let outcomes = join_all((0..10).map(|_| b2.call(ListBuckets::new()))).await;
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.call(), error.attempts()),
+                (ErrorKind::Credentials, Some(LOGIN), 1)
+            );
+            assert_eq!(error.b2().unwrap().code, "bad_auth_token");
+        }
+        assert_eq!(logins.get(), 2);
+        timer.advance(Duration::from_millis(4_999));
+        let error = b2.call(ListBuckets::new()).await.unwrap_err();
+        assert_eq!((error.kind(), logins.get()), (ErrorKind::Credentials, 2));
+        timer.advance(Duration::from_millis(1));
+        let error = b2.call(ListBuckets::new()).await.unwrap_err();
+        assert_eq!((error.kind(), logins.get()), (ErrorKind::Credentials, 3));
+    });
+}
+
+#[test]
+fn ten_minutes_without_logins_see_few_of_them_however_many_ask() {
+    for answered in [true, false] {
+        let (_, emulator, timer) = client();
+        let (began, clock) = (timer.now(), timer.clone());
+        let over = move || clock.now() - began >= Duration::from_secs(600);
+        let during = Count::default();
+        let counted = during.clone();
+        let (b2, _) = with_logins(&emulator, &timer, move |_| {
+            (!over()).then(|| {
+                counted.up();
+                match answered {
+                    true => Ok(http_refusal(503, "service_unavailable")),
+                    false => Err(refused_connection()),
+                }
+            })
+        });
+        let last = timer.run(async {
+            let calls = (0..=640).map(|second| {
+                let (timer, b2) = (&timer, &b2);
+                async move {
+                    timer.sleep(Duration::from_secs(second)).await;
+                    b2.call(ListBuckets::new()).await
+                }
+            });
+            join_all(calls).await.pop().unwrap()
+        });
+        assert!(last.is_ok(), "{last:?}");
+        assert!((10..=25).contains(&during.get()), "{} logins", during.get());
+        assert_eq!(logins(&emulator), 1);
+    }
+}
+
+#[test]
+fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
+    let (_, emulator, timer) = client();
+    let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let hasty = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    timer.run(async {
+        let began = timer.now();
+        let hasty = async {
+            let error = hasty.call(ListBuckets::new()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Http, "{error}");
+            assert_eq!(error.gave_up(), Some(GaveUp::Deadline));
+            assert!(!error.may_have_taken_effect());
+            timer.now() - began
+        };
+        let (patient, waited) = join(b2.call(ListBuckets::new()), hasty).await;
+        let patient = patient.unwrap_err();
+        assert_eq!(patient.call(), Some(LOGIN));
+        assert_eq!(patient.gave_up(), Some(GaveUp::Attempts));
+        assert!(waited <= Duration::from_secs(3), "{waited:?}");
+    });
+    // The logins that failed have left a long pause before the next one, which is not used up.
+    let began = timer.now();
+    let error = timer.run(hasty.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Http, "{error}");
+    let waited = timer.now() - began;
+    assert!(waited <= Duration::from_secs(3), "{waited:?}");
+}
+
+#[test]
+fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
+    let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
+    for hasty in [RetryPolicy::never(), deadline] {
+        let (_, emulator, timer) = client();
+        let (b2, logins) = with_logins(&emulator, &timer, |n| {
+            (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
+        });
+        let hasty = b2.with_retry(hasty);
+        timer.run(async {
+            let hasty = join_all((0..5).map(|_| hasty.call(ListBuckets::new())));
+            let patient = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
+            let (hasty, patient) = join(hasty, patient).await;
+            assert!(hasty.iter().all(Result::is_err), "{hasty:?}");
+            assert!(patient.iter().all(Result::is_ok), "{patient:?}");
+        });
+        assert_eq!(logins.get(), 5);
+    }
+}
+
+#[test]
+fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
+    let (_, emulator, timer) = client();
+    let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let hasty = b2.with_retry(RetryPolicy::never());
+    timer.run(async {
+        let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
+        let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
+        let (patient, hasty) = join(patient, hasty).await;
+        for outcome in patient.into_iter().chain(hasty) {
+            let error = outcome.unwrap_err();
+            assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
+        }
+    });
+    // After 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
+    assert_eq!(logins.get(), 9);
+}
+
+#[test]
+fn a_key_that_became_another_accounts_is_not_used() {
+    for restored in [false, true] {
+        let (owner, emulator, timer) = client();
+        let tokens = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&tokens);
+        let answer = {
+            let url = emulator.url();
+            account("another", "another-token", url, url)
+        };
+        let (turned, logins) = (AtomicBool::new(restored), Count::default());
+        let counted = logins.clone();
+        let b2 = wired(&emulator, &timer, move |request| {
+            if call_of(request) != LOGIN {
+                let token = request.headers()[AUTHORIZATION].to_str().unwrap();
+                seen.lock().unwrap().push(token.to_owned());
+                return None;
+            }
+            counted.up();
+            let turned = turned.swap(true, Ordering::Relaxed);
+            turned.then(|| Ok(http_answer(200, &answer)))
+        });
+        timer.run(async {
+            let b2 = match restored {
+                true => b2.session((*owner.session().await.unwrap()).clone()),
+                false => b2,
+            };
+            let b2 = b2.build().unwrap();
+            b2.call(ListBuckets::new()).await.unwrap();
+            emulator.expire_account_tokens();
+            let outcomes = join_all((0..3).map(|_| b2.call(ListBuckets::new()))).await;
+            for outcome in outcomes {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Credentials);
+                assert!(error.to_string().contains("another account's"), "{error}");
+            }
+        });
+        assert_eq!(logins.get(), if restored { 1 } else { 2 });
+        let tokens = tokens.lock().unwrap();
+        assert!(!tokens.is_empty() && !tokens.contains(&"another-token".to_owned()));
+    }
+}
+
+#[test]
+fn after_a_renewal_calls_go_where_the_new_session_says() {
+    let timer = ManualTimer::new();
+    let (places, logins) = (Arc::new(Mutex::new(Vec::new())), Count::default());
+    let seen = Arc::clone(&places);
+    let backend = move |request: Request| {
+        let host = request.uri().host().unwrap().to_owned();
+        let token = request.headers()[AUTHORIZATION]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let answer = if call_of(&request) == LOGIN {
+            let n = logins.up() + 1;
+            let (api, downloads) = (
+                format!("https://api00{n}.backblazeb2.com"),
+                format!("https://f00{n}.backblazeb2.com"),
+            );
+            http_answer(200, &account("a", &format!("t{n}"), &api, &downloads))
+        } else if token == "t3" {
+            http_answer(200, &json!({"buckets": []}))
+        } else {
+            http_refusal(401, "expired_auth_token")
+        };
+        seen.lock().unwrap().push((host, token));
+        async move { Ok(answer) }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new("id", "key").unwrap())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        let download = DownloadFileById::new("f");
+        // Both of its tokens are refused.
+        let error = b2.call(download).await.unwrap_err();
+        assert_eq!(error.b2().unwrap().code, "expired_auth_token");
+        b2.call(ListBuckets::new()).await.unwrap();
+    });
+    let places = places.lock().unwrap();
+    let places: Vec<_> = places
+        .iter()
+        .filter(|(_, token)| !token.starts_with("Basic"))
+        .map(|(host, token)| (host.split('.').next().unwrap(), &**token))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("f001", "t1"),
+            ("f002", "t2"),
+            ("api002", "t2"),
+            ("api003", "t3")
+        ]
+    );
+}
+
+#[test]
+fn the_servers_clock_never_matters() {
+    let dates: [Option<&'static str>; 6] = [
+        None,
+        Some(""),
+        Some("soon"),
+        Some("Thu, 01 Jan 1970 00:00:00 GMT"),
+        Some("Fri, 31 Dec 9999 23:59:59 GMT"),
+        Some("\u{fc}"),
+    ];
+    for date in dates {
+        let (_, emulator, timer) = client();
+        let wire = emulator.clone();
+        let backend = move |request: Request| {
+            let wire = wire.clone();
+            async move {
+                let mut response = wire.send(request).await?;
+                let headers = response.headers_mut();
+                match date.map(|date| HeaderValue::from_bytes(date.as_bytes()).unwrap()) {
+                    Some(date) => headers.insert(DATE, date),
+                    None => headers.remove(DATE),
+                };
+                Ok(response)
+            }
+        };
+        let b2 = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(backend)
+            .timer(timer.clone())
+            .build()
+            .unwrap();
+        let began = timer.now();
+        timer.run(async {
+            let name = BucketName::new("holiday-photos").unwrap();
+            let bucket = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+            let bucket = b2.call(bucket).await.unwrap();
+            emulator.expire_account_tokens();
+            let file = FileName::new("f").unwrap();
+            let upload = UploadFile::new(&bucket.bucket_id, file.clone(), "meow");
+            b2.call(upload).await.unwrap();
+            let back = b2.call(DownloadFileByName::new(name, file)).await.unwrap();
+            assert_eq!(back.body.collect(100).await.unwrap(), b"meow");
+        });
+        assert_eq!((logins(&emulator), timer.now()), (2, began), "{date:?}");
+    }
+}
+
+#[test]
+fn an_exported_session_is_the_same_when_it_is_restored() {
+    let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
+    for document in restricted_documents().map(|(_, document, ..)| document) {
+        let session = answered(&authorize, document);
+        let text = session.export();
+        let again = Session::restore(text.expose()).unwrap();
+        assert_eq!(again.export().expose(), text.expose());
+        assert_eq!(again.version(), session.version());
+        assert_eq!(again.account_id(), session.account_id());
+        assert_eq!(
+            again.authorization_token().expose(),
+            session.authorization_token().expose()
+        );
+        assert_eq!(
+            (again.api_url(), again.download_url(), again.s3_api_url()),
+            (
+                session.api_url(),
+                session.download_url(),
+                session.s3_api_url()
+            )
+        );
+        assert_eq!(
+            (again.groups_api_url(), again.backup_api_url()),
+            (session.groups_api_url(), session.backup_api_url())
+        );
+        assert_eq!(
+            (
+                again.absolute_minimum_part_size(),
+                again.recommended_part_size()
+            ),
+            (
+                session.absolute_minimum_part_size(),
+                session.recommended_part_size()
+            )
+        );
+        assert_eq!(again.allowed(), session.allowed());
+        assert_eq!(
+            again.application_key_expiration_timestamp(),
+            session.application_key_expiration_timestamp()
+        );
+    }
+}
+
+#[test]
+fn a_restored_session_works_with_and_without_credentials_in_its_own_version() {
+    for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
+        let (_, emulator, timer) = client();
+        let first = wired(&emulator, &timer, |_| None).api_version(version);
+        let first = first.build().unwrap();
+        let text = timer.run(first.session()).unwrap().export();
+        let restored = || Session::restore(text.expose()).unwrap();
+        let paths = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&paths);
+        let with_key = wired(&emulator, &timer, move |request| {
+            seen.lock().unwrap().push(request.uri().path().to_owned());
+            None
+        });
+        let with_key = with_key.session(restored()).build().unwrap();
+        let without_key = Client::builder()
+            .session(restored())
+            .endpoint(emulator.url())
+            .backend(emulator.clone())
+            .timer(timer.clone())
+            .build()
+            .unwrap();
+        timer.run(async {
+            with_key.call(ListBuckets::new()).await.unwrap();
+            without_key.call(ListBuckets::new()).await.unwrap();
+            assert_eq!(logins(&emulator), 1);
+            emulator.expire_account_tokens();
+            with_key.call(ListBuckets::new()).await.unwrap();
+            let error = without_key.call(ListBuckets::new()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Credentials);
+        });
+        assert_eq!(logins(&emulator), 2);
+        let first = &paths.lock().unwrap()[0];
+        assert_eq!(*first, format!("/b2api/{version}/b2_list_buckets"));
+    }
+}
+
+#[test]
+fn what_is_no_exported_session_is_refused_and_not_shown() {
+    const TOKEN: &str = "canary7f3a";
+    let (api, downloads) = (
+        "https://api004.backblazeb2.com",
+        "https://f004.backblazeb2.com",
+    );
+    let session = Session::new(ApiVersion::V4, "a", Secret::new(TOKEN), api, downloads);
+    let text = session.export();
+    assert!(!format!("{text:?} {session:?}").contains(TOKEN));
+    let text = text.expose();
+    assert!(!format!("{:?}", Session::restore(text).unwrap()).contains(TOKEN));
+
+    let with = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        text.replace(from, to)
+    };
+    let mut garbage: Vec<String> = (0..text.len()).map(|end| text[..end].to_owned()).collect();
+    garbage.extend(["null", "{}", "[]", "7", TOKEN].map(str::to_owned));
+    garbage.extend([
+        format!("{text}{TOKEN}"),
+        with("\"v4\"", "\"v9\""),
+        with("\"v4\"", &format!("\"{TOKEN}\"")),
+        with("\"b2kitSession\":1", "\"b2kitSession\":\"canary7f3a\""),
+        with("\"b2kitSession\":1", "\"b2kitSession\":-1"),
+        with("secretAuthorizationToken", TOKEN),
+        with("5000000", "\"canary7f3a\""),
+        with("5000000", "-1"),
+    ]);
+    for text in garbage {
+        let error = Session::restore(&text).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        let told = error.to_string();
+        assert!(told.contains("not an exported session"), "{told}");
+        assert!(!format!("{told} {error:?}").contains(TOKEN) && error.source().is_none());
+    }
+    let error = Session::restore(&with("\"b2kitSession\":1", "\"b2kitSession\":2")).unwrap_err();
+    assert!(
+        error.to_string().contains("format 2; this crate knows 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_restored_session_that_leads_elsewhere_is_not_followed() {
+    let text = session(ApiVersion::V4).export();
+    for (from, to) in [
+        ("https://api004.backblazeb2.com", "https://evil.test"),
+        (
+            "https://api004.backblazeb2.com",
+            "https://api004.backblazeb2.com.evil.test",
+        ),
+        (
+            "https://api004.backblazeb2.com",
+            "http://api004.backblazeb2.com",
+        ),
+        (
+            "https://api004.backblazeb2.com",
+            "https://api004.backblazeb2.com@evil.test",
+        ),
+        (
+            "https://api004.backblazeb2.com",
+            "https://api004.backblazeb2.com:8443",
+        ),
+        ("https://f004.backblazeb2.com", "https://evil.test"),
+    ] {
+        assert!(text.expose().contains(from));
+        let changed = Session::restore(&text.expose().replace(from, to)).unwrap();
+        let b2 = Client::builder()
+            .session(changed)
+            .credentials(Credentials::new("id", "key").unwrap())
+            .backend(|_: Request| async { panic!("nothing is sent") })
+            .timer(ManualTimer::new());
+        let b2 = b2.build().unwrap();
+        let outcome = futures::executor::block_on(async {
+            match from.starts_with("https://f004") {
+                true => b2.call(DownloadFileById::new("f")).await.map(drop),
+                false => b2.call(ListBuckets::new()).await.map(drop),
+            }
+        });
+        let error = outcome.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::Untrusted, 0),
+            "{to}"
+        );
+    }
+}
+
+#[test]
+fn a_restored_token_that_no_header_can_hold_is_an_error_that_does_not_show_it() {
+    let token = Secret::new("canary\r\nevil: 1");
+    let origin = "https://api004.backblazeb2.com";
+    let session = Session::new(ApiVersion::V4, "a", token, origin, origin);
+    let session = Session::restore(session.export().expose()).unwrap();
+    let b2 = Client::builder()
+        .session(session)
+        .backend(|_: Request| async { panic!("nothing is sent") })
+        .build()
+        .unwrap();
+    let error = futures::executor::block_on(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Invalid, 0));
+    assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+/// A client with a key of its own for these buckets and names.
+async fn restricted(
+    owner: &Client,
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    key: CreateKey,
+) -> Client {
+    let key = owner.call(key).await.unwrap();
+    let client = Client::builder()
+        .credentials(key.credentials().unwrap())
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+        .timer(timer.clone());
+    client.build().unwrap()
+}
+
+fn key(capabilities: impl IntoIterator<Item = Capability>) -> CreateKey {
+    CreateKey::new(KeyName::new("restricted").unwrap(), capabilities)
+}
+
+#[test]
+fn what_a_key_is_known_to_lack_is_refused_before_anything_is_sent() {
+    let (owner, emulator, timer) = client();
+    timer.run(async {
+        let name = BucketName::new("holiday-photos").unwrap();
+        let bucket = owner
+            .call(CreateBucket::new(name, BucketType::AllPrivate))
+            .await
+            .unwrap();
+        let key = key([Capability::ListFiles]).bucket_ids([&bucket.bucket_id]);
+        let b2 = restricted(&owner, &emulator, &timer, key.name_prefix("2026/")).await;
+        b2.session().await.unwrap();
+        let before = emulator.snapshot().calls;
+        let upload = UploadFile::new(&bucket.bucket_id, FileName::new("2026/f").unwrap(), "x");
+        let refusals: [(Error, &str); 3] = [
+            (
+                b2.call(DeleteFileVersion::new("2026/f", "4_z"))
+                    .await
+                    .map(drop)
+                    .unwrap_err(),
+                "deleteFiles",
+            ),
+            (b2.call(upload).await.map(drop).unwrap_err(), "writeFiles"),
+            (
+                b2.call(ListBuckets::new()).await.map(drop).unwrap_err(),
+                "listBuckets",
+            ),
+        ];
+        for (error, capability) in refusals {
+            assert_eq!(
+                (error.kind(), error.attempts()),
+                (ErrorKind::Unauthorized, 0)
+            );
+            let told = error.to_string();
+            for part in [
+                "nothing was sent",
+                &format!("the key lacks {capability}"),
+                "is restricted to the bucket [\"holiday-photos\"]",
+                "file names that begin with \"2026/\"",
+            ] {
+                assert!(told.contains(part), "{told}");
+            }
+        }
+        assert_eq!(emulator.snapshot().calls, before);
+        // A file in a public bucket needs no capability, so B2 is asked.
+        let error = b2.call(DownloadFileById::new("4_z")).await.unwrap_err();
+        assert_eq!(error.attempts(), 1, "{error}");
+    });
+}
+
+#[test]
+fn b2s_own_refusal_is_told_with_what_the_key_may_do() {
+    let (owner, emulator, timer) = client();
+    timer.run(async {
+        let mut buckets = Vec::new();
+        for name in ["holiday-photos", "letters", "accounts"] {
+            let create = CreateBucket::new(BucketName::new(name).unwrap(), BucketType::AllPrivate);
+            buckets.push(owner.call(create).await.unwrap().bucket_id);
+        }
+        let key = key([Capability::ListFiles])
+            .bucket_ids(&buckets[..2])
+            .name_prefix("2026/");
+        let b2 = restricted(&owner, &emulator, &timer, key).await;
+        let inside = ListFileNames::new(&buckets[0]).prefix("2026/05/");
+        b2.call(inside).await.unwrap();
+        for outside in [
+            ListFileNames::new(&buckets[0]).prefix("2025/"),
+            ListFileNames::new(&buckets[0]),
+            ListFileNames::new(&buckets[2]).prefix("2026/"),
+        ] {
+            let error = b2.call(outside).await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.attempts()),
+                (ErrorKind::Unauthorized, 1)
+            );
+            assert_eq!(error.b2().unwrap().code, "unauthorized");
+            let told = error.to_string();
+            for part in [
+                "b2_list_file_names: B2 answered 401 unauthorized",
+                "the key has listFiles",
+                "is restricted to the buckets [\"holiday-photos\", \"letters\"]",
+                "is restricted to file names that begin with \"2026/\"",
+            ] {
+                assert!(told.contains(part), "{told}");
+            }
+        }
+    });
+    assert_eq!(logins(&emulator), 2, "no token was to blame");
+}
+
+type Bucket = (&'static str, Option<&'static str>);
+type Restricted = (ApiVersion, Value, Option<Vec<Bucket>>, Option<&'static str>);
+
+/// Logins of restricted keys as each version answers them, and what they say of buckets and names.
+fn restricted_documents() -> [Restricted; 8] {
+    let v2 = |allowed: Value| {
+        let mut document = json!({
+            "absoluteMinimumPartSize": 5_000_000, "accountId": "15f935cf4dcb", "allowed": allowed,
+            "apiUrl": "https://api004.backblazeb2.com", "authorizationToken": "4_canary_acct_",
+            "downloadUrl": "https://f004.backblazeb2.com", "recommendedPartSize": 100_000_000,
+            "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+        });
+        document["allowed"]["capabilities"] = json!(["listFiles", "flyFiles"]);
+        document
+    };
+    let v3 = |restriction: Value| {
+        let mut storage = json!({
+            "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com",
+            "capabilities": ["listFiles", "flyFiles"], "downloadUrl": "https://f004.backblazeb2.com",
+            "infoType": "storageApi", "recommendedPartSize": 100_000_000,
+            "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+        });
+        for (name, value) in restriction.as_object().unwrap() {
+            storage[name] = value.clone();
+        }
+        let partner = "https://api001.backblazeb2.com";
+        json!({
+            "accountId": "15f935cf4dcb", "authorizationToken": "4_canary_acct_",
+            "applicationKeyExpirationTimestamp": 1_770_421_227_461_i64,
+            "apiInfo": {
+                "storageApi": storage,
+                "groupsApi": {"capabilities": ["all"], "groupsApiUrl": partner, "infoType": "groupsApi"},
+            },
+        })
+    };
+    let v4 = |buckets: Value, prefix: Value| {
+        json!({
+            "accountId": "15f935cf4dcb", "authorizationToken": "4_canary_acct_",
+            "applicationKeyExpirationTimestamp": null,
+            "apiInfo": {"storageApi": {
+                "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
+                "allowed": {"buckets": buckets, "capabilities": ["listFiles", "flyFiles"], "namePrefix": prefix},
+                "apiUrl": "https://api004.backblazeb2.com", "downloadUrl": "https://f004.backblazeb2.com",
+                "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+            }},
+        })
+    };
+    let one = Some(vec![("b1", Some("one"))]);
+    let deleted = Some(vec![("b1", None)]);
+    [
+        (
+            ApiVersion::V2,
+            v2(json!({"bucketId": "b1", "bucketName": "one", "namePrefix": "2026/"})),
+            one.clone(),
+            Some("2026/"),
+        ),
+        (
+            ApiVersion::V2,
+            v2(json!({"bucketId": "b1", "bucketName": null, "namePrefix": null})),
+            deleted.clone(),
+            None,
+        ),
+        (
+            ApiVersion::V3,
+            v3(json!({"bucketId": "b1", "bucketName": "one", "namePrefix": "2026/"})),
+            one.clone(),
+            Some("2026/"),
+        ),
+        (
+            ApiVersion::V3,
+            v3(json!({"bucketId": "b1", "bucketName": null, "namePrefix": null})),
+            deleted.clone(),
+            None,
+        ),
+        (
+            ApiVersion::V4,
+            v4(json!([{"id": "b1", "name": "one"}]), json!("2026/")),
+            one,
+            Some("2026/"),
+        ),
+        (
+            ApiVersion::V4,
+            v4(
+                json!([{"id": "b1", "name": "one"}, {"id": "b2", "name": null}]),
+                json!(null),
+            ),
+            Some(vec![("b1", Some("one")), ("b2", None)]),
+            None,
+        ),
+        (
+            ApiVersion::V4,
+            v4(json!([{"id": "b1", "name": null}]), json!(null)),
+            deleted,
+            None,
+        ),
+        (
+            ApiVersion::V4,
+            v4(json!(null), json!("2026/")),
+            None,
+            Some("2026/"),
+        ),
+    ]
+}
+
+#[test]
+fn what_a_restricted_key_may_do_is_read_from_each_versions_document() {
+    let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());
+    for (version, document, buckets, prefix) in restricted_documents() {
+        let session = answered(&authorize, document);
+        assert_eq!(session.version(), version);
+        let allowed = session.allowed();
+        assert_eq!(
+            allowed.capabilities,
+            [Capability::ListFiles, "flyFiles".into()]
+        );
+        let read = allowed.buckets.as_ref().map(|buckets| {
+            let pair =
+                |bucket: &b2kit::api::AllowedBucket| (bucket.id.to_string(), bucket.name.clone());
+            buckets.iter().map(pair).collect::<Vec<_>>()
+        });
+        let expected = buckets.map(|buckets| {
+            let pair = |(id, name): (&str, Option<&str>)| (id.to_owned(), name.map(str::to_owned));
+            buckets.into_iter().map(pair).collect::<Vec<_>>()
+        });
+        assert_eq!(read, expected, "{version}");
+        assert_eq!(allowed.name_prefix.as_deref(), prefix, "{version}");
+        assert!(!format!("{session:?}").contains("canary"));
+    }
+}
+
+#[test]
+fn clones_of_a_client_share_its_session() {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
+        let hasty = b2.with_retry(RetryPolicy::never());
+        b2.clone().call(ListBuckets::new()).await.unwrap();
+        hasty.call(ListBuckets::new()).await.unwrap();
+        emulator.expire_account_tokens();
+        hasty.call(ListBuckets::new()).await.unwrap();
+    });
+    assert_eq!(logins(&emulator), 2);
+    let other = client_of(&emulator, &timer);
+    timer.run(other.session()).unwrap();
+    assert_eq!(logins(&emulator), 3);
+}
