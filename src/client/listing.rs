@@ -1,9 +1,7 @@
 //! Listings of any length, as one stream.
 
-use std::vec;
-
 use futures_core::Stream;
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 
 use super::Client;
 use crate::api::Paged;
@@ -36,58 +34,71 @@ impl Client {
     ) -> impl Stream<Item = Result<C::Item, Error>> + Send + use<C> {
         let pages = Pages {
             client: self.clone(),
-            next: Some(call.in_full_pages()),
-            items: Vec::new().into_iter(),
+            next: Next::Call(call.in_full_pages()),
             last: None,
             landmark: None,
             asked: 0,
         };
-        stream::try_unfold(pages, async |mut pages| {
-            let item = pages.item().await?;
-            Ok(item.map(|item| (item, pages)))
-        })
+        // Page by page and not item by item: a page's future is large, and would be moved for each.
+        let pages = stream::try_unfold(pages, async |mut pages| {
+            let page = pages.page().await?;
+            Ok::<_, Error>(page.map(|page| (page, pages)))
+        });
+        pages
+            .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
+            .try_flatten()
     }
 }
 
 struct Pages<C: Paged> {
     client: Client,
-    next: Option<C>,
-    items: vec::IntoIter<C::Item>,
+    next: Next<C>,
     last: Option<C::Cursor>,
     /// A cursor that was passed. It moves on at every power of two, so that any circle comes back to it.
     landmark: Option<C::Cursor>,
     asked: u64,
 }
 
+enum Next<C> {
+    Call(C),
+    Circle,
+    End,
+}
+
 impl<C: Paged> Pages<C> {
-    async fn item(&mut self) -> Result<Option<C::Item>, Error> {
-        loop {
-            if let Some(item) = self.items.next() {
-                return Ok(Some(item));
-            }
-            let Some(call) = self.next.take() else {
-                return Ok(None);
-            };
-            let output = self.client.call(call.clone()).await?;
-            let (items, cursor) = call.page(output);
-            self.items = items.into_iter();
-            let Some(cursor) = cursor else { continue };
-            if [&self.last, &self.landmark]
-                .into_iter()
-                .any(|passed| passed.as_ref() == Some(&cursor))
-            {
+    async fn page(&mut self) -> Result<Option<Vec<C::Item>>, Error> {
+        let call = match std::mem::replace(&mut self.next, Next::End) {
+            Next::Call(call) => call,
+            Next::End => return Ok(None),
+            Next::Circle => {
                 let circle = Error::new(
                     ErrorKind::Protocol,
                     "B2 leads in a circle: a page starts where one did before",
                 );
                 return Err(circle.in_call(C::FACTS.name, 1, std::time::Duration::ZERO));
             }
-            self.asked += 1;
-            if self.asked.is_power_of_two() {
-                self.landmark = Some(cursor.clone());
-            }
-            self.next = Some(call.starting_at(&cursor));
-            self.last = Some(cursor);
+        };
+        let output = self.client.call(call.clone()).await?;
+        let (items, cursor) = call.page(output);
+        if let Some(cursor) = cursor {
+            self.next = self.from(call, cursor);
         }
+        Ok(Some(items))
+    }
+
+    fn from(&mut self, call: C, cursor: C::Cursor) -> Next<C> {
+        if [&self.last, &self.landmark]
+            .into_iter()
+            .any(|passed| passed.as_ref() == Some(&cursor))
+        {
+            return Next::Circle;
+        }
+        self.asked += 1;
+        if self.asked.is_power_of_two() {
+            self.landmark = Some(cursor.clone());
+        }
+        let next = call.starting_at(&cursor);
+        self.last = Some(cursor);
+        Next::Call(next)
     }
 }
