@@ -188,10 +188,10 @@ impl Serialize for ContentSha1 {
     }
 }
 
-/// The row as it is on the wire: versions and folders have the same fields.
+/// How a row of either kind is read: straight into a version, since nearly all rows are one. A folder has no id.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Wire {
+#[serde(rename_all = "camelCase", remote = "FileVersion")]
+struct Row {
     account_id: Option<AccountId>,
     action: Action,
     bucket_id: BucketId,
@@ -201,61 +201,66 @@ struct Wire {
     content_sha1: ContentSha1,
     content_md5: Option<Box<str>>,
     content_type: Option<Box<str>>,
-    file_id: Option<FileId>,
-    file_info: Option<BTreeMap<String, String>>,
+    #[serde(default = "no_id", deserialize_with = "id_or_none")]
+    file_id: FileId,
+    #[serde(default, deserialize_with = "null_is_default")]
+    file_info: BTreeMap<String, String>,
     file_name: Box<str>,
-    file_retention: Option<Readable<FileRetention>>,
-    legal_hold: Option<Readable<Option<LegalHold>>>,
+    // B2 leaves the locks out where there can be none, as on hide markers.
+    #[serde(default = "none_set", deserialize_with = "null_is_none_set")]
+    file_retention: Readable<FileRetention>,
+    #[serde(default = "none_set", deserialize_with = "null_is_none_set")]
+    legal_hold: Readable<Option<LegalHold>>,
     replication_status: Option<ReplicationStatus>,
-    server_side_encryption: Option<Encryption>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    server_side_encryption: Encryption,
     upload_timestamp: Timestamp,
 }
 
-impl Wire {
-    fn version(self, file_id: FileId) -> FileVersion {
-        // B2 leaves the locks out where there can be none, as on hide markers.
-        FileVersion {
-            account_id: self.account_id,
-            action: self.action,
-            bucket_id: self.bucket_id,
-            content_length: self.content_length,
-            content_sha1: self.content_sha1,
-            content_md5: self.content_md5,
-            content_type: self.content_type,
-            file_id,
-            file_info: self.file_info.unwrap_or_default(),
-            file_name: self.file_name,
-            file_retention: self
-                .file_retention
-                .unwrap_or(Readable::Value(FileRetention::default())),
-            legal_hold: self.legal_hold.unwrap_or(Readable::Value(None)),
-            replication_status: self.replication_status,
-            server_side_encryption: self.server_side_encryption.unwrap_or_default(),
-            upload_timestamp: self.upload_timestamp,
-        }
-    }
+fn no_id() -> FileId {
+    FileId::from("")
+}
+
+fn id_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileId, D::Error> {
+    Option::deserialize(deserializer).map(|id| id.unwrap_or_else(no_id))
+}
+
+fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn none_set<T: Default>() -> Readable<T> {
+    Readable::Value(T::default())
+}
+
+fn null_is_none_set<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Readable<T>, D::Error> {
+    Option::deserialize(deserializer).map(|value| value.unwrap_or_else(none_set))
 }
 
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut wire = Wire::deserialize(deserializer)?;
-        let file_id = wire
-            .file_id
-            .take()
-            .ok_or_else(|| serde::de::Error::missing_field("fileId"))?;
-        Ok(wire.version(file_id))
+        let version = Row::deserialize(deserializer)?;
+        if version.file_id.as_str().is_empty() {
+            return Err(serde::de::Error::missing_field("fileId"));
+        }
+        Ok(version)
     }
 }
 
 impl<'de> Deserialize<'de> for ListedFile {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut wire = Wire::deserialize(deserializer)?;
-        Ok(match wire.file_id.take() {
-            Some(file_id) => Self::Version(wire.version(file_id)),
-            None => Self::Folder(Folder {
-                bucket_id: wire.bucket_id,
-                file_name: wire.file_name,
-            }),
+        let row = Row::deserialize(deserializer)?;
+        Ok(if row.file_id.as_str().is_empty() {
+            Self::Folder(Folder {
+                bucket_id: row.bucket_id,
+                file_name: row.file_name,
+            })
+        } else {
+            Self::Version(row)
         })
     }
 }
