@@ -131,8 +131,8 @@ impl Error {
     /// An error that B2 itself reports.
     pub(crate) fn from_b2(b2: B2Error) -> Self {
         let mut error = Self::new(b2.kind(), "");
-        // 408 and the 5xx but 503 leave open whether the server went on.
-        error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
+        // 408 and the 5xx but 503 leave open whether the server went on, and so does a success without its answer.
+        error.0.effect = matches!(b2.status, 200..=299 | 408 | 500..=502 | 504..);
         error.0.b2 = Some(b2);
         error
     }

@@ -5,6 +5,7 @@ use std::future::Future;
 use b2kit_core::Request;
 
 use super::reply::Reply;
+use super::session::ApiVersion;
 use super::target::Target;
 use crate::error::{B2Error, Error};
 use crate::types::{BucketId, Capability, FileId, Secret, Timestamp};
@@ -45,6 +46,11 @@ pub trait Call: Send + Sync {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the arguments break together.
     fn check(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// The capabilities that these arguments need beside the one that the call always needs.
+    fn also_needs(&self) -> Vec<Capability> {
+        Vec::new()
     }
 
     /// Where an upload's bytes go; `None` for all other calls.
@@ -92,18 +98,25 @@ pub struct Lost {
     pub since: Option<Timestamp>,
     /// How B2 refused the call when it was sent again.
     pub refusal: Option<B2Error>,
+    /// The version of the API that was spoken: older ones don't show all that there is.
+    pub version: ApiVersion,
 }
 
 impl Lost {
     pub(crate) const fn new(since: Option<Timestamp>, refusal: Option<B2Error>) -> Self {
-        Self { since, refusal }
+        Self {
+            since,
+            refusal,
+            version: ApiVersion::V4,
+        }
     }
 
     /// Whether something with this timestamp may be the call's doing. B2's `Date` has whole seconds.
     #[must_use]
     pub fn covers(&self, timestamp: Timestamp) -> bool {
+        // Without a time to hold it against it may be anybody's.
         self.since
-            .is_none_or(|since| timestamp.as_millis() >= since.as_millis())
+            .is_some_and(|since| timestamp.as_millis() >= since.as_millis())
     }
 }
 

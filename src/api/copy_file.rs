@@ -1,5 +1,7 @@
 //! [`CopyFile`].
 
+use std::collections::BTreeMap;
+
 use b2kit_core::Request;
 use serde::Serialize;
 
@@ -169,14 +171,24 @@ impl Call for CopyFile {
         let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
             return Finding::NotDone;
         };
-        let (len, sha1) = match self.range {
-            None => (source.content_length, source.content_sha1.sha1().copied()),
-            Some(range) => (
-                range
-                    .within(source.content_length)
-                    .map_or(0, |(first, last)| last - first + 1),
-                None,
-            ),
+        // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
+        let special = self.file_retention.is_some()
+            || self.legal_hold.is_some()
+            || self.destination_server_side_encryption.is_some();
+        let Some(sha1) = source
+            .content_sha1
+            .sha1()
+            .copied()
+            .filter(|_| self.range.is_none() && !special)
+        else {
+            return Finding::NotDone;
+        };
+        let info: BTreeMap<_, _> = match &self.file_info {
+            Some(info) => info
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            None => source.file_info.clone(),
         };
         let bucket_id = self
             .destination_bucket_id
@@ -197,10 +209,9 @@ impl Call for CopyFile {
             .find(|version| {
                 *version.file_name == *name
                     && version.file_id != self.source_file_id
-                    && version.content_length == len
-                    && sha1.is_none_or(|sha1| {
-                        version.content_sha1.sha1().is_none_or(|its| *its == sha1)
-                    })
+                    && version.content_length == source.content_length
+                    && version.content_sha1.sha1() == Some(&sha1)
+                    && version.file_info == info
                     && lost.covers(version.upload_timestamp)
             });
         copy.map_or(Finding::NotDone, Finding::Done)
@@ -211,5 +222,17 @@ impl Call for CopyFile {
             &self.source_server_side_encryption,
             &self.destination_server_side_encryption,
         ])
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let retention = self
+            .file_retention
+            .as_ref()
+            .map(|_| Capability::WriteFileRetentions);
+        let hold = self
+            .legal_hold
+            .as_ref()
+            .map(|_| Capability::WriteFileLegalHolds);
+        retention.into_iter().chain(hold).collect()
     }
 }

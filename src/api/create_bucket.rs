@@ -7,6 +7,7 @@ use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
+use super::update_bucket::shows;
 use crate::error::Error;
 use crate::types::{
     Bucket, BucketInfo, BucketName, BucketType, Capability, CorsRules, Encryption, LifecycleRules,
@@ -123,7 +124,7 @@ impl Call for CreateBucket {
         reply.json()
     }
 
-    /// A name is unique over all of B2, so if this account has it now, it was this call that got it.
+    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Bucket> {
         let Ok(found) = ask
             .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
@@ -135,10 +136,31 @@ impl Call for CreateBucket {
                 Finding::NotDone
             };
         };
+        // One that was there before and is the same in everything can't be told apart, nor need it be.
         let ours = found.buckets.into_iter().find(|bucket| {
-            // A bucket that was there before has been changed since, or is of another type.
-            bucket.bucket_type == self.bucket_type && bucket.revision <= 2
+            *bucket.bucket_name == *self.bucket_name.as_str()
+                && bucket.revision <= 2
+                && shows(bucket, self)
         });
         ours.map_or(Finding::NotDone, Finding::Done)
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let encryption = self
+            .default_server_side_encryption
+            .as_ref()
+            .map(|_| Capability::WriteBucketEncryption);
+        let lock = self
+            .file_lock_enabled
+            .filter(|enabled| *enabled)
+            .map(|_| Capability::WriteBucketRetentions);
+        let replication = self
+            .replication_configuration
+            .as_ref()
+            .map(|_| Capability::WriteBucketReplications);
+        [encryption, lock, replication]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }

@@ -164,8 +164,9 @@ impl Call for CreateKey {
     /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
     /// this name may as well be an older one: it is left alone, and no second one is made.
     async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<CreatedKey> {
-        let mut list = ListKeys::new().max_key_count(1_000);
-        loop {
+        let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
+        // Who has more keys than this can't be told.
+        while passed.len() < 100 {
             let Ok(page) = ask.ask(list.clone()).await else {
                 return Finding::Unknown;
             };
@@ -176,13 +177,16 @@ impl Call for CreateKey {
             {
                 return Finding::Unknown;
             }
-            match page.next_application_key_id {
-                Some(next) if list.starts_at() != Some(&next) => {
-                    list = list.start_application_key_id(next)
-                }
-                Some(_) => return Finding::Unknown,
-                None => return Finding::NotDone,
+            let Some(next) = page.next_application_key_id else {
+                return Finding::NotDone;
+            };
+            // B2 leads in a circle.
+            if passed.contains(&next) {
+                return Finding::Unknown;
             }
+            list = list.start_application_key_id(&next);
+            passed.push(next);
         }
+        Finding::Unknown
     }
 }

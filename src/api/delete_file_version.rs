@@ -80,4 +80,11 @@ impl Call for DeleteFileVersion {
             _ => Finding::NotDone,
         }
     }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        self.bypass_governance
+            .map(|_| Capability::BypassGovernance)
+            .into_iter()
+            .collect()
+    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
+use super::session::ApiVersion;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
@@ -52,6 +53,10 @@ impl Call for DeleteKey {
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Option<ApplicationKey>> {
         if lost.refusal.is_none() {
             return Finding::NotDone;
+        }
+        // Below v4, keys for several buckets can neither be deleted nor seen.
+        if lost.version < ApiVersion::V4 {
+            return Finding::Unknown;
         }
         let id = &self.application_key_id;
         match ask

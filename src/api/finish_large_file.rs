@@ -76,7 +76,16 @@ impl Call for FinishLargeFile {
         reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
     }
 
-    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<FileVersion> {
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+        // B2 says this of an upload that it still has.
+        let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
+        if lost
+            .refusal
+            .as_ref()
+            .is_some_and(|refusal| unfinished(&refusal.code))
+        {
+            return Finding::NotDone;
+        }
         match ask.ask(GetFileInfo::new(&self.file_id)).await {
             Ok(file) if file.action == Action::Start => Finding::NotDone,
             Ok(file) => Finding::Done(file),

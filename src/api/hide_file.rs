@@ -54,7 +54,7 @@ impl Call for HideFile {
         let newest = ListFileVersions::new(&self.bucket_id)
             .start_file_name(name)
             .prefix(name)
-            .max_file_count(1);
+            .max_file_count(100);
         let Ok(page) = ask.ask(newest).await else {
             return if lost.refusal.is_some() {
                 Finding::Unknown
@@ -62,7 +62,9 @@ impl Call for HideFile {
                 Finding::NotDone
             };
         };
-        let newest = page.files.into_iter().find_map(ListedFile::into_version);
+        // Large files that are not finished yet may lie above the marker.
+        let mut versions = page.files.into_iter().filter_map(ListedFile::into_version);
+        let newest = versions.find(|version| version.action != Action::Start);
         match newest {
             Some(version)
                 if *version.file_name == *name

@@ -53,10 +53,6 @@ impl ListKeys {
         self
     }
 
-    pub(super) const fn starts_at(&self) -> Option<&ApplicationKeyId> {
-        self.start_application_key_id.as_ref()
-    }
-
     /// Starts at this key, or the next that there is.
     #[must_use]
     pub fn start_application_key_id(mut self, id: impl Into<ApplicationKeyId>) -> Self {

@@ -8,7 +8,7 @@ use super::get_bucket_notification_rules::BucketNotificationRules;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, EventNotificationRules};
+use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
 /// Says which of a bucket's events B2 tells about, and to whom: `b2_set_bucket_notification_rules`. The rules replace
 /// all that the bucket had.
@@ -59,5 +59,14 @@ impl Call for SetBucketNotificationRules {
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
         reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        let targets = self.rules.iter().map(|rule| &rule.target_configuration);
+        let secrets = targets.flat_map(|target| {
+            let headers = target.custom_headers.iter().map(|header| &header.value);
+            headers.chain(&target.hmac_sha256_signing_secret)
+        });
+        secrets.cloned().collect()
     }
 }

@@ -160,11 +160,10 @@ impl Call for StartLargeFile {
             let Ok(page) = ask.ask(list.clone()).await else {
                 break;
             };
-            if let Some(ours) = page
-                .files
-                .into_iter()
-                .find(|file| file.file_info.get(UPLOAD_ID).is_some_and(|its| its == id))
-            {
+            if let Some(ours) = page.files.into_iter().find(|file| {
+                let its = file.file_info.get(UPLOAD_ID);
+                *file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
+            }) {
                 return Finding::Done(ours);
             }
             let Some(next) = page.next_file_id else { break };
@@ -175,5 +174,17 @@ impl Call for StartLargeFile {
 
     fn secrets(&self) -> Vec<Secret> {
         EncryptionSetting::secrets([&self.server_side_encryption])
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let retention = self
+            .file_retention
+            .as_ref()
+            .map(|_| Capability::WriteFileRetentions);
+        let hold = self
+            .legal_hold
+            .as_ref()
+            .map(|_| Capability::WriteFileLegalHolds);
+        retention.into_iter().chain(hold).collect()
     }
 }

@@ -182,8 +182,27 @@ impl Call for UpdateBucket {
         let ours = found
             .buckets
             .into_iter()
-            .find(|bucket| bucket.revision == revision + 1 && self.describes(bucket));
+            .find(|bucket| bucket.revision == revision + 1 && shows(bucket, self));
         ours.map_or(Finding::NotDone, Finding::Done)
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let encryption = self
+            .default_server_side_encryption
+            .as_ref()
+            .map(|_| Capability::WriteBucketEncryption);
+        let retention = self
+            .default_retention
+            .as_ref()
+            .map(|_| Capability::WriteBucketRetentions);
+        let replication = self
+            .replication_configuration
+            .as_ref()
+            .map(|_| Capability::WriteBucketReplications);
+        [encryption, retention, replication]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
@@ -211,18 +230,16 @@ const SHOWN_AT: [(&str, &str); 8] = [
     ),
 ];
 
-impl UpdateBucket {
-    /// Whether the bucket has every setting that the update gives it.
-    fn describes(&self, bucket: &Bucket) -> bool {
-        let (Ok(wanted), Ok(shown)) = (serde_json::to_value(self), serde_json::to_value(bucket))
-        else {
-            return false;
-        };
-        let holds = |(field, place): &(&str, &str)| {
-            wanted
-                .get(field)
-                .is_none_or(|wanted| shown.pointer(place) == Some(wanted))
-        };
-        SHOWN_AT.iter().all(holds)
-    }
+/// Whether the bucket shows every setting that this document gives it.
+pub(super) fn shows(bucket: &Bucket, document: &impl Serialize) -> bool {
+    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
+    else {
+        return false;
+    };
+    let holds = |(field, place): &(&str, &str)| {
+        wanted
+            .get(field)
+            .is_none_or(|wanted| shown.pointer(place) == Some(wanted))
+    };
+    SHOWN_AT.iter().all(holds)
 }

@@ -90,4 +90,11 @@ impl Call for UpdateFileRetention {
                 == (&self.file_id, &self.file_retention.mode)
         })
     }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        self.bypass_governance
+            .map(|_| Capability::BypassGovernance)
+            .into_iter()
+            .collect()
+    }
 }

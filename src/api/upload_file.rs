@@ -11,8 +11,8 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    Action, BucketId, ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, LegalHold,
-    ListedFile, RetentionMode, Sha1, Timestamp,
+    Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName,
+    FileRetention, FileVersion, LegalHold, ListedFile, Readable, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -219,9 +219,61 @@ impl Call for UploadFile {
                     && version.action == Action::Upload
                     && version.content_length == self.content.len()
                     && version.content_sha1.sha1() == Some(&sha1)
-                    && lost.covers(version.upload_timestamp)
+                    && self.describes(version)
+                    && self.is_of_its_time(version, lost)
             });
         ours.map_or(Finding::NotDone, Finding::Done)
+    }
+
+    fn also_needs(&self) -> Vec<Capability> {
+        let retention = self
+            .file_retention
+            .as_ref()
+            .map(|_| Capability::WriteFileRetentions);
+        let hold = self
+            .legal_hold
+            .as_ref()
+            .map(|_| Capability::WriteFileLegalHolds);
+        retention.into_iter().chain(hold).collect()
+    }
+}
+
+impl UploadFile {
+    /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
+    /// asked about, and what the key may not read is not taken for right.
+    fn describes(&self, version: &FileVersion) -> bool {
+        let info = version
+            .file_info
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        let retention = self.file_retention.as_ref().map(|(mode, until)| {
+            Readable::Value(FileRetention {
+                mode: Some(mode.clone()),
+                retain_until_timestamp: Some(*until),
+            })
+        });
+        let hold = self
+            .legal_hold
+            .clone()
+            .map(|hold| Readable::Value(Some(hold)));
+        let mode = self
+            .server_side_encryption
+            .as_ref()
+            .map(EncryptionSetting::mode);
+        let content_type = Some(self.content_type.as_str());
+        info.eq(self.file_info.iter())
+            && (self.content_type == ContentType::auto()
+                || version.content_type.as_deref() == content_type)
+            && retention.is_none_or(|retention| version.file_retention == retention)
+            && hold.is_none_or(|hold| version.legal_hold == hold)
+            && mode.is_none_or(|mode| version.server_side_encryption.mode == mode)
+    }
+
+    fn is_of_its_time(&self, version: &FileVersion, lost: &Lost) -> bool {
+        match self.custom_upload_timestamp {
+            Some(timestamp) => version.upload_timestamp == timestamp,
+            None => lost.covers(version.upload_timestamp),
+        }
     }
 }
 

@@ -85,6 +85,11 @@ impl Authorization {
         }
     }
 
+    /// The version of the API that its sessions speak.
+    pub(super) const fn version(&self) -> ApiVersion {
+        self.version
+    }
+
     /// Where to authorize.
     pub(super) fn realm(&self) -> Target<'_> {
         Target::realm(&self.realm, self.version)

@@ -39,13 +39,8 @@ pub(super) enum Step {
 }
 
 impl<'a> Course<'a> {
-    /// A call begins. `since` is the server's time, as last heard.
-    pub(super) fn begin(
-        facts: &'a Facts,
-        policy: &'a RetryPolicy,
-        now: Instant,
-        since: Option<Timestamp>,
-    ) -> Self {
+    /// A call begins.
+    pub(super) fn begin(facts: &'a Facts, policy: &'a RetryPolicy, now: Instant) -> Self {
         let seen = Seen {
             refusal_needs_settling: facts.refusal_needs_settling,
             ..Seen::default()
@@ -58,13 +53,16 @@ impl<'a> Course<'a> {
             attempts: 0,
             backoffs: 0,
             seen,
-            since,
+            since: None,
             last: None,
         }
     }
 
-    /// An attempt begins.
-    pub(super) fn attempt(&mut self) {
+    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload URL, for a first call.
+    pub(super) fn attempt(&mut self, since: Option<Timestamp>) {
+        if self.attempts == 0 {
+            self.since = since;
+        }
         self.attempts += 1;
     }
 
@@ -259,10 +257,10 @@ mod tests {
         chance: f64,
     ) -> (Vec<Duration>, Option<GaveUp>) {
         let (mut now, budget) = (SystemTimer.now(), Budget::default());
-        let mut course = Course::begin(facts, policy, now, None);
+        let mut course = Course::begin(facts, policy, now);
         let mut pauses = Vec::new();
         loop {
-            course.attempt();
+            course.attempt(None);
             match course.failed(failure, false, now, &budget, chance) {
                 Step::Again { pause, .. } => {
                     now += pause;
@@ -335,8 +333,8 @@ mod tests {
     fn a_body_that_was_read_once_is_not_sent_again() {
         let facts = UploadFile::FACTS;
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
-        let mut course = Course::begin(&facts, &policy, now, None);
-        course.attempt();
+        let mut course = Course::begin(&facts, &policy, now);
+        course.attempt(None);
         let step = course.failed(&busy(), true, now, &budget, 0.0);
         assert!(matches!(step, Step::Stop(Some(GaveUp::Spent))), "{step:?}");
     }
@@ -346,8 +344,8 @@ mod tests {
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
         assert!(budget.pay(500));
         let facts = ListBuckets::FACTS;
-        let mut course = Course::begin(&facts, &policy, now, None);
-        course.attempt();
+        let mut course = Course::begin(&facts, &policy, now);
+        course.attempt(None);
         let step = course.failed(&busy(), false, now, &budget, 0.0);
         assert!(matches!(step, Step::Stop(Some(GaveUp::Budget))), "{step:?}");
     }

@@ -75,6 +75,8 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
     if let Some(b2) = failure.b2() {
         return match b2.status {
             503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
+            // A success, and yet not the answer that there should be.
+            200..=299 => Outcome::Garbled,
             408 | 500.. => Outcome::Ambiguous,
             _ => Outcome::Refused(b2),
         };

@@ -4,25 +4,32 @@ use crate::api::{Allowed, CallKind, Facts, Session};
 use crate::error::{Error, ErrorKind};
 use crate::types::Capability;
 
-/// Refuses a call for which the key is known to lack the capability: B2 would refuse it too, after a round trip.
-pub(super) fn refuse_known_missing(facts: &Facts, session: &Session) -> Result<(), Error> {
-    // Files in public buckets can be downloaded by any key.
-    let Some(capability) = facts
-        .capability
-        .as_ref()
-        .filter(|_| facts.kind != CallKind::Download)
-    else {
-        return Ok(());
-    };
+/// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a round trip.
+pub(super) fn refuse_known_missing(
+    facts: &Facts,
+    also: &[Capability],
+    session: &Session,
+) -> Result<(), Error> {
     let allowed = session.allowed();
-    if allowed.capabilities.is_empty() || has(allowed, capability) {
+    // Files in public buckets can be downloaded by any key.
+    if facts.kind == CallKind::Download || allowed.capabilities.is_empty() {
         return Ok(());
     }
-    let restriction = describe(allowed, capability);
-    Err(Error::new(
-        ErrorKind::Unauthorized,
-        format!("nothing was sent: {restriction}"),
-    ))
+    match facts
+        .capability
+        .iter()
+        .chain(also)
+        .find(|capability| !has(allowed, capability))
+    {
+        None => Ok(()),
+        Some(missing) => {
+            let restriction = describe(allowed, missing);
+            Err(Error::new(
+                ErrorKind::Unauthorized,
+                format!("nothing was sent: {restriction}"),
+            ))
+        }
+    }
 }
 
 /// Adds to B2's refusal what the key may do.

@@ -53,12 +53,7 @@ async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error>
     let facts = &C::FACTS;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
-    let mut course = Course::begin(
-        facts,
-        &client.policy,
-        client.now(),
-        client.shared.server_time(),
-    );
+    let mut course = Course::begin(facts, &client.policy, client.now());
     let Some(deadline) = client.policy.deadline else {
         return attempts(client, call, &mut course).await;
     };
@@ -97,7 +92,7 @@ async fn attempts<C: Call>(
             course.left(client.now()),
         );
         let request = request.map_err(|error| course.error(error, None, client.now()))?;
-        course.attempt();
+        course.attempt(client.shared.server_time());
         let failure = match attempt(client, call, request).await {
             Ok(output) => {
                 ticket.give_back(client);
@@ -106,6 +101,14 @@ async fn attempts<C: Call>(
             }
             Err(failure) => failure,
         };
+        if failure.b2().is_some_and(|b2| b2.status == 429) {
+            // Whatever becomes of this call, the others are asked to wait too.
+            let wish = failure
+                .retry_after()
+                .unwrap_or_default()
+                .min(client.policy.longest_retry_after);
+            client.shared.gates.close(facts.kind, client.now() + wish);
+        }
         debug!(kind = ?failure.kind(), status = failure.b2().map(|b2| b2.status), "an attempt failed");
         let (now, chance) = (client.now(), client.shared.chance());
         let mut step = course.failed(
@@ -115,7 +118,8 @@ async fn attempts<C: Call>(
             &client.shared.budget,
             chance,
         );
-        if let Step::Settle(lost) = step {
+        if let Step::Settle(mut lost) = step {
+            lost.version = client.shared.authorization.version();
             debug!("asking what became of the call");
             step = match call.settle(client, &lost).await {
                 Finding::Done(output) => return Ok(output),
@@ -170,7 +174,7 @@ impl Ticket {
             return Ok(Self::Realm);
         }
         let generation = authorized(client).await?;
-        refuse_known_missing(&C::FACTS, &generation.session)?;
+        refuse_known_missing(&C::FACTS, &call.also_needs(), &generation.session)?;
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
         };

@@ -113,6 +113,15 @@ impl CustomerKey {
 }
 
 impl EncryptionSetting {
+    /// What B2 then shows as the mode.
+    pub(crate) const fn mode(&self) -> Option<EncryptionMode> {
+        match self {
+            Self::None => None,
+            Self::SseB2 => Some(EncryptionMode::SseB2),
+            Self::SseC(_) => Some(EncryptionMode::SseC),
+        }
+    }
+
     /// The keys in these settings, as they stand in a document.
     pub(crate) fn secrets<'a>(settings: impl IntoIterator<Item = &'a Option<Self>>) -> Vec<Secret> {
         let keys = settings.into_iter().filter_map(|setting| match setting {

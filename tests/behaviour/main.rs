@@ -19,10 +19,11 @@ mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
 mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
-mod review3; // what a reviewer found
+
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
+mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links
 mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
