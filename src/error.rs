@@ -14,8 +14,8 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 ///
 /// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 said, [`call`](Self::call) which
 /// call it was, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have done it all the same.
-/// `Display` prints this level only, and never a secret; walk [`source`](StdError::source) for what lies beneath. The
-/// wording and the types of the sources are not part of the API.
+/// `Display` prints this level only, and never a secret; `{error:#}` prints what lies beneath too, in one line. The wording
+/// and the types of the sources are not part of the API.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -51,7 +51,8 @@ pub enum GaveUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A value breaks one of B2's rules, or the client is not set up for this. Nothing was sent: mend the program.
+    /// A value breaks one of B2's rules, or the client is not set up for this: a name, a key that was mistyped, an
+    /// environment variable. Nothing was sent: mend the program, or what its user gave it.
     Invalid,
     /// B2 does not accept the application key. Nothing helps but another key.
     Credentials,
@@ -61,7 +62,8 @@ pub enum ErrorKind {
     NotFound,
     /// What the call would make exists already, or was changed by someone else in the meantime.
     Conflict,
-    /// A cap of the account is reached: storage, transactions or download. Its owner can raise it.
+    /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which: `storage_cap_exceeded`,
+    /// `transaction_cap_exceeded`, `download_cap_exceeded`, or the older `cap_exceeded`.
     CapExceeded,
     /// B2 asks for fewer requests.
     TooManyRequests,
@@ -114,12 +116,13 @@ impl Error {
     }
 
     pub(crate) fn http(error: HttpError) -> Self {
-        let (kind, what) = match error.kind() {
-            HttpErrorKind::Source => (ErrorKind::Source, "what was to be sent could not be read"),
-            HttpErrorKind::Invalid => (ErrorKind::Invalid, "the backend can't send this request"),
-            HttpErrorKind::TooLarge => (ErrorKind::Protocol, "the answer is too large"),
-            _ => (ErrorKind::Http, "there was no complete answer"),
+        let kind = match error.kind() {
+            HttpErrorKind::Source => ErrorKind::Source,
+            HttpErrorKind::Invalid => ErrorKind::Invalid,
+            HttpErrorKind::TooLarge => ErrorKind::Protocol,
+            _ => ErrorKind::Http,
         };
+        let what = error.to_string();
         // A body that failed was never whole, and what can't be sent was not.
         let whole = !matches!(kind, ErrorKind::Source | ErrorKind::Invalid);
         let reached = whole && error.phase() > Phase::NotSent;
@@ -159,6 +162,12 @@ impl Error {
 
     pub(crate) fn with_gave_up(mut self, why: Option<GaveUp>) -> Self {
         self.0.gave_up = why;
+        self
+    }
+
+    /// Says what it is about before what it says.
+    pub(crate) fn about(mut self, what: &str) -> Self {
+        self.0.what = format!("{what:?}: {}", self.0.what);
         self
     }
 
@@ -269,20 +278,27 @@ impl fmt::Display for Error {
             None => f.write_str(what)?,
         }
         match gave_up {
-            None => Ok(()),
             // After a single attempt there is nothing to tell.
-            Some(GaveUp::Attempts) if *attempts <= 1 => Ok(()),
-            Some(GaveUp::Attempts) => write!(f, " (after {attempts} attempts)"),
+            Some(GaveUp::Attempts) if *attempts > 1 => write!(f, " (after {attempts} attempts)")?,
             Some(GaveUp::Deadline) => {
-                f.write_str(" (and another attempt would have come too late)")
+                f.write_str(" (and another attempt would have come too late)")?
             }
             Some(GaveUp::Budget) => {
-                f.write_str(" (and so much fails that another attempt would only add to it)")
+                f.write_str(" (and so much fails that another attempt would only add to it)")?
             }
             Some(GaveUp::Spent) => {
-                f.write_str(" (and the stream that was sent can't be read again)")
+                f.write_str(" (and the stream that was sent can't be read again)")?
+            }
+            Some(GaveUp::Attempts) | None => {}
+        }
+        if f.alternate() {
+            let mut source = self.source();
+            while let Some(error) = source {
+                write!(f, ": {error}")?;
+                source = error.source();
             }
         }
+        Ok(())
     }
 }
 
@@ -329,7 +345,12 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
+    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says: that is
+    /// [`http_error`](Error::http_error), and here is what lies beneath it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        if let Some(error) = self.http_error() {
+            return error.source();
+        }
         self.0
             .source
             .as_deref()

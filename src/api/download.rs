@@ -97,7 +97,7 @@ impl Asked {
     }
 
     /// Reads the reply, and refuses one that is about other bytes than those asked for.
-    pub(super) fn read(&self, reply: Reply) -> Result<Download, Error> {
+    pub(super) fn read(&self, call: &'static str, reply: Reply) -> Result<Download, Error> {
         let file = file(&reply)?;
         let whole = file.content_length.checked_sub(1).map(|last| (0, last));
         let wanted = match self.range {
@@ -126,6 +126,8 @@ impl Asked {
         let body = DownloadBody {
             body: Some(reply.into_body()),
             left: if self.head { 0 } else { len },
+            call,
+            file_name: file.file_name.as_str().into(),
             check: sha1.map(|sha1| (Sha1Hasher::default(), sha1)),
         };
         Ok(Download { file, body })
@@ -178,6 +180,9 @@ pub struct DownloadBody {
     body: Option<ResponseBody>,
     /// The bytes that are still to come: no more, and no less.
     left: u64,
+    /// For the errors.
+    call: &'static str,
+    file_name: Box<str>,
     check: Option<(Sha1Hasher, Sha1)>,
 }
 
@@ -204,6 +209,11 @@ impl DownloadBody {
         Ok(whole)
     }
 
+    fn told(&self, error: Error) -> Error {
+        let error = error.about(&self.file_name);
+        error.in_call(self.call, 1, std::time::Duration::ZERO)
+    }
+
     /// The SHA-1 that the bytes are checked against; `None` where there is none to check them by.
     #[must_use]
     pub fn checked_against(&self) -> Option<Sha1> {
@@ -227,9 +237,9 @@ impl Stream for DownloadBody {
             Some(Ok(bytes)) => {
                 let Some(left) = this.left.checked_sub(bytes.len() as u64) else {
                     this.body = None;
-                    return Poll::Ready(Some(Err(integrity(
-                        "B2 sends more bytes than the headers said",
-                    ))));
+                    return Poll::Ready(Some(Err(
+                        this.told(integrity("B2 sends more bytes than the headers said"))
+                    )));
                 };
                 this.left = left;
                 if let Some((hasher, _)) = &mut this.check {
@@ -239,24 +249,24 @@ impl Stream for DownloadBody {
             }
             Some(Err(error)) => {
                 this.body = None;
-                Poll::Ready(Some(Err(Error::http(error).with_effect(false))))
+                Poll::Ready(Some(Err(this.told(Error::http(error).with_effect(false)))))
             }
             None => {
                 this.body = None;
                 if this.left > 0 {
                     let left = this.left;
-                    return Poll::Ready(Some(Err(integrity(&format!(
+                    return Poll::Ready(Some(Err(this.told(integrity(&format!(
                         "the bytes ended {left} before their end"
-                    )))));
+                    ))))));
                 }
                 let Some((hasher, expected)) = this.check.take() else {
                     return Poll::Ready(None);
                 };
                 let arrived = hasher.finish();
                 Poll::Ready((arrived != expected).then(|| {
-                    Err(integrity(&format!(
+                    Err(this.told(integrity(&format!(
                         "the file's SHA-1 is {expected}, and what arrived has {arrived}"
-                    )))
+                    ))))
                 }))
             }
         }
@@ -433,7 +443,7 @@ mod tests {
             ("x-bz-upload-timestamp", "1637249823000"),
         ];
         let download = Asked::default()
-            .read(reply(200, &headers, "hello"))
+            .read("b2_download_file_by_id", reply(200, &headers, "hello"))
             .unwrap();
         assert_eq!(download.file.file_name, "a b c+");
         assert_eq!(download.file.file_info["odd"], "100%");
@@ -456,7 +466,7 @@ mod tests {
         ];
         let items = items(
             Asked::default()
-                .read(reply(200, &headers, "hallo"))
+                .read("b2_download_file_by_id", reply(200, &headers, "hallo"))
                 .unwrap(),
         );
         assert_eq!(
@@ -478,14 +488,23 @@ mod tests {
                 "abc",
             )
         };
-        assert!(asked(2, 4).read(partial("bytes 2-4/10")).is_ok());
         assert!(
-            asked(7, 99).read(partial("bytes 7-9/10")).is_ok(),
+            asked(2, 4)
+                .read("b2_download_file_by_id", partial("bytes 2-4/10"))
+                .is_ok()
+        );
+        assert!(
+            asked(7, 99)
+                .read("b2_download_file_by_id", partial("bytes 7-9/10"))
+                .is_ok(),
             "cut at the end of the file"
         );
         assert!(
             asked(0, 99)
-                .read(reply(200, &[("content-length", "3")], "abc"))
+                .read(
+                    "b2_download_file_by_id",
+                    reply(200, &[("content-length", "3")], "abc")
+                )
                 .is_ok(),
             "the range is the whole file"
         );
@@ -501,19 +520,25 @@ mod tests {
             ("bytes 2-4/99999999999999999999", ErrorKind::Protocol),
         ] {
             assert_eq!(
-                asked(2, 4).read(partial(range)).unwrap_err().kind(),
+                asked(2, 4)
+                    .read("b2_download_file_by_id", partial(range))
+                    .unwrap_err()
+                    .kind(),
                 kind,
                 "{range}"
             );
         }
         let whole = reply(200, &[("content-length", "10")], "0123456789");
         assert_eq!(
-            asked(2, 4).read(whole).unwrap_err().kind(),
+            asked(2, 4)
+                .read("b2_download_file_by_id", whole)
+                .unwrap_err()
+                .kind(),
             ErrorKind::Integrity
         );
         assert_eq!(
             Asked::default()
-                .read(partial("bytes 0-2/3"))
+                .read("b2_download_file_by_id", partial("bytes 0-2/3"))
                 .unwrap_err()
                 .kind(),
             ErrorKind::Integrity
@@ -527,7 +552,10 @@ mod tests {
             reply(206, &[("content-length", "3")], "abc"),
         ] {
             assert_eq!(
-                Asked::default().read(missing).unwrap_err().kind(),
+                Asked::default()
+                    .read("b2_download_file_by_id", missing)
+                    .unwrap_err()
+                    .kind(),
                 ErrorKind::Protocol
             );
         }

@@ -52,7 +52,7 @@ impl Call for DownloadFileById {
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(reply)?;
+        let download = self.asked.read(Self::FACTS.name, reply)?;
         if download.file.file_id != self.file_id {
             return Err(integrity("B2 sends another version than the one asked for"));
         }

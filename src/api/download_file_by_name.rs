@@ -54,7 +54,7 @@ impl Call for DownloadFileByName {
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(reply)?;
+        let download = self.asked.read(Self::FACTS.name, reply)?;
         // A proxy or a library that tidies `a/../b` up to `b` would fetch another file.
         if download.file.file_name != self.file_name.as_str() {
             return Err(integrity("B2 sends another file than the one asked for"));

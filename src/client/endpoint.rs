@@ -95,9 +95,14 @@ impl EndpointPolicy {
         if at_home {
             return Ok(());
         }
-        untrusted(
-            "the host is not the endpoint's, so it gets no token; trust_host() would trust it",
-        )
+        Err(Error::new(
+            ErrorKind::Untrusted,
+            format!(
+                "B2 names the host {host:?}, which is not the endpoint's ({:?}), so it gets no token; is endpoint() set to \
+                 where this B2 is? Only trust_host() would trust the other host",
+                self.realm_host
+            ),
+        ))
     }
 }
 

@@ -90,6 +90,8 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
                 | HttpErrorKind::TooLarge,
                 _,
             ) => Outcome::Final,
+            // The library itself can't go on, as when its runtime is gone; that does not pass.
+            (HttpErrorKind::Other, Phase::NotSent) => Outcome::Final,
             (_, Phase::NotSent) => Outcome::NotSent,
             (_, Phase::MaybeReceived | Phase::ResponseBegun) => Outcome::Ambiguous,
         };
@@ -215,6 +217,7 @@ mod tests {
             (http(H::Timeout, Phase::NotSent), unsent),
             (http(H::Reset, Phase::NotSent), unsent),
             (http(H::Tls, Phase::NotSent), [GiveUp; 5]),
+            (http(H::Other, Phase::NotSent), [GiveUp; 5]),
             (http(H::Invalid, Phase::NotSent), [GiveUp; 5]),
             (http(H::Source, Phase::MaybeReceived), [GiveUp; 5]),
             (http(H::TooLarge, Phase::ResponseBegun), [GiveUp; 5]),
