@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, FileId,
     FileRetention, LegalHold, Readable, ReplicationStatus, Sha1, Sha1Hasher, Timestamp,
-    percent_decode,
+    expected_sha1, percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.
@@ -64,8 +64,7 @@ impl DownloadedFile {
     /// The SHA-1 that the whole file should have: B2's own, or what the uploader of a large file noted.
     #[must_use]
     pub fn expected_sha1(&self) -> Option<Sha1> {
-        let noted = || self.file_info.get("large_file_sha1")?.parse().ok();
-        self.content_sha1.sha1().copied().or_else(noted)
+        expected_sha1(&self.content_sha1, &self.file_info)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use b2kit_core::{Guard, HttpClient, SystemTimer, Timer};
+use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer, Timer};
 use http::HeaderValue;
 
 use super::authorization::Authorization;
@@ -35,6 +36,7 @@ pub struct ClientBuilder {
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
     retry: RetryPolicy,
+    stall: Option<Duration>,
     seed: Option<u64>,
 }
 
@@ -52,6 +54,21 @@ impl ClientBuilder {
     }
 
     /// The HTTP library to go through. Defaults to hyper, where the feature is on.
+    ///
+    /// The client stands a [`Guard`] before it, so a bare backend or wrapper needs no rules of its own. A closure is a
+    /// backend; what it needs goes into the future that it gives:
+    ///
+    /// ```
+    /// # use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// # use b2kit::{Client, ClientBuilder, HttpClient, Request};
+    /// fn counted(inner: Arc<dyn HttpClient>, requests: Arc<AtomicU64>) -> ClientBuilder {
+    ///     Client::builder().backend(move |request: Request| {
+    ///         requests.fetch_add(1, Ordering::Relaxed);
+    ///         let inner = Arc::clone(&inner);
+    ///         async move { inner.send(request).await }
+    ///     })
+    /// }
+    /// ```
     pub fn backend(mut self, backend: impl HttpClient) -> Self {
         self.backend = Some(Arc::new(backend));
         self
@@ -101,6 +118,13 @@ impl ClientBuilder {
         self
     }
 
+    /// How long nothing may move in the middle of an upload or a download while it is the server's turn. Defaults to 20
+    /// seconds. This holds for the bytes of a download too, which a [`RetryPolicy`]'s deadline does not reach.
+    pub const fn stall(mut self, limit: Duration) -> Self {
+        self.stall = Some(limit);
+        self
+    }
+
     /// Where chance begins, so that a test can be repeated. Defaults to a place that nobody knows.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -128,6 +152,9 @@ impl ClientBuilder {
             authorization: Authorization::new(realm, self.version, self.credentials, self.session),
             policy,
             user_agent: user_agent(self.user_agent)?,
+            deadlines: self.stall.map_or(Deadlines::DEFAULT, |limit| {
+                Deadlines::DEFAULT.with_stall(limit)
+            }),
             upload_urls: UploadUrls::default(),
             budget: Budget::default(),
             gates: Gates::default(),

@@ -11,7 +11,7 @@ impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
     /// before are used up.
     ///
-    /// An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call
+    /// The stream is not `Unpin`: [`pin!`](std::pin::pin) or box it. An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call
     /// says otherwise.
     ///
     /// ```

@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use b2kit_core::{Guard, Timer};
+use b2kit_core::{Deadlines, Guard, Timer};
 
 pub use self::builder::ClientBuilder;
 pub use self::cleanup::Mode;
@@ -63,6 +63,8 @@ struct Shared {
     authorization: Authorization,
     policy: EndpointPolicy,
     user_agent: http::HeaderValue,
+    /// For every request, but for the time to its head, which depends on the call.
+    deadlines: Deadlines,
     upload_urls: UploadUrls,
     budget: Budget,
     gates: Gates,

@@ -10,6 +10,12 @@ use crate::api::{CallKind, Facts};
 /// [`persistence`](Self::persistence) asks, or when the next attempt would come after its deadline. The pauses between
 /// attempts double from [`first_pause`](Self::first_pause) to [`longest_pause`](Self::longest_pause); a random half of
 /// each keeps a thousand clients from coming back in the same second.
+///
+/// ```
+/// # use b2kit::RetryPolicy;
+/// let mut policy = RetryPolicy::default();
+/// policy.api_attempts = 3;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -22,7 +28,8 @@ pub struct RetryPolicy {
     /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
     /// 2 minutes.
     pub persistence: Duration,
-    /// The time that a call may take with all its attempts. Without one, a call of the API has 5 minutes (40 where B2
+    /// The time that a call may take with all its attempts; of a download, until its first byte. A call ends as soon as
+    /// the next pause would not fit in, which can be well before. Without one, a call of the API has 5 minutes (40 where B2
     /// moves files around), uploads and downloads have none.
     pub deadline: Option<Duration>,
     /// Defaults to 1 second.

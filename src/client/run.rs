@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -369,7 +369,7 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
         _ if facts.patient => PATIENT_HEAD,
         _ => HEAD,
     };
-    let mut deadlines = Deadlines::DEFAULT.with_head(head);
+    let mut deadlines = client.shared.deadlines.with_head(head);
     // A download's bytes are read at the caller's own pace.
     if let Some(left) = left.filter(|_| facts.kind != CallKind::Download) {
         deadlines = deadlines.with_total(left);

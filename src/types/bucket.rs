@@ -7,6 +7,7 @@ use super::cors::CorsRules;
 use super::encryption::Encryption;
 use super::ids::{AccountId, BucketId};
 use super::lifecycle::LifecycleRules;
+use super::names::BucketName;
 use super::open_enum::open_enum;
 use super::readable::Readable;
 use super::replication::ReplicationConfiguration;
@@ -64,6 +65,14 @@ pub struct Bucket {
     /// Replication.
     #[serde(default = "unauthorized")]
     pub replication_configuration: Readable<ReplicationConfiguration>,
+}
+
+impl Bucket {
+    /// The name, for other calls. It is B2's own, so it is not checked again.
+    #[must_use]
+    pub fn name(&self) -> BucketName {
+        BucketName::new_unchecked(&*self.bucket_name)
+    }
 }
 
 /// A bucket's Object Lock.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::percent::percent_encode;
 use super::rules::Shown;
+use super::timestamp::Timestamp;
 use crate::error::Error;
 
 /// The notes that go with a file: at most ten, of which B2 understands a few.
@@ -76,6 +77,14 @@ impl FileInfo {
                 .map(|(key, value)| (key.as_ref().to_ascii_lowercase(), value.into()))
                 .collect(),
         )
+    }
+
+    /// Notes when the file was last modified, as B2's tools do: in `src_last_modified_millis`.
+    ///
+    /// # Errors
+    /// As [`with`](Self::with).
+    pub fn with_last_modified(self, modified: Timestamp) -> Result<Self, Error> {
+        self.with("src_last_modified_millis", modified.as_millis().to_string())
     }
 
     /// Whether there are no notes.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::encryption::Encryption;
 use super::ids::{AccountId, BucketId, FileId};
+use super::names::FileName;
 use super::open_enum::open_enum;
 use super::readable::Readable;
 use super::replication::ReplicationStatus;
@@ -66,6 +67,35 @@ pub struct FileVersion {
     pub server_side_encryption: Encryption,
     /// When its upload began.
     pub upload_timestamp: Timestamp,
+}
+
+impl FileVersion {
+    /// The SHA-1 of the whole file: B2's own, or what the uploader of a large file noted.
+    #[must_use]
+    pub fn expected_sha1(&self) -> Option<Sha1> {
+        expected_sha1(&self.content_sha1, &self.file_info)
+    }
+
+    /// The name, for other calls. It is B2's own, so it is not checked again.
+    #[must_use]
+    pub fn name(&self) -> FileName {
+        FileName::new_unchecked(&*self.file_name)
+    }
+
+    /// When the file was last modified before it was uploaded, if its uploader noted that.
+    #[must_use]
+    pub fn last_modified(&self) -> Option<Timestamp> {
+        let millis = self.file_info.get("src_last_modified_millis")?;
+        millis.parse().ok().map(Timestamp::from_millis)
+    }
+}
+
+pub(crate) fn expected_sha1(
+    content: &ContentSha1,
+    info: &BTreeMap<String, String>,
+) -> Option<Sha1> {
+    let noted = || info.get("large_file_sha1")?.parse().ok();
+    content.sha1().copied().or_else(noted)
 }
 
 /// The beginning that some names share, up to a delimiter.

@@ -89,6 +89,12 @@ impl FileName {
         &self.0
     }
 
+    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand in a URL or a header is
+    /// encoded all the same.
+    pub fn new_unchecked(name: impl Into<String>) -> Self {
+        Self(name.into().into())
+    }
+
     /// The name as it stands in URLs and headers.
     pub(crate) fn encoded(&self) -> std::borrow::Cow<'_, str> {
         percent_encode(&self.0)

@@ -22,6 +22,16 @@ impl Timestamp {
         self.0
     }
 
+    /// The moment that the system calls this; `None` where milliseconds can't count it.
+    #[must_use]
+    pub fn from_system_time(time: SystemTime) -> Option<Self> {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).ok();
+        match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => millis(after).map(Self),
+            Err(before) => millis(before.duration()).map(|millis| Self(-millis)),
+        }
+    }
+
     /// As the system's time; `None` where that can't express it.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {

@@ -282,3 +282,41 @@ fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
         ErrorKind::Invalid
     );
 }
+
+#[test]
+fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_names_the_file() {
+    let timer = ManualTimer::new();
+    let backend = |_: Request| async {
+        let response = b2kit::http::Response::builder()
+            .header("content-length", "5")
+            .header("x-bz-file-id", "f")
+            .header("x-bz-file-name", "cat.jpg");
+        let body = stream::iter([Ok(Bytes::from("he"))]);
+        let body = futures::StreamExt::chain(body, stream::pending());
+        Ok(response.body(ResponseBody::new(None, body)).unwrap())
+    };
+    let origin = "https://api002.backblazeb2.com";
+    let session = Session::new(ApiVersion::V4, "a", Secret::new("t"), origin, origin);
+    let builder = Client::builder()
+        .session(session)
+        .backend(backend)
+        .timer(timer.clone());
+    let b2 = builder
+        .stall(std::time::Duration::from_secs(3))
+        .build()
+        .unwrap();
+    let began = b2kit::Timer::now(&timer);
+    let download = timer.run(b2.call(DownloadFileById::new("f"))).unwrap();
+    let error = timer.run(download.body.collect(100)).unwrap_err();
+    assert_eq!(
+        b2kit::Timer::now(&timer) - began,
+        std::time::Duration::from_secs(3)
+    );
+    assert_eq!(error.call(), Some("b2_download_file_by_id"));
+    let told = format!("{error:#}");
+    assert!(
+        told.starts_with("b2_download_file_by_id: \"cat.jpg\": nothing moved for too long"),
+        "{told}"
+    );
+    assert!(told.ends_with("the server stopped sending"), "{told}");
+}

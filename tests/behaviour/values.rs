@@ -735,3 +735,47 @@ fn a_customers_key_is_needed_to_read_what_it_encrypted() {
         assert_eq!(read.body.collect(100).await.unwrap(), b"secret");
     });
 }
+
+#[test]
+fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
+    use std::time::{Duration, SystemTime};
+    let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
+    let version = |content_sha1: &str, info: Value| -> b2kit::types::FileVersion {
+        let row = json!({"action": "upload", "bucketId": "b", "fileId": "f", "fileName": "a\u{1}b",
+            "contentSha1": content_sha1, "fileInfo": info, "uploadTimestamp": 1});
+        serde_json::from_value(row).unwrap()
+    };
+    let large = version(
+        "none",
+        json!({"large_file_sha1": sha1, "src_last_modified_millis": "-1500"}),
+    );
+    assert_eq!(
+        large.name().as_str(),
+        "a\u{1}b",
+        "older than the rule against it"
+    );
+    assert_eq!(large.expected_sha1().unwrap().to_string(), sha1);
+    assert_eq!(large.last_modified(), Some(Timestamp::from_millis(-1_500)));
+    let small = version(
+        sha1,
+        json!({"large_file_sha1": "0000", "src_last_modified_millis": "soon"}),
+    );
+    assert_eq!(small.expected_sha1().unwrap().to_string(), sha1);
+    assert_eq!(small.last_modified(), None);
+    assert_eq!(version("none", json!({})).expected_sha1(), None);
+
+    for time in [
+        SystemTime::UNIX_EPOCH,
+        SystemTime::UNIX_EPOCH + Duration::from_millis(7),
+        SystemTime::UNIX_EPOCH - Duration::from_millis(7),
+    ] {
+        assert_eq!(
+            Timestamp::from_system_time(time).unwrap().to_system_time(),
+            Some(time)
+        );
+    }
+    let info = FileInfo::new()
+        .with_last_modified(Timestamp::from_millis(7))
+        .unwrap();
+    assert_eq!(info.get("src_last_modified_millis"), Some("7"));
+}

@@ -28,7 +28,7 @@ use crate::state::State;
 /// B2 in memory: one account. A clone is another handle to the same account.
 ///
 /// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
-/// matter to it, so `https://api.backblazeb2.com` is as good as [`url`](Self::url). Nothing runs in the background:
+/// matter to it; but its answers send a client on to [`url`](Self::url), so that is the endpoint to give to one. Nothing runs in the background:
 /// work is done inside the future of each request, with a pause wherever a network would have one, so that requests sent
 /// side by side do run side by side.
 ///

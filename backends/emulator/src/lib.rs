@@ -54,7 +54,8 @@
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //! - `lifecycle`, `events`: what happens by itself, and who is told.
 //!
-//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, but not sent.
+//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, but not sent,
+//! and there is none that only tests its target.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
 
 mod args;
