@@ -53,7 +53,7 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, Session};
-pub use client::{CallCounts, Client, ClientBuilder, Mode, RetryPolicy};
+pub use client::{CallCounts, Client, ClientBuilder, Mode, RetryPolicy, TestMode};
 pub use error::{B2Error, Error, ErrorKind, GaveUp};
 
 pub use b2kit_core::{

@@ -165,19 +165,6 @@ pub fn verify(
     read(raw_body)
 }
 
-/// Reads a body that nobody has signed: it may come from anybody and say anything.
-///
-/// For rules without a secret, where something else says who sends, as TLS with a certificate of the client's.
-///
-/// # Errors
-/// [`TooLarge`](WebhookError::TooLarge) and [`NotANotification`](WebhookError::NotANotification).
-pub fn parse_unverified(raw_body: &[u8]) -> Result<Notification, WebhookError> {
-    if raw_body.len() > MAX_BODY {
-        return Err(WebhookError::TooLarge);
-    }
-    read(raw_body)
-}
-
 /// The signatures of the one known version in a list that may have others.
 fn signatures(header: &str) -> Vec<[u8; 32]> {
     if header.len() > MAX_HEADER {

@@ -88,6 +88,10 @@ impl Credentials {
 /// Logs in: `b2_authorize_account`. The client makes this call by itself, when it needs to.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
+///
+/// # Errors
+/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this version of the API
+/// (`unsupported`).
 #[derive(Debug, Clone)]
 pub struct AuthorizeAccount {
     credentials: Credentials,

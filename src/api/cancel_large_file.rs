@@ -16,6 +16,9 @@ use crate::types::{AccountId, BucketId, Capability, FileId};
 /// # Errors
 /// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such unfinished file, as when it was finished
 /// or given up before.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CancelLargeFile {

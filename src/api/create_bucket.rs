@@ -22,6 +22,9 @@ use crate::types::{
 /// [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, by whatever account; `too_many_buckets` if the account
 /// has as many as it may. Replication also needs a verified address (`email_not_verified`) and a first payment
 /// (`no_payment_history`).
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateBucket {

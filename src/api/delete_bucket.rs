@@ -18,6 +18,9 @@ use crate::types::{Bucket, BucketId, Capability};
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such bucket, `cannot_delete_non_empty_bucket` if it has files.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteBucket {

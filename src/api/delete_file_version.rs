@@ -16,6 +16,9 @@ use crate::types::{Capability, FileId};
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no version with this name and id, as when it was deleted before;
 /// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if its retention or a legal hold keeps it.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteFileVersion {

@@ -21,6 +21,9 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 ///
 /// # Errors
 /// [`Rejected`](crate::ErrorKind::Rejected) with `bad_request` if there is no such key.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteKey {

@@ -12,6 +12,11 @@ use crate::types::{FileId, percent_encode};
 /// Downloads one version: `b2_download_file_by_id`. Hidden files too.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-id)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version, `range_not_satisfiable` if the range begins at its
+/// end, [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account has downloaded enough. Without the customer's key
+/// that encrypted it, `bad_request`; with another one, `access_denied`.
 #[derive(Debug, Clone)]
 pub struct DownloadFileById {
     file_id: FileId,

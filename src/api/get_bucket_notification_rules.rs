@@ -12,6 +12,9 @@ use crate::types::{BucketId, Capability, EventNotificationRules};
 /// Shows which of a bucket's events B2 tells about, and to whom: `b2_get_bucket_notification_rules`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-bucket-notification-rules)
+///
+/// # Errors
+/// `bad_bucket_id` for a bucket that is not there.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetBucketNotificationRules {

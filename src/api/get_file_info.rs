@@ -12,6 +12,9 @@ use crate::types::{Capability, FileId, FileVersion};
 /// Shows one version: `b2_get_file_info`. Not an unfinished large file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-file-info)
+///
+/// # Errors
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large file too.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetFileInfo {

@@ -17,6 +17,9 @@ use crate::types::{Action, BucketId, Capability, FileName, FileVersion, ListedFi
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file, [`Conflict`](crate::ErrorKind::Conflict) if it is
 /// hidden already.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HideFile {

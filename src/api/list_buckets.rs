@@ -15,6 +15,9 @@ use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 /// error: it is not in the list.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
+///
+/// # Errors
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the call names none of them.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListBuckets {

@@ -14,6 +14,9 @@ use crate::types::{BucketId, Capability, ListedFile};
 /// B2 charges for every thousand rows.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-file-names)
+///
+/// # Errors
+/// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileNames {

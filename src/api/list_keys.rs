@@ -15,6 +15,9 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 /// B2 charges for every thousand keys.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
+///
+/// # Errors
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listKeys`.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListKeys {

@@ -12,6 +12,9 @@ use crate::types::{Capability, FileId, Part, PartNumber};
 /// Lists the parts of an unfinished large file, by their numbers: `b2_list_parts`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-parts)
+///
+/// # Errors
+/// `bad_request` if there is no such unfinished large file: it was finished or cancelled.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListParts {

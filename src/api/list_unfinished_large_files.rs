@@ -13,6 +13,9 @@ use crate::types::{BucketId, Capability, FileId, FileVersion};
 /// `b2_list_unfinished_large_files`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-unfinished-large-files)
+///
+/// # Errors
+/// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListUnfinishedLargeFiles {

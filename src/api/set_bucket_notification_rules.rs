@@ -19,6 +19,9 @@ use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 ///
 /// # Errors
 /// B2's codes are `event_types_empty`, `event_type_invalid`, `event_type_overlap` and `event_type_categories`.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone)]
 pub struct SetBucketNotificationRules {
     bucket_id: BucketId,

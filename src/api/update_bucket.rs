@@ -38,6 +38,9 @@ use crate::types::{
 /// retention where files can't be locked, `file_lock_conflict` for switching the lock off, `source_replication_conflict`
 /// for switching it on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a bucket
 /// of another type than public or private.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateBucket {

@@ -17,6 +17,9 @@ use crate::types::{Capability, FileId, LegalHold};
 /// # Errors
 /// `bucket_missing_file_lock` if the bucket's files can't be locked; [`Unauthorized`](crate::ErrorKind::Unauthorized)
 /// with `access_denied` if the key lacks the capability.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileLegalHold {

@@ -20,6 +20,9 @@ use crate::types::{Capability, FileId, FileRetention};
 /// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that there is does not allow
 /// it, or the key lacks the capability; `bucket_missing_file_lock` if the bucket's files can't be locked;
 /// `retain_until_timestamp_must_be_in_future`.
+///
+/// # Cancellation
+/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileRetention {

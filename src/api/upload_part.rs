@@ -24,6 +24,10 @@ use crate::types::{CustomerKey, FileId, Part, PartNumber, Sha1};
 /// # Cancellation
 /// A part that did not arrive whole is not stored. If the future is dropped when the last byte has left, it may be
 /// stored all the same; sending it again replaces it.
+///
+/// # Errors
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request` if the large file was
+/// finished or cancelled.
 #[derive(Debug, Clone)]
 pub struct UploadPart {
     file_id: FileId,

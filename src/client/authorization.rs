@@ -133,12 +133,15 @@ impl Authorization {
         self.settle(outcome, policy, now())
     }
 
-    /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already.
-    pub(super) fn expired(&self, generation: &Generation) {
+    /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already: then this
+    /// is `false`.
+    pub(super) fn expired(&self, generation: &Generation) -> bool {
         let mut state = self.lock();
-        if state.generation == generation.number {
+        let current = state.generation == generation.number;
+        if current {
             state.session = None;
         }
+        current
     }
 
     /// How long an attempt at logging in has to wait: the more of them fail, the longer.

@@ -37,7 +37,32 @@ pub struct ClientBuilder {
     trusted_hosts: Vec<String>,
     retry: RetryPolicy,
     stall: Option<Duration>,
+    test_mode: Option<TestMode>,
     seed: Option<u64>,
+}
+
+/// What B2 is to make fail on purpose, so that a program can be tried against the real service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TestMode {
+    /// Some uploads fail.
+    FailSomeUploads,
+    /// Some of the account's tokens expire early.
+    ExpireSomeAccountAuthorizationTokens,
+    /// Uploads fail as if the account's cap were reached.
+    ForceCapExceeded,
+}
+
+impl TestMode {
+    const fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::FailSomeUploads => "fail_some_uploads",
+            Self::ExpireSomeAccountAuthorizationTokens => {
+                "expire_some_account_authorization_tokens"
+            }
+            Self::ForceCapExceeded => "force_cap_exceeded",
+        })
+    }
 }
 
 impl ClientBuilder {
@@ -125,6 +150,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Asks B2 to make something fail on purpose, with every request: `X-Bz-Test-Mode`.
+    pub const fn test_mode(mut self, mode: TestMode) -> Self {
+        self.test_mode = Some(mode);
+        self
+    }
+
     /// Where chance begins, so that a test can be repeated. Defaults to a place that nobody knows.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -152,6 +183,7 @@ impl ClientBuilder {
             authorization: Authorization::new(realm, self.version, self.credentials, self.session),
             policy,
             user_agent: user_agent(self.user_agent)?,
+            test_mode: self.test_mode.map(TestMode::header),
             deadlines: self.stall.map_or(Deadlines::DEFAULT, |limit| {
                 Deadlines::DEFAULT.with_stall(limit)
             }),

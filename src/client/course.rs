@@ -66,6 +66,11 @@ impl<'a> Course<'a> {
         self.attempts += 1;
     }
 
+    /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
+    pub(super) const fn renewed(&mut self) {
+        self.seen.renewed = true;
+    }
+
     /// Keeps why an attempt failed that is followed by another.
     pub(super) fn keep_last(&mut self, failure: Error) {
         self.last = Some(failure);
@@ -160,15 +165,17 @@ impl<'a> Course<'a> {
                 self.seen.corrupt += 1;
                 self.seen.ambiguous = true;
             }
-            Outcome::Refused(b2) if b2.status == 400 && next == Next::Again(Pause::None) => {
+            Outcome::Refused(b2)
+                if b2.status == 400
+                    && b2.code != "auth_token_limit"
+                    && next == Next::Again(Pause::None) =>
+            {
                 self.seen.corrupt += 1
             }
             Outcome::Refused(b2) if b2.status == 401 => self.seen.refused_urls += 1,
             _ => {}
         }
-        if next == Next::Renew {
-            self.seen.renewed = true;
-        } else {
+        if next != Next::Renew {
             self.seen.failures += 1;
         }
     }

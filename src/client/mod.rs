@@ -32,7 +32,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use b2kit_core::{Deadlines, Guard, Timer};
 
-pub use self::builder::ClientBuilder;
+pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
 pub use self::policy::RetryPolicy;
@@ -63,6 +63,7 @@ struct Shared {
     authorization: Authorization,
     policy: EndpointPolicy,
     user_agent: http::HeaderValue,
+    test_mode: Option<http::HeaderValue>,
     /// For every request, but for the time to its head, which depends on the call.
     deadlines: Deadlines,
     upload_urls: UploadUrls,

@@ -144,7 +144,12 @@ async fn attempts<C: Call>(
                 debug!(?pause, "trying again");
                 client.sleep(pause).await;
             }
-            Step::Renew => ticket.expired(client),
+            // A late word about an old token renews nothing, so it doesn't count.
+            Step::Renew => {
+                if ticket.expired(client) {
+                    course.renewed();
+                }
+            }
             Step::Stop(why) => {
                 let failure = ticket.explain(facts, failure);
                 return Err(course.error(failure, why, client.now()));
@@ -212,9 +217,11 @@ impl Ticket {
         }
     }
 
-    fn expired(&self, client: &Client) {
-        if let Self::Account(generation) = self {
-            client.shared.authorization.expired(generation);
+    /// Lets go of the session. `false` if there is a newer one already.
+    fn expired(&self, client: &Client) -> bool {
+        match self {
+            Self::Account(generation) => client.shared.authorization.expired(generation),
+            Self::Realm | Self::Upload(..) => true,
         }
     }
 
@@ -364,6 +371,9 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, client.shared.user_agent.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(mode) = &client.shared.test_mode {
+        headers.insert("x-bz-test-mode", mode.clone());
+    }
     let head = match facts.kind {
         CallKind::Upload => UPLOAD_HEAD,
         _ if facts.patient => PATIENT_HEAD,

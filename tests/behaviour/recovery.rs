@@ -732,6 +732,25 @@ fn a_refused_reading_call_is_not_made_again() {
     }
 }
 
+#[test]
+fn a_late_word_about_an_old_token_does_not_use_up_the_renewal_of_the_new_one() {
+    let expired = || Status(401, "expired_auth_token", &[]);
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        b2.session().await.unwrap();
+        script.push("b2_list_buckets", Fault::Slow(5, Box::new(expired())));
+        script.push("b2_list_buckets", expired());
+        script.push("b2_list_keys", expired());
+        let (buckets, keys) = futures::join!(b2.call(ListBuckets::new()), b2.call(ListKeys::new()));
+        assert!(buckets.is_ok() && keys.is_ok(), "{buckets:?} {keys:?}");
+    });
+    assert_eq!(
+        script.count("b2_authorize_account"),
+        3,
+        "the first, one for the keys, one for the buckets"
+    );
+}
+
 // Time.
 
 #[test]

@@ -109,3 +109,46 @@ fn an_expired_upload_url_is_replaced_and_the_account_is_not_authorized_anew() {
         "the account's token is not to blame"
     );
 }
+
+#[test]
+fn the_test_mode_goes_with_every_request_and_is_off_by_default() {
+    use b2kit::{HttpClient as _, Request, TestMode};
+    use std::sync::{Arc, Mutex};
+    for (mode, word) in [
+        (None, None),
+        (Some(TestMode::FailSomeUploads), Some("fail_some_uploads")),
+        (
+            Some(TestMode::ExpireSomeAccountAuthorizationTokens),
+            Some("expire_some_account_authorization_tokens"),
+        ),
+        (Some(TestMode::ForceCapExceeded), Some("force_cap_exceeded")),
+    ] {
+        let (_, emulator, timer) = client();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, inner) = (Arc::clone(&seen), emulator.clone());
+        let backend = move |request: Request| {
+            let value = request.headers().get("x-bz-test-mode").cloned();
+            log.lock().unwrap().push(value);
+            let inner = inner.clone();
+            async move { inner.send(request).await }
+        };
+        let mut builder = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(backend)
+            .timer(timer.clone());
+        if let Some(mode) = mode {
+            builder = builder.test_mode(mode);
+        }
+        timer
+            .run(builder.build().unwrap().call(ListBuckets::new()))
+            .unwrap();
+        let seen = seen.lock().unwrap();
+        assert_eq!(seen.len(), 2);
+        assert!(
+            seen.iter()
+                .all(|value| value.as_ref().map(|value| value.to_str().unwrap()) == word),
+            "{seen:?}"
+        );
+    }
+}

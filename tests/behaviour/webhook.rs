@@ -1,7 +1,8 @@
 //! Event notifications as they arrive: only what B2 has signed becomes an event.
 
 use b2kit::types::{EventType, Secret};
-use b2kit::webhook::{MAX_BODY, WebhookError, parse_unverified, verify};
+use b2kit::webhook::{MAX_BODY, Notification, WebhookError, verify};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
 const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
@@ -10,6 +11,15 @@ const SIGNATURE: &str = "c8a2772124a93762fec96147690e81237c5af4fae95ede2255e2b73
 
 fn checked(body: &[u8], header: Option<&str>) -> Result<usize, WebhookError> {
     verify(body, header, &[Secret::new(SECRET)]).map(|notification| notification.events.len())
+}
+
+/// As B2 would send it.
+fn signed(body: &[u8]) -> Result<Notification, WebhookError> {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body);
+    let digest = mac.finalize().into_bytes();
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    verify(body, Some(&format!("v1={hex}")), &[Secret::new(SECRET)])
 }
 
 fn header() -> String {
@@ -121,7 +131,7 @@ fn without_a_secret_nothing_passes() {
 fn a_body_that_is_too_long_is_refused_before_it_is_hashed() {
     let long = vec![b' '; MAX_BODY + 1];
     assert_eq!(checked(&long, None), Err(WebhookError::TooLarge));
-    assert_eq!(parse_unverified(&long), Err(WebhookError::TooLarge));
+    assert_eq!(signed(&long), Err(WebhookError::TooLarge));
     assert_eq!(
         checked(&long[1..], Some(&header())),
         Err(WebhookError::WrongSignature)
@@ -148,7 +158,7 @@ fn events_are_read_with_all_their_fields_and_unknown_types_kept() {
     let mut unknown = event();
     unknown["eventType"] = json!("b2:ObjectDreamt:Of");
     let body = json!({"events": [event(), test, unknown], "new": 1}).to_string();
-    let [upload, test, unknown] = &parse_unverified(body.as_bytes()).unwrap().events[..] else {
+    let [upload, test, unknown] = &signed(body.as_bytes()).unwrap().events[..] else {
         panic!("three events")
     };
     assert_eq!(upload.account_id.as_str(), "e85c6a500333");
@@ -197,7 +207,7 @@ fn what_is_not_a_notification_is_told_with_its_place_and_without_its_values() {
         (&*"[".repeat(100_000), "[0][0]"),
         (&*format!("{{\"{}\":tru}}", "\\n".repeat(10_000)), "\\n\\n"),
     ] {
-        let error = parse_unverified(body.as_bytes()).unwrap_err();
+        let error = signed(body.as_bytes()).unwrap_err();
         assert!(
             matches!(error, WebhookError::NotANotification(_)),
             "{error:?}"
