@@ -37,7 +37,7 @@ fn a_redirect_is_not_followed() {
     peer.head();
     let to = server.uri("/to");
     peer.say(format!(
-        "HTTP/1.1 302 Found\r\nlocation: {to}\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
+        "HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: {to}\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
     ));
     let response = sending.response();
     assert_eq!(response.status(), StatusCode::FOUND);
