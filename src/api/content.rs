@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -31,7 +32,8 @@ pub(super) struct Content {
 enum Check {
     /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with the answer.
     AtEnd(Arc<Mutex<Option<Sha1>>>),
-    Known(Sha1),
+    /// The digest was known before, and whether the bytes have all left is noted.
+    Known(Sha1, Arc<AtomicBool>),
     DoNotVerify,
 }
 
@@ -41,7 +43,7 @@ impl Clone for Content {
     fn clone(&self) -> Self {
         let check = match &self.check {
             Check::AtEnd(_) => Check::AtEnd(Arc::default()),
-            Check::Known(sha1) => Check::Known(*sha1),
+            Check::Known(sha1, _) => Check::Known(*sha1, Arc::default()),
             Check::DoNotVerify => Check::DoNotVerify,
         };
         Self {
@@ -60,7 +62,7 @@ impl Content {
     }
 
     pub(super) fn known(&mut self, sha1: Sha1) {
-        self.check = Check::Known(sha1);
+        self.check = Check::Known(sha1, Arc::default());
     }
 
     pub(super) fn do_not_verify(&mut self) {
@@ -79,7 +81,7 @@ impl Content {
     pub(super) fn sent_whole(&self) -> Option<Sha1> {
         match &self.check {
             Check::AtEnd(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
-            Check::Known(sha1) => Some(*sha1),
+            Check::Known(sha1, sent) => sent.load(Ordering::Relaxed).then_some(*sha1),
             Check::DoNotVerify => None,
         }
     }
@@ -101,10 +103,10 @@ impl Content {
                 hashed_at_end(&self.body, digest),
                 HeaderValue::from_static("hex_digits_at_end"),
             ),
-            Check::Known(sha1) => {
+            Check::Known(sha1, sent) => {
                 let hex = HeaderValue::from_bytes(&sha1.hex())
                     .expect("hexadecimal digits are a header's value");
-                (self.body.clone(), hex)
+                (noted_at_end(&self.body, sent), hex)
             }
             Check::DoNotVerify => (self.body.clone(), HeaderValue::from_static("do_not_verify")),
         };
@@ -125,7 +127,10 @@ impl Content {
         if matches!(self.check, Check::DoNotVerify) {
             return Ok(());
         }
-        let sent = self.sent_whole();
+        let sent = match &self.check {
+            Check::Known(sha1, _) => Some(*sha1),
+            Check::AtEnd(_) | Check::DoNotVerify => self.sent_whole(),
+        };
         match (sent, stored_sha1.sha1()) {
             (Some(sent), Some(stored)) if sent == *stored => Ok(()),
             (_, stored) => {
@@ -158,6 +163,41 @@ fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Body {
             hasher: Some(Sha1Hasher::default()),
         })
     })
+}
+
+/// The same body, and a note of when its last byte was taken.
+fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
+    let (inner, sent, len) = (body.clone(), Arc::clone(sent), body.len());
+    Body::replay(len, move || {
+        sent.store(len == 0, Ordering::Relaxed);
+        Ok(NotedAtEnd {
+            source: inner.open()?,
+            left: len,
+            sent: Arc::clone(&sent),
+        })
+    })
+}
+
+struct NotedAtEnd {
+    source: BodyStream,
+    left: u64,
+    sent: Arc<AtomicBool>,
+}
+
+impl Stream for NotedAtEnd {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let next = this.source.as_mut().poll_next(cx);
+        if let Poll::Ready(Some(Ok(bytes))) = &next {
+            this.left = this.left.saturating_sub(bytes.len() as u64);
+            if this.left == 0 {
+                this.sent.store(true, Ordering::Relaxed);
+            }
+        }
+        next
+    }
 }
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
@@ -286,6 +326,23 @@ mod tests {
         let body = Body::replay(MAX_LEN + 1, || Ok(OneChunk(None)));
         let error = Content::new(body).check_len().unwrap_err();
         assert!(error.to_string().contains("5000000001 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_known_digest_counts_as_sent_when_the_last_byte_was_taken() {
+        let mut content = Content::new(Body::from("hello"));
+        content.known(Sha1::of(b"hello"));
+        assert_eq!(content.sent_whole(), None);
+        let body = sent(&content);
+        let _opened = body.open().unwrap();
+        assert_eq!(content.sent_whole(), None);
+        assert_eq!(read(&body).unwrap(), b"hello");
+        assert_eq!(content.sent_whole(), Some(Sha1::of(b"hello")));
+        assert_eq!(
+            content.clone().sent_whole(),
+            None,
+            "another upload of the same bytes"
+        );
     }
 
     struct OneChunk(Option<Bytes>);
