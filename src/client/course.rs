@@ -64,6 +64,8 @@ impl<'a> Course<'a> {
             self.since = since;
         }
         self.attempts += 1;
+        // What becomes of this one is open, whatever became of the one before.
+        self.last = None;
     }
 
     /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
@@ -344,6 +346,18 @@ mod tests {
         course.attempt(None);
         let step = course.failed(&busy(), true, now, &budget, 0.0);
         assert!(matches!(step, Step::Stop(Some(GaveUp::Spent))), "{step:?}");
+    }
+
+    #[test]
+    fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
+        let facts = ListBuckets::FACTS;
+        let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
+        let mut course = Course::begin(&facts, &policy, now);
+        course.attempt(None);
+        course.keep_last(busy());
+        course.attempt(None);
+        // The first was refused for sure; the second may have been carried out.
+        assert!(course.take_last().is_none());
     }
 
     #[test]
