@@ -149,21 +149,10 @@ impl Call for CreateBucket {
     }
 
     fn also_needs(&self) -> Vec<Capability> {
-        let encryption = self
-            .default_server_side_encryption
-            .as_ref()
-            .map(|_| Capability::WriteBucketEncryption);
-        let lock = self
-            .file_lock_enabled
-            .filter(|enabled| *enabled)
-            .map(|_| Capability::WriteBucketRetentions);
-        let replication = self
-            .replication_configuration
-            .as_ref()
-            .map(|_| Capability::WriteBucketReplications);
-        [encryption, lock, replication]
-            .into_iter()
-            .flatten()
-            .collect()
+        Capability::for_bucket(
+            self.default_server_side_encryption.is_some(),
+            self.file_lock_enabled == Some(true),
+            self.replication_configuration.is_some(),
+        )
     }
 }

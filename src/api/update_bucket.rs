@@ -190,22 +190,11 @@ impl Call for UpdateBucket {
     }
 
     fn also_needs(&self) -> Vec<Capability> {
-        let encryption = self
-            .default_server_side_encryption
-            .as_ref()
-            .map(|_| Capability::WriteBucketEncryption);
-        let retention = self
-            .default_retention
-            .as_ref()
-            .map(|_| Capability::WriteBucketRetentions);
-        let replication = self
-            .replication_configuration
-            .as_ref()
-            .map(|_| Capability::WriteBucketReplications);
-        [encryption, retention, replication]
-            .into_iter()
-            .flatten()
-            .collect()
+        Capability::for_bucket(
+            self.default_server_side_encryption.is_some(),
+            self.default_retention.is_some(),
+            self.replication_configuration.is_some(),
+        )
     }
 }
 

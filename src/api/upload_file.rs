@@ -226,15 +226,7 @@ impl Call for UploadFile {
     }
 
     fn also_needs(&self) -> Vec<Capability> {
-        let retention = self
-            .file_retention
-            .as_ref()
-            .map(|_| Capability::WriteFileRetentions);
-        let hold = self
-            .legal_hold
-            .as_ref()
-            .map(|_| Capability::WriteFileLegalHolds);
-        retention.into_iter().chain(hold).collect()
+        Capability::for_lock(self.file_retention.is_some(), self.legal_hold.is_some())
     }
 }
 

@@ -69,3 +69,23 @@ open_enum! {
         All = "all",
     }
 }
+
+impl Capability {
+    /// What a file that comes with a retention or a legal hold needs.
+    pub(crate) fn for_lock(retention: bool, legal_hold: bool) -> Vec<Self> {
+        let retention = retention.then_some(Self::WriteFileRetentions);
+        let legal_hold = legal_hold.then_some(Self::WriteFileLegalHolds);
+        retention.into_iter().chain(legal_hold).collect()
+    }
+
+    /// What a bucket that is given these settings needs.
+    pub(crate) fn for_bucket(encryption: bool, lock: bool, replication: bool) -> Vec<Self> {
+        let encryption = encryption.then_some(Self::WriteBucketEncryption);
+        let lock = lock.then_some(Self::WriteBucketRetentions);
+        let replication = replication.then_some(Self::WriteBucketReplications);
+        [encryption, lock, replication]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
