@@ -1,7 +1,5 @@
 //! [`CopyFile`].
 
-use std::collections::BTreeMap;
-
 use b2kit_core::Request;
 use serde::Serialize;
 
@@ -183,13 +181,7 @@ impl Call for CopyFile {
         else {
             return Finding::NotDone;
         };
-        let info: BTreeMap<_, _> = match &self.file_info {
-            Some(info) => info
-                .iter()
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect(),
-            None => source.file_info.clone(),
-        };
+        let info = self.file_info.as_ref().unwrap_or(&source.file_info);
         let bucket_id = self
             .destination_bucket_id
             .as_ref()
@@ -211,7 +203,7 @@ impl Call for CopyFile {
                     && version.file_id != self.source_file_id
                     && version.content_length == source.content_length
                     && version.content_sha1.sha1() == Some(&sha1)
-                    && version.file_info == info
+                    && version.file_info == *info
                     && lost.covers(version.upload_timestamp)
             });
         copy.map_or(Finding::NotDone, Finding::Done)

@@ -1,6 +1,5 @@
 //! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its SHA-1.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,9 +12,9 @@ use super::overrides::Overrides;
 use super::reply::Reply;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    ByteRange, ContentSha1, CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, FileId,
-    FileRetention, LegalHold, Readable, ReplicationStatus, Sha1, Sha1Hasher, Timestamp,
-    expected_sha1, percent_decode,
+    ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
+    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, Readable, ReplicationStatus, Sha1,
+    Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.
@@ -43,9 +42,9 @@ pub struct DownloadedFile {
     /// Its SHA-1: of the whole file, whatever range was asked for.
     pub content_sha1: ContentSha1,
     /// Its MIME type.
-    pub content_type: Option<String>,
+    pub content_type: Option<ContentType>,
     /// The notes that go with it, those apart that B2 makes headers of.
-    pub file_info: BTreeMap<String, String>,
+    pub file_info: FileInfo,
     /// When its upload began.
     pub upload_timestamp: Option<Timestamp>,
     /// Until when it can't be deleted.
@@ -310,7 +309,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     let file_name = required("x-bz-file-name")?;
     let info = headers.iter().filter_map(|(name, value)| {
         let key = name.as_str().strip_prefix("x-bz-info-")?;
-        Some((key.to_owned(), decoded(value.to_str().ok()?)))
+        Some((key, decoded(value.to_str().ok()?)))
     });
     Ok(DownloadedFile {
         file_id: required("x-bz-file-id")?.into(),
@@ -318,8 +317,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         content_length,
         range: range.map(|(first, last, _)| (first, last)),
         content_sha1: text("x-bz-content-sha1").map_or(ContentSha1::None, ContentSha1::parse),
-        content_type: text(CONTENT_TYPE.as_str()).map(str::to_owned),
-        file_info: info.collect(),
+        content_type: text(CONTENT_TYPE.as_str()).map(ContentType::unchecked),
+        file_info: FileInfo::unchecked(info),
         upload_timestamp: text("x-bz-upload-timestamp")
             .and_then(|text| text.parse().ok())
             .map(Timestamp::from_millis),
@@ -445,7 +444,7 @@ mod tests {
             .read("b2_download_file_by_id", reply(200, &headers, "hello"))
             .unwrap();
         assert_eq!(download.file.file_name, "a b c+");
-        assert_eq!(download.file.file_info["odd"], "100%");
+        assert_eq!(download.file.file_info.get("odd"), Some("100%"));
         assert_eq!(
             download.file.upload_timestamp.unwrap().as_millis(),
             1_637_249_823_000

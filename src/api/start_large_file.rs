@@ -81,7 +81,7 @@ impl StartLargeFile {
     ///
     /// # Errors
     /// If there are ten notes already.
-    pub fn upload_id(mut self, id: impl Into<String>) -> Result<Self, Error> {
+    pub fn upload_id(mut self, id: impl AsRef<str>) -> Result<Self, Error> {
         self.file_info = self.file_info.with(UPLOAD_ID, id)?;
         Ok(self)
     }

@@ -145,7 +145,7 @@ impl Call for UploadFile {
         let mut request = target.upload_request()?;
         let headers = request.headers_mut();
         headers.insert("x-bz-file-name", value(&self.file_name.encoded())?);
-        headers.insert(CONTENT_TYPE, self.content_type.header());
+        headers.insert(CONTENT_TYPE, self.content_type.header()?);
         self.file_info.add_headers(headers)?;
         let mut add = |name, text: &str| {
             headers.insert(HeaderName::from_static(name), value(text)?);
@@ -234,10 +234,6 @@ impl UploadFile {
     /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
     /// asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
-        let info = version
-            .file_info
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()));
         let retention = self.file_retention.as_ref().map(|(mode, until)| {
             Readable::Value(FileRetention {
                 mode: Some(mode.clone()),
@@ -252,10 +248,9 @@ impl UploadFile {
             .server_side_encryption
             .as_ref()
             .map(EncryptionSetting::mode);
-        let content_type = Some(self.content_type.as_str());
-        info.eq(self.file_info.iter())
+        version.file_info == self.file_info
             && (self.content_type == ContentType::auto()
-                || version.content_type.as_deref() == content_type)
+                || version.content_type.as_ref() == Some(&self.content_type))
             && retention.is_none_or(|retention| version.file_retention == retention)
             && hold.is_none_or(|hold| version.legal_hold == hold)
             && mode.is_none_or(|mode| version.server_side_encryption.mode == mode)

@@ -1,12 +1,14 @@
 //! What a file carries beside its bytes: its content type, and up to ten notes of its owner.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::Serialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::percent::percent_encode;
 use super::rules::Shown;
+use super::text::Text;
 use super::timestamp::Timestamp;
 use crate::error::Error;
 
@@ -15,9 +17,8 @@ use crate::error::Error;
 /// Keys are kept in lower case, as B2 keeps them. `b2-content-disposition`, `b2-content-language`, `b2-expires`,
 /// `b2-cache-control` and `b2-content-encoding` become headers of downloads; `src_last_modified_millis` and
 /// `large_file_sha1` are B2's conventions for a file's own time and a large file's SHA-1.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct FileInfo(BTreeMap<String, String>);
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 
 /// The keys beginning with `b2-` that B2 takes; all others are reserved.
 const B2_KEYS: [&str; 5] = [
@@ -32,7 +33,7 @@ impl FileInfo {
     /// No notes.
     #[must_use]
     pub const fn new() -> Self {
-        Self(BTreeMap::new())
+        Self(Vec::new())
     }
 
     /// Adds a note, or replaces the one with this key.
@@ -40,7 +41,7 @@ impl FileInfo {
     /// # Errors
     /// If the key is not 1 to 50 characters of those that header names are made of, begins with `b2-` and is none of
     /// the five that B2 takes, or would be the eleventh.
-    pub fn with(mut self, key: &str, value: impl Into<String>) -> Result<Self, Error> {
+    pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Result<Self, Error> {
         let key = key.to_ascii_lowercase();
         let broken = if !(1..=50).contains(&key.len()) {
             format!("has {} bytes; a key has 1 to 50", key.len())
@@ -54,10 +55,10 @@ impl FileInfo {
                 "begins with \"b2-\", and of those B2 takes only {}",
                 B2_KEYS.join(", ")
             )
-        } else if self.0.len() >= 10 && !self.0.contains_key(&key) {
+        } else if self.0.len() >= 10 && self.get(&key).is_none() {
             "would be one too many; a file has at most 10".to_owned()
         } else {
-            self.0.insert(key, value.into());
+            self.insert(Text::new(&key), Text::new(value.as_ref()));
             return Ok(self);
         };
         let shown: String = key.chars().take(60).collect();
@@ -68,15 +69,23 @@ impl FileInfo {
 
     /// Takes notes unchecked, for where B2 allows more than this version of the crate knows, and for those that came
     /// with another file. Keys are put in lower case.
-    pub fn unchecked<K: AsRef<str>, V: Into<String>>(
+    pub fn unchecked<K: AsRef<str>, V: AsRef<str>>(
         notes: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
-        let notes = notes.into_iter();
-        Self(
-            notes
-                .map(|(key, value)| (key.as_ref().to_ascii_lowercase(), value.into()))
-                .collect(),
-        )
+        let mut info = Self::new();
+        for (key, value) in notes {
+            let key = key.as_ref().to_ascii_lowercase();
+            info.insert(Text::new(&key), Text::new(value.as_ref()));
+        }
+        info
+    }
+
+    /// One key has one value: the last that it was given.
+    fn insert(&mut self, key: Text, value: Text) {
+        match self.0.binary_search_by(|(other, _)| other.cmp(&key)) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key, value)),
+        }
     }
 
     /// Notes when the file was last modified, as B2's tools do: in `src_last_modified_millis`.
@@ -96,7 +105,16 @@ impl FileInfo {
     /// The note with this key, which is in lower case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        let at = self
+            .0
+            .binary_search_by(|(other, _)| other.as_str().cmp(key));
+        Some(self.0.get(at.ok()?)?.1.as_str())
+    }
+
+    /// How many notes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The notes by their keys.
@@ -114,7 +132,7 @@ impl FileInfo {
             + self
                 .0
                 .iter()
-                .map(|(key, value)| key.len() + value.len())
+                .map(|(key, value)| key.as_str().len() + value.as_str().len())
                 .sum::<usize>();
         if size > limit {
             let excess = size - limit;
@@ -127,11 +145,12 @@ impl FileInfo {
 
     /// Refuses keys that were not checked and can't stand in a header.
     pub(crate) fn check_headers(&self) -> Result<(), Error> {
-        self.0.keys().try_for_each(|key| header_name(key).map(drop))
+        self.iter()
+            .try_for_each(|(key, _)| header_name(key).map(drop))
     }
 
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) -> Result<(), Error> {
-        for (key, value) in &self.0 {
+        for (key, value) in self.iter() {
             let name = header_name(key)?;
             let value = HeaderValue::try_from(&*percent_encode(value))
                 .expect("encoded text is a header's value");
@@ -148,24 +167,57 @@ fn header_name(key: &str) -> Result<HeaderName, Error> {
     })
 }
 
+impl fmt::Debug for FileInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl Serialize for FileInfo {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// As B2 gave them: nothing is checked.
+impl<'de> Deserialize<'de> for FileInfo {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Notes;
+        impl<'de> Visitor<'de> for Notes {
+            type Value = FileInfo;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("keys with their values")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
+                let mut info = FileInfo::new();
+                while let Some((key, value)) = map.next_entry()? {
+                    info.insert(key, value);
+                }
+                Ok(info)
+            }
+        }
+        deserializer.deserialize_map(Notes)
+    }
+}
+
 /// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ContentType(String);
+pub struct ContentType(Text);
 
 impl ContentType {
     /// Lets B2 choose by the ending of the file's name.
     #[must_use]
     pub fn auto() -> Self {
-        Self("b2/x-auto".to_owned())
+        Self(Text::new("b2/x-auto"))
     }
 
     /// Checks a type.
     ///
     /// # Errors
     /// If it is empty, or has anything but visible ASCII and spaces, which no header may hold.
-    pub fn new(content_type: impl Into<String>) -> Result<Self, Error> {
-        let content_type = content_type.into();
+    pub fn new(content_type: impl AsRef<str>) -> Result<Self, Error> {
+        let content_type = content_type.as_ref();
         match content_type.chars().find(|c| !matches!(c, ' '..='~')) {
             Some(other) => Err(Error::invalid(format!(
                 "the content type has {other:?}; it has visible ASCII only"
@@ -173,18 +225,25 @@ impl ContentType {
             None if content_type.trim().is_empty() => {
                 Err(Error::invalid("the content type is empty"))
             }
-            None => Ok(Self(content_type)),
+            None => Ok(Self(Text::new(content_type))),
         }
+    }
+
+    /// As B2 gave it.
+    pub(crate) fn unchecked(content_type: &str) -> Self {
+        Self(Text::new(content_type))
     }
 
     /// The type's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::try_from(&self.0).expect("visible ASCII is a header's value")
+    pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
+        // What B2 gave was not checked.
+        HeaderValue::try_from(self.as_str())
+            .map_err(|_| Error::invalid("the content type can't stand in a header"))
     }
 }
 

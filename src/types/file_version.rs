@@ -1,19 +1,19 @@
 //! [`FileVersion`]: one version of a file, as B2 shows it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::digest::{Md5, Sha1, md5_or_none};
 use super::encryption::Encryption;
+use super::file_info::{ContentType, FileInfo};
 use super::ids::{AccountId, BucketId, FileId};
 use super::names::FileName;
 use super::open_enum::open_enum;
 use super::readable::Readable;
 use super::replication::ReplicationStatus;
 use super::retention::{FileRetention, LegalHold};
-use super::sha1::Sha1;
 use super::timestamp::Timestamp;
 
 open_enum! {
@@ -47,14 +47,14 @@ pub struct FileVersion {
     pub content_length: u64,
     /// Its SHA-1, where B2 has one: not for large files.
     pub content_sha1: ContentSha1,
-    /// Its MD5 in hexadecimal digits, where B2 has one: not for large files.
-    pub content_md5: Option<Box<str>>,
+    /// Its MD5, where B2 has one: not for large files.
+    pub content_md5: Option<Md5>,
     /// Its MIME type.
-    pub content_type: Option<Box<str>>,
+    pub content_type: Option<ContentType>,
     /// Its id.
     pub file_id: FileId,
     /// The notes that go with it.
-    pub file_info: BTreeMap<String, String>,
+    pub file_info: FileInfo,
     /// Its name.
     pub file_name: Box<str>,
     /// Until when it can't be deleted.
@@ -90,10 +90,7 @@ impl FileVersion {
     }
 }
 
-pub(crate) fn expected_sha1(
-    content: &ContentSha1,
-    info: &BTreeMap<String, String>,
-) -> Option<Sha1> {
+pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
     let noted = || info.get("large_file_sha1")?.parse().ok();
     content.sha1().copied().or_else(noted)
 }
@@ -229,12 +226,13 @@ struct Row {
     content_length: u64,
     #[serde(default)]
     content_sha1: ContentSha1,
-    content_md5: Option<Box<str>>,
-    content_type: Option<Box<str>>,
+    #[serde(default, deserialize_with = "md5_or_none")]
+    content_md5: Option<Md5>,
+    content_type: Option<ContentType>,
     #[serde(default = "no_id", deserialize_with = "id_or_none")]
     file_id: FileId,
     #[serde(default, deserialize_with = "null_is_default")]
-    file_info: BTreeMap<String, String>,
+    file_info: FileInfo,
     file_name: Box<str>,
     // B2 leaves the locks out where there can be none, as on hide markers.
     #[serde(default = "none_set", deserialize_with = "null_is_none_set")]

@@ -7,6 +7,7 @@ mod bucket;
 mod bucket_info;
 mod capability;
 mod cors;
+mod digest;
 mod durations;
 mod encryption;
 mod file_info;
@@ -25,13 +26,14 @@ mod replication;
 mod retention;
 mod rules;
 mod secret;
-mod sha1;
+mod text;
 mod timestamp;
 
 pub use bucket::{Bucket, BucketType, FileLockConfiguration};
 pub use bucket_info::BucketInfo;
 pub use capability::Capability;
 pub use cors::{CorsOperation, CorsRule, CorsRules};
+pub use digest::{Md5, Sha1, Sha1Hasher};
 pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
@@ -62,5 +64,4 @@ pub use retention::{
 };
 pub(crate) use rules::Shown;
 pub use secret::Secret;
-pub use sha1::{Sha1, Sha1Hasher};
 pub use timestamp::Timestamp;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::{Md5, md5_or_none};
 use super::encryption::Encryption;
 use super::file_version::ContentSha1;
 use super::ids::FileId;
@@ -61,8 +62,9 @@ pub struct Part {
     /// Its SHA-1.
     #[serde(default)]
     pub content_sha1: ContentSha1,
-    /// Its MD5, in hexadecimal digits.
-    pub content_md5: Option<Box<str>>,
+    /// Its MD5.
+    #[serde(default, deserialize_with = "md5_or_none")]
+    pub content_md5: Option<Md5>,
     /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its JSON.
     #[serde(default, deserialize_with = "text_or_json")]
     pub b2_checksum: Option<Box<str>>,

@@ -1,7 +1,7 @@
 //! B2's documented samples.
 
 use b2kit::api::{Call, ListFileVersions, Reply};
-use b2kit::types::{Action, ContentSha1, FileRetention, ListedFile, Readable};
+use b2kit::types::{Action, ContentSha1, ContentType, FileRetention, ListedFile, Readable};
 
 fn reply(text: &'static [u8]) -> Reply {
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
@@ -100,13 +100,7 @@ fn the_documented_answer_of_list_file_versions_decodes_fully() {
             .as_ref()
             .map(|algorithm| algorithm.as_str());
         assert_eq!(algorithm, mode.map(|_| "AES256"));
-        assert_eq!(
-            version
-                .file_info
-                .get("src_last_modified_millis")
-                .map(String::as_str),
-            modified
-        );
+        assert_eq!(version.file_info.get("src_last_modified_millis"), modified);
         assert_eq!(
             version.file_retention,
             Readable::Value(FileRetention::default())
@@ -116,7 +110,7 @@ fn the_documented_answer_of_list_file_versions_decodes_fully() {
     }
     let types: Vec<_> = versions
         .iter()
-        .map(|version| version.content_type.as_deref())
+        .map(|version| version.content_type.as_ref().map(ContentType::as_str))
         .collect();
     assert_eq!(
         types,

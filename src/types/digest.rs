@@ -1,0 +1,222 @@
+//! [`Sha1`] and [`Md5`]: the digests by which B2 tells whether bytes arrived as they left.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha1::Digest as _;
+
+use crate::error::Error;
+
+macro_rules! digest {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; $bytes]);
+
+        impl $name {
+            /// A digest that was computed elsewhere.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
+                Self(bytes)
+            }
+
+            /// Its bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+
+            /// Its hexadecimal digits, in lower case.
+            #[must_use]
+            pub fn hex(&self) -> [u8; 2 * $bytes] {
+                let mut hex = [0; 2 * $bytes];
+                encode(&self.0, &mut hex);
+                hex
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            /// Reads hexadecimal digits of either case, as many as there have to be.
+            fn from_str(hex: &str) -> Result<Self, Error> {
+                let mut bytes = [0; $bytes];
+                if !decode(hex.as_bytes(), &mut bytes) {
+                    return Err(Error::invalid(concat!($what, " hexadecimal digits")));
+                }
+                Ok(Self(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.hex()
+                    .iter()
+                    .try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Hex;
+                impl Visitor<'_> for Hex {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str(concat!($what, " hexadecimal digits"))
+                    }
+                    fn visit_str<E: serde::de::Error>(self, hex: &str) -> Result<$name, E> {
+                        hex.parse().map_err(E::custom)
+                    }
+                }
+                deserializer.deserialize_str(Hex)
+            }
+        }
+    };
+}
+
+digest! {
+    /// A SHA-1 digest. It finds accidents, not attacks.
+    Sha1, 20, "a SHA-1 is 40"
+}
+digest! {
+    /// An MD5 digest. B2 computes it; this crate only shows it.
+    Md5, 16, "an MD5 is 32"
+}
+
+impl Sha1 {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Sha1Hasher::default();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+}
+
+/// Computes a [`Sha1`] from bytes that come in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Sha1Hasher(sha1::Sha1);
+
+impl Sha1Hasher {
+    /// Takes the next bytes in.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes so far.
+    #[must_use]
+    pub fn finish(self) -> Sha1 {
+        Sha1(self.0.finalize().into())
+    }
+}
+
+fn encode(bytes: &[u8], hex: &mut [u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]);
+    }
+}
+
+/// Whether these were digits, and just enough for the bytes.
+fn decode(hex: &[u8], bytes: &mut [u8]) -> bool {
+    if hex.len() != 2 * bytes.len() {
+        return false;
+    }
+    // Values are or-ed together and looked at once: what is no digit has bits that no digit has.
+    let mut seen = 0;
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        let [high, low] = [pair[0], pair[1]].map(|digit| VALUES[usize::from(digit)]);
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    seen <= 15
+}
+
+/// What each byte is worth as a hexadecimal digit; 255 if it is none.
+const VALUES: [u8; 256] = {
+    let mut values = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        let digit = b"0123456789abcdef"[value as usize];
+        values[digit as usize] = value;
+        values[digit.to_ascii_uppercase() as usize] = value;
+        value += 1;
+    }
+    values
+};
+
+/// What B2 says of an MD5, where it says one: what is none is none.
+pub(super) fn md5_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Md5>, D::Error> {
+    struct Hex;
+    impl<'de> Visitor<'de> for Hex {
+        type Value = Option<Md5>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an MD5 or none")
+        }
+        fn visit_str<E>(self, hex: &str) -> Result<Option<Md5>, E> {
+            let mut bytes = [0; 16];
+            Ok(decode(hex.as_bytes(), &mut bytes).then_some(Md5(bytes)))
+        }
+        fn visit_none<E>(self) -> Result<Option<Md5>, E> {
+            Ok(None)
+        }
+        fn visit_unit<E>(self) -> Result<Option<Md5>, E> {
+            Ok(None)
+        }
+        fn visit_some<D: Deserializer<'de>>(self, text: D) -> Result<Option<Md5>, D::Error> {
+            text.deserialize_str(self)
+        }
+    }
+    deserializer.deserialize_option(Hex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_nothing_is_the_known_one() {
+        assert_eq!(
+            Sha1::of(b"").to_string(),
+            "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+        );
+    }
+
+    #[test]
+    fn forty_hex_digits_of_either_case_are_read_and_nothing_else() {
+        let upper: Sha1 = "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709".parse().unwrap();
+        assert_eq!(upper, Sha1::of(b""));
+        let bad = [
+            "",
+            "da39",
+            "da39a3ee5e6b4b0d3255bfef95601890afd8070g",
+            "+a39a3ee5e6b4b0d3255bfef95601890afd80709",
+        ];
+        for bad in bad
+            .into_iter()
+            .map(str::to_owned)
+            .chain(["é".repeat(20), "0".repeat(41)])
+        {
+            assert!(bad.parse::<Sha1>().is_err(), "{bad:?}");
+        }
+    }
+}
