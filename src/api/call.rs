@@ -64,6 +64,11 @@ pub trait Call: Send + Sync {
         Vec::new()
     }
 
+    /// Notes on a success that an earlier attempt may have had too, so that B2 may hold it twice.
+    fn mark_possible_duplicate(output: &mut Self::Output) {
+        let _ = output;
+    }
+
     /// Whether its body was read and can't be read again.
     fn is_spent(&self) -> bool {
         false
@@ -111,6 +116,14 @@ impl Lost {
         }
     }
 
+    /// Nothing was found that is the call's doing. Without a time to hold it against, that says little.
+    pub(crate) const fn absent<T>(&self) -> Finding<T> {
+        match self.since {
+            Some(_) => Finding::NotDone,
+            None => Finding::Unclear,
+        }
+    }
+
     /// Whether something with this timestamp may be the call's doing. B2's `Date` has whole seconds.
     #[must_use]
     pub fn covers(&self, timestamp: Timestamp) -> bool {
@@ -128,6 +141,8 @@ pub enum Finding<T> {
     Done(T),
     /// It has not: it can be sent again.
     NotDone,
+    /// Nobody can tell, and the worst that sending it again does is that there is one version more.
+    Unclear,
     /// Nobody can tell, and sending it again could do harm.
     Unknown,
 }

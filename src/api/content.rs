@@ -86,6 +86,11 @@ impl Content {
         }
     }
 
+    /// Whether B2 is told what to compare the bytes with.
+    pub(super) const fn is_verified(&self) -> bool {
+        !matches!(self.check, Check::DoNotVerify)
+    }
+
     pub(super) fn check_len(&self) -> Result<(), Error> {
         let len = self.body.len();
         if len > MAX_LEN {

@@ -167,7 +167,7 @@ impl Call for CopyFile {
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         // A key that may not ask can't tell; a second version is the lesser harm.
         let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
-            return Finding::NotDone;
+            return Finding::Unclear;
         };
         // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
         let special = self.file_retention.is_some()
@@ -179,7 +179,7 @@ impl Call for CopyFile {
             .copied()
             .filter(|_| self.range.is_none() && !special)
         else {
-            return Finding::NotDone;
+            return Finding::Unclear;
         };
         let info = self.file_info.as_ref().unwrap_or(&source.file_info);
         let bucket_id = self
@@ -192,7 +192,7 @@ impl Call for CopyFile {
             .prefix(name)
             .max_file_count(100);
         let Ok(page) = ask.ask(versions).await else {
-            return Finding::NotDone;
+            return Finding::Unclear;
         };
         let copy = page
             .files
@@ -206,7 +206,11 @@ impl Call for CopyFile {
                     && version.file_info == *info
                     && lost.covers(version.upload_timestamp)
             });
-        copy.map_or(Finding::NotDone, Finding::Done)
+        copy.map_or_else(|| lost.absent(), Finding::Done)
+    }
+
+    fn mark_possible_duplicate(version: &mut FileVersion) {
+        version.possible_duplicate = true;
     }
 
     fn secrets(&self) -> Vec<Secret> {

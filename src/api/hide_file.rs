@@ -51,6 +51,10 @@ impl Call for HideFile {
         })
     }
 
+    fn mark_possible_duplicate(version: &mut FileVersion) {
+        version.possible_duplicate = true;
+    }
+
     /// The newest version tells, if the key may list.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         let name = self.file_name.as_str();
@@ -62,7 +66,7 @@ impl Call for HideFile {
             return if lost.refusal.is_some() {
                 Finding::Unknown
             } else {
-                Finding::NotDone
+                Finding::Unclear
             };
         };
         // Large files that are not finished yet may lie above the marker.

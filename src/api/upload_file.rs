@@ -199,7 +199,11 @@ impl Call for UploadFile {
     /// A file with this name, size and SHA-1 that is not older than the request is the one that was sent.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
-            return Finding::NotDone;
+            return if self.content.is_verified() {
+                Finding::NotDone
+            } else {
+                Finding::Unclear
+            };
         };
         let name = self.file_name.as_str();
         let versions = ListFileVersions::new(&self.bucket_id)
@@ -208,7 +212,7 @@ impl Call for UploadFile {
             .max_file_count(100);
         // A key that may not list can't tell; a second version is the lesser harm.
         let Ok(page) = ask.ask(versions).await else {
-            return Finding::NotDone;
+            return Finding::Unclear;
         };
         let ours = page
             .files
@@ -222,7 +226,11 @@ impl Call for UploadFile {
                     && self.describes(version)
                     && self.is_of_its_time(version, lost)
             });
-        ours.map_or(Finding::NotDone, Finding::Done)
+        ours.map_or_else(|| lost.absent(), Finding::Done)
+    }
+
+    fn mark_possible_duplicate(version: &mut FileVersion) {
+        version.possible_duplicate = true;
     }
 
     fn also_needs(&self) -> Vec<Capability> {

@@ -15,7 +15,8 @@ use crate::types::AccountId;
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
-/// The longest pause between two logins while they fail.
+/// The shortest pause between two logins, and the longest while they fail.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// The session that all calls share.
@@ -144,7 +145,7 @@ impl Authorization {
         current
     }
 
-    /// How long an attempt at logging in has to wait: the more of them fail, the longer.
+    /// How long an attempt at logging in has to wait since the last one: the more of them fail, the longer.
     pub(super) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
@@ -155,9 +156,9 @@ impl Authorization {
     pub(super) fn attempted(&self, failed: bool, now: Instant) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
-        let doubled = Duration::from_secs(1)
-            .saturating_mul(1 << state.failed_attempts.saturating_sub(1).min(10));
-        state.not_before = failed.then(|| now + doubled.min(LONGEST_PAUSE));
+        let doubled =
+            SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.saturating_sub(1).min(10));
+        state.not_before = Some(now + doubled.min(LONGEST_PAUSE));
     }
 
     /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.

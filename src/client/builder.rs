@@ -1,7 +1,7 @@
 //! [`ClientBuilder`]: what a client can be told.
 
 use std::fmt;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -192,6 +192,7 @@ impl ClientBuilder {
             gates: Gates::default(),
             counters: Counters::default(),
             server_time: AtomicI64::new(i64::MIN),
+            skew_told: AtomicBool::new(false),
             chance: Mutex::new(
                 self.seed
                     .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),

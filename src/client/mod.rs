@@ -26,11 +26,12 @@ mod run;
 mod upload_urls;
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use b2kit_core::{Deadlines, Guard, Timer};
+use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::Mode;
@@ -72,8 +73,12 @@ struct Shared {
     counters: Counters,
     /// The `Date` of the last answer, in milliseconds; `i64::MIN` before the first.
     server_time: AtomicI64,
+    skew_told: AtomicBool,
     chance: Mutex<fastrand::Rng>,
 }
+
+/// How much this machine's clock may differ from B2's before that is told, once.
+const SKEW: Duration = Duration::from_secs(600);
 
 impl Client {
     /// Sets up a client.
@@ -143,6 +148,25 @@ impl Shared {
     fn server_time(&self) -> Option<Timestamp> {
         let millis = self.server_time.load(Ordering::Relaxed);
         (millis != i64::MIN).then_some(Timestamp::from_millis(millis))
+    }
+
+    /// Nothing that the client does depends on this machine's clock, but what its user does may.
+    fn compare_clocks(&self) {
+        let Some(server) = self.server_time() else {
+            return;
+        };
+        let here = self.timer.wall_clock();
+        let here = here.duration_since(SystemTime::UNIX_EPOCH);
+        let here = here.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        });
+        let ahead = here.saturating_sub(server.as_millis()) / 1_000;
+        if ahead.unsigned_abs() > SKEW.as_secs() && !self.skew_told.swap(true, Ordering::Relaxed) {
+            warn!(
+                seconds_ahead = ahead,
+                "this machine's clock differs from B2's"
+            );
+        }
     }
 
     fn note_server_time(&self, time: Option<SystemTime>) {

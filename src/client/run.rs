@@ -14,6 +14,7 @@ use tracing::{Instrument as _, debug, debug_span, warn};
 use super::Client;
 use super::authorization::Generation;
 use super::course::{Course, Step};
+use super::gates::Pass;
 use super::restriction::{refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
 use super::upload_urls::Lease;
@@ -80,11 +81,12 @@ async fn attempts<C: Call>(
     course: &mut Course<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
+    let mut possibly_twice = false;
     loop {
         let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
-        pass_gate(client, facts.kind).await;
+        let pass = pass_gate(client, facts.kind).await;
         let request = prepare(
             client,
             call,
@@ -94,21 +96,28 @@ async fn attempts<C: Call>(
         let request = request.map_err(|error| course.error(error, None, client.now()))?;
         course.attempt(client.shared.server_time());
         let failure = match attempt(client, call, request).await {
-            Ok(output) => {
+            Ok(mut output) => {
+                pass.succeeded();
                 ticket.give_back(client);
                 client.shared.budget.earn();
+                if possibly_twice {
+                    warn!("B2 may hold the result twice");
+                    C::mark_possible_duplicate(&mut output);
+                }
                 return Ok(output);
             }
             Err(failure) => failure,
         };
         if failure.b2().is_some_and(|b2| b2.status == 429) {
             // Whatever becomes of this call, the others are asked to wait too.
+            pass.refused();
             let wish = failure
                 .retry_after()
                 .unwrap_or_default()
                 .min(client.policy.longest_retry_after);
             client.shared.gates.close(facts.kind, client.now() + wish);
         }
+        drop(pass);
         debug!(kind = ?failure.kind(), status = failure.b2().map(|b2| b2.status), "an attempt failed");
         let (now, chance) = (client.now(), client.shared.chance());
         let mut step = course.failed(
@@ -123,13 +132,16 @@ async fn attempts<C: Call>(
             debug!("asking what became of the call");
             step = match call.settle(client, &lost).await {
                 Finding::Done(output) => return Ok(output),
-                Finding::NotDone => course.not_done(
-                    &failure,
-                    call.is_spent(),
-                    client.now(),
-                    &client.shared.budget,
-                    chance,
-                ),
+                found @ (Finding::NotDone | Finding::Unclear) => {
+                    possibly_twice |= matches!(found, Finding::Unclear);
+                    course.not_done(
+                        &failure,
+                        call.is_spent(),
+                        client.now(),
+                        &client.shared.budget,
+                        chance,
+                    )
+                }
                 Finding::Unknown => {
                     return Err(course.error(failure, None, client.now()).with_effect(true));
                 }
@@ -280,7 +292,18 @@ impl Ask for Client {
 }
 
 /// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once.
-async fn pass_gate(client: &Client, kind: CallKind) {
+async fn pass_gate(client: &Client, kind: CallKind) -> Pass<'_> {
+    loop {
+        wait_at_gate(client, kind).await;
+        let pass = client.shared.gates.pass(kind).await;
+        // It may have closed while there was no room.
+        if client.shared.gates.closed_for(kind, client.now()).is_none() {
+            return pass;
+        }
+    }
+}
+
+async fn wait_at_gate(client: &Client, kind: CallKind) {
     while let Some(closed) = client.shared.gates.closed_for(kind, client.now()) {
         client
             .sleep(closed + Duration::from_secs(1).mul_f64(client.shared.chance()))
@@ -310,6 +333,7 @@ async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result
             .shared
             .authorization
             .attempted(outcome.is_err(), client.now());
+        client.shared.compare_clocks();
     }
     let unsent = outcome
         .as_ref()

@@ -67,6 +67,10 @@ pub struct FileVersion {
     pub server_side_encryption: Encryption,
     /// When its upload began.
     pub upload_timestamp: Timestamp,
+    /// Whether B2 may hold the same a second time: an earlier attempt's answer was lost, and what became of it could not
+    /// be found out. Only ever set in what a call that makes a version gives back, never in what B2 shows.
+    #[serde(skip)]
+    pub possible_duplicate: bool,
 }
 
 impl FileVersion {
@@ -243,6 +247,8 @@ struct Row {
     #[serde(default, deserialize_with = "null_is_default")]
     server_side_encryption: Encryption,
     upload_timestamp: Timestamp,
+    #[serde(skip)]
+    possible_duplicate: bool,
 }
 
 fn no_id() -> FileId {

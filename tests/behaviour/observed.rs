@@ -3,19 +3,21 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use b2kit::api::{
     BillingClass, CreateBucket, DeleteFileVersion, DownloadFileByName, FinishLargeFile,
     GetFileInfo, ListBuckets, ListFileNames, StartLargeFile, UploadFile, UploadPart,
 };
 use b2kit::backend::emulator::Emulator;
-use b2kit::http::header::AUTHORIZATION;
+use b2kit::http::header::{AUTHORIZATION, DATE};
 use b2kit::types::{
     BucketId, BucketName, BucketType, CustomerKey, EncryptionSetting, FileInfo, FileName,
     PartNumber, Sha1, percent_encode,
 };
 use b2kit::{
-    Client, Credentials, HttpError, HttpErrorKind, ManualTimer, Phase, Response, RetryPolicy,
+    Client, Credentials, HttpClient as _, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
+    Response, RetryPolicy, Timer as _,
 };
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -162,6 +164,47 @@ fn every_call_has_a_span_with_its_name() {
     ];
     assert_eq!(spans(&notes), expected);
     assert!(failures(&notes).is_empty(), "{notes:#?}");
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_once_and_a_right_one_never() {
+    for (hours, told) in [(0, 0), (1, 1), (-1, 1)] {
+        let (_, emulator, timer) = client();
+        let hour = Duration::from_secs(3_600);
+        let date = httpdate::fmt_http_date(match hours {
+            -1 => timer.wall_clock() - hour,
+            1 => timer.wall_clock() + hour,
+            _ => timer.wall_clock(),
+        });
+        let wire = emulator.clone();
+        let backend = move |request: Request| {
+            let (wire, date) = (wire.clone(), date.parse().unwrap());
+            async move {
+                let mut response = wire.send(request).await?;
+                response.headers_mut().insert(DATE, date);
+                Ok(response)
+            }
+        };
+        let b2 = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(backend)
+            .timer(timer.clone())
+            .build()
+            .unwrap();
+        let ((), notes) = Watcher::watch(|| {
+            timer.run(async {
+                for _ in 0..3 {
+                    b2.call(ListBuckets::new()).await.unwrap();
+                    emulator.expire_account_tokens();
+                }
+            });
+        });
+        let of_the_clock = notes
+            .iter()
+            .filter(|note| note.level == Level::WARN && note.text.contains("this machine's clock"));
+        assert_eq!(of_the_clock.count(), told, "{hours}");
+    }
 }
 
 #[test]

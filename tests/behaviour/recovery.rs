@@ -8,8 +8,8 @@ use b2kit::api::{
     ListFileVersions, ListKeys, StartLargeFile, UpdateBucket, UploadFile, UploadPart,
 };
 use b2kit::types::{
-    Action, Bucket, BucketInfo, BucketName, BucketType, Capability, FileName, FileVersion, KeyName,
-    PartNumber, Sha1,
+    Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, Capability, FileName,
+    FileVersion, KeyName, PartNumber, Sha1,
 };
 use b2kit::{Body, Bytes, Client, Error, ErrorKind, GaveUp, RetryPolicy};
 use futures::future::join_all;
@@ -155,6 +155,7 @@ fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
         script.timer.run(async {
             let bucket = with_bucket(&b2, &script, [("b2_upload_file", fault.clone())]).await;
             let file = upload(&b2, &bucket).await.unwrap();
+            assert!(!file.possible_duplicate);
             assert_eq!(
                 b2.call(GetFileInfo::new(&file.file_id))
                     .await
@@ -200,10 +201,37 @@ fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
             &secret,
             RetryPolicy::default(),
         );
+        assert!(!upload(&writer, &bucket).await.unwrap().possible_duplicate);
         script.push("b2_upload_file", After);
-        upload(&writer, &bucket).await.unwrap();
+        assert!(upload(&writer, &bucket).await.unwrap().possible_duplicate);
     });
-    assert_eq!((versions(&script), script.count("b2_upload_file")), (2, 2));
+    assert_eq!((versions(&script), script.count("b2_upload_file")), (3, 3));
+}
+
+#[test]
+fn what_has_no_sha1_can_not_be_told_from_another_and_is_said_to_be_there_twice_perhaps() {
+    let (b2, script) = Script::new([]);
+    let file = script.timer.run(async {
+        let bucket = with_bucket(&b2, &script, [("b2_upload_file", After)]).await;
+        let upload = UploadFile::new(&bucket.bucket_id, name("f"), "hello").do_not_verify();
+        b2.call(upload).await.unwrap()
+    });
+    assert!(file.possible_duplicate);
+    assert_eq!(versions(&script), 2);
+}
+
+#[test]
+fn a_copy_that_can_not_be_looked_for_is_said_to_be_there_twice_perhaps() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file = upload(&b2, &bucket).await.unwrap();
+        script.push("b2_copy_file", After);
+        let stretch =
+            CopyFile::new(&file.file_id, name("copy")).range(ByteRange::inclusive(0, 2).unwrap());
+        assert!(b2.call(stretch).await.unwrap().possible_duplicate);
+    });
+    assert_eq!(versions(&script), 3);
 }
 
 #[test]
@@ -824,6 +852,39 @@ fn when_one_is_told_to_slow_down_all_do() {
             .all(|at| *at - told >= Duration::from_secs(7)),
         "nobody went before its time"
     );
+}
+
+/// How many of so many calls go at once.
+async fn at_once(script: &Script, b2: &Client, calls: usize) -> usize {
+    let before = script.times("b2_list_buckets").len();
+    for _ in 0..calls {
+        script.push("b2_list_buckets", Fault::Slow(1, Box::new(Fault::None)));
+    }
+    let calls = (0..calls).map(|_| b2.call(ListBuckets::new()));
+    assert!(join_all(calls).await.iter().all(Result::is_ok));
+    let times = script.times("b2_list_buckets").split_off(before);
+    times.iter().filter(|at| **at == times[0]).count()
+}
+
+#[test]
+fn after_a_refusal_half_as_many_go_at_once_and_more_again_as_they_succeed() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        b2.session().await.unwrap();
+        assert_eq!(at_once(&script, &b2, 40).await, 40);
+        let limited = Status(429, "too_many_requests", &[]);
+        for _ in 0..40 {
+            script.push("b2_list_buckets", Fault::Slow(1, Box::new(limited.clone())));
+        }
+        let calls = (0..40).map(|_| b2.call(ListBuckets::new()));
+        assert!(join_all(calls).await.iter().all(Result::is_ok));
+        // Forty have succeeded since.
+        assert_eq!(at_once(&script, &b2, 60).await, 22);
+        for _ in 0..20 * 18 {
+            b2.call(ListBuckets::new()).await.unwrap();
+        }
+        assert_eq!(at_once(&script, &b2, 60).await, 60);
+    });
 }
 
 #[test]

@@ -13,6 +13,8 @@ use b2kit::{
 /// What happens to one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
+    /// All is well.
+    None,
     /// Nobody listens: nothing is sent.
     Refused,
     /// It breaks off on the way, and the server does nothing.
@@ -153,7 +155,7 @@ impl HttpClient for Script {
         };
         let lost = || HttpError::new(HttpErrorKind::Closed, Phase::MaybeReceived);
         match fault {
-            None | Some(Fault::Slow(..)) => self.emulator.send(request).await,
+            None | Some(Fault::None | Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
             Some(Fault::Before) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
             Some(Fault::After) => {

@@ -102,9 +102,10 @@ fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
         .timer(timer.clone())
         .build()
         .unwrap();
+    timer.run(b2.session()).unwrap();
+    timer.advance(Duration::from_secs(1));
     let began = timer.now();
     timer.run(async {
-        b2.session().await.unwrap();
         emulator.expire_account_tokens();
         let calls = (0..CALLS).map(|_| b2.call(ListBuckets::new()));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
@@ -204,6 +205,7 @@ fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
     let (b2, logins) = with_logins(&emulator, &timer, busy);
     timer.run(async {
         b2.session().await.unwrap();
+        timer.sleep(Duration::from_secs(1)).await;
         emulator.expire_account_tokens();
         let began = timer.now();
         let calls = (0..10).map(|_| b2.call(ListBuckets::new()));
@@ -211,6 +213,21 @@ fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
         assert_eq!(timer.now() - began, Duration::from_secs(1 + 2 + 4));
     });
     assert_eq!(logins.get(), 1 + 4);
+}
+
+#[test]
+fn a_token_that_is_refused_as_soon_as_it_is_given_leads_to_one_login_a_second_and_no_more() {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
+        b2.session().await.unwrap();
+        let began = timer.now();
+        for seconds in 1..=5 {
+            emulator.expire_account_tokens();
+            b2.call(ListBuckets::new()).await.unwrap();
+            assert_eq!(timer.now() - began, Duration::from_secs(seconds));
+        }
+    });
+    assert_eq!(logins(&emulator), 6);
 }
 
 #[test]
@@ -470,6 +487,8 @@ fn the_servers_clock_never_matters() {
             .timer(timer.clone())
             .build()
             .unwrap();
+        timer.run(b2.session()).unwrap();
+        timer.advance(Duration::from_secs(1));
         let began = timer.now();
         timer.run(async {
             let name = BucketName::new("holiday-photos").unwrap();

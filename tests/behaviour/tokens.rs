@@ -10,8 +10,8 @@ use crate::client;
 
 #[test]
 fn an_expired_token_is_renewed_and_nobody_notices() {
-    let (b2, emulator, _) = client();
-    block_on(async {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
         b2.call(ListBuckets::new()).await.unwrap();
         emulator.expire_account_tokens();
         b2.call(ListBuckets::new()).await.unwrap();
@@ -28,8 +28,8 @@ fn an_expired_token_is_renewed_and_nobody_notices() {
 
 #[test]
 fn a_head_whose_401_has_no_code_renews_the_token_too() {
-    let (b2, emulator, _) = client();
-    block_on(async {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
         b2.session().await.unwrap();
         emulator.expire_account_tokens();
         let bucket = BucketName::new("no-such-bucket").unwrap();
@@ -41,9 +41,9 @@ fn a_head_whose_401_has_no_code_renews_the_token_too() {
 
 #[test]
 fn many_calls_at_once_authorize_once() {
-    let (b2, emulator, _) = client();
+    let (b2, emulator, timer) = client();
     let storm = || join_all((0..100).map(|_| b2.call(ListBuckets::new())));
-    block_on(async {
+    timer.run(async {
         assert!(storm().await.iter().all(Result::is_ok));
         emulator.expire_account_tokens();
         assert!(storm().await.iter().all(Result::is_ok));

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A future that resolves when its time has come. Dropping it forgets it.
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
@@ -23,6 +23,15 @@ pub trait Timer: Send + Sync + 'static {
 
     /// A future that resolves once `duration` has passed, counted from this call.
     fn sleep(&self, duration: Duration) -> Sleep;
+
+    /// What the clock on the wall shows. It may be wrong, and it may jump; nothing is decided by it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the Timer that everyone else asks"
+    )]
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
 }
 
 /// The timer that works on any executor: a thread of its own wakes its sleepers.
