@@ -162,7 +162,7 @@ impl<'a> Course<'a> {
 
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
-            Outcome::Ambiguous => self.seen.ambiguous = true,
+            Outcome::Ambiguous | Outcome::Broken => self.seen.ambiguous = true,
             Outcome::Corrupt | Outcome::Garbled => {
                 self.seen.corrupt += 1;
                 self.seen.ambiguous = true;

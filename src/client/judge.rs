@@ -12,6 +12,9 @@ pub(super) enum Outcome<'a> {
     NotSent,
     /// The server may have acted on the request, or not.
     Ambiguous,
+    /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
+    /// was about to close.
+    Broken,
     /// B2 answered, and did not do it.
     Refused(&'a B2Error),
     /// The answer is about something else, or the bytes are not what they should be.
@@ -93,6 +96,7 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             // The library itself can't go on, as when its runtime is gone; that does not pass.
             (HttpErrorKind::Other, Phase::NotSent) => Outcome::Final,
             (_, Phase::NotSent) => Outcome::NotSent,
+            (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => Outcome::Broken,
             (_, Phase::MaybeReceived | Phase::ResponseBegun) => Outcome::Ambiguous,
         };
     }
@@ -109,8 +113,9 @@ pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     match outcome {
         Outcome::Final => Next::GiveUp,
         Outcome::NotSent => Next::Again(patience(kind, seen)),
-        Outcome::Ambiguous if writes || kind == CallKind::Upload => Next::Settle,
-        Outcome::Ambiguous => Next::Again(patience(kind, seen)),
+        Outcome::Ambiguous | Outcome::Broken if writes || kind == CallKind::Upload => Next::Settle,
+        Outcome::Broken if seen.failures == 0 => Next::Again(Pause::None),
+        Outcome::Ambiguous | Outcome::Broken => Next::Again(patience(kind, seen)),
         Outcome::Corrupt | Outcome::Garbled if writes => Next::Settle,
         Outcome::Garbled if kind == CallKind::Upload => Next::Settle,
         Outcome::Corrupt | Outcome::Garbled if seen.corrupt < CORRUPT_AGAIN => {
@@ -210,6 +215,7 @@ mod tests {
         use Next::{GiveUp, Renew, Settle};
         let everyone = Next::Again(Pause::Everyone);
         let lost = [AT_ONCE, BACKOFF, Settle, Settle, BACKOFF];
+        let broken = [AT_ONCE, AT_ONCE, Settle, Settle, AT_ONCE];
         let unsent = [AT_ONCE, BACKOFF, BACKOFF, AT_ONCE, BACKOFF];
         let table = [
             (http(H::Resolve, Phase::NotSent), unsent),
@@ -221,8 +227,8 @@ mod tests {
             (http(H::Invalid, Phase::NotSent), [GiveUp; 5]),
             (http(H::Source, Phase::MaybeReceived), [GiveUp; 5]),
             (http(H::TooLarge, Phase::ResponseBegun), [GiveUp; 5]),
-            (http(H::Reset, Phase::MaybeReceived), lost),
-            (http(H::Closed, Phase::MaybeReceived), lost),
+            (http(H::Reset, Phase::MaybeReceived), broken),
+            (http(H::Closed, Phase::MaybeReceived), broken),
             (http(H::Timeout, Phase::MaybeReceived), lost),
             (http(H::Stalled, Phase::MaybeReceived), lost),
             (http(H::Protocol, Phase::MaybeReceived), lost),
@@ -336,6 +342,18 @@ mod tests {
                 };
                 assert_eq!(judge(CallKind::Read, outcome(&failure), seen), expected);
             }
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_a_second_time_is_no_matter_of_age() {
+        let failure = http(HttpErrorKind::Reset, Phase::MaybeReceived);
+        let seen = Seen {
+            failures: 1,
+            ..Seen::default()
+        };
+        for kind in [CallKind::Read, CallKind::Download] {
+            assert_eq!(judge(kind, outcome(&failure), seen), BACKOFF);
         }
     }
 

@@ -1,7 +1,11 @@
 //! Listings of any length, as one stream.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::vec;
+
 use futures_core::Stream;
-use futures_util::{TryStreamExt as _, stream};
+use futures_core::future::BoxFuture;
 
 use super::Client;
 use crate::api::Paged;
@@ -11,14 +15,14 @@ impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
     /// before are used up.
     ///
-    /// The stream is not `Unpin`: [`pin!`](std::pin::pin) or box it. An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call
-    /// says otherwise.
+    /// An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call says
+    /// otherwise.
     ///
     /// ```
     /// # use b2kit::{Client, Error, api::ListFileNames, types::BucketId};
     /// # use futures::TryStreamExt;
     /// # async fn names(b2: Client, bucket_id: BucketId) -> Result<(), Error> {
-    /// let mut files = std::pin::pin!(b2.stream(ListFileNames::new(bucket_id).prefix("2026/")));
+    /// let mut files = b2.stream(ListFileNames::new(bucket_id).prefix("2026/"));
     /// while let Some(file) = files.try_next().await? {
     ///     println!("{}", file.file_name());
     /// }
@@ -31,7 +35,7 @@ impl Client {
     pub fn stream<C: Paged + 'static>(
         &self,
         call: C,
-    ) -> impl Stream<Item = Result<C::Item, Error>> + Send + use<C> {
+    ) -> impl Stream<Item = Result<C::Item, Error>> + Send + Unpin + use<C> {
         let pages = Pages {
             client: self.clone(),
             next: Next::Call(call.in_full_pages()),
@@ -39,14 +43,43 @@ impl Client {
             landmark: None,
             asked: 0,
         };
-        // Page by page and not item by item: a page's future is large, and would be moved for each.
-        let pages = stream::try_unfold(pages, async |mut pages| {
-            let page = pages.page().await?;
-            Ok::<_, Error>(page.map(|page| (page, pages)))
-        });
-        pages
-            .map_ok(|page| stream::iter(page.into_iter().map(Ok)))
-            .try_flatten()
+        Items {
+            page: Vec::new().into_iter(),
+            next: Some(Box::pin(pages.page())),
+        }
+    }
+}
+
+/// The items of the page that is there, and the page that comes.
+struct Items<C: Paged> {
+    page: vec::IntoIter<C::Item>,
+    next: Option<BoxFuture<'static, Result<Option<(Vec<C::Item>, Pages<C>)>, Error>>>,
+}
+
+impl<C: Paged> Unpin for Items<C> {}
+
+impl<C: Paged + 'static> Stream for Items<C> {
+    type Item = Result<C::Item, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if let Some(item) = self.page.next() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            let Some(next) = &mut self.next else {
+                return Poll::Ready(None);
+            };
+            let page = ready!(next.as_mut().poll(cx));
+            self.next = None;
+            match page {
+                Ok(Some((page, pages))) => {
+                    self.page = page.into_iter();
+                    self.next = Some(Box::pin(pages.page()));
+                }
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
     }
 }
 
@@ -66,7 +99,7 @@ enum Next<C> {
 }
 
 impl<C: Paged> Pages<C> {
-    async fn page(&mut self) -> Result<Option<Vec<C::Item>>, Error> {
+    async fn page(mut self) -> Result<Option<(Vec<C::Item>, Self)>, Error> {
         let call = match std::mem::replace(&mut self.next, Next::End) {
             Next::Call(call) => call,
             Next::End => return Ok(None),
@@ -83,7 +116,7 @@ impl<C: Paged> Pages<C> {
         if let Some(cursor) = cursor {
             self.next = self.from(call, cursor);
         }
-        Ok(Some(items))
+        Ok(Some((items, self)))
     }
 
     fn from(&mut self, call: C, cursor: C::Cursor) -> Next<C> {

@@ -397,7 +397,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
     let b2 = b2.build().unwrap();
     let requests = || count.load(Ordering::Relaxed);
     account.timer.run(async {
-        let mut stream = std::pin::pin!(b2.stream(account.names().max_file_count(4)));
+        let mut stream = b2.stream(account.names().max_file_count(4));
         assert_eq!(requests(), 0, "nothing is asked for, not even a session");
         for (item, asked) in [2, 2, 2, 2, 3, 3, 3, 3, 4].into_iter().enumerate() {
             stream.try_next().await.unwrap().unwrap();
