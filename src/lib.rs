@@ -9,6 +9,7 @@
 //! # The layers
 //! Each names only those below it.
 //! ```text
+//! transfer    files of any size, from any source, up and down
 //! client      authorization, the loop through which every call goes, listings as streams
 //! webhook     event notifications, read only where B2 has signed them
 //! api         one value for each of B2's calls: to a request, from a reply
@@ -21,6 +22,7 @@
 //!
 //! # Features
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
+//! - `fs` (default): files of the local disk as sources and destinations of transfers.
 //! - `cassette`: record and replay, in [`backend::cassette`].
 //! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
 //! - `partner`: the calls of B2's Partner API, in [`api::partner`].
@@ -38,6 +40,7 @@
 pub mod api;
 mod client;
 mod error;
+pub mod transfer;
 pub mod types;
 #[cfg(feature = "webhook")]
 pub mod webhook;
@@ -55,6 +58,7 @@ pub mod backend {
 pub use api::{ApiVersion, Credentials, Session};
 pub use client::{CallCounts, Client, ClientBuilder, Mode, RetryPolicy, TestMode};
 pub use error::{B2Error, Error, ErrorKind, GaveUp};
+pub use transfer::BucketHandle;
 
 pub use b2kit_core::{
     Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The modules of `src`, each allowed to name those before it.
-const ORDER: [&str; 5] = ["error", "types", "webhook", "api", "client"];
+const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
 #[test]
 fn modules_name_only_those_below_them() {
