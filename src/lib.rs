@@ -56,7 +56,9 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, Session};
-pub use client::{CallCounts, Client, ClientBuilder, Mode, RetryPolicy, TestMode};
+pub use client::{
+    CallCounts, Client, ClientBuilder, Left, Mode, RetryPolicy, TestMode, Unfinished,
+};
 pub use error::{B2Error, Error, ErrorKind, GaveUp};
 pub use transfer::BucketHandle;
 

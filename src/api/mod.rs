@@ -117,6 +117,7 @@ pub use reply::Reply;
 pub use session::{Allowed, AllowedBucket, ApiVersion, Session};
 pub use set_bucket_notification_rules::SetBucketNotificationRules;
 pub use start_large_file::StartLargeFile;
+pub(crate) use start_large_file::UPLOAD_ID;
 pub use target::Target;
 pub use update_bucket::UpdateBucket;
 pub use update_file_legal_hold::{UpdateFileLegalHold, UpdatedFileLegalHold};

@@ -6,7 +6,7 @@
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `budget` when to stop; `retry_after` what B2
-//! asks for; `counts` what it all costs. `listing`, `buckets` and `cleanup` are made of calls.
+//! asks for; `counts` what it all costs, `ledger` what was begun. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod buckets;
@@ -18,6 +18,7 @@ mod course;
 mod endpoint;
 mod gates;
 mod judge;
+mod ledger;
 mod listing;
 mod policy;
 mod restriction;
@@ -36,6 +37,8 @@ use tracing::warn;
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
+pub(crate) use self::ledger::Line;
+pub use self::ledger::{Left, Unfinished};
 pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
@@ -43,6 +46,7 @@ use self::budget::Budget;
 use self::counts::Counters;
 use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
+use self::ledger::Ledger;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -74,6 +78,7 @@ struct Shared {
     /// The `Date` of the last answer, in milliseconds; `i64::MIN` before the first.
     server_time: AtomicI64,
     skew_told: AtomicBool,
+    ledger: Arc<Ledger>,
     chance: Mutex<fastrand::Rng>,
 }
 
@@ -123,6 +128,20 @@ impl Client {
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()
+    }
+
+    pub(crate) fn timer(&self) -> &Arc<dyn Timer> {
+        &self.shared.timer
+    }
+
+    /// A name that nothing else has, as good as surely.
+    pub(crate) fn unique(&self) -> String {
+        let mut chance = self
+            .shared
+            .chance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        format!("{:016x}{:016x}", chance.u64(..), chance.u64(..))
     }
 
     fn now(&self) -> Instant {

@@ -8,7 +8,20 @@
 //! is left there; `progress` tells how far it is.
 
 mod bucket;
+#[cfg(feature = "fs")]
+mod disk;
+mod large_file;
+mod once;
+mod plan;
 mod progress;
+mod resume;
+mod sent;
+mod source;
+mod upload;
 
 pub use bucket::BucketHandle;
+pub use large_file::OnFailure;
 pub use progress::{Progress, ProgressNow, Stage};
+pub use resume::{PlannedPart, ResumeToken, UploadPlan};
+pub use source::Source;
+pub use upload::{Upload, Uploaded};
