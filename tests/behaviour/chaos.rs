@@ -133,7 +133,7 @@ impl HttpClient for Chaos {
         let name = call_of(&request);
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let trouble = (self.choose)(number, &name);
-        self.log.lock().unwrap().push((name, trouble));
+        self.log.lock().unwrap().push((name.to_owned(), trouble));
         // Every request takes its time, so that things are under way side by side.
         self.timer.sleep(Duration::from_millis(10)).await;
         let Some(trouble) = trouble else {

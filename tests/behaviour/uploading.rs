@@ -13,11 +13,11 @@ use b2kit::api::{
 };
 use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
-    BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
+    Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, ListedFile, PartNumber, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
 
@@ -51,7 +51,10 @@ async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
 
 async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
     let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
-    let versions = rows.try_filter_map(|row: ListedFile| async { Ok(row.into_version()) });
+    let versions = rows.try_filter_map(|row: ListedFile| async {
+        let version = row.into_version();
+        Ok(version.filter(|version| version.action == Action::Upload))
+    });
     versions.try_collect().await.unwrap()
 }
 
