@@ -190,13 +190,21 @@ pub(crate) fn more_parts_than_named(uploaded: usize, named: usize) -> Refusal {
     ))
 }
 
-/// A part without a SHA-1: copies hash what has none, so nobody sees this.
-pub(crate) fn unhashed_part() -> Refusal {
+/// The emulator's own store or journal doesn't work, as for any server that breaks.
+pub(crate) fn broken(error: &std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return Refusal::storage_cap_exceeded();
+    }
     Refusal::new(
         500,
         "internal_error",
-        "The content of the part was not hashed",
+        format!("The emulator's own storage failed: {error}"),
     )
+}
+
+/// Content without a SHA-1: what nobody has claimed is hashed, so nobody sees this.
+pub(crate) fn unhashed() -> Refusal {
+    Refusal::new(500, "internal_error", "The content was not hashed")
 }
 
 /// Multi-bucket keys exist since v4; earlier versions refuse to delete them, by a code nobody has recorded.

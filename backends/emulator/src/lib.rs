@@ -67,6 +67,7 @@ mod caller;
 mod calls;
 mod clock;
 mod content_type;
+mod data;
 mod emulator;
 mod events;
 mod exchange;
@@ -92,9 +93,10 @@ mod state;
 
 pub use builder::Builder;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use emulator::{Emulator, Snapshot};
+pub use emulator::{Emulator, Saved, Snapshot};
 pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
+pub use receive::Checksums;
 #[cfg(feature = "server")]
 pub use server::{Server, ServerBuilder};

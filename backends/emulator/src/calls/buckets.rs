@@ -36,7 +36,7 @@ pub(crate) fn create_bucket(
     let mut bucket = Bucket::new(state.ids.bucket_id(), name);
     settings.apply(&mut bucket)?;
     let answer = shape::bucket(&bucket, &state.account_id, caller);
-    state.buckets.insert(bucket.id.clone(), bucket);
+    state.add_bucket(bucket);
     Ok(Answer::Json(answer))
 }
 
@@ -79,12 +79,9 @@ pub(crate) fn delete_bucket(
         let message = "Cannot delete non-empty bucket";
         return Err(Refusal::new(400, "cannot_delete_non_empty_bucket", message));
     }
-    let Some(mut bucket) = state.buckets.remove(id) else {
+    let Some(mut bucket) = state.remove_bucket(id) else {
         return Err(Refusal::no_such_bucket(id));
     };
-    for unfinished in bucket.versions.values() {
-        state.files.remove(&unfinished.file_id);
-    }
     bucket.revision += 1;
     Ok(Answer::Json(shape::bucket(
         &bucket,
