@@ -133,6 +133,19 @@ impl Emulator {
         &self.inner.account_id
     }
 
+    /// Makes an empty bucket, and says its id; if the account has one of that name already, that one's.
+    ///
+    /// # Errors
+    /// If B2 would not allow the name, or one bucket more; or if it can't be written to the data directory.
+    pub fn create_bucket(&self, name: &str, is_public: bool) -> io::Result<String> {
+        let id = self
+            .state()
+            .own_bucket(name, is_public)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal.message))?;
+        self.keep()?;
+        Ok(id)
+    }
+
     /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
     pub fn expire_account_tokens(&self) {
         self.state().tokens.expire_account();
@@ -239,6 +252,13 @@ impl Emulator {
         }
     }
 
+    /// The id of the bucket with this name.
+    #[cfg(feature = "server")]
+    pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.id.clone())
+    }
+
     pub(crate) fn checksums(&self) -> Checksums {
         self.inner.checksums
     }
@@ -253,6 +273,11 @@ impl Emulator {
 
     pub(crate) fn now(&self) -> u64 {
         self.inner.clock.now_millis()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
+        self.inner.clock.turn(by)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::emulator::Emulator;
 use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
+use crate::outgoing::corrupted;
 use crate::pause::pause;
 use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
@@ -184,6 +185,9 @@ impl Exchange<'_> {
         let mut taken = 0;
         loop {
             match self.plan.upload {
+                Some((after, UploadEnd::Cut)) if taken >= after => {
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                }
                 Some((after, UploadEnd::Reset)) if taken >= after => {
                     return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
                 }
@@ -195,7 +199,7 @@ impl Exchange<'_> {
             let Some(chunk) = next(body).await else {
                 break;
             };
-            let chunk = chunk?;
+            let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
             if let Err(not_taken) = receiver.push(&chunk) {
                 return upload.not_taken(not_taken);
             }
@@ -294,6 +298,6 @@ impl Drop for Upload<'_> {
     }
 }
 
-async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
+pub(crate) async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
     std::future::poll_fn(|cx| Pin::as_mut(body).poll_next(cx)).await
 }

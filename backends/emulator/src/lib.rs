@@ -92,7 +92,7 @@ mod shape;
 mod state;
 
 pub use builder::Builder;
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{AheadClock, Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Saved, Snapshot};
 pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};

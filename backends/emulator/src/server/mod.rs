@@ -1,43 +1,36 @@
 //! [`Server`]: the HTTP shell, on the loopback interface.
 
+mod answer;
+mod body;
 mod builder;
+mod connection;
+mod control;
+mod host;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+mod webhooks;
 
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
-use b2kit_core::BodyStream;
-use bytes::Bytes;
-use futures_core::Stream;
-use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use http::request::Parts;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-#[cfg(feature = "tls")]
-use tokio_rustls::TlsAcceptor;
 
-pub use builder::ServerBuilder;
+use answer::Door;
+use connection::{Gate, accept};
+use control::Control;
+use host::Hosts;
+use webhooks::Courier;
 
 use crate::emulator::Emulator;
-use crate::exchange::{Broken, exchange};
-use crate::outgoing::Outgoing;
-use crate::reply::Reply;
 
-/// How much of a refused body is read, so that the client reads the refusal before it learns that nobody listens.
-const DRAINED: u64 = 64 * 1024 * 1024;
+pub use builder::ServerBuilder;
 
 /// An [`Emulator`] behind a port of the loopback interface, in HTTP/1.1; with the feature `tls` also in HTTPS.
 ///
@@ -101,7 +94,11 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let scheme = if settings.tls { "https" } else { "http" };
-        let url: Arc<str> = format!("{scheme}://{address}").into();
+        let fixed: Option<Arc<str>> = settings.url.map(Into::into);
+        let url = match &fixed {
+            Some(url) => Arc::clone(url),
+            None => format!("{scheme}://{address}").into(),
+        };
         #[cfg(feature = "tls")]
         let identity = match settings.tls {
             true => Some(tls::Identity::make(address.ip())?),
@@ -114,16 +111,33 @@ impl Server {
             .enable_time()
             .build()?;
         let connections = Arc::new(GracefulShutdown::new());
+        let courier = settings.webhooks.then(Courier::default);
+        let control = settings.control.map(|token| {
+            let courier = courier.clone();
+            Control::new(emulator.clone(), token, courier, Arc::clone(&url))
+        });
         let door = Door {
             emulator: emulator.clone(),
             url: Arc::clone(&url),
+            hosts: Arc::new(Hosts::new(scheme, address.ip(), settings.hosts, fixed)),
+            control: control.map(Arc::new),
+            courier: courier.clone(),
+            stall: settings.limits.stall,
+        };
+        let gate = Gate {
+            door,
+            limits: settings.limits,
+            room: Arc::new(Semaphore::new(settings.limits.connections)),
             #[cfg(feature = "tls")]
             tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
         };
         let accepting = {
             let _inside = runtime.enter();
+            if let Some(courier) = courier {
+                runtime.spawn(courier.deliver(emulator.clone()));
+            }
             let listener = TcpListener::from_std(listener)?;
-            runtime.spawn(accept(listener, door, Arc::clone(&connections)))
+            runtime.spawn(accept(listener, gate, Arc::clone(&connections)))
         };
         Ok(Self {
             address,
@@ -190,136 +204,5 @@ impl fmt::Debug for Server {
         f.debug_struct("Server")
             .field("url", &self.url)
             .finish_non_exhaustive()
-    }
-}
-
-/// What a connection leads to.
-#[derive(Clone)]
-struct Door {
-    emulator: Emulator,
-    url: Arc<str>,
-    #[cfg(feature = "tls")]
-    tls: Option<TlsAcceptor>,
-}
-
-async fn accept(listener: TcpListener, door: Door, connections: Arc<GracefulShutdown>) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => connect(stream, door.clone(), &connections),
-            // too many open files, most likely: others will be closed
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
-}
-
-fn connect(stream: TcpStream, door: Door, connections: &GracefulShutdown) {
-    // without it, small answers come late; nothing is wrong with them
-    stream.set_nodelay(true).ok();
-    let watcher = connections.watcher();
-    tokio::spawn(async move {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = door.tls.clone() {
-            // who can't agree on TLS is told so by TLS
-            if let Ok(stream) = tls.accept(stream).await {
-                serve(stream, door, watcher).await;
-            }
-            return;
-        }
-        serve(stream, door, watcher).await;
-    });
-}
-
-async fn serve<S>(stream: S, door: Door, watcher: Watcher)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let service = service_fn(move |request| answer(door.clone(), request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    // a connection that ends badly is the client's to report
-    watcher.watch(connection).await.ok();
-}
-
-async fn answer(
-    door: Door,
-    request: http::Request<Incoming>,
-) -> io::Result<http::Response<ReplyBody>> {
-    let (head, body) = request.into_parts();
-    let mut body: BodyStream = Box::pin(RequestBytes(body));
-    // an error lets hyper close the connection
-    let reply = exchange(&door.emulator, &door.url, &head, &mut body)
-        .await
-        .map_err(|broken| match broken {
-            Broken::Source(error) => error,
-            Broken::Lost(..) => io::ErrorKind::ConnectionReset.into(),
-        })?;
-    if !reply.status.is_success() && is_worth_draining(&head) {
-        tokio::spawn(drain(body));
-    }
-    Ok(response(reply))
-}
-
-/// Whether a body is on its way that nobody asked for. Who expects a `100 Continue` doesn't send one when refused.
-fn is_worth_draining(head: &Parts) -> bool {
-    let has_body =
-        head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
-    has_body && !head.headers.contains_key(EXPECT)
-}
-
-async fn drain(mut body: BodyStream) {
-    let mut left = DRAINED;
-    while let Some(Ok(chunk)) = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await {
-        left = left.saturating_sub(chunk.len() as u64);
-        if left == 0 {
-            return;
-        }
-    }
-}
-
-fn response(reply: Reply) -> http::Response<ReplyBody> {
-    let body = Outgoing::new(reply.payload, reply.body_trouble);
-    let mut response = http::Response::new(ReplyBody(body));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
-    response
-}
-
-/// The bytes of a request's body.
-struct RequestBytes(Incoming);
-
-impl Stream for RequestBytes {
-    type Item = io::Result<Bytes>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            return match Pin::new(&mut self.0).poll_frame(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(None) => Poll::Ready(None),
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => Poll::Ready(Some(Ok(data))),
-                    Err(_trailers) => continue,
-                },
-            };
-        }
-    }
-}
-
-/// The body of a reply.
-struct ReplyBody(Outgoing);
-
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let chunk = self.0.next(cx);
-        chunk.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.left())
     }
 }
