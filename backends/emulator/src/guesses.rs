@@ -201,6 +201,12 @@ pub(crate) fn panicked() -> Refusal {
     )
 }
 
+/// There are as many connections as there may be.
+#[cfg(feature = "server")]
+pub(crate) fn full() -> Refusal {
+    Refusal::new(503, "service_unavailable", "too many connections")
+}
+
 /// The request names a host that isn't ours: nothing that B2 has to answer.
 #[cfg(feature = "server")]
 pub(crate) fn other_host() -> Refusal {

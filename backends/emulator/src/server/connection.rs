@@ -18,17 +18,14 @@ use tokio_rustls::TlsAcceptor;
 use super::answer::{Door, answer};
 use super::builder::Limits;
 use super::socket::{Reset, Socket};
+use crate::guesses;
+use crate::reply::{Payload, Reply};
 
 /// The largest head of a request. A file's name and info fit into it even when every byte of them is encoded.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// The most headers of a request.
 const HEADERS_LIMIT: usize = 100;
-
-/// What those get who come when it is full. Whoever reads it tries again, as with B2.
-const FULL: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\n\
-    Content-Length: 92\r\nRetry-After: 1\r\nConnection: close\r\n\r\n\
-    {\n  \"code\": \"service_unavailable\",\n  \"message\": \"too many connections\",\n  \"status\": 503\n}";
 
 /// What stands before the door.
 #[derive(Clone)]
@@ -78,13 +75,24 @@ fn connect(stream: TcpStream, gate: Gate, connections: &GracefulShutdown) {
     });
 }
 
-/// Says so and closes, without waiting for anything. In TLS nothing can be said yet.
+/// Says so as B2 does, so that clients try again, and closes without waiting for anything. In TLS nothing can be said yet.
 fn turn_away(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else {
         return;
     };
+    let refusal = Reply::refusal(&guesses::full());
+    let Payload::Bytes(body) = &refusal.payload else {
+        return;
+    };
+    let mut answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\n\
+         Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
     // a new connection takes a few bytes at once, or not at all
-    if stream.write_all(FULL.as_bytes()).is_ok() {
+    if stream.write_all(&answer).is_ok() {
         stream.shutdown(Shutdown::Write).ok();
     }
 }
