@@ -1,30 +1,52 @@
 //! Where file bytes lie: a store of blobs, and [`Content`], the pieces of blobs that a file is made of.
 //!
+//! The rest of the emulator knows the traits only: [`MemoryStore`] keeps blobs in memory, [`DiskStore`] in files.
+//!
 //! A blob is written once and read by handle; when the last handle is dropped, its space is free again. A copy of a
 //! file, of a range, or the joining of parts therefore makes new lists of pieces and moves no byte, and a download goes
 //! on undisturbed while its file is deleted.
+
+mod disk;
+mod memory;
+mod space;
 
 use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+
+pub(crate) use disk::DiskStore;
+pub(crate) use memory::MemoryStore;
 
 /// How many bytes a read gives at most, and how large the chunks in memory are.
 const CHUNK: usize = 128 * 1024;
 
 /// Bytes that were stored. They never change.
 pub(crate) trait Blob: Send + Sync {
+    /// Begins to read it.
+    fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>>;
+
+    /// By which its store finds it again after a restart, if it does.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+
+    /// How many bytes it has.
+    fn len(&self) -> u64;
+}
+
+/// A blob that is being read.
+pub(crate) trait BlobReader: Send {
     /// Some bytes from `offset` on, at most `max`, at least one if `offset` is not the end.
-    fn read(&self, offset: u64, max: usize) -> io::Result<Bytes>;
+    fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes>;
 }
 
 /// A place that takes blobs.
 pub(crate) trait BlobStore: Send + Sync {
     /// Begins a blob of exactly `len` bytes. The space is taken now, and given back if the writer is dropped.
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreFull>;
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom>;
 
     /// How many bytes are taken.
     fn used(&self) -> u64;
@@ -39,9 +61,14 @@ pub(crate) trait BlobWriter: Send {
     fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>>;
 }
 
-/// There is no space left under the cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StoreFull;
+/// Why a blob can't be begun.
+#[derive(Debug)]
+pub(crate) enum NoRoom {
+    /// There is no space left under the cap.
+    Cap,
+    /// The store doesn't work.
+    Broken(io::Error),
+}
 
 /// What a file is made of: pieces of blobs, in order.
 #[derive(Clone, Default)]
@@ -112,7 +139,27 @@ impl Content {
             content: self,
             piece: 0,
             offset: 0,
+            reader: None,
         }
+    }
+
+    /// The numbers of the blobs it is made of, each with where its piece begins and how long that is; `None` if a blob
+    /// has no number.
+    pub(crate) fn numbered(&self) -> Option<Vec<(u64, u64, u64)>> {
+        let pieces = self.pieces.iter();
+        pieces
+            .map(|piece| Some((piece.blob.number()?, piece.start, piece.len)))
+            .collect()
+    }
+
+    /// What [`numbered`](Self::numbered) described.
+    pub(crate) fn of_pieces(pieces: impl IntoIterator<Item = (Arc<dyn Blob>, u64, u64)>) -> Self {
+        let mut content = Self::default();
+        for (blob, start, len) in pieces {
+            content.len = content.len.saturating_add(len);
+            content.pieces.push(Piece { blob, start, len });
+        }
+        content
     }
 }
 
@@ -127,128 +174,48 @@ pub(crate) struct Chunks {
     content: Content,
     piece: usize,
     offset: u64,
+    /// Of the piece.
+    reader: Option<Box<dyn BlobReader>>,
+}
+
+impl Chunks {
+    fn read(&mut self) -> Option<io::Result<Bytes>> {
+        let piece = self.content.pieces.get(self.piece)?;
+        let left = piece.len - self.offset;
+        let max = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => match Arc::clone(&piece.blob).reader() {
+                Ok(reader) => none.insert(reader),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        Some(match reader.read(piece.start + self.offset, max) {
+            Ok(chunk) if chunk.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(chunk) => {
+                self.offset += chunk.len() as u64;
+                if self.offset >= piece.len {
+                    self.piece += 1;
+                    self.offset = 0;
+                    self.reader = None;
+                }
+                Ok(chunk)
+            }
+            other => other,
+        })
+    }
 }
 
 impl Iterator for Chunks {
     type Item = io::Result<Bytes>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let piece = self.content.pieces.get(self.piece)?;
-        let left = piece.len - self.offset;
-        let max = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let chunk = match piece.blob.read(piece.start + self.offset, max) {
-            Ok(chunk) if chunk.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
-            other => other,
-        };
-        match &chunk {
-            Ok(bytes) => {
-                self.offset += bytes.len() as u64;
-                if self.offset >= piece.len {
-                    self.piece += 1;
-                    self.offset = 0;
-                }
-            }
+        let chunk = self.read();
+        if matches!(chunk, Some(Err(_))) {
             // nothing after an error
-            Err(_) => self.piece = usize::MAX,
+            self.piece = usize::MAX;
         }
-        Some(chunk)
-    }
-}
-
-/// Blobs in memory, up to a total.
-///
-/// Bytes are copied into chunks of the store's own: a slice kept as it came would pin the buffer it was cut from,
-/// and the cap would no longer say how much memory is used.
-pub(crate) struct MemoryStore {
-    used: Arc<AtomicU64>,
-    cap: u64,
-}
-
-impl MemoryStore {
-    pub(crate) fn new(cap: u64) -> Self {
-        Self {
-            used: Arc::new(AtomicU64::new(0)),
-            cap,
-        }
-    }
-}
-
-impl BlobStore for MemoryStore {
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreFull> {
-        self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-                used.checked_add(len).filter(|total| *total <= self.cap)
-            })
-            .map_err(|_| StoreFull)?;
-        Ok(Box::new(MemoryBlob {
-            chunks: Vec::new(),
-            last: BytesMut::new(),
-            _space: Space {
-                used: Arc::clone(&self.used),
-                len,
-            },
-        }))
-    }
-
-    fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-}
-
-struct MemoryBlob {
-    /// All of them hold `CHUNK` bytes, but for the last.
-    chunks: Vec<Bytes>,
-    last: BytesMut,
-    _space: Space,
-}
-
-impl BlobWriter for MemoryBlob {
-    fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.last.len()));
-            self.last.extend_from_slice(now);
-            if self.last.len() == CHUNK {
-                self.chunks.push(self.last.split().freeze());
-            }
-            bytes = later;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
-        if !self.last.is_empty() {
-            // exactly as large as needed
-            let last = Bytes::copy_from_slice(&std::mem::take(&mut self.last));
-            self.chunks.push(last);
-        }
-        Ok(Arc::new(*self))
-    }
-}
-
-impl Blob for MemoryBlob {
-    fn read(&self, offset: u64, max: usize) -> io::Result<Bytes> {
-        let chunk = offset / CHUNK as u64;
-        let within = usize::try_from(offset % CHUNK as u64).unwrap_or(0);
-        let chunk = usize::try_from(chunk)
-            .ok()
-            .and_then(|chunk| self.chunks.get(chunk));
-        Ok(chunk
-            .filter(|chunk| within < chunk.len())
-            .map_or_else(Bytes::new, |chunk| {
-                chunk.slice(within..chunk.len().min(within.saturating_add(max)))
-            }))
-    }
-}
-
-/// Space that is taken as long as this lives.
-struct Space {
-    used: Arc<AtomicU64>,
-    len: u64,
-}
-
-impl Drop for Space {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.len, Ordering::Relaxed);
+        chunk
     }
 }
 
