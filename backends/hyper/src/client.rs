@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
+use b2kit_core::adapter::{checked, pieces};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 use hyper_util::client::legacy;
 
@@ -11,10 +12,9 @@ use crate::builder::{BuildError, Builder};
 use crate::connection::Lifeline;
 use crate::connector::Connector;
 use crate::error::send_error;
-use crate::request::checked;
 use crate::response::received;
 use crate::runtime::Runtime;
-use crate::upload::{SendBody, Upload};
+use crate::upload::SendBody;
 
 /// A backend made of hyper and rustls. A clone is cheap and shares the connections.
 ///
@@ -58,8 +58,8 @@ impl HyperClient {
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let (head, body) = checked(request)?.into_parts();
-        let upload = Upload::new(body.len());
-        let mut request = http::Request::from_parts(head, SendBody::new(body, upload.clone()));
+        let (body, upload) = pieces(body);
+        let mut request = http::Request::from_parts(head, SendBody(body));
         let captured = legacy::connect::capture_connection(&mut request);
 
         // Locals are dropped in the reverse of this order: the lifeline is cut while hyper still holds the connection,

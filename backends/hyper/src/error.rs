@@ -2,15 +2,14 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::iter::successors;
 
+use b2kit_core::adapter::{Upload, find};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
 
 use crate::connection::Lifeline;
 use crate::connector::{ConnectTimeout, ResolveError, RuntimeError};
-use crate::upload::Upload;
 
 /// No response came.
 pub(crate) fn send_error(error: legacy::Error, lifeline: &Lifeline) -> HttpError {
@@ -88,36 +87,4 @@ fn exchange_kind(error: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
     find::<hyper::Error>(error)
         .filter(|hyper| hyper.is_canceled())
         .map(|_| HttpErrorKind::Closed)
-}
-
-/// The first error of this type among `error` and what lies beneath it.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    successors(Some(error), |error| beneath(*error)).find_map(|error| error.downcast_ref())
-}
-
-/// An `io::Error` that wraps another error doesn't give that as its source, but the source of that.
-fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-    {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_found_beneath_io_errors() {
-        let inner = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError);
-        let outer = io::Error::other(inner);
-        assert!(matches!(
-            find::<rustls::Error>(&outer),
-            Some(rustls::Error::DecryptError)
-        ));
-        assert!(find::<ResolveError>(&outer).is_none());
-    }
 }

@@ -49,7 +49,6 @@ mod client;
 mod connection;
 mod connector;
 mod error;
-mod request;
 mod response;
 mod runtime;
 mod tls;

@@ -1,0 +1,23 @@
+//! What adapters to HTTP libraries share. Of no interest to whoever only uses one.
+//!
+//! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`refuse_dot_segments`] and
+//!   [`same_target`] for libraries that rewrite URIs;
+//! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them;
+//! - [`Clients`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
+//!   in any other way than by the end of their client;
+//! - [`reading`] and [`Pieces`] as `AsyncRead`, for libraries that speak it (feature `futures-io`);
+//! - [`find`]: an error of a type among all that lies beneath another.
+
+mod clients;
+mod find;
+#[cfg(feature = "futures-io")]
+mod io;
+mod pieces;
+mod request;
+
+pub use clients::{Clients, Lease};
+pub use find::find;
+#[cfg(feature = "futures-io")]
+pub use io::reading;
+pub use pieces::{Pieces, Stopped, Upload, pieces};
+pub use request::{checked, refuse_dot_segments, same_target};
