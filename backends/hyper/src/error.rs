@@ -1,9 +1,8 @@
 //! What hyper's errors mean: kind and phase.
 
 use std::error::Error as StdError;
-use std::io;
 
-use b2kit_core::adapter::{Upload, find};
+use b2kit_core::adapter::{Upload, exchange_kind, find};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
@@ -56,35 +55,4 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
         // Also a socket that closes in the middle of the handshake: that may be better next time.
         HttpErrorKind::Connect
     }
-}
-
-/// What went wrong on a connection that was there; `None` if the error doesn't say.
-fn exchange_kind(error: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
-    if let Some(hyper) = find::<hyper::Error>(error) {
-        if hyper.is_parse() {
-            return Some(HttpErrorKind::Protocol);
-        }
-        // A user error is here one of ours: a connection whose task is gone with its runtime.
-        if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_user() {
-            return Some(HttpErrorKind::Closed);
-        }
-    }
-    if find::<rustls::Error>(error).is_some() {
-        // Not a handshake any more: an alert, or a record that doesn't decrypt.
-        return Some(HttpErrorKind::Protocol);
-    }
-    if let Some(io) = find::<io::Error>(error) {
-        return Some(match HttpErrorKind::of_io(io) {
-            // There was a connection.
-            HttpErrorKind::Connect => HttpErrorKind::Reset,
-            // hyper says so of a chunk whose size isn't one.
-            HttpErrorKind::Other if io.kind() == io::ErrorKind::InvalidInput => {
-                HttpErrorKind::Protocol
-            }
-            kind => kind,
-        });
-    }
-    find::<hyper::Error>(error)
-        .filter(|hyper| hyper.is_canceled())
-        .map(|_| HttpErrorKind::Closed)
 }

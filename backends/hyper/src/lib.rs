@@ -52,7 +52,6 @@ mod error;
 mod response;
 mod runtime;
 mod tls;
-mod upload;
 
 pub use builder::{BuildError, Builder};
 pub use client::HyperClient;

@@ -5,11 +5,16 @@
 //! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them;
 //! - [`Clients`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
 //!   in any other way than by the end of their client;
-//! - [`reading`] and [`Pieces`] as `AsyncRead`, for libraries that speak it (feature `futures-io`);
+//! - [`reading`] and [`Pieces`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
+//! - [`check_framing`]: whether a response says beyond doubt where it ends;
+//! - [`exchange_kind`], and [`Pieces`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
 //! - [`find`]: an error of a type among all that lies beneath another.
 
 mod clients;
 mod find;
+mod framing;
+#[cfg(feature = "hyper")]
+mod hyper;
 #[cfg(feature = "futures-io")]
 mod io;
 mod pieces;
@@ -17,6 +22,9 @@ mod request;
 
 pub use clients::{Clients, Lease};
 pub use find::find;
+pub use framing::check_framing;
+#[cfg(feature = "hyper")]
+pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::reading;
 pub use pieces::{Pieces, Stopped, Upload, pieces};

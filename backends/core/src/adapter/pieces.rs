@@ -140,7 +140,8 @@ impl fmt::Debug for Upload {
 /// piece. [`Stopped`] is the last item of a body that does not finish; the reason is in [`Upload`].
 pub struct Pieces {
     body: Body,
-    stream: Option<BodyStream>,
+    /// In a mutex that is never locked: so the pieces are `Sync`, as some libraries want a body to be.
+    stream: Option<Mutex<BodyStream>>,
     /// What is left of the stream's last chunk.
     chunk: Bytes,
     /// What the library is still to be given of the whole.
@@ -183,8 +184,9 @@ impl Pieces {
         while self.chunk.is_empty() {
             let stream = match &mut self.stream {
                 Some(stream) => stream,
-                None => self.stream.insert(self.body.open()?),
+                None => self.stream.insert(Mutex::new(self.body.open()?)),
             };
+            let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
             match ready!(stream.as_mut().poll_next(cx)) {
                 Some(chunk) => self.chunk = chunk?,
                 None => return Poll::Ready(Err(length_error("fewer"))),

@@ -4,13 +4,35 @@ use std::net::TcpListener;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
-use crate::client::{chain, client, get, items, post, read, start_send};
-use crate::raw_server::{Peer, RawServer};
+use super::cases;
+use crate::client::{chain, get, in_chunks, items, post, read, start_send};
+use crate::server::{Peer, RawServer};
+use crate::suite::Subject;
+
+cases![
+    nobody_listening_is_a_connect_error,
+    a_name_that_does_not_exist_is_a_resolve_error,
+    what_cannot_be_sent_is_invalid,
+    a_close_before_the_head_is_closed,
+    a_reset_before_the_head_is_a_reset,
+    a_reset_on_accept_is_an_error,
+    a_reset_in_the_middle_of_a_request_body_is_an_error,
+    a_close_in_the_middle_of_a_request_body_is_an_error,
+    what_is_not_http_is_a_protocol_error,
+    a_body_whose_end_is_in_doubt_is_a_protocol_error,
+    a_head_that_is_too_large_is_a_protocol_error,
+    a_body_that_ends_early_is_an_error_not_an_end,
+    a_body_that_is_reset_is_an_error,
+    a_chunk_whose_size_is_none_is_a_protocol_error,
+    a_body_ends_once_and_for_all,
+    errors_show_neither_uri_nor_headers_nor_body,
+    a_body_read_to_its_end_has_no_error,
+];
 
 /// What becomes of a request whose connection is treated like this once its head has arrived.
-fn treated(treat: impl FnOnce(Peer)) -> HttpError {
+fn treated(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
     let server = RawServer::start();
-    let sending = start_send(&client(), post(server.uri("/"), "body"));
+    let sending = start_send(&s.client(), post(server.uri("/"), "body"));
     let mut peer = server.accept();
     peer.head();
     peer.body(4);
@@ -21,9 +43,9 @@ fn treated(treat: impl FnOnce(Peer)) -> HttpError {
 }
 
 /// What becomes of the response's body when these bytes are all that comes, before `end`.
-fn broken_off(bytes: &str, end: impl FnOnce(Peer)) -> (String, HttpError) {
+fn broken_off(s: &Subject<'_>, bytes: &str, end: impl FnOnce(Peer)) -> (String, HttpError) {
     let server = RawServer::start();
-    let sending = start_send(&client(), get(server.uri("/")));
+    let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say(bytes);
@@ -44,43 +66,78 @@ fn assert_is(error: &HttpError, kind: HttpErrorKind, phase: Phase) {
     );
 }
 
-#[test]
-fn nobody_listening_is_a_connect_error() {
+fn nobody_listening_is_a_connect_error(s: &Subject<'_>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let error = start_send(&client(), get(uri)).error();
+    let error = start_send(&s.client(), get(uri)).error();
     assert_is(&error, HttpErrorKind::Connect, Phase::NotSent);
 }
 
-#[test]
-fn a_name_that_does_not_exist_is_a_resolve_error() {
-    let error = start_send(&client(), get("http://does-not-exist.invalid/")).error();
+fn a_name_that_does_not_exist_is_a_resolve_error(s: &Subject<'_>) {
+    let error = start_send(&s.client(), get("http://does-not-exist.invalid/")).error();
     assert_is(&error, HttpErrorKind::Resolve, Phase::NotSent);
 }
 
-#[test]
-fn what_cannot_be_sent_is_invalid() {
-    let error = start_send(&client(), get("/no/host")).error();
+fn what_cannot_be_sent_is_invalid(s: &Subject<'_>) {
+    let error = start_send(&s.client(), get("/no/host")).error();
     assert_is(&error, HttpErrorKind::Invalid, Phase::NotSent);
 }
 
-#[test]
-fn a_close_before_the_head_is_closed() {
-    let error = treated(drop);
+fn a_close_before_the_head_is_closed(s: &Subject<'_>) {
+    let error = treated(s, drop);
     assert_is(&error, HttpErrorKind::Closed, Phase::MaybeReceived);
-    let error = treated(|mut peer| peer.say("HTTP/1.1 200 O"));
+    let error = treated(s, |mut peer| peer.say("HTTP/1.1 200 O"));
     assert_is(&error, HttpErrorKind::Closed, Phase::MaybeReceived);
 }
 
-#[test]
-fn a_reset_before_the_head_is_a_reset() {
-    let error = treated(Peer::reset);
+fn a_reset_before_the_head_is_a_reset(s: &Subject<'_>) {
+    let error = treated(s, Peer::reset);
     assert_is(&error, HttpErrorKind::Reset, Phase::MaybeReceived);
 }
 
-#[test]
-fn what_is_not_http_is_a_protocol_error() {
+fn a_reset_on_accept_is_an_error(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), post(server.uri("/"), "body"));
+    server.accept().reset();
+    let error = sending.error();
+    // It may come before the backend has taken notice of the connection.
+    let never_was = error.kind() == HttpErrorKind::Connect && error.phase() == Phase::NotSent;
+    assert!(never_was || is_lost(&error), "{}", chain(&error));
+    assert_eq!(server.accepted(), 1, "it is not tried again");
+}
+
+fn a_reset_in_the_middle_of_a_request_body_is_an_error(s: &Subject<'_>) {
+    let error = half_way(s, Peer::reset);
+    assert!(is_lost(&error), "{}", chain(&error));
+}
+
+fn a_close_in_the_middle_of_a_request_body_is_an_error(s: &Subject<'_>) {
+    // With bytes unread, so that it is a reset to some and a close to others.
+    let error = half_way(s, drop);
+    assert!(is_lost(&error), "{}", chain(&error));
+}
+
+fn is_lost(error: &HttpError) -> bool {
+    matches!(error.kind(), HttpErrorKind::Reset | HttpErrorKind::Closed)
+}
+
+/// What becomes of an upload whose connection is treated like this in the middle.
+fn half_way(s: &Subject<'_>, treat: impl FnOnce(Peer)) -> HttpError {
+    let server = RawServer::start();
+    let body = in_chunks(vec![0; 32 << 20], 1 << 16);
+    let sending = start_send(&s.client(), post(server.uri("/"), body));
+    let mut peer = server.accept();
+    peer.head();
+    peer.body(1 << 20);
+    treat(peer);
+    let error = sending.error();
+    assert_eq!(error.phase(), Phase::MaybeReceived, "{}", chain(&error));
+    assert_eq!(server.accepted(), 1, "it is not tried again");
+    error
+}
+
+fn what_is_not_http_is_a_protocol_error(s: &Subject<'_>) {
     let ok = "HTTP/1.1 200 OK\r\n";
     for head in [
         "220 mail.test ESMTP\r\n\r\n".to_owned(),
@@ -97,7 +154,7 @@ fn what_is_not_http_is_a_protocol_error() {
         format!("{ok}content-length: 1x\r\n\r\n"),
         format!("{ok}content-length: 18446744073709551616\r\n\r\n"),
     ] {
-        let error = treated(|mut peer| {
+        let error = treated(s, |mut peer| {
             let _ = peer.try_say(&head);
             peer.drain();
         });
@@ -106,14 +163,13 @@ fn what_is_not_http_is_a_protocol_error() {
     }
 }
 
-#[test]
-fn a_body_whose_end_is_in_doubt_is_a_protocol_error() {
+fn a_body_whose_end_is_in_doubt_is_a_protocol_error(s: &Subject<'_>) {
     for framing in [
         "transfer-encoding: chunked\r\ncontent-length: 5\r\n",
         "transfer-encoding: gzip\r\n",
         "transfer-encoding: gzip, chunked\r\n",
     ] {
-        let error = treated(|mut peer| {
+        let error = treated(s, |mut peer| {
             peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\n0\r\n\r\n"));
             peer.drain();
         });
@@ -121,8 +177,7 @@ fn a_body_whose_end_is_in_doubt_is_a_protocol_error() {
     }
 }
 
-#[test]
-fn a_head_that_is_too_large_is_a_protocol_error() {
+fn a_head_that_is_too_large_is_a_protocol_error(s: &Subject<'_>) {
     let header = |i| format!("x-{i}: v\r\n");
     let headers = |count| (0..count).map(header).collect::<String>();
     let line = "x".repeat(1 << 20);
@@ -131,7 +186,7 @@ fn a_head_that_is_too_large_is_a_protocol_error() {
         format!("HTTP/1.1 200 OK\r\nx: {line}\r\n\r\n"),
         format!("HTTP/1.1 200 {line}\r\n\r\n"),
     ] {
-        let error = treated(|mut peer| {
+        let error = treated(s, |mut peer| {
             let _ = peer.try_say(&head);
             peer.drain();
         });
@@ -139,7 +194,7 @@ fn a_head_that_is_too_large_is_a_protocol_error() {
     }
 
     let server = RawServer::start();
-    let sending = start_send(&client(), get(server.uri("/")));
+    let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say(format!(
@@ -149,40 +204,36 @@ fn a_head_that_is_too_large_is_a_protocol_error() {
     assert_eq!(sending.response().headers().len(), 256);
 }
 
-#[test]
-fn a_body_that_ends_early_is_an_error_not_an_end() {
+fn a_body_that_ends_early_is_an_error_not_an_end(s: &Subject<'_>) {
     let sized = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello";
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n";
     let in_a_chunk = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nhello";
     for bytes in [sized, chunked, in_a_chunk] {
-        let (body, error) = broken_off(bytes, drop);
+        let (body, error) = broken_off(s, bytes, drop);
         assert_eq!(body, "hello", "what came is not kept back");
         assert_is(&error, HttpErrorKind::Closed, Phase::ResponseBegun);
     }
 }
 
-#[test]
-fn a_body_that_is_reset_is_an_error() {
+fn a_body_that_is_reset_is_an_error(s: &Subject<'_>) {
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
-    let (_, error) = broken_off(head, Peer::reset);
+    let (_, error) = broken_off(s, head, Peer::reset);
     assert_is(&error, HttpErrorKind::Reset, Phase::ResponseBegun);
 }
 
-#[test]
-fn a_chunk_whose_size_is_none_is_a_protocol_error() {
+fn a_chunk_whose_size_is_none_is_a_protocol_error(s: &Subject<'_>) {
     for size in ["xyz", "-1", "", "fffffffffffffffff"] {
         let bytes = format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n{size}\r\n"
         );
-        let (_, error) = broken_off(&bytes, drop);
+        let (_, error) = broken_off(s, &bytes, drop);
         assert_is(&error, HttpErrorKind::Protocol, Phase::ResponseBegun);
     }
 }
 
-#[test]
-fn a_body_ends_once_and_for_all() {
+fn a_body_ends_once_and_for_all(s: &Subject<'_>) {
     let server = RawServer::start();
-    let sending = start_send(&client(), get(server.uri("/")));
+    let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
@@ -195,8 +246,7 @@ fn a_body_ends_once_and_for_all() {
     assert_eq!(after_the_error.wait(), [true, true]);
 }
 
-#[test]
-fn errors_show_neither_uri_nor_headers_nor_body() {
+fn errors_show_neither_uri_nor_headers_nor_body(s: &Subject<'_>) {
     let server = RawServer::start();
     for treat in [drop, Peer::reset, |mut peer: Peer| {
         peer.say("canary?\r\n\r\n")
@@ -204,7 +254,7 @@ fn errors_show_neither_uri_nor_headers_nor_body() {
         let mut request = post(server.uri("/canary?canary=canary"), "canary");
         let headers = request.headers_mut();
         headers.insert("authorization", "canary".parse().unwrap());
-        let sending = start_send(&client(), request);
+        let sending = start_send(&s.client(), request);
         let mut peer = server.accept();
         peer.head();
         peer.body(6);
@@ -213,15 +263,14 @@ fn errors_show_neither_uri_nor_headers_nor_body() {
         let shown = format!("{} {error:?} {error:#?}", chain(&error));
         assert!(!shown.contains("canary"), "{shown}");
     }
-    let error = start_send(&client(), get("http://canary.invalid/canary")).error();
+    let error = start_send(&s.client(), get("http://canary.invalid/canary")).error();
     let shown = format!("{} {error:?}", chain(&error));
     assert!(!shown.contains("canary"), "{shown}");
 }
 
-#[test]
-fn a_body_read_to_its_end_has_no_error() {
+fn a_body_read_to_its_end_has_no_error(s: &Subject<'_>) {
     let server = RawServer::start();
-    let sending = start_send(&client(), get(server.uri("/")));
+    let sending = start_send(&s.client(), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello");

@@ -1,7 +1,7 @@
-//! A server that does nothing by itself: the test accepts, reads and writes, in the order in which it is written down.
+//! A server that does nothing by itself: the case accepts, reads and writes, in the order in which it is written down.
 //!
-//! Plain `std::net`, so that it can be as wrong as a test needs, and so that any backend can be held against it. All
-//! waiting is bounded: what never comes is a panic, not a test that hangs.
+//! Plain `std::net`, so that it can be as wrong as a case needs, and so that any backend can be held against it. All
+//! waiting is bounded: what never comes is a panic, not a case that hangs.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,17 +14,17 @@ use std::time::Duration;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How long anything that must come may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A listener on loopback.
-pub(crate) struct RawServer {
+pub struct RawServer {
     address: SocketAddr,
     sockets: Receiver<TcpStream>,
     accepted: Arc<AtomicUsize>,
 }
 
 impl RawServer {
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -46,7 +46,7 @@ impl RawServer {
     }
 
     /// A server that runs `script` on a thread for each connection.
-    pub(crate) fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
+    pub fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
         let Self {
             address,
             sockets,
@@ -62,31 +62,44 @@ impl RawServer {
     }
 
     /// An http URI on this server.
-    pub(crate) fn uri(&self, target: &str) -> String {
+    pub fn uri(&self, target: &str) -> String {
         format!("http://{}{target}", self.address)
     }
 
     /// The port it listens on.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.address.port()
     }
 
     /// How many connections have come so far.
-    pub(crate) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
     /// The next connection.
-    pub(crate) fn accept(&self) -> Peer {
+    pub fn accept(&self) -> Peer {
         Peer::plain(self.socket())
     }
 
     /// The next connection, with TLS. The handshake happens when something is read or written.
-    pub(crate) fn accept_tls(&self, config: &Arc<ServerConfig>) -> Peer {
+    pub fn accept_tls(&self, config: &Arc<ServerConfig>) -> Peer {
         let socket = self.socket();
         let connection = ServerConnection::new(Arc::clone(config)).unwrap();
         let stream = StreamOwned::new(connection, socket.try_clone().unwrap());
         Peer::new(socket, Box::new(stream))
+    }
+
+    /// The next connection, or `None` if it is `over` before there is one.
+    pub fn accept_unless(&self, over: impl Fn() -> bool) -> Option<Peer> {
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            let was_over = over();
+            match self.sockets.recv_timeout(Duration::from_millis(10)) {
+                Ok(socket) => return Some(Peer::plain(socket)),
+                Err(_) if was_over => return None,
+                Err(_) => {}
+            }
+        }
+        panic!("neither a connection nor an end comes");
     }
 
     fn socket(&self) -> TcpStream {
@@ -97,23 +110,23 @@ impl RawServer {
 }
 
 /// A [`RawServer`] whose connections are served by threads.
-pub(crate) struct ScriptedServer {
+pub struct ScriptedServer {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
 }
 
 impl ScriptedServer {
-    pub(crate) fn uri(&self, target: &str) -> String {
+    pub fn uri(&self, target: &str) -> String {
         format!("http://{}{target}", self.address)
     }
 
-    pub(crate) fn accepted(&self) -> usize {
+    pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 }
 
 /// The server's end of one connection.
-pub(crate) struct Peer {
+pub struct Peer {
     socket: TcpStream,
     stream: Box<dyn ReadWrite + Send>,
 }
@@ -136,7 +149,7 @@ impl Peer {
     }
 
     /// The head of the next request, or `None` if the client closes instead.
-    pub(crate) fn next_head(&mut self) -> Option<Head> {
+    pub fn next_head(&mut self) -> Option<Head> {
         let mut bytes = Vec::new();
         let mut byte = [0];
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -159,30 +172,30 @@ impl Peer {
     }
 
     /// The head of a request that must come.
-    pub(crate) fn head(&mut self) -> Head {
+    pub fn head(&mut self) -> Head {
         self.next_head().expect("a request comes")
     }
 
     /// So many bytes of a body.
-    pub(crate) fn body(&mut self, len: usize) -> Vec<u8> {
+    pub fn body(&mut self, len: usize) -> Vec<u8> {
         let mut body = vec![0; len];
         self.stream.read_exact(&mut body).expect("a body comes");
         body
     }
 
     /// Sends these bytes.
-    pub(crate) fn say(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
         self.try_say(bytes).expect("the client listens");
     }
 
     /// Sends these bytes to a client that may be gone.
-    pub(crate) fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    pub fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         self.stream.write_all(bytes.as_ref())?;
         self.stream.flush()
     }
 
     /// Reads whatever comes until the client closes, well or badly; how many bytes that were.
-    pub(crate) fn drain(&mut self) -> u64 {
+    pub fn drain(&mut self) -> u64 {
         let mut total = 0;
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -196,12 +209,12 @@ impl Peer {
     }
 
     /// Says goodbye: no more comes from here, but what the client sends is still taken.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Hangs up with a reset.
-    pub(crate) fn reset(self) {
+    pub fn reset(self) {
         let socket = socket2::SockRef::from(&self.socket);
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
@@ -216,28 +229,36 @@ fn is_timeout(error: &io::Error) -> bool {
 
 /// A request's head as it was on the wire.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub struct Head {
     /// The request line.
-    pub(crate) line: String,
-    /// The header lines, in order.
-    pub(crate) headers: Vec<(String, String)>,
+    pub line: String,
+    /// The header lines, in order; each char is a byte.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Head {
     fn parse(bytes: &[u8]) -> Self {
-        let text = str::from_utf8(bytes).unwrap().strip_suffix("\r\n\r\n");
-        let mut lines = text.unwrap().split("\r\n");
+        // Byte for byte: a header's value need not be UTF-8.
+        let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+        let text = text.strip_suffix("\r\n\r\n").unwrap();
+        let mut lines = text.split("\r\n");
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':').expect("a header line");
+            (name.to_owned(), value.trim_matches(' ').to_owned())
+        };
         Self {
             line: lines.next().unwrap().to_owned(),
-            headers: lines
-                .map(|line| line.split_once(": ").unwrap())
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            headers: lines.map(header).collect(),
         }
     }
 
+    /// What was asked for.
+    pub fn target(&self) -> &str {
+        self.line.split(' ').nth(1).expect("a request line")
+    }
+
     /// All values of one header.
-    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+    pub fn values(&self, name: &str) -> Vec<&str> {
         let named = |(n, _): &&(String, String)| n.eq_ignore_ascii_case(name);
         let headers = self.headers.iter().filter(named);
         headers.map(|(_, value)| value.as_str()).collect()

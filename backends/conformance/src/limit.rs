@@ -1,0 +1,24 @@
+//! [`Limit`]: what a library can't do, said out loud.
+
+/// Something that a library can't do, or can't be kept from doing. Each says what is required instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// Paths and queries that the library would rewrite, `a/../b` and the like, are refused as
+    /// [`Invalid`](b2kit_core::HttpErrorKind::Invalid) before anything is sent.
+    RefusesTargets,
+    /// Header values that are not ASCII are refused before anything is sent, and are a
+    /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error in a response.
+    RefusesHeaders,
+    /// `Accept: */*` is added, which says the same as no `Accept` at all.
+    AddsAccept,
+    /// A GET that finds its connection closed, before any byte of a response, is sent once more by the library itself.
+    /// No other request is.
+    RepeatsGet,
+    /// An upload that is dropped while its server has stopped reading: what is in the library's buffers may still leave,
+    /// and the connection is closed only when it has. Nothing more is read from the source.
+    LingersWhereServerStopsReading,
+    /// A server that answers the TLS handshake with something else is a
+    /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
+    TakesTlsFailuresForConnectFailures,
+}
