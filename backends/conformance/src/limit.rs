@@ -18,6 +18,16 @@ pub enum Limit {
     /// An upload that is dropped while its server has stopped reading: what is in the library's buffers may still leave,
     /// and the connection is closed only when it has. Nothing more is read from the source.
     LingersWhereServerStopsReading,
+    /// `send` resolves with the first byte of the response's body, or its end, and not with its head.
+    HeadComesWithBody,
+    /// [`Reset`](b2kit_core::HttpErrorKind::Reset), [`Closed`](b2kit_core::HttpErrorKind::Closed) and
+    /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) may stand for each other. The phase is exact all the same.
+    BlursFailures,
+    /// A connection that the server closed less than a second ago may be used again: the request is lost, with
+    /// [`Phase::MaybeReceived`](b2kit_core::Phase::MaybeReceived).
+    NoticesCloseLate,
+    /// Heads that are not quite HTTP may be taken for responses.
+    TakesOddHeads,
     /// A server that answers the TLS handshake with something else is a
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,

@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
@@ -17,63 +17,97 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A listener on loopback.
+#[derive(Debug)]
 pub struct RawServer {
-    address: SocketAddr,
     sockets: Receiver<TcpStream>,
-    accepted: Arc<AtomicUsize>,
+    door: Door,
 }
 
-impl RawServer {
-    pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&accepted);
+/// The listening of a server, which ends with this value.
+#[derive(Debug)]
+struct Door {
+    address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Door {
+    fn open() -> (Self, Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let door = Self {
+            address: listener.local_addr().expect("its address"),
+            accepted: Arc::default(),
+            closed: Arc::default(),
+        };
+        let (accepted, closed) = (Arc::clone(&door.accepted), Arc::clone(&door.closed));
         let (sender, sockets) = channel();
         thread::spawn(move || {
             for socket in listener.incoming() {
-                count.fetch_add(1, Ordering::SeqCst);
-                if sender.send(socket.unwrap()).is_err() {
+                if closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                accepted.fetch_add(1, Ordering::SeqCst);
+                if sender.send(socket.expect("a connection")).is_err() {
                     break;
                 }
             }
         });
-        Self {
-            address,
-            sockets,
-            accepted,
-        }
+        (door, sockets)
+    }
+
+    fn uri(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // So that the thread takes notice.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl RawServer {
+    /// One that listens, and does nothing else.
+    #[must_use]
+    pub fn start() -> Self {
+        let (door, sockets) = Door::open();
+        Self { sockets, door }
     }
 
     /// A server that runs `script` on a thread for each connection.
     pub fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
-        let Self {
-            address,
-            sockets,
-            accepted,
-        } = Self::start();
+        let (door, sockets) = Door::open();
         thread::spawn(move || {
             for socket in sockets {
                 let script = script.clone();
                 thread::spawn(move || script(Peer::plain(socket)));
             }
         });
-        ScriptedServer { address, accepted }
+        ScriptedServer { door }
     }
 
     /// An http URI on this server.
+    #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        format!("http://{}{target}", self.address)
+        self.door.uri(target)
     }
 
     /// The port it listens on.
+    #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.door.address.port()
     }
 
     /// How many connections have come so far.
+    #[must_use]
     pub fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.door.accepted()
     }
 
     /// The next connection.
@@ -83,10 +117,9 @@ impl RawServer {
 
     /// The next connection, with TLS. The handshake happens when something is read or written.
     pub fn accept_tls(&self, config: &Arc<ServerConfig>) -> Peer {
-        let socket = self.socket();
         let connection = ServerConnection::new(Arc::clone(config)).unwrap();
-        let stream = StreamOwned::new(connection, socket.try_clone().unwrap());
-        Peer::new(socket, Box::new(stream))
+        let stream = StreamOwned::new(connection, self.socket());
+        Peer::new(Stream::Tls(Box::new(stream)))
     }
 
     /// The next connection, or `None` if it is `over` before there is one.
@@ -110,42 +143,82 @@ impl RawServer {
 }
 
 /// A [`RawServer`] whose connections are served by threads.
+#[derive(Debug)]
 pub struct ScriptedServer {
-    address: SocketAddr,
-    accepted: Arc<AtomicUsize>,
+    door: Door,
 }
 
 impl ScriptedServer {
+    /// An http URI on this server.
+    #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        format!("http://{}{target}", self.address)
+        self.door.uri(target)
     }
 
+    /// How many connections have come so far.
+    #[must_use]
     pub fn accepted(&self) -> usize {
-        self.accepted.load(Ordering::SeqCst)
+        self.door.accepted()
     }
 }
 
 /// The server's end of one connection.
+#[derive(Debug)]
 pub struct Peer {
-    socket: TcpStream,
-    stream: Box<dyn ReadWrite + Send>,
+    stream: Stream,
 }
 
-trait ReadWrite: Read + Write {}
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
 
-impl<T: Read + Write> ReadWrite for T {}
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(buf),
+            Self::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
 
 impl Peer {
     fn plain(socket: TcpStream) -> Self {
-        let stream = Box::new(socket.try_clone().unwrap());
-        Self::new(socket, stream)
+        Self::new(Stream::Plain(socket))
     }
 
-    fn new(socket: TcpStream, stream: Box<dyn ReadWrite + Send>) -> Self {
+    fn new(stream: Stream) -> Self {
+        let socket = stream.socket();
         socket.set_nodelay(true).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, stream }
+        Self { stream }
     }
 
     /// The head of the next request, or `None` if the client closes instead.
@@ -208,14 +281,19 @@ impl Peer {
         }
     }
 
+    /// Says goodbye to a client that may be gone.
+    pub fn try_finish(&self) -> io::Result<()> {
+        self.stream.socket().shutdown(Shutdown::Write)
+    }
+
     /// Says goodbye: no more comes from here, but what the client sends is still taken.
     pub fn finish(&self) {
-        self.socket.shutdown(Shutdown::Write).unwrap();
+        self.stream.socket().shutdown(Shutdown::Write).unwrap();
     }
 
     /// Hangs up with a reset.
     pub fn reset(self) {
-        let socket = socket2::SockRef::from(&self.socket);
+        let socket = socket2::SockRef::from(self.stream.socket());
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{Clients, Lease, Pieces, Upload, checked, pieces, refuse_dot_segments};
+use b2kit_core::adapter::{Clients, Lease, Pieces, Upload, checked, pieces, same_to_curl};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
-use http::Method;
+use http::{HeaderMap, Method};
 use isahc::config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation};
 use isahc::{AsyncBody, HttpClientBuilder};
 
@@ -91,8 +91,8 @@ impl Default for IsahcClient {
 impl HttpClient for IsahcClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let request = checked(request)?;
-        refuse_dot_segments(request.uri())?;
-        refuse_what_is_not_ascii(&request)?;
+        same_to_curl(request.uri())?;
+        refuse_what_is_not_ascii(request.headers())?;
         let client = self.client_for(&request)?;
 
         let (head, body) = request.into_parts();
@@ -130,18 +130,9 @@ fn configured(
     builder.body(body).map_err(HttpError::invalid)
 }
 
-/// isahc panics at a header's value that is not text, and libcurl encodes a path that is not.
-fn refuse_what_is_not_ascii(request: &Request) -> Result<(), HttpError> {
-    if !request.uri().path().is_ascii() || !request.uri().query().unwrap_or_default().is_ascii() {
-        return Err(HttpError::invalid(
-            "libcurl would encode what is not ASCII in the URI",
-        ));
-    }
-    if request
-        .headers()
-        .values()
-        .any(|value| value.to_str().is_err())
-    {
+/// isahc panics at a value that is not.
+fn refuse_what_is_not_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
+    if headers.values().any(|value| value.to_str().is_err()) {
         return Err(HttpError::invalid(
             "isahc can't send a header's value that is not ASCII",
         ));

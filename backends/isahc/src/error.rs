@@ -11,11 +11,20 @@ pub(crate) fn send_error(error: isahc::Error, upload: &Upload) -> HttpError {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
     let (kind, phase) = match find::<curl::Error>(&error) {
+        // Nothing but the time to connect has a limit, unless a user's own client has another.
+        Some(curl) if curl.is_operation_timedout() && !upload.is_sent() => {
+            if upload.was_asked_for() {
+                (HttpErrorKind::Timeout, Phase::MaybeReceived)
+            } else {
+                (HttpErrorKind::Connect, Phase::NotSent)
+            }
+        }
         Some(curl) => judged(curl),
         None if *error.kind() == isahc::error::ErrorKind::InvalidRequest => {
             (HttpErrorKind::Invalid, Phase::NotSent)
         }
-        None => (HttpErrorKind::Other, Phase::MaybeReceived),
+        // A line of the head that isahc could not read.
+        None => (HttpErrorKind::Protocol, Phase::MaybeReceived),
     };
     HttpError::new(kind, phase).with_source(error)
 }
@@ -29,28 +38,17 @@ pub(crate) fn receive_error(error: io::Error, upload: &Upload) -> HttpError {
     HttpError::new(kind, Phase::ResponseBegun).with_source(error)
 }
 
-/// libcurl has a code for what it was doing; what happened to the connection is often in its text alone.
+/// What libcurl's codes mean. They say what it was doing, and not always what happened.
 fn judged(error: &curl::Error) -> (HttpErrorKind, Phase) {
     use HttpErrorKind as K;
-    let text = error.extra_description().unwrap_or_default();
-    let says = |words: &str| text.contains(words);
     if error.is_couldnt_resolve_host() || error.is_couldnt_resolve_proxy() {
         (K::Resolve, Phase::NotSent)
-    } else if error.is_couldnt_connect() || error.is_interface_failed() {
+    } else if error.is_couldnt_connect()
+        || error.is_interface_failed()
+        // In the handshake. It may also have been no TLS at all, which will not be better next time.
+        || error.is_ssl_connect_error()
+    {
         (K::Connect, Phase::NotSent)
-    } else if error.is_operation_timedout() {
-        if says("onnection time") || says("Resolving timed out") || says("onnect to") {
-            (K::Connect, Phase::NotSent)
-        } else {
-            (K::Timeout, Phase::MaybeReceived)
-        }
-    } else if error.is_ssl_connect_error() {
-        // Also a socket that closes in the middle of the handshake: that may be better next time.
-        if says("EOF") || says("reset") || says("closed") || text.is_empty() {
-            (K::Connect, Phase::NotSent)
-        } else {
-            (K::Tls, Phase::NotSent)
-        }
     } else if error.is_peer_failed_verification()
         || error.is_ssl_cacert()
         || error.is_ssl_certproblem()
@@ -62,23 +60,13 @@ fn judged(error: &curl::Error) -> (HttpErrorKind, Phase) {
         (K::Tls, Phase::NotSent)
     } else if error.is_url_malformed() {
         (K::Invalid, Phase::NotSent)
+    } else if error.is_operation_timedout() {
+        (K::Timeout, Phase::MaybeReceived)
+    } else if error.is_got_nothing() || error.is_partial_file() || error.is_send_fail_rewind() {
+        (K::Closed, Phase::MaybeReceived)
+    } else if error.is_send_error() || error.is_recv_error() {
+        (K::Reset, Phase::MaybeReceived)
     } else {
-        (exchange_kind(error, says), Phase::MaybeReceived)
-    }
-}
-
-/// What went wrong on a connection that was there.
-fn exchange_kind(error: &curl::Error, says: impl Fn(&str) -> bool) -> HttpErrorKind {
-    if says("reset") || says("Broken pipe") || says("aborted") {
-        HttpErrorKind::Reset
-    } else if error.is_got_nothing()
-        || error.is_partial_file()
-        || error.is_send_error()
-        || error.is_send_fail_rewind()
-        || error.is_recv_error()
-    {
-        HttpErrorKind::Closed
-    } else {
-        HttpErrorKind::Protocol
+        (K::Protocol, Phase::MaybeReceived)
     }
 }

@@ -21,8 +21,8 @@
 //! # A client for each exchange
 //! A client of isahc is one thread, on which all its transfers run, TLS and the reading of request bodies included; and
 //! a transfer whose future was dropped goes on until libcurl has something to say, which may be never. So this backend
-//! keeps as many clients as there are exchanges at a time, each with its thread and its connection; a dropped exchange
-//! ends with its client. [`IsahcClient::made_by`] takes a closure that makes them as you like.
+//! keeps as many clients as there are exchanges at a time, up to 32, each with its thread and its connection; a dropped
+//! exchange ends with its client. Beyond 32 they share. [`IsahcClient::made_by`] takes a closure that makes them as you like.
 //!
 //! [`IsahcClient::from_client`] takes one client for all. Then the sources of bodies must not block, and a dropped
 //! exchange holds its connection until the server says something or closes it; nothing more of its body is sent.
@@ -40,6 +40,9 @@
 //! - `send` resolves with the first byte of the response's body, not with its head.
 //! - libcurl sends a GET again whose used connection turns out to be closed. All other requests are kept from that: with a
 //!   body they can't be repeated, and without one they get a connection of their own.
+//! - libcurl has a code for a failure, and no words: whether a connection was reset, closed or spoke nonsense is not always
+//!   told, and a server that speaks no TLS counts as one that can't be reached. It takes heads that are not quite HTTP.
+//! - libcurl can't use a file descriptor beyond 1023 to connect. A program with so many files open gets connect errors.
 //! - It adds `Accept: */*` where no `Accept` was given.
 //!
 //! [isahc]: https://docs.rs/isahc

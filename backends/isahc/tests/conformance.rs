@@ -20,6 +20,11 @@ fn suite(suite: Suite) -> Suite {
         .limit(Limit::RefusesHeaders)
         .limit(Limit::AddsAccept)
         .limit(Limit::RepeatsGet)
+        .limit(Limit::HeadComesWithBody)
+        .limit(Limit::BlursFailures)
+        .limit(Limit::NoticesCloseLate)
+        .limit(Limit::TakesOddHeads)
+        .limit(Limit::TakesTlsFailuresForConnectFailures)
 }
 
 #[test]

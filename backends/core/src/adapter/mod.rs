@@ -1,7 +1,7 @@
 //! What adapters to HTTP libraries share. Of no interest to whoever only uses one.
 //!
-//! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`refuse_dot_segments`] and
-//!   [`same_target`] for libraries that rewrite URIs;
+//! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`same_target`] and
+//!   [`same_to_curl`] for libraries that rewrite URIs;
 //! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them;
 //! - [`Clients`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
 //!   in any other way than by the end of their client;
@@ -28,4 +28,4 @@ pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::reading;
 pub use pieces::{Pieces, Stopped, Upload, pieces};
-pub use request::{checked, refuse_dot_segments, same_target};
+pub use request::{checked, same_target, same_to_curl};

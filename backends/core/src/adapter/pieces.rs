@@ -23,7 +23,11 @@ pub fn pieces(body: Body) -> (Pieces, Upload) {
     } else {
         Stage::Flowing
     };
-    let state = State { stage, waker: None };
+    let state = State {
+        stage,
+        asked: false,
+        waker: None,
+    };
     let upload = Upload(Arc::new(Mutex::new(state)));
     let pieces = Pieces {
         remaining: body.len(),
@@ -41,6 +45,8 @@ pub struct Upload(Arc<Mutex<State>>);
 
 struct State {
     stage: Stage,
+    /// Whether the library has asked for the first byte: there is a connection then.
+    asked: bool,
     /// Whoever waits for the source.
     waker: Option<Waker>,
 }
@@ -78,6 +84,12 @@ impl Upload {
         matches!(self.state().stage, Stage::Sent)
     }
 
+    /// Whether the library has asked for the body's first byte, which it does when there is a connection.
+    #[must_use]
+    pub fn was_asked_for(&self) -> bool {
+        self.state().asked
+    }
+
     /// The error of the source, if that is what ended the request.
     #[must_use]
     pub fn take_failure(&self) -> Option<io::Error> {
@@ -107,6 +119,7 @@ impl Upload {
     /// Before the source is asked: whoever gives up from here on wakes this one.
     fn listen(&self, cx: &Context<'_>) -> Result<(), Stopped> {
         let mut state = self.state();
+        state.asked = true;
         if matches!(state.stage, Stage::GivenUp) {
             return Err(Stopped);
         }

@@ -31,11 +31,8 @@ pub fn checked(request: Request) -> Result<Request, HttpError> {
     Ok(Request::from_parts(head, body))
 }
 
-/// Refuses a path with a segment `.` or `..`, plain or percent-encoded: for libraries that resolve them.
-///
-/// # Errors
-/// [`Invalid`](crate::HttpErrorKind::Invalid) if there is one.
-pub fn refuse_dot_segments(uri: &Uri) -> Result<(), HttpError> {
+/// Refuses a path with a segment `.` or `..`, plain or percent-encoded.
+fn refuse_dot_segments(uri: &Uri) -> Result<(), HttpError> {
     let is_dots = |segment: &str| {
         let plain = segment.replace("%2e", ".").replace("%2E", ".");
         plain == "." || plain == ".."
@@ -44,6 +41,23 @@ pub fn refuse_dot_segments(uri: &Uri) -> Result<(), HttpError> {
         return Err(rewritten());
     }
     Ok(())
+}
+
+/// Refuses a URI that libcurl would change: dot segments, hexadecimal digits in lower case, and what is not ASCII.
+///
+/// # Errors
+/// [`Invalid`](crate::HttpErrorKind::Invalid) if there is any of that.
+pub fn same_to_curl(uri: &Uri) -> Result<(), HttpError> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut escapes = target.split('%').skip(1);
+    let in_lower_case = |escape: &str| {
+        let digits = escape.bytes().take(2);
+        digits.into_iter().any(|digit| matches!(digit, b'a'..=b'f'))
+    };
+    if !target.is_ascii() || escapes.any(in_lower_case) {
+        return Err(rewritten());
+    }
+    refuse_dot_segments(uri)
 }
 
 /// Refuses a URI whose path and query are not the same to a library, which parsed it to this `target`.
@@ -187,6 +201,17 @@ mod tests {
             "/a%2F..%2Fb",
         ] {
             assert!(refuse_dot_segments(&uri(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn libcurl_changes_hexadecimal_digits_to_upper_case() {
+        let uri = |target: &str| format!("http://h{target}").parse::<Uri>().unwrap();
+        for target in ["/a%2fb", "/?a=%e2", "/%E2%8a", "/\u{20ac}", "/a/../b"] {
+            assert!(same_to_curl(&uri(target)).is_err(), "{target}");
+        }
+        for target in ["/a%2Fb", "/%41b", "/%E2%82%ACabc?d%20e", "/"] {
+            assert!(same_to_curl(&uri(target)).is_ok(), "{target}");
         }
     }
 
