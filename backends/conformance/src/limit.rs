@@ -10,6 +10,17 @@ pub enum Limit {
     /// Header values that are not ASCII are refused before anything is sent, and are a
     /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error in a response.
     RefusesHeaders,
+    /// A header with several values is refused before anything is sent.
+    RefusesRepeatedHeaders,
+    /// HEAD is refused before anything is sent.
+    RefusesHead,
+    /// A response with a status that is in no list of the IANA's is a
+    /// [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error.
+    KnowsFewStatuses,
+    /// A response that has no `Content-Type` is given `application/octet-stream`.
+    AddsContentType,
+    /// A body of more than a megabyte is sent with `Expect: 100-continue`, and after a second all the same.
+    AddsExpect,
     /// `Accept: */*` is added, which says the same as no `Accept` at all.
     AddsAccept,
     /// A GET that finds its connection closed, before any byte of a response, is sent once more by the library itself.

@@ -255,7 +255,12 @@ fn a_head_of_200_headers_is_read(s: &Subject<'_>) {
     peer.say(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{headers}\r\n"
     ));
-    assert_eq!(sending.response().headers().len(), 200);
+    let response = sending.response();
+    let names = response.headers().keys();
+    assert_eq!(
+        names.filter(|name| name.as_str().starts_with("x-")).count(),
+        199
+    );
 }
 
 fn a_body_that_ends_early_is_an_error_not_an_end(s: &Subject<'_>) {

@@ -11,6 +11,7 @@ use crate::suite::Subject;
 
 cases![
     every_status_is_a_response,
+    a_status_that_nobody_has_registered_is_a_response,
     a_response_that_can_have_no_body_has_none,
     a_body_of_no_bytes_ends_at_once,
     headers_arrive_as_they_were_sent,
@@ -36,13 +37,26 @@ fn answered(s: &Subject<'_>, bytes: impl AsRef<[u8]>) -> Response {
 }
 
 fn every_status_is_a_response(s: &Subject<'_>) {
-    for status in [200, 204, 206, 304, 400, 401, 404, 416, 429, 500, 503, 599] {
-        let response = answered(
-            s,
-            format!("HTTP/1.1 {status} Why\r\ncontent-length: 0\r\n\r\n"),
-        );
+    for status in [200, 204, 206, 304, 400, 401, 404, 408, 416, 429, 500, 503] {
+        let head = format!("HTTP/1.1 {status} Why\r\ncontent-length: 0\r\n\r\n");
+        let response = answered(s, head);
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(read(response).unwrap(), "");
+    }
+}
+
+fn a_status_that_nobody_has_registered_is_a_response(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 599 Why\r\ncontent-length: 0\r\n\r\n");
+    if s.is_limited(Limit::KnowsFewStatuses) {
+        let error = sending.error();
+        assert_eq!(error.kind(), HttpErrorKind::Protocol, "{error:?}");
+        assert_eq!(error.phase(), Phase::ResponseBegun);
+    } else {
+        assert_eq!(sending.response().status().as_u16(), 599);
     }
 }
 
@@ -86,6 +100,11 @@ fn headers_arrive_as_they_were_sent(s: &Subject<'_>) {
     let many: Vec<_> = headers.get_all("x-many").iter().collect();
     assert_eq!(many, ["first", "second", "third"]);
     assert!(headers.get("date").is_none(), "none is made up");
+    let has_type = headers.contains_key("content-type");
+    assert!(
+        !has_type || s.is_limited(Limit::AddsContentType),
+        "none is made up"
+    );
     assert_eq!(read(response).unwrap(), "ok");
 }
 
@@ -145,6 +164,13 @@ fn the_length_in_answer_to_a_head_promises_no_body(s: &Subject<'_>) {
     let mut request = get(server.uri("/"));
     *request.method_mut() = Method::HEAD;
     let sending = start_send(&s.client(), request);
+    if s.is_limited(Limit::RefusesHead) {
+        let error = sending.error();
+        assert_eq!(error.kind(), HttpErrorKind::Invalid, "{error:?}");
+        assert_eq!(error.phase(), Phase::NotSent);
+        assert_eq!(server.accepted(), 0);
+        return;
+    }
     let mut peer = server.accept();
     assert_eq!(peer.head().line, "HEAD / HTTP/1.1");
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 12345\r\n\r\n");

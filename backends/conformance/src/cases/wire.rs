@@ -18,6 +18,7 @@ cases![
     a_long_header_arrives_whole,
     methods_arrive_as_they_were_given,
     a_body_goes_out_with_its_length_and_never_chunked,
+    a_large_body_is_sent_without_being_asked_for,
     a_body_of_no_bytes_has_a_length_too,
     a_body_of_one_byte_arrives,
     a_get_has_no_body,
@@ -90,15 +91,23 @@ fn a_host_that_was_given_is_the_only_one(s: &Subject<'_>) {
 }
 
 fn values_of_a_repeated_header_keep_their_order(s: &Subject<'_>) {
-    let head = arrived(s, |server| {
+    let repeated = |server: &RawServer| {
         let mut request = get(server.uri("/"));
         for value in ["first", "second", "third", "first"] {
-            request
-                .headers_mut()
-                .append("x-many", value.parse().unwrap());
+            let headers = request.headers_mut();
+            headers.append("x-many", value.parse().unwrap());
         }
         request
-    });
+    };
+    if s.is_limited(Limit::RefusesRepeatedHeaders) {
+        let server = RawServer::start();
+        let error = start_send(&s.client(), repeated(&server)).error();
+        assert_eq!(error.kind(), HttpErrorKind::Invalid, "{error:?}");
+        assert_eq!(error.phase(), Phase::NotSent);
+        assert_eq!(server.accepted(), 0);
+        return;
+    }
+    let head = arrived(s, repeated);
     let values = head.values("x-many").join(", ");
     assert_eq!(
         values.replace(",", ", ").replace(",  ", ", "),
@@ -192,6 +201,22 @@ fn a_body_goes_out_with_its_length_and_never_chunked(s: &Subject<'_>) {
             }
         }
     }
+}
+
+fn a_large_body_is_sent_without_being_asked_for(s: &Subject<'_>) {
+    let len = 3 << 20;
+    let server = RawServer::start();
+    let sending = start_send(
+        &s.client(),
+        post(server.uri("/"), in_chunks(pattern(len), 50_000)),
+    );
+    let mut peer = server.accept();
+    let expects = !peer.head().values("expect").is_empty();
+    assert!(!expects || s.is_limited(Limit::AddsExpect));
+    // And comes, also from who expects: not every server knows that.
+    assert!(peer.body(len) == pattern(len));
+    peer.say(EMPTY_OK);
+    sending.response();
 }
 
 fn a_body_of_no_bytes_has_a_length_too(s: &Subject<'_>) {
