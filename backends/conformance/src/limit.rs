@@ -39,6 +39,11 @@ pub enum Limit {
     NoticesCloseLate,
     /// Heads that are not quite HTTP may be taken for responses.
     TakesOddHeads,
+    /// A future that is dropped while the server says nothing leaves its connection open until the server says something
+    /// or closes it. Nothing more of the request's body is sent, and what the server says is not heard.
+    LingersWhereServerIsSilent,
+    /// Any request without a body that finds its used connection closed may be sent once more by the library itself.
+    RepeatsWhatHasNoBody,
     /// A server that answers the TLS handshake with something else is a
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,

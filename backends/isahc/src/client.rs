@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{Clients, Lease, Pieces, Upload, checked, pieces, same_to_curl};
+use b2kit_core::adapter::{
+    Clients, Exchange, GiveUp, Lease, Pieces, checked, pieces, same_to_curl,
+};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};
 use isahc::config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation};
@@ -63,9 +65,9 @@ impl IsahcClient {
     }
 
     /// The client for a request, and what gives it back.
-    fn client_for(&self, request: &Request) -> Result<Client, HttpError> {
+    fn client_for(&self, request: &Request) -> Result<Lease<isahc::HttpClient>, HttpError> {
         let (clients, make) = match &self.0 {
-            Source::Shared(client) => return Ok(Client::Shared(client.clone())),
+            Source::Shared(client) => return Ok(Lease::of_all(client.clone())),
             Source::Made { clients, make } => (clients, &**make),
         };
         // libcurl would repeat what has no body and finds its used connection closed.
@@ -75,7 +77,7 @@ impl IsahcClient {
         } else {
             clients.lease(make)
         };
-        lease.map(Client::Leased).map_err(|error| {
+        lease.map_err(|error| {
             HttpError::new(HttpErrorKind::Other, Phase::NotSent).with_source(error)
         })
     }
@@ -100,11 +102,10 @@ impl HttpClient for IsahcClient {
         let upload = GiveUp(upload);
         let request = configured(head, pieces)?;
         let response = client
-            .get()
             .send_async(request)
             .await
             .map_err(|error| send_error(error, &upload.0))?;
-        received(response, upload, client)
+        received(response, Exchange { upload, client })
     }
 }
 
@@ -146,36 +147,5 @@ impl fmt::Debug for IsahcClient {
             Source::Made { clients, .. } => f.debug_tuple("IsahcClient").field(clients).finish(),
             Source::Shared(client) => f.debug_tuple("IsahcClient").field(client).finish(),
         }
-    }
-}
-
-/// The client of one exchange. Unless it is done with, its end is the end of the connection.
-pub(crate) enum Client {
-    Leased(Lease<isahc::HttpClient>),
-    Shared(isahc::HttpClient),
-}
-
-impl Client {
-    fn get(&self) -> &isahc::HttpClient {
-        match self {
-            Self::Leased(lease) => lease,
-            Self::Shared(client) => client,
-        }
-    }
-
-    /// The exchange is over, and its connection free.
-    pub(crate) fn done(self) {
-        if let Self::Leased(lease) = self {
-            lease.give_back();
-        }
-    }
-}
-
-/// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
-pub(crate) struct GiveUp(pub(crate) Upload);
-
-impl Drop for GiveUp {
-    fn drop(&mut self) {
-        self.0.give_up();
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{Upload, checked, pieces, same_target};
+use b2kit_core::adapter::{GiveUp, checked, pieces, same_target};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::crypto::ring;
@@ -105,14 +105,5 @@ impl HttpClient for ReqwestClient {
 impl fmt::Debug for ReqwestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReqwestClient").finish_non_exhaustive()
-    }
-}
-
-/// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
-pub(crate) struct GiveUp(pub(crate) Upload);
-
-impl Drop for GiveUp {
-    fn drop(&mut self) {
-        self.0.give_up();
     }
 }

@@ -4,12 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use b2kit_core::adapter::check_framing;
+use b2kit_core::adapter::{GiveUp, check_framing};
 use b2kit_core::{Bytes, HttpError, Response, ResponseBody};
 use futures_core::Stream;
 use http_body::Body as _;
 
-use crate::client::GiveUp;
 use crate::error::receive_error;
 use crate::runtime::Runtime;
 

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{Clients, Lease, Upload, checked};
+use b2kit_core::adapter::{Clients, Exchange, GiveUp, Lease, checked};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use futures_util::FutureExt as _;
 use http::Method;
@@ -80,9 +80,9 @@ impl SurfClient {
     }
 
     /// The client for a request, and what gives it back.
-    fn client_for(&self, request: &Request) -> Result<Client, HttpError> {
+    fn client_for(&self, request: &Request) -> Result<Lease<surf::Client>, HttpError> {
         let (clients, make) = match &self.0 {
-            Source::Shared(client) => return Ok(Client::Shared(client.clone())),
+            Source::Shared(client) => return Ok(Lease::of_all(client.clone())),
             Source::Made { clients, make } => (clients, &**make),
         };
         // libcurl would repeat what has no body and finds its used connection closed.
@@ -91,7 +91,7 @@ impl SurfClient {
         } else {
             clients.lease(make)
         };
-        lease.map(Client::Leased).map_err(|error| {
+        lease.map_err(|error| {
             let source = error.into_inner();
             HttpError::new(HttpErrorKind::Other, Phase::NotSent).with_source(source)
         })
@@ -111,7 +111,7 @@ impl HttpClient for SurfClient {
         let client = self.client_for(&request)?;
         let (request, upload) = converted(request)?;
         let upload = GiveUp(upload);
-        let sending = client.get().send(request);
+        let sending = client.send(request);
         // It panics at what it doesn't know in a response: a status, a header that is not ASCII.
         let response = AssertUnwindSafe(sending).catch_unwind().await;
         let response = response.map_err(|_| {
@@ -119,7 +119,7 @@ impl HttpClient for SurfClient {
                 .with_source("surf panicked at the response's head")
         })?;
         let response = response.map_err(|error| send_error(error, &upload.0))?;
-        received(response.into(), upload, client)
+        received(response.into(), Exchange { upload, client })
     }
 }
 
@@ -129,36 +129,5 @@ impl fmt::Debug for SurfClient {
             Source::Made { clients, .. } => f.debug_tuple("SurfClient").field(clients).finish(),
             Source::Shared(client) => f.debug_tuple("SurfClient").field(client).finish(),
         }
-    }
-}
-
-/// The client of one exchange. Unless it is done with, its end is the end of the connection.
-pub(crate) enum Client {
-    Leased(Lease<surf::Client>),
-    Shared(surf::Client),
-}
-
-impl Client {
-    fn get(&self) -> &surf::Client {
-        match self {
-            Self::Leased(lease) => lease,
-            Self::Shared(client) => client,
-        }
-    }
-
-    /// The exchange is over, and its connection free.
-    pub(crate) fn done(self) {
-        if let Self::Leased(lease) = self {
-            lease.give_back();
-        }
-    }
-}
-
-/// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
-pub(crate) struct GiveUp(pub(crate) Upload);
-
-impl Drop for GiveUp {
-    fn drop(&mut self) {
-        self.0.give_up();
     }
 }

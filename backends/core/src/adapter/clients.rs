@@ -94,7 +94,7 @@ impl<C: Clone + Send + 'static> Clients<C> {
         Lease {
             id,
             client: Some(client),
-            home: Arc::clone(&self.0),
+            home: Some(Arc::clone(&self.0)),
         }
     }
 }
@@ -176,14 +176,27 @@ impl<C: Clone> State<C> {
 pub struct Lease<C: Clone + Send + 'static> {
     id: u64,
     client: Option<C>,
-    home: Arc<Shared<C>>,
+    /// `None` if the client is somebody else's.
+    home: Option<Arc<Shared<C>>>,
 }
 
 impl<C: Clone + Send + 'static> Lease<C> {
+    /// A client that all exchanges share, and that none of them ends.
+    #[must_use]
+    pub const fn of_all(client: C) -> Self {
+        Self {
+            id: 0,
+            client: Some(client),
+            home: None,
+        }
+    }
+
     /// The exchange is over and its connection can be another's.
     pub fn give_back(mut self) {
         self.client = None;
-        self.home.state().leave(self.id);
+        if let Some(home) = &self.home {
+            home.state().leave(self.id);
+        }
     }
 }
 
@@ -198,8 +211,8 @@ impl<C: Clone + Send + 'static> Deref for Lease<C> {
 
 impl<C: Clone + Send + 'static> Drop for Lease<C> {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            let other = self.home.state().give_up(self.id);
+        if let (Some(client), Some(home)) = (self.client.take(), &self.home) {
+            let other = home.state().give_up(self.id);
             end((client, other));
         }
     }

@@ -136,6 +136,16 @@ impl Upload {
     }
 }
 
+/// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
+#[derive(Debug)]
+pub struct GiveUp(pub Upload);
+
+impl Drop for GiveUp {
+    fn drop(&mut self) {
+        self.0.give_up();
+    }
+}
+
 impl fmt::Debug for Upload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state().stage {
