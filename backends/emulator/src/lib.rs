@@ -38,7 +38,8 @@
 //! ```
 //!
 //! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the feature `server`,
-//! `Server::start` puts the same account on a port of the loopback interface.
+//! `Server::start` puts the same account on a port of the loopback interface; with `tls`, `Server::start_tls` does so in
+//! HTTPS and hands out the root certificate to trust.
 //!
 //! # Layout
 //! From the outside in:
@@ -96,4 +97,4 @@ pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
 #[cfg(feature = "server")]
-pub use server::Server;
+pub use server::{Server, ServerBuilder};

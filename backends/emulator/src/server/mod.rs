@@ -1,8 +1,12 @@
 //! [`Server`]: the HTTP shell, on the loopback interface.
 
+mod builder;
+#[cfg(feature = "tls")]
+mod tls;
+
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdTcpListener};
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,10 +21,15 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
+
+pub use builder::ServerBuilder;
 
 use crate::emulator::Emulator;
 use crate::exchange::{Broken, exchange};
@@ -30,7 +39,7 @@ use crate::reply::Reply;
 /// How much of a refused body is read, so that the client reads the refusal before it learns that nobody listens.
 const DRAINED: u64 = 64 * 1024 * 1024;
 
-/// An [`Emulator`] behind a port of the loopback interface, in plain HTTP/1.1.
+/// An [`Emulator`] behind a port of the loopback interface, in HTTP/1.1; with the feature `tls` also in HTTPS.
 ///
 /// It runs on two threads of its own, so that synchronous programs and every async runtime can use it. Answers carry
 /// its own [`url`](Self::url), whatever host the client asked for. Requests in-process and through any number of
@@ -49,6 +58,8 @@ const DRAINED: u64 = 64 * 1024 * 1024;
 pub struct Server {
     address: SocketAddr,
     url: Arc<str>,
+    #[cfg(feature = "tls")]
+    root: Option<tls::Root>,
     accepting: JoinHandle<()>,
     connections: Option<Arc<GracefulShutdown>>,
     runtime: Option<Runtime>,
@@ -68,10 +79,34 @@ impl Server {
     /// # Errors
     /// If the port is taken, or no thread can be made.
     pub fn start_on(emulator: &Emulator, port: u16) -> io::Result<Self> {
-        let listener = StdTcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        Self::builder().port(port).start(emulator)
+    }
+
+    /// Starts to serve HTTPS on a port that the system chooses, with a certificate that is made now.
+    ///
+    /// # Errors
+    /// If there is no port, or no thread can be made.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(emulator: &Emulator) -> io::Result<Self> {
+        Self::builder().tls().start(emulator)
+    }
+
+    /// Where and how to serve, if not as [`start`](Self::start) does.
+    pub const fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    fn start_with(settings: ServerBuilder, emulator: &Emulator) -> io::Result<Self> {
+        let listener = StdTcpListener::bind(settings.address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let url: Arc<str> = format!("http://{address}").into();
+        let scheme = if settings.tls { "https" } else { "http" };
+        let url: Arc<str> = format!("{scheme}://{address}").into();
+        #[cfg(feature = "tls")]
+        let identity = match settings.tls {
+            true => Some(tls::Identity::make(address.ip())?),
+            false => None,
+        };
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("b2kit-emulator")
@@ -82,6 +117,8 @@ impl Server {
         let door = Door {
             emulator: emulator.clone(),
             url: Arc::clone(&url),
+            #[cfg(feature = "tls")]
+            tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
         };
         let accepting = {
             let _inside = runtime.enter();
@@ -91,16 +128,32 @@ impl Server {
         Ok(Self {
             address,
             url,
+            #[cfg(feature = "tls")]
+            root: identity.map(|it| it.root),
             accepting,
             connections: Some(connections),
             runtime: Some(runtime),
         })
     }
 
-    /// `http://127.0.0.1:` and the port: what a client takes as the place to authorize.
+    /// `http://127.0.0.1:` or `https://127.0.0.1:`, and the port: what a client takes as the place to authorize.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The root certificate that a client must trust, in PEM; `None` without TLS. It vouches for this server only.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificate_pem(&self) -> Option<&str> {
+        self.root.as_ref().map(|root| root.pem.as_str())
+    }
+
+    /// The root certificate that a client must trust, in DER; `None` without TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificate_der(&self) -> Option<&[u8]> {
+        self.root.as_ref().map(|root| root.der.as_slice())
     }
 
     /// The address it listens on.
@@ -145,6 +198,8 @@ impl fmt::Debug for Server {
 struct Door {
     emulator: Emulator,
     url: Arc<str>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsAcceptor>,
 }
 
 async fn accept(listener: TcpListener, door: Door, connections: Arc<GracefulShutdown>) {
@@ -160,13 +215,28 @@ async fn accept(listener: TcpListener, door: Door, connections: Arc<GracefulShut
 fn connect(stream: TcpStream, door: Door, connections: &GracefulShutdown) {
     // without it, small answers come late; nothing is wrong with them
     stream.set_nodelay(true).ok();
+    let watcher = connections.watcher();
+    tokio::spawn(async move {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = door.tls.clone() {
+            // who can't agree on TLS is told so by TLS
+            if let Ok(stream) = tls.accept(stream).await {
+                serve(stream, door, watcher).await;
+            }
+            return;
+        }
+        serve(stream, door, watcher).await;
+    });
+}
+
+async fn serve<S>(stream: S, door: Door, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request| answer(door.clone(), request));
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        // a connection that ends badly is the client's to report
-        connection.await.ok();
-    });
+    // a connection that ends badly is the client's to report
+    watcher.watch(connection).await.ok();
 }
 
 async fn answer(
