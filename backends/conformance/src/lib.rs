@@ -26,14 +26,14 @@
 //! # Cases of your own
 //! [`server`], [`client`] and [`authority`] are what the cases are written with.
 //!
-//! # Large bodies
-//! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process, so it wants a
-//! process to itself: a test binary of its own, ignored by default.
+//! # Tests that want a process to themselves
+//! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
+//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies.
 
+mod alone;
 pub mod authority;
 mod cases;
 pub mod client;
-mod large;
 mod limit;
 mod report;
 pub mod server;

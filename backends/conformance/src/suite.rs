@@ -13,6 +13,7 @@ use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer};
 use crate::cases::all;
 use crate::limit::Limit;
 use crate::report::{Outcome, Report};
+use crate::server::Peer;
 
 /// A backend, whichever.
 pub type Client = Arc<dyn HttpClient>;
@@ -184,6 +185,19 @@ impl Subject<'_> {
             Some(make) => make(pem),
             None => std::panic::resume_unwind(Box::new(NoTls)),
         }
+    }
+
+    /// Says something on a connection that the backend may not have closed yet because of the silence.
+    pub(crate) fn break_the_silence(&self, peer: &mut Peer) {
+        if self.is_limited(Limit::LingersWhereServerIsSilent) {
+            let _ = peer.try_say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n!");
+        }
+    }
+
+    /// Asserts that nothing more comes on this connection, and that it is closed.
+    pub(crate) fn assert_closes(&self, peer: &mut Peer) {
+        self.break_the_silence(peer);
+        assert_eq!(peer.drain(), 0, "nothing more comes");
     }
 
     /// Whether this limit was declared. Whoever asks holds the backend to the weaker promise then.

@@ -1,5 +1,7 @@
 //! The isahc backend in the suite that all backends pass.
 
+use std::time::Duration;
+
 use b2kit_conformance::{Limit, Suite};
 use b2kit_isahc::IsahcClient;
 use isahc::config::Configurable as _;
@@ -14,6 +16,7 @@ fn trusting(pem: &str) -> IsahcClient {
     })
 }
 
+/// What libcurl can't do.
 fn suite(suite: Suite) -> Suite {
     suite
         .limit(Limit::RefusesTargets)
@@ -33,4 +36,26 @@ fn it_conforms() {
         .trusting(trusting)
         .run()
         .assert_passed();
+}
+
+/// A client of a user's own, with its own settings, for all exchanges.
+#[test]
+fn one_client_for_all_conforms_less() {
+    let builder = || {
+        let builder = isahc::HttpClient::builder().proxy(None);
+        builder.connection_cache_ttl(Duration::from_secs(2))
+    };
+    suite(Suite::new(move || {
+        IsahcClient::from_client(builder().build().unwrap())
+    }))
+    .trusting(move |pem| {
+        let store = TrustStore::builder().certificate_from_pem(pem).build();
+        let tls = TlsConfig::builder().trust_store(store).build();
+        IsahcClient::from_client(builder().tls_config(tls).build().unwrap())
+    })
+    .limit(Limit::LingersWhereServerIsSilent)
+    .limit(Limit::LingersWhereServerStopsReading)
+    .limit(Limit::RepeatsWhatHasNoBody)
+    .run()
+    .assert_passed();
 }

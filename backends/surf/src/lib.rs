@@ -25,7 +25,8 @@
 //! closure that makes clients of surf, [`SurfClient::over_isahc`] one that makes those of [`isahc`] beneath.
 //! [`SurfClient::from_client`] takes one client for all; then the sources of bodies must not block, and a dropped
 //! exchange holds its connection until the server says something or closes it. A client of your own must not follow
-//! redirects, decompress, or have a timeout: surf can't be told so for each request.
+//! redirects, decompress, have a timeout, or keep idle connections for more than 2 s: surf can't be told so for each
+//! request.
 //!
 //! # TLS
 //! OpenSSL, from the system: building needs its headers (`libssl-dev`). In a program that has isahc 2 as well libcurl is

@@ -143,7 +143,11 @@ fn an_upload_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>
 
 fn a_request_without_a_body_that_is_lost_on_a_used_connection_is_not_sent_again(s: &Subject<'_>) {
     for method in ["POST", "DELETE"] {
-        assert_eq!(sent_on_a_dying_connection(s, method, ""), 1, "{method}");
+        let times = sent_on_a_dying_connection(s, method, "");
+        if times == 2 && s.is_limited(Limit::RepeatsWhatHasNoBody) {
+            continue;
+        }
+        assert_eq!(times, 1, "{method}");
     }
 }
 

@@ -33,7 +33,7 @@ fn a_server_that_accepts_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Timeout, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::MaybeReceived);
-    assert_eq!(peer.drain(), 0, "the connection is closed");
+    s.assert_closes(&mut peer);
 }
 
 fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
@@ -46,7 +46,7 @@ fn a_server_that_takes_a_body_and_says_nothing_is_a_timeout(s: &Subject<'_>) {
     let error = sending.error();
     assert_eq!(error.kind(), HttpErrorKind::Timeout, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::MaybeReceived);
-    assert_eq!(peer.drain(), 0, "the connection is closed");
+    s.assert_closes(&mut peer);
 }
 
 fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
@@ -62,7 +62,7 @@ fn a_download_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
     assert_eq!(error.phase(), Phase::ResponseBegun);
     let body: Vec<u8> = items.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(body, b"hello");
-    assert_eq!(peer.drain(), 0, "the connection is closed");
+    s.assert_closes(&mut peer);
 }
 
 fn an_upload_that_stalls_half_way_is_noticed(s: &Subject<'_>) {
