@@ -1,4 +1,4 @@
-//! The backend's side of a test.
+//! The backend's side of a case.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -7,42 +7,38 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use b2kit_core::{Body, Bytes, HttpClient, HttpError, Request, Response};
-use b2kit_hyper::HyperClient;
 use futures::executor::block_on;
 use futures::stream::{Stream, StreamExt};
 
-use crate::raw_server::PATIENCE;
+use crate::server::{PATIENCE, Peer, RawServer};
 
-/// A client on a runtime of its own.
-pub(crate) fn client() -> HyperClient {
-    HyperClient::builder().own_runtime().build().unwrap()
-}
-
-pub(crate) fn get(uri: impl AsRef<str>) -> Request {
+/// A GET.
+pub fn get(uri: impl AsRef<str>) -> Request {
     http::Request::get(uri.as_ref())
         .body(Body::empty())
         .unwrap()
 }
 
-pub(crate) fn post(uri: impl AsRef<str>, body: impl Into<Body>) -> Request {
+/// A POST with this body.
+pub fn post(uri: impl AsRef<str>, body: impl Into<Body>) -> Request {
     http::Request::post(uri.as_ref()).body(body.into()).unwrap()
 }
 
 /// Runs the future on a thread of its own, so that the test can play the server meanwhile.
-pub(crate) fn start<T: Send + 'static>(
-    future: impl Future<Output = T> + Send + 'static,
-) -> Started<T> {
+pub fn start<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Started<T> {
     let (sender, receiver) = channel();
-    thread::spawn(move || sender.send(block_on(future)));
-    Started(receiver)
+    let thread = thread::spawn(move || {
+        let _ = sender.send(block_on(future));
+    });
+    Started { receiver, thread }
 }
 
 /// Sends the request on a thread of its own.
-pub(crate) fn start_send(
-    client: &HyperClient,
+pub fn start_send(
+    client: &(impl HttpClient + Clone),
     request: Request,
 ) -> Started<Result<Response, HttpError>> {
     let client = client.clone();
@@ -50,32 +46,50 @@ pub(crate) fn start_send(
 }
 
 /// Something that goes on while the test plays the server.
-pub(crate) struct Started<T>(Receiver<T>);
+#[derive(Debug)]
+pub struct Started<T> {
+    receiver: Receiver<T>,
+    thread: JoinHandle<()>,
+}
 
 impl<T> Started<T> {
     /// What became of it.
-    pub(crate) fn wait(self) -> T {
-        self.0.recv_timeout(PATIENCE).expect("it ends")
+    pub fn wait(self) -> T {
+        self.receiver
+            .recv_timeout(PATIENCE)
+            .expect("it ends, and doesn't panic")
+    }
+
+    /// Whether it has ended.
+    fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// The connection that comes, or `None` if it ends without one.
+    pub fn peer_or_end(&self, server: &RawServer) -> Option<Peer> {
+        server.accept_unless(|| self.is_over())
     }
 }
 
 impl Started<Result<Response, HttpError>> {
-    pub(crate) fn response(self) -> Response {
+    /// The response that it must be.
+    pub fn response(self) -> Response {
         self.wait().expect("a response")
     }
 
-    pub(crate) fn error(self) -> HttpError {
+    /// The error that it must be.
+    pub fn error(self) -> HttpError {
         self.wait().expect_err("an error")
     }
 }
 
 /// The whole body of a response.
-pub(crate) fn read(response: Response) -> Result<Bytes, HttpError> {
+pub fn read(response: Response) -> Result<Bytes, HttpError> {
     start(response.into_body().collect(64 << 20)).wait()
 }
 
 /// All chunks and errors of a response's body, one after the other.
-pub(crate) fn items(response: Response) -> Vec<Result<Bytes, HttpError>> {
+pub fn items(response: Response) -> Vec<Result<Bytes, HttpError>> {
     start(response.into_body().collect_items()).wait()
 }
 
@@ -90,7 +104,7 @@ impl CollectItems for b2kit_core::ResponseBody {
 }
 
 /// The error and all that lies beneath, as text.
-pub(crate) fn chain(error: &HttpError) -> String {
+pub fn chain(error: &HttpError) -> String {
     let first: &(dyn StdError + 'static) = error;
     let texts: Vec<_> = successors(Some(first), |&e| e.source())
         .map(ToString::to_string)
@@ -99,14 +113,15 @@ pub(crate) fn chain(error: &HttpError) -> String {
 }
 
 /// A future that is being polled on a thread of its own, until it is told to drop it.
-pub(crate) struct Held {
+#[derive(Debug)]
+pub struct Held {
     release: futures::channel::oneshot::Sender<()>,
     done: Receiver<()>,
 }
 
 impl Held {
     /// Polls `future`, which must not end by itself.
-    pub(crate) fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let (release, released) = futures::channel::oneshot::channel::<()>();
         let (sender, done) = channel();
         thread::spawn(move || {
@@ -119,7 +134,7 @@ impl Held {
     }
 
     /// Sends `request`, which must not be answered. The client stays: its end would close connections too.
-    pub(crate) fn send(client: &HyperClient, request: Request) -> Self {
+    pub fn send(client: &(impl HttpClient + Clone), request: Request) -> Self {
         let client = client.clone();
         Self::start(async move {
             let _ = client.send(request).await;
@@ -127,21 +142,22 @@ impl Held {
     }
 
     /// Drops the future, and returns when it is dropped.
-    pub(crate) fn drop_it(self) {
+    pub fn drop_it(self) {
         self.release.send(()).expect("it is still there");
         self.done.recv_timeout(PATIENCE).expect("it is dropped");
     }
 }
 
 /// A source of a body, or a buffer, that tells when it is dropped.
-pub(crate) struct Watched<S> {
+#[derive(Debug)]
+pub struct Watched<S> {
     watched: S,
     _gone: Sender<()>,
 }
 
 impl<S> Watched<S> {
     /// It, and what waits for its end.
-    pub(crate) fn new(watched: S) -> (Self, Gone) {
+    pub fn new(watched: S) -> (Self, Gone) {
         let (sender, receiver) = channel();
         let watched = Self {
             watched,
@@ -166,11 +182,12 @@ impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
 }
 
 /// The end of something [`Watched`].
-pub(crate) struct Gone(Receiver<()>);
+#[derive(Debug)]
+pub struct Gone(Receiver<()>);
 
 impl Gone {
     /// Waits for it.
-    pub(crate) fn wait(&self) {
+    pub fn wait(&self) {
         use std::sync::mpsc::RecvTimeoutError::Disconnected;
         assert_eq!(
             self.0.recv_timeout(PATIENCE),
@@ -181,12 +198,12 @@ impl Gone {
 }
 
 /// `len` bytes in which each place is told from its neighbours.
-pub(crate) fn pattern(len: usize) -> Vec<u8> {
+pub fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i % 251) as u8).collect()
 }
 
 /// A body in chunks of this size.
-pub(crate) fn in_chunks(whole: Vec<u8>, size: usize) -> Body {
+pub fn in_chunks(whole: Vec<u8>, size: usize) -> Body {
     let whole = Arc::new(Bytes::from(whole));
     Body::replay(whole.len() as u64, move || {
         let whole = Arc::clone(&whole);

@@ -5,15 +5,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use b2kit_core::{Body, Bytes, SystemTimer, Timer as _};
-use b2kit_hyper::HyperClient;
 use futures::stream;
 use rustls::ServerConfig;
 
-use crate::client::{
-    Gone, Held, Watched, client, get, in_chunks, pattern, post, read, start, start_send,
-};
-use crate::raw_server::{Peer, RawServer};
-use crate::tls::Authority;
+use super::cases;
+use crate::authority::Authority;
+use crate::client::{Gone, Held, Watched, get, in_chunks, pattern, post, read, start, start_send};
+use crate::limit::Limit;
+use crate::server::{Peer, RawServer};
+use crate::suite::{Client, Subject};
+
+cases![
+    a_connection_is_used_again,
+    a_connection_that_was_idle_for_three_seconds_is_not,
+    two_hundred_requests_at_once_all_get_their_own_answer,
+    dropping_the_future_closes_a_connection_that_waits_for_the_head,
+    dropping_the_future_closes_a_connection_that_is_being_made,
+    dropping_the_future_closes_a_connection_whose_server_has_stopped_reading,
+    dropping_an_early_response_stops_a_body_that_is_one_buffer,
+    dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading,
+    dropping_a_response_half_way_closes_its_connection,
+    a_connection_that_the_server_wants_closed_is_not_used_again,
+    a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again,
+];
 
 const CHUNK: usize = 64 << 10;
 
@@ -28,10 +42,9 @@ fn serve(mut peer: Peer) {
     }
 }
 
-#[test]
-fn a_connection_is_used_again() {
+fn a_connection_is_used_again(s: &Subject<'_>) {
     let server = RawServer::scripted(serve);
-    let client = client();
+    let client = s.client();
     for _ in 0..20 {
         let response = start_send(&client, post(server.uri("/"), "hello")).response();
         assert_eq!(read(response).unwrap(), "hello");
@@ -40,10 +53,9 @@ fn a_connection_is_used_again() {
     assert!(server.accepted() < 20, "{}", server.accepted());
 }
 
-#[test]
-fn a_connection_that_was_idle_for_three_seconds_is_not() {
+fn a_connection_that_was_idle_for_three_seconds_is_not(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     let sending = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
@@ -58,11 +70,10 @@ fn a_connection_that_was_idle_for_three_seconds_is_not() {
     assert!(first.next_head().is_none(), "the idle one is closed");
 }
 
-#[test]
-fn fifty_requests_at_once_all_get_their_own_answer() {
+fn two_hundred_requests_at_once_all_get_their_own_answer(s: &Subject<'_>) {
     let server = RawServer::scripted(serve);
-    let client = client();
-    let sending: Vec<_> = (0..50_usize)
+    let client = s.client();
+    let sending: Vec<_> = (0..200_usize)
         .map(|i| {
             let body = pattern(10_000 + i);
             (
@@ -76,28 +87,27 @@ fn fifty_requests_at_once_all_get_their_own_answer() {
     }
 }
 
-#[test]
-fn dropping_the_future_closes_a_connection_that_waits_for_the_head() {
+fn dropping_the_future_closes_a_connection_that_waits_for_the_head(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     let request = get(server.uri("/"));
     let sending = Held::send(&client, request);
     let mut peer = server.accept();
     peer.head();
     sending.drop_it();
-    assert_eq!(peer.drain(), 0);
+    s.assert_closes(&mut peer);
 }
 
-#[test]
-fn dropping_the_future_closes_a_connection_that_is_being_made() {
+fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     let request = get(format!("https://127.0.0.1:{}/", server.port()));
     let sending = Held::send(&client, request);
     // TCP is there, TLS never will be.
     let mut peer = server.accept();
     peer.body(1);
     sending.drop_it();
+    s.break_the_silence(&mut peer);
     peer.drain();
 }
 
@@ -112,7 +122,7 @@ struct Stuck {
 }
 
 impl Stuck {
-    fn start(client: &HyperClient, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
+    fn start(client: &Client, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
         let server = RawServer::start();
         let pulls = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&pulls);
@@ -147,33 +157,37 @@ impl Stuck {
         }
     }
 
-    fn drop_it(mut self) {
+    fn drop_it(mut self, s: &Subject<'_>) {
         self.sending.drop_it();
-        // Before the server reads on: what was buffered here will not leave any more.
-        self.gone.wait();
-        self.peer.drain();
+        if s.is_limited(Limit::LingersWhereServerStopsReading) {
+            s.break_the_silence(&mut self.peer);
+            let left = self.peer.drain();
+            assert!(left <= self.pulled, "nothing more of the source leaves");
+        } else {
+            // Before the server reads on: what was buffered here will not leave any more.
+            self.gone.wait();
+            self.peer.drain();
+        }
     }
 }
 
-#[test]
-fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading() {
+fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &Subject<'_>) {
     let authority = Authority::new();
     let config = authority.server(&["localhost"]);
-    let client = authority.client();
+    let client = s.trusting(authority.pem());
     for tls in [None, Some(&config)] {
         let stuck = Stuck::start(&client, tls, 1 << 40);
         let pulled = stuck.pulled;
-        stuck.drop_it();
+        stuck.drop_it(s);
         // A body that is wholly in the backend's hands, and no farther.
-        Stuck::start(&client, tls, pulled).drop_it();
+        Stuck::start(&client, tls, pulled).drop_it(s);
     }
 }
 
-#[test]
-fn dropping_an_early_response_stops_a_body_that_is_one_buffer() {
+fn dropping_an_early_response_stops_a_body_that_is_one_buffer(s: &Subject<'_>) {
     let len = 256 << 20;
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     let sending = start_send(&client, post(server.uri("/"), vec![0; len]));
     let mut peer = server.accept();
     peer.head();
@@ -183,9 +197,10 @@ fn dropping_an_early_response_stops_a_body_that_is_one_buffer() {
     assert!(peer.drain() < len as u64);
 }
 
-#[test]
-fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading() {
-    let client = client();
+fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading(
+    s: &Subject<'_>,
+) {
+    let client = s.client();
     let (source, gone) = Watched::new(stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16]))));
     let server = RawServer::start();
     let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
@@ -193,14 +208,15 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     peer.head();
     peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
     drop(sending.response());
-    gone.wait();
+    if !s.is_limited(Limit::LingersWhereServerStopsReading) {
+        gone.wait();
+    }
     peer.drain();
 }
 
-#[test]
-fn dropping_a_response_half_way_closes_its_connection() {
+fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     let sending = start_send(&client, get(server.uri("/1")));
     let mut first = server.accept();
     first.head();
@@ -211,7 +227,7 @@ fn dropping_a_response_half_way_closes_its_connection() {
         body
     });
     drop(body.wait());
-    assert_eq!(first.drain(), 0, "nothing else is asked for on it");
+    s.assert_closes(&mut first);
 
     let sending = start_send(&client, get(server.uri("/2")));
     let mut second = server.accept();
@@ -220,10 +236,9 @@ fn dropping_a_response_half_way_closes_its_connection() {
     assert_eq!(read(sending.response()).unwrap(), "true");
 }
 
-#[test]
-fn a_connection_that_the_server_wants_closed_is_not_used_again() {
+fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
     for _ in 0..3 {
         let sending = start_send(&client, get(server.uri("/")));
         let mut peer = server.accept();
@@ -234,18 +249,28 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again() {
     }
 }
 
-#[test]
-fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again() {
+fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &Subject<'_>) {
     let server = RawServer::start();
-    let client = client();
+    let client = s.client();
+    let mut before: Option<Peer> = None;
     for _ in 0..3 {
         let sending = start_send(&client, post(server.uri("/"), "hello"));
         let mut peer = server.accept();
         peer.head();
         peer.body(5);
+        if let Some(mut before) = before.take() {
+            assert_eq!(before.drain(), 0, "nothing else comes on it");
+        }
         peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         read(sending.response()).unwrap();
         peer.finish();
-        peer.drain();
+        // Until the client can know.
+        let pause = if s.is_limited(Limit::NoticesCloseLate) {
+            1200
+        } else {
+            50
+        };
+        start(SystemTimer.sleep(Duration::from_millis(pause))).wait();
+        before = Some(peer);
     }
 }
