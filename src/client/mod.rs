@@ -5,7 +5,8 @@
 //!
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
-//! `judge` what a failure means, `course` and `policy` how long to go on, `budget` when to stop; `retry_after` what B2
+//! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
+//! `budget` when to stop; `retry_after` what B2
 //! asks for; `counts` what it all costs. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
@@ -19,6 +20,7 @@ mod endpoint;
 mod gates;
 mod judge;
 mod listing;
+mod patience;
 mod policy;
 mod restriction;
 mod retry_after;
@@ -36,6 +38,7 @@ use tracing::warn;
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
+pub(crate) use self::patience::Patience;
 pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
@@ -129,7 +132,7 @@ impl Client {
         self.shared.timer.now()
     }
 
-    async fn sleep(&self, duration: Duration) {
+    pub(crate) async fn sleep(&self, duration: Duration) {
         if !duration.is_zero() {
             self.shared.timer.sleep(duration).await;
         }
