@@ -228,7 +228,7 @@ impl Anywhere {
 }
 
 pub(super) fn unreadable(what: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Source, format!("{what}: {error}")).with_source(error)
+    Error::new(ErrorKind::Source, what).with_source(error)
 }
 
 /// What a reader gives, in chunks.

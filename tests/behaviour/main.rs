@@ -7,6 +7,7 @@ mod bad_input; // what a program may ask for that B2 would refuse
 mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
+mod cp; // the example that copies files
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
