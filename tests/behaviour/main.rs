@@ -6,6 +6,7 @@ mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
+mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
