@@ -8,6 +8,7 @@ mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
 mod cp; // the example that copies files
+mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
