@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::blob::{BlobStore, MemoryStore};
+use crate::blob::{BlobStore, MemoryStore, NoStore};
 use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::data::DataDir;
 use crate::emulator::{Emulator, Inner};
@@ -34,6 +34,7 @@ pub struct Builder {
     storage_cap: Option<u64>,
     checksums: Checksums,
     syncs: bool,
+    discards: bool,
     token_lifetime: Duration,
     custom_timestamps: bool,
     guesses: Guesses,
@@ -51,6 +52,7 @@ impl Builder {
             storage_cap: None,
             checksums: Checksums::All,
             syncs: false,
+            discards: false,
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             custom_timestamps: false,
             guesses: Guesses::default(),
@@ -109,6 +111,13 @@ impl Builder {
         self
     }
 
+    /// Forgets the bytes of files: they have their length and their checksums, and a download gives zeros. For measuring
+    /// clients, with files larger than memory; [`open`](Self::open) keeps the bytes all the same. Defaults to no.
+    pub fn discard_contents(mut self, discard: bool) -> Self {
+        self.discards = discard;
+        self
+    }
+
     /// Whether [`open`](Self::open)'s files reach the disk itself before anything is answered. Defaults to no: then a crash
     /// of the program loses nothing, but one of the whole computer may lose the last seconds.
     pub fn sync_to_disk(mut self, sync: bool) -> Self {
@@ -138,9 +147,13 @@ impl Builder {
     /// The emulator: one empty account, in memory.
     #[must_use]
     pub fn build(self) -> Emulator {
-        let store = MemoryStore::new(self.storage_cap.unwrap_or(1 << 30));
+        let store: Box<dyn BlobStore> = if self.discards {
+            Box::new(NoStore::new())
+        } else {
+            Box::new(MemoryStore::new(self.storage_cap.unwrap_or(1 << 30)))
+        };
         let state = self.state();
-        self.of_parts(state, Box::new(store), None, Vec::new())
+        self.of_parts(state, store, None, Vec::new())
     }
 
     /// The emulator with its account in this directory: what was there before is there again, and what comes outlives

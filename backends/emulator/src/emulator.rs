@@ -25,6 +25,7 @@ use crate::exchange::{Broken, exchange};
 use crate::faults::{Faults, Rules};
 use crate::outgoing::Outgoing;
 use crate::receive::Checksums;
+use crate::shell::InProcess;
 use crate::state::State;
 
 /// B2 in memory: one account. A clone is another handle to the same account.
@@ -324,7 +325,7 @@ impl HttpClient for Emulator {
             move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
         };
         let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
-        let reply = exchange(self, &self.inner.origin, &head, &mut stream)
+        let reply = exchange(self, &self.inner.origin, &head, &mut stream, &InProcess)
             .await
             .map_err(|broken| match broken {
                 Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),

@@ -22,10 +22,10 @@ use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
 use crate::outgoing::corrupted;
-use crate::pause::pause;
 use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::shell::Shell;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -52,8 +52,9 @@ pub(crate) async fn exchange(
     origin: &Arc<str>,
     head: &Parts,
     body: &mut BodyStream,
+    shell: &dyn Shell,
 ) -> Result<Reply, Broken> {
-    pause().await;
+    shell.pass().await;
     let subject = Subject::of_head(head, &emulator.state());
     let plan = emulator.rules().plan(&subject);
     let mut exchange = Exchange {
@@ -61,6 +62,7 @@ pub(crate) async fn exchange(
         head,
         subject,
         plan,
+        shell,
     };
     let reply = match exchange.before(true).await? {
         Some(reply) => reply,
@@ -72,7 +74,7 @@ pub(crate) async fn exchange(
         Err(error) => Reply::refusal(&guesses::broken(&error)),
     };
     let reply = exchange.after(reply).await?;
-    pause().await;
+    shell.pass().await;
     Ok(reply)
 }
 
@@ -81,6 +83,7 @@ struct Exchange<'a> {
     head: &'a Parts,
     subject: Subject,
     plan: Plan,
+    shell: &'a dyn Shell,
 }
 
 impl Exchange<'_> {
@@ -176,7 +179,8 @@ impl Exchange<'_> {
             emulator,
             ticket: Some(ticket),
         };
-        let receiver = Receiver::new(emulator.store(), data_len, digits_at_end, hashes);
+        let hasher = self.shell.hasher(hashes, data_len);
+        let receiver = Receiver::new(emulator.store(), data_len, digits_at_end, hasher);
         let mut receiver = match receiver {
             Ok(receiver) => receiver,
             Err(NoRoom::Cap) => return Ok(upload.reject(&Refusal::storage_cap_exceeded())),
@@ -200,13 +204,13 @@ impl Exchange<'_> {
                 break;
             };
             let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
-            if let Err(not_taken) = receiver.push(&chunk) {
+            if let Err(not_taken) = receiver.push(&chunk).await {
                 return upload.not_taken(not_taken);
             }
             taken += chunk.len() as u64;
-            pause().await;
+            self.shell.pass().await;
         }
-        let received = match receiver.finish() {
+        let received = match receiver.finish().await {
             Ok(received) => received,
             Err(not_taken) => return upload.not_taken(not_taken),
         };

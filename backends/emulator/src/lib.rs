@@ -79,7 +79,6 @@ mod ids;
 mod lifecycle;
 mod names;
 mod outgoing;
-mod pause;
 mod percent;
 mod random;
 mod range;
@@ -89,6 +88,7 @@ mod reply;
 #[cfg(feature = "server")]
 mod server;
 mod shape;
+mod shell;
 mod state;
 
 pub use builder::Builder;

@@ -2,12 +2,13 @@
 
 use std::io;
 
+use bytes::Bytes;
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
 use crate::blob::{BlobStore, BlobWriter, Content, NoRoom};
 use crate::hex::hex;
-use crate::pause::pause;
+use crate::shell::{Hasher, pause};
 
 /// How many digits follow the data when the SHA-1 is sent at the end.
 pub(crate) const DIGITS_AT_END: u64 = 40;
@@ -41,7 +42,7 @@ pub(crate) struct Received {
 /// An upload under way.
 pub(crate) struct Receiver {
     writer: Box<dyn BlobWriter>,
-    hashes: Hashes,
+    hasher: Box<dyn Hasher>,
     len: u64,
     data_left: u64,
     digits_left: u64,
@@ -63,11 +64,11 @@ impl Receiver {
         store: &dyn BlobStore,
         len: u64,
         digits_at_end: bool,
-        hashes: Hashes,
+        hasher: Box<dyn Hasher>,
     ) -> Result<Self, NoRoom> {
         Ok(Self {
             writer: store.writer(len)?,
-            hashes,
+            hasher,
             len,
             data_left: len,
             digits_left: if digits_at_end { DIGITS_AT_END } else { 0 },
@@ -76,17 +77,17 @@ impl Receiver {
     }
 
     /// Takes the next bytes.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), NotTaken> {
+    pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), NotTaken> {
         let data = bytes
             .len()
             .min(usize::try_from(self.data_left).unwrap_or(usize::MAX));
-        let (data, digits) = bytes.split_at(data);
+        let (data, digits) = (bytes.slice(..data), &bytes[data..]);
         if digits.len() as u64 > self.digits_left {
             let error = io::Error::other("the body is longer than it had said");
             return Err(NotTaken::Length(error));
         }
-        self.hashes.update(data);
-        self.writer.write(data).map_err(NotTaken::Store)?;
+        self.hasher.update(&data).await;
+        self.writer.write(&data).map_err(NotTaken::Store)?;
         self.data_left -= data.len() as u64;
         self.at_end.extend_from_slice(digits);
         self.digits_left -= digits.len() as u64;
@@ -94,12 +95,12 @@ impl Receiver {
     }
 
     /// The upload, if it is complete.
-    pub(crate) fn finish(self) -> Result<Received, NotTaken> {
+    pub(crate) async fn finish(self) -> Result<Received, NotTaken> {
         if self.data_left + self.digits_left > 0 {
             let error = io::ErrorKind::UnexpectedEof.into();
             return Err(NotTaken::Length(error));
         }
-        let (sha1, md5) = self.hashes.finish();
+        let (sha1, md5) = self.hasher.finish().await;
         let blob = self.writer.finish().map_err(NotTaken::Store)?;
         Ok(Received {
             content: Content::of_blob(blob, self.len),
@@ -114,10 +115,10 @@ impl Receiver {
 pub(crate) async fn rehash(content: Content, checksums: Checksums) -> io::Result<Received> {
     let mut hashes = Hashes::of_unclaimed(checksums);
     for chunk in content.clone().into_chunks() {
-        hashes.update(&chunk?);
+        hashes.add(&chunk?);
         pause().await;
     }
-    let (sha1, md5) = hashes.finish();
+    let (sha1, md5) = hashes.hex();
     Ok(Received {
         content,
         sha1,
@@ -150,7 +151,27 @@ impl Hashes {
         }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    /// Whether there is nothing to compute.
+    #[cfg(feature = "server")]
+    pub(crate) const fn are_none(&self) -> bool {
+        self.sha1.is_none() && self.md5.is_none()
+    }
+
+    /// SHA-1 and MD5, each by itself.
+    #[cfg(feature = "server")]
+    pub(crate) fn apart(self) -> (Option<Self>, Option<Self>) {
+        let sha1 = self.sha1.map(|sha1| Self {
+            sha1: Some(sha1),
+            md5: None,
+        });
+        let md5 = self.md5.map(|md5| Self {
+            sha1: None,
+            md5: Some(md5),
+        });
+        (sha1, md5)
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(bytes);
         }
@@ -159,7 +180,7 @@ impl Hashes {
         }
     }
 
-    fn finish(self) -> (Option<String>, Option<String>) {
+    pub(crate) fn hex(self) -> (Option<String>, Option<String>) {
         (
             self.sha1.map(|it| hex(&it.finalize())),
             self.md5.map(|it| hex(&it.finalize())),

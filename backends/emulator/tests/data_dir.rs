@@ -459,6 +459,57 @@ fn a_saved_state_comes_back_as_often_as_it_is_wanted() {
 }
 
 #[test]
+fn bytes_that_are_discarded_leave_their_length_and_their_sha1() {
+    let wire = Wire::of(Emulator::builder().discard_contents(true));
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let file = wire.upload(&bucket, "f", b"content");
+    assert_eq!(file["contentSha1"], sha1(b"content"));
+    assert_eq!(wire.download("a-bucket/f", &[]).body, [0; 7][..]);
+    assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
+    wire.upload_with(
+        &bucket,
+        "g",
+        b"content",
+        &[("x-bz-content-sha1", &sha1(b"other"))],
+    )
+    .has_code(400, "bad_request");
+}
+
+#[test]
+fn a_sender_that_is_believed_is_not_checked_and_one_that_says_nothing_is_hashed() {
+    use b2kit_emulator::Checksums;
+    for (checksums, is_checked, has_md5) in [
+        (Checksums::All, true, true),
+        (Checksums::Sha1, true, false),
+        (Checksums::Believed, false, false),
+    ] {
+        let wire = Wire::of(Emulator::builder().checksums(checksums));
+        let bucket = wire.create_bucket("a-bucket", "allPrivate");
+        let wrong = sha1(b"other");
+        let answer = wire.upload_with(&bucket, "f", b"content", &[("x-bz-content-sha1", &wrong)]);
+        assert_eq!(answer.status == 400, is_checked);
+        if !is_checked {
+            assert_eq!(answer.json()["contentSha1"], wrong);
+        }
+        let unsaid = [("x-bz-content-sha1", "do_not_verify")];
+        let file = wire.upload_with(&bucket, "g", b"content", &unsaid).ok();
+        assert_eq!(
+            file["contentSha1"],
+            format!("unverified:{}", sha1(b"content"))
+        );
+        assert_eq!(file["contentMd5"].is_string(), has_md5);
+        let large = wire.start(&bucket, "large");
+        wire.upload_part(&large, 1, &[1; 10]).ok();
+        let part = json!({"sourceFileId": file["fileId"], "largeFileId": large, "partNumber": 2,
+            "range": "bytes=1-3"});
+        assert_eq!(
+            wire.post("b2_copy_part", &part).ok()["contentSha1"],
+            sha1(b"ont")
+        );
+    }
+}
+
+#[test]
 fn uploads_under_way_when_a_state_is_restored_have_lost_their_url() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("a-bucket", "allPrivate");

@@ -319,6 +319,10 @@ fn wrong_input_is_named() {
         ),
         (&["--data", "/dev/null"], "--data /dev/null: "),
         (&["--sync"], "--sync is for --data"),
+        (
+            &["--discard", "--data", "/nowhere"],
+            "--discard and --data exclude each other",
+        ),
         (&["--root-cert", "x"], "--root-cert is for --tls"),
         (&["--tls", "--root-cert", "/nowhere/x"], "/nowhere/x: "),
         (

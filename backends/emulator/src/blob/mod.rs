@@ -1,6 +1,7 @@
 //! Where file bytes lie: a store of blobs, and [`Content`], the pieces of blobs that a file is made of.
 //!
-//! The rest of the emulator knows the traits only: [`MemoryStore`] keeps blobs in memory, [`DiskStore`] in files.
+//! The rest of the emulator knows the traits only: [`MemoryStore`] keeps blobs in memory, [`DiskStore`] in files,
+//! [`NoStore`] nowhere.
 //!
 //! A blob is written once and read by handle; when the last handle is dropped, its space is free again. A copy of a
 //! file, of a range, or the joining of parts therefore makes new lists of pieces and moves no byte, and a download goes
@@ -8,6 +9,7 @@
 
 mod disk;
 mod memory;
+mod nothing;
 mod space;
 
 use std::fmt;
@@ -19,6 +21,7 @@ use bytes::Bytes;
 
 pub(crate) use disk::DiskStore;
 pub(crate) use memory::MemoryStore;
+pub(crate) use nothing::NoStore;
 
 /// How many bytes a read gives at most, and how large the chunks in memory are.
 const CHUNK: usize = 128 * 1024;

@@ -1,6 +1,6 @@
 //! Buckets: create, update, delete, list.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Answer;
 use super::settings::Settings;
@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::caller::{ApiVersion, Caller};
 use crate::names;
 use crate::refusal::Refusal;
+use crate::reply::object;
 use crate::shape;
 use crate::state::State;
 use crate::state::bucket::Bucket;
@@ -146,7 +147,7 @@ pub(crate) fn list_buckets(
         .into_iter()
         .map(|bucket| shape::bucket(bucket, &state.account_id, caller))
         .collect();
-    Ok(Answer::Json(json!({ "buckets": buckets })))
+    Ok(Answer::Json(object([("buckets", buckets.into())])))
 }
 
 /// The types that `bucketTypes` names; `None` is all. All that the emulator can create are shown by default too.

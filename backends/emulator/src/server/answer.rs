@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 
 use super::body::{ReplyBody, RequestBytes};
 use super::control::{self, Control};
+use super::crew::Crew;
 use super::host::Hosts;
 use super::socket::Reset;
 use super::webhooks::Courier;
@@ -38,6 +39,7 @@ pub(super) struct Door {
     pub(super) hosts: Arc<Hosts>,
     pub(super) control: Option<Arc<Control>>,
     pub(super) courier: Option<Courier>,
+    pub(super) crew: Crew,
     pub(super) stall: Duration,
 }
 
@@ -92,7 +94,7 @@ async fn reply_to(door: &Door, head: &Parts, body: &mut BodyStream) -> Result<Re
         return Ok(Reply::refusal(&guesses::other_host()).dated(door.emulator.now()));
     }
     let origin = door.hosts.origin(head, &door.url);
-    match exchange(&door.emulator, &origin, head, body).await {
+    match exchange(&door.emulator, &origin, head, body, &door.crew).await {
         Err(Broken::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
             Ok(Reply::refusal(&Refusal::request_timeout()).dated(door.emulator.now()))
         }

@@ -5,6 +5,7 @@ mod body;
 mod builder;
 mod connection;
 mod control;
+mod crew;
 mod host;
 mod socket;
 #[cfg(feature = "tls")]
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 use answer::Door;
 use connection::{Gate, accept};
 use control::Control;
+use crew::Crew;
 use host::Hosts;
 use webhooks::Courier;
 
@@ -122,6 +124,7 @@ impl Server {
             hosts: Arc::new(Hosts::new(scheme, address.ip(), settings.hosts, fixed)),
             control: control.map(Arc::new),
             courier: courier.clone(),
+            crew: Crew::new(),
             stall: settings.limits.stall,
         };
         let gate = Gate {

@@ -29,6 +29,7 @@ fn write(
     )?;
     match &options.data {
         Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display())?,
+        None if options.discard => writeln!(text, "# The bytes of files are forgotten.")?,
         None => {
             let cap = options.cap.unwrap_or(1 << 30);
             writeln!(

@@ -61,6 +61,7 @@ fn emulator(options: &Options) -> Result<Emulator, String> {
         .checksums(options.checksums)
         .custom_timestamps(options.custom_timestamps)
         .sync_to_disk(options.sync)
+        .discard_contents(options.discard)
         .guesses(options.guesses.clone());
     if let Some(cap) = options.cap {
         builder = builder.storage_cap(cap);

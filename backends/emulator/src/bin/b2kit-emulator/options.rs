@@ -33,6 +33,7 @@ pub(crate) struct Options {
     pub(crate) buckets: Vec<(String, bool)>,
     pub(crate) data: Option<PathBuf>,
     pub(crate) sync: bool,
+    pub(crate) discard: bool,
     pub(crate) cap: Option<u64>,
     pub(crate) part_size: u64,
     pub(crate) minimum_part_size: u64,
@@ -80,6 +81,7 @@ impl Options {
             buckets: Vec::new(),
             data: None,
             sync: false,
+            discard: false,
             cap: None,
             part_size: 100_000_000,
             minimum_part_size: 5_000_000,
@@ -148,6 +150,7 @@ fn one(
         "--public-bucket" => options.buckets.push((text(name, parser)?, true)),
         "--data" => options.data = Some(value(name, parser)?.into()),
         "--sync" => options.sync = true,
+        "--discard" => options.discard = true,
         "--cap" => options.cap = Some(bytes(name, parser)?),
         "--part-size" => options.part_size = bytes(name, parser)?,
         "--minimum-part-size" => options.minimum_part_size = bytes(name, parser)?,
@@ -190,6 +193,9 @@ fn complete(mut options: Options, said: Said) -> Result<Options, String> {
     }
     if options.sync && options.data.is_none() {
         return Err("--sync is for --data".into());
+    }
+    if options.discard && options.data.is_some() {
+        return Err("--discard and --data exclude each other".into());
     }
     if options.connections == 0 {
         return Err("--connections must be at least 1".into());
