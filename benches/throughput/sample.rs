@@ -32,7 +32,7 @@ impl Load {
         Self {
             times: self.times.min(2),
             size: match self.task {
-                Task::Upload | Task::Send | Task::Download => self.size.min(1 << 20),
+                Task::Upload | Task::Send | Task::Download | Task::Fetch => self.size.min(1 << 20),
                 Task::List => 2_000,
             },
             ..self

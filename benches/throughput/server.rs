@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::Failure;
-use crate::file::{File, chunk};
+use crate::file::{File, chunk_at};
 use crate::listing::{Asked, LIST};
 use crate::page;
 
@@ -115,18 +115,25 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             ),
             path => {
                 let id = path.split_once("fileId=").map_or("", |(_, id)| id);
-                let (mut left, sha1) =
+                let (len, sha1) =
                     File::of_id(id).ok_or_else(|| io::Error::other(format!("what is {path}?")))?;
+                let (mut first, mut last, mut status) = (0, len, "200 OK".to_owned());
+                if let Some((from, to)) = request.range {
+                    (first, last) = (from, len.min(to + 1));
+                    let to = last - 1;
+                    status = format!("206 Partial\r\nContent-Range: bytes {from}-{to}/{len}");
+                }
                 write!(
                     output,
-                    "HTTP/1.1 200 OK\r\nContent-Length: {left}\r\nContent-Type: application/octet-stream\r\n\
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\n\
                      X-Bz-File-Id: {id}\r\nX-Bz-File-Name: file\r\nX-Bz-Content-Sha1: {sha1}\r\n\
-                     X-Bz-Upload-Timestamp: 0\r\n\r\n"
+                     X-Bz-Upload-Timestamp: 0\r\n\r\n",
+                    last - first
                 )?;
-                while left > 0 {
-                    let chunk = chunk(left);
+                while first < last {
+                    let chunk = chunk_at(first, last);
                     output.write_all(chunk)?;
-                    left -= chunk.len() as u64;
+                    first += chunk.len() as u64;
                 }
                 continue;
             }
@@ -178,6 +185,7 @@ struct Head {
     content_length: u64,
     file_name: String,
     part_number: u32,
+    range: Option<(u64, u64)>,
 }
 
 impl Head {
@@ -198,6 +206,14 @@ impl Head {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => {
                     head.content_length = value.parse().map_err(io::Error::other)?;
+                }
+                "range" => {
+                    let range = value
+                        .strip_prefix("bytes=")
+                        .and_then(|range| range.split_once('-'));
+                    head.range = range.and_then(|(first, last)| {
+                        Some((first.parse().ok()?, last.parse().unwrap_or(u64::MAX - 1)))
+                    });
                 }
                 "x-bz-part-number" => {
                     head.part_number = value.parse().map_err(io::Error::other)?;
