@@ -30,6 +30,11 @@
 //! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
 //! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "it is tests, and its panics are its results"
+)]
+
 mod alone;
 pub mod authority;
 mod cases;

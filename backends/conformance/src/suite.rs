@@ -18,11 +18,14 @@ use crate::server::Peer;
 /// A backend, whichever.
 pub type Client = Arc<dyn HttpClient>;
 
+/// Makes a client that trusts the root in this PEM.
+type Trusting = Box<dyn Fn(&str) -> Client + Send + Sync>;
+
 /// A backend that is to be put through the cases, and what is known of it.
 #[must_use = "a suite does nothing until `run`"]
 pub struct Suite {
     pub(crate) make: Box<dyn Fn() -> Client + Send + Sync>,
-    trusting: Option<Box<dyn Fn(&str) -> Client + Send + Sync>>,
+    trusting: Option<Trusting>,
     limits: BTreeSet<Limit>,
     only: Option<String>,
     threads: usize,

@@ -1,5 +1,7 @@
 //! What wants a process to itself.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use b2kit_conformance::Suite;
 use b2kit_reqwest::ReqwestClient;
 

@@ -1,5 +1,7 @@
 //! The surf backend in the suite that all backends pass.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
