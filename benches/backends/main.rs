@@ -12,6 +12,8 @@ mod bare;
 mod chunks;
 #[path = "../throughput/meter.rs"]
 mod meter;
+#[path = "../throughput/process.rs"]
+mod process;
 mod server;
 mod through;
 
@@ -20,7 +22,7 @@ use std::fmt;
 use std::process::{Command, ExitCode};
 
 use self::meter::Meter;
-use self::server::Server;
+use self::process::Server;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -30,7 +32,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [server::ARGUMENT] => server::serve(),
+        [process::ARGUMENT] => process::serve(server::converse),
         [SAMPLE, library, way, task, amount, port] => be_taken(library, way, task, amount, port),
         _ => compare_all(&arguments),
     };

@@ -2,65 +2,14 @@
 //! document.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::net::TcpStream;
 
-use crate::Failure;
 use crate::chunks::DOCUMENT;
-
-/// The argument that makes this program the server.
-pub(crate) const ARGUMENT: &str = "--serve";
 
 const BUFFER: usize = 256 << 10;
 
-/// The server in a process of its own, which ends when this is dropped.
-pub(crate) struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().ok_or("the server has no output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let port = line.trim().parse()?;
-        Ok(Self { process, port })
-    }
-
-    pub(crate) const fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It reads its input to the end, which comes when this process ends, too, in whatever way.
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-/// Is the server, until the input ends.
-pub(crate) fn serve() -> Result<(), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    println!("{}", listener.local_addr()?.port());
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || converse(stream));
-        }
-    });
-    io::copy(&mut io::stdin(), &mut io::sink())?;
-    Ok(())
-}
-
-fn converse(stream: TcpStream) -> io::Result<()> {
+/// Answers one request after the other.
+pub(crate) fn converse(stream: TcpStream, _: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;

@@ -60,6 +60,12 @@ impl Suite {
         self
     }
 
+    /// Declares several [limits](Self::limit).
+    pub fn limits(mut self, limits: impl IntoIterator<Item = Limit>) -> Self {
+        self.limits.extend(limits);
+        self
+    }
+
     /// Only the cases with this text in their name.
     pub fn only(mut self, text: impl Into<String>) -> Self {
         self.only = Some(text.into());
