@@ -14,6 +14,7 @@ mod file;
 mod listing;
 mod meter;
 mod page;
+mod process;
 mod sample;
 mod server;
 
@@ -21,8 +22,8 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use self::arm::{Arm, Task};
+use self::process::Server;
 use self::sample::{Load, Sample};
-use self::server::Server;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [server::ARGUMENT] => server::serve(),
+        [process::ARGUMENT] => process::serve(server::converse),
         [sample::ARGUMENT, ref what @ ..] => sample::be_taken(what),
         _ => match Plan::from_arguments(&arguments) {
             Ok(Some(plan)) => plan.carry_out(),

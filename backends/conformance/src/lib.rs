@@ -28,7 +28,13 @@
 //!
 //! # Tests that want a process to themselves
 //! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
-//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies.
+//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`alone!`] is
+//! both.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "it is tests, and its panics are its results"
+)]
 
 mod alone;
 pub mod authority;
