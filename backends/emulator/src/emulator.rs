@@ -192,15 +192,21 @@ impl Emulator {
             let message = "the state was saved by another emulator";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut state = self.state();
-        let before = std::mem::replace(&mut *state, saved.state.clone());
-        let kept = match &self.inner.data {
-            None => Ok(()),
-            Some(data) => data.keep_all(&state),
+        let mut before = None;
+        let mut replace = || {
+            let mut state = self.state();
+            before = Some(std::mem::replace(&mut *state, saved.state.clone()));
+            state
         };
-        drop(state);
-        // not before the journal has forgotten it
-        drop(before);
+        let Some(data) = &self.inner.data else {
+            drop(replace());
+            return Ok(());
+        };
+        let kept = data.keep_instead(replace);
+        if kept.is_err() {
+            // the journal still speaks of these files: they stay where they are
+            std::mem::forget(before);
+        }
         kept
     }
 

@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::emulator::Emulator;
@@ -33,6 +33,9 @@ const PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
 ];
+
+/// How many are on their way at a time; the others wait with the emulator.
+const COURIERS: usize = 32;
 
 /// How many deliveries are remembered.
 const MOST: usize = 1000;
@@ -83,11 +86,15 @@ impl Courier {
 
     /// Delivers for ever.
     pub(super) async fn deliver(self, emulator: Emulator) {
+        let free = Arc::new(Semaphore::new(COURIERS));
         loop {
             self.0.bell.notified().await;
             for webhook in emulator.take_webhooks() {
                 let courier = self.clone();
+                // nobody closes it
+                let permit = Arc::clone(&free).acquire_owned().await.ok();
                 tokio::spawn(async move {
+                    let _permit = permit;
                     let delivery = bring(webhook).await;
                     tracing::info!(rule = delivery.webhook.rule, outcome = ?delivery.outcome, "webhook");
                     courier.remember(delivery);
