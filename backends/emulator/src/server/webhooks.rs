@@ -6,15 +6,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Request, Uri};
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
@@ -177,29 +174,10 @@ async fn send(webhook: &Webhook, target: &Target) -> io::Result<u16> {
     for (name, value) in &webhook.headers {
         request = request.header(name, value);
     }
-    let body = Whole(Some(webhook.body.clone()));
+    let body = Full::new(webhook.body.clone());
     let request = request.body(body).map_err(io::Error::other)?;
     let response = sender.send_request(request).await;
     connection.abort();
     let response = response.map_err(io::Error::other)?;
     Ok(response.status().as_u16())
-}
-
-/// A body that is all there.
-struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
 }
