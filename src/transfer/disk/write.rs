@@ -66,19 +66,17 @@ impl Temp {
         }
     }
 
-    /// The file that an earlier download to this target has left, or one that a later download finds. Somebody else's, or
-    /// one that is being written to, is left alone, and this is a file of its own.
-    pub(in crate::transfer) fn resume(target: &Path) -> io::Result<(Self, Option<Partial>)> {
+    /// The file that an earlier download to this target has left, or one that a later download finds. `None` if it is
+    /// somebody else's, or being written to.
+    pub(in crate::transfer) fn resume(
+        target: &Path,
+    ) -> io::Result<Option<(Self, Option<Partial>)>> {
         check_target(target)?;
-        let name = target.file_name().unwrap_or_default();
-        let tag = &Sha1::of(name.as_encoded_bytes()).to_string()[..16];
-        let path = beside(target, tag)?;
+        let path = fixed(target)?;
         let Some(file) = claim(&path)? else {
-            return Ok((Self::create(target)?, None));
+            return Ok(None);
         };
-        let mut state = path.clone().into_os_string();
-        state.push(".json");
-        let state = PathBuf::from(state);
+        let state = state_of(&path);
         let partial = read_state(&state).and_then(|state| {
             let length = file.metadata().ok()?.len();
             Partial::read(&state, length)
@@ -95,7 +93,7 @@ impl Temp {
         if partial.is_none() {
             temp.reset()?;
         }
-        Ok((temp, partial))
+        Ok(Some((temp, partial)))
     }
 
     fn new(file: File, path: PathBuf, target: &Path, state: Option<State>) -> Self {
@@ -159,8 +157,9 @@ impl Temp {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
         self.in_place.store(true, Ordering::Relaxed);
-        if let Some(state) = &self.state {
-            remove(&state.path)?;
+        match &self.state {
+            Some(state) => remove(&state.path)?,
+            None => remove_left_over(&self.target)?,
         }
         sync_directory(directory(&self.target))
     }
@@ -321,6 +320,30 @@ fn check_target(target: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// The name that a later download to the same target finds.
+fn fixed(target: &Path) -> io::Result<PathBuf> {
+    let name = target.file_name().ok_or_else(no_file)?;
+    beside(target, &Sha1::of(name.as_encoded_bytes()).to_string()[..16])
+}
+
+fn state_of(path: &Path) -> PathBuf {
+    let mut state = path.to_owned().into_os_string();
+    state.push(".json");
+    state.into()
+}
+
+/// What an earlier download has left is of no use any more, unless somebody works on it.
+fn remove_left_over(target: &Path) -> io::Result<()> {
+    let path = fixed(target)?;
+    if fs::symlink_metadata(&path).is_ok()
+        && let Some(_claimed) = claim(&path)?
+    {
+        remove(&state_of(&path))?;
+        remove(&path)?;
+    }
+    Ok(())
 }
 
 /// Opens a file that may be gone on with, and locks it. `None` if somebody else has it, or may have.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use b2kit_core::Bytes;
 use blocking::Task;
@@ -96,15 +97,7 @@ impl FileDownload {
     async fn land(self, target: &Path) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
         let refused = |error| refused(target, error);
-        let (resume, path) = (self.to_disk.resume, target.to_owned());
-        let prepare = move || {
-            if resume {
-                Temp::resume(&path)
-            } else {
-                Temp::create(&path).map(|temp| (temp, None))
-            }
-        };
-        let (temp, mut partial) = on_pool(prepare).await.map_err(refused)?;
+        let (temp, mut partial) = self.temp(target).await.map_err(refused)?;
         let temp = Arc::new(temp);
         let mut seen = None;
         for round in 1.. {
@@ -133,6 +126,22 @@ impl FileDownload {
             self.progress.retried();
         }
         unreachable!("the last round returns")
+    }
+
+    /// A file to write to, and what is in it.
+    async fn temp(&self, target: &Path) -> io::Result<(Temp, Option<Partial>)> {
+        // A download that was dropped a moment ago may still be writing its last bytes.
+        let tries = if self.to_disk.resume { 10 } else { 0 };
+        for again in 0..tries {
+            let path = target.to_owned();
+            if let Some(found) = on_pool(move || Temp::resume(&path)).await? {
+                return Ok(found);
+            }
+            self.client.sleep(Duration::from_millis(10 * again)).await;
+        }
+        let path = target.to_owned();
+        let temp = on_pool(move || Temp::create(&path)).await?;
+        Ok((temp, None))
     }
 
     async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
