@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use b2kit_core::Bytes;
@@ -34,7 +34,9 @@ pub(in crate::transfer) struct Temp {
     target: PathBuf,
     /// Where its state is written, if it may be gone on with.
     state: Option<State>,
-    in_place: AtomicBool,
+    /// It is in the target's place, or given up.
+    is_settled: AtomicBool,
+    work: Arc<Work>,
 }
 
 #[derive(Debug)]
@@ -102,13 +104,21 @@ impl Temp {
             path,
             target: target.to_owned(),
             state,
-            in_place: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
+            work: Arc::default(),
         }
     }
 
-    /// To write and read at any place.
-    pub(in crate::transfer) const fn file(&self) -> &Arc<File> {
-        &self.file
+    /// Does something to the file, on the pool.
+    pub(in crate::transfer) fn job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&File) -> T + Send + 'static,
+    ) -> Task<T> {
+        let (file, busy) = (Arc::clone(&self.file), Busy::begin(&self.work));
+        on_pool(move || {
+            let _busy = busy;
+            job(&file)
+        })
     }
 
     /// Whether it may be gone on with later.
@@ -133,30 +143,47 @@ impl Temp {
         }
     }
 
-    /// Writes down what is there. Without a SHA-1 to check it by later, the bytes are on the disk before that is said.
-    pub(in crate::transfer) fn save(&self, partial: &Partial, sync: bool) -> io::Result<()> {
-        let Some(state) = &self.state else {
-            return Ok(());
-        };
-        if sync {
-            self.file.sync_data()?;
-        }
-        // Nobody saves while another does.
-        let mut kept = state.lock();
-        state.write(partial)?;
-        kept.on_disk = true;
-        Ok(())
+    /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
+    /// is said.
+    pub(in crate::transfer) fn save(
+        self: &Arc<Self>,
+        partial: Partial,
+        sync: bool,
+    ) -> Task<io::Result<()>> {
+        let temp = Arc::clone(self);
+        self.job(move |file| {
+            let Some(state) = &temp.state else {
+                return Ok(());
+            };
+            if sync {
+                file.sync_data()?;
+            }
+            // Nobody saves while another does.
+            let mut kept = state.lock();
+            state.write(&partial)?;
+            kept.on_disk = true;
+            Ok(())
+        })
     }
 
-    /// Puts it in the target's place, for good.
-    pub(in crate::transfer) fn put_in_place(&self, modified: Option<SystemTime>) -> io::Result<()> {
+    /// Puts its `len` bytes in the target's place, for good.
+    pub(in crate::transfer) fn put_in_place(
+        &self,
+        len: u64,
+        modified: Option<SystemTime>,
+    ) -> io::Result<()> {
+        if self.file.metadata()?.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Somebody may have added to what an earlier download has left.
+        self.file.set_len(len)?;
         if let Some(modified) = modified {
             // A time that this file system can't hold is not worth the file.
             let _ = self.file.set_modified(modified);
         }
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
-        self.in_place.store(true, Ordering::Relaxed);
+        self.is_settled.store(true, Ordering::Relaxed);
         match &self.state {
             Some(state) => remove(&state.path)?,
             None => remove_left_over(&self.target)?,
@@ -165,9 +192,15 @@ impl Temp {
     }
 }
 
-impl Drop for Temp {
-    fn drop(&mut self) {
-        if *self.in_place.get_mut() {
+impl Temp {
+    /// Removes it or keeps it for later, once nobody works on it any more.
+    pub(in crate::transfer) fn give_up(&self) {
+        self.work.wait();
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if self.is_settled.swap(true, Ordering::Relaxed) {
             return;
         }
         if let Some(state) = &self.state {
@@ -179,6 +212,47 @@ impl Drop for Temp {
             }
         }
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// How many threads work on a file.
+#[derive(Debug, Default)]
+struct Work {
+    threads: Mutex<usize>,
+    done: Condvar,
+}
+
+/// A thread that does, or will.
+struct Busy(Arc<Work>);
+
+impl Work {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self) {
+        let idle = self.done.wait_while(self.lock(), |threads| *threads > 0);
+        drop(idle);
+    }
+}
+
+impl Busy {
+    fn begin(work: &Arc<Work>) -> Self {
+        *work.lock() += 1;
+        Self(Arc::clone(work))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.done.notify_all();
     }
 }
 

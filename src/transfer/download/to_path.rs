@@ -1,5 +1,6 @@
 //! Into a file of the local disk: ranges side by side, the hash behind them, and the name only at the end.
 
+use std::fs::File;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::mem;
@@ -36,7 +37,7 @@ const BATCH: u64 = 512 << 10;
 const READ_BACK: u64 = 4 << 20;
 
 /// So many more, and what is there is written down.
-const CHECKPOINT: u64 = 32 << 20;
+const CHECKPOINT: u64 = 16 << 20;
 
 /// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
 const ROUNDS: u32 = 3;
@@ -97,26 +98,42 @@ impl FileDownload {
     async fn land(self, target: &Path) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
         let refused = |error| refused(target, error);
-        let (temp, mut partial) = self.temp(target).await.map_err(refused)?;
+        let (temp, partial) = self.temp(target).await.map_err(refused)?;
         let temp = Arc::new(temp);
+        let landed = self.verified(&temp, target, partial).await;
+        if landed.is_err() {
+            // Nothing goes on when this has ended.
+            on_pool(move || temp.give_up()).await;
+            return landed;
+        }
+        let landed = landed?;
+        self.progress.enter(Stage::Finishing);
+        let modified = landed.file.file_info.get("src_last_modified_millis");
+        let modified = modified
+            .filter(|_| self.to_disk.modified_time)
+            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+        let len = landed.bytes;
+        on_pool(move || temp.put_in_place(len, modified))
+            .await
+            .map_err(refused)?;
+        self.progress.enter(Stage::Done);
+        Ok(landed)
+    }
+
+    /// Fetches the file, and again where its SHA-1 is another one.
+    async fn verified(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        mut partial: Option<Partial>,
+    ) -> Result<Downloaded, Error> {
         let mut seen = None;
         for round in 1.. {
-            let landed = self.fetch(&temp, target, partial.take()).await?;
+            let landed = self.fetch(temp, target, partial.take()).await?;
             let Some((expected, arrived)) = landed.mismatch else {
-                self.progress.enter(Stage::Finishing);
-                let modified = landed.result.file.file_info.get("src_last_modified_millis");
-                let modified = modified
-                    .filter(|_| self.to_disk.modified_time)
-                    .and_then(|millis| {
-                        Timestamp::from_millis(millis.parse().ok()?).to_system_time()
-                    });
-                on_pool(move || temp.put_in_place(modified))
-                    .await
-                    .map_err(refused)?;
-                self.progress.enter(Stage::Done);
                 return Ok(landed.result);
             };
-            self.reset(&temp, target).await?;
+            self.reset(temp, target).await?;
             if round == ROUNDS || seen == Some(arrived) {
                 let name = &landed.result.file.file_name;
                 return Err(other_sha1(expected, arrived, name));
@@ -360,9 +377,9 @@ impl Landing<'_> {
                 return Ok(());
             }
             let span = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
-            let (file, at) = (Arc::clone(self.temp.file()), span.start - self.wanted.start);
+            let at = span.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
-            let job = on_pool(move || write_at(&file, &gathered, at));
+            let job = self.temp.job(move |file| write_at(file, &gathered, at));
             piece.writing = Some((span.clone(), job));
             poll_fn(|cx| self.poll_offer(&span, &mut next, cx)).await;
         }
@@ -446,8 +463,7 @@ impl Landing<'_> {
             tail.unsaved = 0;
             self.partial(&tail)
         };
-        let (temp, sync) = (Arc::clone(self.temp), !self.is_checked);
-        let saved = on_pool(move || temp.save(&partial, sync)).await;
+        let saved = self.temp.save(partial, !self.is_checked).await;
         self.tail().is_saving = false;
         saved.map_err(|error| refused(self.target, error))
     }
@@ -459,13 +475,13 @@ impl Landing<'_> {
             hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
                 Next::Bytes(bytes) => hashed(hasher, bytes).await,
                 Next::ReadBack(span) => {
-                    let file = Arc::clone(self.temp.file());
                     let (at, len) = (span.start - self.wanted.start, span.end - span.start);
-                    let read_back = move || {
-                        hash_at(&file, at, len, &mut hasher)?;
+                    let read_back = move |file: &File| {
+                        hash_at(file, at, len, &mut hasher)?;
                         Ok(hasher)
                     };
-                    on_pool(read_back)
+                    self.temp
+                        .job(read_back)
                         .await
                         .map_err(|error| refused(self.target, error))?
                 }
