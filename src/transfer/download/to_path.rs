@@ -139,8 +139,7 @@ impl FileDownload {
                 return Err(other_sha1(expected, arrived, name));
             }
             seen = Some(arrived);
-            self.progress.take_back(landed.result.bytes);
-            self.progress.retried();
+            self.progress.start_over();
         }
         unreachable!("the last round returns")
     }
@@ -187,11 +186,14 @@ impl FileDownload {
         begun_or_done.insert(begun.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
-        if !ahead.is_empty() {
-            let parts = u32::try_from(ahead.len() + 1).unwrap_or(u32::MAX);
+        let in_pieces = !ahead.is_empty() || resumed_bytes > 0;
+        if in_pieces {
+            let parts = ahead.len() + 1 + done.iter().count();
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             self.progress.expect_parts(parts);
         }
-        self.progress.add(resumed_bytes);
+        done.iter()
+            .for_each(|span| self.progress.part_reused(span.end - span.start));
         self.progress.enter(Stage::Moving);
         let landing = Landing {
             temp,
@@ -202,7 +204,7 @@ impl FileDownload {
             tail: Mutex::new(Tail::new(done, wanted.start)),
         };
         let first = Reader::begun(Arc::clone(&landing.version), begun.sent, body);
-        let moving = self.all_pieces(&landing, first, ahead);
+        let moving = self.all_pieces(&landing, first, ahead, in_pieces);
         let hashing = async {
             match sha1 {
                 Some(expected) => {
@@ -292,8 +294,8 @@ impl FileDownload {
         landing: &Landing<'_>,
         first: Reader,
         ahead: Vec<Range<u64>>,
+        in_pieces: bool,
     ) -> Result<(), Error> {
-        let counts = !ahead.is_empty();
         let mut ahead = ahead.into_iter();
         let mut under_way = FuturesUnordered::new();
         under_way.push(landing.piece(first));
@@ -307,7 +309,7 @@ impl FileDownload {
                 Some(piece) => piece?,
                 None => return Ok(()),
             }
-            if counts {
+            if in_pieces {
                 self.progress.part_done();
             }
         }

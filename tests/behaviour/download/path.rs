@@ -327,7 +327,7 @@ fn the_longest_name_is_no_trouble() {
                 download = download.resume();
             }
             net.run(download.to_path(dir.path().join(&name))).unwrap();
-            assert_eq!(files(dir.path()), [name.clone()]);
+            assert_eq!(files(dir.path()), [name.as_str()]);
         }
     }
 }
