@@ -26,6 +26,7 @@ struct Inner {
     call: Option<&'static str>,
     what: String,
     b2: Option<B2Error>,
+    part: Option<u16>,
     attempts: u32,
     elapsed: Duration,
     effect: bool,
@@ -83,6 +84,8 @@ pub enum ErrorKind {
     Integrity,
     /// What arrived is not an answer of B2's.
     Protocol,
+    /// The client is being shut down, so nothing was begun.
+    ShutDown,
     /// A server's answer points to a place that the client doesn't trust with its token. Nothing was sent there.
     Untrusted,
 }
@@ -106,6 +109,7 @@ impl Error {
             call: None,
             what: what.into(),
             b2: None,
+            part: None,
             attempts: 0,
             elapsed: Duration::ZERO,
             effect: false,
@@ -186,6 +190,12 @@ impl Error {
         self
     }
 
+    /// Says which part of a large file it is about.
+    pub(crate) fn with_part(mut self, number: u16) -> Self {
+        self.0.part = Some(number);
+        self
+    }
+
     /// The innermost call that failed keeps its name and count.
     pub(crate) fn in_call(mut self, call: &'static str, attempts: u32, elapsed: Duration) -> Self {
         if self.0.call.is_none() {
@@ -219,6 +229,12 @@ impl Error {
     #[must_use]
     pub fn call(&self) -> Option<&'static str> {
         self.0.call
+    }
+
+    /// Which part of a large file it is about, where it is about one.
+    #[must_use]
+    pub fn part(&self) -> Option<u16> {
+        self.0.part
     }
 
     /// How many requests were made for the call; 0 when the error was found before one was.
@@ -288,12 +304,16 @@ impl fmt::Display for Error {
             call,
             what,
             b2,
+            part,
             attempts,
             gave_up,
             ..
         } = &*self.0;
         if let Some(call) = call {
             write!(f, "{call}: ")?;
+        }
+        if let Some(part) = part {
+            write!(f, "part {part}: ")?;
         }
         match b2 {
             Some(b2) if what.is_empty() => b2.fmt(f)?,
@@ -345,6 +365,7 @@ impl fmt::Debug for Error {
             call,
             what,
             b2,
+            part,
             attempts,
             elapsed,
             effect,
@@ -357,6 +378,7 @@ impl fmt::Debug for Error {
             .field("call", call)
             .field("what", what)
             .field("b2", b2)
+            .field("part", part)
             .field("attempts", attempts)
             .field("elapsed", elapsed)
             .field("may_have_taken_effect", effect)

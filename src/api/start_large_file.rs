@@ -9,12 +9,12 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName, FileRetention,
-    FileVersion, LegalHold, RetentionMode, Secret, Timestamp,
+    BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo,
+    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Secret, Timestamp,
 };
 
-/// The note by which a large file is found again.
-const UPLOAD_ID: &str = "b2kit-upload-id";
+/// The note by which an upload knows its own large file again.
+pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 
 /// Starts a large file: `b2_start_large_file`. It has two to 10,000 parts and at most 10 TB.
 ///
@@ -115,6 +115,60 @@ impl StartLargeFile {
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
         self
+    }
+}
+
+impl StartLargeFile {
+    pub(crate) fn noted_upload_id(&self) -> Option<&str> {
+        self.file_info.get(UPLOAD_ID)
+    }
+
+    /// In what an unfinished large file is another than this would start, if it is. What the bucket gives by default is not
+    /// asked about; what the key may not read is taken for another.
+    pub(crate) fn differs_from(&self, file: &FileVersion) -> Option<String> {
+        let others = |info: &FileInfo| -> Vec<_> {
+            let but_ours = info.iter().filter(|(key, _)| *key != UPLOAD_ID);
+            but_ours
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect()
+        };
+        let mode = self
+            .server_side_encryption
+            .as_ref()
+            .map(EncryptionSetting::mode);
+        let retention = self.file_retention.clone().map(Readable::Value);
+        let hold = self
+            .legal_hold
+            .clone()
+            .map(|hold| Readable::Value(Some(hold)));
+        let auto = self.content_type == ContentType::auto();
+        let what = if file.bucket_id != self.bucket_id {
+            "bucket"
+        } else if others(&file.file_info) != others(&self.file_info) {
+            "file info"
+        } else if !auto && file.content_type.as_ref() != Some(&self.content_type) {
+            "content type"
+        } else if mode.is_some_and(|mode| file.server_side_encryption.mode != mode)
+            || (self.customer_key().is_none()
+                && file.server_side_encryption.mode == Some(EncryptionMode::SseC))
+        {
+            "encryption"
+        } else if retention.is_some_and(|retention| file.file_retention != retention) {
+            "retention"
+        } else if hold.is_some_and(|hold| file.legal_hold != hold) {
+            "legal hold"
+        } else {
+            return None;
+        };
+        Some(format!("it has another {what}"))
+    }
+
+    /// The key that every part has to come with.
+    pub(crate) fn customer_key(&self) -> Option<CustomerKey> {
+        match &self.server_side_encryption {
+            Some(EncryptionSetting::SseC(key)) => Some(key.clone()),
+            _ => None,
+        }
     }
 }
 

@@ -192,6 +192,7 @@ impl ClientBuilder {
             gates: Gates::default(),
             counters: Counters::default(),
             server_time: AtomicI64::new(i64::MIN),
+            ledger: Arc::default(),
             skew_told: AtomicBool::new(false),
             chance: Mutex::new(
                 self.seed

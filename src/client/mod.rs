@@ -6,8 +6,8 @@
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
-//! `budget` when to stop; `retry_after` what B2
-//! asks for; `counts` what it all costs. `listing`, `buckets` and `cleanup` are made of calls.
+//! `budget` when to stop; `retry_after` what B2 asks for; `counts` what it all costs, `ledger` what was begun. `listing`,
+//! `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod buckets;
@@ -19,6 +19,7 @@ mod course;
 mod endpoint;
 mod gates;
 mod judge;
+mod ledger;
 mod listing;
 mod patience;
 mod policy;
@@ -38,6 +39,8 @@ use tracing::warn;
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
+pub(crate) use self::ledger::Line;
+pub use self::ledger::{Left, Unfinished};
 pub(crate) use self::patience::Patience;
 pub use self::policy::RetryPolicy;
 
@@ -46,6 +49,7 @@ use self::budget::Budget;
 use self::counts::Counters;
 use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
+use self::ledger::Ledger;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -77,6 +81,7 @@ struct Shared {
     /// The `Date` of the last answer, in milliseconds; `i64::MIN` before the first.
     server_time: AtomicI64,
     skew_told: AtomicBool,
+    ledger: Arc<Ledger>,
     chance: Mutex<fastrand::Rng>,
 }
 
@@ -126,6 +131,16 @@ impl Client {
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()
+    }
+
+    /// A name that nothing else has, as good as surely.
+    pub(crate) fn unique(&self) -> String {
+        let mut chance = self
+            .shared
+            .chance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        format!("{:016x}{:016x}", chance.u64(..), chance.u64(..))
     }
 
     fn now(&self) -> Instant {

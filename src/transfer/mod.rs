@@ -12,12 +12,23 @@ mod bucket;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
+mod large_file;
 mod local_name;
+mod once;
+mod plan;
 mod progress;
+mod resume;
+mod sent;
+mod source;
+mod upload;
 
 pub use bucket::BucketHandle;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
+pub use large_file::OnFailure;
 #[cfg(unix)]
 pub use local_name::unix_local_name;
 pub use local_name::{UnsafeName, local_name};
 pub use progress::{Progress, ProgressNow, Stage};
+pub use resume::{PlannedPart, ResumeToken, UploadPlan};
+pub use source::Source;
+pub use upload::{Upload, Uploaded};

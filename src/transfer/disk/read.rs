@@ -1,0 +1,193 @@
+//! Reading: any stretch of a file, a chunk ahead of who wants it.
+
+use std::collections::VecDeque;
+use std::fs::{File, Metadata};
+use std::future::Future as _;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+use std::{io, mem};
+
+use b2kit_core::Bytes;
+use blocking::{Task, unblock};
+use bytes::BytesMut;
+use futures_core::Stream;
+
+use super::super::source::{CHUNK, unreadable};
+use crate::api::Digest;
+use crate::error::{Error, ErrorKind};
+use crate::types::{Sha1, Sha1Hasher, Timestamp};
+
+/// A file that is open for reading, and what it was like then.
+pub(in super::super) struct SourceFile {
+    file: File,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl SourceFile {
+    pub(in super::super) async fn open(path: PathBuf) -> Result<Self, Error> {
+        unblock(move || {
+            let named = |error| unreadable(&format!("{path:?} can't be read"), error);
+            // What is opened may be a pipe that nobody writes to: then opening it would wait for ever.
+            let kind = std::fs::metadata(&path).map_err(named)?.file_type();
+            let refused = |what: &str| Error::new(ErrorKind::Source, format!("{path:?} {what}"));
+            if kind.is_dir() {
+                return Err(refused("is a directory"));
+            }
+            if !kind.is_file() {
+                return Err(refused(
+                    "is no regular file; read it as a stream, which has no length",
+                ));
+            }
+            let file = File::open(&path).map_err(named)?;
+            let now = file.metadata().map_err(named)?;
+            Ok(Self {
+                file,
+                len: now.len(),
+                modified: now.modified().ok(),
+            })
+        })
+        .await
+    }
+
+    pub(in super::super) const fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(in super::super) fn modified(&self) -> Option<Timestamp> {
+        let since = self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis())
+            .ok()
+            .map(Timestamp::from_millis)
+    }
+
+    /// Fills the chunk from there, and says so if the file is not what it was.
+    fn fill(&self, chunk: &mut [u8], from: u64, last: bool) -> io::Result<()> {
+        let mut filled = 0;
+        while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match read_at(&self.file, rest, from + filled as u64) {
+                Ok(0) => return Err(changed()),
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if last && self.is_changed(&self.file.metadata()?) {
+            return Err(changed());
+        }
+        Ok(())
+    }
+
+    fn is_changed(&self, now: &Metadata) -> bool {
+        now.len() != self.len || now.modified().ok() != self.modified
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("the file was changed while it was read")
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, chunk, from)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, chunk, from)
+}
+
+/// The bytes of this stretch, hashed on the thread that reads them: another than the one that sends. Before the last of
+/// them is given, the file is looked at once more, and the digest is there.
+pub(in super::super) fn read(
+    file: &Arc<SourceFile>,
+    range: Range<u64>,
+    digest: &Digest,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+    let empty = range.is_empty().then(|| Sha1::of(b""));
+    *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    Chunks {
+        digest: Arc::clone(digest),
+        hasher: Sha1Hasher::default(),
+        file: Arc::clone(file),
+        range,
+        job: None,
+        given: VecDeque::new(),
+    }
+}
+
+/// Chunks that are on their way to the network, at most, before memory for another is found.
+const GIVEN: usize = 3;
+
+struct Chunks {
+    file: Arc<SourceFile>,
+    digest: Digest,
+    /// Of what was read; it is away while a chunk is read.
+    hasher: Sha1Hasher,
+    /// What is still to be read.
+    range: Range<u64>,
+    job: Option<Task<io::Result<(BytesMut, Sha1Hasher)>>>,
+    /// What was given: its memory is used again once the network has let go of it.
+    given: VecDeque<Bytes>,
+}
+
+impl Chunks {
+    /// Starts to read the next chunk.
+    fn begin(&mut self) {
+        let left = self.range.end - self.range.start;
+        if left == 0 {
+            return;
+        }
+        let len = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let (from, last) = (self.range.start, len as u64 == left);
+        self.range.start += len as u64;
+        let mut chunk = self.memory();
+        let (file, digest) = (Arc::clone(&self.file), Arc::clone(&self.digest));
+        let mut hasher = mem::take(&mut self.hasher);
+        self.job = Some(unblock(move || {
+            chunk.resize(len, 0);
+            file.fill(&mut chunk, from, last)?;
+            hasher.update(&chunk);
+            if last {
+                let sha1 = mem::take(&mut hasher).finish();
+                *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+            }
+            Ok((chunk, hasher))
+        }));
+    }
+
+    fn memory(&mut self) -> BytesMut {
+        if self.given.len() < GIVEN {
+            return BytesMut::new();
+        }
+        let oldest = self.given.pop_front().unwrap_or_default();
+        oldest.try_into_mut().unwrap_or_default()
+    }
+}
+
+impl Stream for Chunks {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.job.is_none() {
+            self.begin();
+        }
+        let Some(job) = &mut self.job else {
+            return Poll::Ready(None);
+        };
+        let chunk = ready!(Pin::new(job).poll(cx));
+        self.job = None;
+        Poll::Ready(Some(chunk.map(|(chunk, hasher)| {
+            self.hasher = hasher;
+            let chunk = chunk.freeze();
+            self.given.push_back(chunk.clone());
+            // A chunk ahead, so that the disk and the network work at the same time.
+            self.begin();
+            chunk
+        })))
+    }
+}

@@ -1,0 +1,82 @@
+//! [`Parts`]: what comes once, in parts that are held in memory until B2 has them.
+
+use std::io;
+
+use b2kit_core::{Body, BodyStream, Bytes};
+use futures_util::{StreamExt as _, stream};
+
+use super::source::unreadable;
+use crate::error::{Error, ErrorKind};
+
+/// Reads a stream part by part, and holds it to the length that was promised.
+pub(super) struct Parts {
+    stream: BodyStream,
+    /// Read already, for the next part.
+    ahead: Bytes,
+    read: u64,
+    len: Option<u64>,
+    ended: bool,
+}
+
+impl Parts {
+    pub(super) const fn new(stream: BodyStream, len: Option<u64>) -> Self {
+        Self {
+            stream,
+            ahead: Bytes::new(),
+            read: 0,
+            len,
+            ended: false,
+        }
+    }
+
+    /// The next part: `size` bytes, or all that are left.
+    pub(super) async fn next(&mut self, size: u64) -> Result<Body, Error> {
+        let mut chunks = Vec::new();
+        let mut room = size;
+        while room > 0 {
+            if self.ahead.is_empty() && !self.fill().await? {
+                break;
+            }
+            let fits = usize::try_from(room).unwrap_or(usize::MAX);
+            let chunk = self.ahead.split_to(self.ahead.len().min(fits));
+            room -= chunk.len() as u64;
+            chunks.push(chunk);
+        }
+        Ok(Body::replay(size - room, move || {
+            Ok(stream::iter(chunks.clone()).map(io::Result::Ok))
+        }))
+    }
+
+    /// Whether there is nothing left, which can only be known by asking for more.
+    pub(super) async fn is_over(&mut self) -> Result<bool, Error> {
+        Ok(self.ahead.is_empty() && !self.fill().await?)
+    }
+
+    /// Reads on until there are bytes, or none any more.
+    async fn fill(&mut self) -> Result<bool, Error> {
+        while self.ahead.is_empty() && !self.ended {
+            match self.stream.next().await {
+                Some(Ok(chunk)) => self.ahead = chunk,
+                Some(Err(error)) => return Err(unreadable("the source can't be read", error)),
+                None => self.ended = true,
+            }
+            self.read = self.read.saturating_add(self.ahead.len() as u64);
+            self.check()?;
+        }
+        Ok(!self.ahead.is_empty())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Some(len) = self.len else {
+            return Ok(());
+        };
+        if self.read > len || (self.ended && self.read < len) {
+            let (read, more) = (self.read, if self.ended { "" } else { " or more" });
+            return Err(Error::new(
+                ErrorKind::Source,
+                format!("the source has {read} bytes{more}, and {len} were promised"),
+            ));
+        }
+        Ok(())
+    }
+}
