@@ -7,8 +7,8 @@ use b2kit::api::{
 };
 use b2kit::backend::cassette::Player;
 use b2kit::types::{
-    Action, ByteRange, ContentSha1, ContentType, FileName, FileRetention, FileVersion,
-    Part, PartNumber, Readable, Secret, Sha1,
+    Action, ByteRange, ContentSha1, ContentType, FileName, FileRetention, FileVersion, Part,
+    PartNumber, Readable, Secret, Sha1,
 };
 use b2kit::{ApiVersion, Client, ErrorKind, Session};
 use futures::executor::block_on;

@@ -43,7 +43,8 @@ const CHECKPOINT: u64 = 16 << 20;
 const ROUNDS: u32 = 3;
 
 impl FileDownload {
-    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream.
+    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream. Each holds
+    /// 1 MiB of memory at most, or twice what the backend reads at once.
     pub fn concurrency(mut self, ranges: usize) -> Self {
         self.to_disk.concurrency = ranges.max(1);
         self
