@@ -53,8 +53,11 @@ impl Client {
 /// The items of the page that is there, and the page that comes.
 struct Items<C: Paged> {
     page: vec::IntoIter<C::Item>,
-    next: Option<BoxFuture<'static, Result<Option<(Vec<C::Item>, Pages<C>)>, Error>>>,
+    next: Option<BoxFuture<'static, Page<C>>>,
 }
+
+/// A page, and those after it; `None` after the last.
+type Page<C> = Result<Option<(Vec<<C as Paged>::Item>, Pages<C>)>, Error>;
 
 impl<C: Paged> Unpin for Items<C> {}
 
