@@ -8,10 +8,12 @@
 //! is left there; `progress` tells how far it is.
 
 mod bucket;
+mod copy;
 #[cfg(feature = "fs")]
 mod disk;
 mod large_file;
 mod once;
+mod options;
 mod plan;
 mod progress;
 mod resume;
@@ -20,6 +22,7 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
+pub use copy::{Copied, Copy, CopySource};
 pub use large_file::OnFailure;
 pub use progress::{Progress, ProgressNow, Stage};
 pub use resume::{PlannedPart, ResumeToken, UploadPlan};
