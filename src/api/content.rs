@@ -26,12 +26,17 @@ const PIECE: usize = 256 * 1024;
 pub(super) struct Content {
     body: Body,
     check: Check,
+    /// Where the body's own digest appears, if its source computes it.
+    digest: Option<Digest>,
 }
+
+/// A digest that is there once the last byte was read.
+pub(crate) type Digest = Arc<Mutex<Option<Sha1>>>;
 
 #[derive(Debug)]
 enum Check {
     /// The digest follows the bytes, computed while they are sent; it is kept for comparing it with the answer.
-    AtEnd(Arc<Mutex<Option<Sha1>>>),
+    AtEnd(Digest),
     /// The digest was known before, and whether the bytes have all left is noted.
     Known(Sha1, Arc<AtomicBool>),
     DoNotVerify,
@@ -49,6 +54,7 @@ impl Clone for Content {
         Self {
             body: self.body.clone(),
             check,
+            digest: self.digest.clone(),
         }
     }
 }
@@ -58,7 +64,13 @@ impl Content {
         Self {
             body,
             check: Check::AtEnd(Arc::default()),
+            digest: None,
         }
+    }
+
+    /// The source computes the digest while it is read, and puts it there before it ends.
+    pub(super) fn hashed_by_source(&mut self, digest: Digest) {
+        self.digest = Some(digest);
     }
 
     pub(super) fn known(&mut self, sha1: Sha1) {
@@ -105,7 +117,7 @@ impl Content {
     pub(super) fn put_into(&self, request: &mut Request) {
         let (body, check) = match &self.check {
             Check::AtEnd(digest) => (
-                hashed_at_end(&self.body, digest),
+                hashed_at_end(&self.body, digest, self.digest.as_ref()),
                 HeaderValue::from_static("hex_digits_at_end"),
             ),
             Check::Known(sha1, sent) => {
@@ -154,9 +166,9 @@ impl Content {
 }
 
 /// A one-shot body stays one: whether it was opened is known to the body that it wraps.
-fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Body {
+fn hashed_at_end(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Body {
     let len = body.len();
-    let (body, digest) = (body.clone(), Arc::clone(digest));
+    let (body, digest, by_source) = (body.clone(), Arc::clone(digest), by_source.cloned());
     Body::replay(len + 40, move || {
         *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(HashedAtEnd {
@@ -165,9 +177,33 @@ fn hashed_at_end(body: &Body, digest: &Arc<Mutex<Option<Sha1>>>) -> Body {
             len,
             read: 0,
             held: Bytes::new(),
-            hasher: Some(Sha1Hasher::default()),
+            hasher: Some(match &by_source {
+                Some(digest) => Hasher::Source(Arc::clone(digest)),
+                None => Hasher::Here(Sha1Hasher::default()),
+            }),
         })
     })
+}
+
+/// Who hashes.
+enum Hasher {
+    Here(Sha1Hasher),
+    Source(Digest),
+}
+
+impl Hasher {
+    fn update(&mut self, bytes: &[u8]) {
+        if let Self::Here(hasher) = self {
+            hasher.update(bytes);
+        }
+    }
+
+    fn finish(self) -> Option<Sha1> {
+        match self {
+            Self::Here(hasher) => Some(hasher.finish()),
+            Self::Source(digest) => *digest.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
 }
 
 /// The same body, and a note of when its last byte was taken.
@@ -208,12 +244,12 @@ impl Stream for NotedAtEnd {
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
 struct HashedAtEnd {
     source: BodyStream,
-    digest: Arc<Mutex<Option<Sha1>>>,
+    digest: Digest,
     len: u64,
     read: u64,
     held: Bytes,
     /// `None` once the digits were given.
-    hasher: Option<Sha1Hasher>,
+    hasher: Option<Hasher>,
 }
 
 impl Stream for HashedAtEnd {
@@ -244,8 +280,10 @@ impl Stream for HashedAtEnd {
                     ))));
                 }
                 None => {
-                    let sha1 = std::mem::take(hasher).finish();
-                    this.hasher = None;
+                    let Some(sha1) = this.hasher.take().and_then(Hasher::finish) else {
+                        let why = "the source gives no digest of its bytes";
+                        return Poll::Ready(Some(Err(io::Error::other(why))));
+                    };
                     *this.digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
                     return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&sha1.hex()))));
                 }

@@ -87,6 +87,7 @@ mod upload_part;
 pub use authorize_account::{AuthorizeAccount, Credentials};
 pub use call::{Ask, BillingClass, Call, CallKind, Facts, Finding, Lost, Place};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
+pub(crate) use content::Digest;
 pub use copy_file::{CopyFile, MetadataDirective};
 pub use copy_part::CopyPart;
 pub use create_bucket::CreateBucket;

@@ -5,7 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
 use super::call::{Ask, Call, Facts, Finding, Lost, Place};
-use super::content::Content;
+use super::content::{Content, Digest};
 use super::list_file_versions::ListFileVersions;
 use super::reply::Reply;
 use super::target::Target;
@@ -65,6 +65,14 @@ impl UploadFile {
     #[must_use]
     pub fn content_sha1(mut self, sha1: Sha1) -> Self {
         self.content.known(sha1);
+        self
+    }
+
+    /// The source computes the SHA-1 while it is read.
+    pub(crate) fn hashed_by_source(mut self, digest: Option<Digest>) -> Self {
+        if let Some(digest) = digest {
+            self.content.hashed_by_source(digest);
+        }
         self
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use b2kit_core::Body;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::progress::{Progress, Stage};
 use super::sent::Sent;
+use super::source::Stretch;
 use crate::api::{
     CancelLargeFile, CopyPart, FinishLargeFile, ListParts, StartLargeFile, UPLOAD_ID, UploadPart,
 };
@@ -47,7 +47,7 @@ pub(super) struct PartWork {
 
 #[derive(Debug)]
 pub(super) enum From {
-    Here(Body),
+    Here(Stretch),
     /// Another file, in B2.
     There(Box<CopyPart>),
     /// An earlier transfer: it is there already.
@@ -143,9 +143,11 @@ impl<'a> LargeFile<'a> {
                 self.progress.part_reused(len);
                 return Ok((number, len, sha1));
             }
-            From::Here(body) => {
+            From::Here(stretch) => {
                 let sent = Sent::new(self.progress);
-                let mut upload = UploadPart::new(&self.file_id, number, sent.watch(&body));
+                let body = sent.watch(&stretch.body);
+                let mut upload =
+                    UploadPart::new(&self.file_id, number, body).hashed_by_source(stretch.digest);
                 if let Some(key) = &self.customer_key {
                     upload = upload.customer_key(key.clone());
                 }

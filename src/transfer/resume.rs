@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::PoisonError;
 
-use b2kit_core::Body;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::bucket::BucketHandle;
 use super::large_file::{From, PartWork, is_ours};
 use super::plan::Cut;
-use super::source::{Anywhere, unreadable};
+use super::source::{Anywhere, Stretch, unreadable};
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::client::{Client, Unfinished};
 use crate::error::{Error, ErrorKind};
@@ -97,7 +97,7 @@ impl PlannedPart {
         PartWork {
             number: self.number,
             len: self.len(),
-            from: From::Here(source.body(self.range.clone())),
+            from: From::Here(source.stretch(self.range.clone())),
         }
     }
 }
@@ -263,7 +263,7 @@ async fn candidate(
             part.differs = Some("another size is there");
             continue;
         }
-        let here = sha1_of(&source.body(part.range.clone())).await?;
+        let here = sha1_of(source.stretch(part.range.clone())).await?;
         if its.content_sha1.sha1() == Some(&here) {
             part.reused = Some(here);
         } else {
@@ -298,12 +298,17 @@ fn layout(cut: Cut, there: &BTreeMap<u32, Part>) -> Result<Cut, String> {
     Ok(cut)
 }
 
-async fn sha1_of(body: &Body) -> Result<Sha1, Error> {
+async fn sha1_of(stretch: Stretch) -> Result<Sha1, Error> {
     let failed = |error| unreadable("the source can't be read", error);
-    let mut stream = body.open().map_err(failed)?;
+    let mut stream = stretch.body.open().map_err(failed)?;
     let mut hasher = Sha1Hasher::default();
     while let Some(chunk) = stream.next().await.transpose().map_err(failed)? {
-        hasher.update(&chunk);
+        if stretch.digest.is_none() {
+            hasher.update(&chunk);
+        }
     }
-    Ok(hasher.finish())
+    let by_source = stretch
+        .digest
+        .map(|digest| *digest.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(by_source.flatten().unwrap_or_else(|| hasher.finish()))
 }

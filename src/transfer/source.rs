@@ -15,6 +15,7 @@ use futures_util::stream;
 
 #[cfg(feature = "fs")]
 use super::disk;
+use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Timestamp};
 
@@ -68,6 +69,22 @@ pub(super) struct Anywhere {
 enum Read {
     Bytes(Bytes),
     Ranges(OpenRange),
+    #[cfg(feature = "fs")]
+    File(Arc<disk::SourceFile>),
+}
+
+/// A stretch, as something to send.
+#[derive(Debug)]
+pub(super) struct Stretch {
+    pub(super) body: Body,
+    /// Where its digest appears, if it is computed while it is read.
+    pub(super) digest: Option<Digest>,
+}
+
+impl From<Body> for Stretch {
+    fn from(body: Body) -> Self {
+        Self { body, digest: None }
+    }
 }
 
 impl Source {
@@ -174,10 +191,7 @@ impl Source {
             Kind::Path(path) => {
                 let file = disk::SourceFile::open(path).await?;
                 let modified = modified.or(file.modified());
-                let (len, file) = (file.len(), Arc::new(file));
-                let open: OpenRange =
-                    Arc::new(move |range| Ok(Box::pin(disk::read(&file, range)) as BodyStream));
-                anywhere(len, modified, Read::Ranges(open))
+                anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }
             Kind::Stream(len, stream) => Opened::Once(len, stream),
         })
@@ -186,16 +200,28 @@ impl Source {
 
 impl Anywhere {
     /// A stretch, as something to send.
-    pub(super) fn body(&self, range: Range<u64>) -> Body {
+    pub(super) fn stretch(&self, range: Range<u64>) -> Stretch {
         match &self.read {
             Read::Bytes(bytes) => {
                 let [start, end] = [range.start, range.end]
                     .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
-                Body::from(bytes.slice(start..end))
+                Body::from(bytes.slice(start..end)).into()
             }
             Read::Ranges(open) => {
                 let open = Arc::clone(open);
-                Body::replay(range.end - range.start, move || open(range.clone()))
+                Body::replay(range.end - range.start, move || open(range.clone())).into()
+            }
+            #[cfg(feature = "fs")]
+            Read::File(file) => {
+                let (file, digest) = (Arc::clone(file), Digest::default());
+                let there = Arc::clone(&digest);
+                let body = Body::replay(range.end - range.start, move || {
+                    Ok(disk::read(&file, range.clone(), &there))
+                });
+                Stretch {
+                    body,
+                    digest: Some(digest),
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use b2kit_core::{Body, BodyStream};
+use b2kit_core::BodyStream;
 use futures_core::future::BoxFuture;
 use futures_util::stream;
 
@@ -15,7 +15,7 @@ use super::plan::Sizes;
 use super::progress::{Progress, Stage};
 use super::resume::{self, ResumeToken, UploadPlan};
 use super::sent::Sent;
-use super::source::{Anywhere, Opened, Source};
+use super::source::{Anywhere, Opened, Source, Stretch};
 use crate::api::{StartLargeFile, UploadFile};
 use crate::client::Client;
 use crate::error::Error;
@@ -284,7 +284,9 @@ impl Options {
         let sizes = sizes(bucket.client()).await?;
         let (plan, found) = self.plan(bucket, &name, &source, sizes).await?;
         if found.is_none() && plan.parts.len() <= 1 {
-            return self.small(bucket, name, source.body(0..source.len)).await;
+            return self
+                .small(bucket, name, source.stretch(0..source.len))
+                .await;
         }
         let file = match found {
             Some(found) => self.take_up(bucket, &name, &found),
@@ -328,7 +330,7 @@ impl Options {
             .next(sizes.of_unknown(PartNumber::FIRST, asked))
             .await?;
         if parts.is_over().await? {
-            return self.small(bucket, name, first).await;
+            return self.small(bucket, name, first.into()).await;
         }
         let file = self.start_large(bucket, &name).await?;
         let number = Arc::new(AtomicU32::new(1));
@@ -350,7 +352,7 @@ impl Options {
                 let work = PartWork {
                     number,
                     len: body.len(),
-                    from: From::Here(body),
+                    from: From::Here(body.into()),
                 };
                 Ok(Some((work, (parts, None))))
             }
@@ -447,11 +449,12 @@ impl Options {
         self,
         bucket: &BucketHandle,
         name: FileName,
-        body: Body,
+        content: Stretch,
     ) -> Result<Uploaded, Error> {
         self.progress.enter(Stage::Moving);
         let sent = Sent::new(&self.progress);
-        let mut upload = UploadFile::new(bucket.id(), name, sent.watch(&body))
+        let mut upload = UploadFile::new(bucket.id(), name, sent.watch(&content.body))
+            .hashed_by_source(content.digest)
             .content_type(self.content_type)
             .file_info(self.file_info);
         if let Some(sha1) = self.sha1 {

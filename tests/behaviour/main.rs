@@ -4,6 +4,7 @@
 
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
+mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod coverage; // that no call is missing
 mod edges; // what shows only at the edges
@@ -27,6 +28,7 @@ mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links
 mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
+mod uploading; // uploads of any size, from any source, over any network
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
 

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::future::Future as _;
-use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
+use std::{io, mem};
 
 use b2kit_core::Bytes;
 use blocking::{Task, unblock};
@@ -17,8 +17,9 @@ use bytes::BytesMut;
 use futures_core::Stream;
 
 use super::super::source::{CHUNK, unreadable};
+use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::types::Timestamp;
+use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
 /// A file that is open for reading, and what it was like then.
 pub(in super::super) struct SourceFile {
@@ -100,12 +101,18 @@ fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, chunk, from)
 }
 
-/// The bytes of this stretch. Before the last of them is given, the file is looked at once more.
+/// The bytes of this stretch, hashed on the thread that reads them: another than the one that sends. Before the last of
+/// them is given, the file is looked at once more, and the digest is there.
 pub(in super::super) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
+    digest: &Digest,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+    let empty = range.is_empty().then(|| Sha1::of(b""));
+    *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
     Chunks {
+        digest: Arc::clone(digest),
+        hasher: Sha1Hasher::default(),
         file: Arc::clone(file),
         range,
         job: None,
@@ -118,9 +125,12 @@ const GIVEN: usize = 3;
 
 struct Chunks {
     file: Arc<SourceFile>,
+    digest: Digest,
+    /// Of what was read; it is away while a chunk is read.
+    hasher: Sha1Hasher,
     /// What is still to be read.
     range: Range<u64>,
-    job: Option<Task<io::Result<BytesMut>>>,
+    job: Option<Task<io::Result<(BytesMut, Sha1Hasher)>>>,
     /// What was given: its memory is used again once the network has let go of it.
     given: VecDeque<Bytes>,
 }
@@ -136,11 +146,17 @@ impl Chunks {
         let (from, last) = (self.range.start, len as u64 == left);
         self.range.start += len as u64;
         let mut chunk = self.memory();
-        let file = Arc::clone(&self.file);
+        let (file, digest) = (Arc::clone(&self.file), Arc::clone(&self.digest));
+        let mut hasher = mem::take(&mut self.hasher);
         self.job = Some(unblock(move || {
             chunk.resize(len, 0);
             file.fill(&mut chunk, from, last)?;
-            Ok(chunk)
+            hasher.update(&chunk);
+            if last {
+                let sha1 = mem::take(&mut hasher).finish();
+                *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+            }
+            Ok((chunk, hasher))
         }));
     }
 
@@ -165,7 +181,8 @@ impl Stream for Chunks {
         };
         let chunk = ready!(Pin::new(job).poll(cx));
         self.job = None;
-        Poll::Ready(Some(chunk.map(|chunk| {
+        Poll::Ready(Some(chunk.map(|(chunk, hasher)| {
+            self.hasher = hasher;
             let chunk = chunk.freeze();
             self.given.push_back(chunk.clone());
             // A chunk ahead, so that the disk and the network work at the same time.

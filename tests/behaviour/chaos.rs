@@ -1,0 +1,173 @@
+//! An emulator behind a network that fails at random, by a seed that repeats it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use b2kit::backend::emulator::Emulator;
+use b2kit::{
+    Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
+    Response, RetryPolicy, Timer as _, async_trait,
+};
+use futures::StreamExt as _;
+
+use crate::call_of;
+
+/// What becomes of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Nobody listens.
+    Refused,
+    /// It breaks off in the middle of the body, and the server does nothing.
+    Cut,
+    /// The server does it, and the answer is lost.
+    Lost,
+    /// The server does it, and the answer is no answer.
+    Garbage,
+    /// The server answers with this status and code, and does nothing.
+    Status(u16, &'static str),
+}
+
+impl Trouble {
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Refused,
+        Self::Cut,
+        Self::Lost,
+        Self::Garbage,
+        Self::Status(503, "service_unavailable"),
+        Self::Status(500, "internal_error"),
+        Self::Status(408, "request_timeout"),
+        Self::Status(429, "too_many_requests"),
+        Self::Status(401, "expired_auth_token"),
+        Self::Status(400, "bad_request"),
+        Self::Status(403, "storage_cap_exceeded"),
+    ];
+
+    /// Whether another attempt helps.
+    pub(crate) const fn passes(self) -> bool {
+        !matches!(self, Self::Status(400 | 403, _))
+    }
+}
+
+type Choose = Arc<dyn Fn(usize, &str) -> Option<Trouble> + Send + Sync>;
+
+/// Such a network. The choice is made by the number of the request and the name of its call.
+#[derive(Clone)]
+pub(crate) struct Chaos {
+    pub(crate) emulator: Emulator,
+    pub(crate) timer: ManualTimer,
+    choose: Choose,
+    requests: Arc<AtomicUsize>,
+    pub(crate) log: Arc<Mutex<Vec<(String, Option<Trouble>)>>>,
+}
+
+impl Chaos {
+    pub(crate) fn new(
+        choose: impl Fn(usize, &str) -> Option<Trouble> + Send + Sync + 'static,
+    ) -> (Client, Self) {
+        let emulator = Emulator::builder()
+            .absolute_minimum_part_size(10)
+            .recommended_part_size(100)
+            .build();
+        let chaos = Self {
+            emulator,
+            timer: ManualTimer::new(),
+            choose: Arc::new(choose),
+            requests: Arc::default(),
+            log: Arc::default(),
+        };
+        (chaos.client(7), chaos)
+    }
+
+    /// Without trouble.
+    pub(crate) fn calm() -> (Client, Self) {
+        Self::new(|_, _| None)
+    }
+
+    /// So much of it, in requests of a hundred, of any kind that passes.
+    pub(crate) fn seeded(seed: u64, percent: u32) -> (Client, Self) {
+        let chance = Mutex::new(fastrand::Rng::with_seed(seed));
+        Self::new(move |_, call| {
+            let mut chance = chance.lock().unwrap();
+            let passing: Vec<_> = Trouble::ALL.into_iter().filter(|t| t.passes()).collect();
+            let trouble = passing[chance.usize(..passing.len())];
+            // A login that is refused is final.
+            let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";
+            strikes.then_some(trouble)
+        })
+    }
+
+    pub(crate) fn client(&self, seed: u64) -> Client {
+        Client::builder()
+            .credentials(Credentials::new(self.emulator.key_id(), self.emulator.key()).unwrap())
+            .endpoint(self.emulator.url())
+            .backend(self.clone())
+            .timer(self.timer.clone())
+            .retry(RetryPolicy::default())
+            .seed(seed)
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn count(&self, call: &str) -> usize {
+        let log = self.log.lock().unwrap();
+        log.iter().filter(|(name, _)| name == call).count()
+    }
+
+    /// How many requests there were, and how many of them met trouble.
+    pub(crate) fn tally(&self) -> (usize, usize) {
+        let log = self.log.lock().unwrap();
+        let troubled = log.iter().filter(|(_, trouble)| trouble.is_some());
+        (log.len(), troubled.count())
+    }
+
+    pub(crate) fn forget(&self) {
+        self.log.lock().unwrap().clear();
+        self.requests.store(0, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl HttpClient for Chaos {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let name = call_of(&request);
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let trouble = (self.choose)(number, &name);
+        self.log.lock().unwrap().push((name.to_owned(), trouble));
+        // Every request takes its time, so that things are under way side by side.
+        self.timer.sleep(Duration::from_millis(10)).await;
+        let Some(trouble) = trouble else {
+            return self.emulator.send(request).await;
+        };
+        let lost = |kind| HttpError::new(kind, Phase::MaybeReceived);
+        match trouble {
+            Trouble::Refused => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
+            Trouble::Cut => {
+                let len = request.body().len();
+                let source = |error| lost(HttpErrorKind::Source).with_source(error);
+                let mut body = request.into_body().open().map_err(source)?;
+                let mut read = 0;
+                while read < len / 2 {
+                    match body.next().await.transpose().map_err(source)? {
+                        Some(chunk) => read += chunk.len() as u64,
+                        None => break,
+                    }
+                }
+                Err(lost(HttpErrorKind::Reset))
+            }
+            Trouble::Lost => {
+                self.emulator.send(request).await?;
+                Err(lost(HttpErrorKind::Closed))
+            }
+            Trouble::Garbage => {
+                self.emulator.send(request).await?;
+                Ok(Response::new("<html>502</html>".into()))
+            }
+            Trouble::Status(status, code) => {
+                let text = format!(r#"{{"status":{status},"code":"{code}","message":""}}"#);
+                let response = b2kit::http::Response::builder().status(status);
+                Ok(response.body(text.into()).unwrap())
+            }
+        }
+    }
+}

@@ -1,0 +1,962 @@
+//! Uploads of any size, from any source, over any network.
+
+use std::future::{Future as _, IntoFuture as _};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use b2kit::api::{
+    CreateBucket, DownloadFileById, ListFileVersions, ListParts, ListUnfinishedLargeFiles,
+    StartLargeFile, UploadPart,
+};
+use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
+use b2kit::types::{
+    Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
+    FileVersion, ListedFile, PartNumber, Sha1, Timestamp,
+};
+use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
+use futures::{TryStreamExt as _, stream};
+
+use crate::chaos::{Chaos, Trouble};
+
+async fn bucket(b2: &Client) -> BucketHandle {
+    let name = BucketName::new("holiday-photos").unwrap();
+    let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+    let bucket = b2.call(create).await.unwrap();
+    BucketHandle::new(b2.clone(), bucket.bucket_id, name)
+}
+
+/// Bytes of which no two stretches are alike.
+fn content(len: usize) -> Bytes {
+    let mut chance = fastrand::Rng::with_seed(len as u64);
+    (0..len).map(|_| chance.u8(..)).collect()
+}
+
+/// Chunks of uneven sizes.
+fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
+    let mut chance = fastrand::Rng::with_seed(3);
+    let (mut rest, mut chunks) = (content.clone(), Vec::new());
+    while !rest.is_empty() {
+        chunks.push(Ok(rest.split_to(chance.usize(0..40).min(rest.len()))));
+    }
+    chunks
+}
+
+async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
+    let download = b2.call(DownloadFileById::new(file_id)).await.unwrap();
+    download.body.collect(1 << 20).await.unwrap()
+}
+
+async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
+    let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
+    let versions = rows.try_filter_map(|row: ListedFile| async {
+        let version = row.into_version();
+        Ok(version.filter(|version| version.action == Action::Upload))
+    });
+    versions.try_collect().await.unwrap()
+}
+
+async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
+    let files = ListUnfinishedLargeFiles::new(bucket.id());
+    bucket.client().stream(files).try_collect().await.unwrap()
+}
+
+fn ranges(content: &Bytes) -> Source {
+    let bytes = content.clone();
+    Source::ranges(content.len() as u64, move |range| {
+        let stretch = bytes.slice(range.start as usize..range.end as usize);
+        Ok(stream::iter(in_chunks(&stretch)))
+    })
+}
+
+/// Every kind of source of these bytes.
+fn sources(content: &Bytes) -> Vec<(&'static str, Source)> {
+    let len = content.len() as u64;
+    let reader = || futures::io::Cursor::new(content.clone());
+    vec![
+        ("bytes", Source::bytes(content.clone())),
+        ("ranges", ranges(content)),
+        ("seekable", Source::seekable(reader())),
+        ("stream", Source::stream(stream::iter(in_chunks(content)))),
+        (
+            "stream_of",
+            Source::stream_of(len, stream::iter(in_chunks(content))),
+        ),
+        ("reader", Source::reader(reader())),
+        ("reader_of", Source::reader_of(len, reader())),
+    ]
+}
+
+#[test]
+fn what_comes_back_is_what_was_sent_whatever_the_size_and_the_source() {
+    // Parts have at least 10 bytes and 100 are recommended.
+    for len in [0, 1, 9, 10, 99, 100, 101, 199, 200, 201, 1_000, 1_234] {
+        let content = content(len);
+        for (kind, source) in sources(&content) {
+            let (b2, chaos) = Chaos::calm();
+            let uploaded = chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let uploaded = bucket.upload("f", source).await.unwrap();
+                assert_eq!(
+                    stored(&b2, &uploaded.file.file_id).await,
+                    content,
+                    "{kind} {len}"
+                );
+                assert!(unfinished(&bucket).await.is_empty());
+                uploaded
+            });
+            let parts = if len <= 100 { 0 } else { len.div_ceil(100) };
+            assert_eq!(uploaded.parts as usize, parts, "{kind} {len}");
+            assert_eq!(chaos.count("b2_upload_part"), parts);
+            assert_eq!(chaos.count("b2_upload_file"), usize::from(parts == 0));
+            assert!(b2.unfinished().is_empty());
+        }
+    }
+}
+
+#[test]
+fn no_call_is_made_that_is_not_needed() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        chaos.forget();
+        bucket.upload("small", content(100)).await.unwrap();
+        bucket.upload("small", content(99)).await.unwrap();
+        assert_eq!((chaos.count("b2_get_upload_url"), chaos.tally().0), (1, 3));
+        chaos.forget();
+        bucket
+            .upload("large", content(1_000))
+            .concurrency(3)
+            .await
+            .unwrap();
+        // Start, finish, ten parts, and a URL for each of those under way at once.
+        assert_eq!(
+            (chaos.count("b2_get_upload_part_url"), chaos.tally().0),
+            (3, 15)
+        );
+    });
+}
+
+#[test]
+fn parts_go_side_by_side_and_never_more_than_allowed() {
+    for concurrency in [1, 4, 20] {
+        let (b2, chaos) = Chaos::calm();
+        let took = chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let began = chaos.timer.now();
+            let upload = bucket.upload("f", content(2_000)).concurrency(concurrency);
+            upload.await.unwrap();
+            chaos.timer.now() - began
+        });
+        // Each request takes 10 ms: start, finish, a URL for each that goes at once, and twenty parts.
+        let waves = 20_usize.div_ceil(concurrency) as u64;
+        assert_eq!(
+            took,
+            Duration::from_millis(10 * (2 + 1 + waves)),
+            "{concurrency}"
+        );
+    }
+}
+
+#[test]
+fn everything_that_is_asked_for_goes_with_the_file() {
+    let key = || EncryptionSetting::SseC(CustomerKey::new([7; 32]));
+    for len in [50, 500] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let content = content(len);
+            let sha1 = Sha1::of(&content);
+            let source = Source::bytes(content.clone())
+                .with_sha1(sha1)
+                .with_modified(Timestamp::from_millis(1_234));
+            let upload = bucket
+                .upload("f", source)
+                .content_type(b2kit::types::ContentType::new("text/x").unwrap())
+                .file_info(FileInfo::new().with("k", "v").unwrap())
+                .server_side_encryption(key());
+            let file = upload.await.unwrap().file;
+            assert_eq!(file.content_type.as_ref().unwrap().as_str(), "text/x");
+            assert_eq!(file.file_info.get("k"), Some("v"));
+            assert_eq!(file.last_modified(), Some(Timestamp::from_millis(1_234)));
+            assert_eq!(file.expected_sha1(), Some(sha1));
+            assert_eq!(file.file_info.get("large_file_sha1").is_some(), len > 100);
+            let download =
+                DownloadFileById::new(&file.file_id).customer_key(CustomerKey::new([7; 32]));
+            let back = b2.call(download).await.unwrap();
+            assert_eq!(back.body.collect(1_000).await.unwrap(), content);
+        });
+    }
+}
+
+#[test]
+fn a_bad_name_or_part_size_is_refused_before_anything_is_sent() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        chaos.forget();
+        let long = "x".repeat(1_025);
+        for (upload, rule) in [
+            (bucket.upload("", "x"), "is empty"),
+            (bucket.upload(long.as_str(), "x"), "1025 bytes"),
+            (
+                bucket.upload("f", content(1_000)).part_size(9),
+                "not between 10 and",
+            ),
+        ] {
+            let error = upload.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(rule), "{error}");
+        }
+        let resumed = bucket.upload("f", Source::stream(stream::empty())).resume();
+        assert_eq!(resumed.await.unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(chaos.tally().0, 0);
+    });
+}
+
+/// Sources that don't keep their word, each with what the error says.
+fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
+    let len = content.len() as u64;
+    let short = content.slice(..content.len() - 1);
+    let broken = || {
+        let chunks = in_chunks(content).into_iter().take(content.len() / 40);
+        stream::iter(chunks.chain([Err(io::Error::other("the tape tore"))]))
+    };
+    let (long, shorter) = (content.clone(), short.clone());
+    let torn = content.clone();
+    vec![
+        (
+            "promised",
+            Source::stream_of(len, stream::iter(in_chunks(&short))),
+        ),
+        (
+            "promised",
+            Source::stream_of(len - 1, stream::iter(in_chunks(content))),
+        ),
+        ("the tape tore", Source::stream(broken())),
+        ("the tape tore", Source::stream_of(len, broken())),
+        (
+            "",
+            Source::ranges(len, move |range| {
+                let end = (range.end as usize).min(shorter.len());
+                Ok(stream::iter([Ok(shorter.slice(range.start as usize..end))]))
+            }),
+        ),
+        (
+            "",
+            Source::ranges(len - 1, move |range| {
+                let end = (range.end as usize + 1).min(long.len());
+                Ok(stream::iter([Ok(long.slice(range.start as usize..end))]))
+            }),
+        ),
+        (
+            "the tape tore",
+            Source::ranges(len, move |range| {
+                let half = torn.slice(range.start as usize..(range.start + range.end) as usize / 2);
+                Ok(stream::iter([
+                    Ok(half),
+                    Err(io::Error::other("the tape tore")),
+                ]))
+            }),
+        ),
+        (
+            "gone",
+            Source::ranges(len, |_| -> io::Result<stream::Empty<_>> {
+                Err(io::Error::other("gone"))
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn a_source_that_fails_or_does_not_keep_its_length_is_an_error_and_leaves_nothing() {
+    for len in [50, 500] {
+        for (at, (what, source)) in liars(&content(len)).into_iter().enumerate() {
+            let (b2, chaos) = Chaos::calm();
+            chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let error = bucket.upload("f", source).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Source, "{len} {at}: {error:?}");
+                assert!(format!("{error:#}").contains(what), "{error:#}");
+                assert!(versions(&bucket).await.is_empty(), "{len} {at}");
+                assert!(b2.unfinished().is_empty());
+            });
+        }
+    }
+}
+
+#[test]
+fn a_part_that_fails_for_good_stops_the_others_and_the_file_is_cancelled() {
+    let (b2, chaos) = Chaos::new(|_, _| None);
+    let fifth = AtomicUsize::new(0);
+    let (_, meddling) = Chaos::new(move |_, call| {
+        let fifth = call == "b2_upload_part" && fifth.fetch_add(1, Ordering::Relaxed) == 4;
+        fifth.then_some(Trouble::Status(403, "storage_cap_exceeded"))
+    });
+    drop((b2, chaos));
+    let b2 = meddling.client(1);
+    meddling.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let error = bucket
+            .upload("f", content(5_000))
+            .concurrency(2)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CapExceeded);
+        assert!(matches!(error.part(), Some(4..=6)), "{error:?}");
+        assert!(error.to_string().contains("part "), "{error}");
+        assert_eq!(versions(&bucket).await.len(), 0);
+    });
+    assert!(meddling.count("b2_upload_part") <= 6);
+    assert_eq!(meddling.count("b2_cancel_large_file"), 1);
+    assert!(b2.unfinished().is_empty());
+}
+
+#[test]
+fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
+    let reachable = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let open = Arc::clone(&reachable);
+    let (b2, chaos) = Chaos::new(move |_, call| match call {
+        "b2_upload_part" => Some(Trouble::Status(403, "storage_cap_exceeded")),
+        "b2_cancel_large_file" if !open.load(Ordering::Relaxed) => Some(Trouble::Refused),
+        _ => None,
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let error = bucket.upload("f", content(500)).await.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::CapExceeded,
+            "the first failure is told"
+        );
+        let left = b2.unfinished();
+        assert_eq!((left.len(), left[0].state), (1, Left::Orphaned));
+        assert_eq!(left[0].file_name, "f");
+        assert_eq!(b2.reap().await.len(), 1, "it can't be reached yet");
+        reachable.store(true, Ordering::Relaxed);
+        assert!(b2.reap().await.is_empty());
+        assert!(b2.unfinished().is_empty());
+        assert!(unfinished(&bucket).await.is_empty());
+    });
+}
+
+/// Each request in turn meets each kind of trouble: the upload succeeds, or says what it met and leaves nothing.
+#[test]
+fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
+    let content = content(555);
+    for trouble in Trouble::ALL {
+        for struck in 0.. {
+            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(trouble));
+            let (outcome, requests) = chaos.timer.run(async {
+                let calm = Client::builder()
+                    .credentials(
+                        b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key())
+                            .unwrap(),
+                    )
+                    .endpoint(chaos.emulator.url())
+                    .backend(chaos.emulator.clone())
+                    .timer(chaos.timer.clone())
+                    .build()
+                    .unwrap();
+                let there = bucket(&calm).await;
+                let bucket =
+                    BucketHandle::new(b2.clone(), there.id().clone(), there.name().clone());
+                let outcome = bucket.upload("f", content.clone()).concurrency(2).await;
+                let requests = chaos.tally().0;
+                let case = format!("{trouble:?} at request {struck}");
+                let files = versions(&there).await;
+                match &outcome {
+                    Ok(uploaded) => {
+                        assert_eq!(files.len(), 1, "{case}");
+                        assert_eq!(
+                            stored(&calm, &uploaded.file.file_id).await,
+                            content,
+                            "{case}"
+                        );
+                        assert!(b2.unfinished().is_empty(), "{case}");
+                    }
+                    Err(error) => {
+                        let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
+                        let final_for_all = !trouble.passes()
+                            || (login && trouble == Trouble::Status(401, "expired_auth_token"));
+                        assert!(final_for_all, "{case}: {error:?}");
+                        assert!(files.is_empty(), "{case}");
+                        b2.reap().await;
+                        assert!(b2.unfinished().is_empty(), "{case}: {:?}", b2.unfinished());
+                    }
+                }
+                assert!(unfinished(&there).await.is_empty(), "{case}");
+                (outcome, requests)
+            });
+            if requests <= struck {
+                assert!(outcome.is_ok() && requests > 10);
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
+    for seed in 0..200 {
+        let content = content(4_000 + seed as usize);
+        let (b2, chaos) = Chaos::seeded(seed, 7);
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            chaos.forget();
+            let uploaded = bucket.upload("f", ranges(&content)).await;
+            let uploaded = uploaded.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+            let (_, troubles) = chaos.tally();
+            let parts = chaos.count("b2_upload_part");
+            assert!(
+                parts <= uploaded.parts as usize + troubles,
+                "seed {seed}: {parts} parts"
+            );
+            assert!(
+                chaos.count("b2_authorize_account") <= troubles,
+                "seed {seed}"
+            );
+            chaos.forget();
+            assert!(b2.unfinished().is_empty(), "seed {seed}");
+        });
+        // Looked at without trouble.
+        let calm = client_without_trouble(&chaos);
+        chaos.timer.run(async {
+            let bucket = calm.bucket("holiday-photos").await.unwrap();
+            let files = versions(&bucket).await;
+            assert_eq!(files.len(), 1, "seed {seed}");
+            assert_eq!(
+                stored(&calm, &files[0].file_id).await,
+                content,
+                "seed {seed}"
+            );
+        });
+    }
+}
+
+fn client_without_trouble(chaos: &Chaos) -> Client {
+    Client::builder()
+        .credentials(
+            b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key()).unwrap(),
+        )
+        .endpoint(chaos.emulator.url())
+        .backend(chaos.emulator.clone())
+        .timer(chaos.timer.clone())
+        .build()
+        .unwrap()
+}
+
+/// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
+async fn polled<T>(future: impl std::future::IntoFuture<Output = T>, polls: usize) -> Option<T> {
+    let mut future = Box::pin(future.into_future());
+    let mut left = polls;
+    std::future::poll_fn(move |cx: &mut Context<'_>| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+#[test]
+fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+    for len in [50, 500] {
+        let content = content(len);
+        for polls in 0.. {
+            let (b2, chaos) = Chaos::calm();
+            let finished = chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let outcome = polled(bucket.upload("f", content.clone()), polls).await;
+                let finished = outcome.is_some();
+                let sent = chaos.tally().0;
+                chaos.timer.sleep(Duration::from_secs(3_600)).await;
+                assert_eq!(chaos.tally().0, sent, "nothing leaves after the drop");
+                assert!(b2.reap().await.is_empty(), "after {polls}");
+                for version in versions(&bucket).await {
+                    assert_eq!(
+                        stored(&b2, &version.file_id).await,
+                        content,
+                        "after {polls}"
+                    );
+                }
+                let left: Vec<_> = b2.unfinished();
+                // What may have been finished is not cancelled, but asked about.
+                assert!(
+                    left.iter().all(|left| left.state == Left::Kept),
+                    "after {polls}: {left:?}"
+                );
+                assert_eq!(unfinished(&bucket).await.len(), left.len(), "after {polls}");
+                finished
+            });
+            if finished {
+                break;
+            }
+            assert!(polls < 1_000);
+        }
+    }
+}
+
+#[test]
+fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancelled() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let mut upload = Box::pin(bucket.upload("f", content(500)).into_future());
+        while chaos.count("b2_finish_large_file") == 0 {
+            let step = std::future::poll_fn(|cx| {
+                assert!(upload.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            });
+            step.await;
+            chaos.timer.sleep(Duration::from_millis(1)).await;
+        }
+        drop(upload);
+        let left = b2.unfinished();
+        assert_eq!((left.len(), left[0].state), (1, Left::Unknown));
+        assert!(b2.reap().await.is_empty());
+        assert_eq!(b2.unfinished()[0].state, Left::Kept);
+        assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+        // It can be resumed, by its token alone.
+        let token = b2.unfinished()[0].resume_token().unwrap();
+        let uploaded = bucket
+            .upload("f", content(500))
+            .resume_from(token)
+            .await
+            .unwrap();
+        assert_eq!((uploaded.parts, uploaded.reused_parts), (5, 5));
+    });
+}
+
+// Resuming.
+
+/// An upload that B2 stops after so many parts, and that is kept. Gives the token, from which it goes on.
+async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> ResumeToken {
+    let b2 = bucket.client();
+    let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap())
+        .upload_id("an earlier run")
+        .unwrap();
+    let file = b2.call(start).await.unwrap();
+    for number in 1..=parts {
+        let stretch = content.slice((number - 1) * 100..(number * 100).min(content.len()));
+        let number = PartNumber::new(number as u64).unwrap();
+        b2.call(UploadPart::new(&file.file_id, number, stretch))
+            .await
+            .unwrap();
+    }
+    ResumeToken::new(file.file_id)
+}
+
+#[test]
+fn an_upload_goes_on_where_an_earlier_one_stopped_and_sends_only_what_is_missing() {
+    let content = content(1_000);
+    for there in 0..=10 {
+        for by_token in [false, true] {
+            let (b2, chaos) = Chaos::calm();
+            let uploaded: Uploaded = chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let token = stopped(&bucket, &content, there).await;
+                chaos.forget();
+                // Another process knows nothing but the token's text.
+                let other = chaos.client(99);
+                let bucket = BucketHandle::new(other, bucket.id().clone(), bucket.name().clone());
+                let upload = bucket.upload("f", content.clone());
+                let uploaded = match by_token {
+                    true => upload.resume_from(token.to_string().parse().unwrap()).await,
+                    false => upload.resume().await,
+                };
+                let uploaded = uploaded.unwrap();
+                assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+                assert!(unfinished(&bucket).await.is_empty());
+                assert!(bucket.client().unfinished().is_empty());
+                uploaded
+            });
+            assert_eq!(
+                (uploaded.parts, uploaded.reused_parts as usize),
+                (10, there)
+            );
+            assert_eq!(chaos.count("b2_upload_part"), 10 - there);
+            assert_eq!(chaos.count("b2_start_large_file"), 0);
+        }
+    }
+}
+
+#[test]
+fn parts_of_another_size_are_used_where_they_lie() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        stopped(&bucket, &content, 7).await;
+        let upload = bucket.upload("f", content.clone()).part_size(250).resume();
+        let uploaded = upload.await.unwrap();
+        assert_eq!((uploaded.parts, uploaded.reused_parts), (10, 7));
+        assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+    });
+}
+
+#[test]
+fn a_part_of_the_same_size_with_other_bytes_is_sent_again() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let token = stopped(&bucket, &content, 5).await;
+        let other = UploadPart::new(
+            unfinished(&bucket).await[0].file_id.clone(),
+            PartNumber::new(2).unwrap(),
+            vec![0; 100],
+        );
+        b2.call(other).await.unwrap();
+        let plan = bucket
+            .upload("f", content.clone())
+            .resume_from(token.clone())
+            .plan();
+        let plan = plan.await.unwrap();
+        assert_eq!(plan.parts[1].differs, Some("other bytes are there"));
+        assert_eq!((plan.reused_bytes(), plan.missing_bytes()), (400, 600));
+        let uploaded = bucket
+            .upload("f", content.clone())
+            .resume_from(token)
+            .await
+            .unwrap();
+        assert_eq!(uploaded.reused_parts, 4);
+        assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+    });
+}
+
+#[test]
+fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let name = || FileName::new("f").unwrap();
+        let foreign = b2
+            .call(StartLargeFile::new(bucket.id(), name()))
+            .await
+            .unwrap();
+        let noted = StartLargeFile::new(bucket.id(), name())
+            .file_info(FileInfo::new().with("k", "v").unwrap())
+            .upload_id("x")
+            .unwrap();
+        let noted = b2.call(noted).await.unwrap();
+        let locked = StartLargeFile::new(bucket.id(), name())
+            .server_side_encryption(EncryptionSetting::SseC(CustomerKey::new([7; 32])))
+            .upload_id("y")
+            .unwrap();
+        let locked = b2.call(locked).await.unwrap();
+        let longer = StartLargeFile::new(bucket.id(), FileName::new("ff").unwrap());
+        b2.call(longer.upload_id("z").unwrap()).await.unwrap();
+        let plan = bucket
+            .upload("f", content.clone())
+            .resume()
+            .plan()
+            .await
+            .unwrap();
+        let why: Vec<_> = plan
+            .passed_over
+            .iter()
+            .map(|(id, why)| (id, &**why))
+            .collect();
+        let expected = [
+            (&foreign.file_id, "it was not begun by this crate"),
+            (&noted.file_id, "it has another file info"),
+            (&locked.file_id, "it has another encryption"),
+        ];
+        assert_eq!(why, expected);
+        let token = ResumeToken::new(&noted.file_id);
+        let error = bucket
+            .upload("f", content.clone())
+            .resume_from(token)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("another file info"), "{error}");
+        let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
+        assert_eq!(uploaded.reused_parts, 0);
+        assert_eq!(unfinished(&bucket).await.len(), 4);
+    });
+}
+
+#[test]
+fn what_is_no_resume_token_is_refused() {
+    let token = ResumeToken::new("4_z");
+    assert_eq!(token.to_string(), r#"{"b2kit-resume":1,"fileId":"4_z"}"#);
+    assert_eq!(token.to_string().parse::<ResumeToken>().unwrap(), token);
+    let long = format!(r#"{{"b2kit-resume":1,"fileId":"{}"}}"#, "x".repeat(5_000));
+    for bad in [
+        "",
+        "4_z",
+        "{}",
+        r#"{"b2kit-resume":2,"fileId":"4_z"}"#,
+        &long,
+    ] {
+        let error = bad.parse::<ResumeToken>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
+    }
+}
+
+#[test]
+fn a_failed_upload_that_may_be_resumed_is_kept_and_a_dropped_one_too() {
+    let content = content(1_000);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    let (b2, chaos) = Chaos::new(move |_, call| {
+        let seventh = call == "b2_upload_part" && counter.fetch_add(1, Ordering::Relaxed) == 6;
+        seventh.then_some(Trouble::Status(403, "storage_cap_exceeded"))
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let upload = bucket
+            .upload("f", content.clone())
+            .on_failure(OnFailure::Keep);
+        let error = upload.concurrency(1).await.unwrap_err();
+        assert_eq!(error.part(), Some(7));
+        let left = b2.unfinished();
+        assert_eq!((left.len(), left[0].state), (1, Left::Kept));
+        assert!(b2.reap().await.is_empty());
+        assert_eq!(
+            unfinished(&bucket).await.len(),
+            1,
+            "what is kept is not reaped"
+        );
+        let parts = ListParts::new(&unfinished(&bucket).await[0].file_id);
+        assert_eq!(b2.call(parts).await.unwrap().parts.len(), 6);
+        let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
+        assert_eq!((uploaded.parts, uploaded.reused_parts), (10, 6));
+        assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+    });
+}
+
+#[test]
+fn two_uploads_of_one_name_at_once_do_not_harm_each_other() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (one, two) = (content(1_000), content(1_001));
+        let uploads = futures::join!(
+            bucket.upload("f", one.clone()).into_future(),
+            bucket.upload("f", two.clone()).into_future()
+        );
+        for (uploaded, content) in [(uploads.0, one), (uploads.1, two)] {
+            assert_eq!(stored(&b2, &uploaded.unwrap().file.file_id).await, content);
+        }
+        assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+        assert_eq!(versions(&bucket).await.len(), 2);
+    });
+}
+
+#[test]
+fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
+    let content = content(500);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let progress = Progress::new();
+        let upload = bucket.upload("f", content.clone()).progress(&progress);
+        let mut upload = Box::pin(upload.into_future());
+        // As late as can be, another attempt's bytes come in for part 3.
+        while progress.now().parts < 5 {
+            let step = std::future::poll_fn(|cx| {
+                assert!(upload.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            });
+            step.await;
+            if progress.now().parts < 4 {
+                chaos.timer.sleep(Duration::from_millis(1)).await;
+            } else {
+                break;
+            }
+        }
+        let file_id = unfinished(&bucket).await[0].file_id.clone();
+        let late = UploadPart::new(file_id, PartNumber::new(3).unwrap(), vec![0; 100]);
+        b2.call(late).await.unwrap();
+        let uploaded = upload.await.unwrap();
+        assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+        assert_eq!(chaos.count("b2_finish_large_file"), 2);
+        assert_eq!(progress.now().bytes, 500);
+    });
+}
+
+#[test]
+fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
+    for seed in 0..200 {
+        let (b2, chaos) = Chaos::seeded(seed, 20);
+        let (progress, len) = (Progress::new(), if seed % 2 == 0 { 90 } else { 900 });
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let upload = bucket.upload("f", content(len)).progress(&progress);
+            if upload.await.is_ok() {
+                let now = progress.now();
+                let total = Some(len as u64);
+                assert_eq!(
+                    (now.bytes, now.total_bytes),
+                    (len as u64, total),
+                    "seed {seed}"
+                );
+                assert_eq!(now.stage, Stage::Done);
+                let parts = if len > 100 { 9 } else { 0 };
+                assert_eq!((now.parts, now.total_parts), (parts, parts), "seed {seed}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left() {
+    let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let dead = Arc::clone(&down);
+    let (b2, chaos) =
+        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(Trouble::Refused));
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let uploads = (0..50).map(|n| {
+            let name = format!("f{n}");
+            let bucket = bucket.clone();
+            async move { bucket.upload(name, content(1_000)).await }
+        });
+        let mut uploads = Box::pin(futures::future::join_all(uploads));
+        std::future::poll_fn(|cx| {
+            assert!(uploads.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        while chaos.count("b2_upload_part") < 100 {
+            let pause = chaos.timer.sleep(Duration::from_millis(5));
+            futures::future::select(&mut uploads, pause).await;
+        }
+        down.store(true, Ordering::Relaxed);
+        let began = chaos.timer.now();
+        let shutdown = Box::pin(b2.shutdown(Duration::from_secs(5)));
+        let left = match futures::future::select(shutdown, uploads).await {
+            futures::future::Either::Left((left, _)) => left,
+            futures::future::Either::Right((_, shutdown)) => shutdown.await,
+        };
+        assert!(chaos.timer.now() - began <= Duration::from_secs(5));
+        assert_eq!(left.len(), 50);
+        let error = bucket.upload("one more", "x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ShutDown);
+    });
+}
+
+#[test]
+fn a_failing_network_ends_an_upload_with_the_last_failure_and_leaves_it_in_the_ledger() {
+    let (b2, chaos) = Chaos::new(|_, call| {
+        matches!(call, "b2_upload_part" | "b2_cancel_large_file")
+            .then_some(Trouble::Status(503, "service_unavailable"))
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let hurried = b2.with_retry(RetryPolicy::never());
+        let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
+        let error: Error = bucket.upload("f", content(500)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert_eq!(b2.unfinished().len(), 1, "clones share the ledger");
+    });
+}
+
+// Files of the disk: their reading is on threads, so on real time.
+
+fn on_disk(content: &[u8]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("f"), content).unwrap();
+    dir
+}
+
+fn disk_client() -> (Client, b2kit::backend::emulator::Emulator) {
+    let emulator = b2kit::backend::emulator::Emulator::builder()
+        .absolute_minimum_part_size(10)
+        .recommended_part_size(1_000_000)
+        .build();
+    let b2 = Client::builder()
+        .credentials(b2kit::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+        .build()
+        .unwrap();
+    (b2, emulator)
+}
+
+#[test]
+fn a_file_of_the_disk_goes_up_with_its_time_of_modification() {
+    for len in [0, 1, 300_000, 5_000_001] {
+        let content = content(len);
+        let dir = on_disk(&content);
+        let (b2, _) = disk_client();
+        futures::executor::block_on(async {
+            let bucket = bucket(&b2).await;
+            let source = Source::path(dir.path().join("f"));
+            let file = bucket.upload("f", source).await.unwrap().file;
+            let download = b2.call(DownloadFileById::new(&file.file_id)).await.unwrap();
+            assert_eq!(download.body.collect(1 << 23).await.unwrap(), content);
+            let modified = std::fs::metadata(dir.path().join("f"))
+                .unwrap()
+                .modified()
+                .unwrap();
+            let since = modified
+                .duration_since(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
+            let millis = file.last_modified().unwrap().as_millis();
+            assert_eq!(millis as u128, since.as_millis());
+        });
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_or_no_file_is_an_error_that_names_it() {
+    let dir = on_disk(b"x");
+    let (b2, emulator) = disk_client();
+    futures::executor::block_on(async {
+        let bucket = bucket(&b2).await;
+        for path in [dir.path().join("absent"), dir.path().to_owned()] {
+            let error = bucket.upload("f", Source::path(&path)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Source);
+            assert!(error.to_string().contains(&format!("{path:?}")), "{error}");
+        }
+    });
+    assert_eq!(emulator.snapshot().calls_of("b2_get_upload_url"), 0);
+}
+
+/// The emulator looks away while the file is changed under the upload.
+#[test]
+fn a_file_that_changes_while_it_is_read_is_an_error_and_leaves_nothing() {
+    use b2kit::HttpClient as _;
+    use std::io::Write as _;
+    for len in [700_000, 3_000_000] {
+        let dir = on_disk(&content(len));
+        let (path, emulator) = (dir.path().join("f"), disk_client().1);
+        let (wire, file) = (emulator.clone(), path.clone());
+        let backend = move |request: b2kit::Request| {
+            let (wire, file) = (wire.clone(), file.clone());
+            async move {
+                if crate::call_of(&request).starts_with("b2_upload_") {
+                    let mut file = std::fs::OpenOptions::new()
+                        .append(true)
+                        .open(&file)
+                        .unwrap();
+                    file.write_all(b"more").unwrap();
+                }
+                wire.send(request).await
+            }
+        };
+        let b2 = Client::builder()
+            .credentials(b2kit::Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(backend)
+            .build()
+            .unwrap();
+        futures::executor::block_on(async {
+            let bucket = bucket(&b2).await;
+            let error = bucket.upload("f", Source::path(&path)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
+            assert!(
+                format!("{error:#}").contains("changed while it was read"),
+                "{error:#}"
+            );
+            assert!(versions(&bucket).await.is_empty());
+        });
+    }
+}
