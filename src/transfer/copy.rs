@@ -1,4 +1,4 @@
-//! [`Copy`]: a file copied within B2, of any size, in one call.
+//! [`FileCopy`]: a file copied within B2, of any size, in one call.
 
 use std::future::IntoFuture;
 use std::ops::Range;
@@ -42,7 +42,7 @@ use crate::types::{
 /// [`Client::unfinished`](crate::Client::unfinished) has it: [`Client::reap`](crate::Client::reap) cancels it.
 #[derive(Debug)]
 #[must_use = "a copy begins when it is awaited"]
-pub struct Copy {
+pub struct FileCopy {
     bucket: BucketHandle,
     source: CopySource,
     name: Result<FileName, Error>,
@@ -103,12 +103,12 @@ impl BucketHandle {
     /// Copies a version into this bucket, from whichever bucket of the account it is in.
     ///
     /// The name is checked when the copy is awaited; a [`FileName`] is taken as it is.
-    pub fn copy<N>(&self, source: impl Into<CopySource>, name: N) -> Copy
+    pub fn copy<N>(&self, source: impl Into<CopySource>, name: N) -> FileCopy
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        Copy {
+        FileCopy {
             bucket: self.clone(),
             source: source.into(),
             name: name.try_into().map_err(Into::into),
@@ -120,9 +120,9 @@ impl BucketHandle {
     }
 }
 
-options!(Copy);
+options!(FileCopy);
 
-impl Copy {
+impl FileCopy {
     /// Gives the copy this content type and these notes instead of the source's. Retention and legal hold are never the
     /// source's.
     pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
@@ -185,11 +185,7 @@ impl Copy {
     }
 
     /// In one call.
-    async fn whole(
-        &self,
-        name: &FileName,
-        version: Option<&FileVersion>,
-    ) -> Result<Copied, Error> {
+    async fn whole(&self, name: &FileName, version: Option<&FileVersion>) -> Result<Copied, Error> {
         self.options.progress.enter(Stage::Moving);
         let mut copy = CopyFile::new(&self.source.file_id, name.clone())
             .destination_bucket_id(self.bucket.id());
@@ -234,7 +230,12 @@ impl Copy {
             key: file.customer_key.clone(),
         };
         let work = |(number, range)| {
-            stretches.part(number, &self.source.file_id, range, self.source_key.as_ref())
+            stretches.part(
+                number,
+                &self.source.file_id,
+                range,
+                self.source_key.as_ref(),
+            )
         };
         let again = |number: PartNumber| Some(work((number, cut.range(number.as_u16().into()))));
         let parts = cut.parts() as u32;
@@ -245,7 +246,7 @@ impl Copy {
     }
 }
 
-impl IntoFuture for Copy {
+impl IntoFuture for FileCopy {
     type Output = Result<Copied, Error>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 

@@ -22,7 +22,7 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
-pub use copy::{Copied, Copy, CopySource};
+pub use copy::{Copied, CopySource, FileCopy};
 pub use large_file::OnFailure;
 pub use progress::{Progress, ProgressNow, Stage};
 pub use resume::{PlannedPart, ResumeToken, UploadPlan};
