@@ -8,12 +8,15 @@
 //! is left there; `progress` tells how far it is.
 
 mod bucket;
+mod compose;
+mod compose_plan;
 mod copy;
 #[cfg(feature = "fs")]
 mod disk;
 mod large_file;
 mod once;
 mod options;
+mod pieces;
 mod plan;
 mod progress;
 mod resume;
@@ -22,6 +25,8 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
+pub use compose::{Compose, Composed, Piece};
+pub use compose_plan::{ComposePlan, ComposedPart};
 pub use copy::{Copied, CopySource, FileCopy};
 pub use large_file::OnFailure;
 pub use progress::{Progress, ProgressNow, Stage};
