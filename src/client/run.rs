@@ -353,6 +353,11 @@ async fn exchange<C: Call>(
     request: Request,
 ) -> Result<C::Output, Error> {
     let secrets = secrets(call, request.headers());
+    let bandwidth = client.shared.bandwidth.as_ref();
+    let request = match bandwidth {
+        Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
+        _ => request,
+    };
     let response = client
         .shared
         .backend
@@ -371,7 +376,13 @@ async fn exchange<C: Call>(
         return Err(Error::from_b2(error).with_retry_after(wish));
     }
     let reply = if C::FACTS.kind == CallKind::Download {
-        Reply::stream(head, body)
+        Reply::stream(
+            head,
+            match bandwidth {
+                Some(bandwidth) => bandwidth.incoming(body),
+                None => body,
+            },
+        )
     } else {
         Reply::whole(
             head,

@@ -14,7 +14,7 @@ use super::bucket::BucketHandle;
 use super::compose_plan::{ComposePlan, ComposedPart, Limits, Stretch, plan};
 use super::copy::{Stretches, byte_range};
 use super::large_file::{From as Origin, PartWork};
-use super::once::Parts;
+use super::once::{Parts, held};
 use super::options::{Options, options};
 use super::pieces::{fetched, joined};
 use super::plan::{MAX_PART, MAX_PARTS};
@@ -351,7 +351,7 @@ impl Pieces {
                 From::Here(source) => match source.open().await? {
                     Opened::Anywhere(source) => (source.len, OpenFrom::Here(source)),
                     Opened::Once(Some(len), stream) => {
-                        let parts = Parts::new(stream, Some(len));
+                        let parts = Parts::new(client.clone(), stream, Some(len));
                         (len, OpenFrom::Once(Mutex::new(parts)))
                     }
                     Opened::Once(None, _) => {
@@ -468,12 +468,21 @@ impl Pieces {
 
     /// The bytes of a part that is sent. What comes once has to be asked for in order.
     async fn stretch(&self, part: &ComposedPart) -> Result<source::Stretch, Error> {
+        let once = self
+            .within(part)
+            .filter(|(piece, _)| matches!(piece.from, OpenFrom::Once(_)));
+        let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
+        // For all of it at once: who has room for one half and waits for the other may wait for its like.
+        let room = match once {
+            0 => None,
+            bytes => self.client.room(bytes).await,
+        };
         let mut stretches = Vec::new();
         for (piece, range) in self.within(part) {
             let stretch = match &piece.from {
                 OpenFrom::Once(parts) => {
                     let mut parts = parts.lock().await;
-                    let body = parts.next(range.end - range.start).await?;
+                    let body = parts.next_with_room(range.end - range.start).await?;
                     if range.end == piece.len() {
                         // Only to hear whether there is more.
                         parts.is_over().await?;
@@ -484,7 +493,9 @@ impl Pieces {
             };
             stretches.push(stretch);
         }
-        Ok(joined(stretches))
+        let mut joined = joined(stretches);
+        joined.body = held(joined.body, room);
+        Ok(joined)
     }
 
     /// The same once more, unless some of it comes once.

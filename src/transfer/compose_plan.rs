@@ -407,7 +407,7 @@ mod tests {
             ("A100 L3 A400", "C93 U10(7) C400"),
             ("A12 L3 A400", "C10 U10(7) C395"),
             ("A10 L3 B10", "C10 U10(7) C3"),
-            ("A10 L3 B10 L9", "U13(10) U19(10)"),
+            ("A10 L3 B10 L9", "C10 U22(10)"),
             ("A50 L10 B50", "C50 U10 C50"),
             ("A50 B3 C50", "C43 U10(10) C50"),
             // What is one stretch of one file is one.

@@ -14,8 +14,10 @@ mod copy;
 #[cfg(feature = "fs")]
 mod disk;
 mod large_file;
+mod many;
 mod once;
 mod options;
+mod panics;
 mod pieces;
 mod plan;
 mod progress;

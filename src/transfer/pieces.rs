@@ -152,13 +152,12 @@ mod tests {
     use super::*;
 
     /// A body that promises so many bytes and has these.
-    fn body(promised: u64, has: &'static [&'static str]) -> Body {
-        Body::replay(promised, move || {
-            Ok(stream::iter(
-                has.iter()
-                    .map(|piece| Ok(Bytes::from_static(piece.as_bytes()))),
-            ))
-        })
+    fn body(promised: u64, has: &'static [&'static str]) -> Stretch {
+        let open = move || {
+            let pieces = has.iter().map(|piece| Bytes::from_static(piece.as_bytes()));
+            Ok(stream::iter(pieces.map(Ok)))
+        };
+        Body::replay(promised, open).into()
     }
 
     fn read(body: &Body) -> io::Result<Vec<u8>> {

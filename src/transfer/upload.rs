@@ -325,7 +325,7 @@ impl Options {
             sizes.cut(len, asked)?;
             self.progress.expect_bytes(len);
         }
-        let mut parts = Parts::new(stream, len);
+        let mut parts = Parts::new(bucket.client().clone(), stream, len);
         let first = parts
             .next(sizes.of_unknown(PartNumber::FIRST, asked))
             .await?;

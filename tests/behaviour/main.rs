@@ -15,6 +15,7 @@ mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
+mod many; // many files at once, and what bounds all of them together
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod quickstart; // the program that the README shows first
