@@ -6,10 +6,11 @@
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
-//! `budget` when to stop; `retry_after` what B2 asks for; `counts` what it all costs, `ledger` what was begun. `listing`,
-//! `buckets` and `cleanup` are made of calls.
+//! `budget` when to stop; `retry_after` what B2 asks for; `counts` what it all costs, `ledger` what was begun; `memory` and
+//! `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
+mod bandwidth;
 mod buckets;
 mod budget;
 mod builder;
@@ -22,6 +23,7 @@ mod judge;
 mod ledger;
 mod listing;
 mod patience;
+mod memory;
 mod policy;
 mod restriction;
 mod retry_after;
@@ -42,14 +44,17 @@ pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
 pub use self::ledger::{Left, Unfinished};
 pub(crate) use self::patience::Patience;
+pub(crate) use self::memory::Room;
 pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
+use self::bandwidth::Bandwidth;
 use self::budget::Budget;
 use self::counts::Counters;
 use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
 use self::ledger::Ledger;
+use self::memory::Memory;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -82,6 +87,10 @@ struct Shared {
     server_time: AtomicI64,
     skew_told: AtomicBool,
     ledger: Arc<Ledger>,
+    /// Where there is a budget.
+    memory: Option<Arc<Memory>>,
+    /// Where there is a limit.
+    bandwidth: Option<Arc<Bandwidth>>,
     chance: Mutex<fastrand::Rng>,
 }
 

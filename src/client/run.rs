@@ -354,6 +354,11 @@ async fn exchange<C: Call>(
 ) -> Result<C::Output, Error> {
     let secrets = secrets(call, request.headers());
     let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
+    let bandwidth = client.shared.bandwidth.as_ref();
+    let request = match bandwidth {
+        Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
+        _ => request,
+    };
     let response =
         client
             .shared
@@ -381,7 +386,13 @@ async fn exchange<C: Call>(
         return Err(Error::from_b2(error).with_retry_after(wish));
     }
     let reply = if C::FACTS.kind == CallKind::Download {
-        Reply::stream(head, body)
+        Reply::stream(
+            head,
+            match bandwidth {
+                Some(bandwidth) => bandwidth.incoming(body),
+                None => body,
+            },
+        )
     } else {
         Reply::whole(
             head,

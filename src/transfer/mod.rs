@@ -9,12 +9,19 @@
 //! names of files may become. `disk` is all that touches local files.
 
 mod bucket;
+mod compose;
+mod compose_plan;
+mod copy;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
 mod large_file;
 mod local_name;
+mod many;
 mod once;
+mod options;
+mod panics;
+mod pieces;
 mod plan;
 mod progress;
 mod resume;
@@ -24,6 +31,9 @@ mod upload;
 
 pub use bucket::BucketHandle;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
+pub use compose::{Compose, Composed, Piece};
+pub use compose_plan::{ComposePlan, ComposedPart};
+pub use copy::{Copied, CopySource, FileCopy};
 pub use large_file::OnFailure;
 #[cfg(unix)]
 pub use local_name::unix_local_name;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use b2kit::backend::emulator::Emulator;
 use b2kit::{
-    Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
-    Response, RetryPolicy, Timer as _, async_trait,
+    Client, ClientBuilder, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
+    Request, Response, RetryPolicy, Timer as _, async_trait,
 };
 use futures::StreamExt as _;
 
@@ -107,6 +107,10 @@ impl Chaos {
     }
 
     pub(crate) fn client(&self, seed: u64) -> Client {
+        self.builder(seed).build().unwrap()
+    }
+
+    pub(crate) fn builder(&self, seed: u64) -> ClientBuilder {
         Client::builder()
             .credentials(Credentials::new(self.emulator.key_id(), self.emulator.key()).unwrap())
             .endpoint(self.emulator.url())
@@ -114,8 +118,6 @@ impl Chaos {
             .timer(self.timer.clone())
             .retry(RetryPolicy::default())
             .seed(seed)
-            .build()
-            .unwrap()
     }
 
     pub(crate) fn count(&self, call: &str) -> usize {

@@ -6,6 +6,8 @@ mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
+mod compose; // files put together of pieces
+mod copy; // copies of any size
 mod coverage; // that no call is missing
 mod cp; // the example that copies files
 mod download; // files on their way down, whatever the network does
@@ -16,6 +18,7 @@ mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod misses; // what a player says of a request that was not recorded
+mod many; // many files at once, and what bounds all of them together
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod quickstart; // the program that the README shows first

@@ -21,7 +21,7 @@ use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
 
-async fn bucket(b2: &Client) -> BucketHandle {
+pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
     let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
     let bucket = b2.call(create).await.unwrap();
@@ -29,13 +29,13 @@ async fn bucket(b2: &Client) -> BucketHandle {
 }
 
 /// Bytes of which no two stretches are alike.
-fn content(len: usize) -> Bytes {
+pub(crate) fn content(len: usize) -> Bytes {
     let mut chance = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| chance.u8(..)).collect()
 }
 
 /// Chunks of uneven sizes.
-fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
+pub(crate) fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     let mut chance = fastrand::Rng::with_seed(3);
     let (mut rest, mut chunks) = (content.clone(), Vec::new());
     while !rest.is_empty() {
@@ -44,12 +44,12 @@ fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     chunks
 }
 
-async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
+pub(crate) async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
     let download = b2.call(DownloadFileById::new(file_id)).await.unwrap();
     download.body.collect(1 << 20).await.unwrap()
 }
 
-async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
+pub(crate) async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
     let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
     let versions = rows.try_filter_map(|row: ListedFile| async {
         let version = row.into_version();
@@ -58,12 +58,12 @@ async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
     versions.try_collect().await.unwrap()
 }
 
-async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
+pub(crate) async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
     let files = ListUnfinishedLargeFiles::new(bucket.id());
     bucket.client().stream(files).try_collect().await.unwrap()
 }
 
-fn ranges(content: &Bytes) -> Source {
+pub(crate) fn ranges(content: &Bytes) -> Source {
     let bytes = content.clone();
     Source::ranges(content.len() as u64, move |range| {
         let stretch = bytes.slice(range.start as usize..range.end as usize);
@@ -518,7 +518,7 @@ fn a_source_that_panics_takes_its_upload_with_it_and_nothing_else() {
     });
 }
 
-fn client_without_trouble(chaos: &Chaos) -> Client {
+pub(crate) fn client_without_trouble(chaos: &Chaos) -> Client {
     Client::builder()
         .credentials(
             b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key()).unwrap(),
@@ -531,7 +531,10 @@ fn client_without_trouble(chaos: &Chaos) -> Client {
 }
 
 /// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
-async fn polled<T>(future: impl std::future::IntoFuture<Output = T>, polls: usize) -> Option<T> {
+pub(crate) async fn polled<T>(
+    future: impl std::future::IntoFuture<Output = T>,
+    polls: usize,
+) -> Option<T> {
     let mut future = Box::pin(future.into_future());
     let mut left = polls;
     std::future::poll_fn(move |cx: &mut Context<'_>| {
