@@ -69,6 +69,7 @@ mod list_file_versions;
 mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
+mod lost_version;
 mod overrides;
 mod paged;
 #[cfg(feature = "partner")]

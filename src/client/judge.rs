@@ -12,6 +12,8 @@ pub(super) enum Outcome<'a> {
     NotSent,
     /// The server may have acted on the request, or not.
     Ambiguous,
+    /// So it is here, and it may act on it yet: somebody gave up waiting for it.
+    Late,
     /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
     /// was about to close.
     Broken,
@@ -23,6 +25,19 @@ pub(super) enum Outcome<'a> {
     Garbled,
     /// Nothing will help.
     Final,
+}
+
+impl Outcome<'_> {
+    /// How events call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::NotSent => "not sent",
+            Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled => "ambiguous",
+            Self::Refused(_) => "refused",
+            Self::Corrupt => "corrupt",
+            Self::Final => "final",
+        }
+    }
 }
 
 /// What was seen of the call before this attempt failed.
@@ -80,6 +95,8 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
             // A success, and yet not the answer that there should be.
             200..=299 => Outcome::Garbled,
+            // These are gateways', who don't know what the server behind them is doing.
+            502 | 504 => Outcome::Late,
             408 | 500.. => Outcome::Ambiguous,
             _ => Outcome::Refused(b2),
         };
@@ -97,6 +114,9 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             (HttpErrorKind::Other, Phase::NotSent) => Outcome::Final,
             (_, Phase::NotSent) => Outcome::NotSent,
             (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => Outcome::Broken,
+            (HttpErrorKind::Timeout | HttpErrorKind::Stalled, Phase::MaybeReceived) => {
+                Outcome::Late
+            }
             (_, Phase::MaybeReceived | Phase::ResponseBegun) => Outcome::Ambiguous,
         };
     }
@@ -113,9 +133,13 @@ pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     match outcome {
         Outcome::Final => Next::GiveUp,
         Outcome::NotSent => Next::Again(patience(kind, seen)),
-        Outcome::Ambiguous | Outcome::Broken if writes || kind == CallKind::Upload => Next::Settle,
+        Outcome::Ambiguous | Outcome::Late | Outcome::Broken
+            if writes || kind == CallKind::Upload =>
+        {
+            Next::Settle
+        }
         Outcome::Broken if seen.failures == 0 => Next::Again(Pause::None),
-        Outcome::Ambiguous | Outcome::Broken => Next::Again(patience(kind, seen)),
+        Outcome::Ambiguous | Outcome::Late | Outcome::Broken => Next::Again(patience(kind, seen)),
         Outcome::Corrupt | Outcome::Garbled if writes => Next::Settle,
         Outcome::Garbled if kind == CallKind::Upload => Next::Settle,
         Outcome::Corrupt | Outcome::Garbled if seen.corrupt < CORRUPT_AGAIN => {

@@ -15,6 +15,8 @@ mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
+mod pacing; // how fast calls go when B2 wants them slower
+mod probes; // every call that changes something, whatever is lost and whatever asking shows
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
 mod recording; // the calls against a recording of the real B2
