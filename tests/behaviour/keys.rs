@@ -368,6 +368,14 @@ fn the_documents_of_all_versions_become_the_same_session() {
             Some("https://api001.backblazeb2.com"),
             Some("https://api000.backblazeb2.com"),
         );
+        let may = [
+            session.groups_api_capabilities(),
+            session.backup_api_capabilities(),
+        ];
+        match version {
+            ApiVersion::V3 => assert_eq!(may, [["all".into()], ["all".into()]]),
+            _ => assert!(may.iter().all(|may| may.is_empty())),
+        }
         match version {
             ApiVersion::V2 => assert_eq!((buckets, expires, partner), (None, None, (None, None))),
             ApiVersion::V3 => {

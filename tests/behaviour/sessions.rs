@@ -535,6 +535,16 @@ fn an_exported_session_is_the_same_when_it_is_restored() {
         );
         assert_eq!(
             (
+                again.groups_api_capabilities(),
+                again.backup_api_capabilities()
+            ),
+            (
+                session.groups_api_capabilities(),
+                session.backup_api_capabilities()
+            )
+        );
+        assert_eq!(
+            (
                 again.absolute_minimum_part_size(),
                 again.recommended_part_size()
             ),
