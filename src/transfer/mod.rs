@@ -30,10 +30,10 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
-pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use compose::{Compose, Composed, Piece};
 pub use compose_plan::{ComposePlan, ComposedPart};
 pub use copy::{Copied, CopySource, FileCopy};
+pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]
 pub use local_name::unix_local_name;

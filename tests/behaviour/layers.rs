@@ -199,7 +199,7 @@ fn packages(of: &[&str]) -> BTreeSet<String> {
 }
 
 /// The source files of a module, without their comments and tests.
-fn sources(module: &Path) -> Vec<(String, String)> {
+pub(super) fn sources(module: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let file = module.with_extension("rs");
     if file.is_file() {
