@@ -8,7 +8,7 @@
 //! # use b2kit_core::{HttpClient, HttpError, Request, Response};
 //! # async fn send(_: Request) -> Result<Response, HttpError> { unimplemented!() }
 //! # fn my_backend() -> impl HttpClient { send }
-//! # fn my_backend_trusting(_: &str) -> impl HttpClient { send }
+//! # fn my_backend_trusting(_: &str) -> impl HttpClient + use<> { send }
 //! use b2kit_conformance::Suite;
 //!
 //! // in a #[test]

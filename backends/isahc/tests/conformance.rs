@@ -38,9 +38,8 @@ fn one_client_for_all_conforms_less() {
             let tls = TlsConfig::builder().trust_store(store).build();
             IsahcClient::from_client(builder().tls_config(tls).build().unwrap())
         })
-        .limit(Limit::LingersWhereServerIsSilent)
-        .limit(Limit::LingersWhereServerStopsReading)
-        .limit(Limit::RepeatsWhatHasNoBody)
+        .limits(Limit::OF_LIBCURL)
+        .limits(Limit::OF_ONE_CLIENT_OVER_LIBCURL)
         .run()
         .assert_passed();
 }
