@@ -138,11 +138,20 @@ impl BlobWriter for DiskWriter {
         if self.blob.store.syncs {
             self.file.sync_all()?;
             if let Some(directory) = self.blob.path.parent() {
-                File::open(directory)?.sync_all()?;
+                sync_directory(directory)?;
             }
         }
         Ok(Arc::new(self.blob))
     }
+}
+
+/// A name in a directory is safe once the directory is.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // elsewhere a directory can't be opened
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 struct DiskBlob {

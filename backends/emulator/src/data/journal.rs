@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest as _, Sha1};
 
 use super::record::Record;
-use crate::blob::Content;
+use crate::blob::{Content, sync_directory};
 use crate::hex::hex;
 
 /// The format that is written, and the only one that is read so far.
@@ -182,15 +182,6 @@ fn create(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
-}
-
-/// A name in a directory is safe once the directory is.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    // elsewhere a directory can't be opened
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
 }
 
 fn write_line(line: &mut Vec<u8>, records: &[Record]) {
