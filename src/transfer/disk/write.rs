@@ -12,6 +12,7 @@ use b2kit_core::Bytes;
 use blocking::Task;
 
 use super::partial::{LIMIT, Partial};
+use super::read::read_at;
 use crate::types::{Sha1, Sha1Hasher};
 
 /// Does something that may block, on a thread that may.
@@ -47,7 +48,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// What is there now, where that may be believed without the disk having said so.
+    /// What is there now, where a SHA-1 will check it.
     now: Option<Partial>,
     /// Whether a state is on the disk.
     on_disk: bool,
@@ -136,7 +137,7 @@ impl Temp {
         self.file.set_len(0)
     }
 
-    /// What is there now. It is believed after a crash of this process, and checked by the SHA-1 at the end.
+    /// What is there now: written down when it is given up, since a SHA-1 will check it.
     pub(in crate::transfer) fn note(&self, partial: Partial) {
         if let Some(state) = &self.state {
             state.lock().now = Some(partial);
@@ -184,15 +185,14 @@ impl Temp {
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
         self.is_settled.store(true, Ordering::Relaxed);
-        match &self.state {
-            Some(state) => remove(&state.path)?,
-            None => remove_left_over(&self.target)?,
-        }
+        // What can't be removed does no harm: the file is there.
+        let _ = match &self.state {
+            Some(state) => remove(&state.path),
+            None => remove_left_over(&self.target),
+        };
         sync_directory(directory(&self.target))
     }
-}
 
-impl Temp {
     /// Removes it or keeps it for later, once nobody works on it any more.
     pub(in crate::transfer) fn give_up(&self) {
         self.work.wait();
@@ -310,16 +310,8 @@ pub(in crate::transfer) fn hash_at(
 const READ: usize = 256 << 10;
 
 #[cfg(unix)]
-use std::os::unix::fs::FileExt;
-
-#[cfg(unix)]
 fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(bytes, at)
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    file.read_at(buffer, at)
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
 }
 
 #[cfg(windows)]
@@ -337,12 +329,6 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    use std::os::windows::fs::FileExt as _;
-    file.seek_read(buffer, at)
 }
 
 /// For nobody else to read.
@@ -424,11 +410,14 @@ fn remove_left_over(target: &Path) -> io::Result<()> {
 fn claim(path: &Path) -> io::Result<Option<File>> {
     let (file, is_new) = match private().create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-            let Some(file) = private().open(path).ok().filter(|_| is_file) else {
+            // A pipe or a device is not even opened.
+            if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
                 return Ok(None);
-            };
-            (file, false)
+            }
+            match private().open(path) {
+                Ok(file) => (file, false),
+                Err(_) => return Ok(None),
+            }
         }
         file => (file?, true),
     };

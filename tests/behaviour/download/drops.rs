@@ -1,27 +1,13 @@
 //! What is left when a download is dropped, at each of its polls.
 
 use std::fs;
-use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
-use std::thread;
-use std::time::Duration;
 
 use b2kit::backend::emulator::Trouble;
 use tempfile::tempdir;
 
-use super::{Net, bytes, files};
-
-/// Waits until the directory is as it should be: what a thread was at when the future was dropped, it ends.
-fn settles(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
-    for _ in 0..2_000 {
-        if is_right(&files(dir)) {
-            return;
-        }
-        thread::park_timeout(Duration::from_millis(2));
-    }
-    panic!("{:?} stays", files(dir));
-}
+use super::{Net, bytes, settles};
 
 /// Drops a download at its `k`th poll, for each `k`, until it comes to its end before.
 fn at_each_poll(mut body: impl FnMut(u64) -> bool) {

@@ -11,7 +11,7 @@ use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName
 use b2kit::{BucketHandle, ErrorKind};
 use tempfile::{TempDir, tempdir};
 
-use super::{BY_NAME, Net, Run, bytes, files, put};
+use super::{BY_NAME, Net, Run, bytes, files, put, settles};
 
 const PART: &str = ".f.4a0a19218e082a34.b2part";
 const STATE: &str = ".f.4a0a19218e082a34.b2part.json";
@@ -89,7 +89,7 @@ fn a_download_that_is_dropped_is_gone_on_with_too() {
             net.meddle(|_, _| {});
         }
     }
-    settle(dir.path(), &[PART, STATE]);
+    settles(dir.path(), |left| left == [PART, STATE]);
     let (done, now) = finish(&net, resumable(&bucket), dir.path());
     assert!(now == file && done.resumed_bytes > 0);
 }
@@ -98,17 +98,6 @@ fn a_download_that_is_dropped_is_gone_on_with_too() {
 fn has(dir: &Path, bytes: u64) -> bool {
     let length = fs::metadata(dir.join(PART)).map(|found| found.len());
     length.is_ok_and(|length| length >= bytes)
-}
-
-/// What a thread was at when the future was dropped, it ends.
-fn settle(dir: &Path, expected: &[&str]) {
-    for _ in 0..1_000 {
-        if files(dir) == expected {
-            return;
-        }
-        std::thread::park_timeout(std::time::Duration::from_millis(5));
-    }
-    panic!("{:?}", files(dir));
 }
 
 #[test]
