@@ -9,8 +9,9 @@ use std::time::Duration;
 use b2kit::api::{ApiVersion, DownloadFileById, ListFileNames, Session, UploadFile};
 use b2kit::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use b2kit::http::{Method, Request};
-use b2kit::types::{FileName, Secret, Sha1, Sha1Hasher};
-use b2kit::{Body, Bytes};
+use b2kit::transfer::Source;
+use b2kit::types::{BucketName, FileName, Secret, Sha1, Sha1Hasher};
+use b2kit::{Body, BucketHandle, Bytes};
 use futures::{Stream, TryStreamExt as _};
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::body::Frame;
@@ -45,16 +46,18 @@ impl Arm {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Task {
     Upload,
+    Send,
     Download,
     List,
 }
 
 impl Task {
-    pub(crate) const ALL: [Self; 3] = [Self::Upload, Self::Download, Self::List];
+    pub(crate) const ALL: [Self; 4] = [Self::Upload, Self::Send, Self::Download, Self::List];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
+            Self::Send => "send",
             Self::Download => "download",
             Self::List => "list",
         }
@@ -64,6 +67,7 @@ impl Task {
     pub(crate) fn of_size(self, size: u64) -> Job {
         match self {
             Self::Upload => Job::Upload(File::new(size)),
+            Self::Send => Job::Send(File::new(size)),
             Self::Download => Job::Download(File::new(size)),
             Self::List => Job::List(size),
         }
@@ -79,6 +83,8 @@ impl fmt::Display for Task {
 /// A task and what it is done with.
 pub(crate) enum Job {
     Upload(File),
+    /// From the disk, as a transfer.
+    Send(File),
     Download(File),
     /// That many rows.
     List(u64),
@@ -112,9 +118,13 @@ impl Client {
     pub(crate) async fn carry_out(&self, job: &Job) -> Result<(), Failure> {
         match (self, job) {
             (Self::B2kit(client), Job::Upload(file)) => upload(client, file).await,
+            (Self::B2kit(client), Job::Send(file)) => send(client, file).await,
             (Self::B2kit(client), Job::Download(file)) => download(client, file).await,
             (Self::B2kit(client), Job::List(rows)) => list(client, *rows).await,
-            (Self::Bare(client), Job::Upload(file)) => client.upload(file).await,
+            (Self::Bare(client), Job::Upload(file)) => client.upload(file, file.read()).await,
+            (Self::Bare(client), Job::Send(file)) => {
+                client.upload(file, file.read_from_disk()?).await
+            }
             (Self::Bare(client), Job::Download(file)) => client.download(file).await,
             (Self::Bare(client), Job::List(rows)) => client.list(*rows).await,
         }
@@ -130,6 +140,16 @@ async fn upload(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     same(stored.content_sha1.sha1().copied(), file)
 }
 
+async fn send(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
+    let bucket = BucketHandle::new(client.clone(), "b".into(), BucketName::new("bucket")?);
+    let uploaded = bucket.upload("file", Source::path(file.path())).await?;
+    if uploaded.file.content_length == file.len {
+        Ok(())
+    } else {
+        Err(format!("{} bytes arrived", uploaded.file.content_length).into())
+    }
+}
+
 async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     let mut body = client.call(DownloadFileById::new(file.id())).await?.body;
     let expected = body.checked_against();
@@ -140,7 +160,7 @@ async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
 }
 
 async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
-    let mut files = std::pin::pin!(client.stream(ListFileNames::new(rows.to_string())));
+    let mut files = client.stream(ListFileNames::new(rows.to_string()));
     let mut there = 0;
     while let Some(file) = files.try_next().await? {
         std::hint::black_box(file);
@@ -186,9 +206,9 @@ impl Bare {
         Self { client, origin }
     }
 
-    async fn upload(&self, file: &File) -> Result<(), Failure> {
+    async fn upload(&self, file: &File, source: Reading) -> Result<(), Failure> {
         let body = HashedAtEnd {
-            source: file.read(),
+            source,
             hasher: Some(Sha1Hasher::default()),
         };
         let request = self

@@ -31,7 +31,7 @@ const MIB: u64 = 1 << 20;
 /// What stands in the place of a number that the system doesn't tell.
 const UNKNOWN: &str = "unknown here";
 
-const USAGE: &str = "cargo bench --bench throughput -- [upload|download|list] [--rounds N]";
+const USAGE: &str = "cargo bench --bench throughput -- [upload|send|download|list] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -161,6 +161,7 @@ fn loads(task: Task) -> Vec<Load> {
     let load = |times, size| Load { task, times, size };
     match task {
         Task::Upload | Task::Download => vec![load(1, 256 * MIB), load(1_000, 16 << 10)],
+        Task::Send => vec![load(1, 1024 * MIB)],
         Task::List => vec![load(1, 100_000)],
     }
 }
@@ -168,7 +169,7 @@ fn loads(task: Task) -> Vec<Load> {
 /// Of what the peak of memory is looked at: it should be the same for all sizes.
 fn peaks(task: Task) -> Vec<Load> {
     let sizes = match task {
-        Task::Upload | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],
+        Task::Upload | Task::Send | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],
         Task::List => [10_000, 100_000, 400_000],
     };
     let load = |size| Load {

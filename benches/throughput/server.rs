@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crate::Failure;
@@ -91,6 +92,24 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
                     r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"4_z","fileName":"{name}","uploadTimestamp":0}}"#
                 )
             }
+            "/part" => {
+                let len = request.content_length.saturating_sub(40);
+                LARGE.fetch_add(len, Ordering::Relaxed);
+                let (number, sha1) = (request.part_number, String::from_utf8_lossy(&tail));
+                format!(
+                    r#"{{"contentLength":{len},"contentSha1":"{sha1}","fileId":"4_l","partNumber":{number},"uploadTimestamp":0}}"#
+                )
+            }
+            path if path.ends_with("/b2_start_large_file") => {
+                LARGE.store(0, Ordering::Relaxed);
+                large("start", 0)
+            }
+            path if path.ends_with("/b2_finish_large_file") => {
+                large("upload", LARGE.load(Ordering::Relaxed))
+            }
+            path if path.ends_with("/b2_get_upload_part_url") => format!(
+                r#"{{"fileId":"4_l","uploadUrl":"http://127.0.0.1:{port}/part","authorizationToken":"t"}}"#
+            ),
             path if path.ends_with("/b2_get_upload_url") => format!(
                 r#"{{"bucketId":"b","uploadUrl":"http://127.0.0.1:{port}/upload","authorizationToken":"t"}}"#
             ),
@@ -121,6 +140,15 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
     Ok(())
 }
 
+/// The bytes of the large file that is being sent: one at a time.
+static LARGE: AtomicU64 = AtomicU64::new(0);
+
+fn large(action: &str, len: u64) -> String {
+    format!(
+        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0}}"#
+    )
+}
+
 /// The rows of every page.
 static ROWS: LazyLock<String> = LazyLock::new(|| page::beginning(1_000));
 
@@ -149,6 +177,7 @@ struct Head {
     path: String,
     content_length: u64,
     file_name: String,
+    part_number: u32,
 }
 
 impl Head {
@@ -169,6 +198,9 @@ impl Head {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => {
                     head.content_length = value.parse().map_err(io::Error::other)?;
+                }
+                "x-bz-part-number" => {
+                    head.part_number = value.parse().map_err(io::Error::other)?;
                 }
                 "x-bz-file-name" => value.clone_into(&mut head.file_name),
                 _ => {}

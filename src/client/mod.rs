@@ -5,9 +5,9 @@
 //!
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
-//! `judge` what a failure means, `course` and `policy` how long to go on, `budget` when to stop; `retry_after` what B2
-//! asks for; `counts` what it all costs, `ledger` what was begun;
-//! `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
+//! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
+//! `budget` when to stop; `retry_after` what B2 asks for; `counts` what it all costs, `ledger` what was begun; `memory` and
+//! `bandwidth` what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod bandwidth;
@@ -23,6 +23,7 @@ mod judge;
 mod ledger;
 mod listing;
 mod memory;
+mod patience;
 mod policy;
 mod restriction;
 mod retry_after;
@@ -43,6 +44,7 @@ pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
 pub use self::ledger::{Left, Unfinished};
 pub(crate) use self::memory::Room;
+pub(crate) use self::patience::Patience;
 pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
@@ -140,10 +142,6 @@ impl Client {
         self.shared.counters.read()
     }
 
-    pub(crate) fn timer(&self) -> &Arc<dyn Timer> {
-        &self.shared.timer
-    }
-
     /// A name that nothing else has, as good as surely.
     pub(crate) fn unique(&self) -> String {
         let mut chance = self
@@ -158,7 +156,7 @@ impl Client {
         self.shared.timer.now()
     }
 
-    async fn sleep(&self, duration: Duration) {
+    pub(crate) async fn sleep(&self, duration: Duration) {
         if !duration.is_zero() {
             self.shared.timer.sleep(duration).await;
         }

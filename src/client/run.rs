@@ -8,7 +8,7 @@ use std::time::Duration;
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::Client;
@@ -358,12 +358,22 @@ async fn exchange<C: Call>(
         Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
-    let response = client
-        .shared
-        .backend
-        .send(request)
-        .await
-        .map_err(Error::http)?;
+    let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
+    let response =
+        client
+            .shared
+            .backend
+            .send(request)
+            .await
+            .map_err(|error| match error.kind() {
+                // Only names come to stand in a URI as somebody chose them.
+                HttpErrorKind::Invalid if is_download => Error::invalid(
+                    "the HTTP library can't ask for this name as it is, and nothing was sent; \
+                 DownloadFileById asks for the same file by its id",
+                )
+                .with_source(error),
+                _ => Error::http(error),
+            })?;
     let (head, body) = response.into_parts();
     client.shared.note_server_time(server_time(&head.headers));
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {

@@ -5,17 +5,14 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
 
 use super::copy::byte_range;
 use super::source::Stretch;
-use crate::api::{DownloadBody, DownloadFileById};
 use crate::client::Client;
-use crate::error::Error;
 use crate::types::{CustomerKey, FileId};
 
 /// These stretches, one after the other, each held to its own length: one that is short and another that is long would
@@ -66,83 +63,23 @@ impl Stream for Exactly {
     }
 }
 
-/// A stretch of a file in B2, downloaded while it is sent. Where the bytes break off they go on from there.
+/// A stretch of a file in B2, downloaded while it is sent.
 pub(super) fn fetched(
     client: &Client,
     file_id: &FileId,
     range: Range<u64>,
     key: Option<&CustomerKey>,
 ) -> Body {
-    let fetch = Fetch {
-        client: client.clone(),
-        file_id: file_id.clone(),
-        key: key.cloned(),
-    };
-    Body::replay(range.end - range.start, move || {
-        let fetching = Fetching {
-            fetch: fetch.clone(),
-            left: range.clone(),
-            body: None,
-            failures: 0,
-        };
-        Ok(stream::try_unfold(fetching, async |mut fetching| {
-            let next = fetching.next().await.map_err(io::Error::other)?;
-            Ok(next.map(|bytes| (bytes, fetching)))
-        }))
+    let len = range.end - range.start;
+    let mut download = client.download(file_id).range(byte_range(range));
+    if let Some(key) = key {
+        download = download.customer_key(key.clone());
+    }
+    Body::replay(len, move || {
+        let begun = download.clone().stream();
+        let bytes = begun.map_ok(|stream| stream.map_err(io::Error::other));
+        Ok(bytes.map_err(io::Error::other).try_flatten_stream())
     })
-}
-
-#[derive(Clone)]
-struct Fetch {
-    client: Client,
-    file_id: FileId,
-    key: Option<CustomerKey>,
-}
-
-struct Fetching {
-    fetch: Fetch,
-    left: Range<u64>,
-    body: Option<DownloadBody>,
-    /// In a row, without a byte between them.
-    failures: u32,
-}
-
-impl Fetching {
-    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        const FAILURES: u32 = 5;
-        while !self.left.is_empty() {
-            let body = match &mut self.body {
-                Some(body) => body,
-                none => none.insert(self.fetch.begin(self.left.clone()).await?),
-            };
-            match body.next().await {
-                Some(Ok(bytes)) => {
-                    self.failures = 0;
-                    self.left.start += bytes.len() as u64;
-                    return Ok(Some(bytes));
-                }
-                Some(Err(error)) if self.failures == FAILURES => return Err(error),
-                // The body says of itself when it ends early.
-                Some(Err(_)) | None => {
-                    self.body = None;
-                    self.failures += 1;
-                    let pause = Duration::from_millis(250 << self.failures);
-                    self.fetch.client.timer().sleep(pause).await;
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Fetch {
-    async fn begin(&self, range: Range<u64>) -> Result<DownloadBody, Error> {
-        let mut call = DownloadFileById::new(&self.file_id).range(byte_range(range));
-        if let Some(key) = &self.key {
-            call = call.customer_key(key.clone());
-        }
-        Ok(self.client.call(call).await?.body)
-    }
 }
 
 #[cfg(test)]

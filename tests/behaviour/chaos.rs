@@ -79,6 +79,15 @@ impl Chaos {
         (chaos.client(7), chaos)
     }
 
+    /// With parts of this size, which is the smallest and the recommended one.
+    pub(crate) fn with_parts(mut self, bytes: u64) -> Self {
+        self.emulator = Emulator::builder()
+            .absolute_minimum_part_size(bytes)
+            .recommended_part_size(bytes)
+            .build();
+        self
+    }
+
     /// Without trouble.
     pub(crate) fn calm() -> (Client, Self) {
         Self::new(|_, _| None)

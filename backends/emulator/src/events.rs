@@ -55,6 +55,7 @@ pub(crate) struct Told {
 }
 
 /// Something that happened, and the rule that wants it told.
+#[derive(Clone)]
 pub(crate) struct Event {
     bucket: String,
     rule: NotificationRule,

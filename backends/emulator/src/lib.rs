@@ -38,7 +38,8 @@
 //! ```
 //!
 //! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the feature `server`,
-//! `Server::start` puts the same account on a port of the loopback interface.
+//! `Server::start` puts the same account on a port of the loopback interface; with `tls`, `Server::start_tls` does so in
+//! HTTPS and hands out the root certificate to trust.
 //!
 //! # Layout
 //! From the outside in:
@@ -66,6 +67,7 @@ mod caller;
 mod calls;
 mod clock;
 mod content_type;
+mod data;
 mod emulator;
 mod events;
 mod exchange;
@@ -77,7 +79,6 @@ mod ids;
 mod lifecycle;
 mod names;
 mod outgoing;
-mod pause;
 mod percent;
 mod random;
 mod range;
@@ -87,13 +88,15 @@ mod reply;
 #[cfg(feature = "server")]
 mod server;
 mod shape;
+mod shell;
 mod state;
 
 pub use builder::Builder;
-pub use clock::{Clock, ManualClock, SystemClock};
-pub use emulator::{Emulator, Snapshot};
+pub use clock::{AheadClock, Clock, ManualClock, SystemClock};
+pub use emulator::{Emulator, Saved, Snapshot};
 pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
+pub use receive::Checksums;
 #[cfg(feature = "server")]
-pub use server::Server;
+pub use server::{Server, ServerBuilder};
