@@ -6,6 +6,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 
 use super::bucket::BucketHandle;
+use super::download::Downloaded;
 use super::upload::{Upload, Uploaded};
 use crate::api::DeleteFileVersion;
 use crate::client::Client;
@@ -50,6 +51,49 @@ impl BucketHandle {
         each(inputs, concurrency, move |input| {
             upload(&bucket, input).into_future()
         })
+    }
+}
+
+impl BucketHandle {
+    /// Downloads a file for each input, so many at a time, and gives each input with what became of it, in the order in
+    /// which they are over. One that fails doesn't stop the others.
+    ///
+    /// `download` says what an input is: a name, and where the bytes go. It is asked when it is the input's turn. 0 at a
+    /// time is taken as 1.
+    ///
+    /// ```
+    /// # use b2kit::{BucketHandle, Error};
+    /// # use futures::{StreamExt, io, stream};
+    /// # async fn download(bucket: BucketHandle) {
+    /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
+    /// let mut over = bucket.download_all(days, 10, |bucket, day| {
+    ///     bucket.download(*day).to_writer(io::sink())
+    /// });
+    /// while let Some((day, outcome)) = over.next().await {
+    ///     match outcome {
+    ///         Ok(downloaded) => println!("{day}: {} bytes", downloaded.bytes),
+    ///         Err(error) => eprintln!("{day}: {error}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Cancellation
+    /// Dropping the stream drops the downloads that are under way; see [`FileDownload`](super::FileDownload).
+    pub fn download_all<T, S, F, W>(
+        &self,
+        inputs: S,
+        concurrency: usize,
+        download: F,
+    ) -> impl Stream<Item = (T, Result<Downloaded, Error>)> + Send + Unpin + use<T, S, F, W>
+    where
+        T: Send,
+        S: Stream<Item = T> + Send,
+        F: Fn(&Self, &T) -> W + Send,
+        W: Future<Output = Result<Downloaded, Error>> + Send,
+    {
+        let bucket = self.clone();
+        each(inputs, concurrency, move |input| download(&bucket, input))
     }
 }
 

@@ -20,7 +20,6 @@ mod local_name;
 mod many;
 mod once;
 mod options;
-mod panics;
 mod pieces;
 mod plan;
 mod progress;

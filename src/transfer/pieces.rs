@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
 
 use super::copy::byte_range;
 use super::source::Stretch;
@@ -63,7 +63,7 @@ impl Stream for Exactly {
     }
 }
 
-/// A stretch of a file in B2, downloaded while it is sent. Where the bytes break off they go on from there.
+/// A stretch of a file in B2, downloaded while it is sent.
 pub(super) fn fetched(
     client: &Client,
     file_id: &FileId,

@@ -1,7 +1,6 @@
 //! Many files at once, and what bounds all of them together.
 
 use std::collections::HashSet;
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +15,7 @@ use futures::{StreamExt as _, stream};
 use crate::call_of;
 use crate::chaos::{Chaos, Trouble};
 use crate::uploading::{
-    bucket, client_without_trouble, content, in_chunks, polled, stored, unfinished, versions,
+    bucket, client_without_trouble, content, polled, stored, unfinished, versions,
 };
 
 /// The same bucket through another client.
@@ -138,6 +137,42 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
         });
         assert!(in_use.lock().unwrap().is_empty());
     }
+}
+
+#[test]
+fn many_files_are_downloaded_each_with_its_own_outcome() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        for number in (0..12).filter(|number| number % 4 != 3) {
+            let upload = bucket.upload(format!("f{number}"), content(number * 30));
+            upload.await.unwrap();
+        }
+        let arrived: Vec<Mutex<Vec<u8>>> = (0..12).map(|_| Mutex::default()).collect();
+        let downloads = bucket.download_all(stream::iter(0..12), 5, |bucket, number| {
+            let (download, number) = (bucket.download(format!("f{number}")), *number);
+            let arrived = &arrived;
+            async move {
+                let mut bytes = Vec::new();
+                let downloaded = download.to_writer(&mut bytes).await?;
+                *arrived[number].lock().unwrap() = bytes;
+                Ok(downloaded)
+            }
+        });
+        let over: Vec<_> = downloads.collect().await;
+        assert_eq!(over.len(), 12);
+        for (number, outcome) in over {
+            match outcome {
+                Ok(downloaded) => {
+                    assert_eq!(downloaded.bytes, number as u64 * 30);
+                    assert_eq!(*arrived[number].lock().unwrap(), content(number * 30));
+                }
+                Err(error) => {
+                    assert_eq!((error.kind(), number % 4), (ErrorKind::NotFound, 3));
+                }
+            }
+        }
+    });
 }
 
 #[test]
@@ -370,66 +405,5 @@ fn a_limit_of_nothing_is_refused() {
         chaos.builder(7).bandwidth_limit(0),
     ] {
         assert_eq!(builder.build().unwrap_err().kind(), ErrorKind::Invalid);
-    }
-}
-
-/// Sources that panic: when they are opened, in the middle, and as a stream.
-fn panicking(content: &Bytes) -> Vec<Source> {
-    let len = content.len() as u64;
-    let half_of = |content: &Bytes| {
-        let half = content.slice(..content.len() / 2);
-        let chunks = in_chunks(&half).into_iter();
-        stream::iter(chunks.chain(std::iter::from_fn(|| panic!("a bug of the user's"))))
-    };
-    let all = content.clone();
-    vec![
-        Source::ranges(len, |_| -> io::Result<stream::Empty<_>> {
-            panic!("a bug of the user's")
-        }),
-        Source::ranges(len, move |range| {
-            Ok(half_of(
-                &all.slice(range.start as usize..range.end as usize),
-            ))
-        }),
-        Source::stream(half_of(content)),
-    ]
-}
-
-#[test]
-fn a_source_that_panics_fails_its_own_upload_which_is_cancelled_and_no_other() {
-    for len in [50, 500] {
-        let content = content(len);
-        for case in 0..3 {
-            let (b2, chaos) = Chaos::calm();
-            chaos.timer.run(async {
-                let bucket = bucket(&b2).await;
-                let uploads = bucket.upload_all(stream::iter(0..5), 5, |bucket, number| {
-                    let source = match number {
-                        2 => panicking(&content).swap_remove(case),
-                        _ => Source::bytes(content.clone()),
-                    };
-                    bucket.upload(format!("f{number}"), source)
-                });
-                let over: Vec<_> = uploads.collect().await;
-                for (number, outcome) in over {
-                    if number != 2 {
-                        outcome.unwrap();
-                        continue;
-                    }
-                    let error = outcome.unwrap_err();
-                    assert_eq!(error.kind(), ErrorKind::Source, "{len} {case}: {error:?}");
-                    let mut told = error.to_string();
-                    let mut cause = std::error::Error::source(&error);
-                    while let Some(deeper) = cause {
-                        told.push_str(&deeper.to_string());
-                        cause = deeper.source();
-                    }
-                    assert!(told.contains("a bug of the user's"), "{told}");
-                }
-                assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
-                bucket.upload("after", "all is well").await.unwrap();
-                assert_eq!(versions(&bucket).await.len(), 5);
-            });
-        }
     }
 }
