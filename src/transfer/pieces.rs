@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
-use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::copy::byte_range;
 use super::source::Stretch;

@@ -198,7 +198,8 @@ fn a_deadline_while_b2_is_asked_what_became_of_a_call_tells_how_its_answer_was_l
     let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
     let error = script.timer.run(async {
         b2.session().await.unwrap();
-        script.push("b2_create_bucket", After);
+        // What is asked has a deadline of its own, later than this call's.
+        script.push("b2_create_bucket", Slow(2, Box::new(After)));
         script.push("b2_list_buckets", Slow(100, Box::new(Fault::None)));
         let name = BucketName::new("holiday-photos").unwrap();
         let create = CreateBucket::new(name, BucketType::AllPrivate);

@@ -5,8 +5,8 @@ use std::error::Error as StdError;
 use b2kit::api::partner::CreateGroupMember;
 use b2kit::api::{
     AuthorizeAccount, Call, CopyFile, CopyPart, CreateKey, DownloadFileById, DownloadFileByName,
-    GetDownloadAuthorization, GetUploadPartUrl, GetUploadUrl, ListBuckets, Reply,
-    SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
+    GetBucketNotificationRules, GetDownloadAuthorization, GetUploadPartUrl, GetUploadUrl,
+    ListBuckets, Reply, SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
 };
 use b2kit::types::{
     BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
@@ -209,6 +209,17 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let header = hooked.custom_headers[0].clone();
     let rules = EventNotificationRules::new([rule.clone()]).unwrap();
     let set = SetBucketNotificationRules::new("b", rules.clone());
+    let listed = json!({"bucketId": "b", "eventNotificationRules": [{
+        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false, "name": "my-rule",
+        "objectNamePrefix": "", "suspensionReason": "",
+        "targetConfiguration": {
+            "targetType": "webhook", "url": "https://example.com/",
+            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x", "value": secret()}],
+        },
+    }]});
+    let listed = GetBucketNotificationRules::new("b")
+        .read(read(listed))
+        .unwrap();
     let session_text = session.export();
     let builder = Client::builder()
         .credentials(credentials.clone())
@@ -243,6 +254,7 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
         ("EventNotificationRule", Box::new(rule)),
         ("EventNotificationRules", Box::new(rules)),
         ("SetBucketNotificationRules", Box::new(set)),
+        ("BucketNotificationRules", Box::new(listed)),
         (
             "UploadFile",
             Box::new(UploadFile::new("b", name(), secret()).server_side_encryption(sse_c())),
@@ -282,13 +294,17 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     ]
 }
 
+fn expect_refusal(outcome: Result<&dyn std::fmt::Debug, ()>) {
+    outcome.unwrap_err();
+}
+
 #[test]
 fn no_public_type_that_holds_a_secret_shows_it_nor_does_a_panic_that_shows_the_type() {
     for (name, holder) in holders() {
         assert_hidden(&format!("{name} {holder:?} {holder:#?}"));
         // What `unwrap_err` on a success says.
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            Ok::<_, ()>(&holder).unwrap_err();
+            expect_refusal(Ok(&*holder));
         }));
         let payload = payload.unwrap_err();
         assert_hidden(payload.downcast_ref::<String>().unwrap());
@@ -300,6 +316,8 @@ fn no_public_type_that_holds_a_secret_shows_it_nor_does_a_panic_that_shows_the_t
 fn no_public_type_that_holds_a_secret_is_missing_here() {
     let holders = holders();
     let known = |name: &str| holders.iter().any(|(holder, _)| *holder == name);
+    // What a client shows is its own choice, whoever has one.
+    let holds = |name: &str| name != "Client" && known(name);
     let mut missing = Vec::new();
     for (file, text) in crate::layers::sources(std::path::Path::new("src")) {
         let items = text
@@ -319,7 +337,7 @@ fn no_public_type_that_holds_a_secret_is_missing_here() {
                 .filter(|line| !line.trim_start().starts_with("//"))
                 .collect();
             let is_error = name == "ErrorKind";
-            if !is_error && words(&fields).iter().any(|word| known(word)) && !known(&name) {
+            if !is_error && words(&fields).iter().any(|word| holds(word)) && !known(&name) {
                 missing.push(format!("{name} in {file}"));
             }
         }
