@@ -13,7 +13,10 @@ use b2kit::types::{
     EventNotificationRule, EventNotificationRules, EventType, FileName, KeyName, PartNumber,
     Secret, TargetConfiguration,
 };
-use b2kit::{ApiVersion, Client, Credentials, Error, ManualTimer, Request, Response, Session};
+use b2kit::transfer::Piece;
+use b2kit::{
+    ApiVersion, BucketHandle, Client, Credentials, Error, ManualTimer, Request, Response, Session,
+};
 use serde_json::json;
 
 const CANARY: &str = "canary7f3a";
@@ -230,6 +233,7 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
         .backend(|_: Request| async { panic!("nothing is sent") })
         .build()
         .unwrap();
+    let bucket = BucketHandle::new(client.clone(), "b".into(), photos());
     vec![
         ("Secret", Box::new((token, session_text))),
         ("Credentials", Box::new(credentials.clone())),
@@ -290,6 +294,27 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
         (
             "DownloadFileByName",
             Box::new(DownloadFileByName::new(photos(), name()).customer_key(key())),
+        ),
+        (
+            "FileDownload",
+            Box::new(bucket.download("f").customer_key(key())),
+        ),
+        (
+            "FileCopy",
+            Box::new(
+                bucket
+                    .copy("f", "g")
+                    .source_customer_key(key())
+                    .server_side_encryption(sse_c()),
+            ),
+        ),
+        (
+            "Upload",
+            Box::new(bucket.upload("f", secret()).server_side_encryption(sse_c())),
+        ),
+        (
+            "Compose",
+            Box::new(bucket.compose("f", [Piece::copy("g", 0..1).customer_key(key())])),
         ),
     ]
 }
