@@ -10,7 +10,7 @@ use b2kit::api::{
 };
 use b2kit::types::{
     BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
-    EventNotificationRule, EventNotificationRules, EventType, FileName, KeyName, PartNumber,
+    EventNotificationRule, EventNotificationRules, EventType, FileId, FileName, KeyName, PartNumber,
     Secret, TargetConfiguration,
 };
 use b2kit::transfer::Piece;
@@ -303,7 +303,7 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
             "FileCopy",
             Box::new(
                 bucket
-                    .copy("f", "g")
+                    .copy(FileId::from("f"), "g")
                     .source_customer_key(key())
                     .server_side_encryption(sse_c()),
             ),
