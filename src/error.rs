@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ pub enum ErrorKind {
     Http,
     /// The bytes to be sent could not be read, or are not as many as promised.
     Source,
+    /// What arrived could not be written to where it was to go: a file of this machine, its directory, a writer of the
+    /// program's own. The source is the [`io::Error`].
+    Destination,
     /// What arrived is not what was stored, or not what was asked for. Nothing of it can be trusted.
     Integrity,
     /// What arrived is not an answer of B2's.
@@ -133,6 +137,11 @@ impl Error {
         Self::new(kind, what)
             .with_effect(reached)
             .with_source(error)
+    }
+
+    /// What arrived has no place to go.
+    pub(crate) fn destination(what: impl Into<String>, error: io::Error) -> Self {
+        Self::new(ErrorKind::Destination, what).with_source(error)
     }
 
     /// An error that B2 itself reports.
@@ -197,6 +206,13 @@ impl Error {
         self
     }
 
+    /// Counts the calls that were made for the same bytes.
+    pub(crate) fn in_all(mut self, attempts: u32, elapsed: Duration) -> Self {
+        self.0.attempts = attempts;
+        self.0.elapsed = elapsed;
+        self
+    }
+
     /// What a program can do about it.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -258,6 +274,7 @@ impl Error {
     }
 }
 
+/// For names that need no check any more.
 impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}

@@ -17,14 +17,18 @@
 //! error
 //! ----------------------------------------------------------------------
 //! b2kit-core  the seam: HttpClient, Request, Response, Body, HttpError
-//! backends    hyper, cassette, emulator, or your own
+//! backends    hyper, isahc, reqwest, surf, cassette, emulator, or your own
 //! ```
 //!
 //! # Features
 //! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
 //! - `fs` (default): files of the local disk as sources and destinations of transfers.
+//! - `isahc`: the backend over isahc 2 and libcurl, in [`backend::isahc`]; it needs no runtime.
+//! - `reqwest`: the backend over a reqwest client, in [`backend::reqwest`].
+//! - `surf`: the backend over a surf client, in [`backend::surf`], for programs that have one; surf is unmaintained.
 //! - `cassette`: record and replay, in [`backend::cassette`].
-//! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well.
+//! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well,
+//!   and `emulator-tls` lets that speak HTTPS.
 //! - `partner`: the calls of B2's Partner API, in [`api::partner`].
 //! - `webhook`: check and read the event notifications that B2 sends, in [`webhook`].
 //!
@@ -53,6 +57,12 @@ pub mod backend {
     pub use b2kit_emulator as emulator;
     #[cfg(feature = "hyper")]
     pub use b2kit_hyper as hyper;
+    #[cfg(feature = "isahc")]
+    pub use b2kit_isahc as isahc;
+    #[cfg(feature = "reqwest")]
+    pub use b2kit_reqwest as reqwest;
+    #[cfg(feature = "surf")]
+    pub use b2kit_surf as surf;
 }
 
 pub use api::{ApiVersion, Credentials, Session};

@@ -9,8 +9,9 @@ use std::time::Duration;
 use b2kit::api::{ApiVersion, DownloadFileById, ListFileNames, Session, UploadFile};
 use b2kit::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use b2kit::http::{Method, Request};
-use b2kit::types::{FileName, Secret, Sha1, Sha1Hasher};
-use b2kit::{Body, Bytes};
+use b2kit::transfer::Source;
+use b2kit::types::{BucketName, FileName, Secret, Sha1, Sha1Hasher};
+use b2kit::{Body, BucketHandle, Bytes};
 use futures::{Stream, TryStreamExt as _};
 use http_body_util::{BodyExt as _, Either, Full, StreamBody};
 use hyper::body::Frame;
@@ -45,17 +46,27 @@ impl Arm {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Task {
     Upload,
+    Send,
     Download,
+    Fetch,
     List,
 }
 
 impl Task {
-    pub(crate) const ALL: [Self; 3] = [Self::Upload, Self::Download, Self::List];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Upload,
+        Self::Send,
+        Self::Download,
+        Self::Fetch,
+        Self::List,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
+            Self::Send => "send",
             Self::Download => "download",
+            Self::Fetch => "fetch",
             Self::List => "list",
         }
     }
@@ -64,7 +75,9 @@ impl Task {
     pub(crate) fn of_size(self, size: u64) -> Job {
         match self {
             Self::Upload => Job::Upload(File::new(size)),
+            Self::Send => Job::Send(File::new(size)),
             Self::Download => Job::Download(File::new(size)),
+            Self::Fetch => Job::Fetch(File::new(size)),
             Self::List => Job::List(size),
         }
     }
@@ -79,7 +92,11 @@ impl fmt::Display for Task {
 /// A task and what it is done with.
 pub(crate) enum Job {
     Upload(File),
+    /// From the disk, as a transfer.
+    Send(File),
     Download(File),
+    /// To the disk, as a transfer; bare hyper only writes, and verifies nothing.
+    Fetch(File),
     /// That many rows.
     List(u64),
 }
@@ -112,10 +129,16 @@ impl Client {
     pub(crate) async fn carry_out(&self, job: &Job) -> Result<(), Failure> {
         match (self, job) {
             (Self::B2kit(client), Job::Upload(file)) => upload(client, file).await,
+            (Self::B2kit(client), Job::Send(file)) => send(client, file).await,
             (Self::B2kit(client), Job::Download(file)) => download(client, file).await,
+            (Self::B2kit(client), Job::Fetch(file)) => fetch(client, file).await,
             (Self::B2kit(client), Job::List(rows)) => list(client, *rows).await,
-            (Self::Bare(client), Job::Upload(file)) => client.upload(file).await,
+            (Self::Bare(client), Job::Upload(file)) => client.upload(file, file.read()).await,
+            (Self::Bare(client), Job::Send(file)) => {
+                client.upload(file, file.read_from_disk()?).await
+            }
             (Self::Bare(client), Job::Download(file)) => client.download(file).await,
+            (Self::Bare(client), Job::Fetch(file)) => client.fetch(file).await,
             (Self::Bare(client), Job::List(rows)) => client.list(*rows).await,
         }
     }
@@ -130,6 +153,22 @@ async fn upload(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     same(stored.content_sha1.sha1().copied(), file)
 }
 
+async fn send(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
+    let bucket = BucketHandle::new(client.clone(), "b".into(), BucketName::new("bucket")?);
+    let uploaded = bucket.upload("file", Source::path(file.path())).await?;
+    if uploaded.file.content_length == file.len {
+        Ok(())
+    } else {
+        Err(format!("{} bytes arrived", uploaded.file.content_length).into())
+    }
+}
+
+async fn fetch(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
+    let download = client.download(file.id()).require_verified();
+    download.to_path(file.target()).await?;
+    Ok(())
+}
+
 async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     let mut body = client.call(DownloadFileById::new(file.id())).await?.body;
     let expected = body.checked_against();
@@ -140,7 +179,7 @@ async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
 }
 
 async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
-    let mut files = std::pin::pin!(client.stream(ListFileNames::new(rows.to_string())));
+    let mut files = client.stream(ListFileNames::new(rows.to_string()));
     let mut there = 0;
     while let Some(file) = files.try_next().await? {
         std::hint::black_box(file);
@@ -186,9 +225,9 @@ impl Bare {
         Self { client, origin }
     }
 
-    async fn upload(&self, file: &File) -> Result<(), Failure> {
+    async fn upload(&self, file: &File, source: Reading) -> Result<(), Failure> {
         let body = HashedAtEnd {
-            source: file.read(),
+            source,
             hasher: Some(Sha1Hasher::default()),
         };
         let request = self
@@ -219,6 +258,21 @@ impl Bare {
             }
         }
         same(Some(hasher.finish()), file)
+    }
+
+    async fn fetch(&self, file: &File) -> Result<(), Failure> {
+        let path = format!("/b2api/v4/b2_download_file_by_id?fileId={}", file.id());
+        let request = self.request(Method::GET, &path);
+        let request = request.body(Either::Right(Full::default()))?;
+        let mut body = self.client.request(request).await?.into_body();
+        let mut target = std::fs::File::create(file.target())?;
+        while let Some(frame) = body.frame().await {
+            if let Ok(bytes) = frame?.into_data() {
+                io::Write::write_all(&mut target, &bytes)?;
+            }
+        }
+        target.sync_all()?;
+        Ok(())
     }
 
     async fn list(&self, rows: u64) -> Result<(), Failure> {

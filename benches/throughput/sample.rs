@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::runtime;
 
 use crate::Failure;
-use crate::arm::{Arm, Client, Task};
+use crate::arm::{Arm, Client, Job, Task};
 use crate::meter::{self, Meter};
-use crate::server::Server;
+use crate::process::Server;
 
 /// The argument that makes this program a sample. After it come the server's port, arm, task, times and size.
 pub(crate) const ARGUMENT: &str = "--sample";
@@ -32,7 +32,7 @@ impl Load {
         Self {
             times: self.times.min(2),
             size: match self.task {
-                Task::Upload | Task::Download => self.size.min(1 << 20),
+                Task::Upload | Task::Send | Task::Download | Task::Fetch => self.size.min(1 << 20),
                 Task::List => 2_000,
             },
             ..self
@@ -96,6 +96,9 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let job = task.of_size(size.parse()?);
 
     settle_the_allocator();
+    if let Job::Send(file) = &job {
+        file.put_on_disk()?;
+    }
     // A thread for everything: the time it takes and the CPU time it takes are then nearly one, and with the server's
     // process there is no more to run than two cores can.
     let runtime = runtime::Builder::new_current_thread()

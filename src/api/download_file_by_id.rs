@@ -31,6 +31,12 @@ impl DownloadFileById {
             asked: Asked::default(),
         }
     }
+
+    /// The whole file has this length, or the answer is not taken.
+    pub(crate) const fn of_length(mut self, content_length: u64) -> Self {
+        self.asked.content_length = Some(content_length);
+        self
+    }
 }
 
 asked!(DownloadFileById);

@@ -16,6 +16,8 @@ use crate::types::{BucketName, FileName, percent_encode};
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as those over the crate `url`
+/// and libcurl would for `a/../b`: [`DownloadFileById`](super::DownloadFileById) is the way then.
 #[derive(Debug, Clone)]
 pub struct DownloadFileByName {
     bucket_name: BucketName,

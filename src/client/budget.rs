@@ -34,8 +34,13 @@ impl Budget {
 
     /// A call has succeeded.
     pub(super) fn earn(&self) {
+        self.give_back(1);
+    }
+
+    /// What was paid was not for nothing.
+    pub(super) fn give_back(&self, paid: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = FULL.min(*left + 1);
+        *left = FULL.min(*left + paid);
     }
 }
 

@@ -8,10 +8,12 @@ use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer, Timer};
 use http::HeaderValue;
 
 use super::authorization::Authorization;
+use super::bandwidth::Bandwidth;
 use super::budget::Budget;
 use super::counts::Counters;
 use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
+use super::memory::Memory;
 use super::policy::RetryPolicy;
 use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
@@ -39,6 +41,8 @@ pub struct ClientBuilder {
     stall: Option<Duration>,
     test_mode: Option<TestMode>,
     seed: Option<u64>,
+    memory_budget: Option<u64>,
+    bandwidth_limit: Option<u64>,
 }
 
 /// What B2 is to make fail on purpose, so that a program can be tried against the real service.
@@ -162,6 +166,23 @@ impl ClientBuilder {
         self
     }
 
+    /// How many bytes the transfers of this client and its clones may hold in memory, all together: the parts of sources
+    /// that come once, such as streams. Without it each transfer holds as many parts as it has under way.
+    ///
+    /// Who would hold more waits, and who came first goes first. A part larger than the budget waits until it is alone. A
+    /// transfer that holds bytes and is not polled keeps the others waiting.
+    pub const fn memory_budget(mut self, bytes: u64) -> Self {
+        self.memory_budget = Some(bytes);
+        self
+    }
+
+    /// How many bytes of files may move in a second, up and down together, over all transfers of this client and its
+    /// clones. Without it there is no limit. What is small beside files, as the calls and their answers, does not count.
+    pub const fn bandwidth_limit(mut self, bytes_per_second: u64) -> Self {
+        self.bandwidth_limit = Some(bytes_per_second);
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
@@ -173,10 +194,18 @@ impl ClientBuilder {
                 "the client has neither credentials nor a session",
             ));
         }
+        if self.memory_budget == Some(0) || self.bandwidth_limit == Some(0) {
+            return Err(Error::invalid(
+                "a memory budget or bandwidth limit of 0 would let nothing through",
+            ));
+        }
         let backend = self.backend.map_or_else(default_backend, Ok)?;
         let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
         let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
         let policy = EndpointPolicy::new(&realm, self.allow_insecure_http, self.trusted_hosts)?;
+        let bandwidth = self
+            .bandwidth_limit
+            .map(|limit| Bandwidth::new(Arc::clone(&timer), limit));
         if let Some(session) = &self.session {
             policy.check_session(session)?;
         }
@@ -196,6 +225,8 @@ impl ClientBuilder {
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
+            memory: self.memory_budget.map(Memory::new),
+            bandwidth,
             chance: Mutex::new(
                 self.seed
                     .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),

@@ -1,5 +1,6 @@
 //! [`Course`]: how one call goes, from its first attempt to its last.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, cost};
@@ -13,7 +14,7 @@ use crate::types::Timestamp;
 #[derive(Debug)]
 pub(super) struct Course<'a> {
     facts: &'a Facts,
-    policy: &'a RetryPolicy,
+    policy: Arc<RetryPolicy>,
     began: Instant,
     first_failure: Option<Instant>,
     attempts: u32,
@@ -44,14 +45,14 @@ pub(super) enum Step {
 
 impl<'a> Course<'a> {
     /// A call begins.
-    pub(super) fn begin(facts: &'a Facts, policy: &'a RetryPolicy, now: Instant) -> Self {
+    pub(super) fn begin(facts: &'a Facts, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
         let seen = Seen {
             refusal_needs_settling: facts.refusal_needs_settling,
             ..Seen::default()
         };
         Self {
             facts,
-            policy,
+            policy: Arc::clone(policy),
             began: now,
             first_failure: None,
             attempts: 0,
@@ -177,16 +178,21 @@ impl<'a> Course<'a> {
         self.again(pause, failure, spent, now, budget, chance)
     }
 
+    /// The attempts until now, and the time.
+    pub(super) fn so_far(&self, now: Instant) -> (u32, Duration) {
+        (self.attempts, now.saturating_duration_since(self.began))
+    }
+
     /// The error, with what is known of the call.
     pub(super) fn error(&self, failure: Error, gave_up: Option<GaveUp>, now: Instant) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
-        let elapsed = now.saturating_duration_since(self.began);
+        let (attempts, elapsed) = self.so_far(now);
         // A call within this one may have stopped for a reason of its own.
         let gave_up = gave_up.or(failure.gave_up());
         failure.with_effect(effect).with_gave_up(gave_up).in_call(
             self.facts.name,
-            self.attempts,
+            attempts,
             elapsed,
         )
     }
@@ -295,12 +301,12 @@ mod tests {
     /// Fails with `failure` until it is given up; the pauses, and why.
     fn course(
         facts: &Facts,
-        policy: &RetryPolicy,
+        policy: RetryPolicy,
         failure: &Error,
         chance: f64,
     ) -> (Vec<Duration>, Option<GaveUp>) {
         let (mut now, budget) = (SystemTimer.now(), Budget::default());
-        let mut course = Course::begin(facts, policy, now);
+        let mut course = Course::begin(facts, &Arc::new(policy), now);
         let mut pauses = Vec::new();
         loop {
             course.attempt(None);
@@ -323,7 +329,7 @@ mod tests {
             ..RetryPolicy::default()
         };
         for (chance, factor) in [(0.0, 0.5), (0.5, 0.75)] {
-            let (pauses, why) = course(&ListBuckets::FACTS, &policy, &busy(), chance);
+            let (pauses, why) = course(&ListBuckets::FACTS, policy.clone(), &busy(), chance);
             let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0];
             let pauses: Vec<_> = pauses.iter().map(Duration::as_secs_f64).take(8).collect();
             assert_eq!(pauses, expected.map(|seconds| seconds * factor));
@@ -333,14 +339,14 @@ mod tests {
 
     #[test]
     fn attempts_alone_do_not_end_a_call_before_it_has_persisted() {
-        let (pauses, why) = course(&ListBuckets::FACTS, &RetryPolicy::default(), &busy(), 0.0);
+        let (pauses, why) = course(&ListBuckets::FACTS, RetryPolicy::default(), &busy(), 0.0);
         assert!(
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
             "{pauses:?}"
         );
         assert_eq!(why, Some(GaveUp::Attempts));
         assert_eq!(
-            course(&ListBuckets::FACTS, &RetryPolicy::never(), &busy(), 0.0),
+            course(&ListBuckets::FACTS, RetryPolicy::never(), &busy(), 0.0),
             (vec![], Some(GaveUp::Attempts))
         );
     }
@@ -348,7 +354,7 @@ mod tests {
     #[test]
     fn a_pause_that_would_end_after_the_deadline_ends_the_call_at_once() {
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
-        let (pauses, why) = course(&ListBuckets::FACTS, &policy, &busy(), 0.99);
+        let (pauses, why) = course(&ListBuckets::FACTS, policy.clone(), &busy(), 0.99);
         assert_eq!(
             (pauses.len(), why),
             (2, Some(GaveUp::Deadline)),
@@ -364,10 +370,10 @@ mod tests {
             ..RetryPolicy::default()
         };
         let wish = |seconds| busy().with_retry_after(Some(Duration::from_secs(seconds)));
-        let (pauses, _) = course(&ListBuckets::FACTS, &policy, &wish(7), 0.5);
+        let (pauses, _) = course(&ListBuckets::FACTS, policy.clone(), &wish(7), 0.5);
         assert_eq!(pauses, [Duration::from_millis(7_500)]);
         for seconds in [301, 1_000_000_000, u64::MAX] {
-            let gave_up = course(&ListBuckets::FACTS, &policy, &wish(seconds), 0.5);
+            let gave_up = course(&ListBuckets::FACTS, policy.clone(), &wish(seconds), 0.5);
             assert_eq!(gave_up, (vec![], Some(GaveUp::Deadline)));
         }
     }
@@ -376,7 +382,7 @@ mod tests {
     fn a_body_that_was_read_once_is_not_sent_again() {
         let facts = UploadFile::FACTS;
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
-        let mut course = Course::begin(&facts, &policy, now);
+        let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), true, now, &budget, 0.0);
         assert!(matches!(step, Step::Stop(Some(GaveUp::Spent))), "{step:?}");
@@ -386,7 +392,7 @@ mod tests {
     fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
         let facts = ListBuckets::FACTS;
         let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
-        let mut course = Course::begin(&facts, &policy, now);
+        let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         course.keep_last(busy());
         course.attempt(None);
@@ -399,7 +405,7 @@ mod tests {
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
         assert!(budget.pay(500));
         let facts = ListBuckets::FACTS;
-        let mut course = Course::begin(&facts, &policy, now);
+        let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), false, now, &budget, 0.0);
         assert!(matches!(step, Step::Stop(Some(GaveUp::Budget))), "{step:?}");

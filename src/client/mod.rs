@@ -5,10 +5,13 @@
 //!
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
-//! `judge` what a failure means, `course` and `policy` how long to go on, `budget` when to stop; `retry_after` what B2
-//! asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger` what was begun. `listing`, `buckets` and `cleanup` are made of calls.
+//! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
+//! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
+//! what was begun; `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are
+//! made of calls.
 
 mod authorization;
+mod bandwidth;
 mod buckets;
 mod budget;
 mod builder;
@@ -20,6 +23,8 @@ mod gates;
 mod judge;
 mod ledger;
 mod listing;
+mod memory;
+mod patience;
 mod policy;
 mod restriction;
 mod retry_after;
@@ -39,14 +44,18 @@ pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
 pub use self::ledger::{Left, Unfinished};
+pub(crate) use self::memory::Room;
+pub(crate) use self::patience::Patience;
 pub use self::policy::RetryPolicy;
 
 use self::authorization::Authorization;
+use self::bandwidth::Bandwidth;
 use self::budget::Budget;
 use self::counts::Counters;
 use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
 use self::ledger::Ledger;
+use self::memory::Memory;
 use self::server_clock::ServerClock;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
@@ -77,6 +86,10 @@ struct Shared {
     counters: Counters,
     server_clock: ServerClock,
     ledger: Arc<Ledger>,
+    /// Where there is a budget.
+    memory: Option<Arc<Memory>>,
+    /// Where there is a limit.
+    bandwidth: Option<Arc<Bandwidth>>,
     chance: Mutex<fastrand::Rng>,
 }
 
@@ -125,10 +138,6 @@ impl Client {
         self.shared.counters.read()
     }
 
-    pub(crate) fn timer(&self) -> &Arc<dyn Timer> {
-        &self.shared.timer
-    }
-
     /// A name that nothing else has, as good as surely.
     pub(crate) fn unique(&self) -> String {
         let mut chance = self
@@ -143,7 +152,7 @@ impl Client {
         self.shared.timer.now()
     }
 
-    async fn sleep(&self, duration: Duration) {
+    pub(crate) async fn sleep(&self, duration: Duration) {
         if !duration.is_zero() {
             self.shared.timer.sleep(duration).await;
         }

@@ -23,13 +23,14 @@ pub struct RetryPolicy {
     pub api_attempts: u32,
     /// Attempts at an upload, each at another upload URL. Defaults to 10.
     pub upload_attempts: u32,
-    /// Attempts at a download until its first byte. Defaults to 10.
+    /// Attempts at a download until its first byte; of a transfer, also those in a row that bring less than 256 KiB.
+    /// Defaults to 10.
     pub download_attempts: u32,
     /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
     /// 2 minutes.
     pub persistence: Duration,
-    /// The time that a call may take with all its attempts; of a download, until its first byte. A call ends as soon as
-    /// the next pause would not fit in, which can be well before. Without one, a call of the API has 5 minutes (40 where B2
+    /// The time that a call may take with all its attempts; of a download, until its first byte, and of a transfer's,
+    /// from there on the time in which less than 256 KiB come. A call ends as soon as the next pause would not fit in, which can be well before. Without one, a call of the API has 5 minutes (40 where B2
     /// moves files around), uploads and downloads have none.
     pub deadline: Option<Duration>,
     /// Defaults to 1 second.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::Client;
@@ -405,12 +405,27 @@ async fn exchange<C: Call>(
     request: Request,
 ) -> Result<C::Output, Error> {
     let secrets = secrets(call, request.headers());
-    let response = client
-        .shared
-        .backend
-        .send(request)
-        .await
-        .map_err(Error::http)?;
+    let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
+    let bandwidth = client.shared.bandwidth.as_ref();
+    let request = match bandwidth {
+        Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
+        _ => request,
+    };
+    let response =
+        client
+            .shared
+            .backend
+            .send(request)
+            .await
+            .map_err(|error| match error.kind() {
+                // Only names come to stand in a URI as somebody chose them.
+                HttpErrorKind::Invalid if is_download => Error::invalid(
+                    "the HTTP library can't ask for this name as it is, and nothing was sent; \
+                 DownloadFileById asks for the same file by its id",
+                )
+                .with_source(error),
+                _ => Error::http(error),
+            })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);
     // A stranger on the way has its own idea of the time.
@@ -432,7 +447,13 @@ async fn exchange<C: Call>(
         return Err(Error::from_b2(error).with_retry_after(wish));
     }
     let reply = if C::FACTS.kind == CallKind::Download {
-        Reply::stream(head, body)
+        Reply::stream(
+            head,
+            match bandwidth {
+                Some(bandwidth) => bandwidth.incoming(body),
+                None => body,
+            },
+        )
     } else {
         Reply::whole(
             head,

@@ -5,13 +5,23 @@
 //!
 //! In the order in which an upload meets them: `bucket` is the door; `source` where bytes come from; `plan` how they are
 //! cut; `large_file` carries parts side by side; `resume` finds what is on the server already; `ledger` remembers what
-//! is left there; `progress` tells how far it is.
+//! is left there; `progress` tells how far it is. `download` is the way back, and `local_name` decides which paths the
+//! names of files may become. `disk` is all that touches local files.
 
 mod bucket;
+mod compose;
+mod compose_plan;
+mod copy;
 #[cfg(feature = "fs")]
 mod disk;
+mod download;
 mod large_file;
+mod local_name;
+mod many;
 mod once;
+mod options;
+mod panics;
+mod pieces;
 mod plan;
 mod progress;
 mod resume;
@@ -20,7 +30,14 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
+pub use compose::{Compose, Composed, Piece};
+pub use compose_plan::{ComposePlan, ComposedPart};
+pub use copy::{Copied, CopySource, FileCopy};
+pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
+#[cfg(unix)]
+pub use local_name::unix_local_name;
+pub use local_name::{UnsafeName, local_name};
 pub use progress::{Progress, ProgressNow, Stage};
 pub use resume::{PlannedPart, ResumeToken, UploadPlan};
 pub use source::Source;

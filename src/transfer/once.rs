@@ -6,10 +6,12 @@ use b2kit_core::{Body, BodyStream, Bytes};
 use futures_util::{StreamExt as _, stream};
 
 use super::source::unreadable;
+use crate::client::{Client, Room};
 use crate::error::{Error, ErrorKind};
 
 /// Reads a stream part by part, and holds it to the length that was promised.
 pub(super) struct Parts {
+    client: Client,
     stream: BodyStream,
     /// Read already, for the next part.
     ahead: Bytes,
@@ -19,8 +21,9 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) const fn new(stream: BodyStream, len: Option<u64>) -> Self {
+    pub(super) const fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
+            client,
             stream,
             ahead: Bytes::new(),
             read: 0,
@@ -31,6 +34,17 @@ impl Parts {
 
     /// The next part: `size` bytes, or all that are left.
     pub(super) async fn next(&mut self, size: u64) -> Result<Body, Error> {
+        let consumed = self.read - self.ahead.len() as u64;
+        let left = self
+            .len
+            .map_or(u64::MAX, |len| len.saturating_sub(consumed));
+        let room = self.client.room(size.min(left)).await;
+        let body = self.next_with_room(size).await?;
+        Ok(held(body, room))
+    }
+
+    /// The same, for who has waited for room already.
+    pub(super) async fn next_with_room(&mut self, size: u64) -> Result<Body, Error> {
         let mut chunks = Vec::new();
         let mut room = size;
         while room > 0 {
@@ -79,4 +93,16 @@ impl Parts {
         }
         Ok(())
     }
+}
+
+/// A body that has this room as long as it is there, and no more of it than it needs.
+pub(super) fn held(body: Body, room: Option<Room>) -> Body {
+    let Some(mut room) = room else {
+        return body;
+    };
+    room.shrink_to(body.len());
+    Body::replay(body.len(), move || {
+        let _held = &room;
+        body.open()
+    })
 }

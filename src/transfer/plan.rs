@@ -9,9 +9,9 @@ use crate::types::PartNumber;
 pub(super) const MAX_PART: u64 = 5_000_000_000;
 
 /// The largest file there can be.
-const MAX_FILE: u64 = 10_000_000_000_000;
+pub(super) const MAX_FILE: u64 = 10_000_000_000_000;
 
-const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
+pub(super) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
 /// What the account says of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use futures_util::stream;
 
 #[cfg(feature = "fs")]
 use super::disk;
+use super::panics::caught;
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Timestamp};
@@ -177,14 +178,18 @@ impl Source {
         };
         Ok(match self.kind {
             Kind::Bytes(bytes) => anywhere(bytes.len() as u64, modified, Read::Bytes(bytes)),
-            Kind::Ranges(len, open) => anywhere(len, modified, Read::Ranges(open)),
+            Kind::Ranges(len, open) => {
+                let open: OpenRange = Arc::new(move |range| caught(|| open(range)));
+                anywhere(len, modified, Read::Ranges(open))
+            }
             Kind::Seekable(mut reader) => {
                 let len = reader.seek(SeekFrom::End(0)).await;
                 let len =
                     len.map_err(|error| unreadable("the source can't be sought in", error))?;
                 let reader = Arc::new(Mutex::new(reader));
-                let open: OpenRange =
-                    Arc::new(move |range| Ok(Box::pin(sought(Arc::clone(&reader), range))));
+                let open: OpenRange = Arc::new(move |range| {
+                    caught(|| Ok(Box::pin(sought(Arc::clone(&reader), range))))
+                });
                 anywhere(len, modified, Read::Ranges(open))
             }
             #[cfg(feature = "fs")]
@@ -193,7 +198,12 @@ impl Source {
                 let modified = modified.or(file.modified());
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }
-            Kind::Stream(len, stream) => Opened::Once(len, stream),
+            Kind::Stream(len, stream) => {
+                let stream = caught(|| Ok(stream));
+                let stream =
+                    stream.map_err(|error| unreadable("the source can't be read", error))?;
+                Opened::Once(len, stream)
+            }
         })
     }
 }
@@ -228,7 +238,7 @@ impl Anywhere {
 }
 
 pub(super) fn unreadable(what: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Source, format!("{what}: {error}")).with_source(error)
+    Error::new(ErrorKind::Source, what).with_source(error)
 }
 
 /// What a reader gives, in chunks.

@@ -25,7 +25,7 @@ use crate::types::{
 };
 
 /// The parts that are under way at once, unless the upload says otherwise.
-const CONCURRENCY: usize = 4;
+pub(super) const CONCURRENCY: usize = 4;
 
 /// An upload that is about to begin: await it.
 ///
@@ -250,7 +250,7 @@ pub(super) async fn sizes(client: &Client) -> Result<Sizes, Error> {
 }
 
 /// Adds a note that nobody asked for, if there is room for it and none of its name.
-fn note(info: &mut FileInfo, name: &FileName, key: &str, value: &str) {
+pub(super) fn note(info: &mut FileInfo, name: &FileName, key: &str, value: &str) {
     if info.get(key).is_some() {
         return;
     }
@@ -325,7 +325,7 @@ impl Options {
             sizes.cut(len, asked)?;
             self.progress.expect_bytes(len);
         }
-        let mut parts = Parts::new(stream, len);
+        let mut parts = Parts::new(bucket.client().clone(), stream, len);
         let first = parts
             .next(sizes.of_unknown(PartNumber::FIRST, asked))
             .await?;

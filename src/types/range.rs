@@ -63,6 +63,19 @@ impl ByteRange {
         (first <= last).then_some((first, last))
     }
 
+    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
+    /// where it begins.
+    #[cfg(feature = "fs")]
+    pub(crate) const fn first(self, count: u64) -> Self {
+        let (first, last) = match self.0 {
+            Span::Between(first, last) => (first, last),
+            Span::From(first) => (first, u64::MAX),
+            Span::Last(_) => return self,
+        };
+        let cut = first.saturating_add(count - 1);
+        Self(Span::Between(first, if cut < last { cut } else { last }))
+    }
+
     pub(crate) fn header(self) -> HeaderValue {
         HeaderValue::try_from(self.to_string()).expect("digits and dashes are a header's value")
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use b2kit::backend::emulator::Emulator;
 use b2kit::{
-    Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
-    Response, RetryPolicy, Timer as _, async_trait,
+    Client, ClientBuilder, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
+    Request, Response, RetryPolicy, Timer as _, async_trait,
 };
 use futures::StreamExt as _;
 
@@ -79,6 +79,15 @@ impl Chaos {
         (chaos.client(7), chaos)
     }
 
+    /// With parts of this size, which is the smallest and the recommended one.
+    pub(crate) fn with_parts(mut self, bytes: u64) -> Self {
+        self.emulator = Emulator::builder()
+            .absolute_minimum_part_size(bytes)
+            .recommended_part_size(bytes)
+            .build();
+        self
+    }
+
     /// Without trouble.
     pub(crate) fn calm() -> (Client, Self) {
         Self::new(|_, _| None)
@@ -98,6 +107,10 @@ impl Chaos {
     }
 
     pub(crate) fn client(&self, seed: u64) -> Client {
+        self.builder(seed).build().unwrap()
+    }
+
+    pub(crate) fn builder(&self, seed: u64) -> ClientBuilder {
         Client::builder()
             .credentials(Credentials::new(self.emulator.key_id(), self.emulator.key()).unwrap())
             .endpoint(self.emulator.url())
@@ -105,8 +118,6 @@ impl Chaos {
             .timer(self.timer.clone())
             .retry(RetryPolicy::default())
             .seed(seed)
-            .build()
-            .unwrap()
     }
 
     pub(crate) fn count(&self, call: &str) -> usize {

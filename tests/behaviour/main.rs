@@ -6,13 +6,19 @@ mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
+mod compose; // files put together of pieces
+mod copy; // copies of any size
 mod coverage; // that no call is missing
+mod cp; // the example that copies files
+mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
+mod many; // many files at once, and what bounds all of them together
+mod misses; // what a player says of a request that was not recorded
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod pacing; // how fast calls go when B2 wants them slower
@@ -34,16 +40,56 @@ mod uploading; // uploads of any size, from any source, over any network
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
 
+use std::sync::Arc;
+
 use b2kit::api::{Call, Reply, Target};
+use b2kit::backend::cassette::Player;
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::Secret;
 use b2kit::{
-    ApiVersion, Client, ClientBuilder, Credentials, ErrorKind, HttpClient as _, HttpError,
-    ManualTimer, Request, Response, Session,
+    ApiVersion, Client, ClientBuilder, Credentials, ErrorKind, HttpClient, HttpError, ManualTimer,
+    Request, Response, Session,
 };
 use futures::executor::block_on;
 use futures::{FutureExt as _, TryStreamExt as _};
 use serde_json::Value;
+
+/// What the tests here that are also run over each HTTP library (`tests/backends`) have to know of it.
+struct Arm {
+    name: &'static str,
+    /// A name with dot segments can't be asked for.
+    refuses_names: bool,
+    refuses_head: bool,
+}
+
+/// No HTTP library.
+const ARM: Arm = Arm {
+    name: "no library",
+    refuses_names: false,
+    refuses_head: false,
+};
+
+/// A client of this emulator.
+fn served(emulator: &Emulator) -> ClientBuilder {
+    Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(emulator.clone())
+}
+
+/// The same, on its way through `wrap`, and where it authorizes.
+fn served_through<B: HttpClient>(
+    emulator: &Emulator,
+    wrap: impl FnOnce(Arc<dyn HttpClient>) -> B,
+) -> (ClientBuilder, String) {
+    let backend = wrap(Arc::new(emulator.clone()));
+    (served(emulator).backend(backend), emulator.url().to_owned())
+}
+
+/// A backend that answers from a recording.
+fn replayed(player: &Player) -> impl HttpClient {
+    player.clone()
+}
 
 /// A client of an emulator of its own, on time that stands still.
 fn client() -> (Client, Emulator, ManualTimer) {

@@ -5,16 +5,16 @@ use std::process::{Command, Output};
 
 use b2kit::backend::emulator::{Emulator, Server};
 
-/// Runs the example, which `cargo test` has built beside the tests.
-fn quickstart(args: &[&str], key: Option<(&str, &str)>) -> Output {
+/// An example, which `cargo test` has built beside the tests.
+pub(crate) fn example(name: &str) -> Command {
     let tests = std::env::current_exe().unwrap();
-    let program: PathBuf = tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/quickstart");
-    let mut command = Command::new(program.with_extension(std::env::consts::EXE_EXTENSION));
+    let there = tests.parent().unwrap().parent().unwrap();
+    let program: PathBuf = there.join("examples").join(name);
+    Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
+}
+
+fn quickstart(args: &[&str], key: Option<(&str, &str)>) -> Output {
+    let mut command = example("quickstart");
     command
         .args(args)
         .env_remove("B2_APPLICATION_KEY_ID")

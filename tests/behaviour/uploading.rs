@@ -2,8 +2,8 @@
 
 use std::future::{Future as _, IntoFuture as _};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
 
-async fn bucket(b2: &Client) -> BucketHandle {
+pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
     let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
     let bucket = b2.call(create).await.unwrap();
@@ -29,13 +29,13 @@ async fn bucket(b2: &Client) -> BucketHandle {
 }
 
 /// Bytes of which no two stretches are alike.
-fn content(len: usize) -> Bytes {
+pub(crate) fn content(len: usize) -> Bytes {
     let mut chance = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| chance.u8(..)).collect()
 }
 
 /// Chunks of uneven sizes.
-fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
+pub(crate) fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     let mut chance = fastrand::Rng::with_seed(3);
     let (mut rest, mut chunks) = (content.clone(), Vec::new());
     while !rest.is_empty() {
@@ -44,12 +44,12 @@ fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     chunks
 }
 
-async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
+pub(crate) async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
     let download = b2.call(DownloadFileById::new(file_id)).await.unwrap();
     download.body.collect(1 << 20).await.unwrap()
 }
 
-async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
+pub(crate) async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
     let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
     let versions = rows.try_filter_map(|row: ListedFile| async {
         let version = row.into_version();
@@ -58,12 +58,12 @@ async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
     versions.try_collect().await.unwrap()
 }
 
-async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
+pub(crate) async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
     let files = ListUnfinishedLargeFiles::new(bucket.id());
     bucket.client().stream(files).try_collect().await.unwrap()
 }
 
-fn ranges(content: &Bytes) -> Source {
+pub(crate) fn ranges(content: &Bytes) -> Source {
     let bytes = content.clone();
     Source::ranges(content.len() as u64, move |range| {
         let stretch = bytes.slice(range.start as usize..range.end as usize);
@@ -436,7 +436,89 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
     }
 }
 
-fn client_without_trouble(chaos: &Chaos) -> Client {
+/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator.
+#[test]
+fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() {
+    const LEN: u64 = 200_000_000;
+    const STEP: u64 = 1_000_000;
+    let pattern = content(STEP as usize);
+    // Every step begins with its number.
+    let step = move |number: u64| {
+        let mut step = pattern.to_vec();
+        step[..8].copy_from_slice(&number.to_le_bytes());
+        step
+    };
+    for seed in [1, 2] {
+        let chance = Mutex::new(fastrand::Rng::with_seed(seed));
+        let (_, chaos) = Chaos::new(move |_, call| {
+            let roll = chance.lock().unwrap().u32(..100);
+            match (call, roll) {
+                ("b2_upload_part", 0..5) => Some(Trouble::Status(503, "service_unavailable")),
+                ("b2_upload_part", 5..7) => Some(Trouble::Cut),
+                _ => None,
+            }
+        });
+        let chaos = chaos.with_parts(5_000_000);
+        let b2 = chaos.client(seed);
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let steps = step.clone();
+            let source = Source::ranges(LEN, move |range| {
+                let steps = steps.clone();
+                let numbers = range.start / STEP..range.end / STEP;
+                Ok(stream::iter(
+                    numbers.map(move |number| Ok(steps(number).into())),
+                ))
+            });
+            let uploaded = bucket.upload("f", source).await.unwrap();
+            assert_eq!(
+                (uploaded.parts, uploaded.file.content_length),
+                (40, LEN),
+                "seed {seed}"
+            );
+            let (_, troubles) = chaos.tally();
+            assert!(troubles > 0 && chaos.count("b2_upload_part") <= 40 + troubles);
+            assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+            let call = DownloadFileById::new(&uploaded.file.file_id);
+            let mut body = b2.call(call).await.unwrap().body;
+            let (mut arrived, mut number) = (Vec::new(), 0);
+            while let Some(chunk) = body.next().await.transpose().unwrap() {
+                arrived.extend_from_slice(&chunk);
+                while arrived.len() >= STEP as usize {
+                    let rest = arrived.split_off(STEP as usize);
+                    assert!(arrived == step(number), "seed {seed}: {number}");
+                    (arrived, number) = (rest, number + 1);
+                }
+            }
+            assert_eq!((number, arrived.len()), (LEN / STEP, 0));
+        });
+    }
+}
+
+#[test]
+fn a_source_that_panics_takes_its_upload_with_it_and_nothing_else() {
+    let (b2, chaos) = Chaos::calm();
+    let bucket = chaos.timer.run(bucket(&b2));
+    let content = content(1_000);
+    let source = Source::ranges(1_000, move |range| {
+        assert!(range.start < 500, "a bug of the program's");
+        let stretch = content.slice(range.start as usize..range.end as usize);
+        Ok(stream::iter([Ok(stretch)]))
+    });
+    let upload = bucket.upload("f", source);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        chaos.timer.run(upload.into_future())
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(b2.unfinished()[0].state, Left::Orphaned);
+    chaos.timer.run(async {
+        assert!(b2.reap().await.is_empty());
+        assert!(unfinished(&bucket).await.is_empty());
+        bucket.upload("f", "x").await.unwrap();
+    });
+}
+
+pub(crate) fn client_without_trouble(chaos: &Chaos) -> Client {
     Client::builder()
         .credentials(
             b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key()).unwrap(),
@@ -449,7 +531,10 @@ fn client_without_trouble(chaos: &Chaos) -> Client {
 }
 
 /// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
-async fn polled<T>(future: impl std::future::IntoFuture<Output = T>, polls: usize) -> Option<T> {
+pub(crate) async fn polled<T>(
+    future: impl std::future::IntoFuture<Output = T>,
+    polls: usize,
+) -> Option<T> {
     let mut future = Box::pin(future.into_future());
     let mut left = polls;
     std::future::poll_fn(move |cx: &mut Context<'_>| {

@@ -42,6 +42,7 @@
 #![doc = include_str!("../examples/threaded.rs")]
 //! ```
 
+pub mod adapter;
 mod body;
 mod deadlines;
 mod error;

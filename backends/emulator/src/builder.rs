@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::blob::MemoryStore;
+use crate::blob::{BlobStore, MemoryStore, NoStore};
 use crate::clock::{Clock, SystemClock, whole_millis};
+use crate::data::DataDir;
 use crate::emulator::{Emulator, Inner};
 use crate::faults::Rules;
 use crate::guesses::Guesses;
 use crate::ids::Ids;
+use crate::receive::Checksums;
+use crate::state::changes::Changes;
 use crate::state::key::{CAPABILITIES, Key};
 use crate::state::token::Tokens;
 use crate::state::{Settings, State};
@@ -26,7 +31,10 @@ pub struct Builder {
     origin: String,
     absolute_minimum_part_size: u64,
     recommended_part_size: u64,
-    storage_cap: u64,
+    storage_cap: Option<u64>,
+    checksums: Checksums,
+    syncs: bool,
+    discards: bool,
     token_lifetime: Duration,
     custom_timestamps: bool,
     guesses: Guesses,
@@ -41,7 +49,10 @@ impl Builder {
             origin: "http://localhost".to_owned(),
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
-            storage_cap: 1 << 30,
+            storage_cap: None,
+            checksums: Checksums::All,
+            syncs: false,
+            discards: false,
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             custom_timestamps: false,
             guesses: Guesses::default(),
@@ -87,9 +98,30 @@ impl Builder {
         self
     }
 
-    /// How many bytes it holds in memory at most, beyond which uploads get `storage_cap_exceeded`. Defaults to 1 GiB.
+    /// How many bytes of files it holds at most, beyond which uploads get `storage_cap_exceeded`. Defaults to 1 GiB in
+    /// memory, and to no limit on disk.
     pub fn storage_cap(mut self, bytes: u64) -> Self {
-        self.storage_cap = bytes;
+        self.storage_cap = Some(bytes);
+        self
+    }
+
+    /// Which checksums of uploads are computed. Defaults to [`Checksums::All`].
+    pub fn checksums(mut self, checksums: Checksums) -> Self {
+        self.checksums = checksums;
+        self
+    }
+
+    /// Forgets the bytes of files: they have their length and their checksums, and a download gives zeros. For measuring
+    /// clients, with files larger than memory; [`open`](Self::open) keeps the bytes all the same. Defaults to no.
+    pub fn discard_contents(mut self, discard: bool) -> Self {
+        self.discards = discard;
+        self
+    }
+
+    /// Whether [`open`](Self::open)'s files reach the disk itself before anything is answered. Defaults to no: then a crash
+    /// of the program loses nothing, but one of the whole computer may lose the last seconds.
+    pub fn sync_to_disk(mut self, sync: bool) -> Self {
+        self.syncs = sync;
         self
     }
 
@@ -112,16 +144,51 @@ impl Builder {
         self
     }
 
-    /// The emulator: one empty account.
+    /// The emulator: one empty account, in memory.
     #[must_use]
     pub fn build(self) -> Emulator {
-        let (key_id, key) = self.key.unwrap_or_else(|| {
+        let store: Box<dyn BlobStore> = if self.discards {
+            Box::new(NoStore::new())
+        } else {
+            Box::new(MemoryStore::new(self.storage_cap.unwrap_or(1 << 30)))
+        };
+        let state = self.state();
+        self.of_parts(state, store, None, Vec::new())
+    }
+
+    /// The emulator with its account in this directory: what was there before is there again, and what comes outlives
+    /// this program. The directory is made if it isn't there; one emulator at a time uses it, and it must be the
+    /// emulator's alone.
+    ///
+    /// Buckets, files, keys, account tokens and download authorizations are kept; upload URLs, events that are still to be
+    /// told, and [faults](Emulator::faults) are not. The master key and the other settings are those of this builder.
+    ///
+    /// Before a request is answered, what it did is in the directory's files. [`Emulator::losses`] says what a crash has
+    /// destroyed all the same: see [`sync_to_disk`](Self::sync_to_disk).
+    ///
+    /// # Errors
+    /// If the directory can't be used, another emulator uses it, or what is there isn't an emulator's or is damaged. Then
+    /// nothing is changed.
+    pub fn open(self, directory: impl AsRef<Path>) -> io::Result<Emulator> {
+        let mut state = self.state();
+        let cap = self.storage_cap.unwrap_or(u64::MAX);
+        let (data, losses) = DataDir::open(directory.as_ref(), &mut state, cap, self.syncs)?;
+        let store = Box::new(data.store());
+        Ok(self.of_parts(state, store, Some(data), losses))
+    }
+
+    fn master(&self) -> (String, String) {
+        self.key.clone().unwrap_or_else(|| {
             let id = Ids::key_id(ACCOUNT_ID, 0);
             (id, "K004EmulatorTestKeyNotASecret00".to_owned())
-        });
+        })
+    }
+
+    fn state(&self) -> State {
+        let (key_id, key) = self.master();
         let master = Key {
             id: key_id.clone(),
-            secret: key.clone(),
+            secret: key,
             name: "master".to_owned(),
             capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
             buckets: None,
@@ -129,17 +196,17 @@ impl Builder {
             expires: None,
             is_master: true,
         };
-        let state = State {
+        State {
             settings: Settings {
                 absolute_minimum_part_size: self.absolute_minimum_part_size,
                 recommended_part_size: self.recommended_part_size,
                 token_lifetime_millis: whole_millis(self.token_lifetime),
                 custom_timestamps: self.custom_timestamps,
-                guesses: self.guesses,
+                guesses: self.guesses.clone(),
             },
             account_id: ACCOUNT_ID.to_owned(),
             ids: Ids::new(self.seed),
-            keys: BTreeMap::from([(key_id.clone(), Arc::new(master))]),
+            keys: BTreeMap::from([(key_id, Arc::new(master))]),
             keys_created: 0,
             tokens: Tokens::default(),
             buckets: BTreeMap::new(),
@@ -148,11 +215,25 @@ impl Builder {
             events: std::collections::VecDeque::new(),
             last_day: None,
             calls: BTreeMap::new(),
-        };
+            changes: Changes::default(),
+        }
+    }
+
+    fn of_parts(
+        self,
+        state: State,
+        store: Box<dyn BlobStore>,
+        data: Option<DataDir>,
+        losses: Vec<String>,
+    ) -> Emulator {
+        let (key_id, key) = self.master();
         Emulator::of_inner(Inner {
             state: Mutex::new(state),
             rules: Mutex::new(Rules::new(self.seed)),
-            store: Box::new(MemoryStore::new(self.storage_cap)),
+            store,
+            data,
+            losses,
+            checksums: self.checksums,
             clock: self.clock,
             origin: self.origin.into(),
             key_id,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
@@ -20,9 +21,20 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> Sleep {
         SystemTimer.sleep(duration)
     }
+
+    /// Turns it forward, for those who only have the emulator's control endpoint; whether it can be turned. The default
+    /// can't.
+    fn turn(&self, by: Duration) -> bool {
+        let _ = by;
+        false
+    }
 }
 
 impl<T: Clock + ?Sized> Clock for Arc<T> {
+    fn turn(&self, by: Duration) -> bool {
+        self.as_ref().turn(by)
+    }
+
     fn now_millis(&self) -> u64 {
         self.as_ref().now_millis()
     }
@@ -45,6 +57,35 @@ impl Clock for SystemClock {
         SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, whole_millis)
+    }
+}
+
+/// The time of this computer, and as much more as it was turned forward. Clones share one time. What is delayed waits in
+/// real time.
+#[derive(Debug, Clone, Default)]
+pub struct AheadClock(Arc<AtomicU64>);
+
+impl AheadClock {
+    /// Turns the clock forward.
+    pub fn advance(&self, by: Duration) {
+        let by = whole_millis(by);
+        let add = |ahead: u64| Some(ahead.saturating_add(by));
+        // the update never says no
+        self.0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, add)
+            .ok();
+    }
+}
+
+impl Clock for AheadClock {
+    fn now_millis(&self) -> u64 {
+        let ahead = self.0.load(Ordering::SeqCst);
+        SystemClock.now_millis().saturating_add(ahead)
+    }
+
+    fn turn(&self, by: Duration) -> bool {
+        self.advance(by);
+        true
     }
 }
 
@@ -114,6 +155,11 @@ impl Clock for ManualClock {
             clock: self.clone(),
             place,
         })
+    }
+
+    fn turn(&self, by: Duration) -> bool {
+        self.advance(by);
+        true
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,13 +19,16 @@ use http::header::CONTENT_LENGTH;
 use crate::blob::BlobStore;
 use crate::builder::Builder;
 use crate::clock::Clock;
+use crate::data::DataDir;
 use crate::events::Webhook;
 use crate::exchange::{Broken, exchange};
 use crate::faults::{Faults, Rules};
 use crate::outgoing::Outgoing;
+use crate::receive::Checksums;
+use crate::shell::InProcess;
 use crate::state::State;
 
-/// B2 in memory: one account. A clone is another handle to the same account.
+/// B2 on this computer: one account. A clone is another handle to the same account.
 ///
 /// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
 /// matter to it; but its answers send a client on to [`url`](Self::url), so that is the endpoint to give to one. Nothing runs in the background:
@@ -45,11 +48,23 @@ pub(crate) struct Inner {
     pub(crate) state: Mutex<State>,
     pub(crate) rules: Mutex<Rules>,
     pub(crate) store: Box<dyn BlobStore>,
+    /// Where the account lies, if it outlives this.
+    pub(crate) data: Option<DataDir>,
+    pub(crate) losses: Vec<String>,
+    pub(crate) checksums: Checksums,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) origin: Arc<str>,
     pub(crate) key_id: String,
     pub(crate) key: String,
     pub(crate) account_id: String,
+}
+
+/// The whole state of an emulator at one moment: [`Emulator::save`].
+#[derive(Clone)]
+pub struct Saved {
+    state: State,
+    /// Which emulator it is of.
+    of: Weak<Inner>,
 }
 
 /// What is in an emulator at one moment, for assertions.
@@ -119,6 +134,19 @@ impl Emulator {
         &self.inner.account_id
     }
 
+    /// Makes an empty bucket, and says its id; if the account has one of that name already, that one's.
+    ///
+    /// # Errors
+    /// If B2 would not allow the name, or one bucket more; or if it can't be written to the data directory.
+    pub fn create_bucket(&self, name: &str, is_public: bool) -> io::Result<String> {
+        let id = self
+            .state()
+            .own_bucket(name, is_public)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal.message))?;
+        self.keep()?;
+        Ok(id)
+    }
+
     /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
     pub fn expire_account_tokens(&self) {
         self.state().tokens.expire_account();
@@ -137,10 +165,55 @@ impl Emulator {
     }
 
     /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
-    /// allow. Nothing is sent anywhere.
+    /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
     #[must_use]
     pub fn take_webhooks(&self) -> Vec<Webhook> {
         self.state().take_webhooks()
+    }
+
+    /// The whole state: buckets, files, keys, tokens, ids that are still to come, all but the clock and the
+    /// [`faults`](Self::faults). It costs memory for names and numbers; the bytes of files are shared.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        let mut state = self.state().clone();
+        state.tokens.forget_uploads_under_way();
+        Saved {
+            state,
+            of: Arc::downgrade(&self.inner),
+        }
+    }
+
+    /// Makes everything as it was. Requests under way go on, in the state that they find.
+    ///
+    /// # Errors
+    /// If it was saved by another emulator, or can't be written to the data directory.
+    pub fn restore(&self, saved: &Saved) -> io::Result<()> {
+        if !std::ptr::eq(saved.of.as_ptr(), Arc::as_ptr(&self.inner)) {
+            let message = "the state was saved by another emulator";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let mut before = None;
+        let mut replace = || {
+            let mut state = self.state();
+            before = Some(std::mem::replace(&mut *state, saved.state.clone()));
+            state
+        };
+        let Some(data) = &self.inner.data else {
+            drop(replace());
+            return Ok(());
+        };
+        let kept = data.keep_instead(replace);
+        if kept.is_err() {
+            // the journal still speaks of these files: they stay where they are
+            std::mem::forget(before);
+        }
+        kept
+    }
+
+    /// What the data directory could not keep over a crash, in words: see [`Builder::open`](crate::Builder::open).
+    #[must_use]
+    pub fn losses(&self) -> &[String] {
+        &self.inner.losses
     }
 
     /// What is to go wrong.
@@ -178,6 +251,25 @@ impl Emulator {
         rules.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes down what has changed, where that is done.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        match &self.inner.data {
+            None => Ok(()),
+            Some(data) => data.keep(|| self.state()),
+        }
+    }
+
+    /// The id of the bucket with this name.
+    #[cfg(feature = "server")]
+    pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.id.clone())
+    }
+
+    pub(crate) fn checksums(&self) -> Checksums {
+        self.inner.checksums
+    }
+
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
         self.inner.clock.sleep(duration)
     }
@@ -188,6 +280,30 @@ impl Emulator {
 
     pub(crate) fn now(&self) -> u64 {
         self.inner.clock.now_millis()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
+        self.inner.clock.turn(by)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(data) = &self.data {
+            // what fails here was answered by nobody
+            data.keep(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
+                .ok();
+            data.shut();
+        }
+    }
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saved")
+            .field("buckets", &self.state.buckets.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -215,7 +331,7 @@ impl HttpClient for Emulator {
             move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
         };
         let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
-        let reply = exchange(self, &self.inner.origin, &head, &mut stream)
+        let reply = exchange(self, &self.inner.origin, &head, &mut stream, &InProcess)
             .await
             .map_err(|broken| match broken {
                 Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),

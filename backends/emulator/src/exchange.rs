@@ -13,6 +13,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::args::Args;
+use crate::blob::NoRoom;
 use crate::calls;
 use crate::calls::copy::CopyTicket;
 use crate::calls::upload::UploadTicket;
@@ -20,10 +21,11 @@ use crate::emulator::Emulator;
 use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
-use crate::pause::pause;
-use crate::receive::{Receiver, rehash};
+use crate::outgoing::corrupted;
+use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
+use crate::shell::Shell;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -50,8 +52,9 @@ pub(crate) async fn exchange(
     origin: &Arc<str>,
     head: &Parts,
     body: &mut BodyStream,
+    shell: &dyn Shell,
 ) -> Result<Reply, Broken> {
-    pause().await;
+    shell.pass().await;
     let subject = Subject::of_head(head, &emulator.state());
     let plan = emulator.rules().plan(&subject);
     let mut exchange = Exchange {
@@ -59,13 +62,19 @@ pub(crate) async fn exchange(
         head,
         subject,
         plan,
+        shell,
     };
     let reply = match exchange.before(true).await? {
         Some(reply) => reply,
         None => exchange.answer(origin, body).await?,
     };
+    // nothing is answered that a restart would have forgotten
+    let reply = match emulator.keep() {
+        Ok(()) => reply,
+        Err(error) => Reply::refusal(&guesses::broken(&error)),
+    };
     let reply = exchange.after(reply).await?;
-    pause().await;
+    shell.pass().await;
     Ok(reply)
 }
 
@@ -74,6 +83,7 @@ struct Exchange<'a> {
     head: &'a Parts,
     subject: Subject,
     plan: Plan,
+    shell: &'a dyn Shell,
 }
 
 impl Exchange<'_> {
@@ -152,7 +162,10 @@ impl Exchange<'_> {
     }
 
     async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Reply, Broken> {
-        let received = rehash(ticket.content()).await?;
+        let received = match rehash(ticket.content(), self.emulator.checksums()).await {
+            Ok(received) => received,
+            Err(error) => return Ok(Reply::refusal(&guesses::broken(&error))),
+        };
         let now = self.emulator.now();
         Ok(self.emulator.state().complete_copy(ticket, received, now))
     }
@@ -161,19 +174,24 @@ impl Exchange<'_> {
         let emulator = self.emulator;
         let data_len = ticket.data_len();
         let digits_at_end = ticket.has_digits_at_end();
+        let hashes = ticket.hashes(emulator.checksums());
         let mut upload = Upload {
             emulator,
             ticket: Some(ticket),
         };
-        let Ok(mut receiver) = Receiver::new(emulator.store(), data_len, digits_at_end) else {
-            let ticket = upload.take();
-            let refusal = Refusal::storage_cap_exceeded();
-            let now = emulator.now();
-            return Ok(emulator.state().reject_upload(&ticket, &refusal, now));
+        let hasher = self.shell.hasher(hashes, data_len);
+        let receiver = Receiver::new(emulator.store(), data_len, digits_at_end, hasher);
+        let mut receiver = match receiver {
+            Ok(receiver) => receiver,
+            Err(NoRoom::Cap) => return Ok(upload.reject(&Refusal::storage_cap_exceeded())),
+            Err(NoRoom::Broken(error)) => return Ok(upload.reject(&guesses::broken(&error))),
         };
         let mut taken = 0;
         loop {
             match self.plan.upload {
+                Some((after, UploadEnd::Cut)) if taken >= after => {
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                }
                 Some((after, UploadEnd::Reset)) if taken >= after => {
                     return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
                 }
@@ -185,12 +203,17 @@ impl Exchange<'_> {
             let Some(chunk) = next(body).await else {
                 break;
             };
-            let chunk = chunk?;
-            receiver.push(&chunk)?;
+            let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
+            if let Err(not_taken) = receiver.push(&chunk).await {
+                return upload.not_taken(not_taken);
+            }
             taken += chunk.len() as u64;
-            pause().await;
+            self.shell.pass().await;
         }
-        let received = receiver.finish()?;
+        let received = match receiver.finish().await {
+            Ok(received) => received,
+            Err(not_taken) => return upload.not_taken(not_taken),
+        };
         let ticket = upload.take();
         let now = emulator.now();
         Ok(emulator.state().complete_upload(ticket, received, now))
@@ -256,6 +279,19 @@ impl Upload<'_> {
     fn take(&mut self) -> UploadTicket {
         self.ticket.take().expect("taken once, at the end")
     }
+
+    fn reject(&mut self, refusal: &Refusal) -> Reply {
+        let ticket = self.take();
+        let now = self.emulator.now();
+        self.emulator.state().reject_upload(&ticket, refusal, now)
+    }
+
+    fn not_taken(&mut self, why: NotTaken) -> Result<Reply, Broken> {
+        match why {
+            NotTaken::Length(error) => Err(error.into()),
+            NotTaken::Store(error) => Ok(self.reject(&guesses::broken(&error))),
+        }
+    }
 }
 
 impl Drop for Upload<'_> {
@@ -266,6 +302,6 @@ impl Drop for Upload<'_> {
     }
 }
 
-async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
+pub(crate) async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
     std::future::poll_fn(|cx| Pin::as_mut(body).poll_next(cx)).await
 }

@@ -37,6 +37,7 @@
 //! - `objectSize` of an event is 0 for hide markers, as the guide says. Of two rules that want an event, the first by name
 //!   gets it; a batch is what waited when it was asked for (`events`).
 //! - A preflight that is allowed gets 200 and no body, `*` if the rule says `*` and else the origin (`calls::cors`).
+//! - Receivers of events on this computer may be told without TLS (below).
 //! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 
@@ -190,13 +191,47 @@ pub(crate) fn more_parts_than_named(uploaded: usize, named: usize) -> Refusal {
     ))
 }
 
-/// A part without a SHA-1: copies hash what has none, so nobody sees this.
-pub(crate) fn unhashed_part() -> Refusal {
+/// A handler panicked: an error of ours, answered as any server's.
+#[cfg(feature = "server")]
+pub(crate) fn panicked() -> Refusal {
     Refusal::new(
         500,
         "internal_error",
-        "The content of the part was not hashed",
+        "The emulator made a mistake: see its log",
     )
+}
+
+/// There are as many connections as there may be.
+#[cfg(feature = "server")]
+pub(crate) fn full() -> Refusal {
+    Refusal::new(503, "service_unavailable", "too many connections")
+}
+
+/// The request names a host that isn't ours: nothing that B2 has to answer.
+#[cfg(feature = "server")]
+pub(crate) fn other_host() -> Refusal {
+    Refusal::new(
+        421,
+        "misdirected_request",
+        "The Host of the request is not this server's: --url or only_hosts names others",
+    )
+}
+
+/// The emulator's own store or journal doesn't work, as for any server that breaks.
+pub(crate) fn broken(error: &std::io::Error) -> Refusal {
+    if error.kind() == std::io::ErrorKind::StorageFull {
+        return Refusal::storage_cap_exceeded();
+    }
+    Refusal::new(
+        500,
+        "internal_error",
+        format!("The emulator's own storage failed: {error}"),
+    )
+}
+
+/// Content without a SHA-1: what nobody has claimed is hashed, so nobody sees this.
+pub(crate) fn unhashed() -> Refusal {
+    Refusal::new(500, "internal_error", "The content was not hashed")
 }
 
 /// Multi-bucket keys exist since v4; earlier versions refuse to delete them, by a code nobody has recorded.
@@ -207,6 +242,18 @@ pub(crate) fn multi_bucket_key() -> Refusal {
 /// `startFileId` without `startFileName`: documented as required together, without the answer.
 pub(crate) fn start_id_without_name() -> Refusal {
     Refusal::bad_request("startFileName must be provided if startFileId is provided")
+}
+
+/// Whether events may be told to this URL though it isn't `https://`. B2 allows none, and could reach none of these:
+/// receivers on this computer, which tests can only run without TLS.
+pub(crate) fn is_loopback_receiver(url: &str) -> bool {
+    let uri = url.parse::<http::Uri>().ok();
+    let host = uri.as_ref().filter(|uri| uri.scheme_str() == Some("http"));
+    host.and_then(http::Uri::host).is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        let address = address.parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
 }
 
 /// A version that Object Lock keeps. Status and code are documented and seen, the message isn't.

@@ -17,6 +17,7 @@ const TOKEN_SECRET: usize = 28;
 const DOWNLOAD_PUBLIC: usize = 41;
 
 /// Makes ids and tokens. The same seed gives the same ones: fine for tests, useless as security.
+#[derive(Clone)]
 pub(crate) struct Ids {
     random: Random,
 }
@@ -67,6 +68,11 @@ impl Ids {
         Self {
             random: Random::new(seed),
         }
+    }
+
+    /// The seed from which everything that is still to come follows.
+    pub(crate) const fn seed(&self) -> u64 {
+        self.random.seed()
     }
 
     fn bytes<const N: usize>(&mut self) -> [u8; N] {

@@ -24,6 +24,7 @@ enum Deed {
 impl State {
     /// Carries the rules out, if a day has begun since it was asked last.
     pub(crate) fn keep_house(&mut self, now: u64) {
+        self.tokens.tidy(now);
         let today = now / DAY;
         let is_new = self.last_day.is_some_and(|last| last < today);
         self.last_day = Some(self.last_day.map_or(today, |last| last.max(today)));

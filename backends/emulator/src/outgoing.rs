@@ -47,13 +47,13 @@ impl Outgoing {
 
     /// The next bytes.
     pub(crate) fn next(&mut self, cx: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let cut = self.trouble.cut.filter(|after| *after < self.len);
+        let cut = self.trouble.cut.filter(|(after, _)| *after < self.len);
         let stall = self.trouble.stall.filter(|after| *after < self.len);
         if stall.is_some_and(|after| after <= self.sent) {
             // for ever: nobody will wake the task
             return Poll::Pending;
         }
-        if cut.is_some_and(|after| after <= self.sent) {
+        if let Some((_, how)) = cut.filter(|(after, _)| *after <= self.sent) {
             if !self.has_paused {
                 // what was sent gets time to leave, or the end would overtake it
                 self.has_paused = true;
@@ -62,8 +62,9 @@ impl Outgoing {
             }
             self.trouble.cut = None;
             self.source = Source::Ended;
-            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+            return Poll::Ready(Some(Err(how.error())));
         }
+        let cut = cut.map(|(after, _)| after);
         let limit = cut.into_iter().chain(stall).min();
         let chunk = match &mut self.source {
             Source::Bytes(bytes) if bytes.is_empty() => None,
@@ -84,20 +85,25 @@ impl Outgoing {
     }
 
     fn corrupted(&self, chunk: Bytes) -> Bytes {
-        let within = |at: &u64| {
-            let at = usize::try_from(at.checked_sub(self.sent)?).ok()?;
-            (at < chunk.len()).then_some(at)
-        };
-        let places: Vec<usize> = self.trouble.corrupt.iter().filter_map(within).collect();
-        if places.is_empty() {
-            return chunk;
-        }
-        let mut copy = BytesMut::from(&chunk[..]);
-        for at in places {
-            copy[at] ^= 1;
-        }
-        copy.freeze()
+        corrupted(chunk, self.sent, &self.trouble.corrupt)
     }
+}
+
+/// The chunk of a body that begins at `offset`, with a bit flipped at each of these places of the body.
+pub(crate) fn corrupted(chunk: Bytes, offset: u64, places: &[u64]) -> Bytes {
+    let within = |at: &u64| {
+        let at = usize::try_from(at.checked_sub(offset)?).ok()?;
+        (at < chunk.len()).then_some(at)
+    };
+    let places: Vec<usize> = places.iter().filter_map(within).collect();
+    if places.is_empty() {
+        return chunk;
+    }
+    let mut copy = BytesMut::from(&chunk[..]);
+    for at in places {
+        copy[at] ^= 1;
+    }
+    copy.freeze()
 }
 
 #[cfg(test)]
@@ -105,6 +111,7 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::faults::Cut;
 
     fn sent(trouble: BodyTrouble) -> (Vec<u8>, Option<bool>) {
         let payload = Payload::Bytes(Bytes::from_static(b"0123456789"));
@@ -127,7 +134,7 @@ mod tests {
     fn a_body_is_cut_stalls_or_lies_at_the_byte_that_was_said() {
         let trouble = BodyTrouble::default;
         let cut = |after| BodyTrouble {
-            cut: Some(after),
+            cut: Some((after, Cut::Close)),
             ..trouble()
         };
         let stall = |after| BodyTrouble {

@@ -9,6 +9,11 @@ impl Random {
         Self(seed)
     }
 
+    /// The seed from which the numbers to come follow.
+    pub(crate) const fn seed(&self) -> u64 {
+        self.0
+    }
+
     pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

@@ -1,25 +1,40 @@
-//! [`Receiver`]: takes the bytes of an upload, hashes them, and stores them.
+//! [`Receiver`]: takes the bytes of an upload, hashes them, and stores them. Both as they come: nothing holds a whole body.
 
 use std::io;
 
+use bytes::Bytes;
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
 
-use crate::blob::{BlobStore, BlobWriter, Content, StoreFull};
+use crate::blob::{BlobStore, BlobWriter, Content, NoRoom};
 use crate::hex::hex;
-use crate::pause::pause;
+use crate::shell::{Hasher, pause};
 
 /// How many digits follow the data when the SHA-1 is sent at the end.
 pub(crate) const DIGITS_AT_END: u64 = 40;
+
+/// Which checksums of uploads are computed: [`Builder::checksums`](crate::Builder::checksums).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Checksums {
+    /// SHA-1 and MD5, as B2 does.
+    #[default]
+    All,
+    /// SHA-1, which is checked; `contentMd5` is null. MD5 takes longer than SHA-1, and no client checks it.
+    Sha1,
+    /// None: the sender is believed, so a wrong SHA-1 or a corrupted byte goes unnoticed. For measuring how fast a client
+    /// is, never for testing whether it is right. Where the sender says no SHA-1, it is computed all the same.
+    Believed,
+}
 
 /// What arrived: where it lies, and what it hashes to. The heart never sees more of a file than this.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) content: Content,
-    /// Lower-case hex.
-    pub(crate) sha1: String,
-    /// Lower-case hex.
-    pub(crate) md5: String,
+    /// Lower-case hex; `None` if the sender is believed.
+    pub(crate) sha1: Option<String>,
+    /// Lower-case hex, if it was computed.
+    pub(crate) md5: Option<String>,
     /// What followed the data, where digits were announced at the end.
     pub(crate) at_end: String,
 }
@@ -27,11 +42,20 @@ pub(crate) struct Received {
 /// An upload under way.
 pub(crate) struct Receiver {
     writer: Box<dyn BlobWriter>,
-    hashes: Hashes,
+    hasher: Box<dyn Hasher>,
     len: u64,
     data_left: u64,
     digits_left: u64,
     at_end: Vec<u8>,
+}
+
+/// Why an upload can't be taken.
+#[derive(Debug)]
+pub(crate) enum NotTaken {
+    /// The body isn't as long as it had said.
+    Length(io::Error),
+    /// The store doesn't work.
+    Store(io::Error),
 }
 
 impl Receiver {
@@ -40,10 +64,11 @@ impl Receiver {
         store: &dyn BlobStore,
         len: u64,
         digits_at_end: bool,
-    ) -> Result<Self, StoreFull> {
+        hasher: Box<dyn Hasher>,
+    ) -> Result<Self, NoRoom> {
         Ok(Self {
             writer: store.writer(len)?,
-            hashes: Hashes::default(),
+            hasher,
             len,
             data_left: len,
             digits_left: if digits_at_end { DIGITS_AT_END } else { 0 },
@@ -52,16 +77,17 @@ impl Receiver {
     }
 
     /// Takes the next bytes.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), NotTaken> {
         let data = bytes
             .len()
             .min(usize::try_from(self.data_left).unwrap_or(usize::MAX));
-        let (data, digits) = bytes.split_at(data);
+        let (data, digits) = (bytes.slice(..data), &bytes[data..]);
         if digits.len() as u64 > self.digits_left {
-            return Err(io::Error::other("the body is longer than it had said"));
+            let error = io::Error::other("the body is longer than it had said");
+            return Err(NotTaken::Length(error));
         }
-        self.hashes.update(data);
-        self.writer.write(data)?;
+        self.hasher.update(&data).await;
+        self.writer.write(&data).map_err(NotTaken::Store)?;
         self.data_left -= data.len() as u64;
         self.at_end.extend_from_slice(digits);
         self.digits_left -= digits.len() as u64;
@@ -69,13 +95,15 @@ impl Receiver {
     }
 
     /// The upload, if it is complete.
-    pub(crate) fn finish(self) -> io::Result<Received> {
+    pub(crate) async fn finish(self) -> Result<Received, NotTaken> {
         if self.data_left + self.digits_left > 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            let error = io::ErrorKind::UnexpectedEof.into();
+            return Err(NotTaken::Length(error));
         }
-        let (sha1, md5) = self.hashes.finish();
+        let (sha1, md5) = self.hasher.finish().await;
+        let blob = self.writer.finish().map_err(NotTaken::Store)?;
         Ok(Received {
-            content: Content::of_blob(self.writer.finish()?, self.len),
+            content: Content::of_blob(blob, self.len),
             sha1,
             md5,
             at_end: String::from_utf8_lossy(&self.at_end).into_owned(),
@@ -84,13 +112,13 @@ impl Receiver {
 }
 
 /// Hashes what is stored already, for copies whose SHA-1 nobody knows yet.
-pub(crate) async fn rehash(content: Content) -> io::Result<Received> {
-    let mut hashes = Hashes::default();
+pub(crate) async fn rehash(content: Content, checksums: Checksums) -> io::Result<Received> {
+    let mut hashes = Hashes::of_unclaimed(checksums);
     for chunk in content.clone().into_chunks() {
-        hashes.update(&chunk?);
+        hashes.add(&chunk?);
         pause().await;
     }
-    let (sha1, md5) = hashes.finish();
+    let (sha1, md5) = hashes.hex();
     Ok(Received {
         content,
         sha1,
@@ -99,19 +127,63 @@ pub(crate) async fn rehash(content: Content) -> io::Result<Received> {
     })
 }
 
+/// The checksums that are computed while bytes pass.
 #[derive(Default)]
-struct Hashes {
-    sha1: Sha1,
-    md5: Md5,
+pub(crate) struct Hashes {
+    sha1: Option<Sha1>,
+    md5: Option<Md5>,
 }
 
 impl Hashes {
-    fn update(&mut self, bytes: &[u8]) {
-        self.sha1.update(bytes);
-        self.md5.update(bytes);
+    /// For bytes whose SHA-1 the sender says.
+    pub(crate) fn of_claimed(checksums: Checksums) -> Self {
+        match checksums {
+            Checksums::Believed => Self::default(),
+            Checksums::All | Checksums::Sha1 => Self::of_unclaimed(checksums),
+        }
     }
 
-    fn finish(self) -> (String, String) {
-        (hex(&self.sha1.finalize()), hex(&self.md5.finalize()))
+    /// For bytes whose SHA-1 nobody has said.
+    pub(crate) fn of_unclaimed(checksums: Checksums) -> Self {
+        Self {
+            sha1: Some(Sha1::new()),
+            md5: (checksums == Checksums::All).then(Md5::new),
+        }
+    }
+
+    /// Whether there is nothing to compute.
+    #[cfg(feature = "server")]
+    pub(crate) const fn are_none(&self) -> bool {
+        self.sha1.is_none() && self.md5.is_none()
+    }
+
+    /// SHA-1 and MD5, each by itself.
+    #[cfg(feature = "server")]
+    pub(crate) fn apart(self) -> (Option<Self>, Option<Self>) {
+        let sha1 = self.sha1.map(|sha1| Self {
+            sha1: Some(sha1),
+            md5: None,
+        });
+        let md5 = self.md5.map(|md5| Self {
+            sha1: None,
+            md5: Some(md5),
+        });
+        (sha1, md5)
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        if let Some(md5) = &mut self.md5 {
+            md5.update(bytes);
+        }
+    }
+
+    pub(crate) fn hex(self) -> (Option<String>, Option<String>) {
+        (
+            self.sha1.map(|it| hex(&it.finalize())),
+            self.md5.map(|it| hex(&it.finalize())),
+        )
     }
 }

@@ -63,6 +63,13 @@ impl Refusal {
         Self::new(405, "method_not_allowed", message)
     }
 
+    /// As B2 says it when a body doesn't come.
+    #[cfg(feature = "server")]
+    pub(crate) fn request_timeout() -> Self {
+        let message = "The service timed out reading the uploaded file";
+        Self::new(408, "request_timeout", message)
+    }
+
     pub(crate) fn range_not_satisfiable() -> Self {
         let message = "The Range in the request is outside the size of the file";
         Self::new(416, "range_not_satisfiable", message)

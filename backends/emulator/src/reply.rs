@@ -1,5 +1,7 @@
 //! [`Reply`]: what the heart answers, and how B2 writes JSON.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -172,12 +174,22 @@ impl Reply {
     }
 }
 
+/// An object with these members, which are moved: `json!` would copy them.
+pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    let members = members.into_iter();
+    Value::Object(
+        members
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
 /// Writes JSON as B2 does: keys in alphabetical order at every level, two spaces of indentation, raw UTF-8.
 ///
 /// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
 /// program can switch.
 pub(crate) fn write_json(value: &Value) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(1024);
     write_value(&mut text, value, 0);
     text
 }
@@ -207,8 +219,8 @@ fn write_value(text: &mut String, value: &Value, depth: usize) {
             text.push(']');
         }
         Value::String(string) => write_string(text, string),
-        // numbers, booleans, null, {} and []
-        other => text.push_str(&other.to_string()),
+        // numbers, booleans, null, {} and []; writing to a string can't fail
+        other => write!(text, "{other}").unwrap_or_default(),
     }
 }
 
@@ -217,11 +229,20 @@ fn new_line(text: &mut String, comma: bool, depth: usize) {
         text.push(',');
     }
     text.push('\n');
-    text.extend(std::iter::repeat_n("  ", depth));
+    for _ in 0..depth {
+        text.push_str("  ");
+    }
 }
 
 fn write_string(text: &mut String, string: &str) {
-    text.push_str(&Value::from(string).to_string());
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if string.bytes().all(is_plain) {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    } else {
+        text.push_str(&Value::from(string).to_string());
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::caller::{ApiVersion, Caller};
+use crate::reply::object;
 use crate::state::bucket::Bucket;
 use crate::state::file::{Kind, Part, Version};
 use crate::state::key::Key;
@@ -18,30 +19,37 @@ const HIDE_MARKER_TYPE: &str = "application/x-bz-hide-marker";
 pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
     let readable = |capability: &str, value: Value| {
         let may_read = caller.key.can(capability);
-        json!({
-            "isClientAuthorizedToRead": may_read,
-            "value": if may_read { value } else { Value::Null },
-        })
+        let value = if may_read { value } else { Value::Null };
+        object([
+            ("isClientAuthorizedToRead", may_read.into()),
+            ("value", value),
+        ])
     };
     let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::shown);
-    json!({
+    let mut shape = json!({
         "accountId": account,
         "bucketId": bucket.id,
         "bucketInfo": bucket.info,
         "bucketName": bucket.name,
         "bucketType": bucket.kind,
-        "corsRules": bucket.cors_rules.iter().map(CorsRule::shown).collect::<Vec<_>>(),
-        "defaultServerSideEncryption":
-            readable("readBucketEncryption", bucket.encryption().shown()),
-        "fileLockConfiguration": readable("readBucketRetentions", json!({
-            "defaultRetention": DefaultRetention::shown(bucket.default_retention),
-            "isFileLockEnabled": bucket.file_lock,
-        })),
-        "lifecycleRules": lifecycle_rules.collect::<Vec<_>>(),
         "options": ["s3"],
-        "replicationConfiguration": readable("readBucketReplications", bucket.replication.clone()),
         "revision": bucket.revision,
-    })
+    });
+    shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::shown).collect();
+    shape["defaultServerSideEncryption"] =
+        readable("readBucketEncryption", bucket.encryption().shown());
+    let lock = object([
+        (
+            "defaultRetention",
+            DefaultRetention::shown(bucket.default_retention),
+        ),
+        ("isFileLockEnabled", bucket.file_lock.into()),
+    ]);
+    shape["fileLockConfiguration"] = readable("readBucketRetentions", lock);
+    shape["lifecycleRules"] = lifecycle_rules.collect();
+    shape["replicationConfiguration"] =
+        readable("readBucketReplications", bucket.replication.clone());
+    shape
 }
 
 /// A version as listings show it; `copied` is how `b2_copy_file` shows its result.
@@ -128,17 +136,14 @@ fn protection(fields: &mut Map<String, Value>, version: &Version, caller: &Calle
     let retention = retains.then(|| retention_shown(version.lock.retention));
     let sees_hold = caller.key.can("readFileLegalHolds");
     let hold = version.lock.legal_hold_shown().filter(|_| sees_hold);
-    fields.insert(
-        "fileRetention".into(),
-        json!({"isClientAuthorizedToRead": retains, "value": retention}),
-    );
-    fields.insert(
-        "legalHold".into(),
-        json!({
-            "isClientAuthorizedToRead": sees_hold,
-            "value": hold,
-        }),
-    );
+    let shown = |readable: bool, value: Value| {
+        object([
+            ("isClientAuthorizedToRead", readable.into()),
+            ("value", value),
+        ])
+    };
+    fields.insert("fileRetention".into(), shown(retains, retention.into()));
+    fields.insert("legalHold".into(), shown(sees_hold, hold.into()));
     let encryption = match version.is_large() {
         true => version.encryption.shown_with_key(),
         false => version.encryption.shown(),

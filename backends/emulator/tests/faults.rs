@@ -294,6 +294,13 @@ fn a_response_is_cut_stalls_or_lies() {
         (content.clone(), None)
     );
 
+    add(&wire, once(Trouble::ResetResponse { after: 200_000 }));
+    let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
+    assert_eq!(
+        (bytes == content[..200_000], error),
+        (true, Some(HttpErrorKind::Reset))
+    );
+
     add(&wire, once(Trouble::StallResponse { after: 1 }));
     let mut body = send(&wire, get(&wire, path)).unwrap().into_body();
     let first = block_on(futures::StreamExt::next(&mut body))
@@ -311,7 +318,7 @@ fn a_response_is_cut_stalls_or_lies() {
 }
 
 #[test]
-fn an_upload_is_reset_or_stalls_in_its_middle_and_leaves_nothing() {
+fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     let (wire, bucket) = with_bucket();
     let chunks = |url: &(String, String)| {
         let request = upload_request(url, "f", b"abcdef", &[]);
@@ -330,6 +337,11 @@ fn an_upload_is_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     );
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
     let url = wire.upload_url(&bucket);
+    add(&wire, Fault::new(Trouble::CutUpload { after: 3 }).times(1));
+    let error = send(&wire, chunks(&url)).unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Closed);
+    wire.send(chunks(&url)).has_code(401, "bad_auth_token");
+    let url = wire.upload_url(&bucket);
     add(
         &wire,
         Fault::new(Trouble::StallUpload { after: 3 }).times(1),
@@ -341,6 +353,31 @@ fn an_upload_is_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
     let snapshot = wire.emulator.snapshot();
     assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
+}
+
+#[test]
+fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
+    let (wire, bucket) = with_bucket();
+    add(
+        &wire,
+        Fault::new(Trouble::CorruptUpload { at: 4 })
+            .on("b2_upload_file")
+            .times(1),
+    );
+    let url = wire.upload_url(&bucket);
+    let request = || upload_request(&url, "f", b"abcdef", &[]);
+    let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(bytes::Bytes::from(chunk)));
+    let chunked = request().map(|_| Body::once(6, futures::stream::iter(chunks)));
+    wire.send(chunked)
+        .is_error(400, "bad_request", "Sha1 did not match data received");
+    add(
+        &wire,
+        Fault::new(Trouble::CorruptUpload { at: 6 })
+            .on("b2_upload_file")
+            .times(1),
+    );
+    wire.upload(&bucket, "f", b"abcdef");
+    assert_eq!(wire.download("the-bucket/f", &[]).body, "abcdef");
 }
 
 #[test]

@@ -5,11 +5,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
+use hyper::rt::{Read, Write};
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect;
 use hyper_util::rt::TokioTimer;
+use tower_service::Service;
 
 use crate::client::HyperClient;
-use crate::connector::Connector;
+use crate::connector::{Connect, Connector};
 use crate::runtime::{Runtime, Tasks};
 use crate::tls::Roots;
 
@@ -20,13 +24,17 @@ const IDLE: Duration = Duration::from_millis(2500);
 const HEADERS: usize = 256;
 
 /// How a [`HyperClient`] is to be.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
     runtime: Choice,
     roots: Roots,
     connect_timeout: Duration,
+    connector: Option<Connect>,
+    configure: Option<Configure>,
 }
+
+type Configure = Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>;
 
 #[derive(Debug, Clone, Copy)]
 enum Choice {
@@ -41,6 +49,8 @@ impl Builder {
             runtime: Choice::AmbientOrOwn,
             roots: Roots::default(),
             connect_timeout: Duration::from_secs(10),
+            connector: None,
+            configure: None,
         }
     }
 
@@ -77,13 +87,45 @@ impl Builder {
         self
     }
 
+    /// Connect through this, instead of TCP and TLS of the client's own: a proxy's tunnel, a unix socket, another TLS
+    /// library. Any connector that a client of hyper-util can have will do.
+    ///
+    /// TLS is the connector's affair then: the root certificates given here are not for it. It must offer the server no
+    /// HTTP/2. The time to connect is still bounded.
+    pub fn connector<C>(mut self, connector: C) -> Self
+    where
+        C: Service<Uri, Error: Into<Box<dyn StdError + Send + Sync>>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        C::Response: Read + Write + connect::Connection + Send + Unpin + 'static,
+    {
+        self.connector = Some(Connect::through(connector));
+        self
+    }
+
+    /// Changes how the client of hyper-util beneath is configured: buffers, headers, how many connections stay idle.
+    ///
+    /// What the protocol asks for is set already. Leave the executor, the pool's timer and HTTP/2 as they are.
+    pub fn configure(
+        mut self,
+        change: impl Fn(&mut legacy::Builder) + Send + Sync + 'static,
+    ) -> Self {
+        self.configure = Some(Arc::new(change));
+        self
+    }
+
     /// Makes the client. No connection is made yet.
     ///
     /// # Errors
     /// If a root certificate can't be read, if there is no root certificate at all, if there is no ambient runtime
     /// where one is asked for, or if the thread for the client's own can't be started.
     pub fn build(self) -> Result<HyperClient, BuildError> {
-        let tls = self.roots.into_config()?;
+        let connect = match self.connector {
+            Some(connect) => connect,
+            None => Connect::directly(self.roots.into_config()?, self.connect_timeout),
+        };
         let runtime = Arc::new(match self.runtime {
             Choice::Own => Runtime::own()?,
             Choice::Ambient => Runtime::ambient().ok_or_else(|| {
@@ -94,13 +136,28 @@ impl Builder {
                 None => Runtime::own()?,
             },
         });
-        let connector = Connector::new(tls, self.connect_timeout, runtime.handle().clone());
-        let client = legacy::Client::builder(Tasks::new(runtime.handle().clone()))
+        let connector = Connector::new(connect, self.connect_timeout, runtime.handle().clone());
+        let mut client = legacy::Client::builder(Tasks::new(runtime.handle().clone()));
+        client
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .http1_max_headers(HEADERS)
-            .build(connector);
-        Ok(HyperClient::from_parts(client, runtime))
+            .http1_max_headers(HEADERS);
+        if let Some(configure) = self.configure {
+            configure(&mut client);
+        }
+        Ok(HyperClient::from_parts(client.build(connector), runtime))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("runtime", &self.runtime)
+            .field("roots", &self.roots)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("connector", &self.connector.is_some())
+            .field("configure", &self.configure.is_some())
+            .finish()
     }
 }
 

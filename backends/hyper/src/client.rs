@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
+use b2kit_core::adapter::{Pieces, checked, pieces};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 use hyper_util::client::legacy;
 
@@ -11,10 +12,8 @@ use crate::builder::{BuildError, Builder};
 use crate::connection::Lifeline;
 use crate::connector::Connector;
 use crate::error::send_error;
-use crate::request::checked;
 use crate::response::received;
 use crate::runtime::Runtime;
-use crate::upload::{SendBody, Upload};
 
 /// A backend made of hyper and rustls. A clone is cheap and shares the connections.
 ///
@@ -25,7 +24,7 @@ pub struct HyperClient {
 }
 
 struct Inner {
-    client: legacy::Client<Connector, SendBody>,
+    client: legacy::Client<Connector, Pieces>,
     runtime: Arc<Runtime>,
 }
 
@@ -45,7 +44,7 @@ impl HyperClient {
     }
 
     pub(crate) fn from_parts(
-        client: legacy::Client<Connector, SendBody>,
+        client: legacy::Client<Connector, Pieces>,
         runtime: Arc<Runtime>,
     ) -> Self {
         Self {
@@ -58,8 +57,8 @@ impl HyperClient {
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let (head, body) = checked(request)?.into_parts();
-        let upload = Upload::new(body.len());
-        let mut request = http::Request::from_parts(head, SendBody::new(body, upload.clone()));
+        let (body, upload) = pieces(body);
+        let mut request = http::Request::from_parts(head, body);
         let captured = legacy::connect::capture_connection(&mut request);
 
         // Locals are dropped in the reverse of this order: the lifeline is cut while hyper still holds the connection,

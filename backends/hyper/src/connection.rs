@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
+use b2kit_core::adapter::Upload;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{self, CaptureConnection, Connected};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use crate::upload::Upload;
+/// What a connector gives: a TCP stream, one with TLS, or whatever a user's own connector makes.
+pub(crate) trait Io: Read + Write + connect::Connection + Send + Unpin {}
+
+impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 
 /// A connection to a server, with or without TLS.
 ///
@@ -21,23 +22,20 @@ use crate::upload::Upload;
 /// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
 /// does not stop the upload at all whose response came early. So each connection has a [`Switch`].
 pub(crate) struct Connection {
-    io: MaybeHttpsStream<TokioIo<TcpStream>>,
+    io: Box<dyn Io>,
     switch: Switch,
 }
 
 impl Connection {
-    pub(crate) fn new(io: MaybeHttpsStream<TokioIo<TcpStream>>) -> Self {
+    pub(crate) fn new(io: impl Io + 'static) -> Self {
         Self {
-            io,
+            io: Box::new(io),
             switch: Switch::default(),
         }
     }
 
     /// The stream, unless the switch is off.
-    fn alive(
-        self: Pin<&mut Self>,
-        cx: &Context<'_>,
-    ) -> io::Result<Pin<&mut MaybeHttpsStream<TokioIo<TcpStream>>>> {
+    fn alive(self: Pin<&mut Self>, cx: &Context<'_>) -> io::Result<Pin<&mut dyn Io>> {
         let this = self.get_mut();
         // First the waker, then the look: the other way round a cut between the two would go unnoticed.
         this.switch.0.task.register(cx.waker());
@@ -47,7 +45,7 @@ impl Connection {
                 "the request was given up",
             ));
         }
-        Ok(Pin::new(&mut this.io))
+        Ok(Pin::new(&mut *this.io))
     }
 }
 

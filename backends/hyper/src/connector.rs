@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Io};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -29,20 +29,51 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// be on another executor. The task is aborted with the future.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    https: HttpsConnector<HttpConnector<Resolver>>,
+    connect: Connect,
     timeout: Duration,
     runtime: Handle,
 }
 
-impl Connector {
-    pub(crate) fn new(tls: Arc<ClientConfig>, timeout: Duration, runtime: Handle) -> Self {
+/// The way to a server, whoever made it.
+#[derive(Clone)]
+pub(crate) struct Connect(
+    Arc<dyn Fn(Uri) -> BoxFuture<Result<Connection, BoxError>> + Send + Sync>,
+);
+
+impl Connect {
+    /// A connector of somebody's own.
+    pub(crate) fn through<C>(connector: C) -> Self
+    where
+        C: Service<Uri, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+        C::Response: Io + 'static,
+    {
+        Self(Arc::new(move |uri| {
+            let mut connector = connector.clone();
+            Box::pin(async move {
+                poll_fn(|cx| connector.poll_ready(cx))
+                    .await
+                    .map_err(Into::into)?;
+                let io = connector.call(uri).await.map_err(Into::into)?;
+                Ok(Connection::new(io))
+            })
+        }))
+    }
+
+    /// TCP, and TLS for https.
+    pub(crate) fn directly(tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         let mut http = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         http.enforce_http(false);
         http.set_nodelay(true);
         // So that an address that swallows everything leaves time for the next.
         http.set_connect_timeout(Some(timeout));
+        Self::through(HttpsConnector::from((http, tls)))
+    }
+}
+
+impl Connector {
+    pub(crate) fn new(connect: Connect, timeout: Duration, runtime: Handle) -> Self {
         Self {
-            https: HttpsConnector::from((http, tls)),
+            connect,
             timeout,
             runtime,
         }
@@ -59,15 +90,11 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let mut https = self.https.clone();
+        let connecting = (self.connect.0)(uri);
         let timeout = self.timeout;
         let runtime = self.runtime.clone();
         Box::pin(async move {
             let mut task = JoinSet::new();
-            let connecting = async move {
-                poll_fn(|cx| https.poll_ready(cx)).await?;
-                https.call(uri).await
-            };
             task.spawn_on(
                 async move {
                     tokio::time::timeout(timeout, connecting)
@@ -77,7 +104,7 @@ impl Service<Uri> for Connector {
                 &runtime,
             );
             match task.join_next().await.expect("one task was spawned") {
-                Ok(connected) => connected.map(Connection::new),
+                Ok(connected) => connected,
                 Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
                 Err(_) => Err(RuntimeError::ShutDown.into()),
             }

@@ -1,16 +1,14 @@
 //! What hyper's errors mean: kind and phase.
 
 use std::error::Error as StdError;
-use std::io;
-use std::iter::successors;
 
+use b2kit_core::adapter::{Upload, exchange_kind, find};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
 
 use crate::connection::Lifeline;
 use crate::connector::{ConnectTimeout, ResolveError, RuntimeError};
-use crate::upload::Upload;
 
 /// No response came.
 pub(crate) fn send_error(error: legacy::Error, lifeline: &Lifeline) -> HttpError {
@@ -56,68 +54,5 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else {
         // Also a socket that closes in the middle of the handshake: that may be better next time.
         HttpErrorKind::Connect
-    }
-}
-
-/// What went wrong on a connection that was there; `None` if the error doesn't say.
-fn exchange_kind(error: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
-    if let Some(hyper) = find::<hyper::Error>(error) {
-        if hyper.is_parse() {
-            return Some(HttpErrorKind::Protocol);
-        }
-        // A user error is here one of ours: a connection whose task is gone with its runtime.
-        if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_user() {
-            return Some(HttpErrorKind::Closed);
-        }
-    }
-    if find::<rustls::Error>(error).is_some() {
-        // Not a handshake any more: an alert, or a record that doesn't decrypt.
-        return Some(HttpErrorKind::Protocol);
-    }
-    if let Some(io) = find::<io::Error>(error) {
-        return Some(match HttpErrorKind::of_io(io) {
-            // There was a connection.
-            HttpErrorKind::Connect => HttpErrorKind::Reset,
-            // hyper says so of a chunk whose size isn't one.
-            HttpErrorKind::Other if io.kind() == io::ErrorKind::InvalidInput => {
-                HttpErrorKind::Protocol
-            }
-            kind => kind,
-        });
-    }
-    find::<hyper::Error>(error)
-        .filter(|hyper| hyper.is_canceled())
-        .map(|_| HttpErrorKind::Closed)
-}
-
-/// The first error of this type among `error` and what lies beneath it.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
-    successors(Some(error), |error| beneath(*error)).find_map(|error| error.downcast_ref())
-}
-
-/// An `io::Error` that wraps another error doesn't give that as its source, but the source of that.
-fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    match error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref)
-    {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_found_beneath_io_errors() {
-        let inner = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::DecryptError);
-        let outer = io::Error::other(inner);
-        assert!(matches!(
-            find::<rustls::Error>(&outer),
-            Some(rustls::Error::DecryptError)
-        ));
-        assert!(find::<ResolveError>(&outer).is_none());
     }
 }

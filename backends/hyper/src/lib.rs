@@ -49,11 +49,9 @@ mod client;
 mod connection;
 mod connector;
 mod error;
-mod request;
 mod response;
 mod runtime;
 mod tls;
-mod upload;
 
 pub use builder::{BuildError, Builder};
 pub use client::HyperClient;

@@ -4,10 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use b2kit_core::{Bytes, HttpError, HttpErrorKind, Phase, Response, ResponseBody};
+use b2kit_core::adapter::check_framing;
+use b2kit_core::{Bytes, HttpError, Response, ResponseBody};
 use futures_core::Stream;
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -22,9 +21,9 @@ pub(crate) fn received(
     runtime: Arc<Runtime>,
 ) -> Result<Response, HttpError> {
     let (mut head, incoming) = response.into_parts();
-    if let Err(why) = check_framing(&head.headers) {
+    if let Err(error) = check_framing(&head.headers) {
         lifeline.do_not_reuse();
-        return Err(HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun).with_source(why));
+        return Err(error);
     }
     head.extensions.clear();
     let len = incoming.size_hint().exact();
@@ -34,24 +33,6 @@ pub(crate) fn received(
         _runtime: runtime,
     };
     Ok(Response::from_parts(head, ResponseBody::new(len, body)))
-}
-
-/// Whether it is beyond doubt where the body ends.
-///
-/// hyper refuses lengths that contradict each other. It lets `Transfer-Encoding` win over `Content-Length`, and takes
-/// an encoding that it doesn't know for "until the connection closes".
-fn check_framing(headers: &HeaderMap) -> Result<(), &'static str> {
-    let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(encoding) = encodings.next() else {
-        return Ok(());
-    };
-    if headers.contains_key(CONTENT_LENGTH) {
-        return Err("the response has both a Content-Length and a Transfer-Encoding");
-    }
-    if encodings.next().is_some() || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        return Err("the response has a Transfer-Encoding other than chunked");
-    }
-    Ok(())
 }
 
 /// A response's body.
@@ -83,34 +64,6 @@ impl Stream for Receiving {
                 }
                 None => self.incoming = None,
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_framing_beyond_doubt_is_sound() {
-        let te = |value| (TRANSFER_ENCODING, value);
-        let cl = |value| (CONTENT_LENGTH, value);
-        for (headers, sound) in [
-            (vec![], true),
-            (vec![cl("5")], true),
-            (vec![te("chunked")], true),
-            (vec![te("Chunked")], true),
-            (vec![te("chunked"), cl("5")], false),
-            (vec![te("gzip")], false),
-            (vec![te("gzip, chunked")], false),
-            (vec![te("gzip"), te("chunked")], false),
-            (vec![te("chunked"), te("chunked")], false),
-        ] {
-            let mut map = HeaderMap::new();
-            for (name, value) in &headers {
-                map.append(name, value.parse().unwrap());
-            }
-            assert_eq!(check_framing(&map).is_ok(), sound, "{headers:?}");
         }
     }
 }

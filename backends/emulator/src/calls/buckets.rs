@@ -1,6 +1,6 @@
 //! Buckets: create, update, delete, list.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Answer;
 use super::settings::Settings;
@@ -8,6 +8,7 @@ use crate::args::Args;
 use crate::caller::{ApiVersion, Caller};
 use crate::names;
 use crate::refusal::Refusal;
+use crate::reply::object;
 use crate::shape;
 use crate::state::State;
 use crate::state::bucket::Bucket;
@@ -24,6 +25,16 @@ pub(crate) fn create_bucket(
     names::check_bucket_name(name)?;
     let settings = Settings::of(caller, args)?;
     settings.kind()?;
+    check_room(state, name)?;
+    let mut bucket = Bucket::new(state.ids.bucket_id(), name);
+    settings.apply(&mut bucket)?;
+    let answer = shape::bucket(&bucket, &state.account_id, caller);
+    state.add_bucket(bucket);
+    Ok(Answer::Json(answer))
+}
+
+/// There may be one bucket more, with this name.
+fn check_room(state: &State, name: &str) -> Result<(), Refusal> {
     let same_name = |bucket: &Bucket| bucket.name.eq_ignore_ascii_case(name);
     if state.buckets.values().any(same_name) {
         let message = "Bucket name is already in use.";
@@ -33,11 +44,24 @@ pub(crate) fn create_bucket(
         let message = format!("The account has {MOST_BUCKETS} buckets already");
         return Err(Refusal::new(400, "too_many_buckets", message));
     }
-    let mut bucket = Bucket::new(state.ids.bucket_id(), name);
-    settings.apply(&mut bucket)?;
-    let answer = shape::bucket(&bucket, &state.account_id, caller);
-    state.buckets.insert(bucket.id.clone(), bucket);
-    Ok(Answer::Json(answer))
+    Ok(())
+}
+
+impl State {
+    /// The id of the bucket with this name, which is made if it isn't there: for whom the account belongs to.
+    pub(crate) fn own_bucket(&mut self, name: &str, is_public: bool) -> Result<String, Refusal> {
+        if let Some(bucket) = self.bucket_named(name) {
+            return Ok(bucket.id.clone());
+        }
+        names::check_bucket_name(name)?;
+        check_room(self, name)?;
+        let mut bucket = Bucket::new(self.ids.bucket_id(), name);
+        let kind = if is_public { "allPublic" } else { "allPrivate" };
+        bucket.kind = kind.to_owned();
+        let id = bucket.id.clone();
+        self.add_bucket(bucket);
+        Ok(id)
+    }
 }
 
 pub(crate) fn update_bucket(
@@ -79,12 +103,9 @@ pub(crate) fn delete_bucket(
         let message = "Cannot delete non-empty bucket";
         return Err(Refusal::new(400, "cannot_delete_non_empty_bucket", message));
     }
-    let Some(mut bucket) = state.buckets.remove(id) else {
+    let Some(mut bucket) = state.remove_bucket(id) else {
         return Err(Refusal::no_such_bucket(id));
     };
-    for unfinished in bucket.versions.values() {
-        state.files.remove(&unfinished.file_id);
-    }
     bucket.revision += 1;
     Ok(Answer::Json(shape::bucket(
         &bucket,
@@ -126,7 +147,7 @@ pub(crate) fn list_buckets(
         .into_iter()
         .map(|bucket| shape::bucket(bucket, &state.account_id, caller))
         .collect();
-    Ok(Answer::Json(json!({ "buckets": buckets })))
+    Ok(Answer::Json(object([("buckets", buckets.into())])))
 }
 
 /// The types that `bucketTypes` names; `None` is all. All that the emulator can create are shown by default too.

@@ -104,11 +104,11 @@ pub(crate) fn complete(
 ) -> Result<Value, Refusal> {
     let stored = Stored {
         content: received.content,
-        sha1: Some(Sha1 {
-            hex: received.sha1,
+        sha1: received.sha1.map(|hex| Sha1 {
+            hex,
             verified: true,
         }),
-        md5: Some(received.md5),
+        md5: received.md5,
     };
     ticket
         .target

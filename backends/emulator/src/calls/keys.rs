@@ -1,7 +1,6 @@
 //! Application keys: create, list, delete.
 
 use std::ops::Bound;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -55,7 +54,7 @@ pub(crate) fn create_key(
     };
     let mut answer = shape::key(&key, &state.account_id, caller.version);
     answer["applicationKey"] = key.secret.clone().into();
-    state.keys.insert(key.id.clone(), Arc::new(key));
+    state.add_key(key);
     Ok(Answer::Json(answer))
 }
 
@@ -99,7 +98,7 @@ pub(crate) fn delete_key(
         return Err(guesses::multi_bucket_key());
     }
     let answer = shape::key(key, &state.account_id, caller.version);
-    state.keys.remove(id);
+    state.remove_key(id);
     Ok(Answer::Json(answer))
 }
 

@@ -82,15 +82,9 @@ pub(crate) fn finish_large_file(
         sha1: None,
         md5: None,
     });
-    let (bucket_id, place) = state
-        .files
-        .get(id)
-        .cloned()
-        .ok_or_else(|| no_active_upload(id))?;
     let account = state.account_id.clone();
-    let bucket = state.bucket_mut(&bucket_id)?;
-    let version = bucket
-        .finish(&place, finished)
+    let version = state
+        .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
     let answer = shape::file(version, &account, caller, false);
     let told = Told::of(version);
@@ -210,12 +204,10 @@ pub(crate) fn put_part(
     part: Part,
 ) -> Result<(), Refusal> {
     unfinished(state, caller, id)?;
-    match state.version_mut(id).map(|version| &mut version.kind) {
-        Some(Kind::Unfinished(parts)) => {
-            parts.insert(number, part);
-            Ok(())
-        }
-        _ => Err(no_active_upload(id)),
+    if state.put_part(id, number, part) {
+        Ok(())
+    } else {
+        Err(no_active_upload(id))
     }
 }
 

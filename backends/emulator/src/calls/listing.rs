@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Answer;
 use crate::args::Args;
@@ -10,6 +10,7 @@ use crate::caller::Caller;
 use crate::guesses::{self, Cursor};
 use crate::ids;
 use crate::refusal::Refusal;
+use crate::reply::object;
 use crate::shape;
 use crate::state::State;
 use crate::state::bucket::{Bucket, Place};
@@ -32,10 +33,10 @@ pub(crate) fn list_file_names(
                 _ => next.name().to_owned(),
             },
         );
-    Ok(Answer::Json(json!({
-        "files": shown(&page, bucket, state, caller),
-        "nextFileName": next,
-    })))
+    Ok(Answer::Json(object([
+        ("files", shown(&page, bucket, state, caller).into()),
+        ("nextFileName", next.into()),
+    ])))
 }
 
 pub(crate) fn list_file_versions(
@@ -53,11 +54,17 @@ pub(crate) fn list_file_versions(
     let page = page(bucket, &query, Mode::Versions);
     // the first version inside a folder stands for the folder: it has an id, and folds into it again
     let next = page.next.as_ref().map(Entry::version);
-    Ok(Answer::Json(json!({
-        "files": shown(&page, bucket, state, caller),
-        "nextFileId": next.map(|version| &version.file_id),
-        "nextFileName": next.map(|version| &version.name),
-    })))
+    Ok(Answer::Json(object([
+        ("files", shown(&page, bucket, state, caller).into()),
+        (
+            "nextFileId",
+            next.map(|version| version.file_id.clone()).into(),
+        ),
+        (
+            "nextFileName",
+            next.map(|version| version.name.clone()).into(),
+        ),
+    ])))
 }
 
 /// What a listing asks for.

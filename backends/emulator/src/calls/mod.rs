@@ -106,6 +106,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.name == name)
 }
 
+/// Whether requests are counted by this name.
+#[cfg(feature = "server")]
+pub(crate) fn is_call(name: &str) -> bool {
+    find(name).is_some() || name == download::BY_NAME || upload::is_upload(name)
+}
+
 impl Call {
     const fn new(name: &'static str, auth: Auth, run: Run) -> Self {
         Self {

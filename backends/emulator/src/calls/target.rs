@@ -95,13 +95,11 @@ impl Target {
                 number,
                 encryption,
             } => {
-                let (Some(sha1), Some(md5)) = (stored.sha1, stored.md5) else {
-                    return Err(guesses::unhashed_part());
-                };
+                let sha1 = stored.sha1.ok_or_else(guesses::unhashed)?;
                 let part = Part {
                     content: stored.content,
                     sha1,
-                    md5,
+                    md5: stored.md5,
                     encryption,
                     uploaded: caller.now,
                 };

@@ -21,7 +21,7 @@ use crate::hex::hex_digits;
 use crate::ids::TokenWord;
 use crate::names;
 use crate::percent;
-use crate::receive::{DIGITS_AT_END, Received};
+use crate::receive::{Checksums, DIGITS_AT_END, Hashes, Received};
 use crate::refusal::Refusal;
 use crate::state::State;
 use crate::state::bucket::Bucket;
@@ -58,6 +58,14 @@ impl UploadTicket {
     /// How many bytes of data will come, without digits at the end.
     pub(crate) const fn data_len(&self) -> u64 {
         self.data_len
+    }
+
+    /// What is to be computed while the data come.
+    pub(crate) fn hashes(&self, checksums: Checksums) -> Hashes {
+        match self.claim {
+            Claim::Is(_) | Claim::AtEnd => Hashes::of_claimed(checksums),
+            Claim::NotSaid => Hashes::of_unclaimed(checksums),
+        }
     }
 
     /// Whether 40 digits follow the data.
@@ -301,7 +309,7 @@ pub(crate) fn complete(
         let stored = Stored {
             content: received.content,
             sha1: Some(sha1),
-            md5: Some(received.md5),
+            md5: received.md5,
         };
         target.store(state, &caller, stored, Source::Upload)
     });
@@ -313,16 +321,16 @@ pub(crate) fn complete(
 }
 
 fn verify(claim: &Claim, received: &Received) -> Result<Sha1, Refusal> {
-    let is_right = match claim {
-        Claim::Is(hex) => *hex == received.sha1,
-        Claim::AtEnd => hex_digits(&received.at_end, 40).as_ref() == Some(&received.sha1),
-        Claim::NotSaid => true,
+    let mismatch = || Refusal::bad_request("Sha1 did not match data received");
+    let claimed = match claim {
+        Claim::Is(hex) => Some(hex.clone()),
+        Claim::AtEnd => Some(hex_digits(&received.at_end, 40).ok_or_else(mismatch)?),
+        Claim::NotSaid => None,
     };
-    if !is_right {
-        return Err(Refusal::bad_request("Sha1 did not match data received"));
+    let verified = claimed.is_some();
+    match (claimed, received.sha1.clone()) {
+        (Some(claimed), Some(hex)) if claimed != hex => Err(mismatch()),
+        (_, Some(hex)) | (Some(hex), None) => Ok(Sha1 { hex, verified }),
+        (None, None) => Err(guesses::unhashed()),
     }
-    Ok(Sha1 {
-        hex: received.sha1.clone(),
-        verified: *claim != Claim::NotSaid,
-    })
 }

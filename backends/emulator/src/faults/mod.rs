@@ -11,6 +11,8 @@ mod trouble;
 use std::fmt;
 
 pub use gate::Gate;
+#[cfg(test)]
+pub(crate) use plan::Cut;
 pub(crate) use plan::{BodyTrouble, Change, Plan, Stage, TokenTrouble, UploadEnd, Wait};
 pub(crate) use subject::Subject;
 pub(crate) use test_mode::TestMode;
@@ -48,6 +50,7 @@ pub struct Fault {
     part: Option<u64>,
     when: When,
     times: Option<u64>,
+    seed: Option<u64>,
 }
 
 /// Which of the requests that match.
@@ -61,7 +64,7 @@ enum When {
 
 /// Which rule it is; given out when it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FaultId(u64);
+pub struct FaultId(pub(crate) u64);
 
 /// The rules of an emulator: [`Emulator::faults`].
 #[derive(Debug)]
@@ -80,6 +83,7 @@ impl Fault {
             part: None,
             when: When::Always,
             times: None,
+            seed: None,
         }
     }
 
@@ -128,6 +132,13 @@ impl Fault {
     /// Each request that matches with this probability from 0 to 1, by dice that follow from the emulator's seed.
     pub const fn probability(mut self, probability: f64) -> Self {
         self.when = When::Probability(probability);
+        self
+    }
+
+    /// The seed of this rule's own dice for [`probability`](Self::probability), so that other rules don't take part in how
+    /// they fall.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -181,6 +192,16 @@ impl<'a> Faults<'a> {
         self.0.rules().rules.clear();
     }
 
+    /// The rules that there are, oldest first, each with how many requests it matched and how often it struck.
+    #[cfg(feature = "server")]
+    pub(crate) fn listed(&self) -> Vec<(FaultId, u64, u64)> {
+        let rules = self.0.rules();
+        let rules = rules.rules.iter();
+        rules
+            .map(|rule| (rule.id, rule.matched, rule.strikes))
+            .collect()
+    }
+
     /// How often a rule has struck; 0 if it was taken away.
     #[must_use]
     pub fn strikes(&self, id: FaultId) -> u64 {
@@ -203,6 +224,8 @@ struct Rule {
     fault: Fault,
     matched: u64,
     strikes: u64,
+    /// If it has some of its own.
+    dice: Option<Random>,
 }
 
 impl Rules {
@@ -224,9 +247,11 @@ impl Rules {
     fn add(&mut self, fault: Fault) -> FaultId {
         let id = FaultId(self.added);
         self.added += 1;
+        let dice = fault.seed.map(Random::new);
         self.rules.push(Rule {
             id,
             fault,
+            dice,
             matched: 0,
             strikes: 0,
         });
@@ -263,7 +288,9 @@ impl Rules {
                 When::Always => true,
                 When::Nth(n) => rule.matched == n,
                 When::Every(k) => k > 0 && rule.matched.is_multiple_of(k),
-                When::Probability(probability) => self.dice.fraction() < probability,
+                When::Probability(probability) => {
+                    rule.dice.as_mut().unwrap_or(&mut self.dice).fraction() < probability
+                }
             };
             if strikes {
                 rule.strikes += 1;
@@ -316,6 +343,18 @@ mod tests {
         let half = struck(lose().probability(0.5), 1000);
         assert!((400..600).contains(&half.len()), "{}", half.len());
         assert_eq!(half, struck(lose().probability(0.5), 1000), "by seed");
+        let own = struck(lose().probability(0.5).seed(1), 1000);
+        assert_ne!(own, half);
+        assert_ne!(own, struck(lose().probability(0.5).seed(2), 1000));
+        let mut rules = Rules::new(7);
+        rules.add(Fault::new(Trouble::WrongSha1).probability(0.5));
+        rules.add(lose().probability(0.5).seed(1));
+        let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost);
+        assert_eq!(
+            both.collect::<Vec<_>>(),
+            own,
+            "whatever other rules there are"
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) token: Option<TokenTrouble>,
     pub(crate) request_lost: Option<Phase>,
     pub(crate) upload: Option<(u64, UploadEnd)>,
+    /// The places of bytes of the upload that arrive wrong.
+    pub(crate) corrupt_upload: Vec<u64>,
     pub(crate) is_reply_lost: bool,
     pub(crate) changes: Vec<Change>,
     pub(crate) body: BodyTrouble,
@@ -56,6 +58,7 @@ pub(crate) enum TokenTrouble {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadEnd {
+    Cut,
     Reset,
     Stall,
 }
@@ -69,10 +72,26 @@ pub(crate) enum Change {
     RemoveHeader(HeaderName),
 }
 
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Close,
+    Reset,
+}
+
+impl Cut {
+    pub(crate) fn error(self) -> std::io::Error {
+        match self {
+            Self::Close => std::io::ErrorKind::UnexpectedEof.into(),
+            Self::Reset => std::io::ErrorKind::ConnectionReset.into(),
+        }
+    }
+}
+
 /// What goes wrong while the body of an answer goes out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyTrouble {
-    pub(crate) cut: Option<u64>,
+    pub(crate) cut: Option<(u64, Cut)>,
     pub(crate) stall: Option<u64>,
     pub(crate) corrupt: Vec<u64>,
 }
@@ -106,8 +125,11 @@ impl Plan {
                 first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
             Trouble::LoseReply => self.is_reply_lost = true,
-            Trouble::CutResponse { after } => first(&mut self.body.cut, after),
+            Trouble::CutResponse { after } => first(&mut self.body.cut, (after, Cut::Close)),
+            Trouble::ResetResponse { after } => first(&mut self.body.cut, (after, Cut::Reset)),
             Trouble::StallResponse { after } => first(&mut self.body.stall, after),
+            Trouble::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
+            Trouble::CorruptUpload { at } => self.corrupt_upload.push(at),
             Trouble::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
             Trouble::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
             Trouble::CorruptByte { at } => self.body.corrupt.push(at),

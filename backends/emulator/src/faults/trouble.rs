@@ -44,9 +44,20 @@ pub enum Trouble {
         /// How many bytes arrive. If there aren't more, nothing happens.
         after: u64,
     },
+    /// The connection is reset after so many bytes of the answer's body. Not all of them may be read: a reset overtakes
+    /// what is on its way.
+    ResetResponse {
+        /// How many bytes are sent. If there aren't more, nothing happens.
+        after: u64,
+    },
     /// Nothing comes after so many bytes of the answer's body, and nothing ever will.
     StallResponse {
         /// How many bytes arrive. If there aren't more, nothing happens.
+        after: u64,
+    },
+    /// The connection closes after so many bytes of an upload's body.
+    CutUpload {
+        /// How many bytes are taken at least. If there are fewer, nothing happens.
         after: u64,
     },
     /// The connection is reset after so many bytes of an upload's body.
@@ -58,6 +69,11 @@ pub enum Trouble {
     StallUpload {
         /// How many bytes are taken at least. If there are fewer, nothing happens.
         after: u64,
+    },
+    /// One bit of an upload's body is wrong when it arrives, so that its SHA-1 doesn't match.
+    CorruptUpload {
+        /// The place of its byte, from 0. If there are fewer bytes, nothing happens.
+        at: u64,
     },
     /// One bit of the answer's body is wrong.
     CorruptByte {

@@ -14,6 +14,7 @@ use super::rules::{CorsRule, LifecycleRule};
 use crate::names::{GUARDED_INFO_LIMIT, INFO_LIMIT};
 
 /// A bucket.
+#[derive(Clone)]
 pub(crate) struct Bucket {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -64,6 +65,11 @@ impl Place {
     /// After every version of this name.
     pub(crate) fn after_all_of(name: &str) -> Self {
         Self::new(name, 0, 0)
+    }
+
+    /// Its number in the order of making.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number.0
     }
 
     /// Sorts versions by age: when, and in which order.
@@ -141,11 +147,11 @@ impl Bucket {
         self.versions.remove(place)
     }
 
-    /// An unfinished large file becomes a file, at its own place.
-    pub(crate) fn finish(&mut self, place: &Place, kind: Kind) -> Option<&Version> {
+    /// An unfinished large file becomes a file, at its own place; and what it was before.
+    pub(super) fn finish(&mut self, place: &Place, kind: Kind) -> Option<(&Version, Kind)> {
         self.unfinished.remove(&place.age());
         let version = self.versions.get_mut(place)?;
-        version.kind = kind;
-        Some(version)
+        let before = std::mem::replace(&mut version.kind, kind);
+        Some((version, before))
     }
 }

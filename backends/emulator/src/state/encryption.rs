@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
@@ -15,7 +16,8 @@ use crate::refusal::Refusal;
 pub(crate) const AES256: &str = "AES256";
 
 /// With whose key a file is encrypted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Encryption {
     #[default]
     None,
@@ -26,7 +28,7 @@ pub(crate) enum Encryption {
 }
 
 /// What is known of a caller's key: its digests. The key itself is forgotten as soon as it was read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CustomerKey {
     digest: [u8; 20],
     /// In base64, as the caller sent it.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::encryption::Encryption;
 use super::lock::Lock;
 use crate::blob::Content;
 use crate::names::FileInfo;
 
 /// A version.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Version {
     pub(crate) file_id: String,
     pub(crate) bucket_id: String,
@@ -23,7 +25,7 @@ pub(crate) struct Version {
 }
 
 /// What a version is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Kind {
     File(Stored),
     Hide,
@@ -46,13 +48,14 @@ pub(crate) struct Stored {
 pub(crate) struct Part {
     pub(crate) content: Content,
     pub(crate) sha1: Sha1,
-    pub(crate) md5: String,
+    /// Hex.
+    pub(crate) md5: Option<String>,
     pub(crate) encryption: Encryption,
     pub(crate) uploaded: u64,
 }
 
 /// A SHA-1, and whether anyone compared it with the sender's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sha1 {
     /// Lower-case hex.
     pub(crate) hex: String,

@@ -1,9 +1,10 @@
 //! [`Lock`]: what keeps a version from being deleted.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Object Lock of one version: two bolts, independent of each other.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lock {
     pub(crate) retention: Option<Retention>,
     /// `None`: never set.
@@ -11,7 +12,7 @@ pub(crate) struct Lock {
 }
 
 /// Not to be deleted before some time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Retention {
     pub(crate) mode: Mode,
     /// In milliseconds.
@@ -19,7 +20,8 @@ pub(crate) struct Retention {
 }
 
 /// Who may end a retention early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Mode {
     /// Who has the capability `bypassGovernance`, and says so.
     Governance,
@@ -28,7 +30,7 @@ pub(crate) enum Mode {
 }
 
 /// The retention that new versions of a bucket get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefaultRetention {
     pub(crate) mode: Mode,
     pub(crate) duration: u64,
@@ -36,7 +38,8 @@ pub(crate) struct DefaultRetention {
 }
 
 /// What a duration counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Unit {
     Days,
     /// Of 365 days.

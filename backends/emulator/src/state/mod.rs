@@ -2,6 +2,7 @@
 //! [`calls`](crate::calls).
 
 pub(crate) mod bucket;
+pub(crate) mod changes;
 pub(crate) mod encryption;
 pub(crate) mod file;
 pub(crate) mod key;
@@ -19,11 +20,13 @@ use crate::ids::Ids;
 use crate::refusal::Refusal;
 
 use bucket::{Bucket, Place};
-use file::Version;
+use changes::Changes;
+use file::{Kind, Part, Version};
 use key::Key;
 use token::Tokens;
 
 /// The account.
+#[derive(Clone)]
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) account_id: String,
@@ -45,6 +48,8 @@ pub(crate) struct State {
     pub(crate) last_day: Option<u64>,
     /// How often each call was made, refused ones included.
     pub(crate) calls: BTreeMap<&'static str, u64>,
+    /// What is to be written down.
+    pub(crate) changes: Changes,
 }
 
 /// What the builder set.
@@ -65,6 +70,7 @@ impl State {
     }
 
     pub(crate) fn bucket_mut(&mut self, id: &str) -> Result<&mut Bucket, Refusal> {
+        self.changes.bucket(id);
         self.buckets
             .get_mut(id)
             .ok_or_else(|| Refusal::no_such_bucket(id))
@@ -81,7 +87,39 @@ impl State {
         Some((bucket, bucket.versions.get(place)?))
     }
 
+    /// Adds a bucket.
+    pub(crate) fn add_bucket(&mut self, bucket: Bucket) {
+        self.changes.bucket(&bucket.id);
+        self.buckets.insert(bucket.id.clone(), bucket);
+    }
+
+    /// Takes a bucket out, with all that is in it.
+    pub(crate) fn remove_bucket(&mut self, id: &str) -> Option<Bucket> {
+        let bucket = self.buckets.remove(id)?;
+        self.changes.bucket(id);
+        for version in bucket.versions.values() {
+            self.files.remove(&version.file_id);
+            self.changes.version(&version.file_id);
+            self.changes.retire(&version.kind);
+        }
+        Some(bucket)
+    }
+
+    /// Adds a key.
+    pub(crate) fn add_key(&mut self, key: Key) {
+        self.changes.key(&key.id);
+        self.keys.insert(key.id.clone(), Arc::new(key));
+    }
+
+    /// Takes a key out.
+    pub(crate) fn remove_key(&mut self, id: &str) {
+        self.changes.key(id);
+        self.keys.remove(id);
+    }
+
+    /// The version with this file id, to be changed; its parts are [`put_part`](Self::put_part)'s.
     pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
+        self.changes.version(file_id);
         let (bucket, place) = self.files.get(file_id)?;
         self.buckets.get_mut(bucket)?.versions.get_mut(place)
     }
@@ -96,6 +134,7 @@ impl State {
             .buckets
             .get_mut(&version.bucket_id)
             .ok_or_else(|| Refusal::no_such_bucket(&version.bucket_id))?;
+        self.changes.version(&file_id);
         self.files.insert(file_id, at);
         Ok(bucket.insert(place, version))
     }
@@ -103,6 +142,36 @@ impl State {
     /// Takes a version out.
     pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
         let (bucket, place) = self.files.remove(file_id)?;
-        self.buckets.get_mut(&bucket)?.remove(&place)
+        let version = self.buckets.get_mut(&bucket)?.remove(&place)?;
+        self.changes.version(file_id);
+        self.changes.retire(&version.kind);
+        Some(version)
+    }
+
+    /// Puts a part into an unfinished large file, in place of an earlier one with its number; whether there is such a
+    /// file.
+    pub(crate) fn put_part(&mut self, file_id: &str, number: u64, part: Part) -> bool {
+        let Some((bucket, place)) = self.files.get(file_id) else {
+            return false;
+        };
+        let version = self.buckets.get_mut(bucket);
+        let version = version.and_then(|bucket| bucket.versions.get_mut(place));
+        let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) else {
+            return false;
+        };
+        if let Some(replaced) = parts.insert(number, part) {
+            self.changes.retire_content(replaced.content);
+        }
+        self.changes.part(file_id, number);
+        true
+    }
+
+    /// An unfinished large file becomes a file, at its own place.
+    pub(crate) fn finish(&mut self, file_id: &str, kind: Kind) -> Option<&Version> {
+        let (bucket, place) = self.files.get(file_id)?;
+        self.changes.version(file_id);
+        let (version, before) = self.buckets.get_mut(bucket)?.finish(place, kind)?;
+        self.changes.retire(&before);
+        Some(version)
     }
 }

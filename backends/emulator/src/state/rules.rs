@@ -1,9 +1,11 @@
 //! The rules of a bucket: for browsers ([`CorsRule`]), and for what happens by itself ([`LifecycleRule`]).
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Whom a browser may let read or write.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct CorsRule {
     pub(crate) name: String,
     pub(crate) origins: Vec<String>,
@@ -14,7 +16,8 @@ pub(crate) struct CorsRule {
 }
 
 /// What happens to old versions, in days.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct LifecycleRule {
     pub(crate) prefix: String,
     pub(crate) to_hiding: Option<u64>,

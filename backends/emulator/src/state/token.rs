@@ -1,6 +1,6 @@
 //! [`Tokens`]: what was given out in exchange for a key, and how long it is good for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
@@ -11,14 +11,23 @@ use crate::ids::split_token;
 use crate::refusal::Refusal;
 
 /// All tokens. They are found by their public part; the secret part is compared in constant time.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tokens {
-    account: HashMap<String, Secret<AccountToken>>,
+    pub(crate) account: HashMap<String, Secret<AccountToken>>,
     upload: HashMap<String, Secret<UploadToken>>,
-    download: HashMap<String, Secret<DownloadToken>>,
+    pub(crate) download: HashMap<String, Secret<DownloadToken>>,
+    /// The public parts of the account tokens and download authorizations that changed, if anybody writes them
+    /// down. Upload tokens aren't: their holders ask for others.
+    changed: Option<BTreeSet<String>>,
+    /// How many there may be before those that have expired are thrown out.
+    crowd: usize,
 }
 
+/// How many tokens of one kind are no crowd.
+const FEW: usize = 1024;
+
 /// What an account token stands for.
+#[derive(Clone)]
 pub(crate) struct AccountToken {
     pub(crate) key_id: String,
     pub(crate) expires: u64,
@@ -27,6 +36,7 @@ pub(crate) struct AccountToken {
 }
 
 /// What an upload token stands for: one URL, one upload at a time.
+#[derive(Clone)]
 pub(crate) struct UploadToken {
     pub(crate) key_id: String,
     pub(crate) expires: u64,
@@ -37,6 +47,7 @@ pub(crate) struct UploadToken {
 }
 
 /// What a download authorization stands for.
+#[derive(Clone)]
 pub(crate) struct DownloadToken {
     pub(crate) key_id: String,
     pub(crate) bucket_id: String,
@@ -46,14 +57,17 @@ pub(crate) struct DownloadToken {
     pub(crate) expires: u64,
 }
 
-struct Secret<T> {
-    secret: String,
-    token: T,
+/// A token and the part of it that only its holder knows.
+#[derive(Clone)]
+pub(crate) struct Secret<T> {
+    pub(crate) secret: String,
+    pub(crate) token: T,
 }
 
 impl Tokens {
     pub(crate) fn issue_account(&mut self, token: &str, what: AccountToken) {
         issue(&mut self.account, token, what);
+        note(&mut self.changed, token);
     }
 
     pub(crate) fn issue_upload(&mut self, token: &str, what: UploadToken) {
@@ -62,6 +76,50 @@ impl Tokens {
 
     pub(crate) fn issue_download(&mut self, token: &str, what: DownloadToken) {
         issue(&mut self.download, token, what);
+        note(&mut self.changed, token);
+    }
+
+    /// The public parts of the tokens that changed since this was asked last.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<String> {
+        self.changed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// From now on it is noted what changes.
+    pub(crate) fn keep_changes(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Upload tokens in use are no good any more: their uploads are not known here.
+    pub(crate) fn forget_uploads_under_way(&mut self) {
+        self.upload.retain(|_, it| !it.token.in_use);
+    }
+
+    /// Throws out what expired a day ago or earlier, if there is a crowd: nobody asks with it any more, and if somebody
+    /// does, it is unknown instead of expired.
+    pub(crate) fn tidy(&mut self, now: u64) {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let count = self.account.len() + self.upload.len() + self.download.len();
+        if count < self.crowd.max(FEW) {
+            return;
+        }
+        let changed = &mut self.changed;
+        let mut keep = |public: &String, expires: u64| {
+            let is_kept = expires.saturating_add(DAY) > now;
+            if !is_kept && let Some(changed) = changed {
+                changed.insert(public.clone());
+            }
+            is_kept
+        };
+        self.account
+            .retain(|public, it| keep(public, it.token.expires));
+        self.download
+            .retain(|public, it| keep(public, it.token.expires));
+        self.upload
+            .retain(|_, it| it.token.expires.saturating_add(DAY) > now);
+        self.crowd = 2 * (self.account.len() + self.upload.len() + self.download.len());
     }
 
     /// The download authorization, if this is one.
@@ -85,7 +143,10 @@ impl Tokens {
         if found.expires <= now || found.uses_left == Some(0) {
             return Err(Refusal::expired_auth_token());
         }
-        found.uses_left = found.uses_left.map(|left| left - 1);
+        if let Some(left) = &mut found.uses_left {
+            *left -= 1;
+            note(&mut self.changed, token);
+        }
         Ok(found)
     }
 
@@ -119,6 +180,7 @@ impl Tokens {
         };
         if let Some(found) = find(&mut self.account, token) {
             found.expires = 0;
+            note(&mut self.changed, token);
             if trouble == TokenTrouble::Forget {
                 self.account.remove(public);
             }
@@ -135,12 +197,16 @@ impl Tokens {
     pub(crate) fn tire(&mut self, token: &str) {
         if let Some(found) = find(&mut self.account, token) {
             found.uses_left = Some(guesses::USES_OF_TIRED_TOKEN);
+            note(&mut self.changed, token);
         }
     }
 
     pub(crate) fn expire_account(&mut self) {
-        for secret in self.account.values_mut() {
+        for (public, secret) in &mut self.account {
             secret.token.expires = 0;
+            if let Some(changed) = &mut self.changed {
+                changed.insert(public.clone());
+            }
         }
     }
 
@@ -148,6 +214,12 @@ impl Tokens {
         for secret in self.upload.values_mut() {
             secret.token.expires = 0;
         }
+    }
+}
+
+fn note(changed: &mut Option<BTreeSet<String>>, token: &str) {
+    if let (Some(changed), Some((public, _))) = (changed, split_token(token)) {
+        changed.insert(public.to_owned());
     }
 }
 

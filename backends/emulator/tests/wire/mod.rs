@@ -41,7 +41,11 @@ impl Wire {
 
     pub fn of(builder: Builder) -> Self {
         let clock = ManualClock::default();
-        let emulator = builder.clock(clock.clone()).build();
+        Self::with(builder.clock(clock.clone()).build(), clock)
+    }
+
+    /// A session with this emulator, which follows this clock.
+    pub fn with(emulator: Emulator, clock: ManualClock) -> Self {
         let (id, key) = (emulator.key_id().to_owned(), emulator.key().to_owned());
         let mut wire = Self {
             emulator,

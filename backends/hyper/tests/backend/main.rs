@@ -1,22 +1,20 @@
-//! The hyper backend against raw sockets on loopback: the test plays the server, line by line.
+//! The hyper backend: the suite that all backends pass, and what only this one has.
 //!
-//! - `raw_server`: the server's side of a conversation; knows no HTTP library
-//! - `client`: the backend's side: requests, and waiting for what becomes of them
-//! - `wire`: what leaves, byte for byte
-//! - `uploads`, `responses`: bodies in both directions
-//! - `connections`: which are used again, and which are closed when
-//! - `failures`: kind and phase of each error
-//! - `tls`: whom the backend trusts
-//! - `runtimes`: on which executors it works, and what happens when one is gone
+//! - `conformance`: the suite
+//! - `connector`: connectors and settings of a user's own
+//! - `tls`: what can be chosen about trust
+//! - `runtimes`: on which runtime it lives, and what happens when that is gone
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
 
-mod client;
-mod connections;
-mod failures;
-mod raw_server;
-mod responses;
+mod conformance;
+mod connector;
 mod runtimes;
 mod tls;
-mod uploads;
-mod wire;
+
+use b2kit_hyper::HyperClient;
+
+/// A client on a runtime of its own.
+fn client() -> HyperClient {
+    HyperClient::builder().own_runtime().build().unwrap()
+}

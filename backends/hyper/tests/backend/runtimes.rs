@@ -2,13 +2,14 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use b2kit_conformance::client::{Held, chain, get, in_chunks, pattern, post, read, start_send};
+use b2kit_conformance::server::{PATIENCE, Peer, RawServer};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase};
 use b2kit_hyper::HyperClient;
 use futures::stream;
 use tokio::runtime;
 
-use crate::client::{Held, chain, client, get, in_chunks, pattern, post, read, start_send};
-use crate::raw_server::{PATIENCE, Peer, RawServer};
+use crate::client;
 
 /// Sends a body back to where it came from.
 fn echo(mut peer: Peer) {
@@ -77,15 +78,6 @@ fn a_client_on_one_tokio_works_on_another_executor() {
 }
 
 #[test]
-fn what_is_spawned_on_tokio_works() {
-    let tokio = multi_thread();
-    let client = client();
-    tokio
-        .block_on(tokio.spawn(async move { works(&client).await }))
-        .unwrap();
-}
-
-#[test]
 fn a_client_whose_runtime_is_gone_says_so() {
     let server = RawServer::start();
     for tokio in [multi_thread(), current_thread()] {
@@ -143,31 +135,6 @@ fn a_runtime_without_drivers_is_an_error_and_no_panic_of_the_callers() {
     let error = start_send(&client, get("http://127.0.0.1:1/")).error();
     assert_eq!(error.kind(), HttpErrorKind::Other, "{}", chain(&error));
     assert_eq!(error.phase(), Phase::NotSent);
-}
-
-#[test]
-fn a_body_outlives_the_client() {
-    let server = RawServer::start();
-    let client = client();
-    let sending = start_send(&client, get(server.uri("/")));
-    let mut peer = server.accept();
-    peer.head();
-    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
-    let response = sending.response();
-    drop(client);
-    peer.say("world");
-    assert_eq!(read(response).unwrap(), "helloworld");
-}
-
-#[test]
-fn the_last_client_may_go_in_async_code() {
-    for tokio in [multi_thread(), current_thread()] {
-        tokio.block_on(async {
-            let client = client();
-            works(&client).await;
-            drop(client);
-        });
-    }
 }
 
 #[test]

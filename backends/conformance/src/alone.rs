@@ -1,0 +1,169 @@
+//! What wants a process to itself: bodies of any size, and a look at the environment.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+
+use b2kit_core::{Body, Bytes, Response};
+use futures::stream;
+
+use crate::client::{get, post, start_send};
+use crate::server::{Peer, RawServer};
+use crate::suite::Suite;
+
+/// The tests of a backend that want a process to themselves, for a file of its `tests` of their own. What it is given
+/// makes the backend.
+///
+/// `B2KIT_LARGE_MIB` says how large the bodies are, and is 1024 otherwise.
+#[macro_export]
+macro_rules! alone {
+    ($make:expr) => {
+        #[test]
+        #[ignore = "it takes time, and looks at the memory of the process"]
+        fn large_bodies_take_no_memory() {
+            let size = std::env::var("B2KIT_LARGE_MIB").ok();
+            let mebibytes: u64 = size.map_or(1024, |size| size.parse().expect("a number"));
+            $crate::Suite::new($make).large_bodies(mebibytes << 20);
+        }
+
+        #[test]
+        fn no_proxy_is_taken_from_the_environment() {
+            $crate::Suite::behind_dead_proxies("a_request_goes_straight_to_its_server");
+        }
+
+        #[test]
+        #[ignore = "the test above runs it"]
+        fn a_request_goes_straight_to_its_server() {
+            let suite = $crate::Suite::new($make).only("a_plain_target_arrives");
+            suite.run().assert_passed();
+        }
+    };
+}
+
+const CHUNK: usize = 64 << 10;
+
+/// What a body of any size may take of memory beyond what there was: buffers of the library, the kernel's not counted.
+const MOST: u64 = 24 << 20;
+
+impl Suite {
+    /// Sends a body of `len` bytes and receives one, and asserts that every byte arrives, and that the memory of this
+    /// process grew by no more than 24 MiB (where the system tells: on Linux). It wants a process to itself.
+    ///
+    /// # Panics
+    /// If a byte is wrong, or the memory grew.
+    pub fn large_bodies(&self, len: u64) {
+        // Threads, pools and code are there after a small exchange.
+        self.upload(1 << 20);
+        self.download(1 << 20);
+        let before = resident();
+        self.upload(len);
+        self.download(len);
+        if let (Some(before), Some(peak)) = (before, peak()) {
+            let grown = peak.saturating_sub(before);
+            assert!(grown < MOST, "{} MiB for {} MiB", grown >> 20, len >> 20);
+        }
+    }
+
+    /// Runs the test of this name, which should be ignored and end in a plain request, in a process whose environment
+    /// names proxies that nobody serves.
+    ///
+    /// # Panics
+    /// If the test fails there.
+    pub fn behind_dead_proxies(test: &str) {
+        let mut command = Command::new(env::current_exe().expect("this program"));
+        command.args([test, "--exact", "--ignored"]);
+        for name in ["http_proxy", "https_proxy", "all_proxy"] {
+            command.env(name, "http://127.0.0.1:1");
+            command.env(name.to_uppercase(), "http://127.0.0.1:1");
+        }
+        // libcurl knows CGI's trouble with HTTP_PROXY.
+        let output = command
+            .env_remove("REQUEST_METHOD")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+    }
+
+    fn upload(&self, len: u64) {
+        let server = RawServer::start();
+        let chunks = (0..len).step_by(CHUNK).map(move |at| Ok(chunk(at, len)));
+        let request = post(server.uri("/"), Body::once(len, stream::iter(chunks)));
+        let client = (self.make)();
+        let sending = start_send(&client, request);
+        let mut peer = server.accept();
+        assert_eq!(peer.head().values("content-length"), [len.to_string()]);
+        take(&mut peer, len);
+        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        sending.response();
+    }
+
+    fn download(&self, len: u64) {
+        let server = RawServer::start();
+        let client = (self.make)();
+        let sending = start_send(&client, get(server.uri("/")));
+        let mut peer = server.accept();
+        peer.head();
+        let serving = std::thread::spawn(move || {
+            peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+            for at in (0..len).step_by(CHUNK) {
+                peer.say(chunk(at, len));
+            }
+            peer
+        });
+        futures::executor::block_on(check(sending.response(), len));
+        drop(serving.join());
+    }
+}
+
+/// The bytes of a body from this place on.
+fn chunk(at: u64, len: u64) -> Bytes {
+    let size = usize::try_from(len - at).map_or(CHUNK, |left| left.min(CHUNK));
+    Bytes::from(vec![place(at); size])
+}
+
+/// Chunks are told from their neighbours.
+const fn place(at: u64) -> u8 {
+    (at / CHUNK as u64 % 251) as u8
+}
+
+fn take(peer: &mut Peer, len: u64) {
+    for at in (0..len).step_by(CHUNK) {
+        let expected = chunk(at, len);
+        assert!(peer.body(expected.len()) == expected, "at {at}");
+    }
+}
+
+async fn check(response: Response, len: u64) {
+    let mut body = response.into_body();
+    let mut at = 0;
+    while let Some(chunk) = body.next().await {
+        let mut chunk = chunk.expect("a chunk");
+        while !chunk.is_empty() {
+            let left = CHUNK - (at % CHUNK as u64) as usize;
+            let part = chunk.split_to(left.min(chunk.len()));
+            assert!(part == vec![place(at); part.len()], "at {at}");
+            at += part.len() as u64;
+        }
+    }
+    assert_eq!(at, len);
+}
+
+fn resident() -> Option<u64> {
+    status("VmRSS:")
+}
+
+fn peak() -> Option<u64> {
+    status("VmHWM:")
+}
+
+/// A line of what Linux says of this process, in bytes.
+fn status(name: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
+}

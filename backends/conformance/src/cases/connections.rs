@@ -1,0 +1,276 @@
+//! Which connections are used again, and which are closed when.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use b2kit_core::{Body, Bytes, SystemTimer, Timer as _};
+use futures::stream;
+use rustls::ServerConfig;
+
+use super::cases;
+use crate::authority::Authority;
+use crate::client::{Gone, Held, Watched, get, in_chunks, pattern, post, read, start, start_send};
+use crate::limit::Limit;
+use crate::server::{Peer, RawServer};
+use crate::suite::{Client, Subject};
+
+cases![
+    a_connection_is_used_again,
+    a_connection_that_was_idle_for_three_seconds_is_not,
+    two_hundred_requests_at_once_all_get_their_own_answer,
+    dropping_the_future_closes_a_connection_that_waits_for_the_head,
+    dropping_the_future_closes_a_connection_that_is_being_made,
+    dropping_the_future_closes_a_connection_whose_server_has_stopped_reading,
+    dropping_an_early_response_stops_a_body_that_is_one_buffer,
+    dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading,
+    dropping_a_response_half_way_closes_its_connection,
+    a_connection_that_the_server_wants_closed_is_not_used_again,
+    a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again,
+];
+
+const CHUNK: usize = 64 << 10;
+
+/// Answers every request on a connection.
+fn serve(mut peer: Peer) {
+    while let Some(head) = peer.next_head() {
+        let lengths = head.values("content-length");
+        let len = lengths.first().map_or(0, |len| len.parse().unwrap());
+        let body = peer.body(len);
+        peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+        peer.say(body);
+    }
+}
+
+fn a_connection_is_used_again(s: &Subject<'_>) {
+    let server = RawServer::scripted(serve);
+    let client = s.client();
+    for _ in 0..20 {
+        let response = start_send(&client, post(server.uri("/"), "hello")).response();
+        assert_eq!(read(response).unwrap(), "hello");
+    }
+    // hyper may see a connection come back only after it began to make another.
+    assert!(server.accepted() < 20, "{}", server.accepted());
+}
+
+fn a_connection_that_was_idle_for_three_seconds_is_not(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let sending = start_send(&client, get(server.uri("/1")));
+    let mut first = server.accept();
+    first.head();
+    first.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    sending.response();
+    start(SystemTimer.sleep(Duration::from_secs(3))).wait();
+    let sending = start_send(&client, get(server.uri("/2")));
+    let mut second = server.accept();
+    assert_eq!(second.head().line, "GET /2 HTTP/1.1");
+    second.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    sending.response();
+    assert!(first.next_head().is_none(), "the idle one is closed");
+}
+
+fn two_hundred_requests_at_once_all_get_their_own_answer(s: &Subject<'_>) {
+    let server = RawServer::scripted(serve);
+    let client = s.client();
+    let sending: Vec<_> = (0..200_usize)
+        .map(|i| {
+            let body = pattern(10_000 + i);
+            (
+                i,
+                start_send(&client, post(server.uri("/"), in_chunks(body, 999))),
+            )
+        })
+        .collect();
+    for (i, sending) in sending {
+        assert!(read(sending.response()).unwrap() == pattern(10_000 + i));
+    }
+}
+
+fn dropping_the_future_closes_a_connection_that_waits_for_the_head(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let request = get(server.uri("/"));
+    let sending = Held::send(&client, request);
+    let mut peer = server.accept();
+    peer.head();
+    sending.drop_it();
+    s.assert_closes(&mut peer);
+}
+
+fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let request = get(format!("https://127.0.0.1:{}/", server.port()));
+    let sending = Held::send(&client, request);
+    // TCP is there, TLS never will be.
+    let mut peer = server.accept();
+    peer.body(1);
+    sending.drop_it();
+    s.break_the_silence(&mut peer);
+    peer.drain();
+}
+
+/// An upload to a server that reads nothing but the head, up to where nothing moves any more.
+struct Stuck {
+    sending: Held,
+    peer: Peer,
+    /// How many bytes the backend took from the source.
+    pulled: u64,
+    /// The end of the source and of all buffers that came from it.
+    gone: Gone,
+}
+
+impl Stuck {
+    fn start(client: &Client, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
+        let server = RawServer::start();
+        let pulls = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&pulls);
+        let (buffer, gone) = Watched::new(vec![0; CHUNK]);
+        let buffer = Bytes::from_owner(buffer);
+        let source = stream::repeat_with(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(buffer.clone())
+        });
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let uri = format!("{scheme}://localhost:{}/", server.port());
+        let sending = Held::send(client, post(uri, Body::once(len, source)));
+        let mut peer = match tls {
+            Some(tls) => server.accept_tls(tls),
+            None => server.accept(),
+        };
+        peer.head();
+        let mut before = 0;
+        loop {
+            start(SystemTimer.sleep(Duration::from_millis(200))).wait();
+            let now = pulls.load(Ordering::SeqCst);
+            if now > 0 && now == before {
+                let pulled = now * CHUNK as u64;
+                return Self {
+                    sending,
+                    peer,
+                    pulled,
+                    gone,
+                };
+            }
+            before = now;
+        }
+    }
+
+    fn drop_it(mut self, s: &Subject<'_>) {
+        self.sending.drop_it();
+        if s.is_limited(Limit::LingersWhereServerStopsReading) {
+            s.break_the_silence(&mut self.peer);
+            let left = self.peer.drain();
+            assert!(left <= self.pulled, "nothing more of the source leaves");
+        } else {
+            // Before the server reads on: what was buffered here will not leave any more.
+            self.gone.wait();
+            self.peer.drain();
+        }
+    }
+}
+
+fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let config = authority.server(&["localhost"]);
+    let client = s.trusting(authority.pem());
+    for tls in [None, Some(&config)] {
+        let stuck = Stuck::start(&client, tls, 1 << 40);
+        let pulled = stuck.pulled;
+        stuck.drop_it(s);
+        // A body that is wholly in the backend's hands, and no farther.
+        Stuck::start(&client, tls, pulled).drop_it(s);
+    }
+}
+
+fn dropping_an_early_response_stops_a_body_that_is_one_buffer(s: &Subject<'_>) {
+    let len = 256 << 20;
+    let server = RawServer::start();
+    let client = s.client();
+    let sending = start_send(&client, post(server.uri("/"), vec![0; len]));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+    drop(sending.response());
+    // The server would take it all.
+    assert!(peer.drain() < len as u64);
+}
+
+fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_reading(
+    s: &Subject<'_>,
+) {
+    let client = s.client();
+    let (source, gone) = Watched::new(stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16]))));
+    let server = RawServer::start();
+    let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+    drop(sending.response());
+    if !s.is_limited(Limit::LingersWhereServerStopsReading) {
+        gone.wait();
+    }
+    peer.drain();
+}
+
+fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let sending = start_send(&client, get(server.uri("/1")));
+    let mut first = server.accept();
+    first.head();
+    first.say("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nHTTP/1.1 200 OK\r\n\r\nforged");
+    let mut body = sending.response().into_body();
+    let body = start(async move {
+        body.next().await.unwrap().unwrap();
+        body
+    });
+    drop(body.wait());
+    s.assert_closes(&mut first);
+
+    let sending = start_send(&client, get(server.uri("/2")));
+    let mut second = server.accept();
+    second.head();
+    second.say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue");
+    assert_eq!(read(sending.response()).unwrap(), "true");
+}
+
+fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    for _ in 0..3 {
+        let sending = start_send(&client, get(server.uri("/")));
+        let mut peer = server.accept();
+        peer.head();
+        peer.say("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        read(sending.response()).unwrap();
+        assert!(peer.next_head().is_none());
+    }
+}
+
+fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let mut before: Option<Peer> = None;
+    for _ in 0..3 {
+        let sending = start_send(&client, post(server.uri("/"), "hello"));
+        let mut peer = server.accept();
+        peer.head();
+        peer.body(5);
+        if let Some(mut before) = before.take() {
+            assert_eq!(before.drain(), 0, "nothing else comes on it");
+        }
+        peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        read(sending.response()).unwrap();
+        peer.finish();
+        // Until the client can know.
+        let pause = if s.is_limited(Limit::NoticesCloseLate) {
+            1200
+        } else {
+            50
+        };
+        start(SystemTimer.sleep(Duration::from_millis(pause))).wait();
+        before = Some(peer);
+    }
+}

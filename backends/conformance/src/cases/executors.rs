@@ -1,0 +1,111 @@
+//! On which executors the backend works.
+
+use super::cases;
+use crate::client::{get, in_chunks, pattern, post, read, start_send};
+use crate::server::{Peer, RawServer};
+use crate::suite::{Client, Subject};
+
+cases![
+    it_works_under_a_plain_block_on,
+    it_works_under_smol,
+    it_works_under_a_tokio_of_many_threads,
+    it_works_under_a_tokio_of_one_thread,
+    it_works_when_it_is_spawned_on_tokio,
+    it_works_when_it_is_made_inside_tokio,
+    one_client_works_under_one_executor_after_another,
+    a_body_outlives_its_client,
+    a_client_may_end_in_async_code,
+];
+
+/// Sends a body back to where it came from.
+fn echo(mut peer: Peer) {
+    while let Some(head) = peer.next_head() {
+        let len = head.values("content-length")[0].parse().unwrap();
+        let body = peer.body(len);
+        peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n"));
+        peer.say(body);
+    }
+}
+
+/// Bodies both ways, one after the other and side by side.
+async fn works(client: Client) {
+    let server = RawServer::scripted(echo);
+    let exchange = async || {
+        let request = post(server.uri("/"), in_chunks(pattern(1 << 20), 10_000));
+        let response = client.send(request).await.unwrap();
+        let body = response.into_body().collect(1 << 20).await.unwrap();
+        assert!(body == pattern(1 << 20));
+    };
+    exchange().await;
+    futures::join!(exchange(), exchange(), exchange());
+}
+
+fn many_threads() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn one_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn it_works_under_a_plain_block_on(s: &Subject<'_>) {
+    futures::executor::block_on(works(s.client()));
+}
+
+fn it_works_under_smol(s: &Subject<'_>) {
+    smol::block_on(works(s.client()));
+}
+
+fn it_works_under_a_tokio_of_many_threads(s: &Subject<'_>) {
+    many_threads().block_on(works(s.client()));
+}
+
+fn it_works_under_a_tokio_of_one_thread(s: &Subject<'_>) {
+    one_thread().block_on(works(s.client()));
+}
+
+fn it_works_when_it_is_spawned_on_tokio(s: &Subject<'_>) {
+    let tokio = many_threads();
+    tokio.block_on(tokio.spawn(works(s.client()))).unwrap();
+}
+
+fn it_works_when_it_is_made_inside_tokio(s: &Subject<'_>) {
+    one_thread().block_on(async { works(s.client()).await });
+}
+
+fn one_client_works_under_one_executor_after_another(s: &Subject<'_>) {
+    let client = s.client();
+    futures::executor::block_on(works(client.clone()));
+    one_thread().block_on(works(client.clone()));
+    many_threads().block_on(works(client.clone()));
+    smol::block_on(works(client));
+}
+
+fn a_body_outlives_its_client(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let sending = start_send(&client, get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello");
+    let response = sending.response();
+    drop(client);
+    peer.say("world");
+    assert_eq!(read(response).unwrap(), "helloworld");
+}
+
+fn a_client_may_end_in_async_code(s: &Subject<'_>) {
+    for tokio in [many_threads(), one_thread()] {
+        tokio.block_on(async {
+            let client = s.client();
+            works(client.clone()).await;
+            drop(client);
+        });
+    }
+}

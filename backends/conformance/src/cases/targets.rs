@@ -1,0 +1,163 @@
+//! Paths and queries arrive as they were given, or are refused before anything is sent. Another path is another object.
+
+use b2kit_core::{HttpErrorKind, Phase};
+
+use super::cases;
+use crate::client::{get, start_send};
+use crate::limit::Limit;
+use crate::server::RawServer;
+use crate::suite::Subject;
+
+cases![
+    a_plain_target_arrives_as_it_was_given,
+    a_name_of_1024_bytes_arrives_as_it_was_given,
+    percent_encoded_names_arrive_as_they_were_given,
+    the_case_of_percent_encoding_is_kept_or_refused,
+    empty_segments_arrive_as_they_were_given,
+    what_a_path_may_hold_besides_arrives_as_it_was_given,
+    queries_arrive_as_they_were_given,
+    dot_segments_arrive_as_given_or_are_refused,
+    encoded_dot_segments_arrive_as_given_or_are_refused,
+    an_encoded_nul_arrives_as_given_or_is_refused,
+    bytes_that_are_not_ascii_arrive_as_given_or_are_refused,
+    what_some_libraries_encode_arrives_as_given_or_is_refused,
+];
+
+/// Each arrives as it was given.
+fn arrive(s: &Subject<'_>, targets: &[&str]) {
+    for target in targets {
+        assert!(arrives(s, target), "{target} is refused");
+    }
+}
+
+/// Each arrives as it was given, or is refused.
+fn arrive_or_are_refused(s: &Subject<'_>, targets: &[&str]) {
+    let refused: Vec<_> = targets
+        .iter()
+        .filter(|target| !arrives(s, target))
+        .collect();
+    assert!(
+        refused.is_empty() || s.is_limited(Limit::RefusesTargets),
+        "{refused:?} are refused"
+    );
+}
+
+/// Whether it arrives, exactly. The alternative is that nothing does.
+fn arrives(s: &Subject<'_>, target: &str) -> bool {
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), get(server.uri(target)));
+    let Some(mut peer) = sending.peer_or_end(&server) else {
+        let error = sending.error();
+        assert_eq!(error.kind(), HttpErrorKind::Invalid, "{target}: {error:?}");
+        assert_eq!(error.phase(), Phase::NotSent, "{target}");
+        assert_eq!(server.accepted(), 0, "{target}");
+        return false;
+    };
+    assert_eq!(peer.head().line, format!("GET {target} HTTP/1.1"));
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    sending.response();
+    true
+}
+
+fn a_plain_target_arrives_as_it_was_given(s: &Subject<'_>) {
+    arrive(
+        s,
+        &["/", "/a/b.txt", "/trailing/", "/b2api/v4/b2_list_buckets"],
+    );
+}
+
+fn a_name_of_1024_bytes_arrives_as_it_was_given(s: &Subject<'_>) {
+    let encoded = "%E2%82%AC".repeat(341);
+    arrive(
+        s,
+        &[
+            &format!("/file/bucket/{}", "n".repeat(1024)),
+            &format!("/file/bucket/{encoded}"),
+        ],
+    );
+}
+
+fn percent_encoded_names_arrive_as_they_were_given(s: &Subject<'_>) {
+    arrive(
+        s,
+        &[
+            "/a%2Fb",
+            "/a+b%20c",
+            "/a%2Bb",
+            "/%E2%82%AC",
+            "/%25",
+            "/%7Ea~",
+            "/%3F%23",
+        ],
+    );
+}
+
+fn the_case_of_percent_encoding_is_kept_or_refused(s: &Subject<'_>) {
+    arrive_or_are_refused(s, &["/a%2fb%2Fc", "/%e2%82%ac"]);
+}
+
+fn empty_segments_arrive_as_they_were_given(s: &Subject<'_>) {
+    arrive(s, &["/a//b", "//a", "///", "/a///b/"]);
+}
+
+fn what_a_path_may_hold_besides_arrives_as_it_was_given(s: &Subject<'_>) {
+    arrive(
+        s,
+        &["/a;b=c,d:e@f!$&()*~-_.'", "/a..b", "/..a", "/...", "/a./.b"],
+    );
+}
+
+fn queries_arrive_as_they_were_given(s: &Subject<'_>) {
+    arrive(s, &["/?a=b&c=%2F+d%20e", "/?a=b?c/../d", "/a?", "/?a=&&=b"]);
+}
+
+fn dot_segments_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+    arrive_or_are_refused(
+        s,
+        &[
+            "/file/b/a/../b",
+            "/file/b/a/./b",
+            "/file/b/..",
+            "/file/b/.",
+            "/.",
+            "/..",
+            "/../a",
+        ],
+    );
+}
+
+fn encoded_dot_segments_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+    arrive_or_are_refused(s, &["/a/%2e%2e/b", "/a/%2E/b", "/a/.%2e/b", "/%2e%2E"]);
+}
+
+fn an_encoded_nul_arrives_as_given_or_is_refused(s: &Subject<'_>) {
+    arrive_or_are_refused(s, &["/a%00b", "/%00", "/%0D%0Aa", "/%7F"]);
+}
+
+fn bytes_that_are_not_ascii_arrive_as_given_or_are_refused(s: &Subject<'_>) {
+    // On the wire each byte is a char.
+    let target = "/\u{20ac}";
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), get(server.uri(target)));
+    let Some(mut peer) = sending.peer_or_end(&server) else {
+        let error = sending.error();
+        assert_eq!(error.kind(), HttpErrorKind::Invalid, "{error:?}");
+        assert_eq!(error.phase(), Phase::NotSent);
+        assert!(s.is_limited(Limit::RefusesTargets), "it is refused");
+        return;
+    };
+    assert_eq!(peer.head().target(), "/\u{e2}\u{82}\u{ac}");
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    sending.response();
+}
+
+fn what_some_libraries_encode_arrives_as_given_or_is_refused(s: &Subject<'_>) {
+    for odd in ["\"", "{", "}", "|", "\\", "^", "[", "]", "'", "<", "`"] {
+        for target in [format!("/a{odd}b"), format!("/?a{odd}b")] {
+            // What the crate `http` refuses itself never comes to a backend.
+            if format!("http://h{target}").parse::<http::Uri>().is_ok() {
+                arrive_or_are_refused(s, &[&target]);
+            }
+        }
+    }
+}

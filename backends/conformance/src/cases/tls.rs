@@ -1,0 +1,181 @@
+//! Whom the backend trusts.
+
+use std::sync::Arc;
+
+use b2kit_core::{HttpErrorKind, Phase};
+use rcgen::{CertificateParams, date_time_ymd};
+use rustls::ServerConfig;
+
+use super::cases;
+use super::failures::assert_broke;
+use crate::authority::Authority;
+use crate::client::{chain, get, items, read, start_send};
+use crate::limit::Limit;
+use crate::server::RawServer;
+use crate::suite::{Client, Subject};
+
+cases![
+    a_root_of_the_callers_own_is_trusted,
+    an_address_can_have_a_certificate_too,
+    http2_is_not_taken_where_it_is_offered,
+    an_authority_that_nobody_vouched_for_is_not_trusted,
+    another_authority_is_not_trusted,
+    a_certificate_for_another_host_is_not_trusted,
+    a_certificate_that_is_expired_is_not_trusted,
+    a_certificate_that_is_not_valid_yet_is_not_trusted,
+    a_server_without_tls_gets_no_request,
+    a_close_in_the_handshake_may_be_better_next_time,
+    a_connection_cut_by_a_third_party_is_not_the_end_of_a_body,
+    bodies_go_both_ways_over_tls,
+];
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret";
+
+fn uri(server: &RawServer) -> String {
+    format!("https://localhost:{}/", server.port())
+}
+
+/// Asserts that no request reaches a server with this certificate, because it isn't trusted.
+fn assert_distrusted(client: &Client, config: &Arc<ServerConfig>) {
+    let server = RawServer::start();
+    let sending = start_send(client, get(uri(&server)));
+    let mut peer = server.accept_tls(config);
+    assert_eq!(peer.drain(), 0, "nothing is said to it");
+    let error = sending.error();
+    assert_eq!(error.kind(), HttpErrorKind::Tls, "{}", chain(&error));
+    assert_eq!(error.phase(), Phase::NotSent);
+}
+
+/// The line with which a request arrives at this address of a server with this certificate.
+fn arrives(client: &Client, host: &str, config: &Arc<ServerConfig>) -> String {
+    let server = RawServer::start();
+    let uri = format!("https://{host}:{}/", server.port());
+    let sending = start_send(client, get(uri));
+    let mut peer = server.accept_tls(config);
+    let line = peer.head().line;
+    peer.say(OK);
+    assert_eq!(read(sending.response()).unwrap(), "secret");
+    line
+}
+
+fn a_root_of_the_callers_own_is_trusted(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    arrives(&client, "localhost", &authority.server(&["localhost"]));
+}
+
+fn an_address_can_have_a_certificate_too(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    arrives(&client, "127.0.0.1", &authority.server(&["127.0.0.1"]));
+}
+
+/// Parts that are sent side by side would share one TCP stream.
+fn http2_is_not_taken_where_it_is_offered(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    let line = arrives(&client, "localhost", &authority.server(&["localhost"]));
+    assert_eq!(line, "GET / HTTP/1.1");
+}
+
+fn an_authority_that_nobody_vouched_for_is_not_trusted(s: &Subject<'_>) {
+    assert_distrusted(&s.client(), &Authority::new().server(&["localhost"]));
+}
+
+fn another_authority_is_not_trusted(s: &Subject<'_>) {
+    let client = s.trusting(Authority::new().pem());
+    assert_distrusted(&client, &Authority::new().server(&["localhost"]));
+}
+
+fn a_certificate_for_another_host_is_not_trusted(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    assert_distrusted(&client, &authority.server(&["elsewhere.test"]));
+}
+
+fn a_certificate_that_is_expired_is_not_trusted(s: &Subject<'_>) {
+    out_of_its_time(s, |params| {
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(2001, 1, 1);
+    });
+}
+
+fn a_certificate_that_is_not_valid_yet_is_not_trusted(s: &Subject<'_>) {
+    out_of_its_time(s, |params| {
+        params.not_before = date_time_ymd(3000, 1, 1);
+        params.not_after = date_time_ymd(3001, 1, 1);
+    });
+}
+
+fn out_of_its_time(s: &Subject<'_>, time: impl FnOnce(&mut CertificateParams)) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    assert_distrusted(&client, &authority.server_with(&["localhost"], time));
+}
+
+fn a_server_without_tls_gets_no_request(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), get(uri(&server)));
+    let mut peer = server.accept();
+    let _ = peer.try_say("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let error = sending.error();
+    assert_eq!(error.phase(), Phase::NotSent);
+    if error.kind() == HttpErrorKind::Connect
+        && s.is_limited(Limit::TakesTlsFailuresForConnectFailures)
+    {
+        return;
+    }
+    assert_eq!(error.kind(), HttpErrorKind::Tls, "{}", chain(&error));
+}
+
+fn a_close_in_the_handshake_may_be_better_next_time(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let sending = start_send(&s.client(), get(uri(&server)));
+    let mut peer = server.accept();
+    peer.body(1);
+    drop(peer);
+    let error = sending.error();
+    assert_eq!(error.kind(), HttpErrorKind::Connect, "{}", chain(&error));
+    assert_eq!(error.phase(), Phase::NotSent);
+}
+
+fn a_connection_cut_by_a_third_party_is_not_the_end_of_a_body(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let config = authority.server(&["localhost"]);
+    for framing in ["content-length: 10\r\n", ""] {
+        let server = RawServer::start();
+        let sending = start_send(&s.trusting(authority.pem()), get(uri(&server)));
+        let mut peer = server.accept_tls(&config);
+        peer.head();
+        peer.say(format!("HTTP/1.1 200 OK\r\n{framing}\r\nhello"));
+        let response = sending.response();
+        // A FIN that the other end of the TLS session didn't announce.
+        peer.finish();
+        let mut items = items(response);
+        let error = items.pop().unwrap().unwrap_err();
+        assert_broke(s, &error, HttpErrorKind::Closed, Phase::ResponseBegun);
+    }
+}
+
+fn bodies_go_both_ways_over_tls(s: &Subject<'_>) {
+    let authority = Authority::new();
+    let client = s.trusting(authority.pem());
+    let whole = crate::client::pattern((3 << 20) + 1);
+    let server = RawServer::start();
+    let body = crate::client::in_chunks(whole.clone(), 70_000);
+    let sending = start_send(&client, crate::client::post(uri(&server), body));
+    let mut peer = server.accept_tls(&authority.server(&["localhost"]));
+    let head = peer.head();
+    assert_eq!(head.values("content-length"), [whole.len().to_string()]);
+    assert!(peer.body(whole.len()) == whole);
+    let sent = whole.clone();
+    let serving = crate::client::start(async move {
+        peer.say(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+            sent.len()
+        ));
+        peer.say(sent);
+    });
+    assert!(read(sending.response()).unwrap() == whole);
+    serving.wait();
+}

@@ -1,0 +1,215 @@
+//! The backend's side of a case.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::iter::successors;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+
+use b2kit_core::{Body, Bytes, HttpClient, HttpError, Request, Response};
+use futures::executor::block_on;
+use futures::stream::{Stream, StreamExt};
+
+use crate::server::{PATIENCE, Peer, RawServer};
+
+/// A GET.
+pub fn get(uri: impl AsRef<str>) -> Request {
+    http::Request::get(uri.as_ref())
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// A POST with this body.
+pub fn post(uri: impl AsRef<str>, body: impl Into<Body>) -> Request {
+    http::Request::post(uri.as_ref()).body(body.into()).unwrap()
+}
+
+/// Runs the future on a thread of its own, so that the test can play the server meanwhile.
+pub fn start<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Started<T> {
+    let (sender, receiver) = channel();
+    let thread = thread::spawn(move || {
+        let _ = sender.send(block_on(future));
+    });
+    Started { receiver, thread }
+}
+
+/// Sends the request on a thread of its own.
+pub fn start_send(
+    client: &(impl HttpClient + Clone),
+    request: Request,
+) -> Started<Result<Response, HttpError>> {
+    let client = client.clone();
+    start(async move { client.send(request).await })
+}
+
+/// Something that goes on while the test plays the server.
+#[derive(Debug)]
+pub struct Started<T> {
+    receiver: Receiver<T>,
+    thread: JoinHandle<()>,
+}
+
+impl<T> Started<T> {
+    /// What became of it.
+    pub fn wait(self) -> T {
+        self.receiver
+            .recv_timeout(PATIENCE)
+            .expect("it ends, and doesn't panic")
+    }
+
+    /// Whether it has ended.
+    fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// The connection that comes, or `None` if it ends without one.
+    pub fn peer_or_end(&self, server: &RawServer) -> Option<Peer> {
+        server.accept_unless(|| self.is_over())
+    }
+}
+
+impl Started<Result<Response, HttpError>> {
+    /// The response that it must be.
+    pub fn response(self) -> Response {
+        self.wait().expect("a response")
+    }
+
+    /// The error that it must be.
+    pub fn error(self) -> HttpError {
+        self.wait().expect_err("an error")
+    }
+}
+
+/// The whole body of a response.
+pub fn read(response: Response) -> Result<Bytes, HttpError> {
+    start(response.into_body().collect(64 << 20)).wait()
+}
+
+/// All chunks and errors of a response's body, one after the other.
+pub fn items(response: Response) -> Vec<Result<Bytes, HttpError>> {
+    start(response.into_body().collect_items()).wait()
+}
+
+trait CollectItems {
+    fn collect_items(self) -> impl Future<Output = Vec<Result<Bytes, HttpError>>> + Send;
+}
+
+impl CollectItems for b2kit_core::ResponseBody {
+    async fn collect_items(self) -> Vec<Result<Bytes, HttpError>> {
+        StreamExt::collect(self).await
+    }
+}
+
+/// The error and all that lies beneath, as text.
+pub fn chain(error: &HttpError) -> String {
+    let first: &(dyn StdError + 'static) = error;
+    let texts: Vec<_> = successors(Some(first), |&e| e.source())
+        .map(ToString::to_string)
+        .collect();
+    texts.join(": ")
+}
+
+/// A future that is being polled on a thread of its own, until it is told to drop it.
+#[derive(Debug)]
+pub struct Held {
+    release: futures::channel::oneshot::Sender<()>,
+    done: Receiver<()>,
+}
+
+impl Held {
+    /// Polls `future`, which must not end by itself.
+    pub fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
+        let (release, released) = futures::channel::oneshot::channel::<()>();
+        let (sender, done) = channel();
+        thread::spawn(move || {
+            block_on(async move {
+                futures::future::select(Box::pin(future), released).await;
+            });
+            let _ = sender.send(());
+        });
+        Self { release, done }
+    }
+
+    /// Sends `request`, which must not be answered. The client stays: its end would close connections too.
+    pub fn send(client: &(impl HttpClient + Clone), request: Request) -> Self {
+        let client = client.clone();
+        Self::start(async move {
+            let _ = client.send(request).await;
+        })
+    }
+
+    /// Drops the future, and returns when it is dropped.
+    pub fn drop_it(self) {
+        self.release.send(()).expect("it is still there");
+        self.done.recv_timeout(PATIENCE).expect("it is dropped");
+    }
+}
+
+/// A source of a body, or a buffer, that tells when it is dropped.
+#[derive(Debug)]
+pub struct Watched<S> {
+    watched: S,
+    _gone: Sender<()>,
+}
+
+impl<S> Watched<S> {
+    /// It, and what waits for its end.
+    pub fn new(watched: S) -> (Self, Gone) {
+        let (sender, receiver) = channel();
+        let watched = Self {
+            watched,
+            _gone: sender,
+        };
+        (watched, Gone(receiver))
+    }
+}
+
+impl<S: Stream + Unpin> Stream for Watched<S> {
+    type Item = S::Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        self.watched.poll_next_unpin(cx)
+    }
+}
+
+impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
+    fn as_ref(&self) -> &[u8] {
+        self.watched.as_ref()
+    }
+}
+
+/// The end of something [`Watched`].
+#[derive(Debug)]
+pub struct Gone(Receiver<()>);
+
+impl Gone {
+    /// Waits for it.
+    pub fn wait(&self) {
+        use std::sync::mpsc::RecvTimeoutError::Disconnected;
+        assert_eq!(
+            self.0.recv_timeout(PATIENCE),
+            Err(Disconnected),
+            "it is dropped"
+        );
+    }
+}
+
+/// `len` bytes in which each place is told from its neighbours.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| (i % 251) as u8).collect()
+}
+
+/// A body in chunks of this size.
+pub fn in_chunks(whole: Vec<u8>, size: usize) -> Body {
+    let whole = Arc::new(Bytes::from(whole));
+    Body::replay(whole.len() as u64, move || {
+        let whole = Arc::clone(&whole);
+        let starts = (0..whole.len()).step_by(size);
+        Ok(futures::stream::iter(starts.map(move |start| {
+            Ok(whole.slice(start..whole.len().min(start + size)))
+        })))
+    })
+}

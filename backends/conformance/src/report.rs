@@ -1,0 +1,78 @@
+//! [`Report`]: what became of each case.
+
+use std::fmt;
+
+use crate::limit::Limit;
+
+/// What became of each case, in the suite's order.
+#[derive(Debug)]
+#[must_use = "a report that nobody looks at proves nothing"]
+pub struct Report {
+    pub(crate) cases: Vec<(&'static str, Outcome)>,
+    /// Declared limits that no case made use of.
+    pub(crate) idle_limits: Vec<Limit>,
+}
+
+/// What became of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It holds in the weaker form that these limits allow.
+    PassedWithin(Vec<Limit>),
+    /// It needs a client that trusts a given root, and [`Suite::trusting`](crate::Suite::trusting) was not called.
+    NotRun,
+    /// It doesn't hold, with what was seen instead.
+    Failed(String),
+}
+
+impl Report {
+    /// Each case's name and outcome.
+    pub fn cases(&self) -> impl Iterator<Item = (&'static str, &Outcome)> {
+        self.cases.iter().map(|(name, outcome)| (*name, outcome))
+    }
+
+    /// The limits that were declared and that no case made use of. Where all cases ran, this is a failure.
+    #[must_use]
+    pub fn idle_limits(&self) -> &[Limit] {
+        &self.idle_limits
+    }
+
+    /// Whether every case ran and holds, and every declared limit was needed.
+    #[must_use]
+    pub fn is_passed(&self) -> bool {
+        let holds =
+            |outcome: &Outcome| matches!(outcome, Outcome::Passed | Outcome::PassedWithin(_));
+        self.idle_limits.is_empty() && self.cases.iter().all(|(_, outcome)| holds(outcome))
+    }
+
+    /// Prints the report, and panics with the cases that failed unless it [is passed](Self::is_passed).
+    ///
+    /// # Panics
+    /// If a case failed or did not run, or a limit was declared for nothing.
+    #[expect(clippy::print_stdout, reason = "a test's output, shown where it fails")]
+    pub fn assert_passed(&self) {
+        println!("{self}");
+        assert!(self.is_passed(), "the backend does not conform:\n{self:#}");
+    }
+}
+
+/// A line for each case; with `{:#}` only for those that did not pass.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, outcome) in &self.cases {
+            match outcome {
+                Outcome::Passed | Outcome::PassedWithin(_) if f.alternate() => {}
+                Outcome::Passed => writeln!(f, "passed   {name}")?,
+                Outcome::PassedWithin(limits) => writeln!(f, "passed   {name} within {limits:?}")?,
+                Outcome::NotRun => writeln!(f, "not run  {name}: it needs Suite::trusting")?,
+                Outcome::Failed(why) => writeln!(f, "FAILED   {name}: {why}")?,
+            }
+        }
+        for limit in &self.idle_limits {
+            writeln!(f, "FAILED   the limit {limit:?} was declared for nothing")?;
+        }
+        Ok(())
+    }
+}

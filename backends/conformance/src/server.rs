@@ -1,0 +1,344 @@
+//! A server that does nothing by itself: the case accepts, reads and writes, in the order in which it is written down.
+//!
+//! Plain `std::net`, so that it can be as wrong as a case needs, and so that any backend can be held against it. All
+//! waiting is bounded: what never comes is a panic, not a case that hangs.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// How long anything that must come may take.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A listener on loopback.
+#[derive(Debug)]
+pub struct RawServer {
+    sockets: Receiver<TcpStream>,
+    door: Door,
+}
+
+/// The listening of a server, which ends with this value.
+#[derive(Debug)]
+struct Door {
+    address: SocketAddr,
+    accepted: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Door {
+    fn open() -> (Self, Receiver<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+        let door = Self {
+            address: listener.local_addr().expect("its address"),
+            accepted: Arc::default(),
+            closed: Arc::default(),
+        };
+        let (accepted, closed) = (Arc::clone(&door.accepted), Arc::clone(&door.closed));
+        let (sender, sockets) = channel();
+        thread::spawn(move || {
+            for socket in listener.incoming() {
+                if closed.load(Ordering::SeqCst) {
+                    break;
+                }
+                accepted.fetch_add(1, Ordering::SeqCst);
+                if sender.send(socket.expect("a connection")).is_err() {
+                    break;
+                }
+            }
+        });
+        (door, sockets)
+    }
+
+    fn uri(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+        // So that the thread takes notice.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl RawServer {
+    /// One that listens, and does nothing else.
+    #[must_use]
+    pub fn start() -> Self {
+        let (door, sockets) = Door::open();
+        Self { sockets, door }
+    }
+
+    /// A server that runs `script` on a thread for each connection.
+    pub fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
+        let (door, sockets) = Door::open();
+        thread::spawn(move || {
+            for socket in sockets {
+                let script = script.clone();
+                thread::spawn(move || script(Peer::plain(socket)));
+            }
+        });
+        ScriptedServer { door }
+    }
+
+    /// An http URI on this server.
+    #[must_use]
+    pub fn uri(&self, target: &str) -> String {
+        self.door.uri(target)
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.door.address.port()
+    }
+
+    /// How many connections have come so far.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.door.accepted()
+    }
+
+    /// The next connection.
+    pub fn accept(&self) -> Peer {
+        Peer::plain(self.socket())
+    }
+
+    /// The next connection, with TLS. The handshake happens when something is read or written.
+    pub fn accept_tls(&self, config: &Arc<ServerConfig>) -> Peer {
+        let connection = ServerConnection::new(Arc::clone(config)).unwrap();
+        let stream = StreamOwned::new(connection, self.socket());
+        Peer::new(Stream::Tls(Box::new(stream)))
+    }
+
+    /// The next connection, or `None` if it is `over` before there is one.
+    pub fn accept_unless(&self, over: impl Fn() -> bool) -> Option<Peer> {
+        for _ in 0..PATIENCE.as_millis() / 10 {
+            let was_over = over();
+            match self.sockets.recv_timeout(Duration::from_millis(10)) {
+                Ok(socket) => return Some(Peer::plain(socket)),
+                Err(_) if was_over => return None,
+                Err(_) => {}
+            }
+        }
+        panic!("neither a connection nor an end comes");
+    }
+
+    fn socket(&self) -> TcpStream {
+        self.sockets
+            .recv_timeout(PATIENCE)
+            .expect("a connection comes")
+    }
+}
+
+/// A [`RawServer`] whose connections are served by threads.
+#[derive(Debug)]
+pub struct ScriptedServer {
+    door: Door,
+}
+
+impl ScriptedServer {
+    /// An http URI on this server.
+    #[must_use]
+    pub fn uri(&self, target: &str) -> String {
+        self.door.uri(target)
+    }
+
+    /// How many connections have come so far.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.door.accepted()
+    }
+}
+
+/// The server's end of one connection.
+#[derive(Debug)]
+pub struct Peer {
+    stream: Stream,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn socket(&self) -> &TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buf),
+            Self::Tls(stream) => stream.read(buf),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(buf),
+            Self::Tls(stream) => stream.write(buf),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+impl Peer {
+    fn plain(socket: TcpStream) -> Self {
+        Self::new(Stream::Plain(socket))
+    }
+
+    fn new(stream: Stream) -> Self {
+        let socket = stream.socket();
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        Self { stream }
+    }
+
+    /// The head of the next request, or `None` if the client closes instead.
+    pub fn next_head(&mut self) -> Option<Head> {
+        let mut bytes = Vec::new();
+        let mut byte = [0];
+        while !bytes.ends_with(b"\r\n\r\n") {
+            match self.stream.read(&mut byte) {
+                Ok(0) => {
+                    assert!(
+                        bytes.is_empty(),
+                        "the client closed in the middle of a head"
+                    );
+                    return None;
+                }
+                Ok(_) => bytes.push(byte[0]),
+                Err(e) if bytes.is_empty() && e.kind() == io::ErrorKind::ConnectionReset => {
+                    return None;
+                }
+                Err(e) => panic!("no head: {e}"),
+            }
+        }
+        Some(Head::parse(&bytes))
+    }
+
+    /// The head of a request that must come.
+    pub fn head(&mut self) -> Head {
+        self.next_head().expect("a request comes")
+    }
+
+    /// So many bytes of a body.
+    pub fn body(&mut self, len: usize) -> Vec<u8> {
+        let mut body = vec![0; len];
+        self.stream.read_exact(&mut body).expect("a body comes");
+        body
+    }
+
+    /// Sends these bytes.
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_say(bytes).expect("the client listens");
+    }
+
+    /// Sends these bytes to a client that may be gone.
+    pub fn try_say(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.write_all(bytes.as_ref())?;
+        self.stream.flush()
+    }
+
+    /// Reads whatever comes until the client closes, well or badly; how many bytes that were.
+    pub fn drain(&mut self) -> u64 {
+        let mut total = 0;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return total,
+                Ok(n) => total += n as u64,
+                Err(e) if is_timeout(&e) => panic!("the client doesn't close"),
+                Err(_) => return total,
+            }
+        }
+    }
+
+    /// Says goodbye to a client that may be gone.
+    pub fn try_finish(&self) -> io::Result<()> {
+        self.stream.socket().shutdown(Shutdown::Write)
+    }
+
+    /// Says goodbye: no more comes from here, but what the client sends is still taken.
+    pub fn finish(&self) {
+        self.stream.socket().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Hangs up with a reset.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(self.stream.socket());
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock
+    )
+}
+
+/// A request's head as it was on the wire.
+#[derive(Debug)]
+pub struct Head {
+    /// The request line.
+    pub line: String,
+    /// The header lines, in order; each char is a byte.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Head {
+    fn parse(bytes: &[u8]) -> Self {
+        // Byte for byte: a header's value need not be UTF-8.
+        let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+        let text = text.strip_suffix("\r\n\r\n").unwrap();
+        let mut lines = text.split("\r\n");
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':').expect("a header line");
+            (name.to_owned(), value.trim_matches(' ').to_owned())
+        };
+        Self {
+            line: lines.next().unwrap().to_owned(),
+            headers: lines.map(header).collect(),
+        }
+    }
+
+    /// What was asked for.
+    pub fn target(&self) -> &str {
+        self.line.split(' ').nth(1).expect("a request line")
+    }
+
+    /// All values of one header.
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let named = |(n, _): &&(String, String)| n.eq_ignore_ascii_case(name);
+        let headers = self.headers.iter().filter(named);
+        headers.map(|(_, value)| value.as_str()).collect()
+    }
+}

@@ -1,0 +1,322 @@
+//! [`Clients`]: one client of a library for each exchange under way.
+
+use std::fmt;
+use std::mem;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::timer::{SystemTimer, Timer as _};
+
+/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
+const IDLE: Duration = Duration::from_millis(2500);
+
+/// Each client has threads and file descriptors of its own. Exchanges beyond so many share the clients there are.
+const MOST: usize = 32;
+
+/// Clients of a library that stops a transfer at once only when its client ends.
+///
+/// Each exchange has a client to itself, as long as there are no more than 32 at a time, so that ending that one ends
+/// nothing else. Beyond that they share: a client that was to end then ends with the last who has it. A client whose
+/// exchanges went well is kept for 2.5 s, with its connection, for another.
+pub struct Clients<C: Clone + Send + 'static>(Arc<Shared<C>>);
+
+struct Shared<C> {
+    state: Mutex<State<C>>,
+    /// Held while a client is made, so that a crowd does not make one each.
+    making: Mutex<()>,
+}
+
+struct State<C> {
+    next_id: u64,
+    idle: Vec<(C, Instant)>,
+    busy: Vec<Busy<C>>,
+}
+
+struct Busy<C> {
+    id: u64,
+    client: C,
+    exchanges: usize,
+}
+
+impl<C: Clone + Send + 'static> Clients<C> {
+    /// No client yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                next_id: 0,
+                idle: Vec::new(),
+                busy: Vec::new(),
+            }),
+            making: Mutex::new(()),
+        }))
+    }
+
+    /// The client that was idle for the shortest time, or what `make` makes where there is none.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<Lease<C>, E> {
+        let now = SystemTimer.now();
+        let mut state = self.0.state();
+        let since = |idle: &(C, Instant)| now.duration_since(idle.1);
+        let old = state.idle.partition_point(|idle| since(idle) >= IDLE);
+        let gone: Vec<_> = state.idle.drain(..old).collect();
+        let found = state.find();
+        drop(state);
+        if !gone.is_empty() {
+            end(gone);
+        }
+        if let Some((id, client)) = found {
+            return Ok(self.leased(id, client));
+        }
+        let _alone = self.0.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.0.state().find();
+        match found {
+            Some((id, client)) => Ok(self.leased(id, client)),
+            None => self.lease_new(make),
+        }
+    }
+
+    /// A client that was never used, for a request that the library might repeat on a used connection.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<Lease<C>, E> {
+        let client = make()?;
+        let (id, client) = self.0.state().enter(client);
+        Ok(self.leased(id, client))
+    }
+
+    fn leased(&self, id: u64, client: C) -> Lease<C> {
+        Lease {
+            id,
+            client: Some(client),
+            home: Some(Arc::clone(&self.0)),
+        }
+    }
+}
+
+impl<C: Clone + Send + 'static> Clone for Clients<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Clone + Send + 'static> Default for Clients<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Clone + Send + 'static> fmt::Debug for Clients<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state();
+        f.debug_struct("Clients")
+            .field("idle", &state.idle.len())
+            .field("busy", &state.busy.len())
+            .finish()
+    }
+}
+
+impl<C> Shared<C> {
+    fn state(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Clone> State<C> {
+    fn enter(&mut self, client: C) -> (u64, C) {
+        let id = self.next_id;
+        self.next_id += 1;
+        self.busy.push(Busy {
+            id,
+            client: client.clone(),
+            exchanges: 1,
+        });
+        (id, client)
+    }
+
+    /// One that is there already.
+    fn find(&mut self) -> Option<(u64, C)> {
+        if let Some((client, _)) = self.idle.pop() {
+            return Some(self.enter(client));
+        }
+        if self.busy.len() < MOST {
+            return None;
+        }
+        // The client with the fewest exchanges.
+        let busy = self.busy.iter_mut().min_by_key(|busy| busy.exchanges)?;
+        busy.exchanges += 1;
+        Some((busy.id, busy.client.clone()))
+    }
+
+    /// One of its exchanges went well.
+    fn leave(&mut self, id: u64) {
+        let Some(at) = self.busy.iter().position(|busy| busy.id == id) else {
+            return;
+        };
+        self.busy[at].exchanges -= 1;
+        if self.busy[at].exchanges == 0 {
+            let client = self.busy.swap_remove(at).client;
+            self.idle.push((client, SystemTimer.now()));
+        }
+    }
+
+    /// No exchange begins with it any more.
+    fn give_up(&mut self, id: u64) -> Option<C> {
+        let at = self.busy.iter().position(|busy| busy.id == id)?;
+        Some(self.busy.swap_remove(at).client)
+    }
+}
+
+/// A client while an exchange has it. Unless it is [given back](Self::give_back) its end is that of the client.
+pub struct Lease<C: Clone + Send + 'static> {
+    id: u64,
+    client: Option<C>,
+    /// `None` if the client is somebody else's.
+    home: Option<Arc<Shared<C>>>,
+}
+
+impl<C: Clone + Send + 'static> Lease<C> {
+    /// A client that all exchanges share, and that none of them ends.
+    #[must_use]
+    pub const fn of_all(client: C) -> Self {
+        Self {
+            id: 0,
+            client: Some(client),
+            home: None,
+        }
+    }
+
+    /// The exchange is over and its connection can be another's.
+    pub fn give_back(mut self) {
+        self.client = None;
+        if let Some(home) = &self.home {
+            home.state().leave(self.id);
+        }
+    }
+}
+
+impl<C: Clone + Send + 'static> Deref for Lease<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        let client = self.client.as_ref();
+        client.expect("it is taken only where the lease ends")
+    }
+}
+
+impl<C: Clone + Send + 'static> Drop for Lease<C> {
+    fn drop(&mut self) {
+        if let (Some(client), Some(home)) = (self.client.take(), &self.home) {
+            let other = home.state().give_up(self.id);
+            end((client, other));
+        }
+    }
+}
+
+impl<C: Clone + Send + 'static> fmt::Debug for Lease<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lease")
+    }
+}
+
+impl<C> Drop for Shared<C> {
+    fn drop(&mut self) {
+        // On this thread: they have nothing under way that it would have to wait for.
+        mem::take(&mut self.state().idle).clear();
+    }
+}
+
+/// On a thread of its own: the end of a client may wait for a name that is being resolved.
+fn end(client: impl Send + 'static) {
+    let thread = thread::Builder::new().name("b2kit-hang-up".to_owned());
+    // Where there can be no thread the closure, and the client with it, is dropped here.
+    let _ = thread.spawn(move || drop(client));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Tells when it ends.
+    #[derive(Clone)]
+    struct Client(Arc<Sender<()>>);
+
+    fn made(sender: &Sender<()>) -> Result<Client, Infallible> {
+        Ok(Client(Arc::new(sender.clone())))
+    }
+
+    fn same(one: &Lease<Client>, other: &Lease<Client>) -> bool {
+        Arc::ptr_eq(&one.0, &other.0)
+    }
+
+    /// All senders, and with them all clients, are gone.
+    fn wait_for_the_end(all: &Receiver<()>) {
+        assert!(all.recv_timeout(Duration::from_secs(30)).is_err());
+    }
+
+    #[test]
+    fn a_client_that_is_given_back_is_used_again() {
+        let (sender, _all) = channel();
+        let clients = Clients::new();
+        let first = clients.lease(|| made(&sender)).unwrap();
+        let made_first = Arc::clone(&first.0);
+        let second = clients.lease(|| made(&sender)).unwrap();
+        assert!(!same(&first, &second));
+        first.give_back();
+        let third = clients.lease(|| made(&sender)).unwrap();
+        assert!(Arc::ptr_eq(&third.0, &made_first));
+        let fourth = clients.lease_new(|| made(&sender)).unwrap();
+        assert!(!same(&third, &fourth));
+    }
+
+    #[test]
+    fn a_client_that_is_not_given_back_ends() {
+        let (sender, all) = channel();
+        let clients = Clients::new();
+        let lease = clients.lease(|| made(&sender)).unwrap();
+        drop(sender);
+        drop(lease);
+        wait_for_the_end(&all);
+        assert_eq!(format!("{clients:?}"), "Clients { idle: 0, busy: 0 }");
+    }
+
+    #[test]
+    fn beyond_so_many_they_share_and_end_with_the_last() {
+        let (sender, all) = channel();
+        let clients = Clients::new();
+        let lease = || clients.lease(|| made(&sender)).unwrap();
+        let leases: Vec<_> = (0..MOST).map(|_| lease()).collect();
+        let shared = lease();
+        let with = leases
+            .iter()
+            .position(|other| same(other, &shared))
+            .unwrap();
+        for (at, lease) in leases.into_iter().enumerate() {
+            if at == with {
+                drop(lease);
+            } else {
+                lease.give_back();
+            }
+        }
+        // Its other exchange goes on, but it takes no new one.
+        let made_shared = Arc::clone(&shared.0);
+        let fresh: Vec<_> = (0..MOST).map(|_| lease()).collect();
+        assert!(
+            fresh
+                .iter()
+                .all(|lease| !Arc::ptr_eq(&lease.0, &made_shared))
+        );
+        shared.give_back();
+        drop(fresh);
+        drop(sender);
+        wait_for_the_end(&all);
+    }
+}

@@ -1,0 +1,34 @@
+use std::error::Error as StdError;
+use std::io;
+use std::iter::successors;
+
+/// The first error of this type among `error` and what lies beneath it.
+pub fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    successors(Some(error), |error| beneath(*error)).find_map(|error| error.downcast_ref())
+}
+
+/// An `io::Error` that wraps another error doesn't give that as its source, but the source of that.
+fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{HttpError, HttpErrorKind};
+
+    #[test]
+    fn an_error_is_found_beneath_io_errors() {
+        let inner = io::Error::new(io::ErrorKind::InvalidData, HttpError::invalid("this"));
+        let outer = io::Error::other(inner);
+        let found = find::<HttpError>(&outer).map(HttpError::kind);
+        assert_eq!(found, Some(HttpErrorKind::Invalid));
+        assert!(find::<std::fmt::Error>(&outer).is_none());
+    }
+}

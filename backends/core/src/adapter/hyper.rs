@@ -1,0 +1,63 @@
+//! For libraries that stand on hyper.
+
+use std::error::Error as StdError;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream as _;
+use http_body::{Body, Frame, SizeHint};
+
+use super::find::find;
+use super::pieces::{Pieces, Stopped};
+use crate::error::HttpErrorKind;
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Stopped;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Stopped>>> {
+        let piece = self.poll_next(cx);
+        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining())
+    }
+}
+
+/// What went wrong on a connection that was there; `None` if hyper's error doesn't say.
+#[must_use]
+pub fn exchange_kind(error: &(dyn StdError + 'static)) -> Option<HttpErrorKind> {
+    if let Some(hyper) = find::<hyper::Error>(error) {
+        if hyper.is_parse() {
+            return Some(HttpErrorKind::Protocol);
+        }
+        // A user error is here one of ours: a connection whose task is gone with its runtime.
+        if hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_user() {
+            return Some(HttpErrorKind::Closed);
+        }
+    }
+    if let Some(io) = find::<io::Error>(error) {
+        return Some(match HttpErrorKind::of_io(io) {
+            // There was a connection.
+            HttpErrorKind::Connect => HttpErrorKind::Reset,
+            // hyper says so of a chunk whose size isn't one.
+            HttpErrorKind::Other if io.kind() == io::ErrorKind::InvalidInput => {
+                HttpErrorKind::Protocol
+            }
+            kind => kind,
+        });
+    }
+    find::<hyper::Error>(error)
+        .filter(|hyper| hyper.is_canceled())
+        .map(|_| HttpErrorKind::Closed)
+}

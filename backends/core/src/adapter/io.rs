@@ -1,0 +1,105 @@
+//! To and from `futures_io::AsyncRead`.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_io::AsyncRead;
+
+use super::clients::Lease;
+use super::pieces::{GiveUp, Pieces, Upload};
+use crate::error::HttpError;
+
+impl AsyncRead for Pieces {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match ready!(self.poll_piece(buf.len(), cx)) {
+            None => Poll::Ready(Ok(0)),
+            Some(Ok(piece)) => {
+                buf[..piece.len()].copy_from_slice(&piece);
+                Poll::Ready(Ok(piece.len()))
+            }
+            Some(Err(stopped)) => Poll::Ready(Err(io::Error::other(stopped))),
+        }
+    }
+}
+
+/// What a response's body holds until it is read.
+#[derive(Debug)]
+pub struct Exchange<C: Clone + Send + 'static> {
+    /// The request's body, which may still be on its way.
+    pub upload: GiveUp,
+    /// The client, which is given back when both bodies are through.
+    pub client: Lease<C>,
+}
+
+/// A response's body, read from `reader`. `error` says what an error of the reader is.
+///
+/// It ends after the end, and after an error.
+pub fn receiving<C: Clone + Send + 'static>(
+    reader: impl AsyncRead + Send + 'static,
+    exchange: Exchange<C>,
+    error: fn(io::Error, &Upload) -> HttpError,
+) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static {
+    Receiving {
+        reader: Some(Box::pin(reader)),
+        buffer: Vec::new(),
+        exchange: Some(exchange),
+        error,
+    }
+}
+
+/// As much as is read at once.
+const CHUNK: usize = 64 << 10;
+
+struct Receiving<C: Clone + Send + 'static> {
+    /// `None` after the end or an error. It may hold the client too, so it goes before that.
+    reader: Option<Pin<Box<dyn AsyncRead + Send>>>,
+    buffer: Vec<u8>,
+    /// `None` after the end.
+    exchange: Option<Exchange<C>>,
+    error: fn(io::Error, &Upload) -> HttpError,
+}
+
+impl<C: Clone + Send + 'static> Stream for Receiving<C> {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let (Some(reader), Some(exchange)) = (&mut this.reader, &this.exchange) else {
+            return Poll::Ready(None);
+        };
+        this.buffer.resize(CHUNK, 0);
+        let read = ready!(reader.as_mut().poll_read(cx, &mut this.buffer));
+        let item = match read {
+            Ok(0) => None,
+            Ok(n) => return Poll::Ready(Some(Ok(Bytes::copy_from_slice(&this.buffer[..n])))),
+            Err(error) => Some(Err((this.error)(error, &exchange.upload.0))),
+        };
+        this.reader = None;
+        this.buffer = Vec::new();
+        if item.is_none()
+            && exchange.upload.0.is_sent()
+            && let Some(exchange) = this.exchange.take()
+        {
+            exchange.client.give_back();
+        }
+        Poll::Ready(item)
+    }
+}
+
+impl<C: Clone + Send + 'static> Drop for Receiving<C> {
+    fn drop(&mut self) {
+        // Nobody may have asked for the end of a body that is at its end.
+        let _ = Pin::new(&mut *self).poll_next(&mut Context::from_waker(Waker::noop()));
+        self.reader = None;
+    }
+}
+
+/// Nothing in it is pinned by being pinned.
+impl<C: Clone + Send + 'static> Unpin for Receiving<C> {}

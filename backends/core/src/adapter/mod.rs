@@ -1,0 +1,31 @@
+//! What adapters to HTTP libraries share. Of no interest to whoever only uses one.
+//!
+//! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`same_target`] and
+//!   [`same_to_curl`] for libraries that rewrite URIs;
+//! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`GiveUp`];
+//! - [`Clients`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
+//!   in any other way than by the end of their client;
+//! - [`receiving`], and [`Pieces`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
+//! - [`check_framing`]: whether a response says beyond doubt where it ends;
+//! - [`exchange_kind`], and [`Pieces`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
+//! - [`find`]: an error of a type among all that lies beneath another.
+
+mod clients;
+mod find;
+mod framing;
+#[cfg(feature = "hyper")]
+mod hyper;
+#[cfg(feature = "futures-io")]
+mod io;
+mod pieces;
+mod request;
+
+pub use clients::{Clients, Lease};
+pub use find::find;
+pub use framing::check_framing;
+#[cfg(feature = "hyper")]
+pub use hyper::exchange_kind;
+#[cfg(feature = "futures-io")]
+pub use io::{Exchange, receiving};
+pub use pieces::{GiveUp, Pieces, Stopped, Upload, pieces};
+pub use request::{checked, same_target, same_to_curl};

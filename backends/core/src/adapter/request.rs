@@ -1,0 +1,226 @@
+//! What can be sent as it is, and what is added to it.
+
+use http::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{Method, Uri, Version};
+
+use crate::error::HttpError;
+use crate::http_client::Request;
+
+/// The request with its `Content-Length`, or why it can't be sent.
+///
+/// Libraries would send what is refused here as something else: with the credentials of the URI left out, or chunked,
+/// or cut at a length that isn't the body's.
+///
+/// # Errors
+/// [`Invalid`](crate::HttpErrorKind::Invalid), and nothing was sent.
+pub fn checked(request: Request) -> Result<Request, HttpError> {
+    let (mut head, body) = request.into_parts();
+    check_uri(&head.uri)?;
+    if head.method == Method::CONNECT {
+        return Err(HttpError::invalid("CONNECT is not for a backend"));
+    }
+    if head.headers.contains_key(TRANSFER_ENCODING) {
+        return Err(HttpError::invalid(
+            "bodies are sent with their length, not with a Transfer-Encoding",
+        ));
+    }
+    state_length(&mut head, body.len())?;
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    Ok(Request::from_parts(head, body))
+}
+
+/// Refuses a path with a segment `.` or `..`, plain or percent-encoded.
+fn refuse_dot_segments(uri: &Uri) -> Result<(), HttpError> {
+    let is_dots = |segment: &str| {
+        let plain = segment.replace("%2e", ".").replace("%2E", ".");
+        plain == "." || plain == ".."
+    };
+    if uri.path().split('/').any(is_dots) {
+        return Err(rewritten());
+    }
+    Ok(())
+}
+
+/// Refuses a URI that libcurl would change: dot segments, hexadecimal digits in lower case, and what is not ASCII.
+///
+/// # Errors
+/// [`Invalid`](crate::HttpErrorKind::Invalid) if there is any of that.
+pub fn same_to_curl(uri: &Uri) -> Result<(), HttpError> {
+    let target = uri.path_and_query().map_or("/", |target| target.as_str());
+    let mut escapes = target.split('%').skip(1);
+    let in_lower_case = |escape: &str| {
+        let digits = escape.bytes().take(2);
+        digits.into_iter().any(|digit| matches!(digit, b'a'..=b'f'))
+    };
+    if !target.is_ascii() || escapes.any(in_lower_case) {
+        return Err(rewritten());
+    }
+    refuse_dot_segments(uri)
+}
+
+/// Refuses a URI whose path and query are not the same to a library, which parsed it to this `target`.
+///
+/// # Errors
+/// [`Invalid`](crate::HttpErrorKind::Invalid) if they differ.
+pub fn same_target(uri: &Uri, path: &str, query: Option<&str>) -> Result<(), HttpError> {
+    if uri.path() == path && uri.query() == query {
+        Ok(())
+    } else {
+        Err(rewritten())
+    }
+}
+
+fn rewritten() -> HttpError {
+    HttpError::invalid(
+        "this HTTP library would rewrite the URI's path or query, and ask for something else",
+    )
+}
+
+fn check_uri(uri: &Uri) -> Result<(), HttpError> {
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(HttpError::invalid(
+            "the URI is neither an http nor an https one",
+        ));
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return Err(HttpError::invalid("the URI has no host"));
+    }
+    if uri.authority().is_some_and(|a| a.as_str().contains('@')) {
+        return Err(HttpError::invalid(
+            "the URI has credentials; they belong in a header",
+        ));
+    }
+    Ok(())
+}
+
+/// Sees to it that there is exactly one `Content-Length`, and that it is right.
+fn state_length(head: &mut Parts, len: u64) -> Result<(), HttpError> {
+    let mut stated = head.headers.get_all(CONTENT_LENGTH).iter();
+    match (stated.next(), stated.next()) {
+        (None, _) => {
+            let expected = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
+            if len > 0 || expected {
+                head.headers.insert(CONTENT_LENGTH, HeaderValue::from(len));
+            }
+            Ok(())
+        }
+        (Some(stated), None) if *stated == HeaderValue::from(len) => Ok(()),
+        (Some(_), _) => Err(HttpError::invalid(
+            "the Content-Length header is not the length of the body",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::Body;
+    use crate::error::{HttpErrorKind, Phase};
+
+    fn request(method: &str, uri: &str, headers: &[(&str, &str)], body: &'static str) -> Request {
+        let mut builder = http::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        builder.body(Body::from(body)).unwrap()
+    }
+
+    #[test]
+    fn what_would_be_sent_as_something_else_is_refused() {
+        let length = |value| [("content-length", value)];
+        for refused in [
+            request("GET", "/relative", &[], ""),
+            request("GET", "host.test:80", &[], ""),
+            request("GET", "ftp://host.test/", &[], ""),
+            request("GET", "http://user:password@host.test/", &[], ""),
+            request("CONNECT", "http://host.test/", &[], ""),
+            request(
+                "POST",
+                "http://h/",
+                &[("transfer-encoding", "chunked")],
+                "x",
+            ),
+            request("POST", "http://h/", &length("2"), "x"),
+            request("POST", "http://h/", &length("+1"), "x"),
+            request("POST", "http://h/", &length("01"), "x"),
+            request("POST", "http://h/", &length("1, 1"), "x"),
+            request(
+                "POST",
+                "http://h/",
+                &[length("1"), length("1")].concat(),
+                "x",
+            ),
+            request("GET", "http://h/", &length("1"), ""),
+        ] {
+            let shown = format!("{refused:?}");
+            let error = checked(refused).expect_err(&shown);
+            assert_eq!(error.kind(), HttpErrorKind::Invalid, "{shown}");
+            assert_eq!(error.phase(), Phase::NotSent, "{shown}");
+            assert!(!format!("{error:?}").contains("password"));
+        }
+    }
+
+    #[test]
+    fn a_length_is_stated_wherever_there_is_or_could_be_a_body() {
+        for (method, body, stated) in [
+            ("GET", "", None),
+            ("HEAD", "", None),
+            ("DELETE", "", None),
+            ("DELETE", "x", Some("1")),
+            ("GET", "xy", Some("2")),
+            ("POST", "", Some("0")),
+            ("PUT", "", Some("0")),
+            ("PATCH", "", Some("0")),
+            ("POST", "xyz", Some("3")),
+        ] {
+            let request = checked(request(method, "https://h/p?q", &[], body)).unwrap();
+            let header = request.headers().get(CONTENT_LENGTH);
+            assert_eq!(
+                header.map(|value| value.to_str().unwrap()),
+                stated,
+                "{method} {body:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn dots_are_found_in_segments_only() {
+        let uri = |path: &str| format!("http://h{path}").parse::<Uri>().unwrap();
+        for path in ["/a/../b", "/.", "/a/%2e%2E/b", "/.%2e", "/a/.?q"] {
+            assert!(refuse_dot_segments(&uri(path)).is_err(), "{path}");
+        }
+        for path in [
+            "/",
+            "/a..b",
+            "/...",
+            "/%2e%2e%2e",
+            "/a?..",
+            "//",
+            "/a%2F..%2Fb",
+        ] {
+            assert!(refuse_dot_segments(&uri(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn libcurl_changes_hexadecimal_digits_to_upper_case() {
+        let uri = |target: &str| format!("http://h{target}").parse::<Uri>().unwrap();
+        for target in ["/a%2fb", "/?a=%e2", "/%E2%8a", "/\u{20ac}", "/a/../b"] {
+            assert!(same_to_curl(&uri(target)).is_err(), "{target}");
+        }
+        for target in ["/a%2Fb", "/%41b", "/%E2%82%ACabc?d%20e", "/"] {
+            assert!(same_to_curl(&uri(target)).is_ok(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_the_same_to_the_byte() {
+        let uri = Uri::from_static("http://h/a%2fb?c=%2F");
+        assert!(same_target(&uri, "/a%2fb", Some("c=%2F")).is_ok());
+        assert!(same_target(&uri, "/a%2Fb", Some("c=%2F")).is_err());
+        assert!(same_target(&uri, "/a%2fb", Some("c=/")).is_err());
+        assert!(same_target(&uri, "/a%2fb", None).is_err());
+    }
+}

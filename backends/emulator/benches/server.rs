@@ -1,0 +1,374 @@
+//! The emulator's server against bare hyper, which takes and gives the same bytes and knows nothing.
+//!
+//! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from this process, each on two
+//! threads, to the same blocking client. They take turns; ratios are of neighbours, and the median of all rounds is
+//! printed.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+#![allow(clippy::disallowed_methods, reason = "time is what is measured")]
+
+mod common;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::Instant;
+
+use b2kit_emulator::{Checksums, Emulator, Server};
+use bytes::Bytes;
+use common::{Line, authorize, block, sha1_of, upload_head};
+use http::{Method, Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use sha1::{Digest as _, Sha1};
+use tokio::net::TcpListener;
+
+/// How large a file is, in blocks of 1 MiB.
+const BLOCKS: usize = 256;
+
+/// How many small calls a sample has.
+const CALLS: usize = 5000;
+
+/// The length of a small answer: what b2_get_file_info answers here.
+const SMALL: usize = 780;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut rounds = 9;
+    while let Some(argument) = arguments.next() {
+        if argument == "--rounds" {
+            rounds = arguments
+                .next()
+                .and_then(|it| it.parse().ok())
+                .expect("--rounds N");
+        }
+    }
+    let bare = bare_hyper();
+    let block = block();
+    let sha1 = sha1_of(&block, BLOCKS);
+    let directory = tempfile::tempdir().unwrap();
+    let subjects = [
+        Subject::new("memory, all checksums", Checksums::All, None, &sha1),
+        Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1),
+        Subject::new("memory, believed", Checksums::Believed, None, &sha1),
+        Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1),
+        Subject::discarding("discarded, believed", Checksums::Believed, &sha1),
+        Subject::new(
+            "disk, all checksums",
+            Checksums::All,
+            Some(&directory.path().join("all")),
+            &sha1,
+        ),
+        Subject::new(
+            "disk, believed",
+            Checksums::Believed,
+            Some(&directory.path().join("believed")),
+            &sha1,
+        ),
+    ];
+
+    println!("| rounds: {rounds} | | ÷ bare hyper: min, median, max |\n|---|---|---|");
+    let mut table = Table::default();
+    for round in 0..=rounds {
+        // the first warms up
+        table.is_kept = round > 0;
+        for lines in [1, 4] {
+            let what = format!("small calls, {lines} connection(s)");
+            let floor = calls(bare, &bare_call(), lines);
+            table.add(&what, "bare hyper", floor, floor, per_second);
+            for subject in [&subjects[0], &subjects[5]] {
+                let time = calls(subject.address, &subject.info, lines);
+                table.add(&what, subject.name, time, floor, per_second);
+            }
+        }
+        let floor = upload(bare, &bare_upload(), &block);
+        table.add("upload", "bare hyper", floor, floor, rate);
+        table.add(
+            "upload",
+            "SHA-1 alone, no server",
+            hash(&block),
+            floor,
+            rate,
+        );
+        for subject in &subjects {
+            let time = upload(subject.address, &subject.upload, &block);
+            subject.clear();
+            table.add("upload", subject.name, time, floor, rate);
+        }
+        let floor = download(bare, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+        table.add("download", "bare hyper", floor, floor, rate);
+        for subject in [&subjects[0], &subjects[4], &subjects[5]] {
+            let time = download(subject.address, &subject.download);
+            table.add("download", subject.name, time, floor, rate);
+        }
+    }
+    table.print();
+}
+
+/// An emulator that is measured.
+struct Subject {
+    name: &'static str,
+    emulator: Emulator,
+    saved: b2kit_emulator::Saved,
+    address: SocketAddr,
+    _server: Server,
+    info: String,
+    upload: String,
+    download: String,
+}
+
+impl Subject {
+    fn new(
+        name: &'static str,
+        checksums: Checksums,
+        directory: Option<&std::path::Path>,
+        sha1: &str,
+    ) -> Self {
+        let builder = Emulator::builder()
+            .checksums(checksums)
+            .storage_cap(2 << 30);
+        let emulator = match directory {
+            None => builder.build(),
+            Some(directory) => builder.open(directory).unwrap(),
+        };
+        Self::of(name, emulator, sha1)
+    }
+
+    fn discarding(name: &'static str, checksums: Checksums, sha1: &str) -> Self {
+        let builder = Emulator::builder().checksums(checksums);
+        Self::of(name, builder.discard_contents(true).build(), sha1)
+    }
+
+    fn of(name: &'static str, emulator: Emulator, sha1: &str) -> Self {
+        let server = Server::start(&emulator).unwrap();
+        let address = server.address();
+        let bucket = emulator.create_bucket("a-bucket", true).unwrap();
+        let mut line = Line::to(address);
+        let (token, _) = authorize(&mut line, emulator.key_id(), emulator.key());
+        let length = BLOCKS << 20;
+        let head = upload_head(&mut line, &token, &bucket, "served", length, sha1);
+        let file: serde_json::Value =
+            serde_json::from_slice(&line.upload(&head, &block(), BLOCKS)).unwrap();
+        let upload = upload_head(&mut line, &token, &bucket, "uploaded", length, sha1);
+        let body = json!({"fileId": file["fileId"]}).to_string();
+        let info = format!(
+            "POST /b2api/v4/b2_get_file_info HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        Self {
+            name,
+            saved: emulator.save(),
+            emulator,
+            address,
+            _server: server,
+            info,
+            upload,
+            download: "GET /file/a-bucket/served HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+        }
+    }
+
+    /// What was uploaded goes, and its URL is as good as before.
+    fn clear(&self) {
+        self.emulator.restore(&self.saved).unwrap();
+    }
+}
+
+fn calls(address: SocketAddr, request: &str, lines: usize) -> f64 {
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..lines {
+            scope.spawn(|| {
+                let mut line = Line::to(address);
+                for _ in 0..CALLS / lines {
+                    line.send(request, &[]);
+                    line.skip(|_| {});
+                }
+            });
+        }
+    });
+    begun.elapsed().as_secs_f64()
+}
+
+fn upload(address: SocketAddr, head: &str, block: &[u8]) -> f64 {
+    let mut line = Line::to(address);
+    let begun = Instant::now();
+    line.upload(head, block, BLOCKS);
+    begun.elapsed().as_secs_f64()
+}
+
+fn download(address: SocketAddr, request: &str) -> f64 {
+    let mut line = Line::to(address);
+    let begun = Instant::now();
+    line.send(request, &[]);
+    assert_eq!(line.skip(|_| {}), (BLOCKS as u64) << 20);
+    begun.elapsed().as_secs_f64()
+}
+
+fn hash(block: &[u8]) -> f64 {
+    let begun = Instant::now();
+    let mut sha1 = Sha1::new();
+    for _ in 0..BLOCKS {
+        sha1.update(block);
+    }
+    std::hint::black_box(sha1.finalize());
+    begun.elapsed().as_secs_f64()
+}
+
+fn per_second(seconds: f64) -> String {
+    format!("{:.0} calls/s", CALLS as f64 / seconds)
+}
+
+fn rate(seconds: f64) -> String {
+    format!("{:.0} MB/s", (BLOCKS << 20) as f64 / seconds / 1e6)
+}
+
+/// All samples, by what was measured on whom.
+#[derive(Default)]
+struct Table {
+    rows: Vec<Row>,
+    is_kept: bool,
+}
+
+struct Row {
+    what: String,
+    whom: &'static str,
+    times: Vec<f64>,
+    ratios: Vec<f64>,
+    shown: fn(f64) -> String,
+}
+
+impl Table {
+    fn add(
+        &mut self,
+        what: &str,
+        whom: &'static str,
+        time: f64,
+        floor: f64,
+        shown: fn(f64) -> String,
+    ) {
+        if !self.is_kept {
+            return;
+        }
+        let at = self
+            .rows
+            .iter()
+            .position(|row| row.what == what && row.whom == whom);
+        let at = at.unwrap_or_else(|| {
+            self.rows.push(Row {
+                what: what.to_owned(),
+                whom,
+                times: Vec::new(),
+                ratios: Vec::new(),
+                shown,
+            });
+            self.rows.len() - 1
+        });
+        self.rows[at].times.push(time);
+        // how fast, not how long
+        self.rows[at].ratios.push(floor / time);
+    }
+
+    fn print(mut self) {
+        for row in &mut self.rows {
+            row.times.sort_by(f64::total_cmp);
+            row.ratios.sort_by(f64::total_cmp);
+            let middle = row.ratios.len() / 2;
+            println!(
+                "| {}, {} | {} | {:.2}, **{:.2}**, {:.2} |",
+                row.what,
+                row.whom,
+                (row.shown)(row.times[middle]),
+                row.ratios[0],
+                row.ratios[middle],
+                row.ratios[row.ratios.len() - 1],
+            );
+        }
+    }
+}
+
+fn bare_call() -> String {
+    let body = "x".repeat(110);
+    format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 110\r\n\r\n{body}")
+}
+
+fn bare_upload() -> String {
+    format!(
+        "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        BLOCKS << 20
+    )
+}
+
+/// A server that takes whatever comes, and gives as many bytes as it should.
+fn bare_hyper() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_io()
+        .build()
+        .unwrap();
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let connection = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service_fn(bare_answer));
+                tokio::spawn(async { connection.await.ok() });
+            }
+        });
+    });
+    address
+}
+
+async fn bare_answer(request: Request<Incoming>) -> Result<Response<Given>, Infallible> {
+    let is_file = request.method() == Method::GET;
+    let mut body = request.into_body();
+    while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        std::hint::black_box(frame.unwrap());
+    }
+    let (chunk, left) = if is_file {
+        (128 << 10, BLOCKS << 20)
+    } else {
+        (SMALL, SMALL)
+    };
+    Ok(Response::new(Given {
+        chunk: Bytes::from(vec![7; chunk]),
+        left,
+    }))
+}
+
+struct Given {
+    chunk: Bytes,
+    left: usize,
+}
+
+impl Body for Given {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        let chunk = self.chunk.slice(..self.chunk.len().min(self.left));
+        self.left -= chunk.len();
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}

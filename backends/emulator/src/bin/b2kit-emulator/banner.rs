@@ -1,0 +1,111 @@
+//! What is printed at the start: a shell script that lets clients find it, and says the rest in comments.
+
+use std::fmt::Write as _;
+
+use b2kit_emulator::{Emulator, Server};
+
+use crate::options::Options;
+
+pub(crate) fn of(options: &Options, emulator: &Emulator, server: &Server) -> String {
+    let mut text = String::new();
+    write(&mut text, options, emulator, server).expect("a string takes everything");
+    text
+}
+
+fn write(
+    text: &mut String,
+    options: &Options,
+    emulator: &Emulator,
+    server: &Server,
+) -> std::fmt::Result {
+    // who listens everywhere can be reached from here at least
+    let url = server.url().replace("://0.0.0.0:", "://127.0.0.1:");
+    let url = url.replace("://[::]:", "://[::1]:");
+    let (id, key) = (emulator.key_id(), emulator.key());
+    writeln!(
+        text,
+        "# b2kit-emulator {} at {url}",
+        env!("CARGO_PKG_VERSION")
+    )?;
+    match &options.data {
+        Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display())?,
+        None if options.discard => writeln!(text, "# The bytes of files are forgotten.")?,
+        None => {
+            let cap = options.cap.unwrap_or(1 << 30);
+            writeln!(
+                text,
+                "# Files are in memory, {cap} bytes at most, until it stops."
+            )?;
+        }
+    }
+    for (name, is_public) in &options.buckets {
+        let kind = if *is_public { "public" } else { "private" };
+        writeln!(text, "# Bucket {name} ({kind}).")?;
+    }
+    if !options.is_for_this_computer() {
+        writeln!(
+            text,
+            "# Everybody who can reach {} may try the key.",
+            options.bind
+        )?;
+    }
+    writeln!(text, "\n# The b2 CLI and b2sdk:")?;
+    writeln!(text, "export B2_ENVIRONMENT={}", quoted(&url))?;
+    writeln!(text, "export B2_APPLICATION_KEY_ID={}", quoted(id))?;
+    writeln!(text, "export B2_APPLICATION_KEY={}", quoted(key))?;
+    writeln!(text, "\n# rclone, as the remote emulator:")?;
+    for (name, value) in [
+        ("TYPE", "b2"),
+        ("ACCOUNT", id),
+        ("KEY", key),
+        ("ENDPOINT", &url),
+    ] {
+        writeln!(
+            text,
+            "export RCLONE_CONFIG_EMULATOR_{name}={}",
+            quoted(value)
+        )?;
+    }
+    if options.tls {
+        let path = std::path::absolute(&options.root_cert);
+        let path = path.as_deref().unwrap_or(&options.root_cert);
+        let path = quoted(&path.display().to_string());
+        writeln!(text, "\n# Whom to trust:")?;
+        writeln!(
+            text,
+            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} CURL_CA_BUNDLE={path}"
+        )?;
+    }
+    writeln!(text, "\n# b2kit, with Credentials::from_env():")?;
+    writeln!(
+        text,
+        "#   Client::builder().credentials(Credentials::from_env()?).endpoint({url:?})"
+    )?;
+    if let Some(token) = &options.control_token {
+        writeln!(text, "\n# Faults, the clock, webhooks, reset:")?;
+        writeln!(
+            text,
+            "export B2KIT_EMULATOR_CONTROL={}",
+            quoted(&format!("{url}/b2kit-emulator/v1"))
+        )?;
+        writeln!(
+            text,
+            "export B2KIT_EMULATOR_CONTROL_TOKEN={}",
+            quoted(token)
+        )?;
+        writeln!(
+            text,
+            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" $B2KIT_EMULATOR_CONTROL"
+        )?;
+    }
+    writeln!(text, "\n# Ctrl-C stops it.")
+}
+
+/// So that a shell takes it as it is.
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}

@@ -1,0 +1,65 @@
+//! `--guess`: the switches of [`Guesses`], by name.
+
+use std::fmt::Write as _;
+
+use b2kit_emulator::{Cursor, Guesses};
+
+type Switch = fn(&mut Guesses) -> &mut bool;
+
+const SWITCHES: [(&str, Switch); 7] = [
+    ("whole-range-is-partial", |it| {
+        &mut it.whole_range_is_partial
+    }),
+    ("plus-for-space", |it| &mut it.plus_for_space),
+    ("wrong-key-is-bad-auth-token", |it| {
+        &mut it.wrong_key_is_bad_auth_token
+    }),
+    ("old-file-name-rules", |it| &mut it.old_file_name_rules),
+    ("unfinished-files-block-deletion", |it| {
+        &mut it.unfinished_files_block_deletion
+    }),
+    ("copies-of-large-files-have-a-sha1", |it| {
+        &mut it.copies_of_large_files_have_a_sha1
+    }),
+    ("grants-refuse-other-overrides", |it| {
+        &mut it.grants_refuse_other_overrides
+    }),
+];
+
+/// Sets the switch that a text like `plus-for-space=no` names.
+pub(crate) fn set(guesses: &mut Guesses, text: &str) -> Result<(), String> {
+    let unknown = || format!("there is no {text:?}: --guess list says what there is");
+    let (name, value) = text.split_once('=').ok_or_else(unknown)?;
+    if name == "cursor" {
+        guesses.cursor = match value {
+            "next-name" => Cursor::NextName,
+            "last-name-and-space" => Cursor::LastNameAndSpace,
+            _ => return Err(unknown()),
+        };
+        return Ok(());
+    }
+    let switch = SWITCHES.iter().find(|(it, _)| *it == name);
+    let (_, switch) = switch.ok_or_else(unknown)?;
+    *switch(guesses) = match value {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(unknown()),
+    };
+    Ok(())
+}
+
+/// All switches, as they stand by default.
+pub(crate) fn list() -> String {
+    let mut defaults = Guesses::default();
+    let mut text = String::from("cursor=next-name (or last-name-and-space)\n");
+    for (name, switch) in SWITCHES {
+        let value = if *switch(&mut defaults) {
+            "yes (or no)"
+        } else {
+            "no (or yes)"
+        };
+        // writing to a string can't fail
+        writeln!(text, "{name}={value}").ok();
+    }
+    text
+}

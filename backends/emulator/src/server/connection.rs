@@ -1,0 +1,118 @@
+//! Connections: how they come in, and what no client may exceed.
+
+use std::io::Write as _;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+#[cfg(feature = "tls")]
+use tokio_rustls::TlsAcceptor;
+
+use super::answer::{Door, answer};
+use super::builder::Limits;
+use super::socket::{Reset, Socket};
+use crate::guesses;
+use crate::reply::{Payload, Reply};
+
+/// The largest head of a request. A file's name and info fit into it even when every byte of them is encoded.
+const HEAD_LIMIT: usize = 64 * 1024;
+
+/// The most headers of a request.
+const HEADERS_LIMIT: usize = 100;
+
+/// What stands before the door.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) door: Door,
+    pub(super) limits: Limits,
+    /// A permit for each connection that there may be.
+    pub(super) room: Arc<Semaphore>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<TlsAcceptor>,
+}
+
+pub(super) async fn accept(listener: TcpListener, gate: Gate, connections: Arc<GracefulShutdown>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => connect(stream, gate.clone(), &connections),
+            Err(error) => {
+                // too many open files, most likely: others will be closed
+                tracing::warn!(%error, "can't accept a connection");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+fn connect(stream: TcpStream, gate: Gate, connections: &GracefulShutdown) {
+    let Ok(permit) = Arc::clone(&gate.room).try_acquire_owned() else {
+        tracing::warn!(most = gate.limits.connections, "too many connections");
+        turn_away(stream);
+        return;
+    };
+    let watcher = connections.watcher();
+    tokio::spawn(async move {
+        let _permit = permit;
+        let reset = Reset::default();
+        let stream = Socket::new(stream, reset.clone(), gate.limits.stall);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = gate.tls.clone() {
+            // who can't agree on TLS is told so by TLS
+            let accepted = tokio::time::timeout(gate.limits.head, tls.accept(stream)).await;
+            if let Ok(Ok(stream)) = accepted {
+                serve(stream, gate, reset, watcher).await;
+            }
+            return;
+        }
+        serve(stream, gate, reset, watcher).await;
+    });
+}
+
+/// Says so as B2 does, so that clients try again, and closes without waiting for anything. In TLS nothing can be said yet.
+fn turn_away(stream: TcpStream) {
+    let Ok(mut stream) = stream.into_std() else {
+        return;
+    };
+    let refusal = Reply::refusal(&guesses::full());
+    let Payload::Bytes(body) = &refusal.payload else {
+        return;
+    };
+    let mut answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\n\
+         Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    // a new connection takes a few bytes at once, or not at all
+    if stream.write_all(&answer).is_ok() {
+        stream.shutdown(Shutdown::Write).ok();
+    }
+}
+
+async fn serve<S>(stream: S, gate: Gate, reset: Reset, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Gate { door, limits, .. } = gate;
+    let service = service_fn(move |request| answer(door.clone(), reset.clone(), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_LIMIT)
+        .max_headers(HEADERS_LIMIT)
+        // the emulator has its own clock
+        .auto_date_header(false)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = watcher.watch(connection).await {
+        // the client's to report
+        tracing::debug!(%error, "a connection broke");
+    }
+}

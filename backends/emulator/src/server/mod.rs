@@ -1,0 +1,211 @@
+//! [`Server`]: the HTTP shell, on the loopback interface.
+
+mod answer;
+mod body;
+mod builder;
+mod connection;
+mod control;
+mod crew;
+mod host;
+mod socket;
+#[cfg(feature = "tls")]
+mod tls;
+mod webhooks;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::sync::Arc;
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use answer::Door;
+use connection::{Gate, accept};
+use control::Control;
+use crew::Crew;
+use host::Hosts;
+use webhooks::Courier;
+
+use crate::emulator::Emulator;
+
+pub use builder::ServerBuilder;
+
+/// An [`Emulator`] behind a port of the loopback interface, in HTTP/1.1; with the feature `tls` also in HTTPS.
+///
+/// It runs on two threads of its own, so that synchronous programs and every async runtime can use it. Answers carry
+/// its own [`url`](Self::url), whatever host the client asked for. Requests in-process and through any number of
+/// servers reach the same account.
+///
+/// ```
+/// use b2kit_emulator::{Emulator, Server};
+///
+/// let server = Server::start(&Emulator::new())?;
+/// assert!(server.url().starts_with("http://127.0.0.1:"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Cancellation
+/// Dropping it stops it at once: connections break off. [`stop`](Self::stop) waits for what is under way.
+pub struct Server {
+    address: SocketAddr,
+    url: Arc<str>,
+    #[cfg(feature = "tls")]
+    root: Option<tls::Root>,
+    accepting: JoinHandle<()>,
+    connections: Option<Arc<GracefulShutdown>>,
+    runtime: Option<Runtime>,
+}
+
+impl Server {
+    /// Starts to serve on a port that the system chooses.
+    ///
+    /// # Errors
+    /// If there is no port, or no thread can be made.
+    pub fn start(emulator: &Emulator) -> io::Result<Self> {
+        Self::start_on(emulator, 0)
+    }
+
+    /// Starts to serve on this port of `127.0.0.1`.
+    ///
+    /// # Errors
+    /// If the port is taken, or no thread can be made.
+    pub fn start_on(emulator: &Emulator, port: u16) -> io::Result<Self> {
+        Self::builder().port(port).start(emulator)
+    }
+
+    /// Starts to serve HTTPS on a port that the system chooses, with a certificate that is made now.
+    ///
+    /// # Errors
+    /// If there is no port, or no thread can be made.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(emulator: &Emulator) -> io::Result<Self> {
+        Self::builder().tls().start(emulator)
+    }
+
+    /// Where and how to serve, if not as [`start`](Self::start) does.
+    pub const fn builder() -> ServerBuilder {
+        ServerBuilder::new()
+    }
+
+    fn start_with(settings: ServerBuilder, emulator: &Emulator) -> io::Result<Self> {
+        let listener = StdTcpListener::bind(settings.address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let scheme = if settings.tls { "https" } else { "http" };
+        let fixed: Option<Arc<str>> = settings.url.map(Into::into);
+        let url = match &fixed {
+            Some(url) => Arc::clone(url),
+            None => format!("{scheme}://{address}").into(),
+        };
+        #[cfg(feature = "tls")]
+        let identity = match settings.tls {
+            true => Some(tls::Identity::make(address.ip())?),
+            false => None,
+        };
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("b2kit-emulator")
+            .enable_io()
+            .enable_time()
+            .build()?;
+        let connections = Arc::new(GracefulShutdown::new());
+        let courier = settings.webhooks.then(Courier::default);
+        let control = settings.control.map(|token| {
+            let courier = courier.clone();
+            Control::new(emulator.clone(), token, courier, Arc::clone(&url))
+        });
+        let door = Door {
+            emulator: emulator.clone(),
+            url: Arc::clone(&url),
+            hosts: Arc::new(Hosts::new(scheme, address.ip(), settings.hosts, fixed)),
+            control: control.map(Arc::new),
+            courier: courier.clone(),
+            crew: Crew::new(),
+            stall: settings.limits.stall,
+        };
+        let gate = Gate {
+            door,
+            limits: settings.limits,
+            room: Arc::new(Semaphore::new(settings.limits.connections)),
+            #[cfg(feature = "tls")]
+            tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
+        };
+        let accepting = {
+            let _inside = runtime.enter();
+            if let Some(courier) = courier {
+                runtime.spawn(courier.deliver(emulator.clone()));
+            }
+            let listener = TcpListener::from_std(listener)?;
+            runtime.spawn(accept(listener, gate, Arc::clone(&connections)))
+        };
+        Ok(Self {
+            address,
+            url,
+            #[cfg(feature = "tls")]
+            root: identity.map(|it| it.root),
+            accepting,
+            connections: Some(connections),
+            runtime: Some(runtime),
+        })
+    }
+
+    /// `http://127.0.0.1:` or `https://127.0.0.1:`, and the port: what a client takes as the place to authorize.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The root certificate that a client must trust, in PEM; `None` without TLS. It vouches for this server only.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificate_pem(&self) -> Option<&str> {
+        self.root.as_ref().map(|root| root.pem.as_str())
+    }
+
+    /// The root certificate that a client must trust, in DER; `None` without TLS.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn root_certificate_der(&self) -> Option<&[u8]> {
+        self.root.as_ref().map(|root| root.der.as_slice())
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, closes the idle ones, and waits until the others have finished their exchange.
+    ///
+    /// # Cancellation
+    /// Dropping the future breaks off what is still under way.
+    pub async fn stop(mut self) {
+        self.accepting.abort();
+        // it was told to stop: that it did is all there is to learn
+        (&mut self.accepting).await.ok();
+        // the task is gone, and with it the other owner
+        if let Some(connections) = self.connections.take().and_then(Arc::into_inner) {
+            connections.shutdown().await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}

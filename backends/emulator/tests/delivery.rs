@@ -1,0 +1,218 @@
+//! Webhooks on their way to receivers on this computer.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+mod line;
+mod wire;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+
+use b2kit_emulator::Server;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use line::Line;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use wire::Wire;
+
+const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
+
+/// What a receiver got.
+struct Got {
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Got {
+    fn header(&self, name: &str) -> &str {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(it, _)| it.eq_ignore_ascii_case(name))
+            .map_or("", |(_, value)| value)
+    }
+}
+
+struct Receiver(TcpListener);
+
+impl Receiver {
+    fn new() -> Self {
+        Self(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/hook?a=b", self.0.local_addr().unwrap())
+    }
+
+    /// Waits for a request, and answers with this status.
+    fn receive(&self, status: u16) -> Got {
+        let (stream, _) = self.0.accept().unwrap();
+        let mut stream = BufReader::new(stream);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(stream.read_line(&mut head).unwrap(), 0);
+        }
+        let mut got = Got {
+            head,
+            body: Vec::new(),
+        };
+        got.body
+            .resize(got.header("content-length").parse().unwrap(), 0);
+        stream.read_exact(&mut got.body).unwrap();
+        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+        stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        got
+    }
+}
+
+fn set_rule(wire: &Wire, bucket: &str, url: &str) -> wire::Answer {
+    wire.post(
+        "b2_set_bucket_notification_rules",
+        &json!({"bucketId": bucket,
+        "eventNotificationRules": [{"name": "a-rule", "eventTypes": ["b2:ObjectCreated:*"],
+            "isEnabled": true, "objectNamePrefix": "", "targetConfiguration": {
+                "targetType": "webhook", "url": url, "hmacSha256SigningSecret": SECRET,
+                "customHeaders": [{"name": "X-Mine", "value": "yes"}]}}]}),
+    )
+}
+
+/// Uploads a file over HTTP: the server looks for events when a request has passed.
+fn upload(wire: &Wire, server: &Server, bucket: &str, name: &str) {
+    let (url, token) = wire.upload_url(bucket);
+    let headers = [
+        ("Authorization", token.as_str()),
+        ("X-Bz-File-Name", name),
+        ("Content-Type", "x/y"),
+        ("X-Bz-Content-Sha1", "do_not_verify"),
+    ];
+    let answer = Line::to(server).ask("POST", line::path(&url), &headers, b"content");
+    assert_eq!(answer.status, 200);
+}
+
+fn deliveries(server: &Server, wanted: usize) -> Vec<Value> {
+    loop {
+        let mut line = Line::to(server);
+        line.head(
+            "GET",
+            "/b2kit-emulator/v1/webhooks",
+            &[("Host", "localhost"), ("Authorization", "Bearer t")],
+        );
+        let log = line.answer().json()["webhooks"].as_array().unwrap().clone();
+        if log.len() == wanted {
+            return log;
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn serve(wire: &Wire) -> Server {
+    let server = Server::builder().webhooks(true).control("t");
+    server.start(&wire.emulator).unwrap()
+}
+
+#[test]
+fn an_event_is_posted_with_its_signature() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let receiver = Receiver::new();
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    set_rule(&wire, &bucket, &receiver.url()).ok();
+    upload(&wire, &server, &bucket, "f");
+    let got = receiver.receive(200);
+    assert!(
+        got.head.starts_with("POST /hook?a=b HTTP/1.1\r\n"),
+        "{}",
+        got.head
+    );
+    assert_eq!(got.header("content-type"), "application/json");
+    assert_eq!(got.header("x-mine"), "yes");
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(&got.body);
+    let signature: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|it| format!("{it:02x}"))
+        .collect();
+    assert_eq!(
+        got.header("x-bz-event-notification-signature"),
+        format!("v1={signature}")
+    );
+    let body: Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(body["events"][0]["eventType"], "b2:ObjectCreated:Upload");
+    assert_eq!(body["events"][0]["objectName"], "f");
+    let log = deliveries(&server, 1);
+    assert_eq!(log[0]["outcome"], "delivered");
+    assert_eq!(log[0]["attempts"], 1);
+    assert_eq!(log[0]["body"].as_str().unwrap().as_bytes(), got.body);
+}
+
+#[test]
+fn a_receiver_that_fails_is_tried_again_with_the_same_bytes() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let receiver = Receiver::new();
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    set_rule(&wire, &bucket, &receiver.url()).ok();
+    upload(&wire, &server, &bucket, "f");
+    let first = receiver.receive(500);
+    let second = receiver.receive(200);
+    assert_eq!(first.body, second.body);
+    let log = deliveries(&server, 1);
+    assert_eq!(
+        (&log[0]["outcome"], &log[0]["attempts"]),
+        (&json!("delivered"), &json!(2))
+    );
+}
+
+#[test]
+fn webhooks_go_to_this_computer_only() {
+    let wire = Wire::new();
+    let server = serve(&wire);
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    for url in [
+        "http://192.0.2.1/",
+        "http://example.com/",
+        "http://127.0.0.1.example.com/",
+        "ftp://localhost/",
+    ] {
+        set_rule(&wire, &bucket, url).is_error(
+            400,
+            "bad_request",
+            "The protocol for the url must be https://",
+        );
+    }
+    for url in ["https://192.0.2.1/", "https://localhost/"] {
+        set_rule(&wire, &bucket, url).ok();
+        upload(&wire, &server, &bucket, "f");
+    }
+    let log = deliveries(&server, 2);
+    for delivery in log {
+        assert_eq!(
+            (&delivery["outcome"], &delivery["attempts"]),
+            (&json!("kept"), &json!(0))
+        );
+        assert!(
+            delivery["reason"]
+                .as_str()
+                .unwrap()
+                .contains("only http is spoken")
+        );
+    }
+}
+
+#[test]
+fn without_delivery_the_control_endpoint_hands_them_out() {
+    let wire = Wire::new();
+    let server = Server::builder()
+        .control("t")
+        .start(&wire.emulator)
+        .unwrap();
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    set_rule(&wire, &bucket, "https://b2.example/").ok();
+    wire.upload(&bucket, "f", b"x");
+    let log = deliveries(&server, 1);
+    assert_eq!(log[0]["rule"], "a-rule");
+    assert_eq!(log[0]["outcome"], "kept");
+    deliveries(&server, 0);
+}

@@ -1,0 +1,121 @@
+//! Bare HTTP on a socket: what the tests of the server speak.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "only tests are here, and each of them uses its own part"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use b2kit_emulator::Server;
+use serde_json::Value;
+
+/// One connection.
+pub struct Line {
+    pub stream: BufReader<TcpStream>,
+    /// The length of the next answer's body is announced, but it has none.
+    pub is_head: bool,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Line {
+    pub fn to(server: &Server) -> Self {
+        Self {
+            stream: BufReader::new(TcpStream::connect(server.address()).unwrap()),
+            is_head: false,
+        }
+    }
+
+    /// The head of a request, and nothing after it.
+    pub fn head(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
+        let mut head = format!("{method} {target} HTTP/1.1\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes());
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
+    }
+
+    pub fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        self.is_head = method == "HEAD";
+        let mut head = format!("{method} {target} HTTP/1.1\r\nHost: elsewhere.example\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if method == "POST" {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes());
+        // a server that has refused already takes the rest all the same, or many clients would not see why
+        self.write(body);
+        self.answer()
+    }
+
+    pub fn answer(&mut self) -> Answer {
+        let mut line = || {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).unwrap();
+            line.trim_end().to_owned()
+        };
+        let status = line();
+        let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = Vec::new();
+        loop {
+            let line = line();
+            let Some((name, value)) = line.split_once(": ") else {
+                break;
+            };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        };
+        if !self.is_head && answer.status != 100 {
+            answer.body = vec![0; answer.header("content-length").parse().unwrap()];
+            self.stream.read_exact(&mut answer.body).unwrap();
+        }
+        answer
+    }
+
+    /// Whether the server has closed the connection.
+    pub fn is_at_end(&mut self) -> bool {
+        self.stream.read(&mut [0]).unwrap_or(0) == 0
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        let found = self.headers.iter().find(|(it, _)| it == name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+pub fn path(url: &str) -> &str {
+    let after_scheme = url.split_once("://").unwrap().1;
+    &after_scheme[after_scheme.find('/').unwrap()..]
+}

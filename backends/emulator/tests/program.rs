@@ -1,0 +1,425 @@
+//! The program, as a user starts it.
+
+#![cfg(all(feature = "cli", unix))]
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-emulator");
+
+/// A running emulator, and what it printed.
+struct Running {
+    child: Child,
+    said: String,
+    settings: BTreeMap<String, String>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["--port", "0"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("Ctrl-C") {
+            assert_ne!(out.read_line(&mut said).unwrap(), 0, "{said}");
+        }
+        let exports = said.lines().filter_map(|line| line.strip_prefix("export "));
+        let settings = exports
+            .flat_map(|line| line.split(' '))
+            .filter_map(|it| it.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self {
+            child,
+            said,
+            settings,
+        }
+    }
+
+    fn setting(&self, name: &str) -> &str {
+        &self.settings[name]
+    }
+
+    fn port(&self) -> u16 {
+        let url = self.setting("B2_ENVIRONMENT");
+        url.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// A GET with these headers: the whole answer.
+    fn get(&self, target: &str, headers: &[(&str, &str)]) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
+        let mut head = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        write!(stream, "{head}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn authorize(&self) -> String {
+        let (id, key) = (
+            self.setting("B2_APPLICATION_KEY_ID"),
+            self.setting("B2_APPLICATION_KEY"),
+        );
+        let basic = format!("Basic {}", STANDARD.encode(format!("{id}:{key}")));
+        self.get(
+            "/b2api/v2/b2_authorize_account",
+            &[("Host", "localhost"), ("Authorization", &basic)],
+        )
+    }
+
+    /// What it prints to standard error until it has ended, and whether it ended well.
+    fn stop(mut self, signal: Signal) -> (bool, String) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+        let status = self.child.wait().unwrap();
+        let mut said = String::new();
+        let mut err = self.child.stderr.take().unwrap();
+        err.read_to_string(&mut said).unwrap();
+        (status.success(), said)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What it says when it is refused.
+fn refused(arguments: &[&str]) -> String {
+    let done = Command::new(PROGRAM).args(arguments).output().unwrap();
+    assert!(!done.status.success(), "{arguments:?}");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "");
+    String::from_utf8(done.stderr).unwrap()
+}
+
+#[test]
+fn it_prints_what_clients_need_and_stops_when_it_is_told() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let running = Running::start(&[
+            "--bucket",
+            "first-bucket",
+            "--public-bucket",
+            "second-bucket",
+        ]);
+        assert!(
+            running
+                .said
+                .contains("# Bucket first-bucket (private).\n# Bucket second-bucket (public).\n")
+        );
+        assert_eq!(running.setting("RCLONE_CONFIG_EMULATOR_TYPE"), "b2");
+        assert_eq!(
+            running.setting("RCLONE_CONFIG_EMULATOR_ENDPOINT"),
+            running.setting("B2_ENVIRONMENT")
+        );
+        let answer = running.authorize();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let url = running.setting("B2_ENVIRONMENT").to_owned();
+        assert!(
+            answer.contains(&format!("\"apiUrl\": \"{url}\"")),
+            "{answer}"
+        );
+        assert_eq!(
+            running.stop(signal),
+            (true, "b2kit-emulator: stopping\n".to_owned())
+        );
+    }
+}
+
+#[test]
+fn the_control_endpoint_opens_with_the_token_that_was_printed() {
+    let running = Running::start(&["--bucket", "first-bucket"]);
+    let bearer = format!("Bearer {}", running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"));
+    let answer = running.get(
+        "/b2kit-emulator/v1",
+        &[("Host", "localhost"), ("Authorization", &bearer)],
+    );
+    assert!(answer.contains("\"buckets\": 1"), "{answer}");
+    let other = Running::start(&[]);
+    assert_ne!(
+        running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"),
+        other.setting("B2KIT_EMULATOR_CONTROL_TOKEN")
+    );
+    let without = Running::start(&["--no-control"]);
+    assert!(
+        !without
+            .settings
+            .contains_key("B2KIT_EMULATOR_CONTROL_TOKEN")
+    );
+    let answer = without.get(
+        "/b2kit-emulator/v1",
+        &[("Host", "localhost"), ("Authorization", &bearer)],
+    );
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[test]
+fn a_name_that_a_browser_was_tricked_into_is_refused() {
+    let running = Running::start(&["--host", "b2.test"]);
+    let status = |host: &str| {
+        let answer = running.get("/b2api/v2/b2_list_buckets", &[("Host", host)]);
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("b2.test"), "401");
+    assert_eq!(status("evil.example"), "421");
+}
+
+#[test]
+fn data_survives_even_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    let mut running = Running::start(&["--data", data, "--bucket", "kept-bucket"]);
+    let session = running.authorize();
+    let token = session.split("\"authorizationToken\": \"").nth(1).unwrap();
+    let token = token.split('"').next().unwrap().to_owned();
+    let busy = refused(&["--port", "0", "--data", data]);
+    assert!(busy.contains("is in use by another emulator"), "{busy}");
+    running.child.kill().unwrap();
+    running.child.wait().unwrap();
+    // what is there needs no --bucket, and tokens are still good
+    let running = Running::start(&["--data", data]);
+    let target = "/b2api/v2/b2_list_buckets?accountId=e0b2e0b2e0b2";
+    let answer = running.get(target, &[("Host", "localhost"), ("Authorization", &token)]);
+    assert!(
+        answer.contains("\"bucketName\": \"kept-bucket\""),
+        "{answer}"
+    );
+    assert!(running.stop(Signal::INT).0);
+}
+
+#[test]
+fn with_tls_it_writes_down_whom_to_trust() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("root.pem");
+    let running = Running::start(&["--tls", "--root-cert", path.to_str().unwrap()]);
+    assert!(
+        running
+            .setting("B2_ENVIRONMENT")
+            .starts_with("https://127.0.0.1:")
+    );
+    assert_eq!(Path::new(running.setting("REQUESTS_CA_BUNDLE")), path);
+    let pem = std::fs::read_to_string(&path).unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[test]
+fn where_others_can_reach_it_the_key_is_new_and_control_is_off() {
+    let running = Running::start(&["--bind", "0.0.0.0"]);
+    let other = Running::start(&["--bind", "0.0.0.0"]);
+    assert_ne!(
+        running.setting("B2_APPLICATION_KEY"),
+        other.setting("B2_APPLICATION_KEY")
+    );
+    assert!(
+        !running
+            .settings
+            .contains_key("B2KIT_EMULATOR_CONTROL_TOKEN")
+    );
+    assert!(
+        running
+            .said
+            .contains("# Everybody who can reach 0.0.0.0 may try the key.")
+    );
+    assert!(
+        running
+            .setting("B2_ENVIRONMENT")
+            .starts_with("http://127.0.0.1:")
+    );
+    assert!(
+        running
+            .authorize()
+            .contains("\"apiUrl\": \"http://localhost\"")
+    );
+}
+
+#[test]
+fn each_request_is_logged_without_its_secrets() {
+    let running = Running::start(&["--log", "info"]);
+    running.authorize();
+    running.get(
+        "/file/a-bucket/f?Authorization=secret-token",
+        &[("Host", "localhost")],
+    );
+    let key = running.setting("B2_APPLICATION_KEY").to_owned();
+    let (_, log) = running.stop(Signal::INT);
+    assert!(
+        log.contains("method=GET path=\"/b2api/v2/b2_authorize_account\" status=200"),
+        "{log}"
+    );
+    assert!(log.contains("path=\"/file/a-bucket/f\" status="), "{log}");
+    assert!(
+        !log.contains("secret-token") && !log.contains(&key),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_to_be() {
+    let running = Running::start(&[]);
+    let port = running.port().to_string();
+    let said = refused(&["--port", &port]);
+    assert!(said.contains(&format!("127.0.0.1:{port}: ")), "{said}");
+    assert!(said.contains("in use"), "{said}");
+}
+
+#[test]
+fn wrong_input_is_named() {
+    for (arguments, message) in [
+        (
+            &["--prot", "80"][..],
+            "there is no option --prot: --help says what there is",
+        ),
+        (&["-x"], "there is no option -x"),
+        (&["photos"], "there is no option photos"),
+        (&["--port"], "--port needs a value"),
+        (
+            &["--port", "eighty"],
+            "--port must be a number that fits, not \"eighty\"",
+        ),
+        (&["--port", "65536"], "--port must be a number that fits"),
+        (
+            &["--bind", "localhost"],
+            "--bind must be an IP address, not \"localhost\"",
+        ),
+        (&["--bind", "192.0.2.1"], "192.0.2.1:8642: "),
+        (
+            &["--cap", "lots"],
+            "--cap must be a size like 500MB or 64KiB, not \"lots\"",
+        ),
+        (&["--key", "secret"], "--key-id and --key need each other"),
+        (
+            &["--key-id", "a:b", "--key", "k"],
+            "nor the id have a colon",
+        ),
+        (
+            &["--bucket", "short"],
+            "bucket short: bucket name is too short",
+        ),
+        (
+            &["--bucket", "b2-mine"],
+            "bucket b2-mine: bucket name must not start with 'b2-'",
+        ),
+        (&["--data", "/dev/null"], "--data /dev/null: "),
+        (&["--sync"], "--sync is for --data"),
+        (
+            &["--discard", "--data", "/nowhere"],
+            "--discard and --data exclude each other",
+        ),
+        (&["--root-cert", "x"], "--root-cert is for --tls"),
+        (&["--tls", "--root-cert", "/nowhere/x"], "/nowhere/x: "),
+        (
+            &["--checksums", "md5"],
+            "--checksums must be all, sha1 or believed, not \"md5\"",
+        ),
+        (
+            &["--guess", "weather=fine"],
+            "--guess list says what there is",
+        ),
+        (
+            &["--guess", "plus-for-space=maybe"],
+            "--guess list says what there is",
+        ),
+        (
+            &["--log", "loud"],
+            "--log must be off, error, warn, info or debug",
+        ),
+        (
+            &["--no-control", "--control-token", "x"],
+            "exclude each other",
+        ),
+        (
+            &["--control-token", ""],
+            "--control-token must not be empty",
+        ),
+        (
+            &["--part-size", "1MB"],
+            "--part-size must not be less than --minimum-part-size",
+        ),
+        (&["--connections", "0"], "--connections must be at least 1"),
+        (
+            &["--seed", "1", "--bind", "0.0.0.0"],
+            "--seed makes tokens that can be guessed",
+        ),
+        (
+            &["--url", "b2.test"],
+            "--url must be like http://b2.test:8642",
+        ),
+        (
+            &["--url", "http://b2.test/x"],
+            "--url must be like http://b2.test:8642",
+        ),
+    ] {
+        let arguments: Vec<&str> =
+            if arguments.contains(&"--port") || arguments.contains(&"192.0.2.1") {
+                arguments.to_vec()
+            } else {
+                [arguments, &["--port", "0"]].concat()
+            };
+        let said = refused(&arguments);
+        assert!(said.starts_with("b2kit-emulator: "), "{said}");
+        assert!(said.contains(message), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn help_names_every_option_and_version_the_version() {
+    let said = |argument: &[&str]| {
+        let done = Command::new(PROGRAM).args(argument).output().unwrap();
+        assert!(done.status.success());
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let help = said(&["--help"]);
+    assert_eq!(help, said(&["-h"]));
+    let options = include_str!("../src/bin/b2kit-emulator/options.rs");
+    let mut count = 0;
+    for option in options
+        .split('"')
+        .filter(|it| it.starts_with("--") && it.ends_with(|c: char| c.is_ascii_lowercase()))
+    {
+        if option
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+        {
+            assert!(help.contains(&format!("{option} ")), "{option}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+    assert_eq!(
+        said(&["--version"]),
+        format!("b2kit-emulator {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    assert!(said(&["--guess", "list"]).contains("plus-for-space=yes (or no)"));
+}
+
+/// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
+#[test]
+fn the_readme_shows_the_examples_as_they_are() {
+    let readme = include_str!("../README.md");
+    for example in [
+        include_str!("../examples/upload.sh"),
+        include_str!("../examples/upload.py"),
+        include_str!("../examples/upload.go"),
+    ] {
+        assert!(readme.contains(example), "{example}");
+    }
+}

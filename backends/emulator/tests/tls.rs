@@ -1,0 +1,106 @@
+//! The emulator in HTTPS, spoken to by rustls on a plain socket.
+
+#![cfg(feature = "tls")]
+#![allow(clippy::unwrap_used, reason = "only tests are here")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use b2kit_emulator::{Emulator, Server};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, crypto::ring};
+use serde_json::Value;
+
+fn trusting(roots: impl IntoIterator<Item = CertificateDer<'static>>) -> Arc<ClientConfig> {
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(root).unwrap();
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// The JSON of an authorization over TLS.
+fn authorize(
+    server: &Server,
+    emulator: &Emulator,
+    config: Arc<ClientConfig>,
+    name: &str,
+) -> std::io::Result<Value> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    let connection = ClientConnection::new(config, name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(server.address())?);
+    let basic = STANDARD.encode(format!("{}:{}", emulator.key_id(), emulator.key()));
+    write!(
+        stream,
+        "GET /b2api/v3/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Basic {basic}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let body = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    Ok(serde_json::from_slice(&answer[body.unwrap() + 4..])?)
+}
+
+#[test]
+fn who_trusts_the_root_is_served_and_sent_on_in_https() {
+    let emulator = Emulator::new();
+    let server = Server::start_tls(&emulator).unwrap();
+    assert!(server.url().starts_with("https://127.0.0.1:"));
+    let pem = server.root_certificate_pem().unwrap();
+    let of_pem = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let of_der = CertificateDer::from(server.root_certificate_der().unwrap().to_vec());
+    for root in [of_pem, of_der] {
+        for name in ["127.0.0.1", "localhost", "::1"] {
+            let session = authorize(&server, &emulator, trusting([root.clone()]), name).unwrap();
+            let storage = &session["apiInfo"]["storageApi"];
+            assert_eq!(storage["apiUrl"], server.url());
+            assert_eq!(storage["downloadUrl"], server.url());
+        }
+    }
+}
+
+#[test]
+fn the_root_vouches_for_no_other_server_and_no_other_name() {
+    let emulator = Emulator::new();
+    let server = Server::start_tls(&emulator).unwrap();
+    let other = Server::start_tls(&emulator).unwrap();
+    let root = |server: &Server| {
+        let der = server.root_certificate_der().unwrap().to_vec();
+        trusting([CertificateDer::from(der)])
+    };
+    assert!(authorize(&server, &emulator, root(&other), "127.0.0.1").is_err());
+    assert!(authorize(&server, &emulator, root(&server), "elsewhere.example").is_err());
+    assert!(authorize(&server, &emulator, root(&server), "127.0.0.1").is_ok());
+}
+
+#[test]
+fn a_client_that_speaks_no_tls_disturbs_nobody() {
+    let emulator = Emulator::new();
+    let server = Server::start_tls(&emulator).unwrap();
+    let mut plain = TcpStream::connect(server.address()).unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut silent = TcpStream::connect(server.address()).unwrap();
+    let der = server.root_certificate_der().unwrap().to_vec();
+    let config = trusting([CertificateDer::from(der)]);
+    assert!(authorize(&server, &emulator, config, "localhost").is_ok());
+    let mut answer = Vec::new();
+    plain.read_to_end(&mut answer).ok();
+    assert!(!answer.starts_with(b"HTTP"), "an alert of TLS, or nothing");
+    silent.write_all(b"x").unwrap();
+}
+
+#[test]
+fn without_tls_there_is_no_certificate() {
+    let server = Server::start(&Emulator::new()).unwrap();
+    assert_eq!(server.root_certificate_pem(), None);
+    assert_eq!(server.root_certificate_der(), None);
+}

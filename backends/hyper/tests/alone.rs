@@ -1,0 +1,5 @@
+//! What wants a process to itself.
+
+use b2kit_hyper::HyperClient;
+
+b2kit_conformance::alone!(|| HyperClient::builder().own_runtime().build().unwrap());

@@ -1,0 +1,150 @@
+//! [`IsahcClient`]: the backend.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use b2kit_core::adapter::{
+    Clients, Exchange, GiveUp, Lease, Pieces, checked, pieces, same_to_curl,
+};
+use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
+use http::{HeaderMap, Method};
+use isahc::config::{Configurable as _, ExpectContinue, RedirectPolicy, VersionNegotiation};
+use isahc::{AsyncBody, HttpClientBuilder};
+
+use crate::error::send_error;
+use crate::response::received;
+
+/// A backend over isahc. A clone is cheap and shares the connections.
+///
+/// The crate's documentation says why it has a client of isahc for each exchange.
+#[derive(Clone)]
+pub struct IsahcClient(Source);
+
+#[derive(Clone)]
+enum Source {
+    Made {
+        clients: Clients<isahc::HttpClient>,
+        make: Arc<dyn Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync>,
+    },
+    Shared(isahc::HttpClient),
+}
+
+impl IsahcClient {
+    /// A backend whose clients have the [`defaults`](Self::defaults).
+    #[must_use]
+    pub fn new() -> Self {
+        Self::made_by(|| Self::defaults().build())
+    }
+
+    /// A backend whose clients are made by `make`: one for each exchange that is under way at the same time.
+    ///
+    /// Where `make` fails, so does the request, and nothing was sent.
+    pub fn made_by(
+        make: impl Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Source::Made {
+            clients: Clients::new(),
+            make: Arc::new(make),
+        })
+    }
+
+    /// A backend with this one client for all exchanges. See the crate's documentation for what that costs.
+    #[must_use]
+    pub const fn from_client(client: isahc::HttpClient) -> Self {
+        Self(Source::Shared(client))
+    }
+
+    /// What the protocol asks for, as a builder to go on with: proxies, addresses, certificates.
+    pub fn defaults() -> HttpClientBuilder {
+        isahc::HttpClient::builder()
+            .proxy(None)
+            .tcp_nodelay()
+            .connect_timeout(Duration::from_secs(10))
+    }
+
+    /// The client for a request, and what gives it back.
+    fn client_for(&self, request: &Request) -> Result<Lease<isahc::HttpClient>, HttpError> {
+        let (clients, make) = match &self.0 {
+            Source::Shared(client) => return Ok(Lease::of_all(client.clone())),
+            Source::Made { clients, make } => (clients, &**make),
+        };
+        // libcurl would repeat what has no body and finds its used connection closed.
+        let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
+        let lease = if request.body().is_empty() && !is_safe {
+            clients.lease_new(make)
+        } else {
+            clients.lease(make)
+        };
+        lease.map_err(|error| {
+            HttpError::new(HttpErrorKind::Other, Phase::NotSent).with_source(error)
+        })
+    }
+}
+
+impl Default for IsahcClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl HttpClient for IsahcClient {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let request = checked(request)?;
+        same_to_curl(request.uri())?;
+        refuse_what_is_not_ascii(request.headers())?;
+        let client = self.client_for(&request)?;
+
+        let (head, body) = request.into_parts();
+        let (pieces, upload) = pieces(body);
+        let upload = GiveUp(upload);
+        let request = configured(head, pieces)?;
+        let response = client
+            .send_async(request)
+            .await
+            .map_err(|error| send_error(error, &upload.0))?;
+        received(response, Exchange { upload, client })
+    }
+}
+
+/// The request for isahc, with settings that win over those of its client.
+fn configured(
+    head: http::request::Parts,
+    pieces: Pieces,
+) -> Result<isahc::Request<AsyncBody>, HttpError> {
+    let body = match pieces.remaining() {
+        0 => AsyncBody::empty(),
+        len => AsyncBody::from_reader_sized(pieces, len),
+    };
+    let mut builder = isahc::Request::builder()
+        .method(head.method)
+        .uri(head.uri)
+        .version_negotiation(VersionNegotiation::http11())
+        .redirect_policy(RedirectPolicy::None)
+        .automatic_decompression(false)
+        .expect_continue(ExpectContinue::disabled());
+    if let Some(headers) = builder.headers_mut() {
+        *headers = head.headers;
+    }
+    builder.body(body).map_err(HttpError::invalid)
+}
+
+/// isahc panics at a value that is not.
+fn refuse_what_is_not_ascii(headers: &HeaderMap) -> Result<(), HttpError> {
+    if headers.values().any(|value| value.to_str().is_err()) {
+        return Err(HttpError::invalid(
+            "isahc can't send a header's value that is not ASCII",
+        ));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for IsahcClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::Made { clients, .. } => f.debug_tuple("IsahcClient").field(clients).finish(),
+            Source::Shared(client) => f.debug_tuple("IsahcClient").field(client).finish(),
+        }
+    }
+}

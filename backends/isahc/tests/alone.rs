@@ -1,0 +1,5 @@
+//! What wants a process to itself.
+
+use b2kit_isahc::IsahcClient;
+
+b2kit_conformance::alone!(IsahcClient::new);

@@ -1,0 +1,67 @@
+//! From reqwest's response to ours.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use b2kit_core::adapter::{GiveUp, check_framing};
+use b2kit_core::{Bytes, HttpError, Response, ResponseBody};
+use futures_core::Stream;
+use http_body::Body as _;
+
+use crate::error::receive_error;
+use crate::runtime::Runtime;
+
+/// The response, with a body that keeps alive what it needs.
+pub(crate) fn received(
+    response: reqwest::Response,
+    upload: GiveUp,
+    runtime: Arc<Runtime>,
+) -> Result<Response, HttpError> {
+    let (mut head, incoming) = http::Response::<reqwest::Body>::from(response).into_parts();
+    check_framing(&head.headers)?;
+    head.extensions.clear();
+    let len = incoming.size_hint().exact();
+    let body = Receiving {
+        upload,
+        incoming: Some(incoming),
+        runtime,
+    };
+    Ok(Response::from_parts(head, ResponseBody::new(len, body)))
+}
+
+/// A response's body.
+struct Receiving {
+    upload: GiveUp,
+    /// `None` after the end or an error.
+    incoming: Option<reqwest::Body>,
+    /// The client may be gone before the body is read.
+    runtime: Arc<Runtime>,
+}
+
+impl Stream for Receiving {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        // A client's own timeout is a timer of tokio's.
+        let _inside = this.runtime.handle().enter();
+        loop {
+            let Some(incoming) = &mut this.incoming else {
+                return Poll::Ready(None);
+            };
+            match ready!(Pin::new(incoming).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(chunk) if !chunk.is_empty() => return Poll::Ready(Some(Ok(chunk))),
+                    // Trailers, which say nothing about the body's bytes.
+                    Ok(_) | Err(_) => {}
+                },
+                Some(Err(error)) => {
+                    this.incoming = None;
+                    return Poll::Ready(Some(Err(receive_error(error, &this.upload.0))));
+                }
+                None => this.incoming = None,
+            }
+        }
+    }
+}

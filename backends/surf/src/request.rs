@@ -1,0 +1,99 @@
+//! From our request to surf's: the crate http to http-types, which knows less.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use b2kit_core::adapter::{Pieces, Upload, pieces, same_target, same_to_curl};
+use b2kit_core::{Bytes, HttpError, Request};
+use futures_core::Stream as _;
+use futures_io::{AsyncBufRead, AsyncRead};
+use http::Method;
+use http::header::CONTENT_TYPE;
+use surf::Url;
+use surf::http::Body;
+use surf::http::headers::{HeaderName, HeaderValue};
+
+/// The request as surf has it, or why it can't be sent as it is.
+pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), HttpError> {
+    let (head, body) = request.into_parts();
+    if head.method == Method::HEAD {
+        return Err(HttpError::invalid(
+            "surf can't send a HEAD: it waits for the body for ever",
+        ));
+    }
+    same_to_curl(&head.uri)?;
+    let url = Url::parse(&head.uri.to_string()).map_err(HttpError::invalid)?;
+    same_target(&head.uri, url.path(), url.query())?;
+    let method = head.method.as_str().parse();
+    let method = method.map_err(|_| HttpError::invalid("surf doesn't know the method"))?;
+
+    let mut request = surf::Request::new(method, url);
+    if head.headers.len() > head.headers.keys_len() {
+        return Err(HttpError::invalid(
+            "surf can't send a header with several values: it leaves out all but the first",
+        ));
+    }
+    for (name, value) in &head.headers {
+        let name: HeaderName = name.as_str().into();
+        let text = value
+            .to_str()
+            .ok()
+            .and_then(|text| text.parse::<HeaderValue>().ok());
+        let text = text.ok_or_else(|| {
+            HttpError::invalid("surf can't send a header's value that is not ASCII")
+        })?;
+        request.append_header(name, text);
+    }
+    let (pieces, upload) = pieces(body);
+    let Ok(len) = usize::try_from(pieces.remaining()) else {
+        return Err(HttpError::invalid(
+            "surf can't send a body of this length here",
+        ));
+    };
+    if len > 0 {
+        let piece = Bytes::new();
+        request.set_body(Body::from_reader(Buffered { pieces, piece }, Some(len)));
+        if !head.headers.contains_key(CONTENT_TYPE) {
+            // Not ours: it came with the body.
+            request.remove_header("content-type");
+        }
+    }
+    Ok((request, upload))
+}
+
+/// The pieces, as a reader with a buffer: the buffer is a piece.
+struct Buffered {
+    pieces: Pieces,
+    piece: Bytes,
+}
+
+impl AsyncBufRead for Buffered {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let this = self.get_mut();
+        if this.piece.is_empty()
+            && let Some(piece) = ready!(Pin::new(&mut this.pieces).poll_next(cx))
+        {
+            this.piece = piece.map_err(io::Error::other)?;
+        }
+        Poll::Ready(Ok(&this.piece))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, amount: usize) {
+        let _ = self.piece.split_to(amount);
+    }
+}
+
+impl AsyncRead for Buffered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let piece = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let amount = piece.len().min(buf.len());
+        buf[..amount].copy_from_slice(&piece[..amount]);
+        self.consume(amount);
+        Poll::Ready(Ok(amount))
+    }
+}

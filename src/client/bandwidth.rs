@@ -1,0 +1,116 @@
+//! [`Bandwidth`]: how many bytes of files move in a second, up and down together.
+//!
+//! Bytes are paced before the guard that watches the backend, so that a pause of ours is never taken for a server that
+//! stalls.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use b2kit_core::{Body, Bytes, Request, ResponseBody, Sleep, Timer};
+use futures_core::Stream;
+
+/// What was not used for a while can be used later, up to this: it makes up for a sleep that ends late.
+const SAVED: Duration = Duration::from_millis(100);
+
+/// The pace of all transfers of a client.
+pub(super) struct Bandwidth {
+    timer: Arc<dyn Timer>,
+    bytes_per_second: u64,
+    /// When what was let through so far is over, at this pace.
+    over: Mutex<Instant>,
+}
+
+impl Bandwidth {
+    pub(super) fn new(timer: Arc<dyn Timer>, bytes_per_second: u64) -> Arc<Self> {
+        let now = timer.now();
+        Arc::new(Self {
+            timer,
+            bytes_per_second,
+            over: Mutex::new(now),
+        })
+    }
+
+    /// The request, whose body leaves at this pace.
+    pub(super) fn outgoing(self: &Arc<Self>, request: Request) -> Request {
+        let pace = Arc::clone(self);
+        request.map(|body| {
+            if body.is_empty() {
+                return body;
+            }
+            Body::replay(body.len(), move || Ok(pace.paced(body.open()?)))
+        })
+    }
+
+    /// The response, whose body is read at this pace.
+    pub(super) fn incoming(self: &Arc<Self>, body: ResponseBody) -> ResponseBody {
+        ResponseBody::new(body.len(), self.paced(body))
+    }
+
+    fn paced<S>(self: &Arc<Self>, source: S) -> Paced<S> {
+        Paced {
+            pace: Arc::clone(self),
+            source,
+            held: Bytes::new(),
+            turn: None,
+        }
+    }
+
+    /// How long so many bytes have to wait; it is then their turn.
+    fn wait(&self, bytes: usize) -> Duration {
+        let nanos = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
+        let time = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let now = self.timer.now();
+        let earliest = now.checked_sub(SAVED).unwrap_or(now);
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        *over = (*over).max(earliest) + time;
+        over.saturating_duration_since(now)
+    }
+
+    /// The most that moves at once: a hundredth of a second's.
+    fn piece(&self) -> usize {
+        (self.bytes_per_second / 100).clamp(1, 256 << 10) as usize
+    }
+}
+
+/// Bytes at a pace.
+struct Paced<S> {
+    pace: Arc<Bandwidth>,
+    source: S,
+    held: Bytes,
+    /// The next bytes wait for this: how many they are.
+    turn: Option<(Sleep, usize)>,
+}
+
+impl<S, E> Stream for Paced<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    type Item = Result<Bytes, E>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some((sleep, bytes)) = &mut this.turn {
+                ready!(sleep.as_mut().poll(cx));
+                let piece = this.held.split_to(*bytes);
+                this.turn = None;
+                return Poll::Ready(Some(Ok(piece)));
+            }
+            if this.held.is_empty() {
+                match ready!(Pin::new(&mut this.source).poll_next(cx)) {
+                    Some(Ok(bytes)) => this.held = bytes,
+                    other => return Poll::Ready(other),
+                }
+                continue;
+            }
+            let bytes = this.held.len().min(this.pace.piece());
+            let wait = this.pace.wait(bytes);
+            if wait.is_zero() {
+                return Poll::Ready(Some(Ok(this.held.split_to(bytes))));
+            }
+            this.turn = Some((this.pace.timer.sleep(wait), bytes));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! [`Patience`]: how long a download goes on whose bytes break off in the middle.
+
+use std::time::Duration;
+
+use super::Client;
+use super::budget::cost;
+use super::course::{Course, Step};
+use crate::api::{Call as _, DownloadFileById, Facts};
+use crate::error::Error;
+
+/// With so many bytes since the last failure, the failures before are forgotten.
+const PROGRESS: u64 = 256 << 10;
+
+const FACTS: &Facts = &DownloadFileById::FACTS;
+
+/// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    client: Client,
+    course: Course<'static>,
+    /// The bytes since the last failure.
+    fresh: u64,
+    /// What the failures since the last progress have cost.
+    paid: u32,
+}
+
+impl Patience {
+    /// The bytes begin to come.
+    pub(crate) fn new(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            course: begin(client),
+            fresh: 0,
+            paid: 0,
+        }
+    }
+
+    /// So many more have come.
+    pub(crate) fn arrived(&mut self, bytes: u64) {
+        self.fresh = self.fresh.saturating_add(bytes);
+        if self.paid > 0 && self.fresh >= PROGRESS {
+            self.client.shared.budget.give_back(self.paid);
+            self.paid = 0;
+        }
+    }
+
+    /// They have broken off: how long to wait before they are asked for again.
+    ///
+    /// # Errors
+    /// The failure, where that is not worth another attempt.
+    pub(crate) fn broke_off(&mut self, failure: Error) -> Result<Duration, Error> {
+        self.fresh = 0;
+        let now = self.client.now();
+        if self.paid == 0 {
+            // The time in which all went well does not count.
+            self.course = begin(&self.client);
+        }
+        let shared = &self.client.shared;
+        let step = self
+            .course
+            .failed(&failure, false, now, &shared.budget, shared.chance());
+        let why = match step {
+            Step::Again { pause, .. } => {
+                self.paid += cost(FACTS.kind, &failure);
+                self.course.attempt(None);
+                return Ok(pause);
+            }
+            Step::Stop(why) => why,
+            Step::Renew | Step::Settle(_) => None,
+        };
+        let (attempts, elapsed) = self.course.so_far(now);
+        let error = self.course.error(failure, why, now);
+        Err(error.in_all(attempts, elapsed))
+    }
+}
+
+fn begin(client: &Client) -> Course<'static> {
+    let mut course = Course::begin(FACTS, &client.policy, client.now());
+    course.attempt(None);
+    course
+}

@@ -1,0 +1,548 @@
+//! Into a file of the local disk: ranges side by side, the hash behind them, and the name only at the end.
+
+use std::fs::File;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::mem;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use b2kit_core::Bytes;
+use blocking::Task;
+use futures_core::Stream as _;
+use futures_util::StreamExt as _;
+use futures_util::future::try_join;
+use futures_util::stream::FuturesUnordered;
+
+use super::digest::hashed;
+use super::reader::{Reader, Version};
+use super::spans::Spans;
+use super::verified::{must_be_verified, other_sha1, verification};
+use super::{Begun, Downloaded, FileDownload};
+use crate::api::{Download, DownloadedFile};
+use crate::error::Error;
+use crate::transfer::Stage;
+use crate::transfer::disk::partial::Partial;
+use crate::transfer::disk::write::{Temp, hash_at, on_pool, write_at};
+use crate::types::{ByteRange, Sha1, Sha1Hasher, Timestamp};
+
+/// So many bytes go to the disk at once, while as many are gathered.
+const BATCH: u64 = 512 << 10;
+
+/// So many are read back at once for the hash.
+const READ_BACK: u64 = 4 << 20;
+
+/// So many more, and what is there is written down.
+const CHECKPOINT: u64 = 16 << 20;
+
+/// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
+const ROUNDS: u32 = 3;
+
+impl FileDownload {
+    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream. Each holds
+    /// 1 MiB of memory at most, or twice what the backend reads at once.
+    pub fn concurrency(mut self, ranges: usize) -> Self {
+        self.to_disk.concurrency = ranges.max(1);
+        self
+    }
+
+    /// How many bytes such a range has. Defaults to 64 MiB; a file that is not larger takes one call.
+    pub fn range_size(mut self, bytes: u64) -> Self {
+        self.to_disk.range_size = bytes.max(1);
+        self
+    }
+
+    /// Goes on with what an earlier download to the same path has left, and leaves what there is if it does not come to its
+    /// end: by an error, a drop, or the end of the process.
+    ///
+    /// What is left is a hidden file beside the path and a small one that says which bytes of which version are in it;
+    /// there is no secret in that. They are used only if it is still that version that is downloaded, and checked by its
+    /// SHA-1 with the rest. While one download has them, another to the same path works apart.
+    pub const fn resume(mut self) -> Self {
+        self.to_disk.resume = true;
+        self
+    }
+
+    /// Gives the file the time at which its uploader says that it was last modified. A time that the system can't express
+    /// is passed over.
+    pub const fn modified_time(mut self) -> Self {
+        self.to_disk.modified_time = true;
+        self
+    }
+
+    /// Writes the file to this path, which has the old file, or none, until the new one is whole, verified and on the
+    /// disk.
+    ///
+    /// The bytes go to a hidden file in the same directory, which on Unix is only for its owner (mode 600) and stays so. A
+    /// link is replaced, not followed. A directory, a pipe or a device is not replaced.
+    ///
+    /// A file that arrives with another SHA-1 than it should have is fetched again, at most twice, and not again if it
+    /// arrives the same twice.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden,
+    /// [`Destination`](crate::ErrorKind::Destination) for what the disk says,
+    /// [`Integrity`](crate::ErrorKind::Integrity) if what arrives is not what was stored, and as any call.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the connections and removes what was written, or keeps it where it may be
+    /// [gone on with](Self::resume). What a thread does at that moment it does to its end: that may be putting a file
+    /// that is whole and verified in its place.
+    pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
+        self.land(&path.into()).await
+    }
+
+    async fn land(self, target: &Path) -> Result<Downloaded, Error> {
+        self.what.as_ref().map_err(Clone::clone)?;
+        let refused = |error| refused(target, error);
+        let (temp, partial) = self.temp(target).await.map_err(refused)?;
+        let temp = Arc::new(temp);
+        let landed = self.verified(&temp, target, partial).await;
+        if landed.is_err() {
+            // Nothing goes on when this has ended.
+            on_pool(move || temp.give_up()).await;
+            return landed;
+        }
+        let landed = landed?;
+        self.progress.enter(Stage::Finishing);
+        let modified = landed.file.file_info.get("src_last_modified_millis");
+        let modified = modified
+            .filter(|_| self.to_disk.modified_time)
+            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+        let len = landed.bytes;
+        on_pool(move || temp.put_in_place(len, modified))
+            .await
+            .map_err(refused)?;
+        self.progress.enter(Stage::Done);
+        Ok(landed)
+    }
+
+    /// Fetches the file, and again where its SHA-1 is another one.
+    async fn verified(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        mut partial: Option<Partial>,
+    ) -> Result<Downloaded, Error> {
+        let mut seen = None;
+        for round in 1.. {
+            let landed = self.fetch(temp, target, partial.take()).await?;
+            let Some((expected, arrived)) = landed.mismatch else {
+                return Ok(landed.result);
+            };
+            self.reset(temp, target).await?;
+            if round == ROUNDS || seen == Some(arrived) {
+                let name = &landed.result.file.file_name;
+                return Err(other_sha1(expected, arrived, name));
+            }
+            seen = Some(arrived);
+            self.progress.start_over();
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// A file to write to, and what is in it.
+    async fn temp(&self, target: &Path) -> io::Result<(Temp, Option<Partial>)> {
+        // A download that was dropped a moment ago may still be writing its last bytes.
+        let tries = if self.to_disk.resume { 10 } else { 0 };
+        for again in 0..tries {
+            let path = target.to_owned();
+            if let Some(found) = on_pool(move || Temp::resume(&path)).await? {
+                return Ok(found);
+            }
+            self.client.sleep(Duration::from_millis(10 * again)).await;
+        }
+        let path = target.to_owned();
+        let temp = on_pool(move || Temp::create(&path)).await?;
+        Ok((temp, None))
+    }
+
+    async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
+        let temp = Arc::clone(temp);
+        on_pool(move || temp.reset())
+            .await
+            .map_err(|error| refused(target, error))
+    }
+
+    /// Brings all bytes to the disk, and tells whether they are the right ones.
+    async fn fetch(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        partial: Option<Partial>,
+    ) -> Result<Landed, Error> {
+        let (begun, done) = self.first(temp, target, partial).await?;
+        let Download { file, body } = begun.download;
+        let wanted = self.wanted(&file);
+        let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
+        if self.must_be_verified {
+            must_be_verified(verified, &file.file_name)?;
+        }
+        let resumed_bytes = done.bytes();
+        let mut begun_or_done = done.clone();
+        begun_or_done.insert(begun.sent.clone());
+        let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
+        self.progress.expect_bytes(wanted.end - wanted.start);
+        let in_pieces = !ahead.is_empty() || resumed_bytes > 0;
+        if in_pieces {
+            let parts = ahead.len() + 1 + done.iter().count();
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+            self.progress.expect_parts(parts);
+        }
+        done.iter()
+            .for_each(|span| self.progress.part_reused(span.end - span.start));
+        self.progress.enter(Stage::Moving);
+        let landing = Landing {
+            temp,
+            target,
+            wanted: wanted.clone(),
+            is_checked: sha1.is_some(),
+            version: begun.version,
+            tail: Mutex::new(Tail::new(done, wanted.start)),
+        };
+        let first = Reader::begun(Arc::clone(&landing.version), begun.sent, body);
+        let moving = self.all_pieces(&landing, first, ahead, in_pieces);
+        let hashing = async {
+            match sha1 {
+                Some(expected) => {
+                    let arrived = landing.hash_behind().await?;
+                    Ok((arrived != expected).then_some((expected, arrived)))
+                }
+                None => Ok(None),
+            }
+        };
+        let ((), mismatch) = try_join(moving, hashing).await?;
+        Ok(Landed {
+            result: Downloaded {
+                file,
+                verified,
+                bytes: wanted.end - wanted.start,
+                resumed_bytes,
+            },
+            mismatch,
+        })
+    }
+
+    /// The first answer, and the bytes that need not be fetched.
+    async fn first(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        partial: Option<Partial>,
+    ) -> Result<(Begun, Spans), Error> {
+        if let Some(partial) = partial {
+            let missing = partial
+                .done
+                .missing(partial.wanted.clone(), self.piece_size());
+            let range = missing
+                .first()
+                .map(|span| ByteRange::inclusive(span.start, span.end - 1))
+                .transpose()?;
+            match self.begin(range, range.is_none()).await {
+                Ok(begun) if self.is_of(&partial, &begun) => return Ok((begun, partial.done)),
+                // It is another version now, and perhaps a shorter one.
+                Ok(_) => {}
+                Err(error) if is_past_the_end(&error) => {}
+                Err(error) => return Err(error),
+            }
+            self.reset(temp, target).await?;
+        }
+        let mut range = self.range;
+        if self.to_disk.concurrency > 1 {
+            let all = ByteRange::from(0);
+            range = Some(range.unwrap_or(all).first(self.to_disk.range_size));
+        }
+        let begun = match self.begin(range, false).await {
+            // No range of an empty file can be asked for.
+            Err(error) if self.range.is_none() && is_past_the_end(&error) => {
+                self.begin(None, false).await
+            }
+            begun => begun,
+        };
+        Ok((begun?, Spans::default()))
+    }
+
+    fn is_of(&self, partial: &Partial, begun: &Begun) -> bool {
+        let file = &begun.download.file;
+        file.file_id == partial.file_id
+            && file.content_length == partial.content_length
+            && self.wanted(file) == partial.wanted
+    }
+
+    /// The bytes of the file that were asked for.
+    fn wanted(&self, file: &DownloadedFile) -> Range<u64> {
+        match self.range.map(|range| range.within(file.content_length)) {
+            None => 0..file.content_length,
+            Some(None) => 0..0,
+            Some(Some((first, last))) => first..last + 1,
+        }
+    }
+
+    const fn piece_size(&self) -> u64 {
+        if self.to_disk.concurrency == 1 {
+            u64::MAX
+        } else {
+            self.to_disk.range_size
+        }
+    }
+
+    async fn all_pieces(
+        &self,
+        landing: &Landing<'_>,
+        first: Reader,
+        ahead: Vec<Range<u64>>,
+        in_pieces: bool,
+    ) -> Result<(), Error> {
+        let mut ahead = ahead.into_iter();
+        let mut under_way = FuturesUnordered::new();
+        under_way.push(landing.piece(first));
+        loop {
+            let room = self.to_disk.concurrency - under_way.len();
+            for span in ahead.by_ref().take(room) {
+                let reader = Reader::ahead(Arc::clone(&landing.version), span);
+                under_way.push(landing.piece(reader));
+            }
+            match under_way.next().await {
+                Some(piece) => piece?,
+                None => return Ok(()),
+            }
+            if in_pieces {
+                self.progress.part_done();
+            }
+        }
+    }
+}
+
+/// All bytes are on the disk.
+struct Landed {
+    result: Downloaded,
+    /// The SHA-1 that they should have, and the one that they have.
+    mismatch: Option<(Sha1, Sha1)>,
+}
+
+/// A file that comes down.
+struct Landing<'a> {
+    temp: &'a Arc<Temp>,
+    target: &'a Path,
+    version: Arc<Version>,
+    wanted: Range<u64>,
+    is_checked: bool,
+    tail: Mutex<Tail>,
+}
+
+/// What the pieces and the hash tell each other.
+struct Tail {
+    /// What is on the disk.
+    done: Spans,
+    /// Up to here the hash has the bytes, or is getting them.
+    hashed: u64,
+    /// The bytes that the hash gets next, where they need not be read back.
+    next: Option<Vec<Bytes>>,
+    hash: Option<Waker>,
+    piece: Option<Waker>,
+    unsaved: u64,
+    is_saving: bool,
+}
+
+/// What the hash gets next.
+enum Next {
+    Bytes(Vec<Bytes>),
+    ReadBack(Range<u64>),
+    End,
+}
+
+/// A piece of the file on its way to the disk.
+struct Piece {
+    reader: Reader,
+    /// Where the gathered bytes begin.
+    start: u64,
+    gathered: Vec<Bytes>,
+    writing: Option<(Range<u64>, Task<io::Result<()>>)>,
+}
+
+impl Landing<'_> {
+    /// Brings a piece to the disk: while some bytes are written, the next are gathered.
+    async fn piece(&self, reader: Reader) -> Result<(), Error> {
+        let mut piece = Piece {
+            start: reader.at(),
+            reader,
+            gathered: Vec::new(),
+            writing: None,
+        };
+        loop {
+            let gathered = poll_fn(|cx| self.poll_gather(&mut piece, cx)).await?;
+            self.save_if_due().await?;
+            if gathered.is_empty() {
+                return Ok(());
+            }
+            let span = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
+            let at = span.start - self.wanted.start;
+            let mut next = self.is_checked.then(|| gathered.clone());
+            let job = self.temp.job(move |file| write_at(file, &gathered, at));
+            piece.writing = Some((span.clone(), job));
+            poll_fn(|cx| self.poll_offer(&span, &mut next, cx)).await;
+        }
+    }
+
+    /// The next bytes, once those before are on the disk; none at the end.
+    fn poll_gather(
+        &self,
+        piece: &mut Piece,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Vec<Bytes>, Error>> {
+        if let Some((span, job)) = &mut piece.writing
+            && let Poll::Ready(written) = Pin::new(job).poll(cx)
+        {
+            written.map_err(|error| refused(self.target, error))?;
+            self.is_on_disk(span.clone());
+            piece.writing = None;
+        }
+        let mut is_over = false;
+        while !is_over && piece.reader.at() - piece.start < BATCH {
+            match Pin::new(&mut piece.reader).poll_next(cx)? {
+                Poll::Ready(Some(bytes)) => piece.gathered.push(bytes),
+                Poll::Ready(None) => is_over = true,
+                Poll::Pending => break,
+            }
+        }
+        if piece.writing.is_some() || (piece.gathered.is_empty() && !is_over) {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(mem::take(&mut piece.gathered)))
+    }
+
+    /// Gives the hash the bytes that come next in the file, and waits until it has taken those before. It reads back what
+    /// comes too early.
+    fn poll_offer(
+        &self,
+        span: &Range<u64>,
+        bytes: &mut Option<Vec<Bytes>>,
+        cx: &Context<'_>,
+    ) -> Poll<()> {
+        let mut tail = self.tail();
+        if bytes.is_none() || tail.hashed != span.start {
+            return Poll::Ready(());
+        }
+        if tail.next.is_some() {
+            tail.piece = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        tail.next = bytes.take();
+        tail.hashed = span.end;
+        wake(tail.hash.take(), tail);
+        Poll::Ready(())
+    }
+
+    fn is_on_disk(&self, span: Range<u64>) {
+        let mut tail = self.tail();
+        tail.unsaved += span.end - span.start;
+        tail.done.insert(span);
+        if self.is_checked && self.temp.is_resumable() {
+            self.temp.note(self.partial(&tail));
+        }
+        wake(tail.hash.take(), tail);
+    }
+
+    fn partial(&self, tail: &Tail) -> Partial {
+        Partial {
+            file_id: self.version.file_id.clone(),
+            content_length: self.version.content_length,
+            wanted: self.wanted.clone(),
+            done: tail.done.clone(),
+        }
+    }
+
+    async fn save_if_due(&self) -> Result<(), Error> {
+        let partial = {
+            let mut tail = self.tail();
+            if !self.temp.is_resumable() || tail.is_saving || tail.unsaved < CHECKPOINT {
+                return Ok(());
+            }
+            tail.is_saving = true;
+            tail.unsaved = 0;
+            self.partial(&tail)
+        };
+        let saved = self.temp.save(partial, !self.is_checked).await;
+        self.tail().is_saving = false;
+        saved.map_err(|error| refused(self.target, error))
+    }
+
+    /// Hashes the file from its first byte to its last, as soon as they are there.
+    async fn hash_behind(&self) -> Result<Sha1, Error> {
+        let mut hasher = Sha1Hasher::default();
+        loop {
+            hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
+                Next::Bytes(bytes) => hashed(hasher, bytes).await,
+                Next::ReadBack(span) => {
+                    let (at, len) = (span.start - self.wanted.start, span.end - span.start);
+                    let read_back = move |file: &File| {
+                        hash_at(file, at, len, &mut hasher)?;
+                        Ok(hasher)
+                    };
+                    self.temp
+                        .job(read_back)
+                        .await
+                        .map_err(|error| refused(self.target, error))?
+                }
+                Next::End => return Ok(hasher.finish()),
+            };
+        }
+    }
+
+    fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<Next> {
+        let mut tail = self.tail();
+        if let Some(bytes) = tail.next.take() {
+            wake(tail.piece.take(), tail);
+            return Poll::Ready(Next::Bytes(bytes));
+        }
+        let at = tail.hashed;
+        if at == self.wanted.end {
+            return Poll::Ready(Next::End);
+        }
+        let end = tail.done.reach(at).min(at.saturating_add(READ_BACK));
+        if end > at {
+            tail.hashed = end;
+            return Poll::Ready(Next::ReadBack(at..end));
+        }
+        tail.hash = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tail {
+    const fn new(done: Spans, start: u64) -> Self {
+        Self {
+            done,
+            hashed: start,
+            next: None,
+            hash: None,
+            piece: None,
+            unsaved: 0,
+            is_saving: false,
+        }
+    }
+}
+
+/// Wakes it when the lock is free.
+fn wake(waker: Option<Waker>, tail: MutexGuard<'_, Tail>) {
+    drop(tail);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+fn is_past_the_end(error: &Error) -> bool {
+    error.b2().is_some_and(|b2| b2.status == 416)
+}
+
+fn refused(target: &Path, error: io::Error) -> Error {
+    Error::destination(format!("{target:?} could not be written"), error)
+}

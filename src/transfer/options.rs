@@ -1,0 +1,127 @@
+//! [`Options`]: what copies and compositions can be told alike.
+
+use super::bucket::BucketHandle;
+use super::large_file::{LargeFile, OnFailure, with_upload_id};
+use super::progress::Progress;
+use super::upload::CONCURRENCY;
+use crate::api::{CopyFile, StartLargeFile, UploadFile};
+use crate::error::Error;
+use crate::types::{
+    EncryptionSetting, FileName, FileRetention, LegalHold, RetentionMode, Timestamp,
+};
+
+/// How the new file is locked and encrypted, and how it is made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Options {
+    pub(super) file_retention: Option<(RetentionMode, Timestamp)>,
+    pub(super) legal_hold: Option<LegalHold>,
+    pub(super) server_side_encryption: Option<EncryptionSetting>,
+    pub(super) concurrency: Option<usize>,
+    pub(super) on_failure: Option<OnFailure>,
+    pub(super) progress: Progress,
+}
+
+/// The setters of these options, which stand in a field `options`.
+macro_rules! options {
+    ($name:ident) => {
+        impl $name {
+            /// Until when the new file can't be deleted. Needs `writeFileRetentions`.
+            pub fn file_retention(
+                mut self,
+                mode: $crate::types::RetentionMode,
+                retain_until: $crate::types::Timestamp,
+            ) -> Self {
+                self.options.file_retention = Some((mode, retain_until));
+                self
+            }
+
+            /// Whether the new file is held regardless of time. Needs `writeFileLegalHolds`.
+            pub fn legal_hold(mut self, hold: $crate::types::LegalHold) -> Self {
+                self.options.legal_hold = Some(hold);
+                self
+            }
+
+            /// How the new file is to be encrypted. Without it, as the bucket encrypts by default.
+            pub fn server_side_encryption(
+                mut self,
+                encryption: $crate::types::EncryptionSetting,
+            ) -> Self {
+                self.options.server_side_encryption = Some(encryption);
+                self
+            }
+
+            /// How many parts are under way at once. Defaults to 4.
+            pub const fn concurrency(mut self, parts: usize) -> Self {
+                self.options.concurrency = Some(parts);
+                self
+            }
+
+            /// What becomes of a large file that can't be completed. Defaults to
+            /// [`OnFailure::Cancel`](crate::transfer::OnFailure::Cancel).
+            pub const fn on_failure(mut self, on_failure: $crate::transfer::OnFailure) -> Self {
+                self.options.on_failure = Some(on_failure);
+                self
+            }
+
+            /// Counts here how far it is.
+            pub fn progress(mut self, progress: &$crate::transfer::Progress) -> Self {
+                self.options.progress = progress.clone();
+                self
+            }
+        }
+    };
+}
+
+pub(super) use options;
+
+impl Options {
+    pub(super) fn of_copy(&self, mut copy: CopyFile) -> CopyFile {
+        if let Some((mode, until)) = &self.file_retention {
+            copy = copy.file_retention(FileRetention::until(mode.clone(), *until));
+        }
+        if let Some(hold) = &self.legal_hold {
+            copy = copy.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            copy = copy.destination_server_side_encryption(encryption.clone());
+        }
+        copy
+    }
+
+    pub(super) fn of_upload(&self, mut upload: UploadFile) -> UploadFile {
+        if let Some((mode, until)) = &self.file_retention {
+            upload = upload.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.legal_hold {
+            upload = upload.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            upload = upload.server_side_encryption(encryption.clone());
+        }
+        upload
+    }
+
+    /// Starts a large file.
+    pub(super) async fn start<'a>(
+        &'a self,
+        bucket: &'a BucketHandle,
+        name: &FileName,
+        mut start: StartLargeFile,
+    ) -> Result<LargeFile<'a>, Error> {
+        if let Some((mode, until)) = &self.file_retention {
+            start = start.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.legal_hold {
+            start = start.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            start = start.server_side_encryption(encryption.clone());
+        }
+        let client = bucket.client();
+        let start = with_upload_id(client, start);
+        let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;
+        file.concurrency = self.concurrency.unwrap_or(CONCURRENCY);
+        file.on_failure = self.on_failure.unwrap_or_default();
+        Ok(file)
+    }
+}

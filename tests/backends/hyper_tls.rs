@@ -1,0 +1,9 @@
+//! hyper, over HTTPS.
+
+crate::arm!(crate::Arm {
+    name: "hyper_tls",
+    tls: true,
+    make: crate::makers::hyper,
+    refuses_names: false,
+    refuses_head: false,
+});

@@ -1,0 +1,9 @@
+//! isahc, over HTTPS.
+
+crate::arm!(crate::Arm {
+    name: "isahc_tls",
+    tls: true,
+    make: crate::makers::isahc,
+    refuses_names: true,
+    refuses_head: false,
+});

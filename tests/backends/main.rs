@@ -1,0 +1,109 @@
+//! All of B2 through each HTTP library, over real HTTP and HTTPS. What is run stands in `tests/behaviour`, where it runs
+//! without any: here is only what leads to the library.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the same tests over each library: that is what this is for"
+)]
+
+mod hyper;
+mod hyper_tls;
+mod isahc;
+mod isahc_tls;
+mod makers;
+mod reqwest;
+mod reqwest_tls;
+#[cfg(feature = "surf")]
+mod surf;
+#[cfg(feature = "surf")]
+mod surf_tls;
+mod tape;
+
+use std::sync::Arc;
+
+use b2kit::backend::cassette::Player;
+use b2kit::backend::emulator::{Emulator, Server};
+use b2kit::{Client, ClientBuilder, Credentials, HttpClient, Request};
+
+/// An HTTP library, and how it is spoken to.
+struct Arm {
+    name: &'static str,
+    tls: bool,
+    /// A backend that trusts this root too, where there is one.
+    make: fn(Option<&str>) -> Arc<dyn HttpClient>,
+    /// A name with dot segments can't be asked for.
+    refuses_names: bool,
+    refuses_head: bool,
+}
+
+impl Arm {
+    /// A client of this emulator, on its way through `wrap`, and where it authorizes.
+    fn served_through<B: HttpClient>(
+        &self,
+        emulator: &Emulator,
+        wrap: impl FnOnce(Arc<dyn HttpClient>) -> B,
+    ) -> (ClientBuilder, String) {
+        let server = if self.tls {
+            Server::start_tls(emulator).unwrap()
+        } else {
+            Server::start(emulator).unwrap()
+        };
+        let scheme = if self.tls { "https://" } else { "http://" };
+        let url = server.url().to_owned();
+        assert!(url.starts_with(scheme), "{url}");
+        let inner = (self.make)(server.root_certificate_pem());
+        let server = Arc::new(server);
+        // The server stays for as long as somebody can ask it.
+        let backend = move |request: Request| {
+            let (inner, server) = (Arc::clone(&inner), Arc::clone(&server));
+            async move {
+                let answer = inner.send(request).await;
+                drop(server);
+                answer
+            }
+        };
+        let credentials = Credentials::new(emulator.key_id(), emulator.key()).unwrap();
+        let builder = Client::builder().credentials(credentials).endpoint(&url);
+        (builder.backend(wrap(Arc::new(backend))), url)
+    }
+
+    fn served(&self, emulator: &Emulator) -> ClientBuilder {
+        self.served_through(emulator, |backend| backend).0
+    }
+
+    /// A backend that asks a recording over HTTP.
+    fn replayed(&self, player: &Player) -> impl HttpClient + use<> {
+        tape::played(player, (self.make)(None))
+    }
+}
+
+/// What the tests of `tests/behaviour` that run over this arm ask for.
+macro_rules! arm {
+    ($arm:expr) => {
+        #[path = "../behaviour/files.rs"]
+        mod files;
+        #[path = "../behaviour/recording.rs"]
+        mod recording;
+        #[path = "../behaviour/taped.rs"]
+        mod taped;
+
+        const ARM: crate::Arm = $arm;
+
+        fn served(emulator: &crate::Emulator) -> crate::ClientBuilder {
+            ARM.served(emulator)
+        }
+
+        fn served_through<B: crate::HttpClient>(
+            emulator: &crate::Emulator,
+            wrap: impl FnOnce(std::sync::Arc<dyn crate::HttpClient>) -> B,
+        ) -> (crate::ClientBuilder, String) {
+            ARM.served_through(emulator, wrap)
+        }
+
+        fn replayed(player: &crate::Player) -> impl crate::HttpClient {
+            ARM.replayed(player)
+        }
+    };
+}
+use arm;

@@ -1,0 +1,68 @@
+//! Each backend as a program makes it that trusts a root of its own.
+
+use std::sync::Arc;
+
+use b2kit::HttpClient;
+use b2kit::backend::hyper::HyperClient;
+use b2kit::backend::isahc::IsahcClient;
+use b2kit::backend::reqwest::ReqwestClient;
+use isahc::config::Configurable as _;
+use isahc::tls::{TlsConfig, TrustStore};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+
+pub(crate) fn hyper(root: Option<&str>) -> Arc<dyn HttpClient> {
+    let mut builder = HyperClient::builder().own_runtime();
+    if let Some(pem) = root {
+        builder = builder.root_certificates_pem(pem);
+    }
+    Arc::new(builder.build().unwrap())
+}
+
+pub(crate) fn isahc(root: Option<&str>) -> Arc<dyn HttpClient> {
+    let root = root.map(str::to_owned);
+    Arc::new(IsahcClient::made_by(move || {
+        let mut builder = IsahcClient::defaults();
+        if let Some(pem) = &root {
+            let store = TrustStore::builder().certificate_from_pem(pem).build();
+            builder = builder.tls_config(TlsConfig::builder().trust_store(store).build());
+        }
+        builder.build()
+    }))
+}
+
+pub(crate) fn reqwest(root: Option<&str>) -> Arc<dyn HttpClient> {
+    let mut builder = ReqwestClient::defaults();
+    if let Some(pem) = root {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+        roots.add(root).unwrap();
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        builder = builder.tls_backend_preconfigured(tls);
+    }
+    Arc::new(ReqwestClient::from_client(builder.build().unwrap()).unwrap())
+}
+
+#[cfg(feature = "surf")]
+pub(crate) fn surf(root: Option<&str>) -> Arc<dyn HttpClient> {
+    use b2kit::backend::surf::SurfClient;
+    use b2kit::backend::surf::isahc::config::{CaCertificate, Configurable as _};
+    let file = root.map(|pem| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, pem).unwrap();
+        file.into_temp_path()
+    });
+    Arc::new(SurfClient::over_isahc(move || {
+        let mut builder = SurfClient::defaults();
+        if let Some(file) = &file {
+            builder = builder.ssl_ca_certificate(CaCertificate::file(file));
+        }
+        builder.build()
+    }))
+}

@@ -1,0 +1,9 @@
+//! reqwest, over HTTP.
+
+crate::arm!(crate::Arm {
+    name: "reqwest",
+    tls: false,
+    make: crate::makers::reqwest,
+    refuses_names: true,
+    refuses_head: false,
+});

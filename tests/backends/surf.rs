@@ -1,0 +1,9 @@
+//! surf, over HTTP.
+
+crate::arm!(crate::Arm {
+    name: "surf",
+    tls: false,
+    make: crate::makers::surf,
+    refuses_names: true,
+    refuses_head: true,
+});

@@ -1,0 +1,9 @@
+//! surf, over HTTPS.
+
+crate::arm!(crate::Arm {
+    name: "surf_tls",
+    tls: true,
+    make: crate::makers::surf,
+    refuses_names: true,
+    refuses_head: true,
+});

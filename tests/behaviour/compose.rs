@@ -1,0 +1,543 @@
+//! Files put together of pieces: of stretches of files in B2, and of bytes from here.
+
+use std::future::{Future as _, IntoFuture as _};
+use std::io;
+use std::task::Poll;
+
+use b2kit::api::{DeleteFileVersion, DownloadFileById, GetFileInfo, UploadPart};
+use b2kit::backend::emulator::{Fault, Trouble as Emulated};
+use b2kit::transfer::{OnFailure, Piece, Progress, Source, Stage};
+use b2kit::types::{
+    ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo, FileVersion, PartNumber,
+    Sha1,
+};
+use b2kit::{BucketHandle, Bytes, Client, ErrorKind, Left};
+use futures::stream;
+
+use crate::chaos::{Chaos, Trouble};
+use crate::uploading::{
+    bucket, client_without_trouble, content, in_chunks, polled, ranges, stored, unfinished,
+    versions,
+};
+
+/// A file of so many bytes, and the bytes.
+async fn file(bucket: &BucketHandle, len: usize) -> (FileVersion, Bytes) {
+    let content = content(len);
+    let name = format!("file of {len}");
+    let uploaded = bucket.upload(name, content.clone()).await.unwrap();
+    (uploaded.file, content)
+}
+
+#[test]
+fn appending_sends_what_is_appended_and_copies_the_rest() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (log, before) = file(&bucket, 950).await;
+        chaos.forget();
+        let pieces = [Piece::file(&log), Piece::local("more")];
+        let composed = bucket.compose("log", pieces).await.unwrap();
+        assert_eq!(composed.plan.copied_bytes(), 950);
+        assert_eq!(composed.plan.uploaded_bytes(), 4);
+        assert_eq!(composed.plan.downloaded_bytes(), 0);
+        let calls = [
+            "b2_start_large_file",
+            "b2_copy_part",
+            "b2_get_upload_part_url",
+            "b2_upload_part",
+            "b2_finish_large_file",
+        ];
+        assert!(calls.iter().all(|call| chaos.count(call) == 1));
+        assert_eq!(chaos.tally().0, calls.len());
+        let all = [&before[..], b"more"].concat();
+        assert_eq!(stored(&b2, &composed.file.file_id).await, all);
+    });
+}
+
+#[test]
+fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (old, before) = file(&bucket, 950).await;
+        chaos.forget();
+        let pieces = [
+            Piece::copy(&old.file_id, 0..400),
+            Piece::local("new"),
+            Piece::copy(&old.file_id, 403..950),
+        ];
+        let composed = bucket.compose("new", pieces).await.unwrap();
+        // A part has at least 10 bytes here.
+        assert_eq!(composed.plan.uploaded_bytes(), 10);
+        assert_eq!(composed.plan.downloaded_bytes(), 7);
+        assert_eq!(chaos.count("b2_download_file_by_id"), 1);
+        assert_eq!(chaos.count("b2_copy_part"), 2);
+        let all = [&before[..400], b"new", &before[403..]].concat();
+        assert_eq!(stored(&b2, &composed.file.file_id).await, all);
+    });
+}
+
+#[test]
+fn what_is_no_more_than_one_part_is_one_call() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (old, before) = file(&bucket, 950).await;
+        bucket.upload("for its URL", "").await.unwrap();
+        let copy = |range| Piece::copy(&old.file_id, range);
+        for (pieces, expected, calls) in [
+            (vec![], vec![], &["b2_upload_file"][..]),
+            (
+                vec![copy(5..5), Piece::local("")],
+                vec![],
+                &["b2_upload_file"],
+            ),
+            (vec![copy(5..8)], before[5..8].to_vec(), &["b2_copy_file"]),
+            (
+                vec![copy(5..8), copy(8..700)],
+                before[5..700].to_vec(),
+                &["b2_copy_file"],
+            ),
+            (
+                vec![Piece::local("ab"), Piece::local(Source::bytes("cd"))],
+                b"abcd".to_vec(),
+                &["b2_upload_file"],
+            ),
+            (
+                vec![copy(5..8), Piece::local("abcd")],
+                [&before[5..8], b"abcd"].concat(),
+                &["b2_download_file_by_id", "b2_upload_file"],
+            ),
+        ] {
+            chaos.forget();
+            let composed = bucket.compose("f", pieces).await.unwrap();
+            assert!(calls.iter().all(|call| chaos.count(call) == 1), "{calls:?}");
+            assert_eq!(chaos.tally().0, calls.len(), "{calls:?}");
+            assert!(composed.plan.parts.len() <= 1);
+            assert_eq!(stored(&b2, &composed.file.file_id).await, expected);
+        }
+        assert!(unfinished(&bucket).await.is_empty());
+    });
+}
+
+/// A piece of these bytes, from a source of some kind.
+fn local(kind: usize, bytes: Bytes) -> Piece {
+    let len = bytes.len() as u64;
+    let reader = futures::io::Cursor::new(bytes.clone());
+    Piece::local(match kind {
+        0 => Source::bytes(bytes),
+        1 => ranges(&bytes),
+        2 => Source::seekable(reader),
+        3 => Source::reader_of(len, reader),
+        _ => Source::stream_of(len, stream::iter(in_chunks(&bytes))),
+    })
+}
+
+/// Pieces by chance, and what they come to.
+fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Vec<Piece>, Vec<u8>) {
+    let (mut pieces, mut model) = (Vec::new(), Vec::new());
+    for _ in 0..chance.usize(0..12) {
+        let len = match chance.u8(0..4) {
+            0 => chance.usize(0..4),
+            1 => chance.usize(4..25),
+            _ => chance.usize(0..250),
+        };
+        if chance.u8(0..3) == 0 {
+            let bytes: Bytes = (0..len).map(|_| chance.u8(..)).collect();
+            model.extend_from_slice(&bytes);
+            pieces.push(local(chance.usize(0..5), bytes));
+        } else {
+            let (version, content) = &files[chance.usize(0..files.len())];
+            let start = chance.usize(0..=content.len());
+            let end = (start + len).min(content.len());
+            model.extend_from_slice(&content[start..end]);
+            pieces.push(Piece::copy(&version.file_id, start as u64..end as u64));
+        }
+    }
+    (pieces, model)
+}
+
+/// Two files to take pieces of: one in one piece, one in parts.
+async fn two_files(bucket: &BucketHandle) -> Vec<(FileVersion, Bytes)> {
+    vec![file(bucket, 90).await, file(bucket, 777).await]
+}
+
+#[test]
+fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
+    for seed in 0..500 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let files = two_files(&bucket).await;
+            let (pieces, model) = any_pieces(&mut chance, &files);
+            let progress = Progress::new();
+            let compose = bucket
+                .compose("f", pieces)
+                .part_size(chance.u64(10..120))
+                .concurrency(chance.usize(1..6))
+                .progress(&progress);
+            chaos.forget();
+            let composed = compose.await;
+            let composed = composed.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+            let (plan, calls) = (&composed.plan, chaos.tally().0);
+            assert!(
+                stored(&b2, &composed.file.file_id).await == model,
+                "seed {seed}: {plan:?}"
+            );
+            let len = model.len() as u64;
+            assert_eq!(plan.copied_bytes() + plan.uploaded_bytes(), len);
+            let now = progress.now();
+            assert_eq!(
+                (now.stage, now.bytes, now.total_bytes),
+                (Stage::Done, len, Some(len)),
+                "seed {seed}"
+            );
+            if plan.downloaded_bytes() == 0 && plan.parts.len() > 1 {
+                let urls = chaos.count("b2_get_upload_part_url");
+                assert_eq!(calls, plan.parts.len() + urls + 2, "seed {seed}");
+            }
+            assert!(b2.unfinished().is_empty(), "seed {seed}");
+            assert_eq!(chaos.emulator.snapshot().unfinished_large_files, 0);
+        });
+    }
+}
+
+#[test]
+fn compositions_come_through_many_troubles() {
+    for seed in 0..200 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (b2, chaos) = Chaos::seeded(seed, 7);
+        let calm = client_without_trouble(&chaos);
+        chaos.timer.run(async {
+            let calm = bucket(&calm).await;
+            let files = two_files(&calm).await;
+            let (pieces, model) = any_pieces(&mut chance, &files);
+            // Downloads break off too.
+            let cut = Fault::new(Emulated::CutResponse { after: 3 })
+                .on("b2_download_file_by_id")
+                .every(3);
+            let cut = chaos.emulator.faults().add(cut);
+            let bucket = BucketHandle::new(b2.clone(), calm.id().clone(), calm.name().clone());
+            let composed = bucket.compose("f", pieces).await;
+            let composed = composed.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+            chaos.emulator.faults().remove(cut);
+            assert!(
+                stored(calm.client(), &composed.file.file_id).await == model,
+                "seed {seed}: {:?}",
+                composed.plan
+            );
+            assert!(b2.unfinished().is_empty(), "seed {seed}");
+            assert!(unfinished(&calm).await.is_empty(), "seed {seed}");
+        });
+    }
+}
+
+#[test]
+fn the_plan_reads_nothing_and_says_what_would_be_done() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (old, _) = file(&bucket, 950).await;
+        chaos.forget();
+        let unreadable = Source::ranges(20, |_| -> io::Result<stream::Empty<_>> {
+            Err(io::Error::other("read"))
+        });
+        let pieces = [Piece::file(&old), Piece::local(unreadable)];
+        let plan = bucket.compose("f", pieces).plan().await.unwrap();
+        let parts: Vec<_> = plan.parts.iter().map(|part| part.range.clone()).collect();
+        assert_eq!(parts, [0..950, 950..970]);
+        assert_eq!(chaos.tally().0, 0);
+    });
+}
+
+#[test]
+fn encryption_notes_and_type_are_those_of_the_new_file() {
+    let key = |n| CustomerKey::new([n; 32]);
+    // In parts, as a copy, and as an upload.
+    for (from, to) in [(0, 950), (0, 20), (0, 5)] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let before = content(950);
+            let old = bucket
+                .upload(
+                    "old",
+                    Source::bytes(before.clone()).with_sha1(Sha1::of(&before)),
+                )
+                .content_type(ContentType::new("text/x").unwrap())
+                .file_info(FileInfo::new().with("k", "v").unwrap())
+                .server_side_encryption(EncryptionSetting::SseC(key(1)))
+                .await
+                .unwrap()
+                .file;
+            assert!(old.file_info.get("large_file_sha1").is_some());
+            let copied = || Piece::copy(&old.file_id, from..to).customer_key(key(1));
+            let mut pieces = vec![copied()];
+            if to != 20 {
+                pieces.push(Piece::local("ab"));
+                pieces.push(copied());
+            }
+            let stretch = &before[from as usize..to as usize];
+            let all = if to == 20 {
+                stretch.to_vec()
+            } else {
+                [stretch, b"ab", stretch].concat()
+            };
+            let compose = bucket.compose("new", pieces).like(&old);
+            let compose = compose.server_side_encryption(EncryptionSetting::SseC(key(2)));
+            let file = compose.await.unwrap().file;
+            assert_eq!(
+                file.server_side_encryption.mode,
+                Some(EncryptionMode::SseC),
+                "{to}"
+            );
+            assert_eq!(file.content_type, old.content_type);
+            assert_eq!(file.file_info.get("k"), Some("v"));
+            assert_eq!(file.file_info.get("large_file_sha1"), None);
+            let id = |file: &FileVersion| file.file_info.get("b2kit-upload-id").map(str::to_owned);
+            assert!(id(&file) != id(&old));
+            let download = DownloadFileById::new(&file.file_id).customer_key(key(2));
+            let back = b2.call(download).await.unwrap().body;
+            assert_eq!(back.collect(10_000).await.unwrap(), all, "{to}");
+        });
+    }
+}
+
+#[test]
+fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.session().await.unwrap();
+        chaos.forget();
+        #[expect(clippy::reversed_empty_ranges, reason = "it is what is refused")]
+        let reversed = 5..4;
+        for (pieces, told) in [
+            (
+                vec![Piece::local("x"), Piece::copy("4_z1", reversed)],
+                "the range 5..4 of piece 2",
+            ),
+            (
+                vec![Piece::local(Source::stream(stream::empty()))],
+                "piece 1 comes once, and nobody knows its length",
+            ),
+            (
+                vec![
+                    Piece::copy("4_z1", 0..u64::MAX),
+                    Piece::copy("4_z1", 0..u64::MAX),
+                ],
+                "more bytes together",
+            ),
+            (
+                vec![Piece::copy("4_z1", 0..10_000_000_000_001)],
+                "10000000000000 bytes",
+            ),
+        ] {
+            let error = bucket.compose("f", pieces).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(told), "{error}");
+        }
+        let small = bucket.compose("f", [Piece::local("x")]).part_size(9);
+        assert_eq!(small.await.unwrap_err().kind(), ErrorKind::Invalid);
+        let unnamed = bucket.compose("", [Piece::local("x")]);
+        assert_eq!(unnamed.await.unwrap_err().kind(), ErrorKind::Invalid);
+        assert_eq!(chaos.tally().0, 0);
+    });
+}
+
+/// Pieces of which one isn't what it was said to be; and what comes of it.
+fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<Piece>, ErrorKind)> {
+    let whole = content.slice(..len);
+    let said = |len: u64, bytes: &Bytes| {
+        let bytes = bytes.clone();
+        Piece::local(Source::ranges(len, move |_| {
+            Ok(stream::iter([Ok(bytes.clone())]))
+        }))
+    };
+    let once = |len: u64, bytes: &Bytes| {
+        Piece::local(Source::stream_of(len, stream::iter(in_chunks(bytes))))
+    };
+    let real = len as u64;
+    let copy = |range| Piece::copy(&old.file_id, range);
+    vec![
+        // One too few and one too many are as many as was said.
+        (
+            vec![said(real + 1, &whole), said(real - 1, &whole)],
+            ErrorKind::Source,
+        ),
+        (
+            vec![said(real - 1, &whole), said(real + 1, &whole)],
+            ErrorKind::Source,
+        ),
+        (
+            vec![once(real + 1, &whole), once(real - 1, &whole)],
+            ErrorKind::Source,
+        ),
+        (vec![once(real - 1, &whole)], ErrorKind::Source),
+        (vec![copy(0..200), once(0, &whole)], ErrorKind::Source),
+        // The file has 950 bytes.
+        (vec![copy(940..951)], ErrorKind::Integrity),
+        (vec![copy(0..951), Piece::local("x")], ErrorKind::Integrity),
+        (vec![copy(949..951), said(real, &whole)], ErrorKind::Source),
+        (
+            vec![copy(951..1_000), said(real, &whole)],
+            ErrorKind::Rejected,
+        ),
+    ]
+}
+
+#[test]
+fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() {
+    for len in [3, 40] {
+        for case in 0..9 {
+            let (b2, chaos) = Chaos::calm();
+            chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let (old, content) = file(&bucket, 950).await;
+                let (pieces, kind) = broken(&old, &content, len).swap_remove(case);
+                let error = bucket.compose("f", pieces).await.unwrap_err();
+                assert_eq!(error.kind(), kind, "{len} {case}: {error:?}");
+                assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+                let names: Vec<_> = versions(&bucket).await;
+                // A copy in one call is there when it is found to be short.
+                let copied = usize::from(case == 5);
+                assert_eq!(names.len(), 1 + copied, "{len} {case}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
+    for keep in [false, true] {
+        let (b2, chaos) = Chaos::new(|_, call| {
+            (call == "b2_upload_part").then_some(Trouble::Status(403, "storage_cap_exceeded"))
+        });
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let (old, _) = file(&bucket, 90).await;
+            let pieces = [Piece::file(&old), Piece::local(content(50))];
+            let mut compose = bucket.compose("f", pieces);
+            if keep {
+                compose = compose.on_failure(OnFailure::Keep);
+            }
+            let error = compose.await.unwrap_err();
+            assert_eq!(
+                (error.kind(), error.part()),
+                (ErrorKind::CapExceeded, Some(2))
+            );
+            assert_eq!(unfinished(&bucket).await.len(), usize::from(keep));
+            let left: Vec<_> = b2.unfinished().iter().map(|left| left.state).collect();
+            assert_eq!(left, vec![Left::Kept; usize::from(keep)]);
+        });
+    }
+}
+
+#[test]
+fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
+    for local in ["", "x"] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let (old, _) = file(&bucket, 950).await;
+            let call = DeleteFileVersion::new(&*old.file_name, &old.file_id);
+            b2.call(call).await.unwrap();
+            let pieces = [Piece::file(&old), Piece::local(local)];
+            let error = bucket.compose("f", pieces).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
+            assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+        });
+    }
+}
+
+#[test]
+fn a_part_that_was_replaced_behind_our_back_is_made_again_unless_it_came_once() {
+    // Copied, sent, and what comes once.
+    for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
+        let (b2, chaos) = Chaos::calm();
+        let intruder = client_without_trouble(&chaos);
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let (old, before) = file(&bucket, 950).await;
+            let more = content(50);
+            let pieces = [Piece::file(&old), local(kind, more.clone())];
+            chaos.forget();
+            let mut compose = Box::pin(bucket.compose("f", pieces).into_future());
+            // As late as can be.
+            std::future::poll_fn(|cx| {
+                assert!(compose.as_mut().poll(cx).is_pending());
+                match chaos.count("b2_finish_large_file") {
+                    0 => Poll::Pending,
+                    _ => Poll::Ready(()),
+                }
+            })
+            .await;
+            let file_id = unfinished(&bucket).await[0].file_id.clone();
+            let number = PartNumber::new(replaced).unwrap();
+            let late = UploadPart::new(file_id, number, vec![0; 50]);
+            intruder.call(late).await.unwrap();
+            match compose.await {
+                Ok(composed) => {
+                    assert!(repaired);
+                    let all = [&before[..], &more].concat();
+                    assert_eq!(stored(&b2, &composed.file.file_id).await, all);
+                }
+                Err(error) => {
+                    assert!(!repaired, "{error:?}");
+                    assert_eq!(error.b2().unwrap().code, "part_sha1_mismatch");
+                }
+            }
+            assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+        });
+    }
+}
+
+async fn existing(b2: &Client, file: &FileVersion) -> bool {
+    b2.call(GetFileInfo::new(&file.file_id)).await.is_ok()
+}
+
+#[test]
+fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+    for short in [false, true] {
+        for polls in 0.. {
+            let (b2, chaos) = Chaos::calm();
+            let finished = chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let (old, before) = file(&bucket, 950).await;
+                let (pieces, all) = if short {
+                    let all = [&before[..3], b"x"].concat();
+                    (
+                        vec![Piece::copy(&old.file_id, 0..3), Piece::local("x")],
+                        all,
+                    )
+                } else {
+                    let pieces = vec![
+                        Piece::file(&old),
+                        Piece::local("xyz"),
+                        Piece::file(&old),
+                        Piece::local("x"),
+                    ];
+                    (pieces, [&before[..], b"xyz", &before, b"x"].concat())
+                };
+                let compose = bucket.compose("new", pieces).concurrency(2);
+                let finished = polled(compose, polls).await.is_some();
+                assert!(b2.reap().await.is_empty(), "after {polls}");
+                for version in versions(&bucket).await {
+                    if &*version.file_name == "new" {
+                        assert_eq!(stored(&b2, &version.file_id).await, all, "after {polls}");
+                    }
+                }
+                let left = b2.unfinished();
+                assert!(left.iter().all(|left| left.state == Left::Kept));
+                assert_eq!(unfinished(&bucket).await.len(), left.len(), "after {polls}");
+                assert!(existing(&b2, &old).await);
+                finished
+            });
+            if finished {
+                break;
+            }
+            assert!(polls < 1_000);
+        }
+    }
+}

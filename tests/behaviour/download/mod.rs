@@ -1,0 +1,229 @@
+//! Files on their way down: on virtual time, against an emulator whose network goes wrong.
+
+mod campaign; // trouble by seed, and each kind of trouble at each request
+mod drops; // what is left when a download is dropped
+mod path; // into a file of the local disk
+mod resume; // what a later process goes on with
+mod stream; // in order, through whatever happens
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use b2kit::api::{CreateBucket, UploadFile};
+use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, Trouble};
+use b2kit::types::{BucketName, BucketType, FileInfo, FileName, FileVersion};
+use b2kit::{
+    BucketHandle, Client, Credentials, HttpClient, HttpError, ManualTimer, Request, Response,
+    Timer as _, async_trait,
+};
+
+pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
+pub(crate) const BY_ID: &str = "b2_download_file_by_id";
+
+/// A request for bytes, as it went out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) call: &'static str,
+    pub(crate) range: Option<String>,
+    pub(crate) at: Duration,
+    pub(crate) head: bool,
+}
+
+type Meddle = dyn Fn(usize, &mut Request) + Send + Sync;
+type Spoil = dyn Fn(usize, Response) -> Response + Send + Sync;
+
+/// An emulator, and a wire that writes down what is asked for.
+#[derive(Clone)]
+pub(crate) struct Net {
+    pub(crate) emulator: Emulator,
+    pub(crate) timer: ManualTimer,
+    began: Instant,
+    log: Arc<Mutex<Vec<Asked>>>,
+    meddle: Arc<Mutex<Option<Box<Meddle>>>>,
+    spoil: Arc<Mutex<Option<Box<Spoil>>>>,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64) -> Self {
+        let timer = ManualTimer::new();
+        Self {
+            emulator: Emulator::builder()
+                .seed(seed)
+                .clock(ManualClock::default())
+                .absolute_minimum_part_size(10)
+                .recommended_part_size(100)
+                .build(),
+            began: timer.now(),
+            timer,
+            log: Arc::default(),
+            meddle: Arc::default(),
+            spoil: Arc::default(),
+        }
+    }
+
+    /// Sees each request for bytes, by its number from 0, before it goes out.
+    pub(crate) fn meddle(&self, meddle: impl Fn(usize, &mut Request) + Send + Sync + 'static) {
+        *self.meddle.lock().unwrap() = Some(Box::new(meddle));
+    }
+
+    /// Sees each answer with bytes before it comes in.
+    pub(crate) fn spoil(
+        &self,
+        spoil: impl Fn(usize, Response) -> Response + Send + Sync + 'static,
+    ) {
+        *self.spoil.lock().unwrap() = Some(Box::new(spoil));
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client::builder()
+            .credentials(Credentials::new(self.emulator.key_id(), self.emulator.key()).unwrap())
+            .endpoint(self.emulator.url())
+            .backend(self.clone())
+            .timer(self.timer.clone())
+            .seed(7)
+            .build()
+            .unwrap()
+    }
+
+    /// A bucket with one file, whose name is `f`.
+    pub(crate) fn with_file(&self, bytes: &[u8]) -> (BucketHandle, FileVersion) {
+        let client = self.client();
+        self.run(async {
+            let name = BucketName::new("holiday-photos").unwrap();
+            let made = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+            let made = client.call(made).await.unwrap();
+            let bucket = BucketHandle::new(client.clone(), made.bucket_id, name);
+            let version = put(&bucket, bytes, FileInfo::new()).await;
+            (bucket, version)
+        })
+    }
+
+    pub(crate) fn fault(&self, fault: Fault) -> FaultId {
+        self.emulator.faults().add(fault)
+    }
+
+    /// This happens to the `n`th request from now on, which is counted from 1.
+    pub(crate) fn nth(&self, n: u64, trouble: Trouble) -> FaultId {
+        self.fault(Fault::new(trouble).nth(n))
+    }
+
+    /// What was asked for since the last time.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        let mut run = Run::new(&self.timer);
+        loop {
+            if let Poll::Ready(output) = run.step(&mut future) {
+                return output;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl HttpClient for Net {
+    async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
+        let path = request.uri().path();
+        let call = if path.starts_with("/file/") {
+            BY_NAME
+        } else if path.ends_with(BY_ID) {
+            BY_ID
+        } else {
+            return self.emulator.send(request).await;
+        };
+        let number = {
+            let mut log = self.log.lock().unwrap();
+            let range = request.headers().get("range");
+            log.push(Asked {
+                call,
+                range: range.map(|range| range.to_str().unwrap().to_owned()),
+                at: self.timer.now() - self.began,
+                head: request.method() == b2kit::http::Method::HEAD,
+            });
+            log.len() - 1
+        };
+        if let Some(meddle) = &*self.meddle.lock().unwrap() {
+            meddle(number, &mut request);
+        }
+        let response = self.emulator.send(request).await?;
+        let spoil = self.spoil.lock().unwrap();
+        Ok(match &*spoil {
+            Some(spoil) => spoil(number, response),
+            None => response,
+        })
+    }
+}
+
+pub(crate) async fn put(bucket: &BucketHandle, bytes: &[u8], info: FileInfo) -> FileVersion {
+    let name = FileName::new("f").unwrap();
+    let upload = UploadFile::new(bucket.id(), name, bytes.to_vec()).file_info(info);
+    bucket.client().call(upload).await.unwrap()
+}
+
+/// Bytes of which no stretch is like another.
+pub(crate) fn bytes(len: usize) -> Vec<u8> {
+    (0..len as u64)
+        .map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8)
+        .collect()
+}
+
+/// The files in a directory, by name.
+pub(crate) fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Polls a future on this thread. When nothing wakes it, it turns the time; when nobody sleeps either, a thread of the
+/// pool is at work for it, and is waited for.
+pub(crate) struct Run {
+    timer: ManualTimer,
+    woken: Arc<Woken>,
+}
+
+struct Woken(AtomicBool, Thread);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+        self.1.unpark();
+    }
+}
+
+impl Run {
+    pub(crate) fn new(timer: &ManualTimer) -> Self {
+        Self {
+            timer: timer.clone(),
+            woken: Arc::new(Woken(AtomicBool::new(true), thread::current())),
+        }
+    }
+
+    /// One poll, when it is time for it.
+    pub(crate) fn step<F: Future>(
+        &mut self,
+        future: &mut std::pin::Pin<&mut F>,
+    ) -> Poll<F::Output> {
+        let mut patience = 0;
+        while !self.woken.0.swap(false, Ordering::AcqRel) {
+            if !self.timer.advance_to_next() {
+                thread::park_timeout(Duration::from_millis(100));
+                patience += 1;
+                assert!(patience < 600, "nobody wakes the future");
+            }
+        }
+        let waker = Waker::from(Arc::clone(&self.woken));
+        future.as_mut().poll(&mut Context::from_waker(&waker))
+    }
+}

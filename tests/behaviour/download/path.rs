@@ -1,0 +1,398 @@
+//! Into a file of the local disk: whole, verified, or not at all.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::http::{HeaderName, HeaderValue};
+use b2kit::transfer::{Progress, Stage, Verified};
+use b2kit::types::{ByteRange, FileInfo};
+use b2kit::{BucketHandle, Error, ErrorKind};
+use tempfile::tempdir;
+
+use super::{BY_ID, BY_NAME, Net, bytes, files, put};
+
+#[test]
+fn a_file_that_fits_in_one_range_takes_one_call() {
+    for len in [1, 100_000] {
+        let (net, file, dir) = (Net::new(0), bytes(len), tempdir().unwrap());
+        let (bucket, version) = net.with_file(&file);
+        let path = dir.path().join("f");
+        let download = bucket.download("f").range_size(100_000);
+        let done = net.run(download.to_path(&path)).unwrap();
+        assert_eq!(done.file.file_id, version.file_id);
+        assert_eq!((done.bytes, done.verified), (len as u64, Verified::Sha1));
+        assert!(fs::read(&path).unwrap() == file);
+        assert_eq!(files(dir.path()), ["f"]);
+        assert_eq!(net.asked().len(), 1);
+    }
+}
+
+#[test]
+fn an_empty_file_has_no_range_and_is_asked_for_as_it_is() {
+    for (concurrency, calls) in [(1, 1), (4, 2)] {
+        let (net, dir) = (Net::new(0), tempdir().unwrap());
+        let (bucket, _) = net.with_file(b"");
+        let path = dir.path().join("f");
+        let download = bucket.download("f").concurrency(concurrency);
+        let done = net.run(download.require_verified().to_path(&path)).unwrap();
+        assert_eq!((done.bytes, done.verified), (0, Verified::Sha1));
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        assert_eq!(net.asked().len(), calls);
+    }
+}
+
+#[test]
+fn ranges_go_side_by_side_and_each_byte_is_asked_for_once() {
+    for concurrency in [1, 2, 4, 99] {
+        let (net, file, dir) = (Net::new(0), bytes(1_000_001), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        let (path, progress) = (dir.path().join("f"), Progress::new());
+        let download = bucket.download("f").range_size(200_000).progress(&progress);
+        let done = net
+            .run(download.concurrency(concurrency).to_path(&path))
+            .unwrap();
+        assert!(fs::read(&path).unwrap() == file);
+        assert_eq!(done.verified, Verified::Sha1);
+        let asked = net.asked();
+        let ranges: Vec<_> = asked
+            .iter()
+            .filter_map(|ask| ask.range.as_deref())
+            .collect();
+        let now = progress.now();
+        assert_eq!((now.bytes, now.stage), (1_000_001, Stage::Done));
+        if concurrency == 1 {
+            assert_eq!((asked.len(), ranges.len(), now.total_parts), (1, 0, 0));
+            continue;
+        }
+        assert_eq!(asked[0].call, BY_NAME);
+        assert!(asked[1..].iter().all(|ask| ask.call == BY_ID));
+        let expected = [
+            "bytes=0-199999",
+            "bytes=200000-399999",
+            "bytes=400000-599999",
+            "bytes=600000-799999",
+            "bytes=800000-999999",
+            "bytes=1000000-1000000",
+        ];
+        assert_eq!(ranges, expected);
+        assert_eq!((now.parts, now.total_parts), (6, 6));
+    }
+}
+
+#[test]
+fn a_range_of_a_file_goes_to_a_file_of_its_own() {
+    let ranges = [
+        (ByteRange::inclusive(10, 99_999).unwrap(), 10..100_000, 4),
+        (ByteRange::from(50_000), 50_000..100_000, 2),
+        (ByteRange::last(70_000).unwrap(), 30_000..100_000, 1),
+        (ByteRange::inclusive(5, 900_000).unwrap(), 5..100_000, 4),
+    ];
+    for (range, expected, calls) in ranges {
+        let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        let path = dir.path().join("f");
+        let download = bucket.download("f").range(range).range_size(25_000);
+        let done = net.run(download.to_path(&path)).unwrap();
+        assert_eq!(done.verified, Verified::Range);
+        assert!(fs::read(&path).unwrap() == file[expected], "{range}");
+        assert_eq!(net.asked().len(), calls, "{range}");
+    }
+}
+
+#[test]
+fn only_the_owner_may_read_what_arrives_and_what_was_there_is_replaced() {
+    let (net, file, dir) = (Net::new(0), bytes(1_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    fs::write(&path, "old, and longer than it will be".repeat(100)).unwrap();
+    net.run(bucket.download("f").to_path(&path)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), file);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn the_time_that_the_uploader_noted_is_restored_by_choice() {
+    let noted = |millis: &str| {
+        FileInfo::new()
+            .with("src_last_modified_millis", millis)
+            .unwrap()
+    };
+    let in_2001 = SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000_123);
+    let cases = [
+        ("1000000000123", Some(in_2001)),
+        ("soon", None),
+        ("99999999999999999999", None),
+        ("9223372036854775807", None),
+        ("-9223372036854775808", None),
+    ];
+    for (millis, expected) in cases {
+        let (net, dir) = (Net::new(0), tempdir().unwrap());
+        let (bucket, _) = net.with_file(b"");
+        net.run(put(&bucket, b"x", noted(millis)));
+        let path = dir.path().join("f");
+        net.run(bucket.download("f").to_path(&path)).unwrap();
+        let modified = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+        assert_ne!(modified(&path), in_2001, "not unless it is asked for");
+        net.run(bucket.download("f").modified_time().to_path(&path))
+            .unwrap();
+        if let Some(expected) = expected {
+            assert_eq!(modified(&path), expected);
+        }
+        assert_eq!(files(dir.path()), ["f"], "{millis}");
+    }
+}
+
+/// Downloads over a file that is there, and finds it as it was.
+fn fails(net: &Net, bucket: &BucketHandle) -> Error {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("f");
+    fs::write(&path, "old").unwrap();
+    let download = bucket.download("f").range_size(20_000).concurrency(3);
+    let error = net.run(download.to_path(&path)).unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(files(dir.path()), ["f"]);
+    error
+}
+
+#[test]
+fn one_wrong_bit_is_fetched_again_and_the_target_is_not_touched_until_all_is_right() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    fs::write(&path, "old").unwrap();
+    net.nth(3, Trouble::CorruptByte { at: 7 });
+    let seen = path.clone();
+    net.meddle(move |_, _| assert_eq!(fs::read(&seen).unwrap(), b"old"));
+    let progress = Progress::new();
+    let download = bucket.download("f").range_size(20_000).progress(&progress);
+    net.run(download.to_path(&path)).unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+    assert_eq!(files(dir.path()), ["f"]);
+    assert_eq!(net.asked().len(), 10);
+    assert_eq!((progress.now().bytes, progress.now().retries), (100_000, 1));
+}
+
+#[test]
+fn bits_that_are_wrong_each_time_are_an_error_after_three_fetches() {
+    let (net, file) = (Net::new(0), bytes(100_000));
+    let (bucket, _) = net.with_file(&file);
+    for round in 0..3 {
+        net.nth(2 + 5 * round, Trouble::CorruptByte { at: round });
+    }
+    let error = fails(&net, &bucket);
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+    assert!(
+        error.to_string().starts_with("\"f\": the file's SHA-1 is "),
+        "{error}"
+    );
+    assert_eq!(net.asked().len(), 15);
+}
+
+#[test]
+fn a_sha1_that_was_wrong_from_the_start_costs_one_more_fetch_and_no_third() {
+    let (net, file) = (Net::new(0), bytes(100_000));
+    let (bucket, _) = net.with_file(&file);
+    let wrong = HeaderValue::from_static("0000000000000000000000000000000000000000");
+    let name = HeaderName::from_static("x-bz-content-sha1");
+    net.fault(Fault::new(Trouble::SetHeader(name, wrong)));
+    assert_eq!(fails(&net, &bucket).kind(), ErrorKind::Integrity);
+    assert_eq!(net.asked().len(), 10);
+}
+
+#[test]
+fn what_can_not_be_verified_is_refused_before_the_first_byte_by_choice() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&bytes(100_000));
+    let path = dir.path().join("f");
+    let range = ByteRange::inclusive(0, 9).unwrap();
+    let download = bucket.download("f").range(range).require_verified();
+    let error = net.run(download.to_path(&path)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    let none = HeaderValue::from_static("none");
+    let name = HeaderName::from_static("x-bz-content-sha1");
+    net.fault(Fault::new(Trouble::SetHeader(name, none)));
+    let download = bucket.download("f").require_verified();
+    let error = net.run(download.to_path(&path)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+    assert!(files(dir.path()).is_empty());
+    let done = net.run(bucket.download("f").to_path(&path)).unwrap();
+    assert_eq!(done.verified, Verified::LengthOnly);
+}
+
+#[test]
+fn a_version_that_is_gone_in_the_middle_leaves_nothing() {
+    let (net, file) = (Net::new(0), bytes(100_000));
+    let (bucket, _) = net.with_file(&file);
+    let gone = Trouble::error(b2kit::http::StatusCode::NOT_FOUND, "not_found", "");
+    net.nth(3, gone);
+    assert_eq!(fails(&net, &bucket).kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_missing_file_leaves_nothing() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(b"");
+    let error = net.run(bucket.download("g").to_path(dir.path().join("g")));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(files(dir.path()).is_empty());
+}
+
+#[test]
+fn what_no_file_can_be_written_to_is_refused_before_anything_is_asked_for() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(b"x");
+    let mut bad = vec![
+        dir.path().to_owned(),
+        dir.path().join("no directory").join("f"),
+        dir.path().join(".."),
+        "/".into(),
+        "".into(),
+    ];
+    fs::write(dir.path().join("file"), "").unwrap();
+    bad.push(dir.path().join("file").join("f"));
+    #[cfg(unix)]
+    bad.push("/dev/null".into());
+    for path in bad {
+        for resume in [false, true] {
+            let mut download = bucket.download("f");
+            if resume {
+                download = download.resume();
+            }
+            let error = net.run(download.to_path(&path)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Destination, "{path:?}: {error}");
+            assert!(
+                error.to_string().contains("could not be written"),
+                "{error}"
+            );
+        }
+    }
+    assert!(net.asked().is_empty());
+    assert_eq!(files(dir.path()), ["file"]);
+}
+
+#[test]
+fn a_directory_that_vanishes_or_a_target_that_can_not_be_replaced_is_an_error_of_the_disk() {
+    for resume in [false, true] {
+        let (net, dir) = (Net::new(0), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&bytes(100_000));
+        let download = || {
+            let download = bucket.download("f").range_size(20_000);
+            if resume { download.resume() } else { download }
+        };
+        let (below, path) = (dir.path().join("d"), dir.path().join("d").join("f"));
+        fs::create_dir(&below).unwrap();
+        let vanishes = below.clone();
+        net.meddle(move |number, _| {
+            if number == 3 {
+                fs::remove_dir_all(&vanishes).unwrap();
+            }
+        });
+        let error = net.run(download().to_path(&path)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+        assert!(files(dir.path()).is_empty());
+
+        // A directory comes in the way.
+        net.asked();
+        let path = dir.path().join("g");
+        let in_the_way = path.clone();
+        net.meddle(move |number, _| {
+            if number == 3 {
+                fs::create_dir(&in_the_way).unwrap();
+                fs::write(in_the_way.join("x"), "").unwrap();
+            }
+        });
+        let error = net.run(download().to_path(&path)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+        let left = files(dir.path());
+        assert_eq!(left.len(), if resume { 3 } else { 1 }, "{left:?}");
+    }
+}
+
+/// The longest name that a file system takes has room for the hidden one beside it.
+#[test]
+fn the_longest_name_is_no_trouble() {
+    for name in ["x".repeat(255), "ü".repeat(127), "🦀".repeat(63)] {
+        for resume in [false, true] {
+            let (net, dir) = (Net::new(0), tempdir().unwrap());
+            let (bucket, _) = net.with_file(b"x");
+            let mut download = bucket.download("f");
+            if resume {
+                download = download.resume();
+            }
+            net.run(download.to_path(dir.path().join(&name))).unwrap();
+            assert_eq!(files(dir.path()), [name.as_str()]);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_replaced_and_what_it_led_to_is_not_touched() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(b"new");
+    let (path, other) = (dir.path().join("f"), dir.path().join("other"));
+    fs::write(&other, "other").unwrap();
+    std::os::unix::fs::symlink(&other, &path).unwrap();
+    net.run(bucket.download("f").to_path(&path)).unwrap();
+    assert_eq!(fs::read(&other).unwrap(), b"other");
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert!(fs::symlink_metadata(&path).unwrap().is_file());
+}
+
+#[test]
+fn two_hundred_ranges_wait_as_one_when_b2_asks_for_fewer() {
+    let (net, file, dir) = (Net::new(0), bytes(200_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    let busy = Trouble::too_many_requests().retry_after(HeaderValue::from_static("7"));
+    let busy = net.fault(Fault::new(busy).on(BY_ID).times(20));
+    let download = bucket.download("f").range_size(1_000).concurrency(200);
+    net.run(download.to_path(&path)).unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+    assert_eq!(net.emulator.faults().strikes(busy), 20);
+    let asked = net.asked();
+    let first = asked[1].at;
+    let early = |at: &Duration| (first..first + Duration::from_secs(7)).contains(at);
+    let at: Vec<_> = asked[1..].iter().map(|ask| ask.at).collect();
+    assert!(
+        at.iter().filter(|at| early(at)).all(|at| *at == first),
+        "{at:?}"
+    );
+    assert_eq!(asked.len(), 220);
+}
+
+#[test]
+fn a_token_that_expires_under_64_ranges_is_renewed_once() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    net.fault(Fault::new(Trouble::ExpireToken).on(BY_ID).nth(5));
+    let download = bucket.download("f").range_size(1_000).concurrency(64);
+    net.run(download.to_path(&path)).unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+    assert_eq!(net.emulator.snapshot().calls["b2_authorize_account"], 2);
+}
+
+#[test]
+fn a_new_version_between_ranges_does_not_get_into_the_file() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, version) = net.with_file(&file);
+    let path = dir.path().join("f");
+    let other = bucket.clone();
+    net.meddle(move |number, _| {
+        if number == 2 {
+            futures::executor::block_on(put(&other, &[7; 100_000], FileInfo::new()));
+        }
+    });
+    let download = bucket.download("f").range_size(10_000).concurrency(2);
+    let done = net.run(download.to_path(&path)).unwrap();
+    assert_eq!(done.file.file_id, version.file_id);
+    assert!(fs::read(&path).unwrap() == file);
+}

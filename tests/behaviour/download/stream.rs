@@ -1,0 +1,574 @@
+//! Bytes in order, through whatever happens.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use b2kit::api::{DeleteFileVersion, DownloadFileById};
+use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::http::header::CONTENT_LENGTH;
+use b2kit::http::{HeaderName, HeaderValue};
+use b2kit::transfer::{Progress, Stage, Verified};
+use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
+use b2kit::{
+    BucketHandle, Bytes, ErrorKind, GaveUp, HttpError, HttpErrorKind, Phase, ResponseBody,
+    RetryPolicy, Timer as _,
+};
+use futures::{AsyncWrite, StreamExt as _, stream};
+
+use super::{BY_ID, BY_NAME, Net, bytes, put};
+
+fn set(name: &'static str, value: &str) -> Trouble {
+    let value = HeaderValue::from_str(value).unwrap();
+    Trouble::SetHeader(HeaderName::from_static(name), value)
+}
+
+#[test]
+fn a_file_takes_one_call_and_an_empty_one_too() {
+    for len in [0, 1, 300_000] {
+        let (net, file) = (Net::new(0), bytes(len));
+        let (bucket, version) = net.with_file(&file);
+        let progress = Progress::new();
+        net.run(async {
+            let stream = bucket.download("f").progress(&progress).stream();
+            let stream = stream.await.unwrap();
+            assert_eq!(stream.file().file_id, version.file_id);
+            assert_eq!(stream.verified(), Verified::Sha1);
+            assert_eq!(stream.collect(len).await.unwrap(), file);
+        });
+        assert_eq!(net.asked().len(), 1);
+        let now = progress.now();
+        assert_eq!((now.bytes, now.stage), (len as u64, Stage::Done));
+        assert_eq!(now.total_bytes, Some(len as u64));
+    }
+}
+
+#[test]
+fn bytes_that_break_off_are_asked_for_again_from_there_and_of_the_same_version() {
+    let file = bytes(700_000);
+    for after in (0..700_000).step_by(65_536) {
+        let net = Net::new(0);
+        let (bucket, _) = net.with_file(&file);
+        net.nth(1, Trouble::CutResponse { after });
+        let progress = Progress::new();
+        let read = net.run(async {
+            let stream = bucket.download("f").progress(&progress).stream().await?;
+            stream.collect(700_000).await
+        });
+        assert!(read.unwrap() == file, "cut after {after}");
+        let asked = net.asked();
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|ask| (ask.call, ask.range.as_deref()))
+            .collect();
+        let rest = format!("bytes={after}-699999");
+        assert_eq!(asked, [(BY_NAME, None), (BY_ID, Some(&*rest))]);
+        assert_eq!((progress.now().retries, progress.now().bytes), (1, 700_000));
+    }
+}
+
+#[test]
+fn a_server_that_falls_silent_is_asked_again_after_20_seconds() {
+    let (net, file) = (Net::new(0), bytes(200_000));
+    let (bucket, _) = net.with_file(&file);
+    net.nth(1, Trouble::StallResponse { after: 77_777 });
+    let read = net.run(async { bucket.download("f").stream().await?.collect(200_000).await });
+    assert!(read.unwrap() == file);
+    let asked = net.asked();
+    let waited = asked[1].at - asked[0].at;
+    assert!((20..=21).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[test]
+fn a_trickle_above_the_stall_limit_is_left_alone_and_one_below_is_asked_again() {
+    for (pause, asked) in [(19, 1), (21, 2)] {
+        let (net, file) = (Net::new(0), bytes(30));
+        let (bucket, _) = net.with_file(&file);
+        let timer = net.timer.clone();
+        net.spoil(move |number, response| {
+            if number > 0 {
+                return response;
+            }
+            let (head, _) = response.into_parts();
+            let trickle = stream::unfold(
+                (bytes(30).into_iter(), timer.clone()),
+                move |mut rest| async move {
+                    rest.1.sleep(Duration::from_secs(pause)).await;
+                    let byte = rest.0.next()?;
+                    Some((Ok(Bytes::from(vec![byte])), rest))
+                },
+            );
+            let body = ResponseBody::new(Some(30), trickle);
+            b2kit::http::Response::from_parts(head, body)
+        });
+        let read = net.run(async { bucket.download("f").stream().await?.collect(30).await });
+        assert_eq!(read.unwrap(), file);
+        assert_eq!(net.asked().len(), asked);
+    }
+}
+
+#[test]
+fn who_pauses_for_ten_minutes_finds_the_rest_where_it_was() {
+    let (net, file) = (Net::new(0), bytes(500_000));
+    let (bucket, _) = net.with_file(&file);
+    let read = net.run(async {
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        let mut read = stream.next().await.unwrap().unwrap().to_vec();
+        net.timer.advance(Duration::from_secs(600));
+        read.extend(stream.collect(500_000).await.unwrap());
+        read
+    });
+    assert!(read == file);
+    assert_eq!(net.asked().len(), 1);
+}
+
+#[test]
+fn twenty_failures_with_progress_between_are_survived() {
+    let (net, file) = (Net::new(0), bytes(21 * 300_000));
+    let (bucket, _) = net.with_file(&file);
+    let cut = Trouble::CutResponse { after: 300_000 };
+    net.fault(Fault::new(cut).times(20));
+    let read = net.run(async {
+        bucket
+            .download("f")
+            .stream()
+            .await?
+            .collect(file.len())
+            .await
+    });
+    assert!(read.unwrap() == file);
+    assert_eq!(net.asked().len(), 21);
+}
+
+#[test]
+fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
+    let (net, file) = (Net::new(0), bytes(100_000));
+    let (bucket, _) = net.with_file(&file);
+    net.fault(Fault::new(Trouble::CutResponse { after: 10 }));
+    let mut items = Vec::new();
+    net.run(async {
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        while let Some(item) = stream.next().await {
+            items.push(item);
+        }
+        assert!(stream.next().await.is_none());
+    });
+    let error = items.pop().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Http, "{error}");
+    assert_eq!(error.gave_up(), Some(GaveUp::Attempts));
+    let asked = net.asked();
+    assert_eq!(error.attempts() as usize, asked.len());
+    assert!(
+        asked.len() >= 10 && error.elapsed() >= Duration::from_secs(120),
+        "{error:?}"
+    );
+    let pauses = asked.windows(2).map(|pair| pair[1].at - pair[0].at);
+    assert!(pauses.max().unwrap() <= Duration::from_secs(65));
+    let read: Vec<_> = items.into_iter().flat_map(|item| item.unwrap()).collect();
+    assert!(file.starts_with(&read));
+}
+
+#[test]
+fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
+    let (net, file) = (Net::new(0), bytes(1_000));
+    let (bucket, _) = net.with_file(&file);
+    net.nth(1, Trouble::CutResponse { after: 10 });
+    let client = bucket.client().with_retry(RetryPolicy::never());
+    let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
+    let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
+    assert_eq!(read.unwrap_err().kind(), ErrorKind::Http);
+    assert_eq!(net.asked().len(), 1);
+}
+
+#[test]
+fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
+    let (net, file) = (Net::new(0), bytes(400_000));
+    let (bucket, _) = net.with_file(&file);
+    let policy = RetryPolicy::default().with_deadline(Duration::from_secs(60));
+    let client = bucket.client().with_retry(policy);
+    let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
+    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    let read = net.run(async {
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        let mut read = stream.next().await.unwrap().unwrap().to_vec();
+        net.timer.advance(Duration::from_secs(3_600));
+        read.extend(stream.collect(400_000).await.unwrap());
+        read
+    });
+    assert!(read == file);
+}
+
+#[test]
+fn what_is_uploaded_in_the_middle_does_not_get_into_the_file() {
+    let (net, file) = (Net::new(0), bytes(400_000));
+    let (bucket, version) = net.with_file(&file);
+    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    net.run(async {
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        let mut read = stream.next().await.unwrap().unwrap().to_vec();
+        put(&bucket, &[7; 400_000], FileInfo::new()).await;
+        let id = stream.file().file_id.clone();
+        read.extend(stream.collect(400_000).await.unwrap());
+        assert!(read == file && id == version.file_id);
+    });
+}
+
+#[test]
+fn a_version_that_is_deleted_in_the_middle_is_not_found() {
+    let (net, file) = (Net::new(0), bytes(400_000));
+    let (bucket, version) = net.with_file(&file);
+    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    let error = net.run(async {
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        let delete = DeleteFileVersion::new("f", version.file_id.clone());
+        bucket.client().call(delete).await.unwrap();
+        stream.collect(400_000).await.unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[test]
+fn an_answer_about_other_bytes_than_the_rest_is_never_taken() {
+    let whole_again: fn(&mut b2kit::Request) = |request| {
+        request.headers_mut().remove("range");
+    };
+    let shifted: fn(&mut b2kit::Request) = |request| {
+        let shifted = HeaderValue::from_static("bytes=9-99999");
+        request.headers_mut().insert("range", shifted);
+    };
+    for meddle in [whole_again, shifted] {
+        // Once, and it is asked for again; always, and it is an error.
+        for (times, succeeds) in [(1, true), (usize::MAX, false)] {
+            let (net, file) = (Net::new(0), bytes(100_000));
+            let (bucket, _) = net.with_file(&file);
+            net.nth(1, Trouble::CutResponse { after: 50_000 });
+            net.meddle(move |number, request| {
+                if number > 0 && number - 1 < times {
+                    meddle(request);
+                }
+            });
+            let read =
+                net.run(async { bucket.download("f").stream().await?.collect(100_000).await });
+            match read {
+                Ok(read) => assert!(succeeds && read == file),
+                Err(error) => {
+                    assert!(!succeeds);
+                    assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
+                    assert_eq!(net.asked().len(), 4);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn headers_that_contradict_the_first_answer_are_never_taken() {
+    let remove = |name| Trouble::RemoveHeader(HeaderName::from_static(name));
+    let troubles = [
+        set("content-range", "bytes 50001-99999/100000"),
+        set("content-range", "bytes 50000-99999/100001"),
+        set("content-range", "bytes 50000-99999/*"),
+        set("content-range", "bytes 50000-100000/100001"),
+        remove("content-range"),
+        set("x-bz-file-id", "4_z_another"),
+        remove("x-bz-file-id"),
+    ];
+    for trouble in troubles {
+        for (times, succeeds) in [(1, true), (99, false)] {
+            let (net, file) = (Net::new(0), bytes(100_000));
+            let (bucket, _) = net.with_file(&file);
+            net.nth(1, Trouble::CutResponse { after: 50_000 });
+            net.fault(Fault::new(trouble.clone()).on(BY_ID).times(times));
+            let read =
+                net.run(async { bucket.download("f").stream().await?.collect(100_000).await });
+            match read {
+                Ok(read) => assert!(succeeds && read == file, "{trouble:?}"),
+                Err(error) => {
+                    assert!(!succeeds, "{trouble:?}: {error}");
+                    let kinds = [ErrorKind::Integrity, ErrorKind::Protocol];
+                    assert!(kinds.contains(&error.kind()), "{trouble:?}: {error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn more_bytes_than_were_asked_for_are_never_handed_on() {
+    for has_length in [true, false] {
+        let (net, file) = (Net::new(0), bytes(100_000));
+        let (bucket, _) = net.with_file(&file);
+        net.spoil(move |_, response| {
+            let (mut head, body) = response.into_parts();
+            if !has_length {
+                head.headers.remove(CONTENT_LENGTH);
+                head.headers
+                    .insert("transfer-encoding", HeaderValue::from_static("chunked"));
+            }
+            let more = stream::iter([Ok(Bytes::from_static(b"more"))]);
+            let body = ResponseBody::new(None, body.chain(more));
+            b2kit::http::Response::from_parts(head, body)
+        });
+        net.run(async {
+            let range = ByteRange::inclusive(10, 50_009).unwrap();
+            let mut stream = bucket.download("f").range(range).stream().await.unwrap();
+            let mut read = Vec::new();
+            let error = loop {
+                match stream.next().await.unwrap() {
+                    Ok(bytes) => read.extend(bytes),
+                    Err(error) => break error,
+                }
+            };
+            assert!(read == file[10..50_010], "{has_length}");
+            let kinds = [ErrorKind::Http, ErrorKind::Integrity];
+            assert!(kinds.contains(&error.kind()), "{error}");
+            assert!(stream.next().await.is_none());
+        });
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_after_the_last_byte_has_brought_all_of_them() {
+    let (net, file) = (Net::new(0), bytes(1_000));
+    let (bucket, _) = net.with_file(&file);
+    net.spoil(|_, response| {
+        let (head, body) = response.into_parts();
+        let reset = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
+        let body = ResponseBody::new(None, body.chain(stream::iter([Err(reset)])));
+        b2kit::http::Response::from_parts(head, body)
+    });
+    let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
+    assert_eq!(read.unwrap(), file);
+    assert_eq!(net.asked().len(), 1);
+}
+
+#[test]
+fn one_wrong_bit_is_the_last_item_and_never_a_clean_end() {
+    for (len, at) in [(1_000, 999), (700_000, 0), (3_000_000, 1_234_567)] {
+        let (net, file) = (Net::new(0), bytes(len));
+        let (bucket, _) = net.with_file(&file);
+        net.nth(1, Trouble::CorruptByte { at });
+        net.run(async {
+            let mut stream = bucket.download("f").stream().await.unwrap();
+            let (mut read, mut error) = (0, None);
+            while let Some(item) = stream.next().await {
+                assert!(error.is_none(), "an error is the last item");
+                match item {
+                    Ok(bytes) => read += bytes.len(),
+                    Err(last) => error = Some(last),
+                }
+            }
+            assert_eq!(read, len);
+            assert_eq!(error.unwrap().kind(), ErrorKind::Integrity);
+        });
+    }
+}
+
+#[test]
+fn what_was_verified_is_said_for_every_form_of_a_sha1() {
+    let file = bytes(1_000);
+    let sha1 = Sha1::of(&file).to_string();
+    let noted = FileInfo::new().with("large_file_sha1", &sha1).unwrap();
+    let forms = [
+        (sha1.clone(), None, Verified::Sha1),
+        (sha1.to_uppercase(), None, Verified::Sha1),
+        (format!("unverified:{sha1}"), None, Verified::Sha1),
+        ("none".into(), Some(&noted), Verified::LargeFileSha1),
+        ("none".into(), None, Verified::LengthOnly),
+        ("unverified:".into(), None, Verified::LengthOnly),
+        ("0123".into(), None, Verified::LengthOnly),
+    ];
+    for (form, info, verified) in forms {
+        let net = Net::new(0);
+        let (bucket, _) = net.with_file(&file);
+        net.fault(Fault::new(set("x-bz-content-sha1", &form)).on(BY_NAME));
+        net.run(async {
+            if let Some(info) = info {
+                put(&bucket, &file, info.clone()).await;
+            }
+            let stream = bucket.download("f").stream().await.unwrap();
+            assert_eq!(stream.verified(), verified, "{form}");
+            assert_eq!(stream.collect(1_000).await.unwrap(), file);
+            let strict = bucket.download("f").require_verified().stream().await;
+            match strict {
+                Ok(_) => assert_ne!(verified, Verified::LengthOnly),
+                Err(error) => {
+                    assert_eq!(verified, Verified::LengthOnly);
+                    assert_eq!(error.kind(), ErrorKind::Integrity);
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn a_range_is_not_verified_unless_it_is_the_whole_file() {
+    let (net, file) = (Net::new(0), bytes(1_000));
+    let (bucket, version) = net.with_file(&file);
+    let ranges = [
+        (
+            ByteRange::inclusive(10, 19).unwrap(),
+            10..20,
+            Verified::Range,
+        ),
+        (ByteRange::from(990), 990..1_000, Verified::Range),
+        (ByteRange::last(5).unwrap(), 995..1_000, Verified::Range),
+        (ByteRange::from(0), 0..1_000, Verified::Sha1),
+        (ByteRange::last(9_999).unwrap(), 0..1_000, Verified::Sha1),
+    ];
+    for (range, expected, verified) in ranges {
+        net.nth(1, Trouble::CutResponse { after: 3 });
+        net.run(async {
+            let download = bucket
+                .client()
+                .download(version.file_id.clone())
+                .range(range);
+            let stream = download.stream().await.unwrap();
+            assert_eq!(stream.verified(), verified);
+            assert_eq!(stream.collect(1_000).await.unwrap(), file[expected]);
+        });
+        net.emulator.faults().clear();
+    }
+    let beyond = net.run(bucket.download("f").range(ByteRange::from(1_000)).stream());
+    assert_eq!(beyond.unwrap_err().b2().unwrap().status, 416);
+}
+
+#[test]
+fn stored_bytes_come_as_they_are_stored() {
+    let (net, file) = (Net::new(0), bytes(1_000));
+    let (bucket, _) = net.with_file(&file);
+    let info = FileInfo::new().with("b2-content-encoding", "gzip").unwrap();
+    net.run(async {
+        put(&bucket, &file, info).await;
+        let stream = bucket.download("f").stream().await.unwrap();
+        assert_eq!(stream.file().headers["content-encoding"], "gzip");
+        assert_eq!(stream.collect(1_000).await.unwrap(), file);
+    });
+}
+
+#[test]
+fn the_customers_key_goes_along_each_time() {
+    let (net, file) = (Net::new(0), bytes(10_000));
+    let (bucket, _) = net.with_file(b"");
+    let key = || CustomerKey::new([7; 32]);
+    net.run(async {
+        let name = FileName::new("f").unwrap();
+        let upload = b2kit::api::UploadFile::new(bucket.id(), name, file.clone())
+            .server_side_encryption(EncryptionSetting::SseC(key()));
+        bucket.client().call(upload).await.unwrap();
+        net.nth(1, Trouble::CutResponse { after: 100 });
+        let stream = bucket
+            .download("f")
+            .customer_key(key())
+            .stream()
+            .await
+            .unwrap();
+        assert_eq!(stream.collect(10_000).await.unwrap(), file);
+    });
+    assert_eq!(net.asked().len(), 2);
+}
+
+#[test]
+fn an_expired_token_is_renewed_in_the_middle() {
+    let (net, file) = (Net::new(0), bytes(10_000));
+    let (bucket, _) = net.with_file(&file);
+    net.nth(1, Trouble::CutResponse { after: 100 });
+    net.fault(Fault::new(Trouble::ExpireToken).on(BY_ID).times(1));
+    let read = net.run(async { bucket.download("f").stream().await?.collect(10_000).await });
+    assert_eq!(read.unwrap(), file);
+    assert_eq!(net.emulator.snapshot().calls["b2_authorize_account"], 2);
+}
+
+#[test]
+fn a_name_that_is_none_asks_for_nothing() {
+    let net = Net::new(0);
+    let (bucket, _) = net.with_file(b"");
+    let error = net.run(bucket.download("a\nb").stream()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let missing = net.run(bucket.download("g").stream()).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(net.asked().len(), 1);
+}
+
+/// Takes a few bytes at a time, and fails after so many.
+struct Narrow {
+    taken: Vec<u8>,
+    room: usize,
+    flushed: bool,
+}
+
+impl AsyncWrite for Narrow {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let most = bytes.len().min(40_000).min(self.room - self.taken.len());
+        if most == 0 {
+            return Poll::Ready(Err(std::io::ErrorKind::StorageFull.into()));
+        }
+        self.taken.extend_from_slice(&bytes[..most]);
+        Poll::Ready(Ok(most))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.flushed = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        panic!("the writer is the caller's to close")
+    }
+}
+
+#[test]
+fn a_writer_gets_all_bytes_in_order_and_is_flushed() {
+    let (net, file) = (Net::new(0), bytes(500_000));
+    let (bucket, _) = net.with_file(&file);
+    net.nth(1, Trouble::CutResponse { after: 123_456 });
+    let mut writer = Narrow {
+        taken: Vec::new(),
+        room: 500_000,
+        flushed: false,
+    };
+    let done = net
+        .run(bucket.download("f").to_writer(&mut writer))
+        .unwrap();
+    assert!(writer.taken == file && writer.flushed);
+    assert_eq!((done.bytes, done.verified), (500_000, Verified::Sha1));
+}
+
+#[test]
+fn a_writer_that_is_full_is_told_as_what_it_is() {
+    let (net, file) = (Net::new(0), bytes(500_000));
+    let (bucket, _) = net.with_file(&file);
+    for room in [0, 1, 250_000, 499_999] {
+        let mut writer = Narrow {
+            taken: Vec::new(),
+            room,
+            flushed: false,
+        };
+        let error = net
+            .run(bucket.download("f").to_writer(&mut writer))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Destination);
+        assert!(format!("{error:#}").starts_with("\"f\": "), "{error:#}");
+        assert!(writer.taken == file[..room] && !writer.flushed);
+    }
+}
+
+#[test]
+fn a_stream_reads_the_same_as_the_call() {
+    let (net, file) = (Net::new(0), bytes(300_000));
+    let (bucket, version) = net.with_file(&file);
+    net.run(async {
+        let call = DownloadFileById::new(version.file_id.clone());
+        let call = bucket.client().call(call).await.unwrap();
+        let ours = bucket.client().download(version.file_id.clone());
+        let ours = ours.stream().await.unwrap();
+        assert_eq!(format!("{:?}", ours.file()), format!("{:?}", call.file));
+        assert_eq!(call.body.collect(300_000).await.unwrap(), file);
+        assert_eq!(ours.collect(300_000).await.unwrap(), file);
+    });
+}

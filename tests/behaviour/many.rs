@@ -1,0 +1,435 @@
+//! Many files at once, and what bounds all of them together.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use b2kit::api::DeleteFileVersion;
+use b2kit::http::header::AUTHORIZATION;
+use b2kit::transfer::Source;
+use b2kit::types::FileVersion;
+use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Left, Request, Timer as _};
+use futures::future::join_all;
+use futures::{StreamExt as _, stream};
+
+use crate::call_of;
+use crate::chaos::{Chaos, Trouble};
+use crate::uploading::{
+    bucket, client_without_trouble, content, in_chunks, polled, stored, unfinished, versions,
+};
+
+/// The same bucket through another client.
+fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
+    BucketHandle::new(client.clone(), bucket.id().clone(), bucket.name().clone())
+}
+
+#[test]
+fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
+    for concurrency in [0, 1, 3, 100] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            // Every fourth name is none.
+            let inputs: Vec<usize> = (0..20).collect();
+            let over: Vec<_> = bucket
+                .upload_all(stream::iter(inputs), concurrency, |bucket, number| {
+                    let name = if number % 4 == 3 {
+                        String::new()
+                    } else {
+                        format!("f{number}")
+                    };
+                    bucket.upload(name, content(number * 20))
+                })
+                .collect()
+                .await;
+            assert_eq!(over.len(), 20);
+            for (number, outcome) in over {
+                match outcome {
+                    Ok(uploaded) => {
+                        assert_eq!(*uploaded.file.file_name, format!("f{number}"));
+                        let there = stored(&b2, &uploaded.file.file_id).await;
+                        assert_eq!(there, content(number * 20));
+                    }
+                    Err(error) => {
+                        assert_eq!((error.kind(), number % 4), (ErrorKind::Invalid, 3));
+                    }
+                }
+            }
+            assert_eq!(versions(&bucket).await.len(), 15);
+        });
+    }
+}
+
+#[test]
+fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let (asked, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        // The first has the most to do.
+        let inputs = stream::iter([1_000, 50, 50, 50, 50, 50]);
+        let mut outcomes = bucket.upload_all(inputs, 3, |bucket, len| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let under_way = asked.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
+            assert!(under_way <= 3);
+            bucket
+                .upload(format!("f{len}"), content(*len))
+                .concurrency(1)
+        });
+        let mut order = Vec::new();
+        while let Some((len, outcome)) = outcomes.next().await {
+            over.fetch_add(1, Ordering::Relaxed);
+            outcome.unwrap();
+            order.push(len);
+        }
+        assert_eq!(order, [50, 50, 50, 50, 50, 1_000]);
+    });
+}
+
+#[test]
+fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
+    for seed in 0..4 {
+        let chance = Mutex::new(fastrand::Rng::with_seed(seed));
+        let (_, chaos) = Chaos::new(move |number, call| {
+            let passing: Vec<_> = Trouble::ALL.into_iter().filter(|t| t.passes()).collect();
+            let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
+            (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
+        });
+        // Which upload tokens are in use.
+        let in_use: Arc<Mutex<HashSet<String>>> = Arc::default();
+        let (network, used) = (chaos.clone(), Arc::clone(&in_use));
+        let watched = move |request: Request| {
+            let (network, used) = (network.clone(), Arc::clone(&used));
+            async move {
+                let upload = call_of(&request).starts_with("b2_upload_");
+                let token = request.headers().get(AUTHORIZATION).unwrap();
+                let token = token.to_str().unwrap().to_owned();
+                if upload {
+                    assert!(used.lock().unwrap().insert(token.clone()), "used twice");
+                }
+                let answer = network.send(request).await;
+                used.lock().unwrap().remove(&token);
+                answer
+            }
+        };
+        let b2 = chaos.builder(seed).backend(watched).build().unwrap();
+        let calm = client_without_trouble(&chaos);
+        chaos.timer.run(async {
+            let calm = bucket(&calm).await;
+            let bucket = through(&b2, &calm);
+            b2.session().await.unwrap();
+            let uploads = bucket.upload_all(stream::iter(0..1_000), 1_000, |bucket, number| {
+                bucket.upload(format!("f{number:04}"), number.to_string())
+            });
+            let over: Vec<_> = uploads.collect().await;
+            for (number, outcome) in &over {
+                assert!(outcome.is_ok(), "seed {seed}, {number}: {outcome:?}");
+            }
+            let files = versions(&calm).await;
+            let names: HashSet<_> = files.iter().map(|file| &file.file_name).collect();
+            assert_eq!(names.len(), 1_000, "seed {seed}");
+            let (requests, troubles) = chaos.tally();
+            assert!(files.len() <= 1_000 + troubles, "seed {seed}");
+            let urls = chaos.count("b2_get_upload_url");
+            assert!(urls <= 1_000 + troubles, "seed {seed}: {urls} URLs");
+            assert!(requests <= 2_000 + 4 * troubles, "seed {seed}: {requests}");
+            assert!(chaos.count("b2_authorize_account") <= 1 + troubles);
+        });
+        assert!(in_use.lock().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn many_versions_are_deleted_each_with_its_own_outcome() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let mut files: Vec<FileVersion> = Vec::new();
+        for number in 0..10 {
+            let uploaded = bucket.upload(format!("f{number}"), "x").await.unwrap();
+            files.push(uploaded.file);
+        }
+        // One is gone already.
+        let gone = files[3].clone();
+        let delete =
+            |version: &FileVersion| DeleteFileVersion::new(&*version.file_name, &version.file_id);
+        b2.call(delete(&gone)).await.unwrap();
+        let over: Vec<_> = b2
+            .delete_many(stream::iter(files), 4, delete)
+            .collect()
+            .await;
+        assert_eq!(over.len(), 10);
+        for (version, outcome) in over {
+            assert_eq!(outcome.is_err(), version == gone, "{outcome:?}");
+        }
+        assert!(versions(&bucket).await.is_empty());
+    });
+}
+
+/// Bytes that are counted as long as they are somewhere.
+#[derive(Clone, Default)]
+struct Held(Arc<(AtomicUsize, AtomicUsize)>);
+
+struct Counted(Vec<u8>, Held);
+
+impl Held {
+    fn bytes(&self, bytes: Vec<u8>) -> Bytes {
+        let now = self.0.0.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+        self.0.1.fetch_max(now, Ordering::Relaxed);
+        Bytes::from_owner(Counted(bytes, self.clone()))
+    }
+
+    /// In chunks of ten, each made when it is asked for.
+    fn source(&self, content: Bytes) -> Source {
+        let held = self.clone();
+        let chunks = (0..content.len().div_ceil(10)).map(move |at| {
+            let end = content.len().min(at * 10 + 10);
+            Ok(held.bytes(content[at * 10..end].to_vec()))
+        });
+        Source::stream(stream::iter(chunks))
+    }
+
+    fn now(&self) -> usize {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    fn most(&self) -> usize {
+        self.0.1.load(Ordering::Relaxed)
+    }
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.1.0.0.fetch_sub(self.0.len(), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_comes_once_is_held_within_the_budget_of_the_client() {
+    // Parts have 100 bytes; and less than one part is a part alone.
+    for (budget, most) in [
+        (Some(250), 250),
+        (Some(100), 100),
+        (Some(30), 100),
+        (None, 2_000),
+    ] {
+        let (_, chaos) = Chaos::calm();
+        let mut builder = chaos.builder(7);
+        if let Some(budget) = budget {
+            builder = builder.memory_budget(budget);
+        }
+        let (b2, held) = (builder.build().unwrap(), Held::default());
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let uploads = bucket.upload_all(stream::iter(0..12), 5, |bucket, number| {
+                let content = content(number * 70);
+                let source = held.source(content);
+                bucket.upload(format!("f{number}"), source).part_size(100)
+            });
+            let over: Vec<_> = uploads.collect().await;
+            for (number, outcome) in over {
+                let file = outcome.unwrap().file;
+                assert_eq!(stored(&b2, &file.file_id).await, content(number * 70));
+            }
+        });
+        // Each transfer has read at most one chunk ahead, to see whether there is more.
+        assert!(held.most() <= most + 5 * 10, "{budget:?}: {}", held.most());
+        assert!(held.most() >= most / 3, "{budget:?}: {}", held.most());
+        assert_eq!(held.now(), 0);
+    }
+}
+
+#[test]
+fn uploads_dropped_at_any_moment_hold_up_no_other() {
+    for seed in 0..200 {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let (_, chaos) = Chaos::calm();
+        // Four connections, and memory for three parts.
+        let (network, room) = (chaos.clone(), Arc::new(futures::lock::Mutex::new(())));
+        let rooms = [room, Arc::default(), Arc::default(), Arc::default()];
+        let next = AtomicUsize::new(0);
+        let four = move |request: Request| {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let (network, room) = (network.clone(), Arc::clone(&rooms[number % 4]));
+            async move {
+                let _connection = room.lock().await;
+                network.send(request).await
+            }
+        };
+        let b2 = chaos.builder(seed).backend(four).memory_budget(300);
+        let (b2, held) = (b2.build().unwrap(), Held::default());
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let uploads = (0..if seed < 2 { 200 } else { 20 }).map(|number| {
+                let content = content(chance.usize(0..400));
+                let source = held.source(content.clone());
+                let upload = bucket.upload(format!("f{number}"), source);
+                let polls = match chance.u8(0..10) {
+                    0 => chance.usize(0..60),
+                    _ => usize::MAX,
+                };
+                async move {
+                    let outcome = polled(upload, polls).await;
+                    (content, outcome, polls)
+                }
+            });
+            let over = join_all(uploads.collect::<Vec<_>>()).await;
+            for (content, outcome, polls) in over {
+                match outcome {
+                    Some(outcome) => {
+                        let file = outcome.unwrap().file;
+                        assert_eq!(file.content_length, content.len() as u64, "seed {seed}");
+                    }
+                    None => assert!(polls < 60),
+                }
+            }
+            assert_eq!(held.now(), 0, "seed {seed}");
+            assert!(
+                held.most() <= 300 + 200 * 10,
+                "seed {seed}: {}",
+                held.most()
+            );
+            // The whole budget is there again.
+            let whole = bucket
+                .upload("whole", held.source(content(300)))
+                .part_size(300);
+            whole.await.unwrap();
+            assert!(b2.reap().await.is_empty(), "seed {seed}");
+            let kept = b2.unfinished();
+            assert!(kept.iter().all(|left| left.state == Left::Kept));
+            assert_eq!(unfinished(&bucket).await.len(), kept.len(), "seed {seed}");
+        });
+    }
+}
+
+/// How long this takes on the chaos' own time, without the time of its requests.
+async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
+    let began = chaos.timer.now();
+    let done = work.await;
+    ((chaos.timer.now() - began).as_secs_f64(), done)
+}
+
+#[test]
+fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
+    // At 100 bytes a second 5,000 bytes take longer than a server may stall.
+    for (limit, expected) in [(None, 0.0), (Some(1_000), 5.0), (Some(100), 50.0)] {
+        let (_, chaos) = Chaos::calm();
+        let mut builder = chaos.builder(7);
+        if let Some(limit) = limit {
+            builder = builder.bandwidth_limit(limit);
+        }
+        let b2 = builder.build().unwrap();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let whole = content(5_000);
+            // Some requests take their own 10 ms, and each part has 40 digits of its SHA-1.
+            let near = |seconds: f64, expected: f64| {
+                assert!(
+                    seconds >= expected * 0.98 - 0.1,
+                    "{seconds} s, not {expected}"
+                );
+                assert!(
+                    seconds <= expected * 1.05 + 0.5,
+                    "{seconds} s, not {expected}"
+                );
+            };
+            for part_size in [10_000, 1_000] {
+                let upload = bucket.upload("f", whole.clone()).part_size(part_size);
+                let (seconds, uploaded) = took(&chaos, async { upload.await.unwrap() }).await;
+                near(seconds, expected);
+                let id = uploaded.file.file_id;
+                let (seconds, back) = took(&chaos, stored(&b2, &id)).await;
+                near(seconds, expected);
+                assert_eq!(back, whole);
+                // Both at once have to share.
+                let upload = bucket.upload("g", whole.clone()).part_size(part_size);
+                let both = async { futures::join!(upload.into_future(), stored(&b2, &id)) };
+                let (seconds, (uploaded, back)) = took(&chaos, both).await;
+                near(seconds, 2.0 * expected);
+                assert_eq!(back, whole);
+                let there = uploaded.unwrap().file.file_id;
+                let calm = client_without_trouble(&chaos);
+                assert_eq!(stored(&calm, &there).await, whole);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_limit_of_nothing_is_refused() {
+    let (_, chaos) = Chaos::calm();
+    for builder in [
+        chaos.builder(7).memory_budget(0),
+        chaos.builder(7).bandwidth_limit(0),
+    ] {
+        assert_eq!(builder.build().unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
+
+/// Sources that panic: when they are opened, in the middle, and as a stream.
+fn panicking(content: &Bytes) -> Vec<Source> {
+    let len = content.len() as u64;
+    let half_of = |content: &Bytes| {
+        let half = content.slice(..content.len() / 2);
+        let chunks = in_chunks(&half).into_iter();
+        stream::iter(chunks.chain(std::iter::from_fn(|| panic!("a bug of the user's"))))
+    };
+    let all = content.clone();
+    vec![
+        Source::ranges(len, |_| -> io::Result<stream::Empty<_>> {
+            panic!("a bug of the user's")
+        }),
+        Source::ranges(len, move |range| {
+            Ok(half_of(
+                &all.slice(range.start as usize..range.end as usize),
+            ))
+        }),
+        Source::stream(half_of(content)),
+    ]
+}
+
+#[test]
+fn a_source_that_panics_fails_its_own_upload_which_is_cancelled_and_no_other() {
+    for len in [50, 500] {
+        let content = content(len);
+        for case in 0..3 {
+            let (b2, chaos) = Chaos::calm();
+            chaos.timer.run(async {
+                let bucket = bucket(&b2).await;
+                let uploads = bucket.upload_all(stream::iter(0..5), 5, |bucket, number| {
+                    let source = match number {
+                        2 => panicking(&content).swap_remove(case),
+                        _ => Source::bytes(content.clone()),
+                    };
+                    bucket.upload(format!("f{number}"), source)
+                });
+                let over: Vec<_> = uploads.collect().await;
+                for (number, outcome) in over {
+                    if number != 2 {
+                        outcome.unwrap();
+                        continue;
+                    }
+                    let error = outcome.unwrap_err();
+                    assert_eq!(error.kind(), ErrorKind::Source, "{len} {case}: {error:?}");
+                    let mut told = error.to_string();
+                    let mut cause = std::error::Error::source(&error);
+                    while let Some(deeper) = cause {
+                        told.push_str(&deeper.to_string());
+                        cause = deeper.source();
+                    }
+                    assert!(told.contains("a bug of the user's"), "{told}");
+                }
+                assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+                bucket.upload("after", "all is well").await.unwrap();
+                assert_eq!(versions(&bucket).await.len(), 5);
+            });
+        }
+    }
+}

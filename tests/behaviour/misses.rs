@@ -1,0 +1,42 @@
+//! What a player says of a request that was not recorded.
+
+use b2kit::api::StartLargeFile;
+use b2kit::backend::cassette::Player;
+use b2kit::types::{FileInfo, FileName, Secret};
+use b2kit::{ApiVersion, Client, Session};
+use futures::executor::block_on;
+
+const BUCKET: &str = "8d625eb63be2775577c70e1a";
+
+#[test]
+fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
+    let player = Player::open("fixtures/large_file.yaml").unwrap();
+    let origin = "https://api002.backblazeb2.com";
+    let session = Session::new(
+        ApiVersion::V2,
+        "hidden-account-id",
+        Secret::new("t"),
+        origin,
+        origin,
+    );
+    let b2 = Client::builder()
+        .session(session)
+        .backend(player.clone())
+        .build()
+        .unwrap();
+    let call = StartLargeFile::new(BUCKET, FileName::new("test-large-file").unwrap());
+    let call = call.file_info(FileInfo::new().with("k", "v").unwrap());
+    let error = block_on(b2.call(call)).unwrap_err();
+    let miss = std::error::Error::source(error.http_error().unwrap())
+        .unwrap()
+        .to_string();
+    assert!(miss.contains("$.fileInfo"), "{miss}");
+    assert_eq!(player.unplayed().len(), 20);
+    assert!(
+        player
+            .finish()
+            .unwrap_err()
+            .to_string()
+            .contains("b2_start_large_file")
+    );
+}
