@@ -8,12 +8,12 @@ use b2kit::api::{
     GetBucketNotificationRules, GetDownloadAuthorization, GetUploadPartUrl, GetUploadUrl,
     ListBuckets, Reply, SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
 };
+use b2kit::transfer::Piece;
 use b2kit::types::{
     BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
-    EventNotificationRule, EventNotificationRules, EventType, FileId, FileName, KeyName, PartNumber,
-    Secret, TargetConfiguration,
+    EventNotificationRule, EventNotificationRules, EventType, FileId, FileName, KeyName,
+    PartNumber, Secret, TargetConfiguration,
 };
-use b2kit::transfer::Piece;
 use b2kit::{
     ApiVersion, BucketHandle, Client, Credentials, Error, ManualTimer, Request, Response, Session,
 };
