@@ -48,17 +48,25 @@ pub(crate) enum Task {
     Upload,
     Send,
     Download,
+    Fetch,
     List,
 }
 
 impl Task {
-    pub(crate) const ALL: [Self; 4] = [Self::Upload, Self::Send, Self::Download, Self::List];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Upload,
+        Self::Send,
+        Self::Download,
+        Self::Fetch,
+        Self::List,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Upload => "upload",
             Self::Send => "send",
             Self::Download => "download",
+            Self::Fetch => "fetch",
             Self::List => "list",
         }
     }
@@ -69,6 +77,7 @@ impl Task {
             Self::Upload => Job::Upload(File::new(size)),
             Self::Send => Job::Send(File::new(size)),
             Self::Download => Job::Download(File::new(size)),
+            Self::Fetch => Job::Fetch(File::new(size)),
             Self::List => Job::List(size),
         }
     }
@@ -86,6 +95,8 @@ pub(crate) enum Job {
     /// From the disk, as a transfer.
     Send(File),
     Download(File),
+    /// To the disk, as a transfer; bare hyper only writes, and verifies nothing.
+    Fetch(File),
     /// That many rows.
     List(u64),
 }
@@ -120,12 +131,14 @@ impl Client {
             (Self::B2kit(client), Job::Upload(file)) => upload(client, file).await,
             (Self::B2kit(client), Job::Send(file)) => send(client, file).await,
             (Self::B2kit(client), Job::Download(file)) => download(client, file).await,
+            (Self::B2kit(client), Job::Fetch(file)) => fetch(client, file).await,
             (Self::B2kit(client), Job::List(rows)) => list(client, *rows).await,
             (Self::Bare(client), Job::Upload(file)) => client.upload(file, file.read()).await,
             (Self::Bare(client), Job::Send(file)) => {
                 client.upload(file, file.read_from_disk()?).await
             }
             (Self::Bare(client), Job::Download(file)) => client.download(file).await,
+            (Self::Bare(client), Job::Fetch(file)) => client.fetch(file).await,
             (Self::Bare(client), Job::List(rows)) => client.list(*rows).await,
         }
     }
@@ -148,6 +161,12 @@ async fn send(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
     } else {
         Err(format!("{} bytes arrived", uploaded.file.content_length).into())
     }
+}
+
+async fn fetch(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
+    let download = client.download(file.id()).require_verified();
+    download.to_path(file.target()).await?;
+    Ok(())
 }
 
 async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
@@ -239,6 +258,21 @@ impl Bare {
             }
         }
         same(Some(hasher.finish()), file)
+    }
+
+    async fn fetch(&self, file: &File) -> Result<(), Failure> {
+        let path = format!("/b2api/v4/b2_download_file_by_id?fileId={}", file.id());
+        let request = self.request(Method::GET, &path);
+        let request = request.body(Either::Right(Full::default()))?;
+        let mut body = self.client.request(request).await?.into_body();
+        let mut target = std::fs::File::create(file.target())?;
+        while let Some(frame) = body.frame().await {
+            if let Ok(bytes) = frame?.into_data() {
+                io::Write::write_all(&mut target, &bytes)?;
+            }
+        }
+        target.sync_all()?;
+        Ok(())
     }
 
     async fn list(&self, rows: u64) -> Result<(), Failure> {

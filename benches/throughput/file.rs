@@ -68,6 +68,11 @@ impl File {
         std::env::temp_dir().join(format!("b2kit-bench-{}", self.len))
     }
 
+    /// Where it is put when it comes back.
+    pub(crate) fn target(&self) -> PathBuf {
+        std::env::temp_dir().join(format!("b2kit-bench-{}-back", self.len))
+    }
+
     pub(crate) fn put_on_disk(&self) -> io::Result<()> {
         let path = self.path();
         if fs::metadata(&path).is_ok_and(|there| there.len() == self.len) {
@@ -99,6 +104,13 @@ impl File {
 pub(crate) fn chunk(left: u64) -> &'static [u8] {
     let len = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
     &PATTERN[..len]
+}
+
+/// The next bytes from `first` on, up to `last`, which is not one of them.
+pub(crate) fn chunk_at(first: u64, last: u64) -> &'static [u8] {
+    let begun = usize::try_from(first % CHUNK as u64).unwrap_or(0);
+    let len = usize::try_from(last - first).unwrap_or(CHUNK);
+    &PATTERN[begun..CHUNK.min(begun + len)]
 }
 
 /// The bytes as a stream.

@@ -14,6 +14,7 @@ mod file;
 mod listing;
 mod meter;
 mod page;
+mod process;
 mod sample;
 mod server;
 
@@ -21,8 +22,8 @@ use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use self::arm::{Arm, Task};
+use self::process::Server;
 use self::sample::{Load, Sample};
-use self::server::Server;
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -31,13 +32,14 @@ const MIB: u64 = 1 << 20;
 /// What stands in the place of a number that the system doesn't tell.
 const UNKNOWN: &str = "unknown here";
 
-const USAGE: &str = "cargo bench --bench throughput -- [upload|send|download|list] [--rounds N]";
+const USAGE: &str =
+    "cargo bench --bench throughput -- [upload|send|download|fetch|list] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [server::ARGUMENT] => server::serve(),
+        [process::ARGUMENT] => process::serve(server::converse),
         [sample::ARGUMENT, ref what @ ..] => sample::be_taken(what),
         _ => match Plan::from_arguments(&arguments) {
             Ok(Some(plan)) => plan.carry_out(),
@@ -161,7 +163,7 @@ fn loads(task: Task) -> Vec<Load> {
     let load = |times, size| Load { task, times, size };
     match task {
         Task::Upload | Task::Download => vec![load(1, 256 * MIB), load(1_000, 16 << 10)],
-        Task::Send => vec![load(1, 1024 * MIB)],
+        Task::Send | Task::Fetch => vec![load(1, 1024 * MIB)],
         Task::List => vec![load(1, 100_000)],
     }
 }
@@ -169,7 +171,9 @@ fn loads(task: Task) -> Vec<Load> {
 /// Of what the peak of memory is looked at: it should be the same for all sizes.
 fn peaks(task: Task) -> Vec<Load> {
     let sizes = match task {
-        Task::Upload | Task::Send | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],
+        Task::Upload | Task::Send | Task::Download | Task::Fetch => {
+            [64 * MIB, 256 * MIB, 1024 * MIB]
+        }
         Task::List => [10_000, 100_000, 400_000],
     };
     let load = |size| Load {

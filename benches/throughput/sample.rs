@@ -12,7 +12,7 @@ use tokio::runtime;
 use crate::Failure;
 use crate::arm::{Arm, Client, Job, Task};
 use crate::meter::{self, Meter};
-use crate::server::Server;
+use crate::process::Server;
 
 /// The argument that makes this program a sample. After it come the server's port, arm, task, times and size.
 pub(crate) const ARGUMENT: &str = "--sample";
@@ -32,7 +32,7 @@ impl Load {
         Self {
             times: self.times.min(2),
             size: match self.task {
-                Task::Upload | Task::Send | Task::Download => self.size.min(1 << 20),
+                Task::Upload | Task::Send | Task::Download | Task::Fetch => self.size.min(1 << 20),
                 Task::List => 2_000,
             },
             ..self

@@ -3,78 +3,19 @@
 //!
 //! It says no more of B2's than the client needs, and trusts its client in everything.
 
-use std::io::{self, BufRead as _, BufReader, Read, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{self, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
-use crate::Failure;
-use crate::file::{File, chunk};
+use crate::file::{File, chunk_at};
 use crate::listing::{Asked, LIST};
 use crate::page;
 
-/// The argument that makes this program the server.
-pub(crate) const ARGUMENT: &str = "--serve";
-
 const BUFFER: usize = 256 << 10;
 
-/// The server in a process of its own, which ends when this is dropped.
-pub(crate) struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Server {
-    pub(crate) fn start() -> Result<Self, Failure> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg(ARGUMENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().ok_or("the server has no output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let port = line.trim().parse()?;
-        Ok(Self { process, port })
-    }
-
-    pub(crate) const fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It reads its input to the end, which comes when this process ends, too, in whatever way.
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-/// Is the server, until the input ends.
-pub(crate) fn serve() -> Result<(), Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let port = listener.local_addr()?.port();
-    println!("{port}");
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                if let Err(error) = converse(stream, port)
-                    && error.kind() != io::ErrorKind::ConnectionReset
-                {
-                    eprintln!("server: {error}");
-                }
-            });
-        }
-    });
-    io::copy(&mut io::stdin(), &mut io::sink())?;
-    Ok(())
-}
-
 /// Answers one request after the other.
-fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
+pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut input = BufReader::with_capacity(BUFFER, &stream);
     let mut output = &stream;
@@ -115,18 +56,25 @@ fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             ),
             path => {
                 let id = path.split_once("fileId=").map_or("", |(_, id)| id);
-                let (mut left, sha1) =
+                let (len, sha1) =
                     File::of_id(id).ok_or_else(|| io::Error::other(format!("what is {path}?")))?;
+                let (mut first, mut last, mut status) = (0, len, "200 OK".to_owned());
+                if let Some((from, to)) = request.range {
+                    (first, last) = (from, len.min(to + 1));
+                    let to = last - 1;
+                    status = format!("206 Partial\r\nContent-Range: bytes {from}-{to}/{len}");
+                }
                 write!(
                     output,
-                    "HTTP/1.1 200 OK\r\nContent-Length: {left}\r\nContent-Type: application/octet-stream\r\n\
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nContent-Type: application/octet-stream\r\n\
                      X-Bz-File-Id: {id}\r\nX-Bz-File-Name: file\r\nX-Bz-Content-Sha1: {sha1}\r\n\
-                     X-Bz-Upload-Timestamp: 0\r\n\r\n"
+                     X-Bz-Upload-Timestamp: 0\r\n\r\n",
+                    last - first
                 )?;
-                while left > 0 {
-                    let chunk = chunk(left);
+                while first < last {
+                    let chunk = chunk_at(first, last);
                     output.write_all(chunk)?;
-                    left -= chunk.len() as u64;
+                    first += chunk.len() as u64;
                 }
                 continue;
             }
@@ -178,6 +126,7 @@ struct Head {
     content_length: u64,
     file_name: String,
     part_number: u32,
+    range: Option<(u64, u64)>,
 }
 
 impl Head {
@@ -198,6 +147,14 @@ impl Head {
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => {
                     head.content_length = value.parse().map_err(io::Error::other)?;
+                }
+                "range" => {
+                    let range = value
+                        .strip_prefix("bytes=")
+                        .and_then(|range| range.split_once('-'));
+                    head.range = range.and_then(|(first, last)| {
+                        Some((first.parse().ok()?, last.parse().unwrap_or(u64::MAX - 1)))
+                    });
                 }
                 "x-bz-part-number" => {
                     head.part_number = value.parse().map_err(io::Error::other)?;

@@ -155,12 +155,18 @@ struct ApiInfo {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupsApi {
+    /// v3.
+    #[serde(default)]
+    capabilities: Vec<Capability>,
     groups_api_url: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BackupApi {
+    /// v3.
+    #[serde(default)]
+    capabilities: Vec<Capability>,
     backup_api_url: Option<String>,
 }
 
@@ -217,6 +223,12 @@ impl Wire {
                 name: allowed.bucket_name,
             }]
         });
+        let (groups, groups_may) = groups
+            .map(|api| (api.groups_api_url, api.capabilities))
+            .unwrap_or_default();
+        let (backup, backup_may) = backup
+            .map(|api| (api.backup_api_url, api.capabilities))
+            .unwrap_or_default();
         Ok(Session {
             version,
             account_id: self.account_id,
@@ -224,8 +236,10 @@ impl Wire {
             api_url: origin(storage.api_url),
             download_url: origin(storage.download_url),
             s3_api_url: storage.s3_api_url,
-            groups_api_url: groups.and_then(|api| api.groups_api_url).map(origin),
-            backup_api_url: backup.and_then(|api| api.backup_api_url).map(origin),
+            groups_api_url: groups.map(origin),
+            groups_api_capabilities: groups_may,
+            backup_api_url: backup.map(origin),
+            backup_api_capabilities: backup_may,
             absolute_minimum_part_size: storage.absolute_minimum_part_size,
             recommended_part_size: storage.recommended_part_size,
             allowed: Allowed {

@@ -99,28 +99,23 @@ pub trait Ask: Send + Sync {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Lost {
-    /// The server's own time of the last answer before the call was sent; what is older than that is not its doing.
+    /// The server's own time when the call was sent or up to a minute before; what is older than that is not its doing.
     pub since: Option<Timestamp>,
     /// How B2 refused the call when it was sent again.
     pub refusal: Option<B2Error>,
     /// The version of the API that was spoken: older ones don't show all that there is.
     pub version: ApiVersion,
+    /// Whether some attempt was given up while it may still have been under way: what is not there now may yet come.
+    pub may_come_late: bool,
 }
 
 impl Lost {
-    pub(crate) const fn new(since: Option<Timestamp>, refusal: Option<B2Error>) -> Self {
-        Self {
-            since,
-            refusal,
-            version: ApiVersion::V4,
-        }
-    }
-
-    /// Nothing was found that is the call's doing. Without a time to hold it against, that says little.
+    /// Nothing was found that is the call's doing. That says little without a time to hold it against, or where it may
+    /// yet come.
     pub(crate) const fn absent<T>(&self) -> Finding<T> {
         match self.since {
-            Some(_) => Finding::NotDone,
-            None => Finding::Unclear,
+            Some(_) if !self.may_come_late => Finding::NotDone,
+            _ => Finding::Unclear,
         }
     }
 

@@ -4,9 +4,10 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::types::{AccountId, BucketId, Capability, FileId};
 
 /// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
@@ -66,17 +67,26 @@ impl Call for CancelLargeFile {
         reply.json_about(|canceled: &CanceledLargeFile| canceled.file_id == self.file_id)
     }
 
-    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<CanceledLargeFile> {
-        match &lost.refusal {
-            Some(refusal) if matches!(refusal.status, 400 | 404) => {
-                Finding::Done(CanceledLargeFile {
-                    account_id: None,
-                    bucket_id: None,
-                    file_id: self.file_id.clone(),
-                    file_name: None,
-                })
-            }
-            _ => Finding::NotDone,
+    /// There is nothing to cancel any more: it was, or somebody has finished the file.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<CanceledLargeFile> {
+        if lost.refusal.is_none() {
+            return Finding::NotDone;
+        }
+        let gone = CanceledLargeFile {
+            account_id: None,
+            bucket_id: None,
+            file_id: self.file_id.clone(),
+            file_name: None,
+        };
+        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+            Ok(_) => Finding::NotDone,
+            Err(error) => match error.kind() {
+                // Where the key may not look, the refusal has to do.
+                ErrorKind::NotFound | ErrorKind::Rejected | ErrorKind::Unauthorized => {
+                    Finding::Done(gone)
+                }
+                _ => Finding::Unknown,
+            },
         }
     }
 }

@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::get_file_info::GetFileInfo;
-use super::list_file_versions::ListFileVersions;
+use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, ListedFile, Secret,
+    FileRetention, FileVersion, LegalHold, Secret,
 };
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
@@ -163,7 +163,7 @@ impl Call for CopyFile {
         })
     }
 
-    /// A file with this name and the right bytes that is not older than the request is the copy.
+    /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         // A key that may not ask can't tell; a second version is the lesser harm.
         let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
@@ -182,31 +182,23 @@ impl Call for CopyFile {
             return Finding::Unclear;
         };
         let info = self.file_info.as_ref().unwrap_or(&source.file_info);
+        // What B2 makes of its own choice can't be told before.
+        let content_type = self.content_type.as_ref().or(source.content_type.as_ref());
+        let content_type = content_type.filter(|wanted| **wanted != ContentType::auto());
         let bucket_id = self
             .destination_bucket_id
             .as_ref()
             .unwrap_or(&source.bucket_id);
-        let name = self.file_name.as_str();
-        let versions = ListFileVersions::new(bucket_id)
-            .start_file_name(name)
-            .prefix(name)
-            .max_file_count(100);
-        let Ok(page) = ask.ask(versions).await else {
+        let Some(newest) = Newest::of(ask, bucket_id, &self.file_name).await else {
             return Finding::Unclear;
         };
-        let copy = page
-            .files
-            .into_iter()
-            .filter_map(ListedFile::into_version)
-            .find(|version| {
-                *version.file_name == *name
-                    && version.file_id != self.source_file_id
-                    && version.content_length == source.content_length
-                    && version.content_sha1.sha1() == Some(&sha1)
-                    && version.file_info == *info
-                    && lost.covers(version.upload_timestamp)
-            });
-        copy.map_or_else(|| lost.absent(), Finding::Done)
+        newest.made(lost, |version| {
+            version.file_id != self.source_file_id
+                && version.content_length == source.content_length
+                && version.content_sha1.sha1() == Some(&sha1)
+                && version.file_info == *info
+                && content_type.is_none_or(|wanted| version.content_type.as_ref() == Some(wanted))
+        })
     }
 
     fn mark_possible_duplicate(version: &mut FileVersion) {

@@ -20,9 +20,6 @@ use crate::types::{
 ///
 /// # Cancellation
 /// The part may come to be although the future was dropped; copying it again replaces it.
-///
-/// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyPart {

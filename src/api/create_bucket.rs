@@ -124,7 +124,7 @@ impl Call for CreateBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json()
+        reply.json_about(|bucket: &Bucket| *bucket.bucket_name == *self.bucket_name.as_str())
     }
 
     /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.

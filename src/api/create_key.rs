@@ -158,12 +158,16 @@ impl Call for CreateKey {
     }
 
     fn read(&self, reply: Reply) -> Result<CreatedKey, Error> {
-        reply.json()
+        reply.json_about(|created: &CreatedKey| *created.key.key_name == *self.key_name.as_str())
     }
 
     /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
-    /// this name may as well be an older one: it is left alone, and no second one is made.
-    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<CreatedKey> {
+    /// this name may as well be an older one: it is left alone, and no second one is made. Nor is one made while the first
+    /// may yet come.
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<CreatedKey> {
+        if lost.may_come_late {
+            return Finding::Unknown;
+        }
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
         // Who has more keys than this can't be told.
         while passed.len() < 100 {

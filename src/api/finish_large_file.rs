@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::get_file_info::GetFileInfo;
+use super::list_parts::ListParts;
 use super::reply::Reply;
 use super::target::Target;
-use crate::error::Error;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 
 /// Makes one file of the parts of a large file: `b2_finish_large_file`.
@@ -17,7 +17,8 @@ use crate::types::{Action, Capability, FileId, FileVersion, Sha1};
 ///
 /// When the answer is lost, the client asks [`GetFileInfo`] what became of the file, and so it does when B2 says that
 /// there is no such upload: a request that arrived twice on the way is finished and refused. For that the key needs
-/// `readFiles`; without it the error says that the file may be finished.
+/// `readFiles`; without it only an upload that still has its parts is known not to be finished, and otherwise the error says
+/// that it may be.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-finish-large-file)
 ///
@@ -89,11 +90,17 @@ impl Call for FinishLargeFile {
         match ask.ask(GetFileInfo::new(&self.file_id)).await {
             Ok(file) if file.action == Action::Start => Finding::NotDone,
             Ok(file) => Finding::Done(file),
-            // B2 shows no unfinished large files here.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
-                Finding::NotDone
-            }
-            Err(_) => Finding::Unknown,
+            Err(error) => match error.kind() {
+                // B2 shows no unfinished large files here.
+                ErrorKind::NotFound | ErrorKind::Rejected => Finding::NotDone,
+                // Whoever may finish it may list its parts, for as long as it is not finished.
+                ErrorKind::Unauthorized => {
+                    let parts = ListParts::new(&self.file_id).max_part_count(1);
+                    let parts = ask.ask(parts).await;
+                    parts.map_or(Finding::Unknown, |_| Finding::NotDone)
+                }
+                _ => Finding::Unknown,
+            },
         }
     }
 }

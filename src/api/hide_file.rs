@@ -4,11 +4,11 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
-use super::list_file_versions::ListFileVersions;
+use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Action, BucketId, Capability, FileName, FileVersion, ListedFile};
+use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 
 /// Hides a file: `b2_hide_file`. Its versions stay, behind a marker; deleting the marker shows them again.
 ///
@@ -57,28 +57,17 @@ impl Call for HideFile {
 
     /// The newest version tells, if the key may list.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
-        let name = self.file_name.as_str();
-        let newest = ListFileVersions::new(&self.bucket_id)
-            .start_file_name(name)
-            .prefix(name)
-            .max_file_count(100);
-        let Ok(page) = ask.ask(newest).await else {
+        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
             return if lost.refusal.is_some() {
                 Finding::Unknown
             } else {
                 Finding::Unclear
             };
         };
-        // Large files that are not finished yet may lie above the marker.
-        let mut versions = page.files.into_iter().filter_map(ListedFile::into_version);
-        let newest = versions.find(|version| version.action != Action::Start);
-        match newest {
-            Some(version)
-                if *version.file_name == *name
-                    && version.action == Action::Hide
-                    && lost.covers(version.upload_timestamp) =>
-            {
-                Finding::Done(version)
+        // What is still to come will be refused, since the file will be hidden by then.
+        match newest.into_top() {
+            Some(top) if top.action == Action::Hide && lost.covers(top.upload_timestamp) => {
+                Finding::Done(top)
             }
             _ => Finding::NotDone,
         }

@@ -89,7 +89,12 @@ impl Call for ListBuckets {
         reply.json()
     }
 
+    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where they have to be escaped.
+    /// An account has a hundred, or as many as were agreed on.
     fn reply_limit(&self) -> usize {
-        16 << 20
+        match (&self.bucket_id, &self.bucket_name) {
+            (None, None) => 256 << 20,
+            _ => 4 << 20,
+        }
     }
 }

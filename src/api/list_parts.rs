@@ -74,7 +74,7 @@ impl Call for ListParts {
     }
 
     fn read(&self, reply: Reply) -> Result<Parts, Error> {
-        reply.json()
+        reply.json_about(|page: &Parts| page.parts.iter().all(|part| part.file_id == self.file_id))
     }
 
     fn reply_limit(&self) -> usize {

@@ -12,7 +12,7 @@
 //! |---|---|---|---|
 //! | [`AuthorizeAccount`] | | C | another document in each version; keys for several buckets need v4 |
 //! | [`CancelLargeFile`] | `writeFiles` | A | |
-//! | [`CopyFile`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C | |
+//! | [`CopyFile`] | `writeFiles`, and `readFiles` if the source is in a private bucket, and more for locks | C | |
 //! | [`CopyPart`] | `writeFiles`, and `readFiles` if the source is in a private bucket | C | |
 //! | [`CreateBucket`] | `writeBuckets`, and more for encryption, locks and replication | C | |
 //! | [`CreateKey`] | `writeKeys` | C | v2 and v3: one bucket at most; v4: several |
@@ -69,6 +69,7 @@ mod list_file_versions;
 mod list_keys;
 mod list_parts;
 mod list_unfinished_large_files;
+mod lost_version;
 mod overrides;
 mod paged;
 #[cfg(feature = "partner")]

@@ -45,7 +45,9 @@ pub struct Session {
     pub(crate) download_url: String,
     pub(crate) s3_api_url: Option<String>,
     pub(crate) groups_api_url: Option<String>,
+    pub(crate) groups_api_capabilities: Vec<Capability>,
     pub(crate) backup_api_url: Option<String>,
+    pub(crate) backup_api_capabilities: Vec<Capability>,
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
@@ -94,7 +96,9 @@ impl Session {
             download_url: origin(download_url.into()),
             s3_api_url: None,
             groups_api_url: None,
+            groups_api_capabilities: Vec::new(),
             backup_api_url: None,
+            backup_api_capabilities: Vec::new(),
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             allowed: Allowed {
@@ -148,10 +152,22 @@ impl Session {
         self.groups_api_url.as_deref()
     }
 
+    /// What the key may do in the Partner API; only in v3, which says `all`.
+    #[must_use]
+    pub fn groups_api_capabilities(&self) -> &[Capability] {
+        &self.groups_api_capabilities
+    }
+
     /// The origin of the Computer Backup API; only for the administrator of a group, and not in v2.
     #[must_use]
     pub fn backup_api_url(&self) -> Option<&str> {
         self.backup_api_url.as_deref()
+    }
+
+    /// What the key may do in the Computer Backup API; only in v3.
+    #[must_use]
+    pub fn backup_api_capabilities(&self) -> &[Capability] {
+        &self.backup_api_capabilities
     }
 
     /// The least bytes that a part may have, the last one apart.
@@ -195,7 +211,11 @@ struct Exported {
     download_url: String,
     s3_api_url: Option<String>,
     groups_api_url: Option<String>,
+    #[serde(default)]
+    groups_api_capabilities: Vec<Capability>,
     backup_api_url: Option<String>,
+    #[serde(default)]
+    backup_api_capabilities: Vec<Capability>,
     absolute_minimum_part_size: u64,
     recommended_part_size: u64,
     allowed: Allowed,
@@ -218,7 +238,9 @@ impl Session {
             download_url: self.download_url.clone(),
             s3_api_url: self.s3_api_url.clone(),
             groups_api_url: self.groups_api_url.clone(),
+            groups_api_capabilities: self.groups_api_capabilities.clone(),
             backup_api_url: self.backup_api_url.clone(),
+            backup_api_capabilities: self.backup_api_capabilities.clone(),
             absolute_minimum_part_size: self.absolute_minimum_part_size,
             recommended_part_size: self.recommended_part_size,
             allowed: self.allowed.clone(),
@@ -264,7 +286,9 @@ impl Session {
             download_url: origin(exported.download_url),
             s3_api_url: exported.s3_api_url,
             groups_api_url: exported.groups_api_url,
+            groups_api_capabilities: exported.groups_api_capabilities,
             backup_api_url: exported.backup_api_url,
+            backup_api_capabilities: exported.backup_api_capabilities,
             absolute_minimum_part_size: exported.absolute_minimum_part_size,
             recommended_part_size: exported.recommended_part_size,
             allowed: exported.allowed,

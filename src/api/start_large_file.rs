@@ -19,7 +19,8 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 /// Starts a large file: `b2_start_large_file`. It has two to 10,000 parts and at most 10 TB.
 ///
 /// When the answer is lost, the file may have been started, and a second one is started in its place: the first is left
-/// behind. With an [`upload_id`](Self::upload_id) it is found and taken up instead.
+/// behind, and [`possible_duplicate`](FileVersion::possible_duplicate) says so. With an [`upload_id`](Self::upload_id) it
+/// is found and taken up instead.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-start-large-file)
 ///
@@ -203,16 +204,16 @@ impl Call for StartLargeFile {
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
-    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<FileVersion> {
+    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         let Some(id) = self.file_info.get(UPLOAD_ID) else {
-            return Finding::NotDone;
+            return Finding::Unclear;
         };
         let mut list =
             ListUnfinishedLargeFiles::new(&self.bucket_id).name_prefix(self.file_name.as_str());
         // The oldest come first; a bucket with more than this of one name has other troubles.
         for _ in 0..100 {
             let Ok(page) = ask.ask(list.clone()).await else {
-                break;
+                return Finding::Unclear;
             };
             if let Some(ours) = page.files.into_iter().find(|file| {
                 let its = file.file_info.get(UPLOAD_ID);
@@ -220,10 +221,19 @@ impl Call for StartLargeFile {
             }) {
                 return Finding::Done(ours);
             }
-            let Some(next) = page.next_file_id else { break };
+            let Some(next) = page.next_file_id else {
+                return match lost.may_come_late {
+                    true => Finding::Unclear,
+                    false => Finding::NotDone,
+                };
+            };
             list = list.start_file_id(next);
         }
-        Finding::NotDone
+        Finding::Unclear
+    }
+
+    fn mark_possible_duplicate(file: &mut FileVersion) {
+        file.possible_duplicate = true;
     }
 
     fn secrets(&self) -> Vec<Secret> {

@@ -185,14 +185,14 @@ impl Call for UpdateBucket {
         let ours = found
             .buckets
             .into_iter()
-            .find(|bucket| bucket.revision == revision + 1 && shows(bucket, self));
+            .find(|bucket| bucket.revision.checked_sub(1) == Some(revision) && shows(bucket, self));
         ours.map_or(Finding::NotDone, Finding::Done)
     }
 
     fn also_needs(&self) -> Vec<Capability> {
         Capability::for_bucket(
             self.default_server_side_encryption.is_some(),
-            self.default_retention.is_some(),
+            self.default_retention.is_some() || self.file_lock_enabled == Some(true),
             self.replication_configuration.is_some(),
         )
     }

@@ -6,13 +6,13 @@ use http::{HeaderName, HeaderValue};
 
 use super::call::{Ask, Call, Facts, Finding, Lost, Place};
 use super::content::{Content, Digest};
-use super::list_file_versions::ListFileVersions;
+use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, ListedFile, Readable, RetentionMode, Sha1, Timestamp,
+    FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -192,7 +192,12 @@ impl Call for UploadFile {
             .with_effect(true));
         }
         self.content
-            .check(file.content_length, &file.content_sha1)?;
+            .check(file.content_length, &file.content_sha1)
+            .map_err(|error| {
+                // What is wrong is there, and its owner may want to delete it.
+                let id: String = file.file_id.as_str().chars().take(200).collect();
+                error.about(&id)
+            })?;
         Ok(file)
     }
 
@@ -204,7 +209,7 @@ impl Call for UploadFile {
         self.content.is_spent()
     }
 
-    /// A file with this name, size and SHA-1 that is not older than the request is the one that was sent.
+    /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
             return if self.content.is_verified() {
@@ -213,28 +218,20 @@ impl Call for UploadFile {
                 Finding::Unclear
             };
         };
-        let name = self.file_name.as_str();
-        let versions = ListFileVersions::new(&self.bucket_id)
-            .start_file_name(name)
-            .prefix(name)
-            .max_file_count(100);
         // A key that may not list can't tell; a second version is the lesser harm.
-        let Ok(page) = ask.ask(versions).await else {
+        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
             return Finding::Unclear;
         };
-        let ours = page
-            .files
-            .into_iter()
-            .filter_map(ListedFile::into_version)
-            .find(|version| {
-                *version.file_name == *name
-                    && version.action == Action::Upload
-                    && version.content_length == self.content.len()
-                    && version.content_sha1.sha1() == Some(&sha1)
-                    && self.describes(version)
-                    && self.is_of_its_time(version, lost)
-            });
-        ours.map_or_else(|| lost.absent(), Finding::Done)
+        let looks = |version: &FileVersion| {
+            version.action == Action::Upload
+                && version.content_length == self.content.len()
+                && version.content_sha1.sha1() == Some(&sha1)
+                && self.describes(version)
+        };
+        match self.custom_upload_timestamp {
+            Some(time) => newest.made_at(time, lost, looks),
+            None => newest.made(lost, looks),
+        }
     }
 
     fn mark_possible_duplicate(version: &mut FileVersion) {
@@ -270,13 +267,6 @@ impl UploadFile {
             && retention.is_none_or(|retention| version.file_retention == retention)
             && hold.is_none_or(|hold| version.legal_hold == hold)
             && mode.is_none_or(|mode| version.server_side_encryption.mode == mode)
-    }
-
-    fn is_of_its_time(&self, version: &FileVersion, lost: &Lost) -> bool {
-        match self.custom_upload_timestamp {
-            Some(timestamp) => version.upload_timestamp == timestamp,
-            None => lost.covers(version.upload_timestamp),
-        }
     }
 }
 

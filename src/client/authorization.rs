@@ -15,9 +15,9 @@ use crate::types::AccountId;
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
-/// The shortest pause between two logins, and the longest while they fail.
+/// The pause between two logins is this at least. While they fail it grows to up to the longest; half of it is chance.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(32);
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// The session that all calls share.
 ///
@@ -153,12 +153,17 @@ impl Authorization {
     }
 
     /// An attempt at logging in has ended.
-    pub(super) fn attempted(&self, failed: bool, now: Instant) {
+    pub(super) fn attempted(&self, failed: bool, now: Instant, chance: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
-        let doubled =
-            SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.saturating_sub(1).min(10));
-        state.not_before = Some(now + doubled.min(LONGEST_PAUSE));
+        let pause = if failed {
+            let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
+            let half = doubled.min(LONGEST_PAUSE) / 2;
+            half + half.mul_f64(chance)
+        } else {
+            SHORTEST_PAUSE
+        };
+        state.not_before = Some(now + pause);
     }
 
     /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.

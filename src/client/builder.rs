@@ -1,7 +1,6 @@
 //! [`ClientBuilder`]: what a client can be told.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
 use super::memory::Memory;
 use super::policy::RetryPolicy;
+use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, Session};
@@ -187,7 +187,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong, [`Untrusted`](crate::ErrorKind::Untrusted)
-    /// if the endpoint is one that no key should be sent to.
+    /// if the endpoint is one that no key should be sent to, or the session leads elsewhere.
     pub fn build(self) -> Result<Client, Error> {
         if self.credentials.is_none() && self.session.is_none() {
             return Err(Error::invalid(
@@ -206,6 +206,9 @@ impl ClientBuilder {
         let bandwidth = self
             .bandwidth_limit
             .map(|limit| Bandwidth::new(Arc::clone(&timer), limit));
+        if let Some(session) = &self.session {
+            policy.check_session(session)?;
+        }
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
@@ -220,11 +223,10 @@ impl ClientBuilder {
             budget: Budget::default(),
             gates: Gates::default(),
             counters: Counters::default(),
-            server_time: AtomicI64::new(i64::MIN),
+            server_clock: ServerClock::default(),
             ledger: Arc::default(),
             memory: self.memory_budget.map(Memory::new),
             bandwidth,
-            skew_told: AtomicBool::new(false),
             chance: Mutex::new(
                 self.seed
                     .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),

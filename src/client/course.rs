@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::budget::{Budget, cost};
 use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::policy::RetryPolicy;
-use crate::api::{CallKind, Facts, Lost};
+use crate::api::{ApiVersion, CallKind, Facts, Lost};
 use crate::error::{Error, GaveUp};
 use crate::types::Timestamp;
 
@@ -22,6 +22,10 @@ pub(super) struct Course<'a> {
     backoffs: u32,
     seen: Seen,
     since: Option<Timestamp>,
+    /// What some attempt asked for may be done yet.
+    may_come_late: bool,
+    /// B2 may hold the result of some attempt beside that of the last.
+    possibly_twice: bool,
     /// Why the last attempt failed: what a deadline that strikes later is to tell.
     last: Option<Error>,
 }
@@ -55,6 +59,8 @@ impl<'a> Course<'a> {
             backoffs: 0,
             seen,
             since: None,
+            may_come_late: false,
+            possibly_twice: false,
             last: None,
         }
     }
@@ -89,10 +95,33 @@ impl<'a> Course<'a> {
         self.attempts == 0
     }
 
+    /// The attempts so far.
+    pub(super) const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Nobody can tell whether B2 holds the result of an attempt that is followed by another.
+    pub(super) const fn unclear(&mut self) {
+        self.possibly_twice = true;
+    }
+
+    /// Whether B2 may hold the result of more attempts than one.
+    pub(super) const fn possibly_twice(&self) -> bool {
+        self.possibly_twice
+    }
+
     /// The time that is left to a call with a deadline of the user's own.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         let deadline = self.policy.deadline?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
+    }
+
+    /// The time that is left to wait before another attempt.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        let deadline = self.policy.deadline_of(self.facts);
+        deadline.map_or(Duration::MAX, |deadline| {
+            deadline.saturating_sub(now.saturating_duration_since(self.began))
+        })
     }
 
     /// An attempt has failed.
@@ -111,13 +140,15 @@ impl<'a> Course<'a> {
         match next {
             Next::GiveUp => Step::Stop(None),
             Next::Renew => Step::Renew,
-            Next::Settle => Step::Settle(Lost::new(
-                self.since,
-                match outcome {
+            Next::Settle => Step::Settle(Lost {
+                since: self.since,
+                refusal: match outcome {
                     Outcome::Refused(b2) => Some(b2.clone()),
                     _ => None,
                 },
-            )),
+                version: ApiVersion::default(),
+                may_come_late: self.may_come_late,
+            }),
             Next::Again(pause) => self.again(pause, failure, spent, now, budget, chance),
         }
     }
@@ -169,9 +200,16 @@ impl<'a> Course<'a> {
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
             Outcome::Ambiguous | Outcome::Broken => self.seen.ambiguous = true,
+            Outcome::Late => {
+                self.seen.ambiguous = true;
+                self.may_come_late = true;
+            }
             Outcome::Corrupt | Outcome::Garbled => {
                 self.seen.corrupt += 1;
                 self.seen.ambiguous = true;
+                // An upload that is wrong where it arrived is there all the same.
+                self.possibly_twice |=
+                    self.facts.kind == CallKind::Upload && matches!(outcome, Outcome::Corrupt);
             }
             Outcome::Refused(b2)
                 if b2.status == 400
@@ -213,11 +251,7 @@ impl<'a> Course<'a> {
             return Step::Stop(Some(GaveUp::Deadline));
         }
         let pause_for = self.pause(pause, wish, chance);
-        let deadline = self.policy.deadline_of(self.facts);
-        let ends = now
-            .saturating_duration_since(self.began)
-            .saturating_add(pause_for);
-        if deadline.is_some_and(|deadline| ends >= deadline) {
+        if pause_for >= self.patience(now) {
             return Step::Stop(Some(GaveUp::Deadline));
         }
         if !budget.pay(cost(self.facts.kind, failure)) {

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use http::Uri;
 
+use crate::api::Session;
 use crate::error::{Error, ErrorKind};
 
 /// The place where all accounts of the real service are authorized.
@@ -54,6 +55,15 @@ impl EndpointPolicy {
         };
         policy.check(&uri)?;
         Ok(policy)
+    }
+
+    /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
+    pub(super) fn check_session(&self, session: &Session) -> Result<(), Error> {
+        for origin in [session.api_url(), session.download_url()] {
+            let nowhere = |_| Error::new(ErrorKind::Untrusted, "the session leads to no place");
+            self.check(&origin.parse().map_err(nowhere)?)?;
+        }
+        Ok(())
     }
 
     /// Refuses a place that is not trusted.

@@ -4,13 +4,15 @@
 //! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
 //! there is no limit.
 
-use std::future::poll_fn;
-use std::mem;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::api::CallKind;
+use crate::error::Error;
 
 /// How many calls have to succeed before one more may go at once.
 const PROOF: u32 = 20;
@@ -24,12 +26,21 @@ struct Gate(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    closed_until: Option<Instant>,
+    closed: Option<Closed>,
     under_way: u32,
     limit: Option<Limit>,
     /// How often the limit was lowered: who was sent before the last time says nothing new.
     lowered: u64,
-    waiting: Vec<Waker>,
+    /// Those who wait for room, in the order in which they came.
+    waiting: BTreeMap<u64, Waker>,
+    came: u64,
+}
+
+/// That nobody passes, and why.
+#[derive(Debug, Clone)]
+struct Closed {
+    until: Instant,
+    why: Error,
 }
 
 #[derive(Debug)]
@@ -49,51 +60,57 @@ pub(super) struct Pass<'a> {
 }
 
 impl Gates {
-    /// Nobody passes before `until`.
-    pub(super) fn close(&self, kind: CallKind, until: Instant) {
+    /// Nobody passes before `until`, since B2 has answered with `why`.
+    pub(super) fn close(&self, kind: CallKind, until: Instant, why: &Error) {
         let mut state = self.gate(kind).lock();
-        state.closed_until = state.closed_until.max(Some(until));
+        if state
+            .closed
+            .as_ref()
+            .is_none_or(|closed| closed.until < until)
+        {
+            let why = why.clone();
+            state.closed = Some(Closed { until, why });
+        }
     }
 
     /// How long to wait; `None` if the gate is open.
     pub(super) fn closed_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
         let mut state = self.gate(kind).lock();
-        let left = state
-            .closed_until
-            .map(|until| until.saturating_duration_since(now))
-            .filter(|left| !left.is_zero());
-        if left.is_none() {
-            state.closed_until = None;
+        let until = state.closed.as_ref()?.until;
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            state.closed = None;
+            return None;
         }
-        left
+        Some(left)
+    }
+
+    /// Why the gate is closed, if it is.
+    pub(super) fn closed_by(&self, kind: CallKind) -> Option<Error> {
+        let state = self.gate(kind).lock();
+        state.closed.as_ref().map(|closed| closed.why.clone())
+    }
+
+    /// Passes if there is room for one more.
+    pub(super) fn try_pass(&self, kind: CallKind) -> Option<Pass<'_>> {
+        let gate = self.gate(kind);
+        let mut state = gate.lock();
+        (state.room() > 0).then(|| gate.enter(&mut state))
     }
 
     /// Waits until there is room for one more.
-    pub(super) async fn pass(&self, kind: CallKind) -> Pass<'_> {
+    pub(super) const fn room(&self, kind: CallKind) -> Room<'_> {
         let gate = self.gate(kind);
-        poll_fn(|cx| {
-            let mut state = gate.lock();
-            let full = |limit: &Limit| state.under_way >= limit.at_once;
-            if state.limit.as_ref().is_some_and(full) {
-                if !state
-                    .waiting
-                    .iter()
-                    .any(|other| other.will_wake(cx.waker()))
-                {
-                    state.waiting.push(cx.waker().clone());
-                }
-                return Poll::Pending;
-            }
-            state.under_way += 1;
-            Poll::Ready(Pass {
-                gate,
-                lowered: state.lowered,
-            })
-        })
-        .await
+        Room { gate, number: None }
     }
 
-    fn gate(&self, kind: CallKind) -> &Gate {
+    /// Passes without room. Who has a pass may be one that is never polled again.
+    pub(super) fn squeeze(&self, kind: CallKind) -> Pass<'_> {
+        let gate = self.gate(kind);
+        gate.enter(&mut gate.lock())
+    }
+
+    const fn gate(&self, kind: CallKind) -> &Gate {
         &self.0[match kind {
             CallKind::Login | CallKind::Read | CallKind::Write => 0,
             CallKind::Upload => 1,
@@ -105,6 +122,73 @@ impl Gates {
 impl Gate {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, state: &mut State) -> Pass<'_> {
+        state.under_way += 1;
+        Pass {
+            gate: self,
+            lowered: state.lowered,
+        }
+    }
+
+    /// Wakes as many as there is room for.
+    fn wake(&self) {
+        let mut state = self.lock();
+        let mut woken = Vec::new();
+        while woken.len() < state.room() {
+            let Some((_, waker)) = state.waiting.pop_first() else {
+                break;
+            };
+            woken.push(waker);
+        }
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    fn room(&self) -> usize {
+        self.limit.as_ref().map_or(usize::MAX, |limit| {
+            limit.at_once.saturating_sub(self.under_way) as usize
+        })
+    }
+}
+
+/// A place among those who wait.
+#[derive(Debug)]
+pub(super) struct Room<'a> {
+    gate: &'a Gate,
+    number: Option<u64>,
+}
+
+impl<'a> Future for Room<'a> {
+    type Output = Pass<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Pass<'a>> {
+        let gate = self.gate;
+        let mut state = gate.lock();
+        if state.room() > 0 {
+            if let Some(number) = self.number.take() {
+                state.waiting.remove(&number);
+            }
+            return Poll::Ready(gate.enter(&mut state));
+        }
+        // Who was woken too late keeps its place.
+        let number = *self.number.get_or_insert(state.came);
+        state.came = state.came.max(number + 1);
+        state.waiting.insert(number, cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.gate.lock().waiting.remove(&number);
+            // It may have been woken, and has no use for it.
+            self.gate.wake();
+        }
     }
 }
 
@@ -147,25 +231,19 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        let mut state = self.gate.lock();
-        state.under_way -= 1;
-        // All of them: one alone might have been dropped while it waited.
-        let waiting = mem::take(&mut state.waiting);
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        self.gate.lock().under_way -= 1;
+        self.gate.wake();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures::FutureExt as _;
-
     use super::*;
 
     const KIND: CallKind = CallKind::Download;
 
     fn pass(gates: &Gates) -> Option<Pass<'_>> {
-        gates.pass(KIND).now_or_never()
+        gates.try_pass(KIND)
     }
 
     /// As many as pass.
@@ -191,7 +269,7 @@ mod tests {
         drop(later);
         // The one that was refused was alone.
         assert_eq!(self::crowd(&gates).len(), 1);
-        assert!(gates.pass(CallKind::Upload).now_or_never().is_some());
+        assert!(gates.try_pass(CallKind::Upload).is_some());
     }
 
     #[test]
@@ -212,27 +290,94 @@ mod tests {
         let gates = Gates::default();
         let first = pass(&gates).unwrap();
         first.refused();
-        let waker = futures::task::noop_waker();
-        let mut cx = std::task::Context::from_waker(&waker);
-        let mut impatient = Box::pin(gates.pass(KIND));
-        assert!(impatient.as_mut().poll(&mut cx).is_pending());
-        let woken = std::sync::Arc::new(Woken::default());
-        let waker = Waker::from(std::sync::Arc::clone(&woken));
-        let mut cx = std::task::Context::from_waker(&waker);
-        let mut patient = Box::pin(gates.pass(KIND));
-        assert!(patient.as_mut().poll(&mut cx).is_pending());
-        drop(impatient);
+        let mut first = Some(first);
+        for impatient_until_woken in [false, true] {
+            let first = first.take().or_else(|| pass(&gates)).unwrap();
+            let (mut impatient, mut patient) = (Waiter::new(&gates), Waiter::new(&gates));
+            assert!(!impatient.is_ready() && !patient.is_ready());
+            if impatient_until_woken {
+                drop(first);
+                drop(impatient);
+            } else {
+                drop(impatient);
+                drop(first);
+            }
+            assert_eq!(patient.times_woken(), 1);
+            assert!(patient.is_ready());
+        }
+    }
+
+    #[test]
+    fn as_many_are_woken_as_there_is_room_for_in_the_order_in_which_they_came() {
+        let gates = Gates::default();
+        let first = pass(&gates).unwrap();
+        first.refused();
+        let mut waiters: Vec<_> = (0..100).map(|_| Waiter::new(&gates)).collect();
+        assert!(!waiters.iter_mut().any(Waiter::is_ready));
         drop(first);
-        assert!(woken.0.load(std::sync::atomic::Ordering::Relaxed));
-        assert!(patient.as_mut().poll(&mut cx).is_ready());
+        let woken = |waiters: &[Waiter<'_>]| -> Vec<_> {
+            waiters.iter().map(Waiter::times_woken).collect()
+        };
+        assert_eq!(woken(&waiters)[..2], [1, 0]);
+        assert_eq!(woken(&waiters).iter().sum::<usize>(), 1);
+        // Each that passes makes way for the next one when it is done.
+        for n in 0..PROOF as usize {
+            let passed = waiters[n].passed().unwrap();
+            assert_eq!(woken(&waiters).iter().sum::<usize>(), n + 1);
+            passed.succeeded();
+        }
+        // Without a limit all are.
+        assert!(woken(&waiters).iter().all(|times| *times == 1));
+    }
+
+    #[test]
+    fn who_does_not_wait_any_longer_squeezes_in() {
+        let gates = Gates::default();
+        let first = pass(&gates).unwrap();
+        first.refused();
+        let squeezed = gates.squeeze(KIND);
+        drop(first);
+        assert!(pass(&gates).is_none());
+        drop(squeezed);
+        assert!(pass(&gates).is_some());
+    }
+
+    /// One that waits for room.
+    struct Waiter<'a> {
+        room: Pin<Box<Room<'a>>>,
+        woken: std::sync::Arc<Woken>,
+    }
+
+    impl<'a> Waiter<'a> {
+        fn new(gates: &'a Gates) -> Self {
+            let (room, woken) = (Box::pin(gates.room(KIND)), std::sync::Arc::default());
+            Self { room, woken }
+        }
+
+        fn passed(&mut self) -> Option<Pass<'a>> {
+            let waker = Waker::from(std::sync::Arc::clone(&self.woken));
+            let mut cx = Context::from_waker(&waker);
+            match self.room.as_mut().poll(&mut cx) {
+                Poll::Ready(pass) => Some(pass),
+                Poll::Pending => None,
+            }
+        }
+
+        fn is_ready(&mut self) -> bool {
+            self.passed().is_some()
+        }
+
+        fn times_woken(&self) -> usize {
+            self.woken.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
     }
 
     #[derive(Default)]
-    struct Woken(std::sync::atomic::AtomicBool);
+    struct Woken(std::sync::atomic::AtomicUsize);
 
     impl std::task::Wake for Woken {
         fn wake(self: std::sync::Arc<Self>) {
-            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         }
     }
 }

@@ -12,6 +12,8 @@ pub(super) enum Outcome<'a> {
     NotSent,
     /// The server may have acted on the request, or not.
     Ambiguous,
+    /// So it is here, and it may act on it yet: somebody gave up waiting for it.
+    Late,
     /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
     /// was about to close.
     Broken,
@@ -23,6 +25,19 @@ pub(super) enum Outcome<'a> {
     Garbled,
     /// Nothing will help.
     Final,
+}
+
+impl Outcome<'_> {
+    /// How events call it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::NotSent => "not sent",
+            Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled => "ambiguous",
+            Self::Refused(_) => "refused",
+            Self::Corrupt => "corrupt",
+            Self::Final => "final",
+        }
+    }
 }
 
 /// What was seen of the call before this attempt failed.
@@ -80,6 +95,8 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
             // A success, and yet not the answer that there should be.
             200..=299 => Outcome::Garbled,
+            // These are gateways', who don't know what the server behind them is doing.
+            502 | 504 => Outcome::Late,
             408 | 500.. => Outcome::Ambiguous,
             _ => Outcome::Refused(b2),
         };
@@ -97,6 +114,9 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             (HttpErrorKind::Other, Phase::NotSent) => Outcome::Final,
             (_, Phase::NotSent) => Outcome::NotSent,
             (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => Outcome::Broken,
+            (HttpErrorKind::Timeout | HttpErrorKind::Stalled, Phase::MaybeReceived) => {
+                Outcome::Late
+            }
             (_, Phase::MaybeReceived | Phase::ResponseBegun) => Outcome::Ambiguous,
         };
     }
@@ -113,9 +133,13 @@ pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     match outcome {
         Outcome::Final => Next::GiveUp,
         Outcome::NotSent => Next::Again(patience(kind, seen)),
-        Outcome::Ambiguous | Outcome::Broken if writes || kind == CallKind::Upload => Next::Settle,
+        Outcome::Ambiguous | Outcome::Late | Outcome::Broken
+            if writes || kind == CallKind::Upload =>
+        {
+            Next::Settle
+        }
         Outcome::Broken if seen.failures == 0 => Next::Again(Pause::None),
-        Outcome::Ambiguous | Outcome::Broken => Next::Again(patience(kind, seen)),
+        Outcome::Ambiguous | Outcome::Late | Outcome::Broken => Next::Again(patience(kind, seen)),
         Outcome::Corrupt | Outcome::Garbled if writes => Next::Settle,
         Outcome::Garbled if kind == CallKind::Upload => Next::Settle,
         Outcome::Corrupt | Outcome::Garbled if seen.corrupt < CORRUPT_AGAIN => {
@@ -208,98 +232,177 @@ mod tests {
         })
     }
 
-    /// Each failure, and what it leads to on the first attempt of a login, read, write, upload and download.
-    #[test]
-    fn the_table_of_failures_by_kind_of_call() {
-        use HttpErrorKind as H;
-        use Next::{GiveUp, Renew, Settle};
-        let everyone = Next::Again(Pause::Everyone);
-        let lost = [AT_ONCE, BACKOFF, Settle, Settle, BACKOFF];
-        let broken = [AT_ONCE, AT_ONCE, Settle, Settle, AT_ONCE];
-        let unsent = [AT_ONCE, BACKOFF, BACKOFF, AT_ONCE, BACKOFF];
-        let table = [
-            (http(H::Resolve, Phase::NotSent), unsent),
-            (http(H::Connect, Phase::NotSent), unsent),
-            (http(H::Timeout, Phase::NotSent), unsent),
-            (http(H::Reset, Phase::NotSent), unsent),
-            (http(H::Tls, Phase::NotSent), [GiveUp; 5]),
-            (http(H::Other, Phase::NotSent), [GiveUp; 5]),
-            (http(H::Invalid, Phase::NotSent), [GiveUp; 5]),
-            (http(H::Source, Phase::MaybeReceived), [GiveUp; 5]),
-            (http(H::TooLarge, Phase::ResponseBegun), [GiveUp; 5]),
-            (http(H::Reset, Phase::MaybeReceived), broken),
-            (http(H::Closed, Phase::MaybeReceived), broken),
-            (http(H::Timeout, Phase::MaybeReceived), lost),
-            (http(H::Stalled, Phase::MaybeReceived), lost),
-            (http(H::Protocol, Phase::MaybeReceived), lost),
-            (http(H::Closed, Phase::ResponseBegun), lost),
-            (http(H::Stalled, Phase::ResponseBegun), lost),
-            (b2(408, "request_timeout", ""), lost),
-            (b2(500, "internal_error", ""), lost),
-            (b2(502, "", ""), lost),
-            (b2(503, "", ""), lost),
-            (b2(504, "", ""), lost),
-            (
-                b2(503, "service_unavailable", ""),
-                [AT_ONCE, BACKOFF, BACKOFF, AT_ONCE, BACKOFF],
-            ),
-            (b2(429, "too_many_requests", ""), [everyone; 5]),
-            (
-                b2(401, "expired_auth_token", ""),
-                [GiveUp, Renew, Renew, AT_ONCE, Renew],
-            ),
-            (
-                b2(401, "bad_auth_token", ""),
-                [GiveUp, Renew, Renew, AT_ONCE, Renew],
-            ),
-            (b2(401, "", ""), [GiveUp, Renew, Renew, AT_ONCE, Renew]),
-            (
-                b2(401, "unauthorized", ""),
-                [GiveUp, GiveUp, GiveUp, AT_ONCE, GiveUp],
-            ),
-            (
-                b2(401, "access_denied", ""),
-                [GiveUp, GiveUp, GiveUp, AT_ONCE, GiveUp],
-            ),
-            (
-                b2(400, "auth_token_limit", ""),
-                [GiveUp, GiveUp, GiveUp, AT_ONCE, GiveUp],
-            ),
-            (
-                b2(
-                    400,
-                    "bad_request",
-                    "more than one upload using auth token x",
-                ),
-                [GiveUp, GiveUp, GiveUp, AT_ONCE, GiveUp],
-            ),
-            (
-                b2(400, "bad_request", "Sha1 did not match data received"),
-                [GiveUp, GiveUp, GiveUp, AT_ONCE, GiveUp],
-            ),
-            (b2(400, "bad_request", ""), [GiveUp; 5]),
-            (b2(403, "storage_cap_exceeded", ""), [GiveUp; 5]),
-            (b2(403, "access_denied", ""), [GiveUp; 5]),
-            (b2(404, "not_found", ""), [GiveUp; 5]),
-            (b2(409, "conflict", ""), [GiveUp; 5]),
-            (b2(416, "range_not_satisfiable", ""), [GiveUp; 5]),
-            (b2(302, "", ""), [GiveUp; 5]),
-            (
-                Error::new(ErrorKind::Integrity, ""),
-                [AT_ONCE, AT_ONCE, Settle, AT_ONCE, AT_ONCE],
-            ),
-            (
-                Error::new(ErrorKind::Protocol, ""),
-                [AT_ONCE, AT_ONCE, Settle, Settle, AT_ONCE],
-            ),
-            (Error::new(ErrorKind::Invalid, ""), [GiveUp; 5]),
-            (Error::new(ErrorKind::Untrusted, ""), [GiveUp; 5]),
-            (Error::new(ErrorKind::Source, ""), [GiveUp; 5]),
+    /// What a failure is to the table.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Class {
+        Unsent,
+        /// It may have been done.
+        Lost,
+        /// The same, and the connection may just have been too old.
+        Broken,
+        /// It may be done yet.
+        Late,
+        SlowDown,
+        /// The token has expired.
+        Expired,
+        /// The token is good, and not for this.
+        Denied,
+        /// The upload URL is in use.
+        UrlInUse,
+        /// What arrived is not what was sent.
+        Sha1,
+        /// It is impossible, perhaps since it was done before.
+        Impossible,
+        Wrong,
+        Unreadable,
+        Final,
+    }
+
+    use Class::{
+        Broken, Denied, Expired, Final, Impossible, Late, Lost, Sha1, SlowDown, Unreadable, Unsent,
+        UrlInUse, Wrong,
+    };
+
+    /// What the transport may report: not sent, perhaps received, answer begun.
+    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 12] = [
+        (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Tls, [Final; 3]),
+        (HttpErrorKind::Timeout, [Unsent, Late, Lost]),
+        (HttpErrorKind::Stalled, [Unsent, Late, Lost]),
+        (HttpErrorKind::Reset, [Unsent, Broken, Lost]),
+        (HttpErrorKind::Closed, [Unsent, Broken, Lost]),
+        (HttpErrorKind::Protocol, [Unsent, Lost, Lost]),
+        (HttpErrorKind::TooLarge, [Final; 3]),
+        (HttpErrorKind::Source, [Final; 3]),
+        (HttpErrorKind::Invalid, [Final; 3]),
+        (HttpErrorKind::Other, [Final, Lost, Lost]),
+    ];
+
+    /// What B2, or somebody on the way, may answer.
+    const ANSWERS: [(u16, &str, &str, Class); 30] = [
+        (204, "", "", Unreadable),
+        (302, "", "", Final),
+        (400, "bad_request", "", Impossible),
+        (400, "auth_token_limit", "", UrlInUse),
+        (
+            400,
+            "bad_request",
+            "more than one upload using auth token x",
+            UrlInUse,
+        ),
+        (400, "bad_request", "Sha1 did not match data received", Sha1),
+        (
+            400,
+            "bad_request",
+            "Checksum did not match data received",
+            Sha1,
+        ),
+        (400, "file_not_present", "", Impossible),
+        (401, "expired_auth_token", "", Expired),
+        (401, "bad_auth_token", "", Expired),
+        (401, "", "", Expired),
+        (401, "unauthorized", "", Denied),
+        (401, "access_denied", "", Denied),
+        (403, "storage_cap_exceeded", "", Final),
+        (403, "access_denied", "", Final),
+        (404, "not_found", "", Impossible),
+        (405, "method_not_allowed", "", Final),
+        (408, "request_timeout", "", Lost),
+        (409, "conflict", "", Impossible),
+        (416, "range_not_satisfiable", "", Final),
+        (429, "too_many_requests", "", SlowDown),
+        (429, "", "", SlowDown),
+        (500, "internal_error", "", Lost),
+        (500, "", "", Lost),
+        (501, "", "", Lost),
+        (502, "", "", Late),
+        (503, "service_unavailable", "", Unsent),
+        (503, "", "", Lost),
+        (504, "", "", Late),
+        (599, "", "", Lost),
+    ];
+
+    fn failures() -> Vec<(Error, Class)> {
+        let phases = [Phase::NotSent, Phase::MaybeReceived, Phase::ResponseBegun];
+        let transport = TRANSPORT.into_iter().flat_map(|(kind, classes)| {
+            let of_phase = move |(phase, class)| (http(kind, phase), class);
+            phases.into_iter().zip(classes).map(of_phase)
+        });
+        let answers = ANSWERS
+            .into_iter()
+            .map(|(status, code, message, class)| (b2(status, code, message), class));
+        let ours = [
+            (ErrorKind::Integrity, Wrong),
+            (ErrorKind::Protocol, Unreadable),
+            (ErrorKind::Invalid, Final),
+            (ErrorKind::Untrusted, Final),
+            (ErrorKind::Source, Final),
         ];
-        for (failure, expected) in table {
-            for (kind, expected) in KINDS.into_iter().zip(expected) {
-                let next = judge(kind, outcome(&failure), Seen::default());
-                assert_eq!(next, expected, "{kind:?} {failure:?}");
+        let ours = ours.map(|(kind, class)| (Error::new(kind, ""), class));
+        transport.chain(answers).chain(ours).collect()
+    }
+
+    /// Everything that may have been seen before.
+    fn histories() -> impl Iterator<Item = Seen> {
+        (0..4 * 3 * 2 * 2 * 2 * 2).map(|n| Seen {
+            failures: n % 4,
+            corrupt: n / 4 % 3,
+            refused_urls: n / 12 % 2,
+            renewed: n / 24 % 2 == 1,
+            ambiguous: n / 48 % 2 == 1,
+            refusal_needs_settling: n / 96 % 2 == 1,
+        })
+    }
+
+    /// The table.
+    fn expected(class: Class, kind: CallKind, seen: Seen) -> Next {
+        use CallKind::{Download, Login, Read, Upload, Write};
+        let paced = match kind {
+            Login => AT_ONCE,
+            Upload if seen.failures < 2 => AT_ONCE,
+            Upload | Read | Write | Download => BACKOFF,
+        };
+        let again_if = |yes, next| if yes { next } else { Next::GiveUp };
+        match (class, kind) {
+            (Final, _) => Next::GiveUp,
+            (Unsent, _) => paced,
+            (SlowDown, _) => Next::Again(Pause::Everyone),
+            (Lost | Late | Broken, Write | Upload) => Next::Settle,
+            (Broken, Read | Download) if seen.failures == 0 => AT_ONCE,
+            (Lost | Late | Broken, _) => paced,
+            (Wrong | Unreadable, Write) | (Unreadable, Upload) => Next::Settle,
+            (Wrong | Unreadable, _) => again_if(seen.corrupt < 2, AT_ONCE),
+            (Expired | Denied, Login) => Next::GiveUp,
+            (Expired, Upload) => paced,
+            (Denied, Upload) => again_if(seen.refused_urls == 0, paced),
+            (Expired, Read | Write | Download) => again_if(!seen.renewed, Next::Renew),
+            (Denied, Read | Write | Download) => Next::GiveUp,
+            (UrlInUse, Upload) => paced,
+            (Sha1, Upload) => again_if(seen.corrupt < 2, AT_ONCE),
+            (UrlInUse | Sha1 | Impossible, Write) => {
+                again_if(seen.ambiguous || seen.refusal_needs_settling, Next::Settle)
+            }
+            (UrlInUse | Sha1 | Impossible, _) => Next::GiveUp,
+        }
+    }
+
+    #[test]
+    fn every_failure_of_every_kind_of_call_after_every_history() {
+        for (failure, class) in failures() {
+            assert_eq!(
+                matches!(outcome(&failure), Outcome::Late),
+                class == Late,
+                "{failure:?}"
+            );
+            for kind in KINDS {
+                for seen in histories() {
+                    assert_eq!(
+                        judge(kind, outcome(&failure), seen),
+                        expected(class, kind, seen),
+                        "{kind:?} {seen:?} {failure:?}"
+                    );
+                }
             }
         }
     }

@@ -53,8 +53,11 @@ impl Client {
 /// The items of the page that is there, and the page that comes.
 struct Items<C: Paged> {
     page: vec::IntoIter<C::Item>,
-    next: Option<BoxFuture<'static, Result<Option<(Vec<C::Item>, Pages<C>)>, Error>>>,
+    next: Option<BoxFuture<'static, Turned<C>>>,
 }
+
+/// A page's items and what follows it; `None` behind the last.
+type Turned<C> = Result<Option<(Vec<<C as Paged>::Item>, Pages<C>)>, Error>;
 
 impl<C: Paged> Unpin for Items<C> {}
 
@@ -99,7 +102,7 @@ enum Next<C> {
 }
 
 impl<C: Paged> Pages<C> {
-    async fn page(mut self) -> Result<Option<(Vec<C::Item>, Self)>, Error> {
+    async fn page(mut self) -> Turned<C> {
         let call = match std::mem::replace(&mut self.next, Next::End) {
             Next::Call(call) => call,
             Next::End => return Ok(None),

@@ -6,8 +6,9 @@
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
-//! `budget` when to stop; `retry_after` what B2 asks for; `counts` what it all costs, `ledger` what was begun; `memory` and
-//! `bandwidth` what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
+//! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
+//! what was begun; `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are
+//! made of calls.
 
 mod authorization;
 mod bandwidth;
@@ -28,12 +29,12 @@ mod policy;
 mod restriction;
 mod retry_after;
 mod run;
+mod server_clock;
 mod upload_urls;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use b2kit_core::{Deadlines, Guard, Timer};
 use tracing::warn;
@@ -55,10 +56,10 @@ use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
 use self::ledger::Ledger;
 use self::memory::Memory;
+use self::server_clock::ServerClock;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
-use crate::types::Timestamp;
 
 /// A client of one B2 account. Clones are cheap and share everything.
 ///
@@ -83,9 +84,7 @@ struct Shared {
     budget: Budget,
     gates: Gates,
     counters: Counters,
-    /// The `Date` of the last answer, in milliseconds; `i64::MIN` before the first.
-    server_time: AtomicI64,
-    skew_told: AtomicBool,
+    server_clock: ServerClock,
     ledger: Arc<Ledger>,
     /// Where there is a budget.
     memory: Option<Arc<Memory>>,
@@ -93,9 +92,6 @@ struct Shared {
     bandwidth: Option<Arc<Bandwidth>>,
     chance: Mutex<fastrand::Rng>,
 }
-
-/// How much this machine's clock may differ from B2's before that is told, once.
-const SKEW: Duration = Duration::from_secs(600);
 
 impl Client {
     /// Sets up a client.
@@ -172,34 +168,11 @@ impl Shared {
             .f64()
     }
 
-    fn server_time(&self) -> Option<Timestamp> {
-        let millis = self.server_time.load(Ordering::Relaxed);
-        (millis != i64::MIN).then_some(Timestamp::from_millis(millis))
-    }
-
     /// Nothing that the client does depends on this machine's clock, but what its user does may.
     fn compare_clocks(&self) {
-        let Some(server) = self.server_time() else {
-            return;
-        };
-        let here = self.timer.wall_clock();
-        let here = here.duration_since(SystemTime::UNIX_EPOCH);
-        let here = here.map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
-        let ahead = here.saturating_sub(server.as_millis()) / 1_000;
-        if ahead.unsigned_abs() > SKEW.as_secs() && !self.skew_told.swap(true, Ordering::Relaxed) {
-            warn!(
-                seconds_ahead = ahead,
-                "this machine's clock differs from B2's"
-            );
-        }
-    }
-
-    fn note_server_time(&self, time: Option<SystemTime>) {
-        let since_1970 = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-        if let Some(millis) = since_1970.and_then(|since| i64::try_from(since.as_millis()).ok()) {
-            self.server_time.store(millis, Ordering::Relaxed);
+        let (here, now) = (self.timer.wall_clock(), self.timer.now());
+        if let Some(seconds_ahead) = self.server_clock.skew(here, now) {
+            warn!(seconds_ahead, "this machine's clock differs from B2's");
         }
     }
 }

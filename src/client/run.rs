@@ -15,15 +15,16 @@ use super::Client;
 use super::authorization::Generation;
 use super::course::{Course, Step};
 use super::gates::Pass;
+use super::judge;
 use super::restriction::{refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
 use super::upload_urls::Lease;
 use crate::api::{
-    Ask, Call, CallKind, Facts, Finding, GetUploadPartUrl, GetUploadUrl, Place, Reply, Session,
-    Target,
+    ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
+    GetUploadUrl, Place, Reply, Session, Target,
 };
 use crate::error::{B2Error, Error, ErrorKind, GaveUp};
-use crate::types::Secret;
+use crate::types::{Secret, Shown};
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -32,6 +33,10 @@ const ERROR_LIMIT: usize = 64 << 10;
 const HEAD: Duration = Duration::from_secs(30);
 const PATIENT_HEAD: Duration = Duration::from_secs(1_200);
 const UPLOAD_HEAD: Duration = Duration::from_secs(120);
+
+/// How long to wait for room among the calls of a kind. One of those who have it may be kept by someone who doesn't poll
+/// it, and then it never leaves.
+const ROOM_WAIT: Duration = Duration::from_secs(60);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -81,12 +86,18 @@ async fn attempts<C: Call>(
     course: &mut Course<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
-    let mut possibly_twice = false;
+    let finish = |course: &Course<'_>, mut output: C::Output| {
+        if course.possibly_twice() {
+            warn!("B2 may hold the result twice");
+            C::mark_possible_duplicate(&mut output);
+        }
+        Ok(output)
+    };
     loop {
         let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
-        let pass = pass_gate(client, facts.kind).await;
+        let pass = pass_gate(client, facts.kind, course).await?;
         let request = prepare(
             client,
             call,
@@ -94,17 +105,16 @@ async fn attempts<C: Call>(
             course.left(client.now()),
         );
         let request = request.map_err(|error| course.error(error, None, client.now()))?;
-        course.attempt(client.shared.server_time());
-        let failure = match attempt(client, call, request).await {
-            Ok(mut output) => {
+        let sent = client.now();
+        course.attempt(client.shared.server_clock.not_later_than(sent));
+        let outcome = attempt(client, call, request).await;
+        tell(&outcome, course.attempts(), client.now() - sent);
+        let failure = match outcome {
+            Ok(output) => {
                 pass.succeeded();
                 ticket.give_back(client);
                 client.shared.budget.earn();
-                if possibly_twice {
-                    warn!("B2 may hold the result twice");
-                    C::mark_possible_duplicate(&mut output);
-                }
-                return Ok(output);
+                return finish(course, output);
             }
             Err(failure) => failure,
         };
@@ -115,10 +125,11 @@ async fn attempts<C: Call>(
                 .retry_after()
                 .unwrap_or_default()
                 .min(client.policy.longest_retry_after);
-            client.shared.gates.close(facts.kind, client.now() + wish);
+            let until = client.now() + wish;
+            client.shared.gates.close(facts.kind, until, &failure);
         }
+        // Asking what became of the call needs room too.
         drop(pass);
-        debug!(kind = ?failure.kind(), status = failure.b2().map(|b2| b2.status), "an attempt failed");
         let (now, chance) = (client.now(), client.shared.chance());
         let mut step = course.failed(
             &failure,
@@ -128,12 +139,15 @@ async fn attempts<C: Call>(
             chance,
         );
         if let Step::Settle(mut lost) = step {
-            lost.version = client.shared.authorization.version();
+            lost.version = ticket.version(client);
             debug!("asking what became of the call");
+            course.keep_last(failure.clone());
             step = match call.settle(client, &lost).await {
-                Finding::Done(output) => return Ok(output),
+                Finding::Done(output) => return finish(course, output),
                 found @ (Finding::NotDone | Finding::Unclear) => {
-                    possibly_twice |= matches!(found, Finding::Unclear);
+                    if matches!(found, Finding::Unclear) {
+                        course.unclear();
+                    }
                     course.not_done(
                         &failure,
                         call.is_spent(),
@@ -150,7 +164,8 @@ async fn attempts<C: Call>(
         match step {
             Step::Again { pause, everyone } => {
                 if everyone {
-                    client.shared.gates.close(facts.kind, client.now() + pause);
+                    let until = client.now() + pause;
+                    client.shared.gates.close(facts.kind, until, &failure);
                 }
                 course.keep_last(failure);
                 debug!(?pause, "trying again");
@@ -158,6 +173,7 @@ async fn attempts<C: Call>(
             }
             // A late word about an old token renews nothing, so it doesn't count.
             Step::Renew => {
+                course.keep_last(failure);
                 if ticket.expired(client) {
                     course.renewed();
                 }
@@ -217,6 +233,16 @@ impl Ticket {
         }
     }
 
+    /// The version of the API that the attempt spoke.
+    fn version(&self, client: &Client) -> ApiVersion {
+        match self {
+            Self::Realm => client.shared.authorization.version(),
+            Self::Account(generation) | Self::Upload(generation, ..) => {
+                generation.session.version()
+            }
+        }
+    }
+
     fn give_back(self, client: &Client) {
         match self {
             Self::Realm | Self::Account(_) => {}
@@ -257,7 +283,13 @@ fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
         return Box::pin(std::future::ready(Ok(current)));
     }
     Box::pin(async move {
-        let login = async |call| run(client, &call).await;
+        let login = async |call| {
+            let session: Session = run(client, &call).await?;
+            let trusted = client.shared.policy.check_session(&session);
+            trusted
+                .map_err(|error| error.in_call(AuthorizeAccount::FACTS.name, 1, Duration::ZERO))?;
+            Ok(session)
+        };
         client
             .shared
             .authorization
@@ -291,23 +323,40 @@ impl Ask for Client {
     }
 }
 
-/// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once.
-async fn pass_gate(client: &Client, kind: CallKind) -> Pass<'_> {
+/// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once; and then
+/// until there is room. Where the call has no time for that it fails with what the gate was closed for.
+async fn pass_gate<'a>(
+    client: &'a Client,
+    kind: CallKind,
+    course: &mut Course<'_>,
+) -> Result<Pass<'a>, Error> {
+    let gates = &client.shared.gates;
     loop {
-        wait_at_gate(client, kind).await;
-        let pass = client.shared.gates.pass(kind).await;
-        // It may have closed while there was no room.
-        if client.shared.gates.closed_for(kind, client.now()).is_none() {
-            return pass;
+        if let Some(closed) = gates.closed_for(kind, client.now()) {
+            let pause = closed + Duration::from_secs(1).mul_f64(client.shared.chance());
+            if pause < course.patience(client.now()) {
+                client.sleep(pause).await;
+                continue;
+            }
+            if let Some(why) = course.take_last().or_else(|| gates.closed_by(kind)) {
+                return Err(course.error(why, Some(GaveUp::Deadline), client.now()));
+            }
         }
-    }
-}
-
-async fn wait_at_gate(client: &Client, kind: CallKind) {
-    while let Some(closed) = client.shared.gates.closed_for(kind, client.now()) {
-        client
-            .sleep(closed + Duration::from_secs(1).mul_f64(client.shared.chance()))
-            .await;
+        let pass = match gates.try_pass(kind) {
+            Some(pass) => pass,
+            None => {
+                let patience = course.patience(client.now()).min(ROOM_WAIT);
+                let enough = client.shared.timer.sleep(patience);
+                match select(gates.room(kind), enough).await {
+                    Either::Left((pass, _)) => pass,
+                    Either::Right(_) => gates.squeeze(kind),
+                }
+            }
+        };
+        // It may have closed while there was no room.
+        if gates.closed_for(kind, client.now()).is_none() {
+            return Ok(pass);
+        }
     }
 }
 
@@ -329,11 +378,14 @@ async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result
     let facts = &C::FACTS;
     let outcome = exchange(client, call, request).await;
     if facts.kind == CallKind::Login {
-        client
-            .shared
-            .authorization
-            .attempted(outcome.is_err(), client.now());
-        client.shared.compare_clocks();
+        client.shared.authorization.attempted(
+            outcome.is_err(),
+            client.now(),
+            client.shared.chance(),
+        );
+        if outcome.is_ok() {
+            client.shared.compare_clocks();
+        }
     }
     let unsent = outcome
         .as_ref()
@@ -353,12 +405,12 @@ async fn exchange<C: Call>(
     request: Request,
 ) -> Result<C::Output, Error> {
     let secrets = secrets(call, request.headers());
+    let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
     let bandwidth = client.shared.bandwidth.as_ref();
     let request = match bandwidth {
         Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
-    let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
     let response =
         client
             .shared
@@ -375,11 +427,20 @@ async fn exchange<C: Call>(
                 _ => Error::http(error),
             })?;
     let (head, body) = response.into_parts();
-    client.shared.note_server_time(server_time(&head.headers));
+    let date = server_time(&head.headers);
+    // A stranger on the way has its own idea of the time.
+    let note_date = || {
+        if let Some(date) = date {
+            client.shared.server_clock.note(date, client.now());
+        }
+    };
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let wish = retry_after(&head.headers);
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
         let error = without_secrets(Reply::whole(head, text).error(), &secrets);
+        if !error.code.is_empty() {
+            note_date();
+        }
         if error.code == "auth_token_limit" {
             warn!("two uploads at once went to one upload URL");
         }
@@ -401,10 +462,31 @@ async fn exchange<C: Call>(
                 .map_err(lost_in_the_middle)?,
         )
     };
-    call.read(reply).map_err(|error| match error.kind() {
+    let output = call.read(reply).map_err(|error| match error.kind() {
         ErrorKind::Protocol => error.with_effect(true),
         _ => error,
-    })
+    })?;
+    note_date();
+    Ok(output)
+}
+
+/// Tells what became of an attempt.
+fn tell<T>(outcome: &Result<T, Error>, attempt: u32, elapsed: Duration) {
+    match outcome {
+        Ok(_) => debug!(attempt, ?elapsed, "an attempt succeeded"),
+        Err(failure) => {
+            let b2 = failure.b2();
+            debug!(
+                attempt,
+                ?elapsed,
+                outcome = judge::outcome(failure).name(),
+                kind = ?failure.kind(),
+                status = b2.map(|b2| b2.status),
+                code = b2.map(|b2| tracing::field::display(Shown(&b2.code))),
+                "an attempt failed"
+            );
+        }
+    }
 }
 
 fn lost_in_the_middle(error: HttpError) -> Error {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
-use futures_util::{StreamExt as _, TryFutureExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::copy::byte_range;
 use super::source::Stretch;
@@ -70,15 +70,13 @@ pub(super) fn fetched(
     range: Range<u64>,
     key: Option<&CustomerKey>,
 ) -> Body {
-    let len = range.end - range.start;
-    let mut download = client.download(file_id).range(byte_range(range));
+    let mut download = client.download(file_id).range(byte_range(range.clone()));
     if let Some(key) = key {
         download = download.customer_key(key.clone());
     }
-    Body::replay(len, move || {
-        let begun = download.clone().stream();
-        let bytes = begun.map_ok(|stream| stream.map_err(io::Error::other));
-        Ok(bytes.map_err(io::Error::other).try_flatten_stream())
+    Body::replay(range.end - range.start, move || {
+        let begun = stream::once(download.clone().stream());
+        Ok(begun.try_flatten().map_err(io::Error::other))
     })
 }
 

@@ -121,6 +121,15 @@ impl Progress {
         self.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
+    /// All that is over has to go again.
+    #[cfg(feature = "fs")]
+    pub(super) fn start_over(&self) {
+        self.0.bytes.store(0, Ordering::Relaxed);
+        self.0.parts.store(0, Ordering::Relaxed);
+        self.0.reused_parts.store(0, Ordering::Relaxed);
+        self.retried();
+    }
+
     pub(super) fn part_done(&self) {
         self.0.parts.fetch_add(1, Ordering::Relaxed);
     }

@@ -65,6 +65,7 @@ impl ByteRange {
 
     /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
     /// where it begins.
+    #[cfg(feature = "fs")]
     pub(crate) const fn first(self, count: u64) -> Self {
         let (first, last) = match self.0 {
             Span::Between(first, last) => (first, last),

@@ -2,6 +2,10 @@
 //! without any: here is only what leads to the library.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "the same tests over each library: that is what this is for"
+)]
 
 mod hyper;
 mod hyper_tls;

@@ -1,5 +1,8 @@
 //! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use b2kit::api::{
     DeleteFileVersion, DownloadFileById, DownloadFileByName, FileNames, ListFileNames, UploadFile,
 };
@@ -99,6 +102,28 @@ fn an_answer_larger_than_its_call_can_have_is_not_held() {
     });
     let error = timer.run(b2.call(ListFileNames::new("b"))).unwrap_err();
     assert_eq!(error.http_error().unwrap().kind(), HttpErrorKind::TooLarge);
+}
+
+#[test]
+fn of_an_errors_body_no_more_is_read_than_an_error_can_have() {
+    let read = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&read);
+    let (b2, timer) = told(move || {
+        let counted = Arc::clone(&counted);
+        let pieces = (0..1_000).map(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(Bytes::from_static(&[b' '; 65_536]))
+        });
+        let body = ResponseBody::new(None, stream::iter(pieces));
+        Ok(b2kit::http::Response::builder()
+            .status(400)
+            .body(body)
+            .unwrap())
+    });
+    let error = timer.run(b2.call(ListFileNames::new("b"))).unwrap_err();
+    assert_eq!(error.b2().unwrap().status, 400);
+    let read = read.load(Ordering::Relaxed);
+    assert!(read <= 4, "{read} pieces of 64 KiB");
 }
 
 #[test]

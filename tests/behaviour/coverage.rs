@@ -2,7 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use b2kit::api::{self, Call, CallKind, Facts};
+use b2kit::api::{
+    self, ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion,
+    DeleteKey, Facts, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
+};
+use b2kit::types::{
+    BucketName, BucketType, Capability, DefaultRetention, Encryption, FileName, FileRetention,
+    KeyName, LegalHold, ReplicationConfiguration, RetentionMode, Timestamp,
+};
+
+use crate::document_in;
 
 /// B2's native API, whole.
 const NAMES: [&str; 31] = [
@@ -56,17 +65,17 @@ pub(super) fn calls() -> [(&'static str, Facts); 31] {
     }
 }
 
-/// The rows of the table in `src/api/mod.rs`: call, capability, class.
-fn table() -> BTreeMap<String, (String, String)> {
+/// The rows of the table in `src/api/mod.rs`: call; capability, class, versions.
+fn table() -> BTreeMap<String, [String; 3]> {
     let text = std::fs::read_to_string("src/api/mod.rs").unwrap();
     text.lines()
         .filter_map(|line| line.strip_prefix("//! | [`"))
         .map(|row| {
             let mut cells = row.split('|').map(str::trim);
             let call = cells.next().unwrap().strip_suffix("`]").unwrap();
-            let (capability, class) = (cells.next().unwrap(), cells.next().unwrap());
-            assert_eq!(cells.count(), 2, "the row of {call} has four cells");
-            (call.to_owned(), (capability.to_owned(), class.to_owned()))
+            let row = [(); 3].map(|()| cells.next().unwrap().to_owned());
+            assert_eq!(cells.count(), 1, "the row of {call} has four cells");
+            (call.to_owned(), row)
         })
         .collect()
 }
@@ -89,7 +98,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 fn the_table_in_the_documentation_says_what_the_calls_say() {
     let mut table = table();
     for (call, facts) in calls() {
-        let (capability, class) = table
+        let [capability, class, _] = table
             .remove(call)
             .unwrap_or_else(|| panic!("{call} has no row"));
         let first = capability.split(", and ").next().unwrap();
@@ -104,6 +113,150 @@ fn the_table_in_the_documentation_says_what_the_calls_say() {
         assert_eq!(class, format!("{:?}", facts.class), "the class of {call}");
     }
     assert!(table.is_empty(), "rows without a call: {table:?}");
+}
+
+/// What a call needs beside its first capability when it asks for all that it can.
+fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
+    let name = || FileName::new("n").unwrap();
+    let until = Timestamp::from_millis(4_000_000_000_000);
+    let (mode, hold) = (RetentionMode::Governance, LegalHold::On);
+    let retention = FileRetention::until(mode.clone(), until);
+    let bucket = BucketName::new("holiday-photos").unwrap();
+    let update = || UpdateBucket::new("b");
+    let create = CreateBucket::new(bucket, BucketType::AllPrivate)
+        .default_server_side_encryption(Encryption::none())
+        .file_lock_enabled(true)
+        .replication_configuration(ReplicationConfiguration::none());
+    let updates = [
+        update().default_server_side_encryption(Encryption::none()),
+        update().default_retention(DefaultRetention::none()),
+        update().file_lock_enabled(true),
+        update().replication_configuration(ReplicationConfiguration::none()),
+    ];
+    // Of the bucket's lock, one capability is for both.
+    let mut updates: Vec<_> = updates.iter().flat_map(Call::also_needs).collect();
+    updates.dedup();
+    let delete = DeleteFileVersion::new("n", "f").bypass_governance();
+    let retain = UpdateFileRetention::new("n", "f", FileRetention::none()).bypass_governance();
+    let start = StartLargeFile::new("b", name())
+        .file_retention(mode.clone(), until)
+        .legal_hold(hold.clone());
+    let upload = UploadFile::new("b", name(), "x")
+        .file_retention(mode, until)
+        .legal_hold(hold.clone());
+    let copy = CopyFile::new("s", name())
+        .file_retention(retention)
+        .legal_hold(hold);
+    BTreeMap::from([
+        ("CopyFile", copy.also_needs()),
+        ("CreateBucket", create.also_needs()),
+        ("DeleteFileVersion", delete.also_needs()),
+        ("StartLargeFile", start.also_needs()),
+        ("UpdateBucket", updates),
+        ("UpdateFileRetention", retain.also_needs()),
+        ("UploadFile", upload.also_needs()),
+    ])
+}
+
+#[test]
+fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others() {
+    let of_a_bucket = [
+        Capability::WriteBucketEncryption,
+        Capability::WriteBucketRetentions,
+        Capability::WriteBucketReplications,
+    ];
+    let of_a_file = [
+        Capability::WriteFileRetentions,
+        Capability::WriteFileLegalHolds,
+    ];
+    let phrases = [
+        (
+            "more for encryption, locks and replication",
+            &of_a_bucket[..],
+        ),
+        ("more for locks", &of_a_file),
+        (
+            "`bypassGovernance` to do that",
+            &[Capability::BypassGovernance],
+        ),
+        // The client can't know that before.
+        ("`readFiles` if the source is in a private bucket", &[]),
+    ];
+    let needed = also_needed();
+    for (call, [capability, ..]) in table() {
+        let also: Vec<_> = capability.split(", and ").skip(1).collect();
+        let said = also.iter().flat_map(|also| {
+            let (_, meant) = phrases.iter().find(|(phrase, _)| phrase == also).unwrap();
+            meant.iter().cloned()
+        });
+        let said: Vec<_> = said.collect();
+        assert_eq!(
+            said,
+            needed.get(&*call).cloned().unwrap_or_default(),
+            "{call}"
+        );
+    }
+    // A call that needs more has a method that says so.
+    for (call, facts) in calls() {
+        let file = format!("src/api/{}.rs", &facts.name["b2_".len()..]);
+        let has = std::fs::read_to_string(&file)
+            .unwrap()
+            .contains("fn also_needs");
+        assert_eq!(has, needed.contains_key(call), "{call}");
+    }
+}
+
+#[test]
+fn the_table_says_what_differs_between_the_versions() {
+    let differs = BTreeMap::from([
+        (
+            "AuthorizeAccount",
+            [
+                "another document in each version",
+                "several buckets need v4",
+            ],
+        ),
+        (
+            "CreateKey",
+            ["v2 and v3: one bucket at most", "v4: several"],
+        ),
+        ("DeleteKey", ["keys for several buckets", "need v4"]),
+        (
+            "GetUploadPartUrl",
+            ["the URL speaks", "the version of this call"],
+        ),
+        (
+            "GetUploadUrl",
+            ["the URL speaks", "the version of this call"],
+        ),
+        (
+            "ListKeys",
+            ["v2 and v3", "without keys for several buckets"],
+        ),
+    ]);
+    for (call, [.., versions]) in table() {
+        match differs.get(&*call) {
+            Some(notes) => assert!(
+                notes.iter().all(|note| versions.contains(note)),
+                "{call}: {versions}"
+            ),
+            None => assert_eq!(versions, "", "{call}"),
+        }
+    }
+    let sent_is_the_same = |call: &dyn Fn(ApiVersion) -> serde_json::Value| {
+        call(ApiVersion::V2) == call(ApiVersion::V4) && call(ApiVersion::V3) == call(ApiVersion::V4)
+    };
+    let key = KeyName::new("k").unwrap();
+    let key = CreateKey::new(key, [Capability::ListFiles]).bucket_ids(["b"]);
+    assert!(!sent_is_the_same(&|version| document_in(version, &key)));
+    assert!(sent_is_the_same(&|version| document_in(
+        version,
+        &DeleteKey::new("k")
+    )));
+    assert!(sent_is_the_same(&|version| document_in(
+        version,
+        &ListKeys::new()
+    )));
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use b2kit::api::{DownloadFileById, ListBuckets, UploadFile};
-use b2kit::types::{ByteRange, FileName, Secret};
+use b2kit::api::{Call as _, CreateBucket, DownloadFileById, ListBuckets, ListParts, UploadFile};
+use b2kit::types::{BucketName, BucketType, ByteRange, FileName, Secret};
 use b2kit::{
     ApiVersion, Body, Bytes, Client, Credentials, ErrorKind, ManualTimer, Request, Response,
     ResponseBody, RetryPolicy, Session,
 };
 use futures::executor::block_on;
 use futures::stream;
+use serde_json::json;
 
 const ORIGIN: &str = "https://api002.backblazeb2.com";
 
@@ -317,4 +318,57 @@ fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
         stored.unwrap();
     });
     assert_eq!(emulator.snapshot().versions, 1);
+}
+
+#[test]
+fn a_list_of_as_many_buckets_as_an_account_has_with_all_they_may_have_is_not_too_large() {
+    let text = |character: &str, count: usize| character.repeat(count);
+    let info: serde_json::Map<_, _> = (0..10)
+        .map(|n| (format!("{}{n}", text("k", 49)), json!(text("\\", 10_000))))
+        .collect();
+    let rules: Vec<_> = (0..100)
+        .map(|n| {
+            json!({
+                "fileNamePrefix": format!("{n:03}{}", text("\\", 1_021)),
+                "daysFromHidingToDeleting": 1, "daysFromUploadingToHiding": 1,
+                "daysFromStartingToCancelingUnfinishedLargeFiles": 1,
+            })
+        })
+        .collect();
+    let cors: Vec<_> = (0..100)
+        .map(|n| {
+            json!({
+                "corsRuleName": format!("rule-{n}"), "allowedOrigins": [text("\\", 990)], "allowedHeaders": null,
+                "allowedOperations": ["b2_download_file_by_id"], "exposeHeaders": null, "maxAgeSeconds": 86_400,
+            })
+        })
+        .collect();
+    let bucket = json!({
+        "accountId": "a", "bucketId": text("0", 24), "bucketName": text("b", 63), "bucketType": "allPrivate",
+        "bucketInfo": info, "corsRules": cors, "lifecycleRules": rules, "options": [], "revision": 2,
+    });
+    let one = bucket.to_string().len();
+    let list = ListBuckets::new();
+    assert!(100 * one > 16 << 20, "{one}");
+    assert!(list.reply_limit() > 100 * one);
+    assert!(list.bucket_id("b").reply_limit() > one);
+}
+
+#[test]
+fn a_bucket_of_another_name_and_parts_of_another_file_are_not_taken() {
+    let create = BucketName::new("holiday-photos").unwrap();
+    let create = CreateBucket::new(create, BucketType::AllPrivate);
+    let another = json!({
+        "accountId": "a", "bucketId": "b", "bucketInfo": {}, "bucketName": "another-name", "bucketType": "allPrivate",
+        "corsRules": [], "lifecycleRules": [], "options": [], "revision": 2,
+    });
+    crate::assert_not_taken(&create, another);
+    let part = |file: &str| {
+        json!({
+            "fileId": file, "partNumber": 1, "contentLength": 5, "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+            "contentMd5": null, "uploadTimestamp": 1_770_334_823_346_i64,
+        })
+    };
+    let page = json!({"parts": [part("4_z1"), part("4_z2")], "nextPartNumber": null});
+    crate::assert_not_taken(&ListParts::new("4_z1"), page);
 }

@@ -6,7 +6,7 @@ use b2kit::{ApiVersion, Client, Credentials, ErrorKind};
 use futures::executor::block_on;
 use serde_json::json;
 
-use crate::{answered, client, document, document_in, refused};
+use crate::{answered, assert_not_taken, client, document, document_in, refused};
 
 const ALL: [ApiVersion; 3] = [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4];
 
@@ -88,8 +88,9 @@ fn key_names_keep_b2s_rule() {
 /// B2's sample of 2026, and a recording of 2021.
 #[test]
 fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
+    let create = CreateKey::new(KeyName::new("my-key").unwrap(), [Capability::ReadFiles]);
     let created = answered(
-        &create(),
+        &create,
         json!({
             "accountId": "15f935cf4dcb", "applicationKey": "K004canary", "applicationKeyId": "00415f935cf4dcb0000000101",
             "bucketIds": ["b1", "b2"], "capabilities": ["listFiles", "readFiles"],
@@ -124,7 +125,7 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     );
 
     let created = answered(
-        &create(),
+        &create,
         json!({
             "accountId": "d2e6b27577ea", "applicationKey": "K002secret", "applicationKeyId": "002d2e6b27577ea000000000c",
             "authorizationToken": "stray", "bucketId": "8d625eb63be2775577c70e1a", "capabilities": ["readFiles"],
@@ -367,6 +368,14 @@ fn the_documents_of_all_versions_become_the_same_session() {
             Some("https://api001.backblazeb2.com"),
             Some("https://api000.backblazeb2.com"),
         );
+        let may = [
+            session.groups_api_capabilities(),
+            session.backup_api_capabilities(),
+        ];
+        match version {
+            ApiVersion::V3 => assert_eq!(may, [["all".into()], ["all".into()]]),
+            _ => assert!(may.iter().all(|may| may.is_empty())),
+        }
         match version {
             ApiVersion::V2 => assert_eq!((buckets, expires, partner), (None, None, (None, None))),
             ApiVersion::V3 => {
@@ -385,4 +394,13 @@ fn the_documents_of_all_versions_become_the_same_session() {
             }
         }
     }
+}
+
+#[test]
+fn a_key_of_another_name_is_not_taken_for_the_one_that_was_asked_for() {
+    let another = json!({
+        "accountId": "a", "applicationKey": "K004x", "applicationKeyId": "k", "capabilities": ["readFiles"],
+        "expirationTimestamp": null, "keyName": "writer", "namePrefix": null, "options": [],
+    });
+    assert_not_taken(&create(), another);
 }

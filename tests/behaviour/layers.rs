@@ -121,6 +121,8 @@ fn without_features_there_is_no_runtime_no_http_library_and_no_tls() {
         "reqwest",
         "rustls",
         "native-tls",
+        "openssl-sys",
+        "aws-lc-sys",
         "ring",
     ];
     for name in foreign {
@@ -140,7 +142,15 @@ fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
             .any(|name| name.starts_with("b2kit") && name != "b2kit-core"),
         "{core:?}"
     );
-    for backend in ["b2kit-hyper", "b2kit-cassette", "b2kit-emulator"] {
+    for backend in [
+        "b2kit-hyper",
+        "b2kit-isahc",
+        "b2kit-reqwest",
+        "b2kit-surf",
+        "b2kit-cassette",
+        "b2kit-emulator",
+        "b2kit-conformance",
+    ] {
         let ours: Vec<_> = packages(&["-p", backend, "--all-features"])
             .into_iter()
             .filter(|name| name.starts_with("b2kit") && name != backend)
@@ -151,7 +161,7 @@ fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
 
 #[test]
 fn only_the_emulator_knows_b2() {
-    for backend in ["core", "hyper"] {
+    for backend in ["core", "hyper", "isahc", "reqwest", "surf"] {
         for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
             for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {
                 assert!(!text.contains(word), "{file} names {word}");
@@ -189,7 +199,7 @@ fn packages(of: &[&str]) -> BTreeSet<String> {
 }
 
 /// The source files of a module, without their comments and tests.
-fn sources(module: &Path) -> Vec<(String, String)> {
+pub(super) fn sources(module: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let file = module.with_extension("rs");
     if file.is_file() {
@@ -217,4 +227,29 @@ fn read(path: &Path) -> (String, String) {
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
     (path.display().to_string(), code.join("\n"))
+}
+
+/// Who has one HTTP library gets no other.
+#[test]
+fn each_backend_brings_its_own_library_and_no_other() {
+    let libraries = ["hyper", "isahc", "reqwest", "surf"];
+    for (feature, brings) in [
+        ("hyper", &["hyper"][..]),
+        ("isahc", &["isahc"]),
+        ("reqwest", &["hyper", "reqwest"]),
+        ("surf", &["isahc", "surf"]),
+    ] {
+        let tree = [
+            "-p",
+            "b2kit",
+            "--no-default-features",
+            "--features",
+            feature,
+        ];
+        let packages = packages(&tree);
+        for library in libraries {
+            let there = packages.contains(library);
+            assert_eq!(there, brings.contains(&library), "{library} with {feature}");
+        }
+    }
 }

@@ -5,14 +5,21 @@ use b2kit::api::{
     UpdateFileLegalHold, UpdateFileRetention, UploadFile,
 };
 use b2kit::types::{
-    Bucket, BucketName, BucketType, DefaultRetention, FileName, FileRetention, LegalHold, Readable,
-    RetentionMode, Timestamp,
+    Bucket, BucketName, BucketType, Capability, DefaultRetention, FileName, FileRetention,
+    LegalHold, Readable, RetentionMode, Timestamp,
 };
 use b2kit::{ApiVersion, Client, ErrorKind};
 use futures::executor::block_on;
 use serde_json::json;
 
 use crate::{answered, assert_not_taken, client, document, refused};
+
+#[test]
+fn switching_a_buckets_lock_on_needs_the_capability_for_its_retention() {
+    let lock = |enabled| UpdateBucket::new("b").file_lock_enabled(enabled);
+    assert_eq!(lock(true).also_needs(), [Capability::WriteBucketRetentions]);
+    assert!(lock(false).also_needs().is_empty());
+}
 
 const UNTIL: Timestamp = Timestamp::from_millis(1_770_334_823_346);
 

@@ -235,16 +235,35 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
     });
     let failures = failures(&notes);
     let expected = [
-        ("kind=Unavailable", " status=503"),
-        ("kind=Http", ""),
-        ("kind=Unauthorized", " status=401"),
-        ("kind=Rejected", " status=400"),
+        (
+            1,
+            r#"outcome="refused" kind=Unavailable status=503 code="service_unavailable""#,
+        ),
+        (2, r#"outcome="ambiguous" kind=Http"#),
+        (
+            3,
+            r#"outcome="refused" kind=Unauthorized status=401 code="expired_auth_token""#,
+        ),
+        (
+            1,
+            r#"outcome="refused" kind=Rejected status=400 code="bad_request""#,
+        ),
     ];
     assert_eq!(failures.len(), expected.len(), "{failures:#?}");
-    for ((span, event), (kind, status)) in failures.iter().zip(expected) {
+    for ((span, event), (attempt, told)) in failures.iter().zip(expected) {
         assert!(span.contains("call=\"b2_list_buckets\""), "{span}");
-        assert!(event.ends_with(&format!("{kind}{status}")), "{event}");
+        assert!(
+            event.contains(&format!("attempt={attempt} elapsed=")),
+            "{event}"
+        );
+        assert!(event.ends_with(told), "{event}");
     }
+    // The attempts that succeeded: two logins and a list.
+    let succeeded = |note: &&Note| note.is_event && note.text.contains("an attempt succeeded");
+    let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
+    assert_eq!(succeeded.len(), 3, "{notes:#?}");
+    let last = &succeeded[2].text;
+    assert!(last.contains("attempt=4 elapsed="), "{last}");
     assert!(
         notes.iter().all(|note| note.text.contains(" b2kit")),
         "{notes:#?}"

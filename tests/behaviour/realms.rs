@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use b2kit::api::{DownloadFileById, ListBuckets, UploadFile};
+use b2kit::api::UploadFile;
 use b2kit::types::{FileName, Secret};
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
@@ -54,7 +54,6 @@ fn an_upload_url_elsewhere_gets_neither_token_nor_file() {
 
 #[test]
 fn a_session_elsewhere_is_not_used() {
-    let (_, count) = told("");
     let session = Session::new(
         ApiVersion::V4,
         "a",
@@ -62,27 +61,49 @@ fn a_session_elsewhere_is_not_used() {
         "https://evil.test",
         "https://evil.test",
     );
-    let counted = Arc::clone(&count);
-    let backend = move |_: Request| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        async { Ok(b2kit::http::Response::new("".into())) }
-    };
-    let b2 = Client::builder()
-        .session(session)
-        .backend(backend)
+    let builder = Client::builder().session(session);
+    let error = builder
+        .backend(|_: Request| async { panic!("nothing is sent") })
         .build()
-        .unwrap();
-    assert_eq!(
-        block_on(b2.call(ListBuckets::new())).unwrap_err().kind(),
-        ErrorKind::Untrusted
-    );
-    assert_eq!(
-        block_on(b2.call(DownloadFileById::new("x")))
-            .unwrap_err()
-            .kind(),
-        ErrorKind::Untrusted
-    );
-    assert_eq!(count.load(Ordering::Relaxed), 0);
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Untrusted);
+}
+
+/// Links to downloads are made of the session, without a request that could be refused.
+#[test]
+fn a_login_that_leads_elsewhere_makes_no_session() {
+    const HOME: &str = "https://api004.backblazeb2.com";
+    const DOWNLOADS: &str = "https://f004.backblazeb2.com";
+    for (from, to) in [
+        (HOME, "https://evil.test"),
+        (DOWNLOADS, "https://evil.test"),
+        (DOWNLOADS, "http://f004.backblazeb2.com"),
+        (DOWNLOADS, "no place"),
+    ] {
+        let answer = serde_json::json!({
+            "accountId": "a", "authorizationToken": "t", "applicationKeyExpirationTimestamp": null,
+            "apiInfo": {"storageApi": {
+                "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
+                "allowed": {"buckets": null, "capabilities": ["listBuckets"], "namePrefix": null},
+                "apiUrl": HOME, "downloadUrl": DOWNLOADS, "s3ApiUrl": HOME,
+            }},
+        });
+        let answer = answer.to_string().replace(from, to);
+        let b2 = Client::builder()
+            .credentials(Credentials::new("id", "key").unwrap())
+            .backend(move |_: Request| {
+                let answer = answer.clone();
+                async move { Ok(b2kit::http::Response::new(answer.into())) }
+            })
+            .build()
+            .unwrap();
+        let error = block_on(b2.session()).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.call()),
+            (ErrorKind::Untrusted, Some("b2_authorize_account")),
+            "{to}"
+        );
+    }
 }
 
 #[test]

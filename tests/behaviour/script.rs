@@ -9,6 +9,7 @@ use b2kit::{
     Client, Credentials, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase, Request,
     Response, RetryPolicy, Timer as _, async_trait,
 };
+use futures::TryStreamExt as _;
 
 /// What happens to one request.
 #[derive(Debug, Clone)]
@@ -17,8 +18,10 @@ pub(crate) enum Fault {
     None,
     /// Nobody listens: nothing is sent.
     Refused,
-    /// It breaks off on the way, and the server does nothing.
+    /// It breaks off on the way, before the body was read, and the server does nothing.
     Before,
+    /// It is read whole by somebody on the way, and never reaches the server.
+    Swallowed,
     /// The server does it, and the answer is lost.
     After,
     /// The server does it long after the client has given up waiting: just before the next request of the same call.
@@ -113,9 +116,23 @@ impl Script {
         self.times(call).len()
     }
 
+    /// What was not taken yet is not to happen.
+    pub(crate) fn forget(&self) {
+        self.state.lock().unwrap().steps.clear();
+    }
+
     /// Whether every step was taken.
     pub(crate) fn is_over(&self) -> bool {
         self.state.lock().unwrap().steps.is_empty()
+    }
+
+    /// The server does all that it has not done yet.
+    pub(crate) async fn deliver_late(&self) {
+        let late = std::mem::take(&mut self.state.lock().unwrap().late);
+        for (name, request) in late {
+            let answer = self.emulator.send(request).await.unwrap();
+            assert!(answer.status().is_success(), "{name}, late: {answer:?}");
+        }
     }
 
     fn next(&self, name: &str) -> (Option<Fault>, Vec<Request>) {
@@ -144,7 +161,8 @@ impl HttpClient for Script {
         let name = call_of(&request);
         let (fault, due) = self.next(&name);
         for late in due {
-            let _ = self.emulator.send(late).await;
+            let answer = self.emulator.send(late).await.unwrap();
+            assert!(answer.status().is_success(), "{name}, late: {answer:?}");
         }
         let fault = match fault {
             Some(Fault::Slow(seconds, fault)) => {
@@ -158,11 +176,16 @@ impl HttpClient for Script {
             None | Some(Fault::None | Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
             Some(Fault::Before) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
+            Some(Fault::Swallowed) => {
+                read_whole(request).await;
+                Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
+            }
             Some(Fault::After) => {
                 let _ = self.emulator.send(request).await;
                 Err(lost())
             }
             Some(Fault::Late) => {
+                let request = read_whole(request).await;
                 self.state.lock().unwrap().late.push((name, request));
                 Err(HttpError::new(HttpErrorKind::Timeout, Phase::MaybeReceived))
             }
@@ -185,6 +208,13 @@ impl HttpClient for Script {
             }
         }
     }
+}
+
+/// The request with its body in memory. A body that is still to be read ends with the client's patience.
+pub(crate) async fn read_whole(mut request: Request) -> Request {
+    let pieces: Vec<_> = request.body().open().unwrap().try_collect().await.unwrap();
+    *request.body_mut() = pieces.concat().into();
+    request
 }
 
 fn call_of(request: &Request) -> String {

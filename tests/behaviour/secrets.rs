@@ -2,12 +2,19 @@
 
 use std::error::Error as StdError;
 
+use b2kit::api::partner::CreateGroupMember;
 use b2kit::api::{
-    AuthorizeAccount, Call, CopyPart, DownloadFileById, GetUploadPartUrl, GetUploadUrl,
-    ListBuckets, Reply, StartLargeFile, Target, UploadFile, UploadPart,
+    AuthorizeAccount, Call, CopyFile, CopyPart, CreateKey, DownloadFileById, DownloadFileByName,
+    GetBucketNotificationRules, GetDownloadAuthorization, GetUploadPartUrl, GetUploadUrl,
+    ListBuckets, Reply, SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
 };
-use b2kit::types::{CustomerKey, EncryptionSetting, FileName, PartNumber, Secret};
+use b2kit::types::{
+    BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
+    EventNotificationRule, EventNotificationRules, EventType, FileName, KeyName, PartNumber,
+    Secret, TargetConfiguration,
+};
 use b2kit::{ApiVersion, Client, Credentials, Error, ManualTimer, Request, Response, Session};
+use serde_json::json;
 
 const CANARY: &str = "canary7f3a";
 const ORIGIN: &str = "https://api002.backblazeb2.com";
@@ -154,4 +161,208 @@ fn a_document_that_is_wrong_where_a_token_stands_does_not_show_it() {
     let document = format!(r#"{{"files":"{}"}}"#, secret());
     let list = b2kit::api::ListFileNames::new("b");
     assert_hidden(&chain(&list.read(reply(document)).unwrap_err()));
+}
+
+/// Every public type that has a secret in it, with one.
+fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
+    let read = |document: serde_json::Value| reply(document.to_string());
+    let credentials = Credentials::new("id", secret()).unwrap();
+    let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
+    let sse_c = || EncryptionSetting::SseC(key());
+    let name = || FileName::new("n").unwrap();
+    let token = Secret::new(secret());
+    // A target borrows; what it shows is taken now.
+    let url = format!("https://pod.backblaze.com/{}", secret());
+    let target = format!("{:?}", Target::upload(&session, &url, &token));
+    let place = json!({
+        "bucketId": "b", "fileId": "f", "authorizationToken": secret(), "uploadUrl": url,
+    });
+    let upload_url = GetUploadUrl::new("b").read(read(place.clone())).unwrap();
+    let part_url = GetUploadPartUrl::new("f").read(read(place)).unwrap();
+
+    let share = DownloadDuration::from_secs(60).unwrap();
+    let share = GetDownloadAuthorization::new("b", "", share);
+    let authorization =
+        json!({"bucketId": "b", "fileNamePrefix": "", "authorizationToken": secret()});
+    let authorization = share.read(read(authorization)).unwrap();
+    let photos = || BucketName::new("holiday-photos").unwrap();
+    let link = authorization.link(&session, &photos(), &name()).unwrap();
+
+    let created = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
+    let created = created
+        .read(read(json!({
+            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k", "capabilities": [],
+            "expirationTimestamp": null, "keyName": "k", "namePrefix": null, "options": [],
+        })))
+        .unwrap();
+    let member = CreateGroupMember::new("g", "a@b.example")
+        .read(read(json!({
+            "applicationKey": secret(), "applicationKeyId": "k",
+            "groupMember": {"accountId": "a", "email": "a@b.example", "groupId": "g", "groupName": "G"},
+        })))
+        .unwrap();
+
+    let hooked = TargetConfiguration::webhook("https://example.com/")
+        .hmac_sha256_signing_secret(Secret::new(format!("{CANARY}{CANARY}{CANARY}xx")))
+        .custom_header("Authorization", Secret::new(secret()));
+    let rule = EventNotificationRule::new("my-rule", [EventType::ObjectCreatedAll], hooked.clone());
+    let header = hooked.custom_headers[0].clone();
+    let rules = EventNotificationRules::new([rule.clone()]).unwrap();
+    let set = SetBucketNotificationRules::new("b", rules.clone());
+    let listed = json!({"bucketId": "b", "eventNotificationRules": [{
+        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false, "name": "my-rule",
+        "objectNamePrefix": "", "suspensionReason": "",
+        "targetConfiguration": {
+            "targetType": "webhook", "url": "https://example.com/",
+            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x", "value": secret()}],
+        },
+    }]});
+    let listed = GetBucketNotificationRules::new("b")
+        .read(read(listed))
+        .unwrap();
+    let session_text = session.export();
+    let builder = Client::builder()
+        .credentials(credentials.clone())
+        .session(session.clone());
+    let client = Client::builder()
+        .credentials(credentials.clone())
+        .session(session.clone())
+        .backend(|_: Request| async { panic!("nothing is sent") })
+        .build()
+        .unwrap();
+    vec![
+        ("Secret", Box::new((token, session_text))),
+        ("Credentials", Box::new(credentials.clone())),
+        (
+            "AuthorizeAccount",
+            Box::new(AuthorizeAccount::new(credentials)),
+        ),
+        ("Session", Box::new(session)),
+        ("Target", Box::new(target)),
+        ("Client", Box::new(client)),
+        ("ClientBuilder", Box::new(builder)),
+        ("UploadUrl", Box::new(upload_url)),
+        ("UploadPartUrl", Box::new(part_url)),
+        ("DownloadAuthorization", Box::new(authorization)),
+        ("DownloadLink", Box::new(link)),
+        ("CreatedKey", Box::new(created)),
+        ("CreatedGroupMember", Box::new(member)),
+        ("CustomerKey", Box::new(key())),
+        ("EncryptionSetting", Box::new(sse_c())),
+        ("CustomHeader", Box::new(header)),
+        ("TargetConfiguration", Box::new(hooked)),
+        ("EventNotificationRule", Box::new(rule)),
+        ("EventNotificationRules", Box::new(rules)),
+        ("SetBucketNotificationRules", Box::new(set)),
+        ("BucketNotificationRules", Box::new(listed)),
+        (
+            "UploadFile",
+            Box::new(UploadFile::new("b", name(), secret()).server_side_encryption(sse_c())),
+        ),
+        (
+            "UploadPart",
+            Box::new(UploadPart::new("f", PartNumber::FIRST, secret()).customer_key(key())),
+        ),
+        (
+            "StartLargeFile",
+            Box::new(StartLargeFile::new("b", name()).server_side_encryption(sse_c())),
+        ),
+        (
+            "CopyFile",
+            Box::new(
+                CopyFile::new("s", name())
+                    .source_server_side_encryption(sse_c())
+                    .destination_server_side_encryption(sse_c()),
+            ),
+        ),
+        (
+            "CopyPart",
+            Box::new(
+                CopyPart::new("s", "f", PartNumber::FIRST)
+                    .source_customer_key(key())
+                    .destination_customer_key(key()),
+            ),
+        ),
+        (
+            "DownloadFileById",
+            Box::new(DownloadFileById::new("f").customer_key(key())),
+        ),
+        (
+            "DownloadFileByName",
+            Box::new(DownloadFileByName::new(photos(), name()).customer_key(key())),
+        ),
+    ]
+}
+
+fn expect_refusal(outcome: Result<&dyn std::fmt::Debug, ()>) {
+    outcome.unwrap_err();
+}
+
+#[test]
+fn no_public_type_that_holds_a_secret_shows_it_nor_does_a_panic_that_shows_the_type() {
+    for (name, holder) in holders() {
+        assert_hidden(&format!("{name} {holder:?} {holder:#?}"));
+        // What `unwrap_err` on a success says.
+        let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            expect_refusal(Ok(&*holder));
+        }));
+        let payload = payload.unwrap_err();
+        assert_hidden(payload.downcast_ref::<String>().unwrap());
+    }
+}
+
+/// The public types with a field that is a secret or holds one.
+#[test]
+fn no_public_type_that_holds_a_secret_is_missing_here() {
+    let holders = holders();
+    let known = |name: &str| holders.iter().any(|(holder, _)| *holder == name);
+    // What a client shows is its own choice, whoever has one.
+    let holds = |name: &str| name != "Client" && known(name);
+    let mut missing = Vec::new();
+    for (file, text) in crate::layers::sources(std::path::Path::new("src")) {
+        let items = text
+            .match_indices("\npub struct ")
+            .chain(text.match_indices("\npub enum "));
+        for (at, lead) in items {
+            let item = &text[at + lead.len()..];
+            let words = |text: &str| -> Vec<String> {
+                let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+                words.map(str::to_owned).collect()
+            };
+            let name = words(item).swap_remove(0);
+            let end = item.find("\n}").unwrap_or(item.len());
+            let end = item.find(';').map_or(end, |short| end.min(short));
+            let fields: String = item[name.len()..end]
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .collect();
+            let is_error = name == "ErrorKind";
+            if !is_error && words(&fields).iter().any(|word| holds(word)) && !known(&name) {
+                missing.push(format!("{name} in {file}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// A panic's message would not be searched for secrets by anyone, so none has a value in it.
+#[test]
+fn no_panic_of_the_crate_says_more_than_a_fixed_sentence() {
+    let mut offences = Vec::new();
+    for (file, text) in crate::layers::sources(std::path::Path::new("src")) {
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        for lead in ["panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
+            for (at, _) in text.match_indices(lead) {
+                let said = text[at + lead.len()..].trim_start().strip_prefix('"');
+                let said = said.and_then(|said| said.split('"').next());
+                if said.is_none_or(|said| said.contains('{')) {
+                    offences.push(format!("{file}: {lead}{said:?}"));
+                }
+            }
+        }
+        if text.contains("expect(&format!") {
+            offences.push(file);
+        }
+    }
+    assert!(offences.is_empty(), "{offences:#?}");
 }

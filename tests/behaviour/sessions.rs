@@ -210,7 +210,9 @@ fn a_login_is_tried_again_more_slowly_each_time_and_all_wait_for_it() {
         let began = timer.now();
         let calls = (0..10).map(|_| b2.call(ListBuckets::new()));
         assert!(join_all(calls).await.iter().all(Result::is_ok));
-        assert_eq!(timer.now() - began, Duration::from_secs(1 + 2 + 4));
+        // One to two seconds, two to four, and four to eight.
+        let took = (timer.now() - began).as_secs_f64();
+        assert!((7.0..14.0).contains(&took), "{took}");
     });
     assert_eq!(logins.get(), 1 + 4);
 }
@@ -533,6 +535,16 @@ fn an_exported_session_is_the_same_when_it_is_restored() {
         );
         assert_eq!(
             (
+                again.groups_api_capabilities(),
+                again.backup_api_capabilities()
+            ),
+            (
+                session.groups_api_capabilities(),
+                session.backup_api_capabilities()
+            )
+        );
+        assert_eq!(
+            (
                 again.absolute_minimum_part_size(),
                 again.recommended_part_size()
             ),
@@ -659,19 +671,8 @@ fn a_restored_session_that_leads_elsewhere_is_not_followed() {
             .credentials(Credentials::new("id", "key").unwrap())
             .backend(|_: Request| async { panic!("nothing is sent") })
             .timer(ManualTimer::new());
-        let b2 = b2.build().unwrap();
-        let outcome = futures::executor::block_on(async {
-            match from.starts_with("https://f004") {
-                true => b2.call(DownloadFileById::new("f")).await.map(drop),
-                false => b2.call(ListBuckets::new()).await.map(drop),
-            }
-        });
-        let error = outcome.unwrap_err();
-        assert_eq!(
-            (error.kind(), error.attempts()),
-            (ErrorKind::Untrusted, 0),
-            "{to}"
-        );
+        let error = b2.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Untrusted, "{to}");
     }
 }
 

@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use b2kit::api::{
-    CopyFile, CreateBucket, CreateKey, DeleteKey, FinishLargeFile, HideFile, ListBuckets,
-    ListFileNames, ListKeys, SetBucketNotificationRules, StartLargeFile, UploadFile,
+    CancelLargeFile, CopyFile, CreateBucket, CreateKey, DeleteBucket, DeleteFileVersion, DeleteKey,
+    FinishLargeFile, HideFile, ListBuckets, ListFileNames, ListFileVersions, ListKeys,
+    SetBucketNotificationRules, StartLargeFile, UpdateBucket, UploadFile, UploadPart,
 };
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{
-    Bucket, BucketName, BucketType, ByteRange, Capability, EventNotificationRule,
-    EventNotificationRules, EventType, FileInfo, FileName, KeyName, LegalHold, Secret, Sha1,
-    TargetConfiguration, Timestamp,
+    Bucket, BucketName, BucketType, ByteRange, Capability, ContentType, CorsOperation, CorsRule,
+    CorsRules, CustomerKey, DefaultRetention, Encryption, EncryptionSetting, EventNotificationRule,
+    EventNotificationRules, EventType, FileId, FileInfo, FileName, FileVersion, KeyName, LegalHold,
+    LifecycleRule, LifecycleRules, PartNumber, ReplicationConfiguration, RetentionMode, Secret,
+    Sha1, TargetConfiguration, Timestamp,
 };
 use b2kit::{
     ApiVersion, Client, Credentials, ErrorKind, HttpClient as _, HttpError, HttpErrorKind,
-    ManualTimer, Phase, Request, RetryPolicy, Timer as _,
+    ManualTimer, Phase, Request, RetryPolicy, Session, Timer as _,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::script::Fault::{self, Before, Status};
+use crate::script::Fault::{self, After, Before, Late, Status, Swallowed};
 use crate::script::Script;
 use crate::{call_of, http_answer, wired};
 
@@ -48,10 +52,8 @@ fn a_new_clients_first_upload_is_not_taken_for_a_file_that_is_older_and_hidden()
         b2.call(HideFile::new(&bucket.bucket_id, name("f")))
             .await
             .unwrap();
-        script
-            .clock
-            .advance(std::time::Duration::from_secs(1_000_000));
-        script.push("b2_upload_file", Before);
+        script.clock.advance(Duration::from_secs(1_000_000));
+        script.push("b2_upload_file", Swallowed);
         let new = script.client(RetryPolicy::default());
         new.call(hello(&bucket)).await.unwrap();
         let names = new.call(ListFileNames::new(&bucket.bucket_id)).await;
@@ -67,7 +69,7 @@ fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
         let bucket = bucket(&b2).await;
         let noted = |note: &str| hello(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
         b2.call(noted("1")).await.unwrap();
-        script.push("b2_upload_file", Before);
+        script.push("b2_upload_file", Swallowed);
         let second = b2.call(noted("2")).await.unwrap();
         assert_eq!(second.file_info.get("n"), Some("2"));
     });
@@ -214,7 +216,7 @@ fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = RetryPolicy::default().with_deadline(std::time::Duration::from_secs(5));
+        let hurried = RetryPolicy::default().with_deadline(Duration::from_secs(5));
         let hurried = b2.with_retry(hurried).call(ListBuckets::new()).await;
         assert!(hurried.is_err());
         b2.call(ListBuckets::new()).await.unwrap();
@@ -329,17 +331,14 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         b2.call(hello(&bucket)).await.unwrap();
-        script.clock.advance(std::time::Duration::from_secs(1));
+        script.clock.advance(Duration::from_secs(1));
         script.push("b2_hide_file", Fault::After);
         script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
         let (hidden, started) = futures::join!(
             b2.call(HideFile::new(&bucket.bucket_id, name("f"))),
             async {
-                script
-                    .timer
-                    .sleep(std::time::Duration::from_millis(100))
-                    .await;
-                script.clock.advance(std::time::Duration::from_secs(1));
+                script.timer.sleep(Duration::from_millis(100)).await;
+                script.clock.advance(Duration::from_secs(1));
                 b2.call(StartLargeFile::new(&bucket.bucket_id, name("f")))
                     .await
             }
@@ -347,4 +346,570 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
         started.unwrap();
         assert!(hidden.is_ok(), "{hidden:?}");
     });
+}
+
+/// An upload that is read whole on the way the first time, and doesn't arrive.
+async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
+    script.push("b2_upload_file", Swallowed);
+    b2.call(upload).await.unwrap()
+}
+
+async fn top(b2: &Client, bucket: &Bucket, file: &str) -> Option<FileId> {
+    let list = ListFileNames::new(&bucket.bucket_id).prefix(file);
+    let rows = b2.call(list).await.unwrap().files;
+    let first = rows.into_iter().next()?.into_version()?;
+    Some(first.file_id)
+}
+
+async fn hide(b2: &Client, bucket: &Bucket, file: &str) {
+    let hide = HideFile::new(&bucket.bucket_id, name(file));
+    b2.call(hide).await.unwrap();
+}
+
+/// Within the same second: B2's `Date` has whole ones.
+const SOON: Duration = Duration::from_millis(100);
+/// The emulator's clock starts so much before one.
+const TO_THE_SECOND: Duration = Duration::from_millis(2);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+#[test]
+fn an_upload_is_not_taken_for_the_same_bytes_that_were_hidden_since() {
+    let (b2, script) = Script::new([]);
+    script.clock.advance(TO_THE_SECOND);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello(&bucket)).await.unwrap();
+        script.clock.advance(SOON);
+        hide(&b2, &bucket, "f").await;
+        script.clock.advance(SOON);
+        let file = swallowed(&b2, &script, hello(&bucket)).await;
+        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+        // It might have been the one that is hidden.
+        assert!(file.possible_duplicate);
+    });
+}
+
+#[test]
+fn an_upload_is_not_taken_for_the_same_bytes_that_were_replaced_since() {
+    let (b2, script) = Script::new([]);
+    script.clock.advance(TO_THE_SECOND);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello(&bucket)).await.unwrap();
+        script.clock.advance(SOON);
+        let other = UploadFile::new(&bucket.bucket_id, name("f"), "other");
+        b2.call(other).await.unwrap();
+        script.clock.advance(SOON);
+        let file = swallowed(&b2, &script, hello(&bucket)).await;
+        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+    });
+}
+
+#[test]
+fn an_upload_is_not_taken_for_one_of_the_hours_in_which_the_client_heard_nothing() {
+    for hidden in [true, false] {
+        let (b2, script) = Script::new([]);
+        let other = script.client(RetryPolicy::default());
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let warm = UploadFile::new(&bucket.bucket_id, name("warm"), "x");
+            b2.call(warm).await.unwrap();
+            script.clock.advance(HOUR);
+            script.timer.sleep(HOUR).await;
+            let older = other.call(hello(&bucket)).await.unwrap();
+            if hidden {
+                script.clock.advance(SOON);
+                hide(&other, &bucket, "f").await;
+            }
+            script.clock.advance(HOUR);
+            script.timer.sleep(HOUR).await;
+            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            assert_ne!(file.file_id, older.file_id, "{hidden}");
+            assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+            assert!(!file.possible_duplicate);
+        });
+    }
+}
+
+#[test]
+fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
+    for hidden in [true, false] {
+        let (b2, script) = Script::new([]);
+        script.clock.advance(TO_THE_SECOND);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let upload = |file, text| UploadFile::new(&bucket.bucket_id, name(file), text);
+            let a = b2.call(upload("a", "aaa")).await.unwrap();
+            let b = b2.call(upload("b", "bbb")).await.unwrap();
+            let copy = |source: &FileVersion| CopyFile::new(&source.file_id, name("c"));
+            b2.call(copy(&a)).await.unwrap();
+            script.clock.advance(SOON);
+            match hidden {
+                true => hide(&b2, &bucket, "c").await,
+                false => drop(b2.call(copy(&b)).await.unwrap()),
+            }
+            script.clock.advance(SOON);
+            script.push("b2_copy_file", Before);
+            let again = b2.call(copy(&a)).await.unwrap();
+            assert_eq!(top(&b2, &bucket, "c").await, Some(again.file_id));
+        });
+    }
+}
+
+#[test]
+fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_type() {
+    let noted = |note: &str| FileInfo::new().with("n", note).unwrap();
+    let text = || ContentType::new("text/plain").unwrap();
+    let html = || ContentType::new("text/html").unwrap();
+    for (older, content_type, info) in [
+        (Duration::from_secs(2), text(), noted("1")),
+        (Duration::ZERO, html(), noted("1")),
+        (Duration::ZERO, text(), noted("2")),
+    ] {
+        let (b2, script) = Script::new([]);
+        script.clock.advance(TO_THE_SECOND);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let source = b2.call(hello(&bucket)).await.unwrap();
+            let copy = CopyFile::new(&source.file_id, name("c"));
+            let first = copy.clone().replace_metadata(text(), noted("1"));
+            let first = b2.call(first).await.unwrap();
+            script.clock.advance(older);
+            b2.call(ListBuckets::new()).await.unwrap();
+            script.push("b2_copy_file", Before);
+            let second = copy.replace_metadata(content_type.clone(), info.clone());
+            let second = b2.call(second).await.unwrap();
+            assert_ne!(second.file_id, first.file_id);
+            assert_eq!(second.content_type, Some(content_type));
+            assert_eq!(second.file_info, info);
+            assert!(!second.possible_duplicate);
+        });
+    }
+}
+
+#[test]
+fn a_copy_whose_type_b2_chooses_is_found_again() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let source = b2.call(hello(&bucket)).await.unwrap();
+        let copy = CopyFile::new(&source.file_id, name("c.html"))
+            .replace_metadata(ContentType::auto(), FileInfo::new());
+        script.push("b2_copy_file", After);
+        b2.call(copy).await.unwrap();
+    });
+    assert_eq!(script.emulator.snapshot().versions, 2);
+}
+
+#[test]
+fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encryption() {
+    let until = Timestamp::from_millis(4_000_000_000_000);
+    let sse_c = |key| EncryptionSetting::SseC(CustomerKey::new([key; 32]));
+    let changes: [&dyn Fn(UploadFile) -> UploadFile; 4] = [
+        &|upload| upload.content_type(ContentType::new("text/html").unwrap()),
+        &|upload| upload.file_retention(RetentionMode::Governance, until),
+        &|upload| upload.legal_hold(LegalHold::On),
+        &|upload| upload.server_side_encryption(sse_c(7)),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let (b2, script) = Script::new([]);
+        script.clock.advance(TO_THE_SECOND);
+        script.timer.run(async {
+            let create = BucketName::new("locked-photos").unwrap();
+            let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
+            let bucket = b2.call(create).await.unwrap();
+            let first = b2.call(hello(&bucket)).await.unwrap();
+            let second = swallowed(&b2, &script, change(hello(&bucket))).await;
+            assert_ne!(second.file_id, first.file_id, "change {number}");
+        });
+        assert_eq!(script.emulator.snapshot().versions, 2, "change {number}");
+    }
+}
+
+#[test]
+fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
+    let emulator = Emulator::builder().custom_timestamps(true).build();
+    let timer = ManualTimer::new();
+    let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
+    // The second upload is read whole and never arrives.
+    let backend = move |request: Request| {
+        let (server, uploads) = (server.clone(), Arc::clone(&uploads));
+        async move {
+            if call_of(&request) == "b2_upload_file" && uploads.fetch_add(1, Ordering::Relaxed) == 1
+            {
+                crate::script::read_whole(request).await;
+                return Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived));
+            }
+            server.send(request).await
+        }
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(backend)
+        .timer(timer.clone())
+        .build()
+        .unwrap();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let at = |millis| hello(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
+        b2.call(at(1_500_000_000_000)).await.unwrap();
+        let second = b2.call(at(1_400_000_000_000)).await.unwrap();
+        assert_eq!(second.upload_timestamp.as_millis(), 1_400_000_000_000);
+    });
+    assert_eq!(emulator.snapshot().versions, 2);
+}
+
+/// A hundred other versions lie above, and what is beneath them was not looked at.
+#[test]
+fn an_upload_that_may_lie_beneath_the_first_page_may_be_there_twice() {
+    for (above, unclear) in [(99, false), (100, true)] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            // A name that begins with this one is another file, and no reason to doubt.
+            for file in ["f", "f2"] {
+                for _ in 0..=above {
+                    let other = UploadFile::new(&bucket.bucket_id, name(file), "other");
+                    b2.call(other).await.unwrap();
+                    script.clock.advance(Duration::from_millis(1));
+                }
+            }
+            script.clock.set(0);
+            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            assert_eq!(file.possible_duplicate, unclear, "{above}");
+        });
+    }
+}
+
+#[test]
+fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        b2.call(hello(&bucket)).await.unwrap();
+        hide(&b2, &bucket, "f").await;
+        script.clock.advance(Duration::from_secs(2));
+        b2.call(ListBuckets::new()).await.unwrap();
+        script.push("b2_hide_file", Before);
+        let hide = HideFile::new(&bucket.bucket_id, name("f"));
+        b2.call(hide).await.unwrap_err()
+    });
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
+    let (b2, script) = Script::new([]);
+    let created = script.timer.run(async {
+        let older = bucket(&b2).await.bucket_id;
+        for bucket_type in [BucketType::AllPublic, BucketType::AllPrivate] {
+            let update = UpdateBucket::new(&older).bucket_type(bucket_type);
+            b2.call(update).await.unwrap();
+        }
+        script.push("b2_create_bucket", Before);
+        let name = BucketName::new("holiday-photos").unwrap();
+        b2.call(CreateBucket::new(name, BucketType::AllPrivate))
+            .await
+    });
+    assert_eq!(created.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_deleted() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let file = b2.call(hello(&bucket)).await.unwrap();
+        script.push("b2_delete_file_version", Before);
+        script.push("b2_delete_file_version", Status(400, "bad_request", &[]));
+        let delete = DeleteFileVersion::new("f", &file.file_id);
+        let error = b2.call(delete).await.unwrap_err();
+        assert!(error.may_have_taken_effect());
+        // It has a file.
+        script.push("b2_delete_bucket", Before);
+        let delete = DeleteBucket::new(&bucket.bucket_id);
+        let error = b2.call(delete).await.unwrap_err();
+        assert_eq!(error.b2().unwrap().code, "cannot_delete_non_empty_bucket");
+    });
+    let snapshot = script.emulator.snapshot();
+    assert_eq!((snapshot.buckets, snapshot.versions), (1, 1));
+}
+
+#[test]
+fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let one = bucket(&b2).await.bucket_id;
+        let two = BucketName::new("other-photos").unwrap();
+        let two = CreateBucket::new(two, BucketType::AllPrivate);
+        let two = b2.call(two).await.unwrap().bucket_id;
+        let key = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
+        let key = b2.call(key.bucket_ids([one, two])).await.unwrap().key;
+        let build = || {
+            Client::builder()
+                .credentials(
+                    Credentials::new(script.emulator.key_id(), script.emulator.key()).unwrap(),
+                )
+                .endpoint(script.emulator.url())
+                .backend(script.clone())
+                .timer(script.timer.clone())
+        };
+        let first = build().api_version(ApiVersion::V3).build().unwrap();
+        let text = first.session().await.unwrap().export();
+        // The client is to speak v4, and the session speaks v3 until it expires.
+        let session = Session::restore(text.expose()).unwrap();
+        let v3 = build().session(session).build().unwrap();
+        script.push("b2_delete_key", Before);
+        script.push("b2_delete_key", Status(400, "bad_request", &[]));
+        let deleted = v3.call(DeleteKey::new(&key.application_key_id)).await;
+        let left = b2.call(ListKeys::new()).await.unwrap().keys;
+        assert_eq!(left.len(), 1);
+        assert!(deleted.is_err(), "the key is alive: {left:?}");
+    });
+}
+
+#[test]
+fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let large = StartLargeFile::new(&bucket.bucket_id, name("l"));
+        let large = b2.call(large).await.unwrap().file_id;
+        for number in [1, 2] {
+            let number = PartNumber::new(number).unwrap();
+            let part = UploadPart::new(&large, number, vec![b'a'; 10]);
+            b2.call(part).await.unwrap();
+        }
+        let sha1s = [Sha1::of(&[b'a'; 10]); 2];
+        b2.call(FinishLargeFile::new(&large, sha1s)).await.unwrap();
+        script.push("b2_cancel_large_file", Before);
+        let error = b2.call(CancelLargeFile::new(&large)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rejected);
+    });
+    assert_eq!(script.emulator.snapshot().versions, 1);
+}
+
+#[test]
+fn a_start_that_may_have_left_another_behind_says_so() {
+    for (id, refused) in [(false, false), (true, true)] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            script.push("b2_start_large_file", After);
+            if refused {
+                let cap = Status(403, "transaction_cap_exceeded", &[]);
+                script.push("b2_list_unfinished_large_files", cap);
+            }
+            let start = StartLargeFile::new(&bucket.bucket_id, name("l"));
+            let start = if id {
+                start.upload_id("ours").unwrap()
+            } else {
+                start
+            };
+            assert!(b2.call(start).await.unwrap().possible_duplicate);
+        });
+        assert_eq!(script.emulator.snapshot().unfinished_large_files, 2);
+    }
+}
+
+/// Pages without an end.
+#[test]
+fn a_start_that_is_not_found_in_a_hundred_pages_may_have_left_another_behind() {
+    let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
+    let (starts, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let b2 = wired(&emulator, &timer, move |request| match call_of(request) {
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(Ok(http_answer(500, &json!({}))))
+        }
+        "b2_list_unfinished_large_files" => {
+            let next = format!("4_z{}", pages.fetch_add(1, Ordering::Relaxed));
+            Some(Ok(http_answer(
+                200,
+                &json!({"files": [], "nextFileId": next}),
+            )))
+        }
+        _ => None,
+    });
+    let b2 = b2.build().unwrap();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let start = StartLargeFile::new(&bucket.bucket_id, name("l"));
+        let start = start.upload_id("ours").unwrap();
+        assert!(b2.call(start).await.unwrap().possible_duplicate);
+    });
+}
+
+#[test]
+fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        script.push("b2_update_bucket", Before);
+        let update = UpdateBucket::new(&bucket.bucket_id).if_revision_is(u64::MAX);
+        b2.call(update).await.unwrap_err();
+    });
+    assert_eq!(
+        script.count("b2_list_buckets"),
+        2,
+        "after the loss and the refusal"
+    );
+}
+
+#[test]
+fn an_update_that_clears_or_sets_any_setting_is_found_again() {
+    let cors = CorsRule::new("my-rule", ["https"], [CorsOperation::S3Get]);
+    let cors = CorsRules::new([cors]).unwrap();
+    let lifecycle = LifecycleRule::new("").days_from_hiding_to_deleting(1);
+    let lifecycle = LifecycleRules::new([lifecycle]).unwrap();
+    let changes: [&dyn Fn(UpdateBucket) -> UpdateBucket; 5] = [
+        &|update| update.default_server_side_encryption(Encryption::none()),
+        &|update| update.default_retention(DefaultRetention::none()),
+        &|update| update.replication_configuration(ReplicationConfiguration::none()),
+        &|update| update.cors_rules(cors.clone()),
+        &|update| update.lifecycle_rules(lifecycle.clone()),
+    ];
+    for change in changes {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let create = BucketName::new("locked-photos").unwrap();
+            let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
+            let bucket = b2.call(create).await.unwrap();
+            let update = UpdateBucket::new(&bucket.bucket_id).if_revision_is(bucket.revision);
+            script.push("b2_update_bucket", After);
+            b2.call(change(update)).await.unwrap();
+        });
+    }
+}
+
+/// Proxies date their own error pages, and some machines think that it is the year 9999, or 1970.
+#[test]
+fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
+    const FAR: &[(&str, &str)] = &[("date", "Fri, 31 Dec 9999 23:59:59 GMT")];
+    const EARLY: &[(&str, &str)] = &[("date", "Fri, 02 Jan 1970 00:00:00 GMT")];
+    for (code, headers) in [("", FAR), ("", EARLY), ("no_luck", FAR)] {
+        let (b2, script) = Script::new([]);
+        script.clock.advance(HOUR * 24 * 365);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let warm = UploadFile::new(&bucket.bucket_id, name("warm"), "x");
+            b2.call(warm).await.unwrap();
+            b2.call(hello(&bucket)).await.unwrap();
+            script.clock.advance(Duration::from_secs(2));
+            b2.call(ListBuckets::new()).await.unwrap();
+            script.push("b2_list_buckets", Status(400, code, headers));
+            b2.call(ListBuckets::new()).await.unwrap_err();
+            // It is not there twice unsaid, nor taken for the older one.
+            script.push("b2_upload_file", After);
+            let lost = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
+            let file = b2.call(lost).await.unwrap();
+            let list = ListFileVersions::new(&bucket.bucket_id).prefix("g");
+            let there = b2.call(list).await.unwrap().files.len();
+            assert_eq!(there == 2, file.possible_duplicate, "{code} {headers:?}");
+            assert_eq!(there == 2, !code.is_empty(), "{code} {headers:?}");
+            let older = b2.call(hello(&bucket)).await.unwrap();
+            script.clock.advance(Duration::from_secs(2));
+            b2.call(ListBuckets::new()).await.unwrap();
+            script.push("b2_list_buckets", Status(400, code, headers));
+            b2.call(ListBuckets::new()).await.unwrap_err();
+            let newer = swallowed(&b2, &script, hello(&bucket)).await;
+            assert_ne!(newer.file_id, older.file_id, "{code} {headers:?}");
+        });
+    }
+}
+
+// What arrives after the client has given up.
+
+#[test]
+fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        script.push("b2_upload_file", Late);
+        assert!(b2.call(hello(&bucket)).await.unwrap().possible_duplicate);
+        // It is said although the second one's answer was lost too, and its file found.
+        script.push("b2_upload_file", Late);
+        script.push("b2_upload_file", After);
+        let another = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
+        assert!(b2.call(another).await.unwrap().possible_duplicate);
+        assert_eq!(script.count("b2_upload_file"), 4);
+    });
+    assert_eq!(script.emulator.snapshot().versions, 4);
+}
+
+#[test]
+fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+    for fault in [Late, Status(502, "", &[]), Status(504, "", &[])] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let source = b2.call(hello(&bucket)).await.unwrap();
+            script.push("b2_copy_file", fault.clone());
+            let copy = CopyFile::new(&source.file_id, name("c"));
+            assert!(b2.call(copy).await.unwrap().possible_duplicate, "{fault:?}");
+        });
+    }
+}
+
+#[test]
+fn no_second_key_is_made_while_the_first_may_still_come() {
+    for fault in [Late, Status(502, "", &[]), Status(504, "", &[])] {
+        let (b2, script) = Script::new([]);
+        script.timer.run(async {
+            script.push("b2_create_key", fault.clone());
+            let key = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
+            let error = b2.call(key).await.unwrap_err();
+            assert!(error.may_have_taken_effect(), "{fault:?} {error:?}");
+            script.deliver_late().await;
+            assert!(b2.call(ListKeys::new()).await.unwrap().keys.len() <= 1);
+        });
+        assert_eq!(script.count("b2_create_key"), 1, "{fault:?}");
+    }
+}
+
+// What B2 stores wrongly.
+
+/// B2 has stored it, and something else than what was sent; then it stores it well.
+#[test]
+fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_told() {
+    for times in [1, 9] {
+        let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
+        let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
+        let backend = move |request: Request| {
+            let (server, uploads) = (server.clone(), Arc::clone(&uploads));
+            async move {
+                let is_upload = call_of(&request) == "b2_upload_file";
+                let answer = server.send(request).await?;
+                if !is_upload || uploads.fetch_add(1, Ordering::Relaxed) >= times {
+                    return Ok(answer);
+                }
+                let text = answer.into_body().collect(1 << 20).await?;
+                let mut document: Value = serde_json::from_slice(&text).unwrap();
+                document["contentLength"] = json!(4);
+                Ok(http_answer(200, &document))
+            }
+        };
+        let b2 = Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(emulator.url())
+            .backend(backend)
+            .timer(timer.clone())
+            .build()
+            .unwrap();
+        timer.run(async {
+            let bucket = bucket(&b2).await;
+            let outcome = b2.call(hello(&bucket)).await;
+            let list = ListFileVersions::new(&bucket.bucket_id);
+            let stored = b2.call(list).await.unwrap().files;
+            if times == 1 {
+                assert!(outcome.unwrap().possible_duplicate);
+                assert_eq!(stored.len(), 2);
+            } else {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Integrity);
+                let last = &stored[0].version().unwrap().file_id;
+                assert!(error.to_string().contains(last.as_str()), "{error}");
+            }
+        });
+    }
 }

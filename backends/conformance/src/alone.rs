@@ -11,6 +11,35 @@ use crate::client::{get, post, start_send};
 use crate::server::{Peer, RawServer};
 use crate::suite::Suite;
 
+/// The tests of a backend that want a process to themselves, for a file of its `tests` of their own. What it is given
+/// makes the backend.
+///
+/// `B2KIT_LARGE_MIB` says how large the bodies are, and is 1024 otherwise.
+#[macro_export]
+macro_rules! alone {
+    ($make:expr) => {
+        #[test]
+        #[ignore = "it takes time, and looks at the memory of the process"]
+        fn large_bodies_take_no_memory() {
+            let size = std::env::var("B2KIT_LARGE_MIB").ok();
+            let mebibytes: u64 = size.map_or(1024, |size| size.parse().expect("a number"));
+            $crate::Suite::new($make).large_bodies(mebibytes << 20);
+        }
+
+        #[test]
+        fn no_proxy_is_taken_from_the_environment() {
+            $crate::Suite::behind_dead_proxies("a_request_goes_straight_to_its_server");
+        }
+
+        #[test]
+        #[ignore = "the test above runs it"]
+        fn a_request_goes_straight_to_its_server() {
+            let suite = $crate::Suite::new($make).only("a_plain_target_arrives");
+            suite.run().assert_passed();
+        }
+    };
+}
+
 const CHUNK: usize = 64 << 10;
 
 /// What a body of any size may take of memory beyond what there was: buffers of the library, the kernel's not counted.

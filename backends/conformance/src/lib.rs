@@ -8,7 +8,7 @@
 //! # use b2kit_core::{HttpClient, HttpError, Request, Response};
 //! # async fn send(_: Request) -> Result<Response, HttpError> { unimplemented!() }
 //! # fn my_backend() -> impl HttpClient { send }
-//! # fn my_backend_trusting(_: &str) -> impl HttpClient { send }
+//! # fn my_backend_trusting(_: &str) -> impl HttpClient + use<> { send }
 //! use b2kit_conformance::Suite;
 //!
 //! // in a #[test]
@@ -28,7 +28,13 @@
 //!
 //! # Tests that want a process to themselves
 //! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
-//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies.
+//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`alone!`] is
+//! both.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "it is tests, and its panics are its results"
+)]
 
 mod alone;
 pub mod authority;

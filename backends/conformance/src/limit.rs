@@ -48,3 +48,25 @@ pub enum Limit {
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,
 }
+
+impl Limit {
+    /// What no library over libcurl can do.
+    pub const OF_LIBCURL: [Self; 9] = [
+        Self::RefusesTargets,
+        Self::RefusesHeaders,
+        Self::AddsAccept,
+        Self::RepeatsGet,
+        Self::HeadComesWithBody,
+        Self::BlursFailures,
+        Self::NoticesCloseLate,
+        Self::TakesOddHeads,
+        Self::TakesTlsFailuresForConnectFailures,
+    ];
+
+    /// What such a library can't do either if one client of it serves all exchanges.
+    pub const OF_ONE_CLIENT_OVER_LIBCURL: [Self; 3] = [
+        Self::LingersWhereServerIsSilent,
+        Self::LingersWhereServerStopsReading,
+        Self::RepeatsWhatHasNoBody,
+    ];
+}

@@ -18,11 +18,14 @@ use crate::server::Peer;
 /// A backend, whichever.
 pub type Client = Arc<dyn HttpClient>;
 
+/// Makes a client that trusts the root in this PEM.
+type Trusting = Box<dyn Fn(&str) -> Client + Send + Sync>;
+
 /// A backend that is to be put through the cases, and what is known of it.
 #[must_use = "a suite does nothing until `run`"]
 pub struct Suite {
     pub(crate) make: Box<dyn Fn() -> Client + Send + Sync>,
-    trusting: Option<Box<dyn Fn(&str) -> Client + Send + Sync>>,
+    trusting: Option<Trusting>,
     limits: BTreeSet<Limit>,
     only: Option<String>,
     threads: usize,
@@ -54,6 +57,12 @@ impl Suite {
     /// Declares what the library can't do.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.limits.insert(limit);
+        self
+    }
+
+    /// Declares several [limits](Self::limit).
+    pub fn limits(mut self, limits: impl IntoIterator<Item = Limit>) -> Self {
+        self.limits.extend(limits);
         self
     }
 

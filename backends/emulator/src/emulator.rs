@@ -28,7 +28,7 @@ use crate::receive::Checksums;
 use crate::shell::InProcess;
 use crate::state::State;
 
-/// B2 in memory: one account. A clone is another handle to the same account.
+/// B2 on this computer: one account. A clone is another handle to the same account.
 ///
 /// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
 /// matter to it; but its answers send a client on to [`url`](Self::url), so that is the endpoint to give to one. Nothing runs in the background:
@@ -165,7 +165,7 @@ impl Emulator {
     }
 
     /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
-    /// allow. Nothing is sent anywhere.
+    /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
     #[must_use]
     pub fn take_webhooks(&self) -> Vec<Webhook> {
         self.state().take_webhooks()
@@ -192,15 +192,21 @@ impl Emulator {
             let message = "the state was saved by another emulator";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let mut state = self.state();
-        let before = std::mem::replace(&mut *state, saved.state.clone());
-        let kept = match &self.inner.data {
-            None => Ok(()),
-            Some(data) => data.keep_all(&state),
+        let mut before = None;
+        let mut replace = || {
+            let mut state = self.state();
+            before = Some(std::mem::replace(&mut *state, saved.state.clone()));
+            state
         };
-        drop(state);
-        // not before the journal has forgotten it
-        drop(before);
+        let Some(data) = &self.inner.data else {
+            drop(replace());
+            return Ok(());
+        };
+        let kept = data.keep_instead(replace);
+        if kept.is_err() {
+            // the journal still speaks of these files: they stay where they are
+            std::mem::forget(before);
+        }
         kept
     }
 

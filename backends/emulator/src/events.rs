@@ -18,8 +18,8 @@ const MOST_EVENTS: usize = 10_000;
 
 /// A request that B2 would send to the receiver of events: a `POST` of JSON.
 ///
-/// Nothing is sent: [`Emulator::take_webhooks`](crate::Emulator::take_webhooks) hands them out, and the test plays the
-/// network.
+/// [`Emulator::take_webhooks`](crate::Emulator::take_webhooks) hands them out, and the test plays the network; or a server
+/// sends them, if it was built to.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Webhook {

@@ -1,6 +1,6 @@
-//! Backblaze B2 in memory.
+//! Backblaze B2 on this computer: in memory or on disk, in-process or behind a port.
 //!
-//! An [`Emulator`] is one B2 account that lives as long as its handles. It speaks B2's native API (v1 to v4) as B2's
+//! An [`Emulator`] is one B2 account that lives as long as its handles, or as its directory. It speaks B2's native API (v1 to v4) as B2's
 //! documents and recordings show it, down to the indentation of its JSON, so that a client can be tested without a
 //! network, without an account, and with a clock in the test's hand:
 //!
@@ -39,25 +39,38 @@
 //!
 //! A client authorizes with [`key_id`](Emulator::key_id) and [`key`](Emulator::key). With the feature `server`,
 //! `Server::start` puts the same account on a port of the loopback interface; with `tls`, `Server::start_tls` does so in
-//! HTTPS and hands out the root certificate to trust.
+//! HTTPS and hands out the root certificate to trust. With `cli` there is a program, `b2kit-emulator`, for every language.
+//!
+//! [`Builder::open`] keeps the account in a directory, [`Emulator::save`] and [`Emulator::restore`] take it back to an
+//! earlier moment, [`Emulator::faults`] makes trouble. `README.md`, `CONTROL.md` and `FIDELITY.md` beside the source say
+//! how it is used from other languages, and what it is faithful to.
 //!
 //! # Layout
 //! From the outside in:
 //!
-//! - `emulator`, `server`: the shells. They move bytes and decide nothing.
+//! - `bin/b2kit-emulator`: the program: options, and what it prints.
+//! - `emulator`, `server`: the shells. They move bytes and decide nothing about B2. `server/control` is for tests in other
+//!   languages, `server/webhooks` brings events to receivers.
 //! - `exchange`: what every request passes, whatever its shell.
 //! - `faults`: what goes wrong with which requests, if you ask for it: [`Emulator::faults`]. `exchange` lets it happen.
 //! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
 //! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
 //! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
 //! - `state`: the account, its keys, tokens, buckets and files: plain data.
-//! - `blob`, `receive`: where bytes lie, and how they get there.
+//! - `blob`, `receive`: where bytes lie, and how they get there: a blob is in memory, in a file, or nowhere.
+//! - `data`: the account on disk: what changed is in the journal before anybody is told.
+//! - `shell`: what an exchange asks of its shell.
 //! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //! - `lifecycle`, `events`: what happens by itself, and who is told.
 //!
-//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, but not sent,
-//! and there is none that only tests its target.
+//! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, and sent only by a
+//! server that was told to, to receivers on this computer; there is none that only tests its target.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
+
+/// The README's program, tested.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod args;
 mod blob;

@@ -250,6 +250,23 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
 }
 
 #[test]
+fn a_last_line_that_is_damaged_is_reported_as_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let wire = open(directory.path());
+    wire.create_bucket("a-bucket", "allPrivate");
+    wire.create_bucket("lost-bucket", "allPrivate");
+    drop(wire);
+    let path = directory.path().join("journal");
+    let mut journal = fs::read(&path).unwrap();
+    let last = journal.len() - 2;
+    journal[last] ^= 1;
+    fs::write(&path, journal).unwrap();
+    let emulator = builder().open(directory.path()).unwrap();
+    assert!(emulator.losses()[0].ends_with("are damaged: what they said is lost"));
+    assert_eq!(emulator.snapshot().buckets, 1);
+}
+
+#[test]
 fn a_damaged_journal_is_refused_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     fill(&open(directory.path()));
@@ -352,6 +369,10 @@ fn keys_and_tokens_on_disk_are_for_their_owner_only() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory), 0o700);
     assert_eq!(mode(&directory.join("journal")), 0o600);
+    let wire = open(&directory);
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    wire.upload(&bucket, "f", b"secret");
+    assert_eq!(mode(&blobs(&directory)[0]), 0o600);
 }
 
 #[test]
@@ -507,6 +528,35 @@ fn a_sender_that_is_believed_is_not_checked_and_one_that_says_nothing_is_hashed(
             sha1(b"ont")
         );
     }
+}
+
+#[test]
+fn states_are_restored_while_others_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let wire = open(directory.path());
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let saved = wire.emulator.save();
+    std::thread::scope(|scope| {
+        for writer in 0..3 {
+            let (wire, bucket) = (&wire, &bucket);
+            scope.spawn(move || {
+                for number in 0..100 {
+                    wire.post(
+                        "b2_start_large_file",
+                        &json!({"bucketId": bucket,
+                        "fileName": format!("{writer}-{number}"), "contentType": "x/y"}),
+                    )
+                    .ok();
+                }
+            });
+        }
+        for _ in 0..50 {
+            wire.emulator.restore(&saved).unwrap();
+        }
+    });
+    let after = shown(&wire);
+    drop(wire);
+    assert_eq!(shown(&open(directory.path())), after);
 }
 
 #[test]

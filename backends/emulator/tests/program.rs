@@ -410,3 +410,16 @@ fn help_names_every_option_and_version_the_version() {
     );
     assert!(said(&["--guess", "list"]).contains("plus-for-space=yes (or no)"));
 }
+
+/// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
+#[test]
+fn the_readme_shows_the_examples_as_they_are() {
+    let readme = include_str!("../README.md");
+    for example in [
+        include_str!("../examples/upload.sh"),
+        include_str!("../examples/upload.py"),
+        include_str!("../examples/upload.go"),
+    ] {
+        assert!(readme.contains(example), "{example}");
+    }
+}

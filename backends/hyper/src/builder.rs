@@ -31,8 +31,10 @@ pub struct Builder {
     roots: Roots,
     connect_timeout: Duration,
     connector: Option<Connect>,
-    configure: Option<Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>>,
+    configure: Option<Configure>,
 }
+
+type Configure = Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>;
 
 #[derive(Debug, Clone, Copy)]
 enum Choice {

@@ -56,7 +56,6 @@ impl IsahcClient {
     }
 
     /// What the protocol asks for, as a builder to go on with: proxies, addresses, certificates.
-    #[must_use]
     pub fn defaults() -> HttpClientBuilder {
         isahc::HttpClient::builder()
             .proxy(None)

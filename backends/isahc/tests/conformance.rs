@@ -16,24 +16,11 @@ fn trusting(pem: &str) -> IsahcClient {
     })
 }
 
-/// What libcurl can't do.
-fn suite(suite: Suite) -> Suite {
-    suite
-        .limit(Limit::RefusesTargets)
-        .limit(Limit::RefusesHeaders)
-        .limit(Limit::AddsAccept)
-        .limit(Limit::RepeatsGet)
-        .limit(Limit::HeadComesWithBody)
-        .limit(Limit::BlursFailures)
-        .limit(Limit::NoticesCloseLate)
-        .limit(Limit::TakesOddHeads)
-        .limit(Limit::TakesTlsFailuresForConnectFailures)
-}
-
 #[test]
 fn it_conforms() {
-    suite(Suite::new(IsahcClient::new))
+    Suite::new(IsahcClient::new)
         .trusting(trusting)
+        .limits(Limit::OF_LIBCURL)
         .run()
         .assert_passed();
 }
@@ -45,17 +32,14 @@ fn one_client_for_all_conforms_less() {
         let builder = isahc::HttpClient::builder().proxy(None);
         builder.connection_cache_ttl(Duration::from_secs(2))
     };
-    suite(Suite::new(move || {
-        IsahcClient::from_client(builder().build().unwrap())
-    }))
-    .trusting(move |pem| {
-        let store = TrustStore::builder().certificate_from_pem(pem).build();
-        let tls = TlsConfig::builder().trust_store(store).build();
-        IsahcClient::from_client(builder().tls_config(tls).build().unwrap())
-    })
-    .limit(Limit::LingersWhereServerIsSilent)
-    .limit(Limit::LingersWhereServerStopsReading)
-    .limit(Limit::RepeatsWhatHasNoBody)
-    .run()
-    .assert_passed();
+    Suite::new(move || IsahcClient::from_client(builder().build().unwrap()))
+        .trusting(move |pem| {
+            let store = TrustStore::builder().certificate_from_pem(pem).build();
+            let tls = TlsConfig::builder().trust_store(store).build();
+            IsahcClient::from_client(builder().tls_config(tls).build().unwrap())
+        })
+        .limits(Limit::OF_LIBCURL)
+        .limits(Limit::OF_ONE_CLIENT_OVER_LIBCURL)
+        .run()
+        .assert_passed();
 }

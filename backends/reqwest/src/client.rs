@@ -49,7 +49,6 @@ impl ReqwestClient {
     ///
     /// For roots of your own replace the TLS configuration, with
     /// [`tls_backend_preconfigured`](ClientBuilder::tls_backend_preconfigured).
-    #[must_use]
     pub fn defaults() -> ClientBuilder {
         let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         // Named, with no regard to the process's default provider: that may be none, or anybody's.

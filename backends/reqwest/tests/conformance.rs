@@ -1,5 +1,7 @@
 //! The reqwest backend in the suite that all backends pass.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 use std::sync::Arc;
 
 use b2kit_conformance::{Limit, Suite};

@@ -68,7 +68,6 @@ impl SurfClient {
     }
 
     /// What the protocol asks for, as a builder of the client beneath to go on with: proxies, certificates.
-    #[must_use]
     pub fn defaults() -> HttpClientBuilder {
         isahc_0_9::HttpClient::builder()
             .proxy(None)

@@ -55,3 +55,5 @@ mod response;
 pub use client::SurfClient;
 /// The version of isahc that is beneath surf.
 pub use isahc_0_9 as isahc;
+#[doc(no_inline)]
+pub use {http_client, surf};

@@ -92,12 +92,12 @@ fn changed() -> io::Error {
 }
 
 #[cfg(unix)]
-fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, chunk, from)
 }
 
 #[cfg(windows)]
-fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
+pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
     std::os::windows::fs::FileExt::seek_read(file, chunk, from)
 }
 

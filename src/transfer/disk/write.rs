@@ -5,13 +5,14 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use b2kit_core::Bytes;
 use blocking::Task;
 
 use super::partial::{LIMIT, Partial};
+use super::read::read_at;
 use crate::types::{Sha1, Sha1Hasher};
 
 /// Does something that may block, on a thread that may.
@@ -34,7 +35,9 @@ pub(in crate::transfer) struct Temp {
     target: PathBuf,
     /// Where its state is written, if it may be gone on with.
     state: Option<State>,
-    in_place: AtomicBool,
+    /// It is in the target's place, or given up.
+    is_settled: AtomicBool,
+    work: Arc<Work>,
 }
 
 #[derive(Debug)]
@@ -45,7 +48,7 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Kept {
-    /// What is there now, where that may be believed without the disk having said so.
+    /// What is there now, where a SHA-1 will check it.
     now: Option<Partial>,
     /// Whether a state is on the disk.
     on_disk: bool,
@@ -66,19 +69,17 @@ impl Temp {
         }
     }
 
-    /// The file that an earlier download to this target has left, or one that a later download finds. Somebody else's, or
-    /// one that is being written to, is left alone, and this is a file of its own.
-    pub(in crate::transfer) fn resume(target: &Path) -> io::Result<(Self, Option<Partial>)> {
+    /// The file that an earlier download to this target has left, or one that a later download finds. `None` if it is
+    /// somebody else's, or being written to.
+    pub(in crate::transfer) fn resume(
+        target: &Path,
+    ) -> io::Result<Option<(Self, Option<Partial>)>> {
         check_target(target)?;
-        let name = target.file_name().unwrap_or_default();
-        let tag = &Sha1::of(name.as_encoded_bytes()).to_string()[..16];
-        let path = beside(target, tag)?;
+        let path = fixed(target)?;
         let Some(file) = claim(&path)? else {
-            return Ok((Self::create(target)?, None));
+            return Ok(None);
         };
-        let mut state = path.clone().into_os_string();
-        state.push(".json");
-        let state = PathBuf::from(state);
+        let state = state_of(&path);
         let partial = read_state(&state).and_then(|state| {
             let length = file.metadata().ok()?.len();
             Partial::read(&state, length)
@@ -95,7 +96,7 @@ impl Temp {
         if partial.is_none() {
             temp.reset()?;
         }
-        Ok((temp, partial))
+        Ok(Some((temp, partial)))
     }
 
     fn new(file: File, path: PathBuf, target: &Path, state: Option<State>) -> Self {
@@ -104,13 +105,21 @@ impl Temp {
             path,
             target: target.to_owned(),
             state,
-            in_place: AtomicBool::new(false),
+            is_settled: AtomicBool::new(false),
+            work: Arc::default(),
         }
     }
 
-    /// To write and read at any place.
-    pub(in crate::transfer) const fn file(&self) -> &Arc<File> {
-        &self.file
+    /// Does something to the file, on the pool.
+    pub(in crate::transfer) fn job<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&File) -> T + Send + 'static,
+    ) -> Task<T> {
+        let (file, busy) = (Arc::clone(&self.file), Busy::begin(&self.work));
+        on_pool(move || {
+            let _busy = busy;
+            job(&file)
+        })
     }
 
     /// Whether it may be gone on with later.
@@ -128,47 +137,70 @@ impl Temp {
         self.file.set_len(0)
     }
 
-    /// What is there now. It is believed after a crash of this process, and checked by the SHA-1 at the end.
+    /// What is there now: written down when it is given up, since a SHA-1 will check it.
     pub(in crate::transfer) fn note(&self, partial: Partial) {
         if let Some(state) = &self.state {
             state.lock().now = Some(partial);
         }
     }
 
-    /// Writes down what is there. Without a SHA-1 to check it by later, the bytes are on the disk before that is said.
-    pub(in crate::transfer) fn save(&self, partial: &Partial, sync: bool) -> io::Result<()> {
-        let Some(state) = &self.state else {
-            return Ok(());
-        };
-        if sync {
-            self.file.sync_data()?;
-        }
-        // Nobody saves while another does.
-        let mut kept = state.lock();
-        state.write(partial)?;
-        kept.on_disk = true;
-        Ok(())
+    /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
+    /// is said.
+    pub(in crate::transfer) fn save(
+        self: &Arc<Self>,
+        partial: Partial,
+        sync: bool,
+    ) -> Task<io::Result<()>> {
+        let temp = Arc::clone(self);
+        self.job(move |file| {
+            let Some(state) = &temp.state else {
+                return Ok(());
+            };
+            if sync {
+                file.sync_data()?;
+            }
+            // Nobody saves while another does.
+            let mut kept = state.lock();
+            state.write(&partial)?;
+            kept.on_disk = true;
+            Ok(())
+        })
     }
 
-    /// Puts it in the target's place, for good.
-    pub(in crate::transfer) fn put_in_place(&self, modified: Option<SystemTime>) -> io::Result<()> {
+    /// Puts its `len` bytes in the target's place, for good.
+    pub(in crate::transfer) fn put_in_place(
+        &self,
+        len: u64,
+        modified: Option<SystemTime>,
+    ) -> io::Result<()> {
+        if self.file.metadata()?.len() < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Somebody may have added to what an earlier download has left.
+        self.file.set_len(len)?;
         if let Some(modified) = modified {
             // A time that this file system can't hold is not worth the file.
             let _ = self.file.set_modified(modified);
         }
         self.file.sync_all()?;
         fs::rename(&self.path, &self.target)?;
-        self.in_place.store(true, Ordering::Relaxed);
-        if let Some(state) = &self.state {
-            remove(&state.path)?;
-        }
+        self.is_settled.store(true, Ordering::Relaxed);
+        // What can't be removed does no harm: the file is there.
+        let _ = match &self.state {
+            Some(state) => remove(&state.path),
+            None => remove_left_over(&self.target),
+        };
         sync_directory(directory(&self.target))
     }
-}
 
-impl Drop for Temp {
-    fn drop(&mut self) {
-        if *self.in_place.get_mut() {
+    /// Removes it or keeps it for later, once nobody works on it any more.
+    pub(in crate::transfer) fn give_up(&self) {
+        self.work.wait();
+        self.settle();
+    }
+
+    fn settle(&self) {
+        if self.is_settled.swap(true, Ordering::Relaxed) {
             return;
         }
         if let Some(state) = &self.state {
@@ -180,6 +212,47 @@ impl Drop for Temp {
             }
         }
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// How many threads work on a file.
+#[derive(Debug, Default)]
+struct Work {
+    threads: Mutex<usize>,
+    done: Condvar,
+}
+
+/// A thread that does, or will.
+struct Busy(Arc<Work>);
+
+impl Work {
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait(&self) {
+        let idle = self.done.wait_while(self.lock(), |threads| *threads > 0);
+        drop(idle);
+    }
+}
+
+impl Busy {
+    fn begin(work: &Arc<Work>) -> Self {
+        *work.lock() += 1;
+        Self(Arc::clone(work))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        *self.0.lock() -= 1;
+        self.0.done.notify_all();
     }
 }
 
@@ -237,16 +310,8 @@ pub(in crate::transfer) fn hash_at(
 const READ: usize = 256 << 10;
 
 #[cfg(unix)]
-use std::os::unix::fs::FileExt;
-
-#[cfg(unix)]
 fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(bytes, at)
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    file.read_at(buffer, at)
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
 }
 
 #[cfg(windows)]
@@ -264,12 +329,6 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    use std::os::windows::fs::FileExt as _;
-    file.seek_read(buffer, at)
 }
 
 /// For nobody else to read.
@@ -323,15 +382,42 @@ fn check_target(target: &Path) -> io::Result<()> {
     }
 }
 
+/// The name that a later download to the same target finds.
+fn fixed(target: &Path) -> io::Result<PathBuf> {
+    let name = target.file_name().ok_or_else(no_file)?;
+    beside(target, &Sha1::of(name.as_encoded_bytes()).to_string()[..16])
+}
+
+fn state_of(path: &Path) -> PathBuf {
+    let mut state = path.to_owned().into_os_string();
+    state.push(".json");
+    state.into()
+}
+
+/// What an earlier download has left is of no use any more, unless somebody works on it.
+fn remove_left_over(target: &Path) -> io::Result<()> {
+    let path = fixed(target)?;
+    if fs::symlink_metadata(&path).is_ok()
+        && let Some(_claimed) = claim(&path)?
+    {
+        remove(&state_of(&path))?;
+        remove(&path)?;
+    }
+    Ok(())
+}
+
 /// Opens a file that may be gone on with, and locks it. `None` if somebody else has it, or may have.
 fn claim(path: &Path) -> io::Result<Option<File>> {
     let (file, is_new) = match private().create_new(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-            let Some(file) = private().open(path).ok().filter(|_| is_file) else {
+            // A pipe or a device is not even opened.
+            if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
                 return Ok(None);
-            };
-            (file, false)
+            }
+            match private().open(path) {
+                Ok(file) => (file, false),
+                Err(_) => return Ok(None),
+            }
         }
         file => (file?, true),
     };

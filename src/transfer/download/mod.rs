@@ -6,6 +6,7 @@
 
 mod digest;
 mod reader;
+#[cfg(feature = "fs")]
 mod spans;
 mod stream;
 #[cfg(feature = "fs")]
@@ -35,9 +36,11 @@ use crate::error::Error;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
 /// Ranges that are fetched side by side, unless the caller wishes otherwise.
+#[cfg(feature = "fs")]
 const CONCURRENCY: usize = 4;
 
 /// The size of such a range, unless the caller wishes otherwise.
+#[cfg(feature = "fs")]
 const RANGE_SIZE: u64 = 64 << 20;
 
 /// A file that is to be downloaded. Made by [`BucketHandle::download`] and [`Client::download`].
@@ -77,7 +80,7 @@ pub struct FileDownload {
     customer_key: Option<CustomerKey>,
     must_be_verified: bool,
     progress: Progress,
-    #[cfg_attr(not(feature = "fs"), expect(dead_code, reason = "for paths"))]
+    #[cfg(feature = "fs")]
     to_disk: ToDisk,
 }
 
@@ -89,7 +92,7 @@ enum What {
 
 /// What matters only for paths.
 #[derive(Debug, Clone)]
-#[cfg_attr(not(feature = "fs"), expect(dead_code, reason = "for paths"))]
+#[cfg(feature = "fs")]
 struct ToDisk {
     concurrency: usize,
     range_size: u64,
@@ -128,6 +131,7 @@ impl FileDownload {
             customer_key: None,
             must_be_verified: false,
             progress: Progress::new(),
+            #[cfg(feature = "fs")]
             to_disk: ToDisk {
                 concurrency: CONCURRENCY,
                 range_size: RANGE_SIZE,

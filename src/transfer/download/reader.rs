@@ -49,6 +49,7 @@ impl Reader {
     }
 
     /// Bytes that are asked for when somebody wants them.
+    #[cfg(feature = "fs")]
     pub(super) fn ahead(version: Arc<Version>, span: Range<u64>) -> Self {
         let opening = open(Arc::clone(&version), span.clone(), Duration::ZERO);
         Self::new(version, span, State::Opening(Box::pin(opening)))
@@ -64,6 +65,7 @@ impl Reader {
     }
 
     /// Where the next byte stands in the file.
+    #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
     }

@@ -8,10 +8,6 @@ pub(in crate::transfer) struct Spans(Vec<Range<u64>>);
 
 impl Spans {
     /// The set of these bytes; `None` unless the stretches are in order and apart, as [`iter`](Self::iter) gives them.
-    #[cfg_attr(
-        not(feature = "fs"),
-        expect(dead_code, reason = "states are read from the disk")
-    )]
     pub(in crate::transfer) fn read(
         stretches: impl IntoIterator<Item = Range<u64>>,
     ) -> Option<Self> {
@@ -59,15 +55,15 @@ impl Spans {
     pub(in crate::transfer) fn missing(&self, whole: Range<u64>, most: u64) -> Vec<Range<u64>> {
         let mut pieces = Vec::new();
         let mut at = whole.start;
-        let ends = self.0.iter().cloned().chain([whole.end..whole.end]);
-        for span in ends {
-            let gap_end = span.start.min(whole.end);
+        let stretches = self.0.iter().map(|span| (span.start, span.end));
+        for (start, end) in stretches.chain([(whole.end, whole.end)]) {
+            let gap_end = start.min(whole.end);
             while at < gap_end {
-                let end = gap_end.min(at.saturating_add(most.max(1)));
-                pieces.push(at..end);
-                at = end;
+                let next = gap_end.min(at.saturating_add(most.max(1)));
+                pieces.push(at..next);
+                at = next;
             }
-            at = at.max(span.end);
+            at = at.max(end);
         }
         pieces
     }
@@ -84,7 +80,7 @@ mod tests {
         let spans = Spans::read([2..4, 6..7]).unwrap();
         assert_eq!(spans.missing(0..10, 100), [0..2, 4..6, 7..10]);
         assert_eq!(spans.missing(0..10, 2), [0..2, 4..6, 7..9, 9..10]);
-        assert_eq!(spans.missing(3..5, 9), [4..5]);
+        assert_eq!(spans.missing(3..9, 9), [4..6, 7..9]);
         assert_eq!(spans.missing(2..4, 9), []);
         assert_eq!(Spans::default().missing(0..0, 9), []);
         assert_eq!((spans.reach(0), spans.reach(2), spans.reach(6)), (0, 4, 7));
@@ -93,7 +89,7 @@ mod tests {
     #[test]
     fn only_what_is_in_order_and_apart_is_read() {
         for bad in [
-            vec![2..2],
+            vec![2..2, 4..5],
             vec![0..2, 2..3],
             vec![4..5, 0..1],
             vec![0..5, 3..9],

@@ -1,5 +1,6 @@
 //! Into a file of the local disk: ranges side by side, the hash behind them, and the name only at the end.
 
+use std::fs::File;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::mem;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use b2kit_core::Bytes;
 use blocking::Task;
@@ -35,13 +37,14 @@ const BATCH: u64 = 512 << 10;
 const READ_BACK: u64 = 4 << 20;
 
 /// So many more, and what is there is written down.
-const CHECKPOINT: u64 = 32 << 20;
+const CHECKPOINT: u64 = 16 << 20;
 
 /// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
 const ROUNDS: u32 = 3;
 
 impl FileDownload {
-    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream.
+    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream. Each holds
+    /// 1 MiB of memory at most, or twice what the backend reads at once.
     pub fn concurrency(mut self, ranges: usize) -> Self {
         self.to_disk.concurrency = ranges.max(1);
         self
@@ -96,43 +99,66 @@ impl FileDownload {
     async fn land(self, target: &Path) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
         let refused = |error| refused(target, error);
-        let (resume, path) = (self.to_disk.resume, target.to_owned());
-        let prepare = move || {
-            if resume {
-                Temp::resume(&path)
-            } else {
-                Temp::create(&path).map(|temp| (temp, None))
-            }
-        };
-        let (temp, mut partial) = on_pool(prepare).await.map_err(refused)?;
+        let (temp, partial) = self.temp(target).await.map_err(refused)?;
         let temp = Arc::new(temp);
+        let landed = self.verified(&temp, target, partial).await;
+        if landed.is_err() {
+            // Nothing goes on when this has ended.
+            on_pool(move || temp.give_up()).await;
+            return landed;
+        }
+        let landed = landed?;
+        self.progress.enter(Stage::Finishing);
+        let modified = landed.file.file_info.get("src_last_modified_millis");
+        let modified = modified
+            .filter(|_| self.to_disk.modified_time)
+            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+        let len = landed.bytes;
+        on_pool(move || temp.put_in_place(len, modified))
+            .await
+            .map_err(refused)?;
+        self.progress.enter(Stage::Done);
+        Ok(landed)
+    }
+
+    /// Fetches the file, and again where its SHA-1 is another one.
+    async fn verified(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        mut partial: Option<Partial>,
+    ) -> Result<Downloaded, Error> {
         let mut seen = None;
         for round in 1.. {
-            let landed = self.fetch(&temp, target, partial.take()).await?;
+            let landed = self.fetch(temp, target, partial.take()).await?;
             let Some((expected, arrived)) = landed.mismatch else {
-                self.progress.enter(Stage::Finishing);
-                let modified = landed.result.file.file_info.get("src_last_modified_millis");
-                let modified = modified
-                    .filter(|_| self.to_disk.modified_time)
-                    .and_then(|millis| {
-                        Timestamp::from_millis(millis.parse().ok()?).to_system_time()
-                    });
-                on_pool(move || temp.put_in_place(modified))
-                    .await
-                    .map_err(refused)?;
-                self.progress.enter(Stage::Done);
                 return Ok(landed.result);
             };
-            self.reset(&temp, target).await?;
+            self.reset(temp, target).await?;
             if round == ROUNDS || seen == Some(arrived) {
                 let name = &landed.result.file.file_name;
                 return Err(other_sha1(expected, arrived, name));
             }
             seen = Some(arrived);
-            self.progress.take_back(landed.result.bytes);
-            self.progress.retried();
+            self.progress.start_over();
         }
         unreachable!("the last round returns")
+    }
+
+    /// A file to write to, and what is in it.
+    async fn temp(&self, target: &Path) -> io::Result<(Temp, Option<Partial>)> {
+        // A download that was dropped a moment ago may still be writing its last bytes.
+        let tries = if self.to_disk.resume { 10 } else { 0 };
+        for again in 0..tries {
+            let path = target.to_owned();
+            if let Some(found) = on_pool(move || Temp::resume(&path)).await? {
+                return Ok(found);
+            }
+            self.client.sleep(Duration::from_millis(10 * again)).await;
+        }
+        let path = target.to_owned();
+        let temp = on_pool(move || Temp::create(&path)).await?;
+        Ok((temp, None))
     }
 
     async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
@@ -161,11 +187,14 @@ impl FileDownload {
         begun_or_done.insert(begun.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
-        if !ahead.is_empty() {
-            let parts = u32::try_from(ahead.len() + 1).unwrap_or(u32::MAX);
+        let in_pieces = !ahead.is_empty() || resumed_bytes > 0;
+        if in_pieces {
+            let parts = ahead.len() + 1 + done.iter().count();
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             self.progress.expect_parts(parts);
         }
-        self.progress.add(resumed_bytes);
+        done.iter()
+            .for_each(|span| self.progress.part_reused(span.end - span.start));
         self.progress.enter(Stage::Moving);
         let landing = Landing {
             temp,
@@ -176,7 +205,7 @@ impl FileDownload {
             tail: Mutex::new(Tail::new(done, wanted.start)),
         };
         let first = Reader::begun(Arc::clone(&landing.version), begun.sent, body);
-        let moving = self.all_pieces(&landing, first, ahead);
+        let moving = self.all_pieces(&landing, first, ahead, in_pieces);
         let hashing = async {
             match sha1 {
                 Some(expected) => {
@@ -266,8 +295,8 @@ impl FileDownload {
         landing: &Landing<'_>,
         first: Reader,
         ahead: Vec<Range<u64>>,
+        in_pieces: bool,
     ) -> Result<(), Error> {
-        let counts = !ahead.is_empty();
         let mut ahead = ahead.into_iter();
         let mut under_way = FuturesUnordered::new();
         under_way.push(landing.piece(first));
@@ -281,7 +310,7 @@ impl FileDownload {
                 Some(piece) => piece?,
                 None => return Ok(()),
             }
-            if counts {
+            if in_pieces {
                 self.progress.part_done();
             }
         }
@@ -351,9 +380,9 @@ impl Landing<'_> {
                 return Ok(());
             }
             let span = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
-            let (file, at) = (Arc::clone(self.temp.file()), span.start - self.wanted.start);
+            let at = span.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
-            let job = on_pool(move || write_at(&file, &gathered, at));
+            let job = self.temp.job(move |file| write_at(file, &gathered, at));
             piece.writing = Some((span.clone(), job));
             poll_fn(|cx| self.poll_offer(&span, &mut next, cx)).await;
         }
@@ -437,8 +466,7 @@ impl Landing<'_> {
             tail.unsaved = 0;
             self.partial(&tail)
         };
-        let (temp, sync) = (Arc::clone(self.temp), !self.is_checked);
-        let saved = on_pool(move || temp.save(&partial, sync)).await;
+        let saved = self.temp.save(partial, !self.is_checked).await;
         self.tail().is_saving = false;
         saved.map_err(|error| refused(self.target, error))
     }
@@ -450,13 +478,13 @@ impl Landing<'_> {
             hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
                 Next::Bytes(bytes) => hashed(hasher, bytes).await,
                 Next::ReadBack(span) => {
-                    let file = Arc::clone(self.temp.file());
                     let (at, len) = (span.start - self.wanted.start, span.end - span.start);
-                    let read_back = move || {
-                        hash_at(&file, at, len, &mut hasher)?;
+                    let read_back = move |file: &File| {
+                        hash_at(file, at, len, &mut hasher)?;
                         Ok(hasher)
                     };
-                    on_pool(read_back)
+                    self.temp
+                        .job(read_back)
                         .await
                         .map_err(|error| refused(self.target, error))?
                 }

@@ -1,1 +1,130 @@
-//! x
+//! What is left when a download is dropped, at each of its polls.
+
+use std::fs;
+use std::pin::pin;
+use std::task::Poll;
+
+use b2kit::backend::emulator::Trouble;
+use tempfile::tempdir;
+
+use super::{Net, bytes, settles};
+
+/// Drops a download at its `k`th poll, for each `k`, until it comes to its end before.
+fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
+    let mut done = 0;
+    for k in 0..2_000 {
+        done = if body(k) { done + 1 } else { 0 };
+        // How many polls there are depends on threads.
+        if done == 5 {
+            return;
+        }
+    }
+    panic!("it does not come to its end");
+}
+
+fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
+    let net = Net::new(0);
+    let (bucket, _) = net.with_file(file);
+    net.nth(2, Trouble::CutResponse { after: 3_333 });
+    net.nth(3, Trouble::internal_error());
+    (net, bucket)
+}
+
+/// Whether it came to its end.
+fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F) -> bool {
+    let mut download = pin!(download);
+    let mut run = super::Run::new(&net.timer);
+    (0..polls).any(|_| matches!(run.step(&mut download), Poll::Ready(_)))
+}
+
+#[test]
+fn a_dropped_download_leaves_the_target_as_it_was_and_nothing_beside_it() {
+    let file = bytes(6 * 10_000);
+    at_each_poll(|k| {
+        let (net, bucket) = troubled(&file);
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        fs::write(&path, "old").unwrap();
+        let download = bucket.download("f").range_size(10_000).concurrency(3);
+        let done = polled(&net, k, download.to_path(&path));
+        settles(dir.path(), |left| left == ["f"]);
+        let now = fs::read(&path).unwrap();
+        assert!(
+            if done {
+                now == file
+            } else {
+                now == file || now == b"old"
+            },
+            "at {k}"
+        );
+        // Nobody waits for anything any more.
+        assert_eq!(net.timer.sleepers(), 0, "at {k}");
+        done
+    });
+}
+
+#[test]
+fn a_dropped_download_is_gone_on_with_at_whatever_poll_it_was_dropped() {
+    let file = bytes(6 * 10_000);
+    at_each_poll(|k| {
+        let (net, bucket) = troubled(&file);
+        let dir = tempdir().unwrap();
+        let path = dir.path().join("f");
+        let download = || {
+            bucket
+                .download("f")
+                .range_size(10_000)
+                .concurrency(3)
+                .resume()
+        };
+        let done = polled(&net, k, download().to_path(&path));
+        // Either it is there, or what is left of it, or nothing yet.
+        settles(dir.path(), |left| {
+            let parts = left.iter().filter(|name| name.ends_with(".b2part")).count();
+            let states = left.iter().filter(|name| name.ends_with(".json")).count();
+            parts == states && parts <= 1 && left.len() <= 2
+        });
+        assert!(!path.exists() || fs::read(&path).unwrap() == file);
+        net.emulator.faults().clear();
+        net.run(download().to_path(&path)).unwrap();
+        assert!(fs::read(&path).unwrap() == file, "at {k}");
+        settles(dir.path(), |left| left == ["f"]);
+        done
+    });
+}
+
+#[test]
+fn a_dropped_stream_stops_at_once() {
+    let file = bytes(400_000);
+    at_each_poll(|k| {
+        let net = Net::new(0);
+        let (bucket, _) = net.with_file(&file);
+        net.nth(1, Trouble::CutResponse { after: 140_000 });
+        net.nth(2, Trouble::StallResponse { after: 140_000 });
+        let done = polled(&net, k, async {
+            let stream = bucket.download("f").stream().await.unwrap();
+            assert!(stream.collect(400_000).await.unwrap() == file);
+        });
+        assert_eq!(net.timer.sleepers(), 0, "at {k}");
+        let asked = net.asked().len();
+        while net.timer.advance_to_next() {}
+        assert_eq!(net.asked().len(), 0, "at {k}");
+        assert!(asked <= 3);
+        done
+    });
+}
+
+#[test]
+fn a_client_goes_on_after_its_downloads_were_dropped() {
+    let file = bytes(100_000);
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    for polls in 0..60 {
+        let download = bucket.download("f").range_size(1_000).concurrency(64);
+        polled(&net, polls, download.to_path(dir.path().join("f")));
+    }
+    let path = dir.path().join("g");
+    net.run(bucket.download("f").range_size(1_000).to_path(&path))
+        .unwrap();
+    assert!(fs::read(&path).unwrap() == file);
+}

@@ -186,6 +186,17 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Waits until the directory is as it should be: what a thread was at when the future was dropped, it ends.
+pub(crate) fn settles(dir: &Path, is_right: impl Fn(&[String]) -> bool) {
+    for _ in 0..2_000 {
+        if is_right(&files(dir)) {
+            return;
+        }
+        thread::park_timeout(Duration::from_millis(2));
+    }
+    panic!("{:?} stays", files(dir));
+}
+
 /// Polls a future on this thread. When nothing wakes it, it turns the time; when nobody sleeps either, a thread of the
 /// pool is at work for it, and is waited for.
 pub(crate) struct Run {

@@ -327,7 +327,7 @@ fn the_longest_name_is_no_trouble() {
                 download = download.resume();
             }
             net.run(download.to_path(dir.path().join(&name))).unwrap();
-            assert_eq!(files(dir.path()), [name.clone()]);
+            assert_eq!(files(dir.path()), [name.as_str()]);
         }
     }
 }
@@ -385,10 +385,9 @@ fn a_new_version_between_ranges_does_not_get_into_the_file() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, version) = net.with_file(&file);
     let path = dir.path().join("f");
-    let (emulator, other) = (net.emulator.clone(), bucket.clone());
+    let other = bucket.clone();
     net.meddle(move |number, _| {
         if number == 2 {
-            let _ = &emulator;
             futures::executor::block_on(put(&other, &[7; 100_000], FileInfo::new()));
         }
     });

@@ -1,1 +1,341 @@
-//! x
+//! What a later process goes on with.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+
+use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::http::{HeaderName, HeaderValue};
+use b2kit::transfer::{Downloaded, FileDownload, Verified};
+use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName};
+use b2kit::{BucketHandle, ErrorKind};
+use tempfile::{TempDir, tempdir};
+
+use super::{BY_NAME, Net, Run, bytes, files, put, settles};
+
+const PART: &str = ".f.4a0a19218e082a34.b2part";
+const STATE: &str = ".f.4a0a19218e082a34.b2part.json";
+
+/// A download in ranges of 10,000 bytes, one after the other.
+fn resumable(bucket: &BucketHandle) -> FileDownload {
+    bucket
+        .download("f")
+        .range_size(10_000)
+        .concurrency(2)
+        .resume()
+}
+
+/// A directory in which the first 40,000 of 100,000 bytes have been left, with the state of a process that has ended.
+fn left_behind() -> (Net, BucketHandle, Vec<u8>, TempDir) {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    break_off(&net, &bucket, dir.path());
+    (net, bucket, file, dir)
+}
+
+fn break_off(net: &Net, bucket: &BucketHandle, dir: &Path) {
+    for n in 5..100 {
+        net.nth(n, Trouble::download_cap_exceeded());
+    }
+    let error = net.run(resumable(bucket).to_path(dir.join("f")));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
+    assert_eq!(files(dir), [PART, STATE]);
+    net.emulator.faults().clear();
+    net.asked();
+}
+
+fn finish(net: &Net, download: FileDownload, dir: &Path) -> (Downloaded, Vec<u8>) {
+    let path = dir.join("f");
+    let done = net.run(download.to_path(&path)).unwrap();
+    assert_eq!(files(dir), ["f"]);
+    (done, fs::read(path).unwrap())
+}
+
+#[test]
+fn only_what_is_missing_is_asked_for() {
+    let (net, bucket, file, dir) = left_behind();
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file);
+    assert_eq!(done.verified, Verified::Sha1);
+    assert!(done.resumed_bytes >= 30_000, "{}", done.resumed_bytes);
+    let asked = net.asked();
+    assert_eq!(asked.len() as u64, 10 - done.resumed_bytes / 10_000);
+    assert_eq!(asked[0].call, BY_NAME);
+    let first = format!("bytes={}-", done.resumed_bytes);
+    assert!(
+        asked[0].range.as_deref().unwrap().starts_with(&first),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn the_rest_comes_in_one_stream_where_that_is_asked_for() {
+    let (net, bucket, file, dir) = left_behind();
+    let (_, now) = finish(&net, resumable(&bucket).concurrency(1), dir.path());
+    assert!(now == file);
+    assert_eq!(net.asked().len(), 1);
+}
+
+#[test]
+fn a_download_that_is_dropped_is_gone_on_with_too() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    {
+        let mut download = pin!(resumable(&bucket).to_path(path));
+        let mut run = Run::new(&net.timer);
+        while net.asked().is_empty() || !has(dir.path(), 20_000) {
+            assert!(run.step(&mut download).is_pending());
+            net.meddle(|_, _| {});
+        }
+    }
+    settles(dir.path(), |left| left == [PART, STATE]);
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes > 0);
+}
+
+/// Whether the partial file has so many bytes.
+fn has(dir: &Path, bytes: u64) -> bool {
+    let length = fs::metadata(dir.join(PART)).map(|found| found.len());
+    length.is_ok_and(|length| length >= bytes)
+}
+
+#[test]
+fn another_version_begins_anew() {
+    for len in [100_000, 50_000, 5_000, 0] {
+        let (net, bucket, _, dir) = left_behind();
+        let new = vec![7; len];
+        net.run(put(&bucket, &new, FileInfo::new()));
+        let (done, now) = finish(&net, resumable(&bucket), dir.path());
+        assert!(now == new && done.resumed_bytes == 0, "{len}");
+    }
+}
+
+#[test]
+fn a_version_that_is_named_is_gone_on_with_whatever_the_name_has_now() {
+    let (net, bucket, file, dir) = left_behind();
+    let id = net.run(async {
+        let id = bucket
+            .download("f")
+            .stream()
+            .await
+            .unwrap()
+            .file()
+            .file_id
+            .clone();
+        put(&bucket, b"new", FileInfo::new()).await;
+        id
+    });
+    net.asked();
+    let download = bucket.client().download(id).range_size(10_000).resume();
+    let (done, now) = finish(&net, download, dir.path());
+    assert!(now == file && done.resumed_bytes >= 30_000);
+}
+
+#[test]
+fn bytes_that_were_changed_meanwhile_are_found_and_fetched_again() {
+    let (net, bucket, file, dir) = left_behind();
+    let mut part = fs::read(dir.path().join(PART)).unwrap();
+    part[5] ^= 1;
+    fs::write(dir.path().join(PART), &part).unwrap();
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes == 0);
+}
+
+#[test]
+fn a_state_that_is_none_begins_anew() {
+    type Damage = fn(&Path, &Path);
+    let damages: [Damage; 9] = [
+        |_, state| fs::write(state, "").unwrap(),
+        |_, state| fs::write(state, "{").unwrap(),
+        |_, state| fs::write(state, vec![b'['; 2 << 20]).unwrap(),
+        |_, state| fs::remove_file(state).unwrap(),
+        |_, state| {
+            let text = fs::read_to_string(state).unwrap();
+            let later = text.replace("download\":1", "download\":2");
+            assert_ne!(later, text);
+            fs::write(state, later).unwrap();
+        },
+        |part, _| fs::write(part, "").unwrap(),
+        |part, _| fs::remove_file(part).unwrap(),
+        |part, _| fs::write(part, bytes(200_000)).unwrap(),
+        |_, state| {
+            let text = fs::read_to_string(state).unwrap();
+            let other = text.replace("\"wanted\":[0,100000]", "\"wanted\":[0,90000]");
+            assert_ne!(other, text);
+            fs::write(state, other).unwrap();
+        },
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let (net, bucket, file, dir) = left_behind();
+        damage(&dir.path().join(PART), &dir.path().join(STATE));
+        let (_, now) = finish(&net, resumable(&bucket), dir.path());
+        assert!(now == file, "damage {number}: {} bytes", now.len());
+    }
+}
+
+#[test]
+fn a_range_goes_on_only_with_the_same_range() {
+    let range = |first, last| ByteRange::inclusive(first, last).unwrap();
+    let (net, bucket, file, dir) = left_behind();
+    let download = resumable(&bucket).range(range(5, 60_004));
+    let (done, now) = finish(&net, download, dir.path());
+    assert!(now == file[5..60_005] && done.resumed_bytes == 0);
+}
+
+#[test]
+fn all_that_is_there_already_is_asked_about_and_not_fetched() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    let path = dir.path().join("f");
+    let in_the_way = path.clone();
+    net.meddle(move |number, _| {
+        if number == 9 {
+            fs::create_dir(&in_the_way).unwrap();
+        }
+    });
+    let error = net.run(resumable(&bucket).to_path(&path)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+    fs::remove_dir(&path).unwrap();
+    net.asked();
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes == 100_000);
+    let asked = net.asked();
+    assert!(asked.len() == 1 && asked[0].head, "{asked:?}");
+}
+
+#[test]
+fn what_can_not_be_checked_later_is_only_kept_as_far_as_the_disk_has_it() {
+    let none = HeaderValue::from_static("none");
+    let none = Trouble::SetHeader(HeaderName::from_static("x-bz-content-sha1"), none);
+    for (len, kept) in [(100_000, false), (24 << 20, true)] {
+        let (net, file, dir) = (Net::new(0), bytes(len), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        net.fault(Fault::new(none.clone()));
+        let ahead = (len / 12) as u64;
+        let download = || {
+            bucket
+                .download("f")
+                .range_size(ahead)
+                .concurrency(2)
+                .resume()
+        };
+        let gone = (11..99).map(|n| net.nth(n, Trouble::download_cap_exceeded()));
+        let gone: Vec<_> = gone.collect();
+        let error = net
+            .run(download().to_path(dir.path().join("f")))
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::CapExceeded);
+        assert_eq!(files(dir.path()).len(), if kept { 2 } else { 0 });
+        gone.into_iter()
+            .for_each(|fault| net.emulator.faults().remove(fault));
+        // As after a crash: what lies there is taken to another place.
+        let elsewhere = tempdir().unwrap();
+        for name in files(dir.path()) {
+            fs::copy(dir.path().join(&name), elsewhere.path().join(&name)).unwrap();
+        }
+        let (done, now) = finish(&net, download(), elsewhere.path());
+        assert!(now == file && done.verified == Verified::LengthOnly);
+        assert_eq!(
+            done.resumed_bytes >= 16 << 20,
+            kept,
+            "{}",
+            done.resumed_bytes
+        );
+    }
+}
+
+#[test]
+fn two_downloads_to_one_path_work_apart() {
+    for seed in 0..20 {
+        let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        let path = dir.path().join("f");
+        let two = futures::future::join(
+            resumable(&bucket).to_path(&path),
+            resumable(&bucket).to_path(&path),
+        );
+        let (one, other) = net.run(two);
+        assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+        assert!(fs::read(&path).unwrap() == file);
+        assert_eq!(files(dir.path()), ["f"]);
+    }
+}
+
+#[test]
+fn a_file_that_somebody_else_has_locked_is_left_alone() {
+    let (net, bucket, file, dir) = left_behind();
+    let part: PathBuf = dir.path().join(PART);
+    let before = fs::read(&part).unwrap();
+    let other = File::open(&part).unwrap();
+    other.lock().unwrap();
+    let path = dir.path().join("f");
+    let done = net.run(resumable(&bucket).to_path(&path)).unwrap();
+    assert_eq!(done.resumed_bytes, 0);
+    assert!(fs::read(&path).unwrap() == file && fs::read(&part).unwrap() == before);
+    assert_eq!(files(dir.path()), [PART, STATE, "f"]);
+    drop(other);
+    finish(&net, bucket.download("f"), dir.path());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_or_a_file_that_others_may_write_is_not_gone_on_with() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (net, bucket, file, dir) = left_behind();
+    let (part, path) = (dir.path().join(PART), dir.path().join("f"));
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o666)).unwrap();
+    let done = net.run(resumable(&bucket).to_path(&path)).unwrap();
+    assert_eq!(done.resumed_bytes, 0);
+    assert!(fs::read(&path).unwrap() == file);
+
+    let treasure = dir.path().join("treasure");
+    fs::write(&treasure, "treasure").unwrap();
+    fs::remove_file(&part).unwrap();
+    std::os::unix::fs::symlink(&treasure, &part).unwrap();
+    let done = net.run(resumable(&bucket).to_path(&path)).unwrap();
+    assert_eq!(done.resumed_bytes, 0);
+    assert_eq!(fs::read(&treasure).unwrap(), b"treasure");
+}
+
+#[test]
+fn what_is_left_is_for_the_owner_only_and_has_no_secret_in_it() {
+    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
+    let (bucket, _) = net.with_file(b"");
+    let key = || CustomerKey::new(*b"the customer's own key, 32 bytes");
+    net.run(async {
+        let name = FileName::new("f").unwrap();
+        let upload = b2kit::api::UploadFile::new(bucket.id(), name, file.clone())
+            .server_side_encryption(EncryptionSetting::SseC(key()));
+        bucket.client().call(upload).await.unwrap();
+    });
+    for n in 5..100 {
+        net.nth(n, Trouble::download_cap_exceeded());
+    }
+    let download = || resumable(&bucket).customer_key(key());
+    net.run(download().to_path(dir.path().join("f")))
+        .unwrap_err();
+    let state = fs::read_to_string(dir.path().join(STATE)).unwrap();
+    let fields = [
+        "b2kit_partial_download",
+        "file_id",
+        "content_length",
+        "wanted",
+        "done",
+    ];
+    let document: serde_json::Value = serde_json::from_str(&state).unwrap();
+    let mut names: Vec<_> = document.as_object().unwrap().keys().collect();
+    names.sort();
+    let mut expected = fields.to_vec();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    #[cfg(unix)]
+    for name in [PART, STATE] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let found = fs::metadata(dir.path().join(name)).unwrap();
+        assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    }
+    net.emulator.faults().clear();
+    let (done, now) = finish(&net, download(), dir.path());
+    assert!(now == file && done.resumed_bytes > 0);
+}

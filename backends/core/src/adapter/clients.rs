@@ -241,18 +241,16 @@ fn end(client: impl Send + 'static) {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 
     use super::*;
 
     /// Tells when it ends.
     #[derive(Clone)]
-    struct Client(Arc<Ends>, Sender<()>);
-
-    struct Ends;
+    struct Client(Arc<Sender<()>>);
 
     fn made(sender: &Sender<()>) -> Result<Client, Infallible> {
-        Ok(Client(Arc::new(Ends), sender.clone()))
+        Ok(Client(Arc::new(sender.clone())))
     }
 
     fn same(one: &Lease<Client>, other: &Lease<Client>) -> bool {
@@ -261,7 +259,8 @@ mod tests {
 
     /// All senders, and with them all clients, are gone.
     fn wait_for_the_end(all: &Receiver<()>) {
-        assert!(all.recv_timeout(Duration::from_secs(30)).is_err());
+        let end = all.recv_timeout(Duration::from_secs(30));
+        assert_eq!(end, Err(RecvTimeoutError::Disconnected));
     }
 
     #[test]
@@ -317,8 +316,7 @@ mod tests {
                 .all(|lease| !Arc::ptr_eq(&lease.0, &made_shared))
         );
         shared.give_back();
-        drop(fresh);
-        drop(sender);
+        drop((fresh, made_shared, sender));
         wait_for_the_end(&all);
     }
 }

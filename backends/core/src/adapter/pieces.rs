@@ -13,7 +13,7 @@ use crate::body::{Body, BodyStream};
 
 /// The most that a library is given at a time. It takes a chunk of any size as soon as it has some room, and after that
 /// the chunk can't be stopped any more; a body that is one buffer would be sent to its end, early response or not.
-const PIECE: usize = 64 << 10;
+const PIECE: usize = 256 << 10;
 
 /// The two ends of a body that is to be sent: its bytes for the library, and the hand that stops them.
 #[must_use]
@@ -157,7 +157,7 @@ impl fmt::Debug for Upload {
     }
 }
 
-/// The bytes of a [`Body`], of exactly its length, at most 64 KiB at a time.
+/// The bytes of a [`Body`], of exactly its length, at most 256 KiB at a time.
 ///
 /// The body is opened at the first poll, which is when its connection asks for it. The source is dropped with the last
 /// piece. [`Stopped`] is the last item of a body that does not finish; the reason is in [`Upload`].

@@ -109,11 +109,12 @@ impl BlobStore for DiskStore {
         let taken = self.inner.space.take(len).ok_or(NoRoom::Cap)?;
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
         let blob = self.blob(number, len, taken);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&blob.path)
-            .map_err(NoRoom::Broken)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // only its owner reads it
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&blob.path).map_err(NoRoom::Broken)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
@@ -137,11 +138,20 @@ impl BlobWriter for DiskWriter {
         if self.blob.store.syncs {
             self.file.sync_all()?;
             if let Some(directory) = self.blob.path.parent() {
-                File::open(directory)?.sync_all()?;
+                sync_directory(directory)?;
             }
         }
         Ok(Arc::new(self.blob))
     }
+}
+
+/// A name in a directory is safe once the directory is.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    // elsewhere a directory can't be opened
+    if cfg!(unix) {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok(())
 }
 
 struct DiskBlob {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(crate) use disk::DiskStore;
+pub(crate) use disk::{DiskStore, sync_directory};
 pub(crate) use memory::MemoryStore;
 pub(crate) use nothing::NoStore;
 

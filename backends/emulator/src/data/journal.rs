@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha1::{Digest as _, Sha1};
 
 use super::record::Record;
-use crate::blob::Content;
+use crate::blob::{Content, sync_directory};
 use crate::hex::hex;
 
 /// The format that is written, and the only one that is read so far.
@@ -38,6 +38,8 @@ pub(super) struct Journal {
     /// How long it was when it was new.
     new_len: u64,
     syncs: bool,
+    /// Whether it says what isn't so any more, and can't be added to.
+    is_stale: bool,
     /// Lines that are to be added.
     pending: Vec<u8>,
     /// What may go once they are.
@@ -48,8 +50,8 @@ pub(super) struct Journal {
 #[derive(Default)]
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
-    /// How many bytes at the end are no whole line.
-    pub(super) torn: u64,
+    /// What is wrong with its end, in words.
+    pub(super) loss: Option<String>,
 }
 
 impl Journal {
@@ -76,8 +78,7 @@ impl Journal {
             at += line.len() as u64;
             match records_of(&line) {
                 Ok(records) => read.records.extend(records),
-                // what was being written when everything stopped; nobody was told of it
-                Err(_) if at == len => read.torn = line.len() as u64,
+                Err(_) if at == len => read.loss = Some(loss_of(&line)),
                 Err(problem) => {
                     let path = path.display();
                     return Err(invalid(format!("{path}: line {number} {problem}")));
@@ -96,6 +97,7 @@ impl Journal {
             len,
             new_len: len,
             syncs,
+            is_stale: false,
             pending: Vec::new(),
             retired: Vec::new(),
         })
@@ -103,15 +105,17 @@ impl Journal {
 
     /// Whether it should be written anew.
     pub(super) const fn is_long(&self) -> bool {
-        self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
+        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
     }
 
-    /// Writes it anew; what was pending is in these records.
+    /// Writes it anew; what was pending is in these records. If that fails, nothing can be added before it has succeeded.
     pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
+        self.is_stale = true;
         let (file, len) = write_anew(&self.directory, records)?;
         self.file = file;
         self.len = len;
         self.new_len = len;
+        self.is_stale = false;
         self.pending.clear();
         self.retired.clear();
         Ok(())
@@ -180,15 +184,6 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// A name in a directory is safe once the directory is.
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    // elsewhere a directory can't be opened
-    if cfg!(unix) {
-        File::open(directory)?.sync_all()?;
-    }
-    Ok(())
-}
-
 fn write_line(line: &mut Vec<u8>, records: &[Record]) {
     let json = serde_json::to_vec(records).expect("strings, numbers and maps with string keys");
     line.extend_from_slice(checksum(&json).as_bytes());
@@ -213,6 +208,19 @@ fn checksum(json: &[u8]) -> String {
     let mut sum = hex(&Sha1::digest(json));
     sum.truncate(CHECKSUM);
     sum
+}
+
+/// What the last line, which can't be read, means.
+fn loss_of(line: &[u8]) -> String {
+    let len = line.len();
+    if line.ends_with(b"\n") {
+        // the disk has what came after it, but not what was in it
+        return format!("the last {len} bytes of the journal are damaged: what they said is lost");
+    }
+    // it was being written when everything stopped
+    format!(
+        "the last {len} bytes of the journal were not written to their end: what they said was not answered"
+    )
 }
 
 fn check_format(path: &Path, line: &[u8]) -> io::Result<()> {
@@ -247,11 +255,11 @@ mod tests {
         journal.add(&[Record::NoKey("two".into())], Vec::new());
         journal.write().unwrap_err();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.torn), (0, 0));
+        assert_eq!((read.records.len(), read.loss), (0, None));
         journal.file = good;
         journal.write().unwrap();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.torn), (2, 0));
+        assert_eq!((read.records.len(), read.loss), (2, None));
     }
 
     #[test]
@@ -270,6 +278,6 @@ mod tests {
         journal.add(&[record()], Vec::new());
         journal.write().unwrap();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.torn), (2, 0));
+        assert_eq!((read.records.len(), read.loss), (2, None));
     }
 }

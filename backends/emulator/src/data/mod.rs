@@ -62,12 +62,7 @@ impl DataDir {
                     io::Error::new(io::ErrorKind::InvalidData, problem)
                 })?;
             }
-            if read.torn > 0 {
-                losses.push(format!(
-                    "the last {} bytes of the journal were not written to their end: what they said was not answered",
-                    read.torn
-                ));
-            }
+            losses.extend(read.loss);
             losses.extend(drop_lost(state));
         }
         state.changes.are_kept = true;
@@ -89,26 +84,35 @@ impl DataDir {
     }
 
     /// Writes down what has changed. If that fails, it is tried again with the next change.
+    ///
+    /// The journal is locked before the state, here as everywhere.
     pub(crate) fn keep<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
         let mut journal = self.journal();
+        if !journal.is_long() {
+            let mut locked = state();
+            let changes = locked.changes.take();
+            let records = record::of_changes(&mut locked, &changes);
+            drop(locked);
+            journal.add(&records, changes.retired);
+            return journal.write();
+        }
         let mut locked = state();
         let changes = locked.changes.take();
-        let records = record::of_changes(&mut locked, &changes);
+        locked.tokens.take_changed();
+        let records = record::all(&locked);
         drop(locked);
-        journal.add(&records, changes.retired);
-        journal.write()?;
-        if journal.is_long() {
-            let locked = state();
-            let records = record::all(&locked);
-            drop(locked);
-            journal.replace(&records)?;
-        }
-        Ok(())
+        journal.add(&[], changes.retired);
+        journal.replace(&records)
     }
 
-    /// Writes down all there is, after the state was replaced.
-    pub(crate) fn keep_all(&self, state: &State) -> io::Result<()> {
-        self.journal().replace(&record::all(state))
+    /// Writes down all there is, once the state has been replaced by `replace`.
+    pub(crate) fn keep_instead<'a>(
+        &self,
+        replace: impl FnOnce() -> MutexGuard<'a, State>,
+    ) -> io::Result<()> {
+        let mut journal = self.journal();
+        let records = record::all(&replace());
+        journal.replace(&records)
     }
 
     /// From now on, the bytes stay when what they belong to is dropped.

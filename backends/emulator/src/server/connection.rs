@@ -54,6 +54,11 @@ pub(super) async fn accept(listener: TcpListener, gate: Gate, connections: Arc<G
 fn connect(stream: TcpStream, gate: Gate, connections: &GracefulShutdown) {
     let Ok(permit) = Arc::clone(&gate.room).try_acquire_owned() else {
         tracing::warn!(most = gate.limits.connections, "too many connections");
+        // before TLS has been agreed on, nothing can be said
+        #[cfg(feature = "tls")]
+        if gate.tls.is_some() {
+            return;
+        }
         turn_away(stream);
         return;
     };
@@ -75,7 +80,7 @@ fn connect(stream: TcpStream, gate: Gate, connections: &GracefulShutdown) {
     });
 }
 
-/// Says so as B2 does, so that clients try again, and closes without waiting for anything. In TLS nothing can be said yet.
+/// Says so as B2 does, so that clients try again, and closes without waiting for anything.
 fn turn_away(stream: TcpStream) {
     let Ok(mut stream) = stream.into_std() else {
         return;

@@ -6,19 +6,16 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{Request, Uri};
-use hyper::body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::emulator::Emulator;
@@ -33,6 +30,9 @@ const PAUSES: [Duration; 3] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
 ];
+
+/// How many are on their way at a time; the others wait with the emulator.
+const COURIERS: usize = 32;
 
 /// How many deliveries are remembered.
 const MOST: usize = 1000;
@@ -83,11 +83,15 @@ impl Courier {
 
     /// Delivers for ever.
     pub(super) async fn deliver(self, emulator: Emulator) {
+        let free = Arc::new(Semaphore::new(COURIERS));
         loop {
             self.0.bell.notified().await;
             for webhook in emulator.take_webhooks() {
                 let courier = self.clone();
+                // nobody closes it
+                let permit = Arc::clone(&free).acquire_owned().await.ok();
                 tokio::spawn(async move {
+                    let _permit = permit;
                     let delivery = bring(webhook).await;
                     tracing::info!(rule = delivery.webhook.rule, outcome = ?delivery.outcome, "webhook");
                     courier.remember(delivery);
@@ -170,29 +174,10 @@ async fn send(webhook: &Webhook, target: &Target) -> io::Result<u16> {
     for (name, value) in &webhook.headers {
         request = request.header(name, value);
     }
-    let body = Whole(Some(webhook.body.clone()));
+    let body = Full::new(webhook.body.clone());
     let request = request.body(body).map_err(io::Error::other)?;
     let response = sender.send_request(request).await;
     connection.abort();
     let response = response.map_err(io::Error::other)?;
     Ok(response.status().as_u16())
-}
-
-/// A body that is all there.
-struct Whole(Option<Bytes>);
-
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
-    }
 }

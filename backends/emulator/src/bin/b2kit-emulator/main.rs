@@ -4,6 +4,7 @@ mod banner;
 mod guess;
 mod options;
 mod size;
+mod stop;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use b2kit_emulator::{AheadClock, Emulator, Server};
 use options::{Asked, Log, Options};
+use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;
 
 /// How long requests under way have, once it is told to stop.
@@ -47,8 +49,17 @@ fn run() -> Result<(), String> {
         let path = &options.root_cert;
         fs::write(path, pem).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    say(&banner::of(&options, &emulator, &server))?;
-    wait_and_stop(server)
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        // whoever has read the banner may already say stop
+        let stop = Stop::listen().map_err(|error| error.to_string())?;
+        say(&banner::of(&options, &emulator, &server))?;
+        serve_until_told(stop, server).await;
+        Ok(())
+    })
 }
 
 fn emulator(options: &Options) -> Result<Emulator, String> {
@@ -99,37 +110,15 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
         .map_err(|error| format!("{}:{}: {error}", options.bind, options.port))
 }
 
-/// Until a signal says to stop; a second one doesn't wait for what is under way.
-fn wait_and_stop(server: Server) -> Result<(), String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        told_to_stop().await.map_err(|error| error.to_string())?;
-        eprintln!("b2kit-emulator: stopping");
-        tokio::select! {
-            () = server.stop() => {}
-            () = tokio::time::sleep(GRACE) => {}
-            _ = told_to_stop() => {}
-        }
-        Ok(())
-    })
-}
-
-#[cfg(unix)]
-async fn told_to_stop() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
+/// Until it is told to stop; if it is told twice, it doesn't wait for what is under way.
+async fn serve_until_told(mut stop: Stop, server: Server) {
+    stop.told().await;
+    eprintln!("b2kit-emulator: stopping");
     tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
+        () = server.stop() => {}
+        () = tokio::time::sleep(GRACE) => {}
+        () = stop.told() => {}
     }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }
 
 fn log_to_stderr(log: Log) {

@@ -1,0 +1,64 @@
+//! A benchmark's server, in a process of its own.
+
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::Failure;
+
+/// The argument that makes this program the server.
+pub(crate) const ARGUMENT: &str = "--serve";
+
+/// The server in a process of its own, which ends when this is dropped.
+pub(crate) struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Server {
+    pub(crate) fn start() -> Result<Self, Failure> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg(ARGUMENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("the server has no output")?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let port = line.trim().parse()?;
+        Ok(Self { process, port })
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It reads its input to the end, which comes when this process ends, too, in whatever way.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// Is the server, until the input ends: `converse` is each connection, and is told the port.
+pub(crate) fn serve(converse: fn(TcpStream, u16) -> io::Result<()>) -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    println!("{port}");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || {
+                if let Err(error) = converse(stream, port)
+                    && error.kind() != io::ErrorKind::ConnectionReset
+                {
+                    eprintln!("server: {error}");
+                }
+            });
+        }
+    });
+    io::copy(&mut io::stdin(), &mut io::sink())?;
+    Ok(())
+}

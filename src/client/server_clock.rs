@@ -1,0 +1,120 @@
+//! [`ServerClock`]: B2's own time, as its answers tell it.
+//!
+//! Only B2's time says whether what is found after a lost answer is older than the call; this machine's may be wrong.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::types::Timestamp;
+
+/// By how much two clocks may differ before one of them is wrong.
+const SKEW: Duration = Duration::from_secs(600);
+
+/// How far back the time lies that is given for now. Clocks don't all run at the same pace.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// B2's own time, as its answers tell it.
+#[derive(Debug, Default)]
+pub(super) struct ServerClock(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the last answer said, and when.
+    heard: Option<(Timestamp, Instant)>,
+    /// Whether the last answer contradicts the one before: then neither is believed until a third one decides.
+    doubtful: bool,
+    skew_told: bool,
+}
+
+impl ServerClock {
+    /// An answer of B2's says that it is `date`.
+    pub(super) fn note(&self, date: SystemTime, now: Instant) {
+        let Some(date) = timestamp(date) else {
+            return;
+        };
+        let mut state = self.lock();
+        let expected = state.heard.map(|heard| later(heard, now));
+        state.doubtful = expected.is_some_and(|expected| {
+            expected.as_millis().abs_diff(date.as_millis()) > millis(SKEW).unsigned_abs()
+        });
+        state.heard = Some((date, now));
+    }
+
+    /// A time that is not later than B2's own, and earlier by a minute at most.
+    pub(super) fn not_later_than(&self, now: Instant) -> Option<Timestamp> {
+        let state = self.lock();
+        let (date, at) = state.heard.filter(|_| !state.doubtful)?;
+        let passed = now.saturating_duration_since(at).saturating_sub(SLACK);
+        Some(later((date, at), at + passed))
+    }
+
+    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for the first time.
+    pub(super) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
+        let mut state = self.lock();
+        let there = later(state.heard?, now);
+        let here = timestamp(here).map_or(0, Timestamp::as_millis);
+        let ahead = here.saturating_sub(there.as_millis());
+        if ahead.unsigned_abs() <= millis(SKEW).unsigned_abs() || state.skew_told {
+            return None;
+        }
+        state.skew_told = true;
+        Some(ahead / 1_000)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn later((date, at): (Timestamp, Instant), now: Instant) -> Timestamp {
+    let passed = millis(now.saturating_duration_since(at));
+    Timestamp::from_millis(date.as_millis().saturating_add(passed))
+}
+
+fn timestamp(time: SystemTime) -> Option<Timestamp> {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(millis(since_1970)))
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use b2kit_core::{SystemTimer, Timer as _};
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_time_that_was_heard_long_ago_goes_on_but_for_a_minute() {
+        let (clock, now) = (ServerClock::default(), SystemTimer.now());
+        assert_eq!(clock.not_later_than(now), None);
+        clock.note(at(1_000), now);
+        for (passed, expected) in [(0, 1_000), (60, 1_000), (61, 1_001), (3_660, 4_600)] {
+            let then = now + Duration::from_secs(passed);
+            let expected = Timestamp::from_millis(expected * 1_000);
+            assert_eq!(clock.not_later_than(then), Some(expected), "{passed}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_contradicts_the_last_one_is_believed_when_the_next_one_agrees() {
+        let (clock, now) = (ServerClock::default(), SystemTimer.now());
+        clock.note(at(10_000), now);
+        clock.note(at(253_402_300_799), now);
+        assert_eq!(clock.not_later_than(now), None);
+        clock.note(at(10_001), now);
+        assert_eq!(clock.not_later_than(now), None);
+        clock.note(at(10_002), now);
+        assert!(clock.not_later_than(now).is_some());
+        // As when this machine has slept for a day.
+        clock.note(at(96_402), now);
+        clock.note(at(96_402), now);
+        assert!(clock.not_later_than(now).is_some());
+    }
+}

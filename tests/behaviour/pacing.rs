@@ -1,0 +1,211 @@
+//! How fast calls go when B2 wants them slower, or is away.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use b2kit::api::{CreateBucket, DeleteBucket, ListBuckets, ListKeys};
+use b2kit::backend::emulator::Emulator;
+use b2kit::types::{BucketName, BucketType};
+use b2kit::{
+    Client, ErrorKind, GaveUp, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy,
+    Timer as _,
+};
+use futures::FutureExt as _;
+use futures::future::{Either, join_all, select};
+
+use crate::script::Fault::{self, After, Slow, Status};
+use crate::script::Script;
+use crate::wired;
+
+const LIMITED: Fault = Status(429, "too_many_requests", &[]);
+
+/// A client of which one call may be under way at once, since B2 has said that there are too many.
+async fn limited_to_one(b2: &Client, script: &Script) {
+    b2.session().await.unwrap();
+    script.push("b2_list_buckets", LIMITED);
+    b2.call(ListBuckets::new()).await.unwrap();
+}
+
+#[test]
+fn a_call_that_is_not_polled_does_not_stop_all_others() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        limited_to_one(&b2, &script).await;
+        script.push("b2_list_buckets", Slow(10, Box::new(Fault::None)));
+        let mut first = Box::pin(b2.call(ListBuckets::new()));
+        assert!((&mut first).now_or_never().is_none());
+        // The first one is kept for later.
+        for _ in 0..3 {
+            let patience = script.timer.sleep(Duration::from_secs(120));
+            let next = Box::pin(b2.call(ListKeys::new()));
+            match select(next, patience).await {
+                Either::Left((keys, _)) => keys.unwrap(),
+                Either::Right(_) => panic!("two minutes, and the second call was not sent"),
+            };
+        }
+        first.await.unwrap();
+    });
+}
+
+#[test]
+fn asking_what_became_of_a_call_finds_room_where_only_one_goes_at_once() {
+    let (b2, script) = Script::new([]);
+    let elapsed = script.timer.run(async {
+        limited_to_one(&b2, &script).await;
+        script.push("b2_create_bucket", After);
+        let began = script.timer.now();
+        let name = BucketName::new("holiday-photos").unwrap();
+        b2.call(CreateBucket::new(name, BucketType::AllPrivate))
+            .await
+            .unwrap();
+        script.timer.now() - began
+    });
+    assert_eq!(elapsed, Duration::ZERO);
+}
+
+#[test]
+fn five_minutes_hold_for_who_waits_until_all_may_go_again() {
+    let (b2, script) = Script::new([]);
+    for _ in 0..40 {
+        script.push(
+            "b2_list_buckets",
+            Status(429, "too_many_requests", &[("retry-after", "200")]),
+        );
+    }
+    let ends = script.timer.run(async {
+        b2.session().await.unwrap();
+        let calls = (0..10).map(|n| {
+            let (b2, timer) = (b2.clone(), script.timer.clone());
+            async move {
+                timer.sleep(Duration::from_secs(n)).await;
+                let began = timer.now();
+                let outcome = b2.call(ListBuckets::new()).await;
+                (timer.now() - began, outcome)
+            }
+        });
+        join_all(calls).await
+    });
+    for (elapsed, outcome) in ends {
+        let error = outcome.unwrap_err();
+        assert!(elapsed <= Duration::from_secs(300), "{elapsed:?}");
+        assert_eq!(
+            (error.kind(), error.gave_up(), error.call()),
+            (
+                ErrorKind::TooManyRequests,
+                Some(GaveUp::Deadline),
+                Some("b2_list_buckets")
+            )
+        );
+        assert_eq!(error.elapsed(), elapsed);
+    }
+}
+
+#[test]
+fn who_was_never_sent_tells_what_all_wait_for() {
+    let (b2, script) = Script::new([]);
+    let error = script.timer.run(async {
+        b2.session().await.unwrap();
+        script.push(
+            "b2_list_buckets",
+            Status(429, "too_many_requests", &[("retry-after", "60")]),
+        );
+        let hurried = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+        hurried.call(ListBuckets::new()).await.unwrap_err();
+        hurried.call(DeleteBucket::new("b")).await.unwrap_err()
+    });
+    assert_eq!(
+        (error.kind(), error.gave_up(), error.attempts()),
+        (ErrorKind::TooManyRequests, Some(GaveUp::Deadline), 0)
+    );
+    assert_eq!(error.call(), Some("b2_delete_bucket"));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    assert!(!error.may_have_taken_effect());
+    assert_eq!(script.count("b2_delete_bucket"), 0);
+}
+
+/// The second of its own time in which each of so many clients succeeds, after nobody could reach B2 for a minute.
+/// `authorized` ones have a session when that begins.
+fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
+    let mut seconds = BTreeMap::new();
+    for seed in 0..clients {
+        let emulator = Emulator::builder().build();
+        let timer = ManualTimer::new();
+        let down_from = timer.now() + Duration::from_secs(10);
+        let clock = timer.clone();
+        let b2 = wired(&emulator, &timer, move |_| {
+            let now = clock.now();
+            let down = now >= down_from && now - down_from < Duration::from_secs(60);
+            down.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
+        });
+        let b2 = b2.seed(seed).build().unwrap();
+        timer.run(async {
+            if authorized {
+                b2.session().await.unwrap();
+            }
+            timer.sleep(Duration::from_secs(10)).await;
+            b2.call(ListBuckets::new()).await.unwrap();
+        });
+        *seconds
+            .entry((timer.now() - down_from).as_secs())
+            .or_default() += 1;
+    }
+    seconds
+}
+
+#[test]
+fn after_an_outage_clients_do_not_all_come_back_in_the_same_second() {
+    let seconds = seconds_of_return(500, true);
+    assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
+    assert!(
+        seconds.values().all(|clients| *clients <= 50),
+        "{seconds:?}"
+    );
+}
+
+#[test]
+fn after_an_outage_logins_do_not_all_come_in_the_same_second() {
+    let seconds = seconds_of_return(500, false);
+    assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
+    assert!(
+        seconds.values().all(|clients| *clients <= 50),
+        "{seconds:?}"
+    );
+}
+
+#[test]
+fn a_deadline_while_the_token_is_renewed_leaves_nothing_open_and_tells_why() {
+    let (_, script) = Script::new([]);
+    let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+    let error = script.timer.run(async {
+        b2.session().await.unwrap();
+        let expired = Status(401, "expired_auth_token", &[]);
+        script.push("b2_create_bucket", Slow(2, Box::new(expired)));
+        script.push("b2_authorize_account", Slow(100, Box::new(Fault::None)));
+        let name = BucketName::new("holiday-photos").unwrap();
+        let create = CreateBucket::new(name, BucketType::AllPrivate);
+        b2.call(create).await.unwrap_err()
+    });
+    assert!(!error.may_have_taken_effect(), "{error:?}");
+    assert_eq!(
+        (error.gave_up(), error.b2().unwrap().code.as_str()),
+        (Some(GaveUp::Deadline), "expired_auth_token")
+    );
+}
+
+#[test]
+fn a_deadline_while_b2_is_asked_what_became_of_a_call_tells_how_its_answer_was_lost() {
+    let (_, script) = Script::new([]);
+    let b2 = script.client(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+    let error = script.timer.run(async {
+        b2.session().await.unwrap();
+        // What is asked has a deadline of its own, later than this call's.
+        script.push("b2_create_bucket", Slow(2, Box::new(After)));
+        script.push("b2_list_buckets", Slow(100, Box::new(Fault::None)));
+        let name = BucketName::new("holiday-photos").unwrap();
+        let create = CreateBucket::new(name, BucketType::AllPrivate);
+        b2.call(create).await.unwrap_err()
+    });
+    assert!(error.may_have_taken_effect(), "{error:?}");
+    assert_eq!(error.gave_up(), Some(GaveUp::Deadline));
+    assert_eq!(error.http_error().unwrap().kind(), HttpErrorKind::Closed);
+}
