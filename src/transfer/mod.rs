@@ -6,7 +6,8 @@
 //! In the order in which an upload meets them: `bucket` is the door; `source` where bytes come from; `plan` how they are
 //! cut; `large_file` carries parts side by side; `resume` finds what is on the server already; `ledger` remembers what
 //! is left there; `progress` tells how far it is. `download` is the way back, and `local_name` decides which paths the
-//! names of files may become. `disk` is all that touches local files.
+//! names of files may become. `disk` is all that touches local files. `copy` and `compose` make files of what is in B2;
+//! `many` does things to many files at once.
 
 mod bucket;
 mod compose;
