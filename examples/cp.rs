@@ -233,7 +233,7 @@ impl Job {
     where
         E: Into<Failure>,
     {
-        let began = Instant::now();
+        let began = SystemTimer.now();
         let mut transfer = Box::pin(transfer.into_future());
         let live = !self.quiet && io::stderr().is_terminal();
         let outcome = loop {
@@ -278,7 +278,8 @@ fn find(directory: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>) -> R
 
 fn line(name: &str, now: ProgressNow, began: Instant) -> String {
     let megabytes = now.bytes as f64 / 1e6;
-    let speed = megabytes / began.elapsed().as_secs_f64().max(0.001);
+    let seconds = SystemTimer.now().duration_since(began).as_secs_f64();
+    let speed = megabytes / seconds.max(0.001);
     let share = match now.total_bytes {
         Some(total) if total > 0 => format!("{:3} %  ", now.bytes * 100 / total),
         _ => String::new(),
