@@ -344,7 +344,10 @@ fn no_public_type_that_holds_a_secret_is_missing_here() {
     // What a client shows is its own choice, whoever has one.
     let holds = |name: &str| name != "Client" && known(name);
     let mut missing = Vec::new();
-    for (file, text) in crate::layers::sources(std::path::Path::new("src")) {
+    // What a transfer holds is of these types, and shows as they do.
+    let rooms = ["src/types", "src/webhook", "src/api", "src/client"];
+    let sources = rooms.map(|room| crate::layers::sources(std::path::Path::new(room)));
+    for (file, text) in sources.into_iter().flatten() {
         let items = text
             .match_indices("\npub struct ")
             .chain(text.match_indices("\npub enum "));
