@@ -49,6 +49,9 @@ impl Trouble {
     }
 }
 
+/// The calls, and what became of each.
+type Log = Vec<(String, Option<Trouble>)>;
+
 type Choose = Arc<dyn Fn(usize, &str) -> Option<Trouble> + Send + Sync>;
 
 /// Such a network. The choice is made by the number of the request and the name of its call.
@@ -58,7 +61,7 @@ pub(crate) struct Chaos {
     pub(crate) timer: ManualTimer,
     choose: Choose,
     requests: Arc<AtomicUsize>,
-    pub(crate) log: Arc<Mutex<Vec<(String, Option<Trouble>)>>>,
+    pub(crate) log: Arc<Mutex<Log>>,
 }
 
 impl Chaos {
@@ -143,7 +146,7 @@ impl HttpClient for Chaos {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let name = call_of(&request);
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let trouble = (self.choose)(number, &name);
+        let trouble = (self.choose)(number, name);
         self.log.lock().unwrap().push((name.to_owned(), trouble));
         // Every request takes its time, so that things are under way side by side.
         self.timer.sleep(Duration::from_millis(10)).await;
