@@ -1,4 +1,4 @@
-//! [`Options`]: what copies and compositions can be told alike.
+//! [`Options`]: what uploads, copies and compositions can be told alike.
 
 use super::bucket::BucketHandle;
 use super::large_file::{LargeFile, OnFailure, with_upload_id};
@@ -50,7 +50,7 @@ macro_rules! options {
                 self
             }
 
-            /// How many parts are under way at once. Defaults to 4.
+            /// How many parts are under way at once. Defaults to 4. Of what comes once, as many are held in memory.
             pub const fn concurrency(mut self, parts: usize) -> Self {
                 self.options.concurrency = Some(parts);
                 self
@@ -101,13 +101,7 @@ impl Options {
         upload
     }
 
-    /// Starts a large file.
-    pub(super) async fn start<'a>(
-        &'a self,
-        bucket: &'a BucketHandle,
-        name: &FileName,
-        mut start: StartLargeFile,
-    ) -> Result<LargeFile<'a>, Error> {
+    pub(super) fn of_large(&self, mut start: StartLargeFile) -> StartLargeFile {
         if let Some((mode, until)) = &self.file_retention {
             start = start.file_retention(mode.clone(), *until);
         }
@@ -117,6 +111,17 @@ impl Options {
         if let Some(encryption) = &self.server_side_encryption {
             start = start.server_side_encryption(encryption.clone());
         }
+        start
+    }
+
+    /// Starts a large file.
+    pub(super) async fn start<'a>(
+        &'a self,
+        bucket: &'a BucketHandle,
+        name: &FileName,
+        start: StartLargeFile,
+    ) -> Result<LargeFile<'a>, Error> {
+        let start = self.of_large(start);
         let client = bucket.client();
         let start = with_upload_id(client, start);
         let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;

@@ -192,6 +192,20 @@ fn everything_that_is_asked_for_goes_with_the_file() {
 }
 
 #[test]
+fn what_comes_once_has_its_time_too_where_it_is_told() {
+    for len in [50, 500] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let modified = Timestamp::from_millis(1_234);
+            let source = Source::stream(stream::iter(in_chunks(&content(len))));
+            let upload = bucket.upload("f", source.with_modified(modified));
+            assert_eq!(upload.await.unwrap().file.last_modified(), Some(modified));
+        });
+    }
+}
+
+#[test]
 fn a_bad_name_or_part_size_is_refused_before_anything_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
