@@ -296,11 +296,11 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
             Box::new(DownloadFileByName::new(photos(), name()).customer_key(key())),
         ),
         (
-            "FileDownload",
+            "transfer::FileDownload",
             Box::new(bucket.download("f").customer_key(key())),
         ),
         (
-            "FileCopy",
+            "transfer::FileCopy",
             Box::new(
                 bucket
                     .copy(FileId::from("f"), "g")
@@ -309,11 +309,11 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
             ),
         ),
         (
-            "Upload",
+            "transfer::Upload",
             Box::new(bucket.upload("f", secret()).server_side_encryption(sse_c())),
         ),
         (
-            "Compose",
+            "transfer::Compose",
             Box::new(bucket.compose("f", [Piece::copy("g", 0..1).customer_key(key())])),
         ),
     ]
