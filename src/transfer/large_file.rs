@@ -104,7 +104,6 @@ impl<'a> LargeFile<'a> {
         let outcome = match self.parts(parts).await {
             Ok(mut over) => {
                 self.progress.enter(Stage::Finishing);
-                self.line.finishing();
                 self.finish(&mut over, again).await
             }
             Err(error) => Err(error),
@@ -184,8 +183,7 @@ impl<'a> LargeFile<'a> {
             let works: Option<Vec<_>> = wrong.iter().map(|number| again(*number)).collect();
             if let Some(works) = works.filter(|works| !works.is_empty()) {
                 for work in works {
-                    self.progress.retried();
-                    self.progress.take_back(work.len);
+                    self.progress.part_again(work.len);
                     let (number, len, sha1) = self.part(work).await?;
                     over.0.insert(number, (len, sha1));
                 }

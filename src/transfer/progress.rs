@@ -140,6 +140,13 @@ impl Progress {
         self.0.reused_parts.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A part that was over has to go again.
+    pub(super) fn part_again(&self, bytes: u64) {
+        self.0.parts.fetch_sub(1, Ordering::Relaxed);
+        self.take_back(bytes);
+        self.retried();
+    }
+
     pub(super) fn retried(&self) {
         self.0.retries.fetch_add(1, Ordering::Relaxed);
     }

@@ -15,10 +15,8 @@ use b2kit::{BucketHandle, Bytes, Client, ErrorKind, Left};
 use futures::stream;
 
 use crate::chaos::{Chaos, Trouble};
-use crate::uploading::{
-    bucket, client_without_trouble, content, in_chunks, polled, ranges, stored, unfinished,
-    versions,
-};
+use crate::client_of;
+use crate::uploading::{bucket, content, in_chunks, polled, ranges, stored, unfinished, versions};
 
 /// A file of so many bytes, and the bytes.
 async fn file(bucket: &BucketHandle, len: usize) -> (FileVersion, Bytes) {
@@ -208,7 +206,7 @@ fn compositions_come_through_many_troubles() {
     for seed in 0..200 {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::seeded(seed, 7);
-        let calm = client_without_trouble(&chaos);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let calm = bucket(&calm).await;
             let files = two_files(&calm).await;
@@ -456,7 +454,7 @@ fn a_part_that_was_replaced_behind_our_back_is_made_again_unless_it_came_once() 
     // Copied, sent, and what comes once.
     for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
         let (b2, chaos) = Chaos::calm();
-        let intruder = client_without_trouble(&chaos);
+        let intruder = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let (old, before) = file(&bucket, 950).await;

@@ -14,10 +14,8 @@ use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, Trouble};
 use crate::script::{Fault, Script};
-use crate::uploading::{
-    bucket, client_without_trouble, content, polled, stored, unfinished, versions,
-};
-use crate::{call_of, http_answer, http_refusal, sent, wired};
+use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
+use crate::{call_of, client_of, http_answer, http_refusal, sent, wired};
 
 /// 2100.
 const FAR: Timestamp = Timestamp::from_millis(4_102_444_800_000);
@@ -369,7 +367,7 @@ fn copies_come_through_many_troubles_and_their_progress_ends_at_the_size() {
         let (b2, chaos) = Chaos::seeded(seed, 10);
         let progress = Progress::new();
         let whole = seed % 4 == 0;
-        let calm = client_without_trouble(&chaos);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             bucket(&calm).await;
             let calm = calm.bucket("holiday-photos").await.unwrap();

@@ -116,13 +116,7 @@ fn two_clones_of_an_upload_side_by_side_make_two_versions() {
             response
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = crate::client_over(&emulator, &timer, backend);
     timer.run(async {
         let name = b2kit::types::BucketName::new("bucket-of-clones").unwrap();
         let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
@@ -300,13 +294,7 @@ fn an_upload_whose_answer_can_not_be_read_is_not_stored_twice() {
             Ok(response)
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = crate::client_over(&emulator, &timer, backend);
     timer.run(async {
         let name = b2kit::types::BucketName::new("bucket-of-one").unwrap();
         let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);

@@ -103,10 +103,13 @@ fn client() -> (Client, Emulator, ManualTimer) {
 }
 
 fn client_of(emulator: &Emulator, timer: &ManualTimer) -> Client {
-    Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(emulator.clone())
+    client_over(emulator, timer, emulator.clone())
+}
+
+/// A client of this emulator, which it reaches through `backend`.
+fn client_over(emulator: &Emulator, timer: &ManualTimer, backend: impl HttpClient) -> Client {
+    served(emulator)
+        .backend(backend)
         .timer(timer.clone())
         .build()
         .unwrap()

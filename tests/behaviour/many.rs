@@ -12,11 +12,9 @@ use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Left, Reque
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 
-use crate::call_of;
 use crate::chaos::{Chaos, Trouble};
-use crate::uploading::{
-    bucket, client_without_trouble, content, polled, stored, unfinished, versions,
-};
+use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
+use crate::{call_of, client_of};
 
 /// The same bucket through another client.
 fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
@@ -113,7 +111,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
             }
         };
         let b2 = chaos.builder(seed).backend(watched).build().unwrap();
-        let calm = client_without_trouble(&chaos);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let calm = bucket(&calm).await;
             let bucket = through(&b2, &calm);
@@ -390,7 +388,7 @@ fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
                 near(seconds, 2.0 * expected);
                 assert_eq!(back, whole);
                 let there = uploaded.unwrap().file.file_id;
-                let calm = client_without_trouble(&chaos);
+                let calm = client_of(&chaos.emulator, &chaos.timer);
                 assert_eq!(stored(&calm, &there).await, whole);
             }
         });

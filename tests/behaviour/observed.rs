@@ -23,7 +23,7 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::{call_of, client, http_refusal, wired};
+use crate::{call_of, client, client_over, http_refusal, wired};
 
 /// Writes down every span and event there is.
 #[derive(Clone, Default)]
@@ -185,13 +185,7 @@ fn a_clock_that_is_wrong_is_told_once_and_a_right_one_never() {
                 Ok(response)
             }
         };
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(backend)
-            .timer(timer.clone())
-            .build()
-            .unwrap();
+        let b2 = client_over(&emulator, &timer, backend);
         let ((), notes) = Watcher::watch(|| {
             timer.run(async {
                 for _ in 0..3 {

@@ -22,7 +22,9 @@ use futures::channel::oneshot;
 use futures::future::{FutureExt as _, join, join_all};
 use serde_json::{Value, json};
 
-use crate::{answered, call_of, client, client_of, http_answer, http_refusal, session, wired};
+use crate::{
+    answered, call_of, client, client_of, client_over, http_answer, http_refusal, session, wired,
+};
 
 const LOGIN: &str = "b2_authorize_account";
 
@@ -95,13 +97,7 @@ fn a_thousand_calls_whose_token_expires_at_once_authorize_once() {
             wire.send(request).await
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = client_over(&emulator, &timer, backend);
     timer.run(b2.session()).unwrap();
     timer.advance(Duration::from_secs(1));
     let began = timer.now();
@@ -133,13 +129,7 @@ fn a_late_word_about_an_old_token_does_not_throw_the_new_one_away() {
             answer
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = client_over(&emulator, &timer, backend);
     timer.run(async {
         b2.session().await.unwrap();
         emulator.expire_account_tokens();
@@ -482,13 +472,7 @@ fn the_servers_clock_never_matters() {
                 Ok(response)
             }
         };
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(backend)
-            .timer(timer.clone())
-            .build()
-            .unwrap();
+        let b2 = client_over(&emulator, &timer, backend);
         timer.run(b2.session()).unwrap();
         timer.advance(Duration::from_secs(1));
         let began = timer.now();

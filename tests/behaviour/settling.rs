@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::script::Fault::{self, After, Before, Late, Status, Swallowed};
 use crate::script::Script;
-use crate::{call_of, http_answer, wired};
+use crate::{call_of, client_over, http_answer, wired};
 
 fn name(name: &str) -> FileName {
     FileName::new(name).unwrap()
@@ -262,13 +262,7 @@ fn an_upload_with_a_time_of_its_own_is_found_again() {
             answer
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = client_over(&emulator, &timer, backend);
     timer.run(async {
         let bucket = bucket(&b2).await;
         let old = Timestamp::from_millis(1_500_000_000_000);
@@ -543,13 +537,7 @@ fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
             server.send(request).await
         }
     };
-    let b2 = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-        .endpoint(emulator.url())
-        .backend(backend)
-        .timer(timer.clone())
-        .build()
-        .unwrap();
+    let b2 = client_over(&emulator, &timer, backend);
     timer.run(async {
         let bucket = bucket(&b2).await;
         let at = |millis| hello(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
@@ -889,13 +877,7 @@ fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_to
                 Ok(http_answer(200, &document))
             }
         };
-        let b2 = Client::builder()
-            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
-            .endpoint(emulator.url())
-            .backend(backend)
-            .timer(timer.clone())
-            .build()
-            .unwrap();
+        let b2 = client_over(&emulator, &timer, backend);
         timer.run(async {
             let bucket = bucket(&b2).await;
             let outcome = b2.call(hello(&bucket)).await;

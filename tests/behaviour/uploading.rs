@@ -20,6 +20,7 @@ use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Ti
 use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
+use crate::client_of;
 
 pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
@@ -364,16 +365,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
         for struck in 0.. {
             let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(trouble));
             let (outcome, requests) = chaos.timer.run(async {
-                let calm = Client::builder()
-                    .credentials(
-                        b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key())
-                            .unwrap(),
-                    )
-                    .endpoint(chaos.emulator.url())
-                    .backend(chaos.emulator.clone())
-                    .timer(chaos.timer.clone())
-                    .build()
-                    .unwrap();
+                let calm = client_of(&chaos.emulator, &chaos.timer);
                 let there = bucket(&calm).await;
                 let bucket =
                     BucketHandle::new(b2.clone(), there.id().clone(), there.name().clone());
@@ -436,7 +428,7 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
             assert!(b2.unfinished().is_empty(), "seed {seed}");
         });
         // Looked at without trouble.
-        let calm = client_without_trouble(&chaos);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let bucket = calm.bucket("holiday-photos").await.unwrap();
             let files = versions(&bucket).await;
@@ -530,18 +522,6 @@ fn a_source_that_panics_takes_its_upload_with_it_and_nothing_else() {
         assert!(unfinished(&bucket).await.is_empty());
         bucket.upload("f", "x").await.unwrap();
     });
-}
-
-pub(crate) fn client_without_trouble(chaos: &Chaos) -> Client {
-    Client::builder()
-        .credentials(
-            b2kit::Credentials::new(chaos.emulator.key_id(), chaos.emulator.key()).unwrap(),
-        )
-        .endpoint(chaos.emulator.url())
-        .backend(chaos.emulator.clone())
-        .timer(chaos.timer.clone())
-        .build()
-        .unwrap()
 }
 
 /// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
@@ -876,7 +856,7 @@ fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
         let uploaded = upload.await.unwrap();
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
         assert_eq!(chaos.count("b2_finish_large_file"), 2);
-        assert_eq!(progress.now().bytes, 500);
+        assert_eq!((progress.now().bytes, progress.now().parts), (500, 5));
     });
 }
 
