@@ -37,7 +37,7 @@ pub enum Left {
     UnderWay,
     /// Its upload was dropped, or failed and could not cancel it. [`Client::reap`] will.
     Orphaned,
-    /// Its upload failed and was asked to keep it, so that it can be resumed. Nobody cancels it but its owner.
+    /// Its upload failed or was dropped and was asked to keep it, so that it can be resumed. Nobody cancels it but its owner.
     Kept,
     /// Its upload was dropped, or lost B2's answer, while it was being finished. It may be a file by now, so it is never
     /// cancelled; [`Client::reap`] asks what became of it.
@@ -59,6 +59,8 @@ struct State {
 pub(crate) struct Line {
     ledger: Arc<Ledger>,
     number: u64,
+    /// What it is once its upload is dropped, unless it may be a file by then.
+    if_dropped: Left,
     finishing: bool,
     settled: bool,
 }
@@ -86,6 +88,11 @@ impl Line {
     pub(crate) fn started(&self, file_id: &FileId) {
         self.ledger
             .set(self.number, |line| line.file_id = Some(file_id.clone()));
+    }
+
+    /// Dropping the upload keeps it too.
+    pub(crate) const fn keep_if_dropped(&mut self) {
+        self.if_dropped = Left::Kept;
     }
 
     /// From now on it may be a file.
@@ -123,7 +130,7 @@ impl Drop for Line {
         let state = if self.finishing {
             Left::Unknown
         } else {
-            Left::Orphaned
+            self.if_dropped
         };
         self.ledger.set(self.number, |line| line.state = state);
     }
@@ -148,6 +155,7 @@ impl Client {
         Line {
             ledger: Arc::clone(ledger),
             number,
+            if_dropped: Left::Orphaned,
             finishing: false,
             settled: false,
         }

@@ -26,7 +26,7 @@ pub(super) struct LargeFile<'a> {
     pub(super) progress: &'a Progress,
 }
 
-/// What becomes of a large file whose upload fails.
+/// What becomes of a large file whose upload fails, or is dropped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFailure {
@@ -101,6 +101,9 @@ impl<'a> LargeFile<'a> {
         again: impl Fn(PartNumber) -> Option<PartWork> + Send,
     ) -> Result<FileVersion, Error> {
         self.progress.enter(Stage::Moving);
+        if self.on_failure == OnFailure::Keep {
+            self.line.keep_if_dropped();
+        }
         let outcome = match self.parts(parts).await {
             Ok(mut over) => {
                 self.progress.enter(Stage::Finishing);

@@ -45,7 +45,8 @@ pub(super) const CONCURRENCY: usize = 4;
 ///
 /// # Cancellation
 /// Dropping the future stops everything at once. A small file that has not arrived whole is not stored. A large file
-/// stays unfinished, and [`Client::unfinished`] has it: [`Client::reap`] cancels it.
+/// stays unfinished, and [`Client::unfinished`] has it: [`Client::reap`] cancels it, unless it was
+/// [to be kept](Self::on_failure).
 #[derive(Debug)]
 #[must_use = "an upload begins when it is awaited"]
 pub struct Upload {

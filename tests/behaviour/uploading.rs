@@ -779,7 +779,7 @@ fn what_is_no_resume_token_is_refused() {
 }
 
 #[test]
-fn a_failed_upload_that_may_be_resumed_is_kept_and_a_dropped_one_too() {
+fn a_failed_upload_that_may_be_resumed_is_kept() {
     let content = content(1_000);
     let sent = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&sent);
@@ -807,6 +807,36 @@ fn a_failed_upload_that_may_be_resumed_is_kept_and_a_dropped_one_too() {
         let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
         assert_eq!((uploaded.parts, uploaded.reused_parts), (10, 6));
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+    });
+}
+
+#[test]
+fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
+    let content = content(1_000);
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        for (round, kept) in [(0, 1), (1, 2)] {
+            let upload = bucket.upload("f", content.clone()).concurrency(1);
+            // The first is begun and the second taken up.
+            let upload = match round {
+                0 => upload.on_failure(OnFailure::Keep),
+                _ => upload.resume(),
+            };
+            let mut upload = Box::pin(upload.into_future());
+            // The last one of each round is under way when it is dropped.
+            while chaos.count("b2_upload_part") < 2 * kept {
+                let pause = chaos.timer.sleep(Duration::from_millis(1));
+                futures::future::select(&mut upload, pause).await;
+            }
+            drop(upload);
+            assert!(b2.reap().await.is_empty());
+            let left = unfinished(&bucket).await;
+            assert_eq!(left.len(), 1, "what was asked to be kept is there");
+            let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
+            assert_eq!(parts.parts.len(), kept);
+            assert!(b2.unfinished().iter().all(|line| line.state == Left::Kept));
+        }
     });
 }
 
