@@ -7,7 +7,7 @@ use super::call::{BillingClass, Call, Facts};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, ListedFile};
+use crate::types::{BucketId, Capability, ListedFile, rows};
 
 /// Lists a bucket's files by name, each in its current version: `b2_list_file_names`. Hidden files are left out.
 ///
@@ -37,6 +37,7 @@ pub struct ListFileNames {
 #[non_exhaustive]
 pub struct FileNames {
     /// The rows, by name. A page may be empty and yet not the last.
+    #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
     /// Where the next page starts; `None` when this is the last. Not always a name that exists.
     pub next_file_name: Option<String>,

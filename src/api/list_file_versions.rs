@@ -8,7 +8,7 @@ use super::list_file_names::listing_limit;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, FileId, ListedFile};
+use crate::types::{BucketId, Capability, FileId, ListedFile, rows};
 
 /// Lists all versions of a bucket's files, by name and the newest first: `b2_list_file_versions`. Hide markers and
 /// unfinished large files are versions too.
@@ -41,6 +41,7 @@ pub struct ListFileVersions {
 #[non_exhaustive]
 pub struct FileVersions {
     /// The rows, by name and the newest first. A page may be empty and yet not the last.
+    #[serde(deserialize_with = "rows")]
     pub files: Vec<ListedFile>,
     /// The name at which the next page starts; `None` when this is the last.
     pub next_file_name: Option<String>,

@@ -82,6 +82,10 @@ impl FileInfo {
 
     /// One key has one value: the last that it was given.
     fn insert(&mut self, key: Text, value: Text) {
+        if self.0.is_empty() {
+            // Most files have one note, and listings have many files; left alone, a Vec begins with room for four.
+            self.0.reserve_exact(1);
+        }
         match self.0.binary_search_by(|(other, _)| other.cmp(&key)) {
             Ok(at) => self.0[at].1 = value,
             Err(at) => self.0.insert(at, (key, value)),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::Visitor;
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, Sha1, md5_or_none};
@@ -285,18 +285,43 @@ impl<'de> Deserialize<'de> for FileVersion {
     }
 }
 
-impl<'de> Deserialize<'de> for ListedFile {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let row = Row::deserialize(deserializer)?;
-        Ok(if row.file_id.as_str().is_empty() {
-            Self::Folder(Folder {
-                bucket_id: row.bucket_id,
-                file_name: row.file_name,
-            })
-        } else {
-            Self::Version(row)
-        })
+/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be copied by each layer that
+/// hands it on.
+pub(crate) fn rows<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<ListedFile>, D::Error> {
+    struct Rows;
+    struct Next<'a>(&'a mut Vec<ListedFile>);
+
+    impl<'de> Visitor<'de> for Rows {
+        type Value = Vec<ListedFile>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("rows")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<ListedFile>, A::Error> {
+            let mut rows = Vec::new();
+            while seq.next_element_seed(Next(&mut rows))?.is_some() {}
+            Ok(rows)
+        }
     }
+
+    impl<'de> DeserializeSeed<'de> for Next<'_> {
+        type Value = ();
+        fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+            let row = Row::deserialize(deserializer)?;
+            self.0.push(if row.file_id.as_str().is_empty() {
+                ListedFile::Folder(Folder {
+                    bucket_id: row.bucket_id,
+                    file_name: row.file_name,
+                })
+            } else {
+                ListedFile::Version(row)
+            });
+            Ok(())
+        }
+    }
+
+    deserializer.deserialize_seq(Rows)
 }
 
 #[cfg(test)]

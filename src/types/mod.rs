@@ -39,8 +39,8 @@ pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
 pub use file_info::{ContentType, FileInfo};
-pub(crate) use file_version::expected_sha1;
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
+pub(crate) use file_version::{expected_sha1, rows};
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
 pub use key::ApplicationKey;
 pub use lifecycle::{LifecycleRule, LifecycleRules};
