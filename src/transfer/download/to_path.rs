@@ -15,7 +15,7 @@ use b2kit_core::Bytes;
 use blocking::Task;
 use futures_core::Stream as _;
 use futures_util::StreamExt as _;
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 use futures_util::stream::FuturesUnordered;
 
 use super::digest::hashed;
@@ -35,6 +35,9 @@ const BATCH: u64 = 512 << 10;
 
 /// So many are read back at once for the hash.
 const READ_BACK: u64 = 4 << 20;
+
+/// So many more, and they are sent on from the system's memory to the disk.
+const FLUSH: u64 = 64 << 20;
 
 /// So many more, and what is there is written down.
 const CHECKPOINT: u64 = 16 << 20;
@@ -215,7 +218,7 @@ impl FileDownload {
                 None => Ok(None),
             }
         };
-        let ((), mismatch) = try_join(moving, hashing).await?;
+        let ((), mismatch, ()) = try_join3(moving, hashing, landing.flush_behind()).await?;
         Ok(Landed {
             result: Downloaded {
                 file,
@@ -344,6 +347,8 @@ struct Tail {
     next: Option<Vec<Bytes>>,
     hash: Option<Waker>,
     piece: Option<Waker>,
+    flush: Option<Waker>,
+    unflushed: u64,
     unsaved: u64,
     is_saving: bool,
 }
@@ -433,18 +438,20 @@ impl Landing<'_> {
         }
         tail.next = bytes.take();
         tail.hashed = span.end;
-        wake(tail.hash.take(), tail);
+        wake([tail.hash.take()], tail);
         Poll::Ready(())
     }
 
     fn is_on_disk(&self, span: Range<u64>) {
         let mut tail = self.tail();
         tail.unsaved += span.end - span.start;
+        tail.unflushed += span.end - span.start;
         tail.done.insert(span);
         if self.is_checked && self.temp.is_resumable() {
             self.temp.note(self.partial(&tail));
         }
-        wake(tail.hash.take(), tail);
+        let wakers = [tail.hash.take(), tail.flush.take()];
+        wake(wakers, tail);
     }
 
     fn partial(&self, tail: &Tail) -> Partial {
@@ -496,7 +503,7 @@ impl Landing<'_> {
     fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<Next> {
         let mut tail = self.tail();
         if let Some(bytes) = tail.next.take() {
-            wake(tail.piece.take(), tail);
+            wake([tail.piece.take()], tail);
             return Poll::Ready(Next::Bytes(bytes));
         }
         let at = tail.hashed;
@@ -509,6 +516,32 @@ impl Landing<'_> {
             return Poll::Ready(Next::ReadBack(at..end));
         }
         tail.hash = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Has the disk take the bytes while others still arrive. Left alone, they would all wait in the system's memory, and
+    /// the end of the download for them.
+    async fn flush_behind(&self) -> Result<(), Error> {
+        while poll_fn(|cx| self.poll_flush(cx)).await {
+            self.temp
+                .job(File::sync_data)
+                .await
+                .map_err(|error| refused(self.target, error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether to flush; not any more when all bytes are there.
+    fn poll_flush(&self, cx: &Context<'_>) -> Poll<bool> {
+        let mut tail = self.tail();
+        if tail.done.reach(self.wanted.start) >= self.wanted.end {
+            return Poll::Ready(false);
+        }
+        if tail.unflushed >= FLUSH {
+            tail.unflushed = 0;
+            return Poll::Ready(true);
+        }
+        tail.flush = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -525,18 +558,18 @@ impl Tail {
             next: None,
             hash: None,
             piece: None,
+            flush: None,
+            unflushed: 0,
             unsaved: 0,
             is_saving: false,
         }
     }
 }
 
-/// Wakes it when the lock is free.
-fn wake(waker: Option<Waker>, tail: MutexGuard<'_, Tail>) {
+/// Wakes them when the lock is free.
+fn wake<const N: usize>(wakers: [Option<Waker>; N], tail: MutexGuard<'_, Tail>) {
     drop(tail);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    wakers.into_iter().flatten().for_each(Waker::wake);
 }
 
 fn is_past_the_end(error: &Error) -> bool {
