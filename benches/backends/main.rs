@@ -139,7 +139,11 @@ impl Sample {
     }
 }
 
-/// Does the work twice, a little of it to warm up.
+/// So often a sample does its work, and tells the median: on loopback a GiB takes a fifth of a second, in which the
+/// system's scheduling makes more of a difference than all that is measured here.
+const TIMES: usize = 5;
+
+/// Does a little of the work to warm up, and then all of it several times.
 fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> Result<(), Failure> {
     let library = Library::ALL.iter().find(|it| it.name() == library);
     let library = *library.ok_or("no such library")?;
@@ -149,17 +153,20 @@ fn be_taken(library: &str, way: &str, task: &str, amount: &str, port: &str) -> R
         _ => through::run(library, &origin, task),
     };
     let task = Task::of(task, amount)?;
-    let (wall, cpu) = match task {
-        Task::Up(_) => run(vec![Task::Up(1 << 20), task])?,
-        Task::Down(_) => run(vec![Task::Down(1 << 20), task])?,
-        Task::Calls(_) => run(vec![Task::Calls(20), task])?,
+    let warm_up = match task {
+        Task::Up(_) => Task::Up(1 << 20),
+        Task::Down(_) => Task::Down(1 << 20),
+        Task::Calls(_) => Task::Calls(20),
     };
+    let mut tasks = vec![warm_up];
+    tasks.resize(1 + TIMES, task);
+    let (wall, cpu) = run(tasks)?;
     let peak = meter::peak_resident_memory().unwrap_or(0);
     println!("{wall} {cpu} {peak}");
     Ok(())
 }
 
-/// Does one task after the other, which all clients do alike; what the last one took.
+/// Does one task after the other, which all clients do alike; what one took at the median, of all but the first.
 async fn measured<F>(
     tasks: Vec<Task>,
     mut perform: impl FnMut(Task) -> F,
@@ -167,14 +174,15 @@ async fn measured<F>(
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    let mut last = (0.0, 0.0);
+    let (mut walls, mut cpus) = (Vec::new(), Vec::new());
     for task in tasks {
         let meter = Meter::start();
         perform(task).await?;
         let (wall, cpu) = meter.stop();
-        last = (wall.as_secs_f64(), cpu.map_or(0.0, |cpu| cpu.as_secs_f64()));
+        walls.push(wall.as_secs_f64());
+        cpus.push(cpu.map_or(0.0, |cpu| cpu.as_secs_f64()));
     }
-    Ok(last)
+    Ok((median(walls.split_off(1)), median(cpus.split_off(1))))
 }
 
 fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
@@ -226,13 +234,10 @@ fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(),
             (take("through")?, bare)
         });
     }
-    let of = |value: fn(&(Sample, Sample)) -> f64| -> Vec<f64> {
-        let mut values: Vec<f64> = pairs.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    };
-    let median = |values: Vec<f64>| values[values.len() / 2];
-    let times = of(|(through, bare)| through.wall / bare.wall);
+    let of =
+        |value: fn(&(Sample, Sample)) -> f64| -> Vec<f64> { pairs.iter().map(value).collect() };
+    let mut times = of(|(through, bare)| through.wall / bare.wall);
+    times.sort_by(f64::total_cmp);
     let show = |wall: f64, cpu: f64| match task {
         Task::Up(bytes) | Task::Down(bytes) => {
             let gibibytes = bytes as f64 / f64::from(1 << 30);
@@ -270,4 +275,9 @@ fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(),
         median(of(|pair| pair.1.peak as f64)) / f64::from(1 << 20),
     );
     Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
