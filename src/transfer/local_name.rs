@@ -243,10 +243,10 @@ mod tests {
     }
 
     fn paths(name: &str) -> Vec<PathBuf> {
-        let mut paths = Vec::from_iter(local_name(name));
+        let paths = local_name(name).into_iter();
         #[cfg(unix)]
-        paths.extend(unix_local_name(name));
-        paths
+        let paths = paths.chain(unix_local_name(name));
+        paths.collect()
     }
 
     fn stays_within(path: &std::path::Path) -> bool {
