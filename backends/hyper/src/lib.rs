@@ -36,6 +36,11 @@
 //! - No proxy, and no environment variable is read.
 //! - A response's head may have 256 headers and about 400 KiB.
 //!
+//! # A client of your own
+//! [`Builder::connector`] takes any connector that a client of hyper-util can have, and [`Builder::configure`] all of that
+//! client's settings. A finished client is not taken: its requests would need this crate's type of body, so that no other
+//! part of a program could use it, and a connection that was not made through here could not be cut.
+//!
 //! # Cancellation
 //! Dropping the future of `send` closes the connection, also in the middle of connecting and also when the server has
 //! stopped reading. A response may come before the request's body is sent whole: then the rest goes on being sent while
