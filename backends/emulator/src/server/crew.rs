@@ -26,7 +26,6 @@ const ARMFUL: usize = 256 * 1024;
 const WAITING: usize = 4;
 
 /// Threads for hashing.
-#[derive(Clone)]
 pub(super) struct Crew {
     room: Arc<Semaphore>,
 }
@@ -54,11 +53,12 @@ impl Crew {
     }
 }
 
-#[async_trait]
 impl Shell for Crew {
     /// A socket makes requests wait often enough. To be woken at once, maybe on another thread, would cost as much as a
     /// small call.
-    async fn pass(&self) {}
+    fn takes_turns(&self) -> bool {
+        false
+    }
 
     fn hasher(&self, hashes: Hashes, len: u64) -> Box<dyn Hasher> {
         if len < WORTHWHILE || hashes.are_none() {
