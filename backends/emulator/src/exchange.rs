@@ -5,6 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind, Phase};
 use bytes::{Bytes, BytesMut};
@@ -26,6 +27,10 @@ use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::shell::{Shell, pause};
+
+/// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
+/// would use all connections up.
+const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -204,7 +209,8 @@ impl Exchange<'_> {
                     return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
-                    std::future::pending::<()>().await;
+                    emulator.sleep(LONGEST_STALL).await;
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
                 }
                 _ => {}
             }
