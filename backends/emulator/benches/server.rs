@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from this process, each on two
 //! threads, to the same blocking client. They take turns; ratios are of neighbours, and the median of all rounds is
-//! printed.
+//! printed. Bare hyper also keeps, writes and hashes what it is sent, in the shortest way there is, to show what that
+//! alone costs.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -10,9 +11,12 @@
 mod common;
 
 use std::convert::Infallible;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Instant;
@@ -25,6 +29,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use md5::Md5;
 use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use tokio::net::TcpListener;
@@ -49,63 +54,73 @@ fn main() {
                 .expect("--rounds N");
         }
     }
-    let bare = bare_hyper();
     let block = block();
     let sha1 = sha1_of(&block, BLOCKS);
     let directory = tempfile::tempdir().unwrap();
+    let bare = Bare::start(directory.path());
     let subjects = [
-        Subject::new("memory, all checksums", Checksums::All, None, &sha1),
-        Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1),
-        Subject::new("memory, believed", Checksums::Believed, None, &sha1),
-        Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1),
+        Subject::new("memory, all checksums", Checksums::All, None, &sha1).like("/keep/sha1/md5"),
+        Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1).like("/keep/sha1"),
+        Subject::new("memory, believed", Checksums::Believed, None, &sha1).like("/keep"),
+        Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1).like("/sha1"),
         Subject::discarding("discarded, believed", Checksums::Believed, &sha1),
         Subject::new(
             "disk, all checksums",
             Checksums::All,
             Some(&directory.path().join("all")),
             &sha1,
-        ),
+        )
+        .like("/write/sha1/md5"),
         Subject::new(
             "disk, believed",
             Checksums::Believed,
             Some(&directory.path().join("believed")),
             &sha1,
-        ),
+        )
+        .like("/write"),
     ];
 
-    println!("| rounds: {rounds} | | ÷ bare hyper: min, median, max |\n|---|---|---|");
+    println!(
+        "| rounds: {rounds} | | ÷ bare hyper: min, median, max | ÷ one that does the same |\n|---|---|---|---|"
+    );
     let mut table = Table::default();
     for round in 0..=rounds {
         // the first warms up
         table.is_kept = round > 0;
         for lines in [1, 4] {
             let what = format!("small calls, {lines} connection(s)");
-            let floor = calls(bare, &bare_call(), lines);
-            table.add(&what, "bare hyper", floor, floor, per_second);
+            let floor = calls(bare.address, &bare_call(), lines);
+            table.add(&what, "bare hyper", floor, [floor, floor], per_second);
             for subject in [&subjects[0], &subjects[5]] {
                 let time = calls(subject.address, &subject.info, lines);
-                table.add(&what, subject.name, time, floor, per_second);
+                table.add(&what, subject.name, time, [floor, floor], per_second);
             }
         }
-        let floor = upload(bare, &bare_upload(), &block);
-        table.add("upload", "bare hyper", floor, floor, rate);
+        let floor = bare.upload("/", &block);
+        table.add("upload", "bare hyper", floor, [floor, floor], rate);
+        let alone = hash(&block);
         table.add(
             "upload",
             "SHA-1 alone, no server",
-            hash(&block),
-            floor,
+            alone,
+            [floor, alone],
             rate,
         );
         for subject in &subjects {
+            let like = bare.upload(subject.like, &block);
             let time = upload(subject.address, &subject.upload, &block);
             subject.clear();
-            table.add("upload", subject.name, time, floor, rate);
+            if subject.like != "/" {
+                let name = format!("bare hyper that does the same as {}", subject.name);
+                table.add("upload", &name, like, [floor, like], rate);
+            }
+            table.add("upload", subject.name, time, [floor, like], rate);
         }
-        let floor = download(bare, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
-        table.add("download", "bare hyper", floor, floor, rate);
+        let floor = download(bare.address, "GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+        table.add("download", "bare hyper", floor, [floor, floor], rate);
         for subject in [&subjects[0], &subjects[4], &subjects[5]] {
             let time = download(subject.address, &subject.download);
-            table.add("download", subject.name, time, floor, rate);
+            table.add("download", subject.name, time, [floor, floor], rate);
         }
     }
     table.print();
@@ -121,15 +136,12 @@ struct Subject {
     info: String,
     upload: String,
     download: String,
+    /// What bare hyper does with a body to do the same.
+    like: &'static str,
 }
 
 impl Subject {
-    fn new(
-        name: &'static str,
-        checksums: Checksums,
-        directory: Option<&std::path::Path>,
-        sha1: &str,
-    ) -> Self {
+    fn new(name: &'static str, checksums: Checksums, directory: Option<&Path>, sha1: &str) -> Self {
         let builder = Emulator::builder()
             .checksums(checksums)
             .storage_cap(2 << 30);
@@ -171,7 +183,12 @@ impl Subject {
             info,
             upload,
             download: "GET /file/a-bucket/served HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            like: "/",
         }
+    }
+
+    fn like(self, like: &'static str) -> Self {
+        Self { like, ..self }
     }
 
     /// What was uploaded goes, and its URL is as good as before.
@@ -238,9 +255,9 @@ struct Table {
 
 struct Row {
     what: String,
-    whom: &'static str,
+    whom: String,
     times: Vec<f64>,
-    ratios: Vec<f64>,
+    ratios: [Vec<f64>; 2],
     shown: fn(f64) -> String,
 }
 
@@ -248,9 +265,9 @@ impl Table {
     fn add(
         &mut self,
         what: &str,
-        whom: &'static str,
+        whom: &str,
         time: f64,
-        floor: f64,
+        floors: [f64; 2],
         shown: fn(f64) -> String,
     ) {
         if !self.is_kept {
@@ -263,31 +280,35 @@ impl Table {
         let at = at.unwrap_or_else(|| {
             self.rows.push(Row {
                 what: what.to_owned(),
-                whom,
+                whom: whom.to_owned(),
                 times: Vec::new(),
-                ratios: Vec::new(),
+                ratios: [Vec::new(), Vec::new()],
                 shown,
             });
             self.rows.len() - 1
         });
         self.rows[at].times.push(time);
-        // how fast, not how long
-        self.rows[at].ratios.push(floor / time);
+        for (ratios, floor) in self.rows[at].ratios.iter_mut().zip(floors) {
+            // how fast, not how long
+            ratios.push(floor / time);
+        }
     }
 
-    fn print(mut self) {
-        for row in &mut self.rows {
+    fn print(self) {
+        for mut row in self.rows {
             row.times.sort_by(f64::total_cmp);
-            row.ratios.sort_by(f64::total_cmp);
-            let middle = row.ratios.len() / 2;
+            let shown = row.ratios.map(|mut ratios| {
+                ratios.sort_by(f64::total_cmp);
+                let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+                format!("{least:.2}, **{:.2}**, {most:.2}", ratios[ratios.len() / 2])
+            });
             println!(
-                "| {}, {} | {} | {:.2}, **{:.2}**, {:.2} |",
+                "| {}, {} | {} | {} | {} |",
                 row.what,
                 row.whom,
-                (row.shown)(row.times[middle]),
-                row.ratios[0],
-                row.ratios[middle],
-                row.ratios[row.ratios.len() - 1],
+                (row.shown)(row.times[row.times.len() / 2]),
+                shown[0],
+                shown[1],
             );
         }
     }
@@ -298,43 +319,90 @@ fn bare_call() -> String {
     format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 110\r\n\r\n{body}")
 }
 
-fn bare_upload() -> String {
-    format!(
-        "POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
-        BLOCKS << 20
-    )
+/// A server that takes whatever comes, and gives as many bytes as it should. What it does with a body is said in the path.
+struct Bare {
+    address: SocketAddr,
+    kept: Arc<Kept>,
 }
 
-/// A server that takes whatever comes, and gives as many bytes as it should.
-fn bare_hyper() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_io()
-        .build()
-        .unwrap();
-    thread::spawn(move || {
-        runtime.block_on(async {
-            let listener = TcpListener::from_std(listener).unwrap();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                let connection = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service_fn(bare_answer));
-                tokio::spawn(async { connection.await.ok() });
-            }
+/// Where bodies are put.
+struct Kept {
+    memory: Mutex<Vec<Bytes>>,
+    file: PathBuf,
+}
+
+impl Bare {
+    fn start(directory: &Path) -> Self {
+        let kept = Arc::new(Kept {
+            memory: Mutex::default(),
+            file: directory.join("bare"),
         });
-    });
-    address
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_io()
+            .build()
+            .unwrap();
+        let shared = Arc::clone(&kept);
+        thread::spawn(move || runtime.block_on(serve_bare(listener, shared)));
+        Self { address, kept }
+    }
+
+    fn upload(&self, path: &str, block: &[u8]) -> f64 {
+        let length = BLOCKS << 20;
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
+        let time = upload(self.address, &head, block);
+        self.kept.memory.lock().unwrap().clear();
+        std::fs::remove_file(&self.kept.file).ok();
+        time
+    }
 }
 
-async fn bare_answer(request: Request<Incoming>) -> Result<Response<Given>, Infallible> {
+async fn serve_bare(listener: std::net::TcpListener, kept: Arc<Kept>) {
+    let listener = TcpListener::from_std(listener).unwrap();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let kept = Arc::clone(&kept);
+        let service = service_fn(move |request| bare_answer(request, Arc::clone(&kept)));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(async { connection.await.ok() });
+    }
+}
+
+async fn bare_answer(
+    request: Request<Incoming>,
+    kept: Arc<Kept>,
+) -> Result<Response<Given>, Infallible> {
     let is_file = request.method() == Method::GET;
-    let mut body = request.into_body();
+    let (head, mut body) = request.into_parts();
+    let does = |what| head.uri.path().split('/').any(|it| it == what);
+    let mut pieces = does("keep").then(Vec::new);
+    let mut file = does("write").then(|| File::create(&kept.file).unwrap());
+    let mut sha1 = does("sha1").then(Sha1::new);
+    let mut md5 = does("md5").then(Md5::new);
     while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        std::hint::black_box(frame.unwrap());
+        let bytes = frame.unwrap().into_data().unwrap();
+        if let Some(sha1) = &mut sha1 {
+            sha1.update(&bytes);
+        }
+        if let Some(md5) = &mut md5 {
+            md5.update(&bytes);
+        }
+        if let Some(file) = &mut file {
+            file.write_all(&bytes).unwrap();
+        }
+        match &mut pieces {
+            Some(pieces) => pieces.push(bytes),
+            None => drop(std::hint::black_box(bytes)),
+        }
+    }
+    std::hint::black_box((sha1.map(Sha1::finalize), md5.map(Md5::finalize)));
+    if let Some(pieces) = pieces {
+        *kept.memory.lock().unwrap() = pieces;
     }
     let (chunk, left) = if is_file {
         (128 << 10, BLOCKS << 20)

@@ -31,7 +31,11 @@ impl Args {
             let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
                 return Err(guesses::bad_json());
             };
-            self.fields.extend(fields);
+            if self.fields.is_empty() {
+                self.fields = fields;
+            } else {
+                self.fields.extend(fields);
+            }
         }
         Ok(self)
     }

@@ -260,7 +260,6 @@ impl Emulator {
     }
 
     /// The id of the bucket with this name.
-    #[cfg(feature = "server")]
     pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
         let state = self.state();
         state.bucket_named(name).map(|bucket| bucket.id.clone())

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::hex::hex;
-use crate::reply::write_json;
+use crate::json::{self, Sorted};
 use crate::state::State;
 use crate::state::file::Version;
 use crate::state::notification::{NotificationRule, covers};
@@ -149,12 +149,12 @@ impl State {
 
 impl Webhook {
     fn new(rule: &NotificationRule, body: &Value) -> Self {
-        let body = write_json(body);
+        let body = json::text(&Sorted(body));
         let mut headers = rule.headers.clone().unwrap_or_default();
         headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
         if let Some(secret) = &rule.secret {
             let name = "X-Bz-Event-Notification-Signature";
-            headers.push((name.to_owned(), signature(secret, body.as_bytes())));
+            headers.push((name.to_owned(), signature(secret, &body)));
         }
         Self {
             rule: rule.name.clone(),

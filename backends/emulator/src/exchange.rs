@@ -5,10 +5,11 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind, Phase};
 use bytes::{Bytes, BytesMut};
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, ORIGIN};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
@@ -25,7 +26,11 @@ use crate::outgoing::corrupted;
 use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::shell::Shell;
+use crate::shell::{Shell, pause};
+
+/// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
+/// would use all connections up.
+const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -54,8 +59,8 @@ pub(crate) async fn exchange(
     body: &mut BodyStream,
     shell: &dyn Shell,
 ) -> Result<Reply, Broken> {
-    shell.pass().await;
-    let subject = Subject::of_head(head, &emulator.state());
+    pass(shell).await;
+    let subject = Subject::of_head(head, |bucket| emulator.bucket_id(bucket));
     let plan = emulator.rules().plan(&subject);
     let mut exchange = Exchange {
         emulator,
@@ -74,8 +79,15 @@ pub(crate) async fn exchange(
         Err(error) => Reply::refusal(&guesses::broken(&error)),
     };
     let reply = exchange.after(reply).await?;
-    shell.pass().await;
+    pass(shell).await;
     Ok(reply)
+}
+
+/// Lets others go on, where a network would.
+async fn pass(shell: &dyn Shell) {
+    if shell.takes_turns() {
+        pause().await;
+    }
 }
 
 struct Exchange<'a> {
@@ -114,7 +126,6 @@ impl Exchange<'_> {
 
     async fn answer(&mut self, origin: &Arc<str>, body: &mut BodyStream) -> Result<Reply, Broken> {
         let now = self.emulator.now();
-        self.emulator.state().keep_house(now);
         let step = self.emulator.state().begin(self.head, origin, now);
         match step {
             Step::Reply(reply) => Ok(reply),
@@ -152,8 +163,11 @@ impl Exchange<'_> {
         }
     }
 
-    /// The fields of the request are here: more rules may strike.
+    /// The fields of the request are here: more rules may strike, if there are such rules.
     fn learn(&mut self, json: &[u8]) {
+        if !self.plan.awaits_fields {
+            return;
+        }
         if let Ok(args) = Args::default().of_json(json) {
             self.subject.read(&args);
         }
@@ -166,8 +180,7 @@ impl Exchange<'_> {
             Ok(received) => received,
             Err(error) => return Ok(Reply::refusal(&guesses::broken(&error))),
         };
-        let now = self.emulator.now();
-        Ok(self.emulator.state().complete_copy(ticket, received, now))
+        Ok(self.emulator.state().complete_copy(ticket, received))
     }
 
     async fn receive(&self, ticket: UploadTicket, body: &mut BodyStream) -> Result<Reply, Broken> {
@@ -196,7 +209,8 @@ impl Exchange<'_> {
                     return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
-                    std::future::pending::<()>().await;
+                    emulator.sleep(LONGEST_STALL).await;
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
                 }
                 _ => {}
             }
@@ -208,15 +222,14 @@ impl Exchange<'_> {
                 return upload.not_taken(not_taken);
             }
             taken += chunk.len() as u64;
-            self.shell.pass().await;
+            pass(self.shell).await;
         }
         let received = match receiver.finish().await {
             Ok(received) => received,
             Err(not_taken) => return upload.not_taken(not_taken),
         };
         let ticket = upload.take();
-        let now = emulator.now();
-        Ok(emulator.state().complete_upload(ticket, received, now))
+        Ok(emulator.state().complete_upload(ticket, received))
     }
 
     /// What goes wrong with the news of the effect.
@@ -226,13 +239,18 @@ impl Exchange<'_> {
         if self.plan.is_reply_lost {
             return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
         }
-        if self.emulator.rules().tires_token(&self.subject) && reply.status == StatusCode::OK {
+        if self.subject.may_tire_tokens()
+            && self.emulator.rules().tires_token()
+            && reply.status == StatusCode::OK
+        {
             self.tire_token(&reply);
         }
         if let Some(instead) = stage.instead.take() {
             reply = instead.into_reply();
         }
-        calls::cors::share(&self.emulator.state(), self.head, &mut reply);
+        if self.head.headers.contains_key(ORIGIN) {
+            calls::cors::share(&self.emulator.state(), self.head, &mut reply);
+        }
         for change in &self.plan.changes {
             reply.change(change);
         }
@@ -254,7 +272,7 @@ impl Exchange<'_> {
 
     /// The token that the request brings, if it is a good one, is so no more.
     fn spoil_token(&self, trouble: TokenTrouble) {
-        if let Some(token) = text_of(self.head, AUTHORIZATION.as_str()) {
+        if let Some(token) = text_of(self.head, AUTHORIZATION) {
             self.emulator.state().tokens.spoil(token, trouble);
         }
     }
@@ -282,8 +300,7 @@ impl Upload<'_> {
 
     fn reject(&mut self, refusal: &Refusal) -> Reply {
         let ticket = self.take();
-        let now = self.emulator.now();
-        self.emulator.state().reject_upload(&ticket, refusal, now)
+        self.emulator.state().reject_upload(&ticket, refusal)
     }
 
     fn not_taken(&mut self, why: NotTaken) -> Result<Reply, Broken> {

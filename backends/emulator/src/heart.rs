@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, RANGE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, AsHeaderName, RANGE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 
@@ -59,16 +59,9 @@ pub(crate) struct JsonTicket {
 impl State {
     /// A request has begun: its head is here. `origin` is the URL of the door it came through.
     pub(crate) fn begin(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Step {
-        let step = self
-            .route(head, origin, now)
-            .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)));
-        match step {
-            Step::Reply(reply) if head.method == Method::HEAD => {
-                Step::Reply(reply.without_body().dated(now))
-            }
-            Step::Reply(reply) => Step::Reply(reply.dated(now)),
-            other => other,
-        }
+        self.keep_house(now);
+        self.route(head, origin, now)
+            .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)))
     }
 
     /// The JSON has arrived.
@@ -79,34 +72,19 @@ impl State {
             query,
         } = ticket;
         caller.now = now;
-        let answer = query
-            .of_json(body)
-            .and_then(|args| (call.run)(self, &caller, &args));
-        match into_step(answer) {
-            Step::Reply(reply) => Step::Reply(reply.dated(now)),
-            other => other,
-        }
+        let args = query.of_json(body);
+        into_step(args.and_then(|args| (call.run)(self, &caller, &args)))
     }
 
     /// An upload has arrived, wholly.
-    pub(crate) fn complete_upload(
-        &mut self,
-        ticket: UploadTicket,
-        received: Received,
-        now: u64,
-    ) -> Reply {
-        answered(calls::upload::complete(self, ticket, received)).dated(now)
+    pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Reply {
+        answered(calls::upload::complete(self, ticket, received))
     }
 
     /// An upload can't be taken: it fails, and its token with it.
-    pub(crate) fn reject_upload(
-        &mut self,
-        ticket: &UploadTicket,
-        refusal: &Refusal,
-        now: u64,
-    ) -> Reply {
+    pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, refusal: &Refusal) -> Reply {
         self.tokens.revoke(ticket.token());
-        Reply::refusal(refusal).dated(now)
+        Reply::refusal(refusal)
     }
 
     /// An upload broke off.
@@ -115,13 +93,8 @@ impl State {
     }
 
     /// The source of a copy is hashed.
-    pub(crate) fn complete_copy(
-        &mut self,
-        ticket: Box<CopyTicket>,
-        received: Received,
-        now: u64,
-    ) -> Reply {
-        answered(calls::copy::complete(self, *ticket, received)).dated(now)
+    pub(crate) fn complete_copy(&mut self, ticket: Box<CopyTicket>, received: Received) -> Reply {
+        answered(calls::copy::complete(self, *ticket, received))
     }
 
     fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {
@@ -130,11 +103,11 @@ impl State {
         }
         let path = head.uri.path();
         let caller = |version| Caller {
-            key: Arc::new(Key::nobody()),
+            key: Key::nobody(),
             version,
             origin: Arc::clone(origin),
             reading: Reading {
-                range: text_of(head, RANGE.as_str()).map(str::to_owned),
+                range: text_of(head, RANGE).map(str::to_owned),
                 key: KeyHeaders::of(head),
                 fixed: None,
             },
@@ -172,7 +145,7 @@ impl State {
         }
         let key = match call.auth {
             Auth::Basic => self.basic(head, caller.now),
-            Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION.as_str()), caller.now),
+            Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION), caller.now),
             Auth::Token => self.token_key(head, caller.now),
             Auth::Needs(capability) => self.token_key(head, caller.now).and_then(|key| {
                 key.must(capability)?;
@@ -207,7 +180,7 @@ impl State {
             return Err(guesses::wrong_method("GET and HEAD"));
         }
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
-        let token = match text_of(head, AUTHORIZATION.as_str()) {
+        let token = match text_of(head, AUTHORIZATION) {
             Some(token) => Some(token),
             None => query.string("Authorization")?,
         };
@@ -234,15 +207,12 @@ impl State {
 
     /// The key of the account token in `Authorization`.
     fn token_key(&mut self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
-        let token = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+        let token = text_of(head, AUTHORIZATION).ok_or_else(guesses::no_authorization)?;
         self.key_of(token, now)
     }
 
     fn optional_key(&mut self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
-        token.map_or_else(
-            || Ok(Arc::new(Key::nobody())),
-            |token| self.key_of(token, now),
-        )
+        token.map_or_else(|| Ok(Key::nobody()), |token| self.key_of(token, now))
     }
 
     fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
@@ -256,7 +226,7 @@ impl State {
 
     /// The key that `Authorization: Basic` opens.
     fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
-        let given = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+        let given = text_of(head, AUTHORIZATION).ok_or_else(guesses::no_authorization)?;
         let pair = given
             .split_once(' ')
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
@@ -278,7 +248,7 @@ impl State {
 }
 
 /// The value of a header, if there is one and it is plain text.
-pub(crate) fn text_of<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
+pub(crate) fn text_of(head: &Parts, name: impl AsHeaderName) -> Option<&str> {
     head.headers.get(name)?.to_str().ok()
 }
 
@@ -291,11 +261,8 @@ fn into_step(answer: Result<Answer, Refusal>) -> Step {
     }
 }
 
-fn answered(answer: Result<serde_json::Value, Refusal>) -> Reply {
-    answer.map_or_else(
-        |refusal| Reply::refusal(&refusal),
-        |value| Reply::json(&value),
-    )
+fn answered(answer: Result<Reply, Refusal>) -> Reply {
+    answer.unwrap_or_else(|refusal| Reply::refusal(&refusal))
 }
 
 fn challenge(refusal: &Refusal) -> Reply {

@@ -181,8 +181,8 @@ pub(crate) fn is_bucket_id(text: &str) -> bool {
 
 /// When the file with this id was begun, in milliseconds: `None` if it isn't shaped like a file id.
 pub(crate) fn file_id_time(id: &str) -> Option<u64> {
-    let rest = id.strip_prefix("4_z")?;
-    let (bucket, rest) = rest.split_once("_f")?;
+    let (bucket, rest) = id.strip_prefix("4_z")?.split_at_checked(24)?;
+    let rest = rest.strip_prefix("_f")?;
     if !is_bucket_id(bucket) || id.len() > 200 {
         return None;
     }

@@ -89,6 +89,7 @@ mod guesses;
 mod heart;
 mod hex;
 mod ids;
+mod json;
 mod lifecycle;
 mod names;
 mod outgoing;

@@ -157,18 +157,17 @@ impl Hashes {
         self.sha1.is_none() && self.md5.is_none()
     }
 
-    /// SHA-1 and MD5, each by itself.
+    /// The slowest of them, and the rest: MD5 takes longer than SHA-1.
     #[cfg(feature = "server")]
-    pub(crate) fn apart(self) -> (Option<Self>, Option<Self>) {
-        let sha1 = self.sha1.map(|sha1| Self {
-            sha1: Some(sha1),
-            md5: None,
-        });
-        let md5 = self.md5.map(|md5| Self {
-            sha1: None,
-            md5: Some(md5),
-        });
-        (sha1, md5)
+    pub(crate) fn apart(mut self) -> (Self, Self) {
+        let slowest = match self.md5.take() {
+            None => Self {
+                sha1: self.sha1.take(),
+                md5: None,
+            },
+            md5 => Self { sha1: None, md5 },
+        };
+        (slowest, self)
     }
 
     pub(crate) fn add(&mut self, bytes: &[u8]) {

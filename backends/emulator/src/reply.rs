@@ -1,15 +1,15 @@
-//! [`Reply`]: what the heart answers, and how B2 writes JSON.
-
-use std::fmt::Write as _;
+//! [`Reply`]: what the heart answers.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::blob::Content;
 use crate::calendar::Moment;
 use crate::faults::{BodyTrouble, Change};
+use crate::json::{self, Sorted};
 use crate::refusal::Refusal;
 
 /// An answer: status, headers, and what to send after them.
@@ -42,18 +42,28 @@ impl Payload {
 impl Reply {
     /// An answer of 200 with JSON: ends with a newline.
     pub(crate) fn json(value: &Value) -> Self {
-        let mut body = write_json(value);
-        body.push('\n');
+        Self::shape(&Sorted(value))
+    }
+
+    /// The same with a shape, whose fields are in B2's order already.
+    pub(crate) fn shape(shape: &impl Serialize) -> Self {
+        let body = json::line(shape);
         Self::with_json(StatusCode::OK, "application/json;charset=UTF-8", body)
     }
 
     /// An error: does not end with a newline, and spells its charset small.
     pub(crate) fn refusal(refusal: &Refusal) -> Self {
-        let body = write_json(&serde_json::json!({
-            "code": refusal.code,
-            "message": refusal.message,
-            "status": refusal.status.as_u16(),
-        }));
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            code: &'a str,
+            message: &'a str,
+            status: u16,
+        }
+        let body = json::text(&Shape {
+            code: &refusal.code,
+            message: &refusal.message,
+            status: refusal.status.as_u16(),
+        });
         let mut reply = Self::with_json(refusal.status, "application/json;charset=utf-8", body);
         if refusal.status == StatusCode::BAD_REQUEST {
             let close = HeaderValue::from_static("close");
@@ -132,14 +142,12 @@ impl Reply {
         };
         if let Some(field) = json.get_mut(name) {
             *field = change(field);
-            let mut body = write_json(&json);
-            body.push('\n');
-            self.payload = Payload::Bytes(body.into());
+            self.payload = Payload::Bytes(json::line(&Sorted(&json)).into());
             self.set_length();
         }
     }
 
-    fn with_json(status: StatusCode, content_type: &'static str, body: String) -> Self {
+    fn with_json(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
         let mut headers = HeaderMap::new();
         let never_cached = HeaderValue::from_static("max-age=0, no-cache, no-store");
         headers.insert(CACHE_CONTROL, never_cached);
@@ -171,77 +179,6 @@ impl Reply {
         let date = HeaderValue::try_from(date).expect("digits, letters and punctuation");
         self.headers.insert(DATE, date);
         self
-    }
-}
-
-/// An object with these members, which are moved: `json!` would copy them.
-pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
-    let members = members.into_iter();
-    Value::Object(
-        members
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
-}
-
-/// Writes JSON as B2 does: keys in alphabetical order at every level, two spaces of indentation, raw UTF-8.
-///
-/// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
-/// program can switch.
-pub(crate) fn write_json(value: &Value) -> String {
-    let mut text = String::with_capacity(1024);
-    write_value(&mut text, value, 0);
-    text
-}
-
-fn write_value(text: &mut String, value: &Value, depth: usize) {
-    match value {
-        Value::Object(map) if !map.is_empty() => {
-            let mut members: Vec<_> = map.iter().collect();
-            members.sort_unstable_by_key(|(key, _)| *key);
-            text.push('{');
-            for (at, (key, value)) in members.into_iter().enumerate() {
-                new_line(text, at > 0, depth + 1);
-                write_string(text, key);
-                text.push_str(": ");
-                write_value(text, value, depth + 1);
-            }
-            new_line(text, false, depth);
-            text.push('}');
-        }
-        Value::Array(items) if !items.is_empty() => {
-            text.push('[');
-            for (at, item) in items.iter().enumerate() {
-                new_line(text, at > 0, depth + 1);
-                write_value(text, item, depth + 1);
-            }
-            new_line(text, false, depth);
-            text.push(']');
-        }
-        Value::String(string) => write_string(text, string),
-        // numbers, booleans, null, {} and []; writing to a string can't fail
-        other => write!(text, "{other}").unwrap_or_default(),
-    }
-}
-
-fn new_line(text: &mut String, comma: bool, depth: usize) {
-    if comma {
-        text.push(',');
-    }
-    text.push('\n');
-    for _ in 0..depth {
-        text.push_str("  ");
-    }
-}
-
-fn write_string(text: &mut String, string: &str) {
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if string.bytes().all(is_plain) {
-        text.push('"');
-        text.push_str(string);
-        text.push('"');
-    } else {
-        text.push_str(&Value::from(string).to_string());
     }
 }
 
@@ -290,13 +227,5 @@ mod tests {
         let refusal = Reply::refusal(&Refusal::bad_request("Invalid fileId: bad-id"));
         assert_eq!(refusal.headers[CONTENT_LENGTH], "83");
         assert_eq!(refusal.headers[CONNECTION], "close");
-    }
-
-    #[test]
-    fn control_characters_are_escaped_and_everything_else_is_raw() {
-        assert_eq!(
-            write_json(&json!("a\u{1}\u{7f}ü自\"")),
-            "\"a\\u0001\u{7f}ü自\\\"\""
-        );
     }
 }

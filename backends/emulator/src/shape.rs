@@ -1,13 +1,18 @@
 //! The JSON of buckets, files, parts and keys. What differs between API versions is decided here, by the caller's.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::caller::{ApiVersion, Caller};
-use crate::reply::object;
+use crate::json::object;
+use crate::names::FileInfo;
 use crate::state::bucket::Bucket;
+use crate::state::encryption::ShownEncryption;
 use crate::state::file::{Kind, Part, Version};
 use crate::state::key::Key;
-use crate::state::lock::{DefaultRetention, retention_shown};
+use crate::state::lock::{DefaultRetention, ShownRetention};
 use crate::state::rules::{CorsRule, LifecycleRule};
 
 /// What the SHA-1 of nothing is: hide markers have it.
@@ -37,7 +42,7 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
     });
     shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::shown).collect();
     shape["defaultServerSideEncryption"] =
-        readable("readBucketEncryption", bucket.encryption().shown());
+        readable("readBucketEncryption", json!(bucket.encryption().shown()));
     let lock = object([
         (
             "defaultRetention",
@@ -52,124 +57,187 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
     shape
 }
 
+/// A version of a file, in the order in which B2 writes it. Where two `Option`s are, the outer `None` is a field that is
+/// not there, the inner one is `null`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct File<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_length: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_md5: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_sha1: Option<Option<Cow<'a, str>>>,
+    content_type: Option<&'a str>,
+    file_id: Option<&'a str>,
+    file_info: &'a FileInfo,
+    file_name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_retention: Option<Readable<ShownRetention>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    legal_hold: Option<Readable<&'static str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_side_encryption: Option<ShownEncryption<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    upload_timestamp: u64,
+}
+
+/// What the caller may read, or may not.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Readable<T> {
+    is_client_authorized_to_read: bool,
+    value: Option<T>,
+}
+
+impl<'a> File<'a> {
+    /// What all versions show.
+    fn of(version: &'a Version, account: &'a str, action: &'static str, length: u64) -> Self {
+        Self {
+            account_id: Some(account),
+            action: Some(action),
+            bucket_id: Some(&version.bucket_id),
+            content_length: Some(length),
+            content_md5: Some(None),
+            content_sha1: Some(Some("none".into())),
+            content_type: Some(&version.content_type),
+            file_id: Some(&version.file_id),
+            file_info: &version.info,
+            file_name: &version.name,
+            file_retention: None,
+            legal_hold: None,
+            server_side_encryption: None,
+            size: None,
+            upload_timestamp: version.uploaded,
+        }
+    }
+
+    /// With retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
+    fn protected(self, version: &'a Version, caller: &Caller) -> Self {
+        let retains = caller.key.can("readFileRetentions");
+        let retention = retains.then(|| ShownRetention::of(version.lock.retention));
+        let sees_hold = caller.key.can("readFileLegalHolds");
+        let hold = version.lock.legal_hold_shown().filter(|_| sees_hold);
+        Self {
+            file_retention: Some(Readable {
+                is_client_authorized_to_read: retains,
+                value: retention,
+            }),
+            legal_hold: Some(Readable {
+                is_client_authorized_to_read: sees_hold,
+                value: hold,
+            }),
+            server_side_encryption: Some(match version.is_large() {
+                true => version.encryption.shown_with_key(),
+                false => version.encryption.shown(),
+            }),
+            ..self
+        }
+    }
+
+    /// As the caller's version of the API has it.
+    fn for_version(self, version: ApiVersion) -> Self {
+        Self {
+            size: self.content_length.filter(|_| version == ApiVersion::V1),
+            ..self
+        }
+    }
+}
+
 /// A version as listings show it; `copied` is how `b2_copy_file` shows its result.
-pub(crate) fn file(version: &Version, account: &str, caller: &Caller, copied: bool) -> Value {
-    let mut shape = json!({
-        "accountId": account,
-        "bucketId": version.bucket_id,
-        "contentType": version.content_type,
-        "fileId": version.file_id,
-        "fileInfo": version.info,
-        "fileName": version.name,
-        "uploadTimestamp": version.uploaded,
-    });
-    let fields = shape.as_object_mut().expect("written as an object");
-    match &version.kind {
+pub(crate) fn file<'a>(
+    version: &'a Version,
+    account: &'a str,
+    caller: &Caller,
+    copied: bool,
+) -> File<'a> {
+    let shape = match &version.kind {
         Kind::File(stored) => {
+            let action = if copied { "copy" } else { "upload" };
             let sha1 = stored.sha1.as_ref().map(|sha1| sha1.shown());
-            fields.insert(
-                "action".into(),
-                if copied { "copy" } else { "upload" }.into(),
-            );
-            fields.insert("contentLength".into(), stored.content.len().into());
-            fields.insert("contentMd5".into(), stored.md5.clone().into());
-            fields.insert("contentSha1".into(), sha1.unwrap_or("none".into()).into());
-            protection(fields, version, caller);
+            File {
+                content_md5: Some(stored.md5.as_deref()),
+                content_sha1: Some(Some(sha1.unwrap_or("none".into()))),
+                ..File::of(version, account, action, stored.content.len())
+            }
+            .protected(version, caller)
         }
-        Kind::Unfinished(_) => {
-            fields.insert("action".into(), "start".into());
-            fields.insert("contentLength".into(), 0.into());
-            fields.insert("contentMd5".into(), Value::Null);
-            fields.insert("contentSha1".into(), "none".into());
-            protection(fields, version, caller);
-        }
-        Kind::Hide => {
-            fields.insert("action".into(), "hide".into());
-            fields.insert("contentLength".into(), 0.into());
-            fields.insert("contentMd5".into(), MD5_OF_NOTHING.into());
-            fields.insert("contentSha1".into(), SHA1_OF_NOTHING.into());
-            fields.insert("contentType".into(), HIDE_MARKER_TYPE.into());
-        }
-    }
-    if caller.version == ApiVersion::V1 {
-        let size = fields["contentLength"].clone();
-        fields.insert("size".into(), size);
-    }
-    shape
+        Kind::Unfinished(_) => File::of(version, account, "start", 0).protected(version, caller),
+        Kind::Hide => File {
+            content_md5: Some(Some(MD5_OF_NOTHING)),
+            content_sha1: Some(Some(SHA1_OF_NOTHING.into())),
+            content_type: Some(HIDE_MARKER_TYPE),
+            ..File::of(version, account, "hide", 0)
+        },
+    };
+    shape.for_version(caller.version)
 }
 
 /// An unfinished large file, as the calls for large files show it: v1 says no more than what was asked for.
-pub(crate) fn unfinished(version: &Version, account: &str, caller: &Caller) -> Value {
-    let fields = [
-        "action",
-        "contentLength",
-        "contentMd5",
-        "contentSha1",
-        "size",
-    ];
-    without_in_v1(file(version, account, caller, false), caller, &fields)
+pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
+    let shape = file(version, account, caller, false);
+    if caller.version != ApiVersion::V1 {
+        return shape;
+    }
+    File {
+        action: None,
+        content_length: None,
+        content_md5: None,
+        content_sha1: None,
+        size: None,
+        ..shape
+    }
 }
 
 /// A hide marker, as `b2_hide_file` shows it.
-pub(crate) fn hidden(version: &Version, account: &str, caller: &Caller) -> Value {
-    let mut shape = file(version, account, caller, false);
-    if caller.version == ApiVersion::V1 {
-        for field in ["contentMd5", "contentSha1", "contentType"] {
-            shape[field] = Value::Null;
-        }
+pub(crate) fn hidden<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
+    let shape = file(version, account, caller, false);
+    if caller.version != ApiVersion::V1 {
+        return shape;
     }
-    without_in_v1(shape, caller, &["accountId", "bucketId"])
-}
-
-fn without_in_v1(mut shape: Value, caller: &Caller, fields: &[&str]) -> Value {
-    if caller.version == ApiVersion::V1
-        && let Some(shape) = shape.as_object_mut()
-    {
-        shape.retain(|field, _| !fields.contains(&field.as_str()));
+    File {
+        account_id: None,
+        bucket_id: None,
+        content_md5: Some(None),
+        content_sha1: Some(None),
+        content_type: None,
+        ..shape
     }
-    shape
-}
-
-/// Retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
-fn protection(fields: &mut Map<String, Value>, version: &Version, caller: &Caller) {
-    let retains = caller.key.can("readFileRetentions");
-    let retention = retains.then(|| retention_shown(version.lock.retention));
-    let sees_hold = caller.key.can("readFileLegalHolds");
-    let hold = version.lock.legal_hold_shown().filter(|_| sees_hold);
-    let shown = |readable: bool, value: Value| {
-        object([
-            ("isClientAuthorizedToRead", readable.into()),
-            ("value", value),
-        ])
-    };
-    fields.insert("fileRetention".into(), shown(retains, retention.into()));
-    fields.insert("legalHold".into(), shown(sees_hold, hold.into()));
-    let encryption = match version.is_large() {
-        true => version.encryption.shown_with_key(),
-        false => version.encryption.shown(),
-    };
-    fields.insert("serverSideEncryption".into(), encryption);
 }
 
 /// A folder: what files with a common beginning are folded into.
-pub(crate) fn folder(name: &str, bucket: &Bucket, account: &str, caller: &Caller) -> Value {
-    let mut shape = json!({
-        "accountId": account,
-        "action": "folder",
-        "bucketId": bucket.id,
-        "contentLength": 0,
-        "contentMd5": null,
-        "contentSha1": null,
-        "contentType": null,
-        "fileId": null,
-        "fileInfo": {},
-        "fileName": name,
-        "uploadTimestamp": 0,
-    });
-    if caller.version == ApiVersion::V1 {
-        shape["size"] = 0.into();
+pub(crate) fn folder<'a>(
+    name: &'a str,
+    bucket: &'a Bucket,
+    account: &'a str,
+    caller: &Caller,
+) -> File<'a> {
+    static NO_INFO: FileInfo = FileInfo::new();
+    File {
+        account_id: Some(account),
+        action: Some("folder"),
+        bucket_id: Some(&bucket.id),
+        content_length: Some(0),
+        content_md5: Some(None),
+        content_sha1: Some(None),
+        content_type: None,
+        file_id: None,
+        file_info: &NO_INFO,
+        file_name: name,
+        file_retention: None,
+        legal_hold: None,
+        server_side_encryption: None,
+        size: None,
+        upload_timestamp: 0,
     }
-    shape
+    .for_version(caller.version)
 }
 
 /// A part, as `b2_copy_part` shows it.
@@ -211,4 +279,60 @@ pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
         ApiVersion::V4 => shape["bucketIds"] = key.buckets.clone().into(),
     }
     shape
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::Reading;
+    use crate::json::{Sorted, text};
+    use crate::names::FileInfo;
+    use crate::state::encryption::Encryption;
+    use crate::state::lock::Lock;
+
+    fn version(kind: Kind) -> Version {
+        Version {
+            file_id: "id".to_owned(),
+            bucket_id: "bucket".to_owned(),
+            name: "name".to_owned(),
+            uploaded: 1,
+            content_type: "text/plain".to_owned(),
+            info: FileInfo::from([
+                ("b".to_owned(), "1".to_owned()),
+                ("a".to_owned(), "2".to_owned()),
+            ]),
+            lock: Lock::default(),
+            encryption: Encryption::Managed,
+            kind,
+        }
+    }
+
+    #[test]
+    fn the_fields_of_files_are_in_alphabetical_order() {
+        let kinds = [
+            Kind::Hide,
+            Kind::Unfinished(std::collections::BTreeMap::new()),
+        ];
+        for (kind, api) in kinds
+            .into_iter()
+            .flat_map(|kind| [(kind.clone(), ApiVersion::V1), (kind, ApiVersion::V4)])
+        {
+            let caller = Caller {
+                key: Key::nobody(),
+                version: api,
+                origin: "http://x".into(),
+                reading: Reading::default(),
+                now: 0,
+            };
+            let version = version(kind);
+            for shape in [
+                file(&version, "account", &caller, false),
+                unfinished(&version, "account", &caller),
+                hidden(&version, "account", &caller),
+            ] {
+                let sorted = serde_json::to_value(&shape).unwrap();
+                assert_eq!(text(&shape), text(&Sorted(&sorted)));
+            }
+        }
+    }
 }

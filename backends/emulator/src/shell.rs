@@ -9,10 +9,9 @@ use bytes::Bytes;
 use crate::receive::Hashes;
 
 /// The shell that a request came through.
-#[async_trait]
 pub(crate) trait Shell: Send + Sync {
-    /// Lets others go on, where a network would.
-    async fn pass(&self);
+    /// Whether requests wait for others between their steps, where a network would make them wait.
+    fn takes_turns(&self) -> bool;
 
     /// Who computes the checksums of an upload of `len` bytes.
     fn hasher(&self, hashes: Hashes, len: u64) -> Box<dyn Hasher>;
@@ -31,10 +30,9 @@ pub(crate) trait Hasher: Send {
 /// No network, and whatever executor: nothing else makes requests wait, and there is nobody to help.
 pub(crate) struct InProcess;
 
-#[async_trait]
 impl Shell for InProcess {
-    async fn pass(&self) {
-        pause().await;
+    fn takes_turns(&self) -> bool {
+        true
     }
 
     fn hasher(&self, hashes: Hashes, _: u64) -> Box<dyn Hasher> {

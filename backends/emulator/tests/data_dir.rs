@@ -267,6 +267,42 @@ fn a_last_line_that_is_damaged_is_reported_as_lost() {
 }
 
 #[test]
+fn who_takes_a_damaged_line_out_of_the_journal_keeps_what_the_others_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let wire = open(directory.path());
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    for name in ["before", "damaged", "after"] {
+        wire.upload(&bucket, name, name.as_bytes());
+    }
+    drop(wire);
+    let wire = open(directory.path());
+    wire.upload(&bucket, "damaged", b"again");
+    wire.upload(&bucket, "last", b"last");
+    let crashed = as_after_a_crash(directory.path());
+    let path = crashed.path().join("journal");
+    let journal = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = journal.lines().collect();
+    let number = lines
+        .iter()
+        .rposition(|line| line.contains("\"damaged\""))
+        .unwrap();
+    let spoiled = journal.replace(lines[number], &lines[number].replace("damaged", "demaged"));
+    fs::write(&path, spoiled).unwrap();
+    let error = builder().open(crashed.path()).unwrap_err().to_string();
+    let said = format!("line {} is damaged", number + 1);
+    assert!(error.contains(&said), "{error}");
+    let mut kept = lines.clone();
+    kept.remove(number);
+    fs::write(&path, kept.join("\n") + "\n").unwrap();
+    let wire = open(crashed.path());
+    assert_eq!(
+        wire.emulator.snapshot().versions,
+        4,
+        "all but the second of a name"
+    );
+}
+
+#[test]
 fn a_damaged_journal_is_refused_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     fill(&open(directory.path()));

@@ -351,6 +351,16 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     wire.send(chunks(&url)).has_code(400, "auth_token_limit");
     drop(stuck);
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
+    let url = wire.upload_url(&bucket);
+    add(
+        &wire,
+        Fault::new(Trouble::StallUpload { after: 3 }).times(1),
+    );
+    let mut stuck = wire.emulator.send(chunks(&url));
+    assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
+    wire.clock.advance(Duration::from_secs(3600));
+    let error = block_on(stuck).unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Closed);
     let snapshot = wire.emulator.snapshot();
     assert_eq!((snapshot.versions, snapshot.stored_bytes), (0, 0));
 }

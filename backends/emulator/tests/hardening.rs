@@ -131,6 +131,25 @@ fn a_body_that_comes_slowly_but_steadily_is_taken() {
 }
 
 #[test]
+fn who_is_in_the_middle_of_a_request_is_not_idle() {
+    let wire = Wire::new();
+    let server = Server::builder()
+        .head_timeout(SOON)
+        .start(&wire.emulator)
+        .unwrap();
+    let bucket = wire.create_bucket("a-bucket", "allPrivate");
+    let url = wire.upload_url(&bucket);
+    let mut line = Line::to(&server);
+    line.head("POST", path(&url.0), &upload_headers(&url, "2"));
+    for _ in 0..2 {
+        pass(SOON * 3 / 2);
+        line.write(b"x");
+    }
+    assert_eq!(line.answer().status, 200);
+    assert!(line.is_at_end());
+}
+
+#[test]
 fn who_does_not_read_an_answer_is_cut_off() {
     let wire = Wire::new();
     let server = hasty().start(&wire.emulator).unwrap();

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::space::{Space, Taken};
 use super::{Blob, BlobReader, BlobStore, BlobWriter, CHUNK, NoRoom};
@@ -29,7 +29,8 @@ impl BlobStore for MemoryStore {
         Ok(Box::new(MemoryBlob {
             _taken: self.space.take(len).ok_or(NoRoom::Cap)?,
             chunks: Vec::new(),
-            last: BytesMut::new(),
+            last: Vec::new(),
+            len,
         }))
     }
 
@@ -41,29 +42,38 @@ impl BlobStore for MemoryStore {
 struct MemoryBlob {
     /// All of them hold `CHUNK` bytes, but for the last.
     chunks: Vec<Bytes>,
-    last: BytesMut,
+    /// The one that is being filled. Exactly as large as needed.
+    last: Vec<u8>,
+    /// How many bytes there will be.
+    len: u64,
     _taken: Taken,
+}
+
+impl MemoryBlob {
+    /// How large the chunk is that is being filled.
+    fn chunk_len(&self) -> usize {
+        let left = self.len.saturating_sub((self.chunks.len() * CHUNK) as u64);
+        usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK)
+    }
 }
 
 impl BlobWriter for MemoryBlob {
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.last.len()));
+            let len = self.chunk_len();
+            // at once: to let it grow would copy it
+            self.last.reserve_exact(len - self.last.len());
+            let (now, later) = bytes.split_at(bytes.len().min(len - self.last.len()));
             self.last.extend_from_slice(now);
-            if self.last.len() == CHUNK {
-                self.chunks.push(self.last.split().freeze());
+            if self.last.len() == len {
+                self.chunks.push(std::mem::take(&mut self.last).into());
             }
             bytes = later;
         }
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
-        if !self.last.is_empty() {
-            // exactly as large as needed
-            let last = Bytes::copy_from_slice(&std::mem::take(&mut self.last));
-            self.chunks.push(last);
-        }
+    fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
         Ok(Arc::new(*self))
     }
 }
@@ -74,7 +84,7 @@ impl Blob for MemoryBlob {
     }
 
     fn len(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.len() as u64).sum()
+        self.len
     }
 }
 

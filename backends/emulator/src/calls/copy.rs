@@ -1,7 +1,5 @@
 //! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
 
-use serde_json::Value;
-
 use super::target::{NewFile, Source, Target};
 use super::{Answer, encryption, large_files, lock};
 use crate::args::Args;
@@ -14,6 +12,7 @@ use crate::names::{self, FileInfo};
 use crate::range::{self, Asked};
 use crate::receive::Received;
 use crate::refusal::Refusal;
+use crate::reply::Reply;
 use crate::state::State;
 use crate::state::bucket::Bucket;
 use crate::state::file::{Sha1, Stored, Version};
@@ -62,7 +61,7 @@ pub(crate) fn copy_file(
     let is_large = copied.sha1.is_none();
     if is_whole && (!is_large || !state.settings.guesses.copies_of_large_files_have_a_sha1) {
         let answer = target.store(state, caller, copied, Source::Copy)?;
-        return Ok(Answer::Json(answer));
+        return Ok(Answer::Reply(answer));
     }
     Ok(rehash(caller, target, copied))
 }
@@ -91,7 +90,7 @@ pub(crate) fn copy_part(
     };
     if is_whole && copied.sha1.is_some() {
         let answer = target.store(state, caller, copied, Source::Copy)?;
-        return Ok(Answer::Json(answer));
+        return Ok(Answer::Reply(answer));
     }
     Ok(rehash(caller, target, copied))
 }
@@ -101,7 +100,7 @@ pub(crate) fn complete(
     state: &mut State,
     ticket: CopyTicket,
     received: Received,
-) -> Result<Value, Refusal> {
+) -> Result<Reply, Refusal> {
     let stored = Stored {
         content: received.content,
         sha1: received.sha1.map(|hex| Sha1 {

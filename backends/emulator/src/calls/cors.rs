@@ -26,12 +26,12 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
         upload::UPLOAD_FILE | upload::UPLOAD_PART => "POST",
         _ => "GET, HEAD",
     };
-    let origin = text_of(head, ORIGIN.as_str()).ok_or_else(guesses::preflight_denied)?;
-    let method = text_of(head, ACCESS_CONTROL_REQUEST_METHOD.as_str());
+    let origin = text_of(head, ORIGIN).ok_or_else(guesses::preflight_denied)?;
+    let method = text_of(head, ACCESS_CONTROL_REQUEST_METHOD);
     if !method.is_some_and(|method| methods.split(", ").any(|it| it == method)) {
         return Err(guesses::preflight_denied());
     }
-    let headers = text_of(head, ACCESS_CONTROL_REQUEST_HEADERS.as_str()).unwrap_or("");
+    let headers = text_of(head, ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or("");
     let allows = |rule: &&CorsRule| {
         rule.operations.iter().any(|it| it == operation)
             && rule.origins.iter().any(|it| covers_origin(it, origin))
@@ -52,7 +52,7 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
 
 /// Tells the browser that the page may read this answer, if a rule says so.
 pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
-    let origin = text_of(head, ORIGIN.as_str()).filter(|_| head.method != Method::OPTIONS);
+    let origin = text_of(head, ORIGIN).filter(|_| head.method != Method::OPTIONS);
     let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
         return;
     };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::HeaderName;
 use http::request::Parts;
 
 use crate::args::Args;
@@ -10,10 +11,12 @@ use crate::heart::text_of;
 use crate::refusal::Refusal;
 use crate::state::encryption::{AES256, CustomerKey, Encryption};
 
-const MANAGED: &str = "x-bz-server-side-encryption";
-const ALGORITHM: &str = "x-bz-server-side-encryption-customer-algorithm";
-const KEY: &str = "x-bz-server-side-encryption-customer-key";
-const KEY_MD5: &str = "x-bz-server-side-encryption-customer-key-md5";
+static MANAGED: HeaderName = HeaderName::from_static("x-bz-server-side-encryption");
+static ALGORITHM: HeaderName =
+    HeaderName::from_static("x-bz-server-side-encryption-customer-algorithm");
+static KEY: HeaderName = HeaderName::from_static("x-bz-server-side-encryption-customer-key");
+static KEY_MD5: HeaderName =
+    HeaderName::from_static("x-bz-server-side-encryption-customer-key-md5");
 
 /// The headers that bring a key, unread.
 #[derive(Clone, Default)]
@@ -25,11 +28,11 @@ pub(crate) struct KeyHeaders {
 
 impl KeyHeaders {
     pub(crate) fn of(head: &Parts) -> Self {
-        let text = |name| text_of(head, name).map(str::to_owned);
+        let text = |name: &HeaderName| text_of(head, name).map(str::to_owned);
         Self {
-            algorithm: text(ALGORITHM),
-            key: text(KEY),
-            md5: text(KEY_MD5),
+            algorithm: text(&ALGORITHM),
+            key: text(&KEY),
+            md5: text(&KEY_MD5),
         }
     }
 
@@ -57,7 +60,7 @@ impl fmt::Debug for KeyHeaders {
 /// What the headers of an upload ask for; `None` if they are silent.
 pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, Refusal> {
     let key = KeyHeaders::of(head).key()?;
-    match (text_of(head, MANAGED), key) {
+    match (text_of(head, &MANAGED), key) {
         (None, None) => Ok(None),
         (None, Some(key)) => Ok(Some(Encryption::Customer(key))),
         (Some(algorithm), None) => {

@@ -31,12 +31,8 @@ pub(crate) fn get_file_info(
         .filter(|version| !version.is_unfinished());
     let version = found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
     caller.key.must_reach(&version.bucket_id, &version.name)?;
-    Ok(Answer::Json(shape::file(
-        version,
-        &state.account_id,
-        caller,
-        false,
-    )))
+    let shape = shape::file(version, &state.account_id, caller, false);
+    Ok(Answer::of(&shape))
 }
 
 pub(crate) fn hide_file(
@@ -63,7 +59,7 @@ pub(crate) fn hide_file(
     let account = state.account_id.clone();
     let marker = state.version(&marker).map(|(_, marker)| marker);
     let marker = marker.ok_or_else(|| Refusal::no_such_bucket(bucket_id))?;
-    Ok(Answer::Json(shape::hidden(marker, &account, caller)))
+    Ok(Answer::of(&shape::hidden(marker, &account, caller)))
 }
 
 /// Puts a hide marker on top of a name: its id.

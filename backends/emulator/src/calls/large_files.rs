@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use http::HeaderValue;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::target::NewFile;
@@ -18,7 +19,7 @@ use crate::hex::hex_digits;
 use crate::ids::{self, FileKind};
 use crate::names;
 use crate::refusal::Refusal;
-use crate::shape;
+use crate::shape::{self, File};
 use crate::state::State;
 use crate::state::file::{Kind, Part, Stored, Version};
 
@@ -57,7 +58,7 @@ pub(crate) fn start_large_file(
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
-    Ok(Answer::Json(shape::unfinished(version, &account, caller)))
+    Ok(Answer::of(&shape::unfinished(version, &account, caller)))
 }
 
 pub(crate) fn finish_large_file(
@@ -86,10 +87,10 @@ pub(crate) fn finish_large_file(
     let version = state
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    let answer = shape::file(version, &account, caller, false);
+    let answer = Answer::of(&shape::file(version, &account, caller, false));
     let told = Told::of(version);
     state.tell(&told, Happening::MultipartUpload, caller.now);
-    Ok(Answer::Json(answer))
+    Ok(answer)
 }
 
 pub(crate) fn cancel_large_file(
@@ -155,17 +156,26 @@ pub(crate) fn list_unfinished_large_files(
         .range((Bound::Included(start), Bound::Unbounded))
         .filter_map(|(_, place)| bucket.versions.get(place))
         .filter(|version| version.name.starts_with(prefix) && version.name.starts_with(only));
-    let page: Vec<Value> = files
+    let page = files
         .by_ref()
         .take(count)
         .map(|version| shape::unfinished(version, &state.account_id, caller))
         .collect();
-    let next = files.next().map(|version| &version.file_id);
-    Ok(Answer::Json(json!({
-        "files": page,
-        "nextFileId": next,
-        "nextFileName": null,
-    })))
+    Ok(Answer::of(&Unfinished {
+        files: page,
+        next_file_id: files.next().map(|version| version.file_id.as_str()),
+        next_file_name: None,
+    }))
+}
+
+/// What `b2_list_unfinished_large_files` answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Unfinished<'a> {
+    files: Vec<File<'a>>,
+    next_file_id: Option<&'a str>,
+    /// Never set.
+    next_file_name: Option<&'a str>,
 }
 
 /// Where a listing that starts with this id starts: at it, or after where it would be.

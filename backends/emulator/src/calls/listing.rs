@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::Answer;
 use crate::args::Args;
@@ -10,8 +10,7 @@ use crate::caller::Caller;
 use crate::guesses::{self, Cursor};
 use crate::ids;
 use crate::refusal::Refusal;
-use crate::reply::object;
-use crate::shape;
+use crate::shape::{self, File};
 use crate::state::State;
 use crate::state::bucket::{Bucket, Place};
 use crate::state::file::Version;
@@ -33,10 +32,10 @@ pub(crate) fn list_file_names(
                 _ => next.name().to_owned(),
             },
         );
-    Ok(Answer::Json(object([
-        ("files", shown(&page, bucket, state, caller).into()),
-        ("nextFileName", next.into()),
-    ])))
+    Ok(Answer::of(&Names {
+        files: shown(&page, bucket, state, caller),
+        next_file_name: next.as_deref(),
+    }))
 }
 
 pub(crate) fn list_file_versions(
@@ -54,17 +53,28 @@ pub(crate) fn list_file_versions(
     let page = page(bucket, &query, Mode::Versions);
     // the first version inside a folder stands for the folder: it has an id, and folds into it again
     let next = page.next.as_ref().map(Entry::version);
-    Ok(Answer::Json(object([
-        ("files", shown(&page, bucket, state, caller).into()),
-        (
-            "nextFileId",
-            next.map(|version| version.file_id.clone()).into(),
-        ),
-        (
-            "nextFileName",
-            next.map(|version| version.name.clone()).into(),
-        ),
-    ])))
+    Ok(Answer::of(&Versions {
+        files: shown(&page, bucket, state, caller),
+        next_file_id: next.map(|version| version.file_id.as_str()),
+        next_file_name: next.map(|version| version.name.as_str()),
+    }))
+}
+
+/// What `b2_list_file_names` answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Names<'a> {
+    files: Vec<File<'a>>,
+    next_file_name: Option<&'a str>,
+}
+
+/// What `b2_list_file_versions` answers.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Versions<'a> {
+    files: Vec<File<'a>>,
+    next_file_id: Option<&'a str>,
+    next_file_name: Option<&'a str>,
 }
 
 /// What a listing asks for.
@@ -204,8 +214,13 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
     }
 }
 
-fn shown(page: &Page<'_>, bucket: &Bucket, state: &State, caller: &Caller) -> Vec<Value> {
-    let shape = |entry: &Entry<'_>| match entry {
+fn shown<'a>(
+    page: &Page<'a>,
+    bucket: &'a Bucket,
+    state: &'a State,
+    caller: &Caller,
+) -> Vec<File<'a>> {
+    let shape = |entry: &Entry<'a>| match entry {
         Entry::File(version) => shape::file(version, &state.account_id, caller, false),
         Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id, caller),
     };

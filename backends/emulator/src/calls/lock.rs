@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::state::State;
 use crate::state::bucket::Bucket;
 use crate::state::file::Version;
-use crate::state::lock::{Lock, Mode, Retention, retention_shown};
+use crate::state::lock::{Lock, Mode, Retention, ShownRetention};
 
 pub(crate) const MODE_HEADER: &str = "x-bz-file-retention-mode";
 pub(crate) const UNTIL_HEADER: &str = "x-bz-file-retention-retain-until-timestamp";
@@ -169,7 +169,7 @@ pub(crate) fn update_file_retention(
     Ok(Answer::Json(json!({
         "fileId": id,
         "fileName": name,
-        "fileRetention": retention_shown(wish),
+        "fileRetention": ShownRetention::of(wish),
     })))
 }
 

@@ -25,6 +25,7 @@ pub(crate) mod upload;
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::args::Args;
@@ -99,6 +100,13 @@ pub(crate) enum Answer {
     Reply(Reply),
     /// Bytes must be hashed first.
     Rehash(Box<copy::CopyTicket>),
+}
+
+impl Answer {
+    /// A shape whose fields are in B2's order.
+    pub(crate) fn of(shape: &impl Serialize) -> Self {
+        Self::Reply(Reply::shape(shape))
+    }
 }
 
 /// The call of this name.

@@ -1,7 +1,5 @@
 //! [`Target`]: what content becomes, whether it was uploaded or copied.
 
-use serde_json::Value;
-
 use super::large_files;
 use crate::caller::Caller;
 use crate::events::{Happening, Told};
@@ -9,6 +7,7 @@ use crate::guesses;
 use crate::ids::FileKind;
 use crate::names::FileInfo;
 use crate::refusal::Refusal;
+use crate::reply::Reply;
 use crate::shape;
 use crate::state::State;
 use crate::state::encryption::Encryption;
@@ -72,7 +71,7 @@ impl Target {
         caller: &Caller,
         stored: Stored,
         source: Source,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Reply, Refusal> {
         match self {
             Self::File(file) => {
                 let kind = kind_of(stored.content.len());
@@ -85,7 +84,7 @@ impl Target {
                     Source::Upload => (Happening::Upload, false),
                     Source::Copy => (Happening::Copy, true),
                 };
-                let answer = shape::file(version, &account, caller, is_copy);
+                let answer = Reply::shape(&shape::file(version, &account, caller, is_copy));
                 let told = Told::of(version);
                 state.tell(&told, happening, caller.now);
                 Ok(answer)
@@ -108,7 +107,7 @@ impl Target {
                     Source::Copy => shape::part(&file_id, number, &part),
                 };
                 large_files::put_part(state, caller, &file_id, number, part)?;
-                Ok(answer)
+                Ok(Reply::json(&answer))
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::names;
 use crate::percent;
 use crate::receive::{Checksums, DIGITS_AT_END, Hashes, Received};
 use crate::refusal::Refusal;
+use crate::reply::Reply;
 use crate::state::State;
 use crate::state::bucket::Bucket;
 use crate::state::encryption::Encryption;
@@ -126,9 +127,10 @@ fn issue(state: &mut State, caller: &Caller, word: TokenWord, path: String) -> V
 
 /// The name of the upload call that this path (after the version) belongs to.
 pub(crate) fn name_of(path: &str) -> Option<&'static str> {
+    let first = path.split('/').next();
     [UPLOAD_FILE, UPLOAD_PART]
         .into_iter()
-        .find(|name| path.split('/').next() == Some(name))
+        .find(|name| first == Some(name))
 }
 
 /// Whether this is the name of an upload call.
@@ -146,7 +148,7 @@ pub(crate) fn begin(
     if head.method != Method::POST {
         return Err(guesses::wrong_method("POST"));
     }
-    let token = text_of(head, AUTHORIZATION.as_str()).ok_or_else(guesses::no_authorization)?;
+    let token = text_of(head, AUTHORIZATION).ok_or_else(guesses::no_authorization)?;
     let found = state.tokens.upload(token, caller.now)?;
     if found.path != path {
         return Err(Refusal::bad_auth_token());
@@ -273,7 +275,7 @@ fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {
     if head.headers.contains_key(TRANSFER_ENCODING) {
         return Err(guesses::chunked_upload());
     }
-    let len = text_of(head, CONTENT_LENGTH.as_str())
+    let len = text_of(head, CONTENT_LENGTH)
         .and_then(|len| len.parse::<u64>().ok())
         .ok_or_else(guesses::chunked_upload)?;
     match required_header(head, "X-Bz-Content-Sha1")? {
@@ -297,7 +299,7 @@ pub(crate) fn complete(
     state: &mut State,
     ticket: UploadTicket,
     received: Received,
-) -> Result<Value, Refusal> {
+) -> Result<Reply, Refusal> {
     let UploadTicket {
         token,
         caller,

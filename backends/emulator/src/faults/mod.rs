@@ -239,9 +239,9 @@ impl Rules {
         }
     }
 
-    /// Whether the token that this request was answered with expires early.
-    pub(crate) const fn tires_token(&mut self, subject: &Subject) -> bool {
-        self.test_mode.tires(subject)
+    /// Whether the token that was given out expires early, for a request that [may](Subject::may_tire_tokens) get one.
+    pub(crate) const fn tires_token(&mut self) -> bool {
+        self.test_mode.tires()
     }
 
     fn add(&mut self, fault: Fault) -> FaultId {
@@ -267,6 +267,8 @@ impl Rules {
         self.strike(&mut plan, subject, |fault| {
             subject.is_complete || !fault.needs_fields()
         });
+        plan.awaits_fields =
+            !subject.is_complete && self.rules.iter().any(|rule| rule.fault.needs_fields());
         plan
     }
 

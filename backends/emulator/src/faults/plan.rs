@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) is_reply_lost: bool,
     pub(crate) changes: Vec<Change>,
     pub(crate) body: BodyTrouble,
+    /// Whether there are rules about fields that are still to come.
+    pub(crate) awaits_fields: bool,
 }
 
 /// What goes wrong at one moment.

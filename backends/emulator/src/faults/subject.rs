@@ -8,7 +8,6 @@ use crate::args::Args;
 use crate::calls;
 use crate::heart::text_of;
 use crate::percent;
-use crate::state::State;
 
 /// What a request is about.
 #[derive(Debug, Clone, Default)]
@@ -31,8 +30,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// As far as the head of the request tells.
-    pub(crate) fn of_head(head: &Parts, state: &State) -> Self {
+    /// As far as the head of the request tells. `bucket_id` knows buckets by name.
+    pub(crate) fn of_head(head: &Parts, bucket_id: impl FnOnce(&str) -> Option<String>) -> Self {
         let mut subject = Self {
             test_mode: text_of(head, "x-bz-test-mode").and_then(TestMode::parse),
             is_complete: true,
@@ -44,8 +43,7 @@ impl Subject {
             let (bucket, name) = path.split_once('/').unwrap_or((path, ""));
             subject.name = percent::decode(name.as_bytes());
             let bucket = percent::decode(bucket.as_bytes());
-            let bucket = bucket.and_then(|name| state.bucket_named(&name));
-            subject.bucket = bucket.map(|bucket| bucket.id.clone());
+            subject.bucket = bucket.and_then(|name| bucket_id(&name));
             return subject;
         }
         let rest = path.strip_prefix("/b2api/");
@@ -79,6 +77,11 @@ impl Subject {
         self.part = text_of(head, "x-bz-part-number").and_then(|number| number.parse().ok());
         let name = text_of(head, "x-bz-file-name");
         self.name = name.and_then(|name| percent::decode(name.as_bytes()));
+    }
+
+    /// Whether it asks for a token that expires early.
+    pub(crate) const fn may_tire_tokens(&self) -> bool {
+        self.gives_tokens && matches!(self.test_mode, Some(TestMode::ExpireSomeTokens))
     }
 
     /// Learns what the fields of the request tell.

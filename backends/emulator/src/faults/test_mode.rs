@@ -71,13 +71,9 @@ impl Counts {
         }
     }
 
-    /// Whether the token that is made now expires early.
-    pub(super) const fn tires(&mut self, subject: &Subject) -> bool {
-        let is_asked =
-            subject.gives_tokens && matches!(subject.test_mode, Some(TestMode::ExpireSomeTokens));
-        if is_asked {
-            self.tokens += 1;
-        }
-        is_asked && self.tokens.is_multiple_of(TOKENS)
+    /// Whether the token that is made now expires early, as it [may](Subject::may_tire_tokens).
+    pub(super) const fn tires(&mut self) -> bool {
+        self.tokens += 1;
+        self.tokens.is_multiple_of(TOKENS)
     }
 }

@@ -65,7 +65,8 @@ pub enum Trouble {
         /// How many bytes are taken at least. If there are fewer, nothing happens.
         after: u64,
     },
-    /// Nothing is read after so many bytes of an upload's body, and nothing ever will be.
+    /// Nothing is read after so many bytes of an upload's body. A server can't see that a client has gone whose bytes it
+    /// doesn't read, so after an hour of the emulator's clock the connection closes.
     StallUpload {
         /// How many bytes are taken at least. If there are fewer, nothing happens.
         after: u64,

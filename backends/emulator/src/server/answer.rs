@@ -19,6 +19,7 @@ use super::body::{ReplyBody, RequestBytes};
 use super::control::{self, Control};
 use super::crew::Crew;
 use super::host::Hosts;
+use super::idle::Busy;
 use super::socket::Reset;
 use super::webhooks::Courier;
 use crate::emulator::Emulator;
@@ -32,20 +33,20 @@ use crate::reply::Reply;
 const DRAINED: u64 = 64 * 1024 * 1024;
 
 /// What a connection leads to.
-#[derive(Clone)]
 pub(super) struct Door {
     pub(super) emulator: Emulator,
     pub(super) url: Arc<str>,
-    pub(super) hosts: Arc<Hosts>,
-    pub(super) control: Option<Arc<Control>>,
+    pub(super) hosts: Hosts,
+    pub(super) control: Option<Control>,
     pub(super) courier: Option<Courier>,
     pub(super) crew: Crew,
     pub(super) stall: Duration,
 }
 
 pub(super) async fn answer(
-    door: Door,
+    door: Arc<Door>,
     reset: Reset,
+    busy: Busy,
     request: http::Request<Incoming>,
 ) -> io::Result<http::Response<ReplyBody>> {
     let (head, body) = request.into_parts();
@@ -77,9 +78,9 @@ pub(super) async fn answer(
         let close = HeaderValue::from_static("close");
         reply.headers.insert(CONNECTION, close);
     } else if !reply.status.is_success() && is_worth_draining(&head) {
-        tokio::spawn(drain(body));
+        tokio::spawn(drain(body, busy.clone()));
     }
-    Ok(response(reply, reset))
+    Ok(response(reply, reset, busy))
 }
 
 async fn reply_to(door: &Door, head: &Parts, body: &mut BodyStream) -> Result<Reply, Broken> {
@@ -143,7 +144,7 @@ fn is_worth_draining(head: &Parts) -> bool {
     has_body && !head.headers.contains_key(EXPECT)
 }
 
-async fn drain(mut body: BodyStream) {
+async fn drain(mut body: BodyStream, _busy: Busy) {
     let mut left = DRAINED;
     while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
         left = left.saturating_sub(chunk.len() as u64);
@@ -153,9 +154,9 @@ async fn drain(mut body: BodyStream) {
     }
 }
 
-fn response(reply: Reply, reset: Reset) -> http::Response<ReplyBody> {
+fn response(reply: Reply, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
     let body = Outgoing::new(reply.payload, reply.body_trouble);
-    let mut response = http::Response::new(ReplyBody::new(body, reset));
+    let mut response = http::Response::new(ReplyBody::new(body, reset, busy));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;
     response

@@ -10,6 +10,7 @@ use futures_core::Stream;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::idle::Busy;
 use super::socket::Reset;
 use crate::outgoing::Outgoing;
 
@@ -78,11 +79,16 @@ impl Stream for RequestBytes {
 pub(super) struct ReplyBody {
     body: Outgoing,
     reset: Reset,
+    _busy: Busy,
 }
 
 impl ReplyBody {
-    pub(super) const fn new(body: Outgoing, reset: Reset) -> Self {
-        Self { body, reset }
+    pub(super) const fn new(body: Outgoing, reset: Reset, busy: Busy) -> Self {
+        Self {
+            body,
+            reset,
+            _busy: busy,
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Connections: how they come in, and what no client may exceed.
 
+use std::future::{Future as _, poll_fn};
 use std::io::Write as _;
 use std::net::Shutdown;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Door, answer};
 use super::builder::Limits;
+use super::idle::Idle;
 use super::socket::{Reset, Socket};
 use crate::guesses;
 use crate::reply::{Payload, Reply};
@@ -24,13 +28,10 @@ use crate::reply::{Payload, Reply};
 /// The largest head of a request. A file's name and info fit into it even when every byte of them is encoded.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-/// The most headers of a request.
-const HEADERS_LIMIT: usize = 100;
-
 /// What stands before the door.
 #[derive(Clone)]
 pub(super) struct Gate {
-    pub(super) door: Door,
+    pub(super) door: Arc<Door>,
     pub(super) limits: Limits,
     /// A permit for each connection that there may be.
     pub(super) room: Arc<Semaphore>,
@@ -107,17 +108,27 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Gate { door, limits, .. } = gate;
-    let service = service_fn(move |request| answer(door.clone(), reset.clone(), request));
+    let idle = Idle::begin();
+    let waited = idle.clone();
+    let service =
+        service_fn(move |request| answer(Arc::clone(&door), reset.clone(), idle.busy(), request));
+    // of no more headers than hyper's own limit, which is 100
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
         .max_buf_size(HEAD_LIMIT)
-        .max_headers(HEADERS_LIMIT)
         // the emulator has its own clock
         .auto_date_header(false)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
-        // the client's to report
-        tracing::debug!(%error, "a connection broke");
-    }
+    let mut connection = pin!(watcher.watch(connection));
+    let mut waited = pin!(waited.for_longer_than(limits.head));
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+            if let Err(error) = ended {
+                // the client's to report
+                tracing::debug!(%error, "a connection broke");
+            }
+            return Poll::Ready(());
+        }
+        waited.as_mut().poll(cx)
+    })
+    .await;
 }

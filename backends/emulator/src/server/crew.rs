@@ -1,5 +1,5 @@
 //! [`Crew`]: hashes uploads beside the thread that receives them, so that a large upload takes as long as its slowest
-//! checksum, and not as long as all of them and the socket together.
+//! checksum or as all the rest, and not as long as both together.
 
 use std::sync::Arc;
 
@@ -19,31 +19,26 @@ const SHIFTS: usize = 4;
 /// Uploads below this are hashed before anybody could be asked.
 const WORTHWHILE: u64 = 1 << 20;
 
-/// How many bytes are handed over at once, at least: to wake a thread for each piece would cost more than it brings.
+/// How many bytes are handed over at once: to wake a thread for each piece would cost more than it brings.
 const ARMFUL: usize = 256 * 1024;
 
-/// How many armfuls wait for a checksum at most.
+/// How many armfuls wait for the other thread at most.
 const WAITING: usize = 4;
 
 /// Threads for hashing.
-#[derive(Clone)]
 pub(super) struct Crew {
     room: Arc<Semaphore>,
 }
 
-/// The checksums of one upload, each on a thread of its own.
+/// The checksums of one upload: the slowest on a thread of its own, the other where the bytes are received.
 struct Shift {
-    sha1: Option<Task>,
-    md5: Option<Task>,
-    /// What is to be handed over.
-    armful: Vec<Bytes>,
-    armful_len: usize,
+    here: Hashes,
+    elsewhere: JoinHandle<Hashes>,
+    full: Sender<Vec<u8>>,
+    /// Armfuls that were hashed. The same few go round, which is all the memory that an upload takes.
+    empty: Receiver<Vec<u8>>,
+    armful: Vec<u8>,
     _permit: OwnedSemaphorePermit,
-}
-
-struct Task {
-    pieces: Sender<Vec<Bytes>>,
-    done: JoinHandle<Hashes>,
 }
 
 impl Crew {
@@ -54,11 +49,12 @@ impl Crew {
     }
 }
 
-#[async_trait]
 impl Shell for Crew {
     /// A socket makes requests wait often enough. To be woken at once, maybe on another thread, would cost as much as a
     /// small call.
-    async fn pass(&self) {}
+    fn takes_turns(&self) -> bool {
+        false
+    }
 
     fn hasher(&self, hashes: Hashes, len: u64) -> Box<dyn Hasher> {
         if len < WORTHWHILE || hashes.are_none() {
@@ -67,73 +63,68 @@ impl Shell for Crew {
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
             return Box::new(hashes);
         };
-        let (sha1, md5) = hashes.apart();
+        let (slowest, here) = hashes.apart();
+        let (full, waiting) = channel(WAITING);
+        let (done, empty) = channel(WAITING + 1);
         Box::new(Shift {
-            sha1: sha1.map(Task::begin),
-            md5: md5.map(Task::begin),
-            armful: Vec::new(),
-            armful_len: 0,
+            here,
+            elsewhere: spawn_blocking(move || hash(slowest, waiting, &done)),
+            full,
+            empty,
+            armful: Vec::with_capacity(ARMFUL),
             _permit: permit,
         })
     }
 }
 
-impl Task {
-    fn begin(hashes: Hashes) -> Self {
-        let (pieces, waiting) = channel(WAITING);
-        Self {
-            pieces,
-            done: spawn_blocking(move || hash(hashes, waiting)),
-        }
-    }
-
-    async fn end(self) -> Option<Hashes> {
-        drop(self.pieces);
-        // it neither panics nor is it stopped before the runtime is
-        self.done.await.ok()
-    }
-}
-
 /// Until there is no more, or nobody who wants to know.
-fn hash(mut hashes: Hashes, mut waiting: Receiver<Vec<Bytes>>) -> Hashes {
-    while let Some(armful) = waiting.blocking_recv() {
-        for bytes in armful {
-            hashes.add(&bytes);
-        }
+fn hash(mut hashes: Hashes, mut waiting: Receiver<Vec<u8>>, done: &Sender<Vec<u8>>) -> Hashes {
+    while let Some(mut armful) = waiting.blocking_recv() {
+        hashes.add(&armful);
+        armful.clear();
+        // there is room for all that go round
+        done.try_send(armful).ok();
     }
     hashes
 }
 
 impl Shift {
     async fn hand_over(&mut self) {
-        self.armful_len = 0;
-        let armful = std::mem::take(&mut self.armful);
-        for task in [&self.sha1, &self.md5].into_iter().flatten() {
-            // it takes armfuls until the last
-            task.pieces.send(armful.clone()).await.ok();
-        }
+        let next = self.empty.try_recv();
+        let next = next.unwrap_or_else(|_| Vec::with_capacity(ARMFUL));
+        let armful = std::mem::replace(&mut self.armful, next);
+        // it is taken until the last
+        self.full.send(armful).await.ok();
     }
 }
 
 #[async_trait]
 impl Hasher for Shift {
     async fn update(&mut self, bytes: &Bytes) {
-        self.armful.push(bytes.clone());
-        self.armful_len += bytes.len();
-        if self.armful_len >= ARMFUL {
-            self.hand_over().await;
+        self.here.add(bytes);
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(ARMFUL - self.armful.len()));
+            self.armful.extend_from_slice(now);
+            if self.armful.len() == ARMFUL {
+                self.hand_over().await;
+            }
+            rest = later;
         }
     }
 
     async fn finish(mut self: Box<Self>) -> (Option<String>, Option<String>) {
         self.hand_over().await;
-        let mut found = (None, None);
-        if let Some(task) = self.sha1 {
-            found.0 = task.end().await.and_then(|hashes| hashes.hex().0);
-        }
-        if let Some(task) = self.md5 {
-            found.1 = task.end().await.and_then(|hashes| hashes.hex().1);
-        }
-        found
+        let Self {
+            here,
+            elsewhere,
+            full,
+            ..
+        } = *self;
+        drop(full);
+        // it neither panics nor is it stopped before the runtime is
+        let slowest = elsewhere.await.unwrap_or_default();
+        let (here, slowest) = (here.hex(), slowest.hex());
+        (here.0.or(slowest.0), here.1.or(slowest.1))
     }
 }

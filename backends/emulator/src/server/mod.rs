@@ -7,6 +7,7 @@ mod connection;
 mod control;
 mod crew;
 mod host;
+mod idle;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
@@ -121,14 +122,14 @@ impl Server {
         let door = Door {
             emulator: emulator.clone(),
             url: Arc::clone(&url),
-            hosts: Arc::new(Hosts::new(scheme, address.ip(), settings.hosts, fixed)),
-            control: control.map(Arc::new),
+            hosts: Hosts::new(scheme, address.ip(), settings.hosts, fixed),
+            control,
             courier: courier.clone(),
             crew: Crew::new(),
             stall: settings.limits.stall,
         };
         let gate = Gate {
-            door,
+            door: Arc::new(door),
             limits: settings.limits,
             room: Arc::new(Semaphore::new(settings.limits.connections)),
             #[cfg(feature = "tls")]

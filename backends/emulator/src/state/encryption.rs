@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 
@@ -70,21 +69,39 @@ impl fmt::Debug for CustomerKey {
 }
 
 impl Encryption {
-    /// As replies show it: what is not encrypted has nulls.
-    pub(crate) fn shown(&self) -> Value {
-        match self {
-            Self::None => json!({"algorithm": null, "mode": null}),
-            Self::Managed => json!({"algorithm": AES256, "mode": "SSE-B2"}),
-            Self::Customer(_) => json!({"algorithm": AES256, "mode": "SSE-C"}),
+    /// As replies show it.
+    pub(crate) const fn shown(&self) -> ShownEncryption<'_> {
+        let (algorithm, mode) = match self {
+            Self::None => (None, None),
+            Self::Managed => (Some(AES256), Some("SSE-B2")),
+            Self::Customer(_) => (Some(AES256), Some("SSE-C")),
+        };
+        ShownEncryption {
+            algorithm,
+            customer_key_md5: None,
+            mode,
         }
     }
 
     /// The same for large files, which name the key by its MD5.
-    pub(crate) fn shown_with_key(&self) -> Value {
-        let mut shown = self.shown();
-        if let Self::Customer(key) = self {
-            shown["customerKeyMd5"] = key.md5.clone().into();
+    pub(crate) fn shown_with_key(&self) -> ShownEncryption<'_> {
+        let key = match self {
+            Self::Customer(key) => Some(key.md5()),
+            Self::None | Self::Managed => None,
+        };
+        ShownEncryption {
+            customer_key_md5: key,
+            ..self.shown()
         }
-        shown
     }
+}
+
+/// An encryption as replies show it: none has nulls.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownEncryption<'a> {
+    algorithm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_key_md5: Option<&'a str>,
+    mode: Option<&'static str>,
 }

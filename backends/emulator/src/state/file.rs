@@ -1,5 +1,6 @@
 //! [`Version`]: one version of a file, a hide marker, or an unfinished large file.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -64,11 +65,11 @@ pub(crate) struct Sha1 {
 
 impl Sha1 {
     /// As replies show it.
-    pub(crate) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> Cow<'_, str> {
         if self.verified {
-            self.hex.clone()
+            Cow::Borrowed(&self.hex)
         } else {
-            format!("unverified:{}", self.hex)
+            Cow::Owned(format!("unverified:{}", self.hex))
         }
     }
 }

@@ -66,12 +66,21 @@ impl Retention {
     }
 }
 
-/// As replies show it: no retention has nulls.
-pub(crate) fn retention_shown(retention: Option<Retention>) -> Value {
-    json!({
-        "mode": retention.map(|retention| retention.mode.word()),
-        "retainUntilTimestamp": retention.map(|retention| retention.until),
-    })
+/// A retention as replies show it: none has nulls.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownRetention {
+    mode: Option<&'static str>,
+    retain_until_timestamp: Option<u64>,
+}
+
+impl ShownRetention {
+    pub(crate) fn of(retention: Option<Retention>) -> Self {
+        Self {
+            mode: retention.map(|retention| retention.mode.word()),
+            retain_until_timestamp: retention.map(|retention| retention.until),
+        }
+    }
 }
 
 impl Mode {

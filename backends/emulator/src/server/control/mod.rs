@@ -25,7 +25,8 @@ use crate::events::Webhook;
 use crate::exchange::next;
 use crate::faults::{FaultId, Gate};
 use crate::heart::{JSON_LIMIT, text_of};
-use crate::reply::{Reply, write_json};
+use crate::json::{self, Sorted};
+use crate::reply::Reply;
 use rule::Rule;
 
 /// Where it begins; the next segment is the version.
@@ -122,7 +123,7 @@ impl Control {
     }
 
     fn admit(&self, head: &Parts) -> Result<(), No> {
-        let given = text_of(head, AUTHORIZATION.as_str());
+        let given = text_of(head, AUTHORIZATION);
         let given = given
             .and_then(|given| given.strip_prefix("Bearer "))
             .unwrap_or("");
@@ -408,8 +409,6 @@ async fn read(body: &mut BodyStream) -> io::Result<Option<Bytes>> {
 }
 
 fn reply(status: StatusCode, value: &Value) -> Reply {
-    let json = HeaderValue::from_static("application/json;charset=UTF-8");
-    let mut body = write_json(value);
-    body.push('\n');
-    Reply::other(status, json, body.into())
+    let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
+    Reply::other(status, content_type, json::line(&Sorted(value)).into())
 }
