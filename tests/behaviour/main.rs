@@ -31,6 +31,7 @@ mod samples; // B2's documented samples
 
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
+mod seeds; // scenarios that chance decides, each repeated by its seed
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links

@@ -21,6 +21,7 @@ use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
 use crate::client_of;
+use crate::seeds::for_seeds;
 
 pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
@@ -406,7 +407,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
 
 #[test]
 fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let content = content(4_000 + seed as usize);
         let (b2, chaos) = Chaos::seeded(seed, 7);
         chaos.timer.run(async {
@@ -439,10 +440,11 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
                 "seed {seed}"
             );
         });
-    }
+    });
 }
 
-/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator.
+/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator. That takes seconds; the many
+/// seeds are those of the test before, where as many parts have 100 bytes each.
 #[test]
 fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() {
     const LEN: u64 = 200_000_000;
@@ -454,7 +456,7 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
         step[..8].copy_from_slice(&number.to_le_bytes());
         step
     };
-    for seed in [1, 2] {
+    for_seeds(1..3, |seed| {
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |_, call| {
             let roll = chance.lock().unwrap().u32(..100);
@@ -498,7 +500,7 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
             }
             assert_eq!((number, arrived.len()), (LEN / STEP, 0));
         });
-    }
+    });
 }
 
 #[test]
@@ -892,7 +894,7 @@ fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
 
 #[test]
 fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 20);
         let (progress, len) = (Progress::new(), if seed % 2 == 0 { 90 } else { 900 });
         chaos.timer.run(async {
@@ -911,7 +913,7 @@ fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
                 assert_eq!((now.parts, now.total_parts), (parts, parts), "seed {seed}");
             }
         });
-    }
+    });
 }
 
 #[test]
