@@ -14,6 +14,7 @@ mod isahc_tls;
 mod makers;
 mod reqwest;
 mod reqwest_tls;
+mod runtimes;
 #[cfg(feature = "surf")]
 mod surf;
 #[cfg(feature = "surf")]
