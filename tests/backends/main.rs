@@ -12,6 +12,7 @@ mod hyper_tls;
 mod isahc;
 mod isahc_tls;
 mod makers;
+mod network;
 mod reqwest;
 mod reqwest_tls;
 mod runtimes;

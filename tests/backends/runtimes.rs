@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use b2kit::api::{CreateBucket, ListFileVersions};
 use b2kit::backend::emulator::{Emulator, Server};
-use b2kit::backend::hyper::HyperClient;
 use b2kit::transfer::Progress;
 use b2kit::types::{Action, BucketName, BucketType, ListedFile};
 use b2kit::{BucketHandle, Bytes, Client, ClientBuilder, Credentials, HttpClient, RetryPolicy};
@@ -15,32 +14,31 @@ use futures::executor::block_on;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use crate::makers;
-
-type Maker = fn(Option<&str>) -> Arc<dyn HttpClient>;
-
-const MAKERS: &[(&str, Maker)] = &[
-    ("hyper, wherever it is", |_| {
-        Arc::new(HyperClient::new().unwrap())
-    }),
-    ("hyper, with a thread of its own", makers::hyper),
-    ("isahc", makers::isahc),
-    ("reqwest", makers::reqwest),
-    #[cfg(feature = "surf")]
-    ("surf", makers::surf),
-];
+use crate::makers::{self, MAKERS, Maker};
 
 fn runtimes() -> [Runtime; 2] {
     [Builder::new_multi_thread(), Builder::new_current_thread()]
         .map(|mut builder| builder.enable_all().build().unwrap())
 }
 
-fn client(server: &Server, emulator: &Emulator, backend: Arc<dyn HttpClient>) -> ClientBuilder {
+/// A client of this server.
+pub(crate) fn client(
+    server: &Server,
+    emulator: &Emulator,
+    backend: Arc<dyn HttpClient>,
+) -> ClientBuilder {
     Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(server.url())
         .backend(backend)
-        .retry(RetryPolicy::never())
+}
+
+/// A bucket to begin with.
+pub(crate) fn bucket(b2: &Client) -> BucketHandle {
+    let name = BucketName::new("holiday-photos").unwrap();
+    let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+    let id = block_on(b2.call(create)).unwrap().bucket_id;
+    BucketHandle::new(b2.clone(), id, name)
 }
 
 /// Waits until bytes have moved.
@@ -72,17 +70,11 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
     let calm = client(&server, &emulator, makers::isahc(None))
         .build()
         .unwrap();
-    let bucket_name = BucketName::new("holiday-photos").unwrap();
-    let create = CreateBucket::new(bucket_name.clone(), BucketType::AllPrivate);
-    let id = block_on(calm.call(create)).unwrap().bucket_id;
-    let bucket =
-        |client: &Client| BucketHandle::new(client.clone(), id.clone(), bucket_name.clone());
-    block_on(
-        bucket(&calm)
-            .upload("there", vec![7; 6_000_000])
-            .into_future(),
-    )
-    .unwrap();
+    let there = bucket(&calm);
+    let same = |client: &Client| {
+        BucketHandle::new(client.clone(), there.id().clone(), there.name().clone())
+    };
+    block_on(there.upload("there", vec![7; 6_000_000]).into_future()).unwrap();
 
     let backend = if made_within {
         let _within = runtime.enter();
@@ -91,19 +83,21 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
         make(None)
     };
     // What there is takes seconds, so that it is under way when the runtime goes.
-    let b2 = client(&server, &emulator, backend).bandwidth_limit(1_000_000);
+    let b2 = client(&server, &emulator, backend)
+        .bandwidth_limit(1_000_000)
+        .retry(RetryPolicy::never());
     let b2 = b2.build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     fs::write(&path, "old").unwrap();
     let transfers = runtime.block_on(async {
         let (up, down) = (Progress::new(), Progress::new());
-        let upload = bucket(&b2)
+        let upload = same(&b2)
             .upload("f", Bytes::from(vec![1; 30_000_000]))
             .progress(&up);
         let upload = tokio::spawn(async { drop(upload.await) });
         begun(&up, &upload).await;
-        let download = bucket(&b2)
+        let download = same(&b2)
             .download("there")
             .progress(&down)
             .to_path(path.clone());
@@ -128,7 +122,7 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
         assert!(made_within, "{what}: {reaped:?}");
         assert_eq!(b2.unfinished().len(), 1, "{what}");
     }
-    let versions = calm.stream(ListFileVersions::new(&id));
+    let versions = calm.stream(ListFileVersions::new(there.id()));
     let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
     let listed = format!("{versions:?}");
     // An upload that nobody has finished is listed as begun.

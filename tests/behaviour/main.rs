@@ -22,6 +22,7 @@ mod misses; // what a player says of a request that was not recorded
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod pacing; // how fast calls go when B2 wants them slower
+mod pods; // uploads to machines that misbehave
 mod probes; // every call that changes something, whatever is lost and whatever asking shows
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
