@@ -14,7 +14,7 @@ use b2kit::api::{
 use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
-    FileVersion, ListedFile, PartNumber, Sha1, Timestamp,
+    FileVersion, LegalHold, ListedFile, PartNumber, Readable, RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
 use futures::{TryStreamExt as _, stream};
@@ -190,6 +190,61 @@ fn everything_that_is_asked_for_goes_with_the_file() {
             let back = b2.call(download).await.unwrap();
             assert_eq!(back.body.collect(1_000).await.unwrap(), content);
         });
+    }
+}
+
+#[test]
+fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
+    for len in [50, 500] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let name = BucketName::new("locked-photos").unwrap();
+            let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+            let made = b2.call(create.file_lock_enabled(true)).await.unwrap();
+            let bucket = BucketHandle::new(b2.clone(), made.bucket_id, name);
+            let until = Timestamp::from_millis(4_000_000_000_000);
+            let uploaded = bucket
+                .upload("f", content(len))
+                .file_info(
+                    FileInfo::new()
+                        .with("b2-cache-control", "no-store")
+                        .unwrap(),
+                )
+                .file_retention(RetentionMode::Governance, until)
+                .legal_hold(LegalHold::On);
+            let file = uploaded.await.unwrap().file;
+            assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+            let Readable::Value(retention) = &file.file_retention else {
+                panic!("the key may read it")
+            };
+            assert_eq!(retention.retain_until_timestamp, Some(until));
+            assert_eq!(file.file_info.get("b2-cache-control"), Some("no-store"));
+        });
+    }
+}
+
+#[test]
+fn each_byte_is_read_once_and_again_only_where_a_part_is_sent_again() {
+    for lost in [false, true] {
+        let (content, read) = (content(1_000), Arc::new(AtomicUsize::new(0)));
+        let struck = AtomicUsize::new(0);
+        let (b2, chaos) = Chaos::new(move |_, call| {
+            let third = call == "b2_upload_part" && struck.fetch_add(1, Ordering::Relaxed) == 2;
+            (lost && third).then_some(Trouble::Lost)
+        });
+        let (bytes, counted) = (content.clone(), Arc::clone(&read));
+        let source = Source::ranges(1_000, move |range| {
+            counted.fetch_add((range.end - range.start) as usize, Ordering::Relaxed);
+            let stretch = bytes.slice(range.start as usize..range.end as usize);
+            Ok(stream::iter([Ok(stretch)]))
+        });
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let uploaded = bucket.upload("f", source).await.unwrap();
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+        });
+        let expected = if lost { 1_100 } else { 1_000 };
+        assert_eq!(read.load(Ordering::Relaxed), expected);
     }
 }
 
