@@ -208,7 +208,7 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
         println!("A short run, to see that it works. Its numbers mean nothing.\n");
         [Task::Up(1 << 20), Task::Down(1 << 20), Task::Calls(20)]
     };
-    let server = Server::start()?;
+    let server = Server::start(&[])?;
     println!(
         "| rounds: {rounds} | through b2kit | bare | time ÷ bare: min, median, max | CPU ÷ bare | peak memory, bare |"
     );

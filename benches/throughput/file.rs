@@ -1,8 +1,6 @@
 //! [`File`]: what is sent and received.
 
-use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::io;
 use std::pin::Pin;
 use std::sync::LazyLock;
 use std::task::{Context, Poll};
@@ -49,43 +47,7 @@ impl File {
     }
 
     pub(crate) fn read(&self) -> Reading {
-        Reading {
-            left: self.len,
-            disk: None,
-        }
-    }
-
-    /// The same bytes, from the disk.
-    pub(crate) fn read_from_disk(&self) -> io::Result<Reading> {
-        Ok(Reading {
-            left: self.len,
-            disk: Some(fs::File::open(self.path())?),
-        })
-    }
-
-    /// Where it lies on the disk, once it was put there.
-    pub(crate) fn path(&self) -> PathBuf {
-        std::env::temp_dir().join(format!("b2kit-bench-{}", self.len))
-    }
-
-    /// Where it is put when it comes back.
-    pub(crate) fn target(&self) -> PathBuf {
-        std::env::temp_dir().join(format!("b2kit-bench-{}-back", self.len))
-    }
-
-    pub(crate) fn put_on_disk(&self) -> io::Result<()> {
-        let path = self.path();
-        if fs::metadata(&path).is_ok_and(|there| there.len() == self.len) {
-            return Ok(());
-        }
-        let mut file = io::BufWriter::new(fs::File::create(path)?);
-        let mut left = self.len;
-        while left > 0 {
-            let chunk = chunk(left);
-            file.write_all(chunk)?;
-            left -= chunk.len() as u64;
-        }
-        file.flush()
+        Reading { left: self.len }
     }
 
     /// The id under which the server has it. It says all that the server needs to know.
@@ -116,7 +78,6 @@ pub(crate) fn chunk_at(first: u64, last: u64) -> &'static [u8] {
 /// The bytes as a stream.
 pub(crate) struct Reading {
     left: u64,
-    disk: Option<fs::File>,
 }
 
 impl Stream for Reading {
@@ -128,12 +89,6 @@ impl Stream for Reading {
         }
         let chunk = chunk(self.left);
         self.left -= chunk.len() as u64;
-        Poll::Ready(Some(match &mut self.disk {
-            None => Ok(Bytes::copy_from_slice(chunk)),
-            Some(file) => {
-                let mut read = vec![0; chunk.len()];
-                file.read_exact(&mut read).map(|()| read.into())
-            }
-        }))
+        Poll::Ready(Some(Ok(Bytes::copy_from_slice(chunk))))
     }
 }

@@ -10,20 +10,24 @@
 //! that asks: then everything runs once, and small. README.md beside this directory says what is measured against what.
 
 mod arm;
+mod bare;
 mod file;
 mod listing;
+mod load;
 mod meter;
 mod page;
 mod process;
 mod sample;
 mod server;
+mod wire;
 
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
 use self::arm::{Arm, Task};
+use self::load::Load;
 use self::process::Server;
-use self::sample::{Load, Sample};
+use self::sample::{Sample, median};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -32,15 +36,14 @@ const MIB: u64 = 1 << 20;
 /// What stands in the place of a number that the system doesn't tell.
 const UNKNOWN: &str = "unknown here";
 
-const USAGE: &str =
-    "cargo bench --bench throughput -- [upload|send|download|fetch|list] [--rounds N]";
+const USAGE: &str = "cargo bench --bench throughput -- [upload|download|list] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         [process::ARGUMENT] => process::serve(server::converse),
-        [sample::ARGUMENT, ref what @ ..] => sample::be_taken(what),
+        [sample::ARGUMENT, ref what @ ..] => load::be_taken(what),
         _ => match Plan::from_arguments(&arguments) {
             Ok(Some(plan)) => plan.carry_out(),
             Ok(None) => Ok(()),
@@ -112,7 +115,7 @@ impl Plan {
     }
 
     fn carry_out(&self) -> Result<(), Failure> {
-        let server = Server::start()?;
+        let server = Server::start(&[])?;
         if !self.in_earnest {
             println!("A short run, to see that it works. Its numbers mean nothing.\n");
         }
@@ -128,7 +131,7 @@ impl Plan {
         println!("|---|---|---|");
         for &load in &self.peaks {
             let peak = |arm| -> Result<String, Failure> {
-                let sample = Sample::take(&server, arm, load)?;
+                let sample = load.take(&server, arm)?;
                 Ok(sample.peak.map_or_else(
                     || UNKNOWN.to_owned(),
                     |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
@@ -142,7 +145,7 @@ impl Plan {
 
     /// Takes turns, so that what else the machine does hits both alike; who goes first changes with each round.
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
-        let take = |arm| Sample::take(server, arm, load);
+        let take = |arm| load.take(server, arm);
         let mut rounds = Vec::new();
         for round in 0..self.rounds {
             rounds.push(if round % 2 == 0 {
@@ -163,7 +166,6 @@ fn loads(task: Task) -> Vec<Load> {
     let load = |times, size| Load { task, times, size };
     match task {
         Task::Upload | Task::Download => vec![load(1, 256 * MIB), load(1_000, 16 << 10)],
-        Task::Send | Task::Fetch => vec![load(1, 1024 * MIB)],
         Task::List => vec![load(1, 100_000)],
     }
 }
@@ -171,9 +173,7 @@ fn loads(task: Task) -> Vec<Load> {
 /// Of what the peak of memory is looked at: it should be the same for all sizes.
 fn peaks(task: Task) -> Vec<Load> {
     let sizes = match task {
-        Task::Upload | Task::Send | Task::Download | Task::Fetch => {
-            [64 * MIB, 256 * MIB, 1024 * MIB]
-        }
+        Task::Upload | Task::Download => [64 * MIB, 256 * MIB, 1024 * MIB],
         Task::List => [10_000, 100_000, 400_000],
     };
     let load = |size| Load {
@@ -217,10 +217,4 @@ fn print(load: Load, rounds: &[(Sample, Sample)]) {
         Some(pairs) => row("CPU", pairs, cpu),
         None => println!("| {load}, CPU | {UNKNOWN} | {UNKNOWN} | |"),
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-    f64::midpoint(low, high)
 }

@@ -17,9 +17,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn start() -> Result<Self, Failure> {
+    /// With what the server is to be told besides.
+    pub(crate) fn start(more: &[&str]) -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

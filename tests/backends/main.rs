@@ -12,8 +12,10 @@ mod hyper_tls;
 mod isahc;
 mod isahc_tls;
 mod makers;
+mod network;
 mod reqwest;
 mod reqwest_tls;
+mod runtimes;
 #[cfg(feature = "surf")]
 mod surf;
 #[cfg(feature = "surf")]

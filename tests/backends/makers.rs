@@ -13,6 +13,19 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
+pub(crate) type Maker = fn(Option<&str>) -> Arc<dyn HttpClient>;
+
+pub(crate) const MAKERS: &[(&str, Maker)] = &[
+    ("hyper, wherever it is", |_| {
+        Arc::new(HyperClient::new().unwrap())
+    }),
+    ("hyper, with a thread of its own", hyper),
+    ("isahc", isahc),
+    ("reqwest", reqwest),
+    #[cfg(feature = "surf")]
+    ("surf", surf),
+];
+
 pub(crate) fn hyper(root: Option<&str>) -> Arc<dyn HttpClient> {
     let mut builder = HyperClient::builder().own_runtime();
     if let Some(pem) = root {

@@ -16,6 +16,7 @@ use futures::stream;
 
 use crate::chaos::{Chaos, Trouble};
 use crate::client_of;
+use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, in_chunks, polled, ranges, stored, unfinished, versions};
 
 /// A file of so many bytes, and the bytes.
@@ -162,7 +163,7 @@ async fn two_files(bucket: &BucketHandle) -> Vec<(FileVersion, Bytes)> {
 
 #[test]
 fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
-    for seed in 0..500 {
+    for_seeds(0..500, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -198,12 +199,12 @@ fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
             assert!(b2.unfinished().is_empty(), "seed {seed}");
             assert_eq!(chaos.emulator.snapshot().unfinished_large_files, 0);
         });
-    }
+    });
 }
 
 #[test]
 fn compositions_come_through_many_troubles() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::seeded(seed, 7);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -228,7 +229,7 @@ fn compositions_come_through_many_troubles() {
             assert!(b2.unfinished().is_empty(), "seed {seed}");
             assert!(unfinished(&calm).await.is_empty(), "seed {seed}");
         });
-    }
+    });
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, Trouble};
 use crate::script::{Fault, Script};
+use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
 use crate::{call_of, client_of, http_answer, http_refusal, sent, wired};
 
@@ -362,7 +363,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
 
 #[test]
 fn copies_come_through_many_troubles_and_their_progress_ends_at_the_size() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let content = content(400 + seed as usize);
         let (b2, chaos) = Chaos::seeded(seed, 10);
         let progress = Progress::new();
@@ -393,7 +394,7 @@ fn copies_come_through_many_troubles_and_their_progress_ends_at_the_size() {
             }
             assert!(unfinished(&calm).await.is_empty(), "seed {seed}");
         });
-    }
+    });
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod misses; // what a player says of a request that was not recorded
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod pacing; // how fast calls go when B2 wants them slower
+mod pods; // uploads to machines that misbehave
 mod probes; // every call that changes something, whatever is lost and whatever asking shows
 mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
@@ -31,6 +32,7 @@ mod samples; // B2's documented samples
 
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
+mod seeds; // scenarios that chance decides, each repeated by its seed
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links

@@ -14,13 +14,14 @@ use b2kit::api::{
 use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
-    FileVersion, ListedFile, PartNumber, Sha1, Timestamp,
+    FileVersion, LegalHold, ListedFile, PartNumber, Readable, RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
 use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
 use crate::client_of;
+use crate::seeds::for_seeds;
 
 pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     let name = BucketName::new("holiday-photos").unwrap();
@@ -189,6 +190,61 @@ fn everything_that_is_asked_for_goes_with_the_file() {
             let back = b2.call(download).await.unwrap();
             assert_eq!(back.body.collect(1_000).await.unwrap(), content);
         });
+    }
+}
+
+#[test]
+fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
+    for len in [50, 500] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let name = BucketName::new("locked-photos").unwrap();
+            let create = CreateBucket::new(name.clone(), BucketType::AllPrivate);
+            let made = b2.call(create.file_lock_enabled(true)).await.unwrap();
+            let bucket = BucketHandle::new(b2.clone(), made.bucket_id, name);
+            let until = Timestamp::from_millis(4_000_000_000_000);
+            let uploaded = bucket
+                .upload("f", content(len))
+                .file_info(
+                    FileInfo::new()
+                        .with("b2-cache-control", "no-store")
+                        .unwrap(),
+                )
+                .file_retention(RetentionMode::Governance, until)
+                .legal_hold(LegalHold::On);
+            let file = uploaded.await.unwrap().file;
+            assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+            let Readable::Value(retention) = &file.file_retention else {
+                panic!("the key may read it")
+            };
+            assert_eq!(retention.retain_until_timestamp, Some(until));
+            assert_eq!(file.file_info.get("b2-cache-control"), Some("no-store"));
+        });
+    }
+}
+
+#[test]
+fn each_byte_is_read_once_and_again_only_where_a_part_is_sent_again() {
+    for lost in [false, true] {
+        let (content, read) = (content(1_000), Arc::new(AtomicUsize::new(0)));
+        let struck = AtomicUsize::new(0);
+        let (b2, chaos) = Chaos::new(move |_, call| {
+            let third = call == "b2_upload_part" && struck.fetch_add(1, Ordering::Relaxed) == 2;
+            (lost && third).then_some(Trouble::Lost)
+        });
+        let (bytes, counted) = (content.clone(), Arc::clone(&read));
+        let source = Source::ranges(1_000, move |range| {
+            counted.fetch_add((range.end - range.start) as usize, Ordering::Relaxed);
+            let stretch = bytes.slice(range.start as usize..range.end as usize);
+            Ok(stream::iter([Ok(stretch)]))
+        });
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let uploaded = bucket.upload("f", source).await.unwrap();
+            assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+        });
+        let expected = if lost { 1_100 } else { 1_000 };
+        assert_eq!(read.load(Ordering::Relaxed), expected);
     }
 }
 
@@ -406,7 +462,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
 
 #[test]
 fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let content = content(4_000 + seed as usize);
         let (b2, chaos) = Chaos::seeded(seed, 7);
         chaos.timer.run(async {
@@ -439,10 +495,11 @@ fn many_troubles_at_once_cost_no_byte_and_hardly_a_request_too_many() {
                 "seed {seed}"
             );
         });
-    }
+    });
 }
 
-/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator.
+/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator. That takes seconds; the many
+/// seeds are those of the test before, where as many parts have 100 bytes each.
 #[test]
 fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() {
     const LEN: u64 = 200_000_000;
@@ -454,7 +511,7 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
         step[..8].copy_from_slice(&number.to_le_bytes());
         step
     };
-    for seed in [1, 2] {
+    for_seeds(1..3, |seed| {
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |_, call| {
             let roll = chance.lock().unwrap().u32(..100);
@@ -498,7 +555,7 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
             }
             assert_eq!((number, arrived.len()), (LEN / STEP, 0));
         });
-    }
+    });
 }
 
 #[test]
@@ -892,7 +949,7 @@ fn a_part_that_was_replaced_behind_our_back_is_sent_again() {
 
 #[test]
 fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
-    for seed in 0..200 {
+    for_seeds(0..200, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 20);
         let (progress, len) = (Progress::new(), if seed % 2 == 0 { 90 } else { 900 });
         chaos.timer.run(async {
@@ -911,7 +968,7 @@ fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
                 assert_eq!((now.parts, now.total_parts), (parts, parts), "seed {seed}");
             }
         });
-    }
+    });
 }
 
 #[test]

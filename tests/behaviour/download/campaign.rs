@@ -1,7 +1,6 @@
 //! Trouble by seed, and each kind of trouble at each request.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use b2kit::backend::emulator::{Fault, Trouble};
 use b2kit::http::{HeaderName, HeaderValue, StatusCode};
@@ -11,6 +10,7 @@ use fastrand::Rng;
 use tempfile::tempdir;
 
 use super::{Net, bytes, files};
+use crate::seeds::for_seeds;
 
 /// What passes, at some byte of a body or before it.
 fn passing(at: u64) -> Vec<Trouble> {
@@ -109,17 +109,6 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
     }
 }
 
-/// Runs a body for each seed, and says which one it was that failed.
-fn for_seeds(seeds: std::ops::Range<u64>, body: impl Fn(u64, &mut Rng)) {
-    for seed in seeds {
-        let run = || body(seed, &mut Rng::with_seed(seed));
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            eprintln!("it was seed {seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
-}
-
 fn some_file(rng: &mut Rng) -> Vec<u8> {
     let len = match rng.u8(..8) {
         0 => 0,
@@ -169,7 +158,8 @@ fn some_troubles(net: &Net, len: usize, rng: &mut Rng) -> usize {
 
 #[test]
 fn whatever_the_network_does_a_path_gets_the_same_bytes() {
-    for_seeds(0..250, |seed, rng| {
+    for_seeds(0..250, |seed| {
+        let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
         let file = some_file(rng);
         let (bucket, _) = net.with_file(&file);
@@ -205,7 +195,8 @@ fn whatever_the_network_does_a_path_gets_the_same_bytes() {
 
 #[test]
 fn whatever_the_network_does_a_stream_gives_the_same_bytes_in_order() {
-    for_seeds(0..250, |seed, rng| {
+    for_seeds(0..250, |seed| {
+        let rng = &mut Rng::with_seed(seed);
         let net = Net::new(seed);
         let file = some_file(rng);
         let (bucket, _) = net.with_file(&file);
@@ -221,7 +212,8 @@ fn whatever_the_network_does_a_stream_gives_the_same_bytes_in_order() {
 
 #[test]
 fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
-    for_seeds(0..200, |seed, rng| {
+    for_seeds(0..200, |seed| {
+        let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
         let file = some_file(rng);
         let (bucket, _) = net.with_file(&file);
@@ -252,7 +244,8 @@ fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
 
 #[test]
 fn a_download_that_fails_again_and_again_is_gone_on_with_until_it_is_there() {
-    for_seeds(0..200, |seed, rng| {
+    for_seeds(0..200, |seed| {
+        let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
         let file = bytes(rng.usize(1..200_000));
         let (bucket, _) = net.with_file(&file);

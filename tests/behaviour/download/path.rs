@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+#[cfg(unix)]
+use std::{process::Command, thread};
 
 use b2kit::backend::emulator::{Fault, Trouble};
 use b2kit::http::{HeaderName, HeaderValue};
@@ -328,6 +330,72 @@ fn in_the_middle(
         }
     });
     net.run(download.to_path(path)).unwrap_err()
+}
+
+/// What tells the process below that it is the one whose files can't grow, and where to put them.
+#[cfg(unix)]
+const FULL: &str = "B2KIT_TESTS_FULL_DISK";
+
+/// A disk that is really full takes a mount; a limit on the size of files takes none, and stops `write` in the same way. It
+/// is a process's own, so another one is started.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_is_told_and_the_old_file_stays() {
+    if let Some(dir) = std::env::var_os(FULL) {
+        return run_out_of_disk(Path::new(&dir));
+    }
+    let dir = tempdir().unwrap();
+    let this = std::env::current_exe().unwrap();
+    let test = thread::current().name().unwrap().to_owned();
+    // 2,000 blocks of 512 bytes or of 1,024, by the shell; and no signal.
+    let limited = "trap '' XFSZ && ulimit -f 2000 && exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", limited, "sh"])
+        .arg(this)
+        .args([&*test, "--exact", "--nocapture"])
+        .env(FULL, dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // It was the test, and nothing else, that went well.
+    assert_eq!(fs::read(dir.path().join("was-here")).unwrap(), b"yes");
+}
+
+#[cfg(unix)]
+fn run_out_of_disk(dir: &Path) {
+    let net = Net::new(0);
+    let (bucket, _) = net.with_file(&bytes(3_000_000));
+    let path = dir.join("f");
+    fs::write(&path, "old").unwrap();
+    for concurrency in [1, 3] {
+        let download = || {
+            let download = bucket.download("f").range_size(250_000);
+            download.concurrency(concurrency)
+        };
+        let told = |error: &Error| {
+            assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
+            assert!(format!("{error:#}").contains("too large"), "{error:#}");
+        };
+        told(&net.run(download().to_path(&path)).unwrap_err());
+        assert_eq!(files(dir), ["f"], "what was written is removed");
+        // What is to be gone on with stays, and there is no more room the next time.
+        for _ in 0..2 {
+            told(&net.run(download().resume().to_path(&path)).unwrap_err());
+            let left = files(dir);
+            let [part, state, old] = &left[..] else {
+                panic!("{left:?}");
+            };
+            assert!(part.ends_with(".b2part") && state.ends_with(".b2part.json") && old == "f");
+        }
+        for name in files(dir) {
+            if name != "f" {
+                fs::remove_file(dir.join(name)).unwrap();
+            }
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+    fs::write(dir.join("was-here"), "yes").unwrap();
 }
 
 /// The longest name that a file system takes has room for the hidden one beside it.

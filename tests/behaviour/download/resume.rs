@@ -12,6 +12,7 @@ use b2kit::{BucketHandle, ErrorKind};
 use tempfile::{TempDir, tempdir};
 
 use super::{BY_NAME, Net, Run, bytes, files, put, settles};
+use crate::seeds::for_seeds;
 
 const PART: &str = ".f.4a0a19218e082a34.b2part";
 const STATE: &str = ".f.4a0a19218e082a34.b2part.json";
@@ -247,7 +248,7 @@ fn what_can_not_be_checked_later_is_only_kept_as_far_as_the_disk_has_it() {
 
 #[test]
 fn two_downloads_to_one_path_work_apart() {
-    for seed in 0..20 {
+    for_seeds(0..200, |seed| {
         let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
         let path = dir.path().join("f");
@@ -259,7 +260,7 @@ fn two_downloads_to_one_path_work_apart() {
         assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
         assert!(fs::read(&path).unwrap() == file);
         assert_eq!(files(dir.path()), ["f"]);
-    }
+    });
 }
 
 #[test]

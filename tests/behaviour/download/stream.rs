@@ -558,6 +558,23 @@ fn a_writer_that_is_full_is_told_as_what_it_is() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_that_is_full_is_told_as_that() {
+    let (net, file) = (Net::new(0), bytes(500_000));
+    let (bucket, _) = net.with_file(&file);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let writer = futures::io::AllowStdIo::new(full);
+    let error = net.run(bucket.download("f").to_writer(writer)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Destination);
+    let cause = std::error::Error::source(&error).unwrap();
+    let cause = cause.downcast_ref::<std::io::Error>().unwrap();
+    assert_eq!(cause.kind(), std::io::ErrorKind::StorageFull);
+}
+
 #[test]
 fn a_stream_reads_the_same_as_the_call() {
     let (net, file) = (Net::new(0), bytes(300_000));

@@ -18,6 +18,9 @@ cases![
     header_values_that_are_not_ascii_arrive_or_are_an_error,
     interim_responses_are_skipped,
     chunks_are_put_together_and_trailers_left_out,
+    a_body_whose_last_byte_is_the_connections_last_is_whole,
+    what_follows_a_body_is_no_part_of_it,
+    an_answer_that_comes_byte_by_byte_arrives_whole,
     a_body_without_a_length_ends_with_the_connection,
     the_length_in_answer_to_a_head_promises_no_body,
     a_large_body_arrives_whole,
@@ -149,6 +152,46 @@ fn chunks_are_put_together_and_trailers_left_out(s: &Subject<'_>) {
     );
     assert_eq!(response.body().len(), None);
     assert_eq!(read(response).unwrap(), "hello world");
+}
+
+fn a_body_whose_last_byte_is_the_connections_last_is_whole(s: &Subject<'_>) {
+    let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    for bytes in [sized, chunked] {
+        assert_eq!(read(answered(s, bytes)).unwrap(), "hello");
+    }
+}
+
+fn what_follows_a_body_is_no_part_of_it(s: &Subject<'_>) {
+    let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello world";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nworld";
+    for bytes in [sized, chunked] {
+        // It may be told, but is never handed on.
+        let body = read(answered(s, bytes));
+        assert!(
+            body.as_ref().is_ok_and(|body| body == "hello") || body.is_err(),
+            "{body:?}"
+        );
+    }
+}
+
+fn an_answer_that_comes_byte_by_byte_arrives_whole(s: &Subject<'_>) {
+    let sized = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a: b\r\n\r\nhello";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-a: b\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    for bytes in [sized, chunked] {
+        let server = RawServer::start();
+        let sending = start_send(&s.client(), get(server.uri("/")));
+        let mut peer = server.accept();
+        peer.head();
+        for byte in bytes.bytes() {
+            peer.say([byte]);
+        }
+        let response = sending.response();
+        assert_eq!(response.headers()["x-a"], "b");
+        assert_eq!(read(response).unwrap(), "hello");
+    }
 }
 
 fn a_body_without_a_length_ends_with_the_connection(s: &Subject<'_>) {

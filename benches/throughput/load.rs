@@ -1,0 +1,77 @@
+//! [`Load`]: what is done in a sample.
+
+use std::fmt;
+
+use crate::Failure;
+use crate::arm::{Arm, Client, Task};
+use crate::meter::Meter;
+use crate::process::Server;
+use crate::sample::{self, Sample};
+
+/// So many files of a size, one after the other, or so many listings of a length.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) task: Task,
+    pub(crate) times: u32,
+    /// A file's bytes, or a listing's rows.
+    pub(crate) size: u64,
+}
+
+impl Load {
+    /// As small as shows whether it works.
+    pub(crate) fn shrunk(self) -> Self {
+        Self {
+            times: self.times.min(2),
+            size: match self.task {
+                Task::Upload | Task::Download => self.size.min(1 << 20),
+                Task::List => 2_000,
+            },
+            ..self
+        }
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, ", self.task)?;
+        match (self.task, self.times) {
+            (Task::List, _) => write!(f, "{},000 rows", self.size / 1_000),
+            (_, 1) => write!(f, "{} MiB", self.size >> 20),
+            (_, times) => write!(f, "{times} × {} KiB", self.size >> 10),
+        }
+    }
+}
+
+impl Load {
+    /// Starts a process that carries the load once to warm up and once more.
+    pub(crate) fn take(self, server: &Server, arm: Arm) -> Result<Sample, Failure> {
+        let numbers = [u64::from(server.port()), u64::from(self.times), self.size];
+        let [port, times, size] = numbers.map(|number| number.to_string());
+        Sample::take(&[&port, arm.name(), self.task.name(), &times, &size])
+    }
+}
+
+/// Is the process that a sample is taken in.
+pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
+    let &[port, arm, task, times, size] = what else {
+        return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
+    };
+    let arm = Arm::BOTH.into_iter().find(|known| known.name() == arm);
+    let task = Task::ALL.into_iter().find(|known| known.name() == task);
+    let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
+    let (port, times) = (port.parse()?, times.parse::<u32>()?);
+    let job = task.of_size(size.parse()?);
+    sample::be_taken(async {
+        let client = Client::new(arm, port)?;
+        let carry = async || {
+            for _ in 0..times {
+                client.carry_out(&job).await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        carry().await?;
+        let meter = Meter::start();
+        carry().await?;
+        Ok(meter.stop())
+    })
+}

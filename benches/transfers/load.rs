@@ -1,0 +1,155 @@
+//! [`Load`]: what is carried, and the least that it takes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Failure;
+
+const MIB: u64 = 1 << 20;
+
+/// The parts that the server recommends, as B2 does.
+const PART: u64 = 100_000_000;
+
+/// The ranges that a file is fetched in.
+const RANGE: u64 = 64 * MIB;
+
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Small files from memory.
+    Up,
+    /// Small files from the disk.
+    UpFromDisk,
+    /// Small files, to nowhere.
+    Down,
+    /// A large file from the disk.
+    Send,
+    /// A large file to the disk.
+    Fetch,
+}
+
+impl Task {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Up,
+        Self::UpFromDisk,
+        Self::Down,
+        Self::Send,
+        Self::Fetch,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::UpFromDisk => "up-from-disk",
+            Self::Down => "down",
+            Self::Send => "send",
+            Self::Fetch => "fetch",
+        }
+    }
+
+    /// Whether it is one large file.
+    pub(crate) const fn is_large(self) -> bool {
+        matches!(self, Self::Send | Self::Fetch)
+    }
+
+    /// Whether something is sent.
+    pub(crate) const fn is_up(self) -> bool {
+        !matches!(self, Self::Down | Self::Fetch)
+    }
+}
+
+/// So many files of a size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) task: Task,
+    pub(crate) files: u64,
+    pub(crate) size: u64,
+    /// Files, or parts of one.
+    pub(crate) at_once: usize,
+    /// What the server waits before each answer, in milliseconds.
+    pub(crate) latency: u64,
+}
+
+impl Load {
+    /// One large file with default settings.
+    pub(crate) const fn large(task: Task, size: u64) -> Self {
+        Self {
+            task,
+            files: 1,
+            size,
+            at_once: 4,
+            latency: 0,
+        }
+    }
+
+    /// As small as shows whether it works.
+    pub(crate) fn shrunk(self) -> Self {
+        Self {
+            files: self.files.min(20),
+            size: self.size.min(MIB),
+            latency: self.latency.min(1),
+            ..self
+        }
+    }
+
+    /// As arguments of a sample.
+    pub(crate) fn words(self) -> [String; 4] {
+        let numbers = [self.files, self.size, self.at_once as u64];
+        let [files, size, at_once] = numbers.map(|number| number.to_string());
+        [self.task.name().to_owned(), files, size, at_once]
+    }
+
+    pub(crate) fn of_words(words: [&str; 4]) -> Result<Self, Failure> {
+        let [task, files, size, at_once] = words;
+        let task = Task::ALL.into_iter().find(|known| known.name() == task);
+        Ok(Self {
+            task: task.ok_or("what is to be done?")?,
+            files: files.parse()?,
+            size: size.parse()?,
+            at_once: at_once.parse()?,
+            latency: 0,
+        })
+    }
+
+    /// The fewest calls that can do it. Each upload that is under way needs a URL of its own.
+    pub(crate) fn least_calls(self) -> u64 {
+        let at_once = self.at_once as u64;
+        match self.task {
+            Task::Up | Task::UpFromDisk => self.files + at_once.min(self.files),
+            Task::Down => self.files,
+            Task::Send if self.size <= PART => 2,
+            Task::Send => {
+                let parts = self.size.div_ceil(PART);
+                2 + parts + at_once.min(parts)
+            }
+            Task::Fetch => self.size.div_ceil(RANGE),
+        }
+    }
+
+    /// The time that the server's waiting takes at least; only of small files.
+    pub(crate) fn bound(self) -> Duration {
+        let url = u64::from(self.task.is_up());
+        let waits = url + self.files.div_ceil(self.at_once as u64);
+        Duration::from_millis(waits * self.latency)
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            files,
+            at_once,
+            latency,
+            ..
+        } = self;
+        let (task, size) = (self.task.name().replace('-', " "), self.size);
+        if self.task.is_large() {
+            return write!(f, "{task}, {} MiB", size >> 20);
+        }
+        write!(f, "{task}, {files} × {} KiB, {at_once} at once", size >> 10)?;
+        if *latency > 0 {
+            write!(f, ", {latency} ms")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,277 @@
+//! Transfers, through b2kit, bare hyper and curl: many small files at once, with and without latency, and a large one from
+//! the disk and to it; how many calls they make, and what memory they need. And against programs that do the same.
+//!
+//! ```sh
+//! cargo bench --bench transfers                         # everything
+//! cargo bench --bench transfers -- send --rounds 15     # one task, longer
+//! cargo bench --bench transfers -- programs             # rclone and b2, against the emulator
+//! ```
+//!
+//! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
+//! that asks: then everything runs once, and small. README.md beside this directory says what is measured against what.
+
+mod arm;
+#[path = "../throughput/bare.rs"]
+mod bare;
+mod disk;
+#[path = "../throughput/file.rs"]
+mod file;
+mod load;
+#[path = "../throughput/meter.rs"]
+mod meter;
+#[path = "../throughput/process.rs"]
+mod process;
+mod programs;
+#[path = "../throughput/sample.rs"]
+mod sample;
+mod server;
+#[path = "../throughput/wire.rs"]
+mod wire;
+
+use std::error::Error as StdError;
+use std::process::ExitCode;
+
+use self::arm::Arm;
+use self::disk::Disk;
+use self::load::{Load, Task};
+use self::process::Server;
+use self::sample::{Sample, median};
+
+type Failure = Box<dyn StdError + Send + Sync>;
+
+const GIB: u64 = 1 << 30;
+
+/// What stands in the place of a number that nobody tells.
+const UNKNOWN: &str = "";
+
+const USAGE: &str =
+    "cargo bench --bench transfers -- [up|down|send|fetch|memory|programs] [--rounds N]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        [process::ARGUMENT, latency] => {
+            server::be_late(latency).and_then(|()| process::serve(server::converse))
+        }
+        [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::be_taken(what),
+        [sample::ARGUMENT, ref what @ ..] => arm::be_taken(what),
+        _ => Plan::from_arguments(&arguments).and_then(|plan| plan.carry_out()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("transfers: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What to measure.
+#[derive(Debug)]
+struct Plan<'a> {
+    rounds: usize,
+    filters: Vec<&'a str>,
+    in_earnest: bool,
+}
+
+impl<'a> Plan<'a> {
+    /// Reads what cargo and its user say.
+    fn from_arguments(arguments: &[&'a str]) -> Result<Self, Failure> {
+        let in_earnest = arguments.contains(&"--bench") && !arguments.contains(&"--test");
+        let mut rounds = if in_earnest { 7 } else { 1 };
+        let mut filters = Vec::new();
+        let mut rest = arguments.iter();
+        while let Some(&argument) = rest.next() {
+            match argument {
+                "--bench" | "--test" => {}
+                // There are no tests that a test runner could pick from.
+                "--list" => filters = vec!["nothing"],
+                "--rounds" => {
+                    let given = rest.next().and_then(|text| text.parse().ok());
+                    rounds = given.filter(|&rounds| rounds > 0).ok_or(USAGE)?;
+                }
+                flag if flag.starts_with('-') && in_earnest => {
+                    return Err(format!("what is {flag:?}? {USAGE}").into());
+                }
+                // Something for the test harness that this isn't.
+                flag if flag.starts_with('-') => {}
+                filter => filters.push(filter),
+            }
+        }
+        Ok(Self {
+            rounds,
+            filters,
+            in_earnest,
+        })
+    }
+
+    fn wants(&self, what: &str) -> bool {
+        self.filters.is_empty() || self.filters.iter().any(|filter| what.contains(filter))
+    }
+
+    fn carry_out(&self) -> Result<(), Failure> {
+        let directory = tempfile::tempdir()?;
+        let disk = Disk(directory.path());
+        if !self.in_earnest {
+            println!("A short run, to see that it works. Its numbers mean nothing.\n");
+        }
+        let loads: Vec<Load> = loads()
+            .filter(|load| self.wants(load.task.name()))
+            .collect();
+        if !loads.is_empty() {
+            self.compare_all(disk, loads)?;
+        }
+        if self.wants("memory") {
+            self.look_at_memory(disk)?;
+        }
+        if self.wants("programs") {
+            programs::compare_all(self.rounds, self.in_earnest)?;
+        }
+        Ok(())
+    }
+
+    fn compare_all(&self, disk: Disk<'_>, loads: Vec<Load>) -> Result<(), Failure> {
+        let arms = if arm::has_curl() {
+            vec![Arm::B2kit, Arm::Bare, Arm::Curl]
+        } else {
+            println!("curl is not installed, and left out.\n");
+            vec![Arm::B2kit, Arm::Bare]
+        };
+        println!(
+            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at least |"
+        );
+        println!("|---|---|---|---|---|---|---|");
+        for load in loads {
+            let load = if self.in_earnest { load } else { load.shrunk() };
+            let server = Server::start(&[&load.latency.to_string()])?;
+            if load.task.is_up() {
+                disk.put(load.size)?;
+            }
+            // What mostly waits differs little from one time to the next, and takes long.
+            let rounds = self.rounds.min(match (load.latency, load.at_once) {
+                (0, _) => usize::MAX,
+                (_, 1) => 1,
+                _ => 3,
+            });
+            let (mut samples, mut calls) = (Vec::new(), 0);
+            for round in 0..rounds {
+                let mut taken = vec![None; arms.len()];
+                // They take turns, so that what else the machine does hits all alike; who goes first changes.
+                for at in 0..arms.len() {
+                    let at = (at + round) % arms.len();
+                    server::calls(&server)?;
+                    taken[at] = Some(arms[at].take(&server, disk, load)?);
+                    let made = server::calls(&server)?;
+                    match arms[at] {
+                        Arm::B2kit => calls = made,
+                        _ if made == load.files => {}
+                        other => return Err(format!("{other:?} made {made} calls").into()),
+                    }
+                }
+                samples.push(taken.into_iter().flatten().collect());
+            }
+            print(load, &samples, calls);
+        }
+        Ok(())
+    }
+
+    /// It should be the same for all sizes.
+    fn look_at_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
+        println!("\n| peak resident memory | b2kit | bare hyper |");
+        println!("|---|---|---|");
+        let server = Server::start(&["0"])?;
+        for task in [Task::Send, Task::Fetch] {
+            for gib in [1, 2, 4, 8] {
+                let mut load = Load::large(task, gib * GIB);
+                if !self.in_earnest {
+                    load = load.shrunk();
+                }
+                disk.put_hole(load.size)?;
+                let peak = |arm: Arm| -> Result<String, Failure> {
+                    let bytes = arm.take(&server, disk, load)?.peak;
+                    let shown = |bytes| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
+                    Ok(bytes.map_or_else(|| UNKNOWN.to_owned(), shown))
+                };
+                println!("| {load} | {} | {} |", peak(Arm::B2kit)?, peak(Arm::Bare)?);
+                if !self.in_earnest {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is compared.
+fn loads() -> impl Iterator<Item = Load> {
+    let small = |task, latency, at_once| Load {
+        task,
+        files: 2_000,
+        size: 4 << 10,
+        at_once,
+        latency,
+    };
+    [0, 20]
+        .into_iter()
+        .flat_map(move |latency| {
+            [Task::Up, Task::UpFromDisk, Task::Down]
+                .into_iter()
+                // Where a file comes from makes no difference to latency.
+                .filter(move |task| latency == 0 || *task != Task::UpFromDisk)
+                .flat_map(move |task| [1, 10].map(|at_once| small(task, latency, at_once)))
+        })
+        .chain([Task::Send, Task::Fetch].map(|task| Load::large(task, GIB)))
+}
+
+/// The samples of each round are b2kit's, bare hyper's, and curl's if it is there.
+fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
+    let wall = |sample: &Sample| Some(sample.wall.as_secs_f64());
+    let cpu = |sample: &Sample| sample.cpu.map(|cpu| cpu.as_secs_f64());
+    let show = |seconds: f64| {
+        if load.task.is_large() {
+            format!("{seconds:.3} s")
+        } else {
+            format!("{:.0} µs each", seconds * 1e6 / load.files as f64)
+        }
+    };
+    let of_all = |of: &dyn Fn(&[Sample]) -> Option<f64>| -> Option<Vec<f64>> {
+        rounds.iter().map(|samples| of(samples)).collect()
+    };
+    let or_unknown = |text: Option<String>| text.unwrap_or_else(|| UNKNOWN.to_owned());
+    let row = |what: &str, of: &dyn Fn(&Sample) -> Option<f64>, last: &str| {
+        let own = |at: usize| {
+            of_all(&|samples| of(samples.get(at)?))
+                .map(median)
+                .map(show)
+        };
+        let ratios =
+            |at: usize| of_all(&|samples| Some(of(samples.first()?)? / of(samples.get(at)?)?));
+        let to_bare = ratios(1).map(|ratios| {
+            format!(
+                "{:.2}, **{:.2}**, {:.2}",
+                ratios.iter().copied().fold(f64::INFINITY, f64::min),
+                median(ratios.clone()),
+                ratios.iter().copied().fold(0.0, f64::max),
+            )
+        });
+        let to_curl = ratios(2).map(|ratios| format!("{:.2}", median(ratios)));
+        println!(
+            "| {load}, {what} | {} | {} | {} | {} | {last} |",
+            or_unknown(own(0)),
+            or_unknown(own(1)),
+            or_unknown(to_bare),
+            or_unknown(to_curl),
+        );
+    };
+    let bound = load.bound().as_secs_f64();
+    let to_bound = of_all(&|samples| Some(wall(samples.first()?)? / bound)).map(median);
+    let to_bound = to_bound.filter(|_| load.latency > 0);
+    let to_bound = or_unknown(to_bound.map(|ratio| format!("{ratio:.2}")));
+    row(
+        "time",
+        &wall,
+        &format!("{to_bound} | {calls}, {}", load.least_calls()),
+    );
+    row("CPU", &cpu, " |");
+}

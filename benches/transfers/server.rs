@@ -1,0 +1,99 @@
+//! A server that costs next to nothing, counts what it is asked, and answers as late as it is told to.
+
+use std::io::{self, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::Failure;
+use crate::process::Server;
+use crate::wire::{BUFFER, Head, answer, send, swallow, upload_url, uploaded};
+
+/// Where the number of calls is told, and begins anew.
+const COUNT: &str = "/count";
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// The bytes of the large file that is being sent: one at a time.
+static LARGE: AtomicU64 = AtomicU64::new(0);
+
+/// Before each answer, in milliseconds.
+static LATENCY: AtomicU64 = AtomicU64::new(0);
+
+/// Each answer is to be so many milliseconds late.
+pub(crate) fn be_late(latency: &str) -> Result<(), Failure> {
+    LATENCY.store(latency.parse()?, Ordering::Relaxed);
+    Ok(())
+}
+
+/// How many calls the server has answered since it was last asked.
+pub(crate) fn calls(server: &Server) -> Result<u64, Failure> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.port()))?;
+    stream.write_all(format!("GET {COUNT} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes())?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (_, count) = text.rsplit_once("\r\n").ok_or("the server doesn't count")?;
+    Ok(count.parse()?)
+}
+
+/// Answers one request after the other.
+pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut input = BufReader::with_capacity(BUFFER, &stream);
+    let mut output = &stream;
+    while let Some(request) = Head::read(&mut input)? {
+        if request.path == COUNT {
+            answer(&mut output, &CALLS.swap(0, Ordering::Relaxed).to_string())?;
+            continue;
+        }
+        let tail = swallow(&mut input, request.content_length)?;
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        wait(LATENCY.load(Ordering::Relaxed));
+        let path = request.path.split('?').next().unwrap_or_default();
+        let document = match path.rsplit('/').next().unwrap_or_default() {
+            "upload" => uploaded(&request, &tail),
+            "part" => part(&request, &tail),
+            "b2_get_upload_url" => upload_url(port),
+            "b2_get_upload_part_url" => format!(
+                r#"{{"fileId":"4_l","uploadUrl":"http://127.0.0.1:{port}/part","authorizationToken":"t"}}"#
+            ),
+            "b2_start_large_file" => {
+                LARGE.store(0, Ordering::Relaxed);
+                large("start", 0)
+            }
+            "b2_finish_large_file" => large("upload", LARGE.load(Ordering::Relaxed)),
+            _ => {
+                send(&mut output, &request)?;
+                continue;
+            }
+        };
+        answer(&mut output, &document)?;
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "real time is what is measured here"
+)]
+fn wait(millis: u64) {
+    if millis > 0 {
+        std::thread::sleep(Duration::from_millis(millis));
+    }
+}
+
+fn part(request: &Head, tail: &[u8]) -> String {
+    let len = request.content_length.saturating_sub(40);
+    LARGE.fetch_add(len, Ordering::Relaxed);
+    let (number, sha1) = (request.part_number, String::from_utf8_lossy(tail));
+    format!(
+        r#"{{"contentLength":{len},"contentSha1":"{sha1}","fileId":"4_l","partNumber":{number},"uploadTimestamp":0}}"#
+    )
+}
+
+fn large(action: &str, len: u64) -> String {
+    format!(
+        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0}}"#
+    )
+}

@@ -1,0 +1,94 @@
+//! Uploads and downloads through connections that break at a certain byte, through each HTTP library.
+
+use std::thread;
+
+use b2kit::backend::emulator::{Emulator, Fault, Server, Trouble};
+use b2kit::{BucketHandle, Bytes};
+use futures::executor::block_on;
+
+use crate::makers::MAKERS;
+use crate::runtimes::{bucket, client};
+
+const LEN: usize = 300_000;
+
+/// Side by side, for between attempts there are pauses.
+fn through_each(test: impl Fn(&str, &Emulator, &BucketHandle) + Sync) {
+    thread::scope(|scope| {
+        for (name, make) in MAKERS {
+            let test = &test;
+            scope.spawn(move || {
+                let emulator = Emulator::new();
+                let server = Server::start(&emulator).unwrap();
+                let b2 = client(&server, &emulator, make(None)).build().unwrap();
+                test(name, &emulator, &bucket(&b2));
+            });
+        }
+    });
+}
+
+fn content() -> Bytes {
+    (0..LEN).map(|at| (at / 3) as u8).collect()
+}
+
+/// Where it breaks.
+fn places(len: usize) -> [u64; 5] {
+    [0, 1, len / 2, len - 1, len].map(|at| at as u64)
+}
+
+#[test]
+fn an_upload_whose_connection_breaks_anywhere_arrives_once_and_whole() {
+    // The SHA-1 comes after the bytes.
+    let mut troubles = vec![Trouble::CorruptUpload { at: 7 }, Trouble::ExpireToken];
+    for after in places(LEN + 40) {
+        troubles.extend([Trouble::CutUpload { after }, Trouble::ResetUpload { after }]);
+    }
+    through_each(|name, emulator, bucket| {
+        for trouble in &troubles {
+            let what = format!("{name}, {trouble:?}");
+            let fault = Fault::new(trouble.clone()).on("b2_upload_file").nth(1);
+            let fault = emulator.faults().add(fault);
+            let before = emulator.snapshot();
+            let file = format!("{trouble:?}");
+            let uploaded = block_on(bucket.upload(&*file, content()).into_future());
+            let uploaded = uploaded.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+            assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+            let after = emulator.snapshot();
+            let more = |call| after.calls_of(call) - before.calls_of(call);
+            assert_eq!(more("b2_upload_file"), 2, "{what}");
+            assert_eq!(more("b2_authorize_account"), 0, "{what}");
+            assert_eq!(after.versions, before.versions + 1, "{what}");
+            assert!(!uploaded.file.possible_duplicate, "{what}");
+            let back = block_on(async {
+                let stream = bucket.download(&*file).require_verified().stream().await?;
+                stream.collect(LEN).await
+            });
+            assert!(back.unwrap() == content(), "{what}");
+        }
+    });
+}
+
+#[test]
+fn a_download_whose_connection_breaks_anywhere_goes_on_from_there() {
+    through_each(|name, emulator, bucket| {
+        block_on(bucket.upload("f", content()).into_future()).unwrap();
+        // What breaks after the last byte has brought them all.
+        for after in &places(LEN)[..4] {
+            let after = *after;
+            for trouble in [
+                Trouble::CutResponse { after },
+                Trouble::ResetResponse { after },
+            ] {
+                let what = format!("{name}, {trouble:?}");
+                let fault = emulator
+                    .faults()
+                    .add(Fault::new(trouble).on("b2_download_file_by_name").nth(1));
+                let read = block_on(async {
+                    let stream = bucket.download("f").require_verified().stream().await?;
+                    stream.collect(LEN).await
+                });
+                assert!(read.unwrap() == content(), "{what}");
+                assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+            }
+        }
+    });
+}

@@ -1,0 +1,156 @@
+//! Uploads to machines that misbehave: while they are sent, and when they are to be answered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use b2kit::backend::emulator::{Emulator, Fault, Trouble};
+use b2kit::http::StatusCode;
+use b2kit::{Client, HttpClient as _, ManualTimer, Request, Timer as _};
+
+use crate::chaos::Chaos;
+use crate::seeds::for_seeds;
+use crate::uploading::{bucket, content, ranges, stored, unfinished, versions};
+use crate::{call_of, client_of, client_over};
+
+fn emulator() -> Emulator {
+    Emulator::builder()
+        .absolute_minimum_part_size(10)
+        .recommended_part_size(100)
+        .build()
+}
+
+/// Uploads so many bytes, in one piece or in parts of 100, and looks at what has become of them. How long it took, and
+/// whether B2 may have them twice.
+fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
+    let content = content(len);
+    timer.run(async {
+        let bucket = bucket(b2).await;
+        let began = timer.now();
+        let uploaded = bucket.upload("f", ranges(&content)).await.unwrap();
+        let took = timer.now() - began;
+        for version in versions(&bucket).await {
+            assert_eq!(stored(b2, &version.file_id).await, content);
+        }
+        assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+        assert_eq!(emulator.snapshot().calls_of("b2_authorize_account"), 1);
+        (took, uploaded.file.possible_duplicate)
+    })
+}
+
+fn refusal(code: &str, message: &str) -> Trouble {
+    Trouble::error(StatusCode::BAD_REQUEST, code, message)
+}
+
+#[test]
+fn what_a_machine_does_not_take_whole_goes_to_another() {
+    for len in [1, 50, 500] {
+        // What one machine gets, with the digits of its SHA-1.
+        let sent = len.min(100) as u64 + 40;
+        let mut troubles = vec![
+            refusal(
+                "auth_token_limit",
+                "more than one upload using auth token 4_x",
+            ),
+            refusal("bad_request", "more than one upload using auth token 4_x"),
+            Trouble::ExpireToken,
+            Trouble::CorruptUpload { at: 0 },
+        ];
+        for after in [0, 1, sent / 2, sent - 1] {
+            troubles.extend([Trouble::CutUpload { after }, Trouble::ResetUpload { after }]);
+        }
+        for trouble in troubles {
+            let (emulator, timer) = (emulator(), ManualTimer::new());
+            let (upload, url) = match len {
+                500 => ("b2_upload_part", "b2_get_upload_part_url"),
+                _ => ("b2_upload_file", "b2_get_upload_url"),
+            };
+            let fault = emulator
+                .faults()
+                .add(Fault::new(trouble.clone()).on(upload).nth(1));
+            let b2 = client_of(&emulator, &timer);
+            let (took, twice) = arrive(&emulator, &timer, &b2, len);
+            let what = format!("{len} bytes, {trouble:?}");
+            assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+            assert!(took < Duration::from_secs(1) && !twice, "{what}: {took:?}");
+            let snapshot = emulator.snapshot();
+            let (uploads, urls) = if len == 500 { (5, 4) } else { (1, 1) };
+            assert_eq!(snapshot.calls_of(upload), uploads + 1, "{what}");
+            assert_eq!(snapshot.calls_of(url), urls + 1, "{what}");
+            assert_eq!(snapshot.versions, 1, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_machine_that_stops_reading_is_left_after_20_seconds() {
+    for len in [50, 500] {
+        let (emulator, timer) = (emulator(), ManualTimer::new());
+        let stall = Fault::new(Trouble::StallUpload { after: 25 });
+        emulator.faults().add(stall.on("b2_upload_file").nth(1));
+        let stall = Fault::new(Trouble::StallUpload { after: 25 });
+        emulator.faults().add(stall.on("b2_upload_part").nth(1));
+        let b2 = client_of(&emulator, &timer);
+        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        assert!(
+            took >= Duration::from_secs(20) && took < Duration::from_secs(30),
+            "{took:?}"
+        );
+        assert!(!twice && emulator.snapshot().versions == 1);
+    }
+}
+
+#[test]
+fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() {
+    for len in [50, 500] {
+        let (emulator, timer) = (emulator(), ManualTimer::new());
+        let (network, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
+        let mute = move |request: Request| {
+            let is_upload = call_of(&request).starts_with("b2_upload_");
+            let is_first = is_upload && uploads.fetch_add(1, Ordering::Relaxed) == 0;
+            let network = network.clone();
+            async move {
+                if is_first {
+                    let mut body = request.into_body().open().unwrap();
+                    while let Some(bytes) = futures::StreamExt::next(&mut body).await {
+                        bytes.unwrap();
+                    }
+                    return std::future::pending().await;
+                }
+                network.send(request).await
+            }
+        };
+        let b2 = client_over(&emulator, &timer, mute);
+        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        assert!(
+            took >= Duration::from_secs(120) && took < Duration::from_secs(150),
+            "{took:?}"
+        );
+        // Of a file nobody knows whether it comes after all; a part takes its own place.
+        assert_eq!((twice, emulator.snapshot().versions), (len == 50, 1));
+    }
+}
+
+#[test]
+fn the_sizes_at_the_edges_come_through_many_troubles() {
+    for_seeds(0..200, |seed| {
+        let content = content([0, 1, 100][seed as usize % 3]);
+        let (b2, chaos) = Chaos::seeded(seed, 20);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
+        chaos.timer.run(async {
+            let calm = bucket(&calm).await;
+            let there = b2.bucket("holiday-photos").await.unwrap();
+            let uploaded = there.upload("f", content.clone()).await.unwrap();
+            let files = versions(&calm).await;
+            for file in &files {
+                assert_eq!(stored(calm.client(), &file.file_id).await, content);
+            }
+            let (_, troubles) = chaos.tally();
+            assert!(!files.is_empty() && files.len() <= 1 + troubles);
+            assert!(
+                uploaded.file.possible_duplicate || files.len() == 1,
+                "{files:?}"
+            );
+        });
+    });
+}
