@@ -26,15 +26,18 @@ pub(crate) enum Task {
     Send,
     /// A large file to the disk.
     Fetch,
+    /// The same of a file that has no SHA-1.
+    FetchUnverified,
 }
 
 impl Task {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Up,
         Self::UpFromDisk,
         Self::Down,
         Self::Send,
         Self::Fetch,
+        Self::FetchUnverified,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -44,17 +47,18 @@ impl Task {
             Self::Down => "down",
             Self::Send => "send",
             Self::Fetch => "fetch",
+            Self::FetchUnverified => "fetch-unverified",
         }
     }
 
     /// Whether it is one large file.
     pub(crate) const fn is_large(self) -> bool {
-        matches!(self, Self::Send | Self::Fetch)
+        matches!(self, Self::Send | Self::Fetch | Self::FetchUnverified)
     }
 
     /// Whether something is sent.
     pub(crate) const fn is_up(self) -> bool {
-        !matches!(self, Self::Down | Self::Fetch)
+        matches!(self, Self::Up | Self::UpFromDisk | Self::Send)
     }
 }
 
@@ -122,7 +126,7 @@ impl Load {
                 let parts = self.size.div_ceil(PART);
                 2 + parts + at_once.min(parts)
             }
-            Task::Fetch => self.size.div_ceil(RANGE),
+            Task::Fetch | Task::FetchUnverified => self.size.div_ceil(RANGE),
         }
     }
 

@@ -45,14 +45,14 @@ const GIB: u64 = 1 << 30;
 const UNKNOWN: &str = "";
 
 const USAGE: &str =
-    "cargo bench --bench transfers -- [up|down|send|fetch|memory|programs] [--rounds N]";
+    "cargo bench --bench transfers -- [up|down|send|fetch|verify|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
-        [process::ARGUMENT, latency] => {
-            server::be_late(latency).and_then(|()| process::serve(server::converse))
+        [process::ARGUMENT, latency, line] => {
+            server::be_told(latency, line).and_then(|()| process::serve(server::converse))
         }
         [sample::ARGUMENT, programs::ARGUMENT, ref what @ ..] => programs::be_taken(what),
         [sample::ARGUMENT, ref what @ ..] => arm::be_taken(what),
@@ -122,6 +122,9 @@ impl<'a> Plan<'a> {
         if !loads.is_empty() {
             self.compare_all(disk, loads)?;
         }
+        if self.wants("verify") {
+            self.look_at_verification(disk)?;
+        }
         if self.wants("memory") {
             self.look_at_memory(disk)?;
         }
@@ -144,7 +147,7 @@ impl<'a> Plan<'a> {
         println!("|---|---|---|---|---|---|---|");
         for load in loads {
             let load = if self.in_earnest { load } else { load.shrunk() };
-            let server = Server::start(&[&load.latency.to_string()])?;
+            let server = Server::start(&[&load.latency.to_string(), "0"])?;
             if load.task.is_up() {
                 disk.put(load.size)?;
             }
@@ -176,11 +179,52 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
+    /// What it costs to verify a file, over loopback, where the server wants a core too, and over a line that leaves time.
+    fn look_at_verification(&self, disk: Disk<'_>) -> Result<(), Failure> {
+        println!("\n| fetch | verified | not verified | verified ÷ not: min, median, max |");
+        println!("|---|---|---|---|");
+        for line in [0, 1000, 500, 250] {
+            let server = Server::start(&["0", &line.to_string()])?;
+            let take = |task| -> Result<f64, Failure> {
+                let load = Load::large(task, GIB);
+                let load = if self.in_earnest { load } else { load.shrunk() };
+                let sample = Arm::B2kit.take(&server, disk, load)?;
+                Ok(sample.wall.as_secs_f64())
+            };
+            let mut pairs = Vec::new();
+            for round in 0..self.rounds {
+                pairs.push(if round % 2 == 0 {
+                    let verified = take(Task::Fetch)?;
+                    (verified, take(Task::FetchUnverified)?)
+                } else {
+                    let not = take(Task::FetchUnverified)?;
+                    (take(Task::Fetch)?, not)
+                });
+            }
+            let of =
+                |value: fn(&(f64, f64)) -> f64| -> Vec<f64> { pairs.iter().map(value).collect() };
+            let ratios = of(|(verified, not)| verified / not);
+            let line = match line {
+                0 => "loopback".to_owned(),
+                line => format!("{line} MB/s"),
+            };
+            println!(
+                "| {line} | {:.3} s | {:.3} s | {:.2}, **{:.2}**, {:.2} |",
+                median(of(|pair| pair.0)),
+                median(of(|pair| pair.1)),
+                ratios.iter().copied().fold(f64::INFINITY, f64::min),
+                median(ratios.clone()),
+                ratios.iter().copied().fold(0.0, f64::max),
+            );
+        }
+        Ok(())
+    }
+
     /// It should be the same for all sizes.
     fn look_at_memory(&self, disk: Disk<'_>) -> Result<(), Failure> {
         println!("\n| peak resident memory | b2kit | bare hyper |");
         println!("|---|---|---|");
-        let server = Server::start(&["0"])?;
+        let server = Server::start(&["0", "0"])?;
         for task in [Task::Send, Task::Fetch] {
             for gib in [1, 2, 4, 8] {
                 let mut load = Load::large(task, gib * GIB);

@@ -3,7 +3,8 @@
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::process::Server;
@@ -20,9 +21,13 @@ static LARGE: AtomicU64 = AtomicU64::new(0);
 /// Before each answer, in milliseconds.
 static LATENCY: AtomicU64 = AtomicU64::new(0);
 
-/// Each answer is to be so many milliseconds late.
-pub(crate) fn be_late(latency: &str) -> Result<(), Failure> {
+/// The line from here to all clients: so many bytes go in a microsecond, unless it is 0.
+static LINE: AtomicU64 = AtomicU64::new(0);
+
+/// Each answer is to be so many milliseconds late, and what is downloaded comes over a line of so many MB/s.
+pub(crate) fn be_told(latency: &str, line: &str) -> Result<(), Failure> {
     LATENCY.store(latency.parse()?, Ordering::Relaxed);
+    LINE.store(line.parse()?, Ordering::Relaxed);
     Ok(())
 }
 
@@ -64,7 +69,7 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             }
             "b2_finish_large_file" => large("upload", LARGE.load(Ordering::Relaxed)),
             _ => {
-                send(&mut output, &request)?;
+                send(&mut Line(&mut output), &request)?;
                 continue;
             }
         };
@@ -80,6 +85,37 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
 fn wait(millis: u64) {
     if millis > 0 {
         std::thread::sleep(Duration::from_millis(millis));
+    }
+}
+
+/// The line, which all who are sent something share.
+struct Line<W>(W);
+
+impl<W: io::Write> io::Write for Line<W> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "real time is what is measured here"
+    )]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        static FREE: Mutex<Option<Instant>> = Mutex::new(None);
+        let written = self.0.write(bytes)?;
+        if let Some(micros) = (written as u64).checked_div(LINE.load(Ordering::Relaxed)) {
+            let now = Instant::now();
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            let then = free.map_or(now, |free| free.max(now)) + Duration::from_micros(micros);
+            *free = Some(then);
+            drop(free);
+            let ahead = then - now;
+            // A sleep is never shorter than a good part of this.
+            if ahead > Duration::from_millis(1) {
+                std::thread::sleep(ahead);
+            }
+        }
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
