@@ -23,7 +23,7 @@ pub struct Unfinished {
     pub bucket_id: BucketId,
     /// Its name.
     pub file_name: String,
-    /// Its id; `None` where the upload was dropped before B2 told it.
+    /// Its id; `None` where B2 never told it: the upload was dropped before, or the answer was lost.
     pub file_id: Option<FileId>,
     /// How it came to be left.
     pub state: Left,
@@ -244,11 +244,17 @@ impl Client {
     }
 
     async fn clear(&self, number: u64, line: &Unfinished, upload_id: &str) -> Result<(), Error> {
-        let file_id = match &line.file_id {
-            Some(file_id) => Some(file_id.clone()),
+        let file_ids = match &line.file_id {
+            Some(file_id) => vec![file_id.clone()],
+            None if upload_id.is_empty() => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "B2 never told its id, and it had no room for the note by which it could be found",
+                ));
+            }
             None => self.find_unfinished(line, upload_id).await?,
         };
-        if let Some(file_id) = file_id {
+        for file_id in file_ids {
             match self.call(CancelLargeFile::new(file_id)).await {
                 // Somebody else did.
                 Err(error)
@@ -263,21 +269,29 @@ impl Client {
         Ok(())
     }
 
-    /// The large file with this note.
+    /// The large files with this note, but for those whose ids are known: they have lines of their own, and may be under
+    /// way.
     async fn find_unfinished(
         &self,
         line: &Unfinished,
         upload_id: &str,
-    ) -> Result<Option<FileId>, Error> {
+    ) -> Result<Vec<FileId>, Error> {
         let list = ListUnfinishedLargeFiles::new(&line.bucket_id).name_prefix(&line.file_name);
         let mut files = self.stream(list);
+        let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
             if *file.file_name == *line.file_name
                 && file.file_info.get(UPLOAD_ID) == Some(upload_id)
             {
-                return Ok(Some(file.file_id));
+                found.push(file.file_id);
             }
         }
-        Ok(None)
+        let state = self.shared.ledger.lock();
+        let is_known = |id: &FileId| {
+            let mut ids = state.lines.iter().map(|(_, line, _)| &line.file_id);
+            ids.any(|known| known.as_ref() == Some(id))
+        };
+        found.retain(|id| !is_known(id));
+        Ok(found)
     }
 }

@@ -72,6 +72,11 @@ impl<'a> LargeFile<'a> {
         let customer_key = start.customer_key();
         match client.call(start).await {
             Ok(file) => {
+                let mut line = line;
+                if file.possible_duplicate {
+                    // The line stays, for the one whose answer was lost.
+                    line = client.begin(bucket_id, name.as_str(), &upload_id);
+                }
                 line.started(&file.file_id);
                 Ok(Self {
                     client,

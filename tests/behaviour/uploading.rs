@@ -413,6 +413,84 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
     });
 }
 
+/// The answer to the start is lost, and nobody may look for what was started: another is started, and the first one stays in
+/// the ledger.
+#[test]
+fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on() {
+    let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
+    let (b2, chaos) = Chaos::new(move |_, call| match call {
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(Trouble::Lost),
+        "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
+            Some(Trouble::Status(403, "transaction_cap_exceeded"))
+        }
+        _ => None,
+    });
+    let content = content(500);
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let mut upload = bucket.upload("f", content.clone()).into_future();
+        while chaos.count("b2_upload_part") < 2 {
+            let pause = chaos.timer.sleep(Duration::from_millis(1));
+            futures::future::select(&mut upload, pause).await;
+        }
+        let state = |b2: &Client| -> Vec<_> {
+            let left = b2.unfinished();
+            left.iter()
+                .map(|left| (left.state, left.file_id.is_some()))
+                .collect()
+        };
+        assert_eq!(
+            state(&b2),
+            [(Left::Orphaned, false), (Left::UnderWay, true)]
+        );
+        assert_eq!(b2.reap().await.len(), 1, "nobody may look for it yet");
+        may_look.store(true, Ordering::Relaxed);
+        let (reaped, uploaded) = futures::join!(b2.reap(), upload);
+        assert!(reaped.is_empty());
+        let uploaded = uploaded.unwrap();
+        assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
+        assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
+        assert_eq!(chaos.count("b2_cancel_large_file"), 1);
+    });
+}
+
+#[test]
+fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() {
+    let starts = AtomicUsize::new(0);
+    let (b2, chaos) = Chaos::new(move |_, call| {
+        let first = call == "b2_start_large_file" && starts.fetch_add(1, Ordering::Relaxed) == 0;
+        first.then_some(Trouble::Lost)
+    });
+    let full = (0..10).fold(FileInfo::new(), |info, n| {
+        info.with(&format!("k{n}"), "v").unwrap()
+    });
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        bucket
+            .upload("f", content(500))
+            .file_info(full)
+            .await
+            .unwrap();
+        for _ in 0..2 {
+            let reaped = b2.reap().await;
+            let [(left, error)] = &reaped[..] else {
+                panic!("{reaped:?}");
+            };
+            assert_eq!((left.state, &left.file_id), (Left::Orphaned, &None));
+            assert!(
+                error.to_string().contains("no room for the note"),
+                "{error}"
+            );
+        }
+        assert_eq!(chaos.count("b2_cancel_large_file"), 0);
+        assert_eq!(
+            (unfinished(&bucket).await.len(), b2.unfinished().len()),
+            (1, 1)
+        );
+    });
+}
+
 /// Each request in turn meets each kind of trouble: the upload succeeds, or says what it met and leaves nothing.
 #[test]
 fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
