@@ -140,13 +140,21 @@ impl Exchange<'_> {
         ticket: JsonTicket,
         body: &mut BodyStream,
     ) -> Result<Reply, Broken> {
-        let mut json = BytesMut::new();
+        // nearly always one piece, which stays where it is
+        let (mut json, mut rest) = (Bytes::new(), BytesMut::new());
         while let Some(chunk) = next(body).await {
             let chunk = chunk?;
-            if json.len() + chunk.len() > JSON_LIMIT {
+            if json.len() + rest.len() + chunk.len() > JSON_LIMIT {
                 return Ok(Reply::refusal(&guesses::body_too_large()));
             }
-            json.extend_from_slice(&chunk);
+            if json.is_empty() {
+                json = chunk;
+            } else {
+                rest.extend_from_slice(&chunk);
+            }
+        }
+        if !rest.is_empty() {
+            json = [json, rest.freeze()].concat().into();
         }
         self.learn(&json);
         if let Some(reply) = self.before(false).await? {

@@ -106,11 +106,7 @@ impl State {
             key: Key::nobody(),
             version,
             origin: Arc::clone(origin),
-            reading: Reading {
-                range: text_of(head, RANGE).map(str::to_owned),
-                key: KeyHeaders::of(head),
-                fixed: None,
-            },
+            reading: Reading::default(),
             now,
         };
         if let Some(path) = path.strip_prefix("/file/") {
@@ -140,7 +136,7 @@ impl State {
     ) -> Result<Step, Refusal> {
         let has_body = head.method == Method::POST;
         let is_head = head.method == Method::HEAD;
-        if !(has_body || head.method == Method::GET || is_head && call.head) {
+        if !(has_body || head.method == Method::GET || is_head && call.is_download()) {
             return Err(guesses::wrong_method("GET and POST"));
         }
         let key = match call.auth {
@@ -159,6 +155,9 @@ impl State {
             }
             Err(refusal) => return Err(refusal),
         };
+        if call.is_download() {
+            caller.reading = reading_of(head);
+        }
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
         if has_body {
             return Ok(Step::ReadJson(JsonTicket {
@@ -179,6 +178,7 @@ impl State {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return Err(guesses::wrong_method("GET and HEAD"));
         }
+        caller.reading = reading_of(head);
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
         let token = match text_of(head, AUTHORIZATION) {
             Some(token) => Some(token),
@@ -250,6 +250,14 @@ impl State {
 /// The value of a header, if there is one and it is plain text.
 pub(crate) fn text_of(head: &Parts, name: impl AsHeaderName) -> Option<&str> {
     head.headers.get(name)?.to_str().ok()
+}
+
+fn reading_of(head: &Parts) -> Reading {
+    Reading {
+        range: text_of(head, RANGE).map(str::to_owned),
+        key: KeyHeaders::of(head),
+        fixed: None,
+    }
 }
 
 fn into_step(answer: Result<Answer, Refusal>) -> Step {

@@ -186,31 +186,22 @@ pub(crate) fn file_id_time(id: &str) -> Option<u64> {
     if !is_bucket_id(bucket) || id.len() > 200 {
         return None;
     }
-    let mut fields = rest.split('_');
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = |text: &str| text.parse::<u64>().ok();
+    let mut fields = rest.as_bytes().split(|byte| *byte == b'_');
     let unique = fields.next()?;
-    if unique.len() != 16 || !unique.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if unique.len() != 16 || !unique.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
-    let date = fields
-        .next()?
-        .strip_prefix('d')
-        .filter(|d| is_number(d) && d.len() == 8)?;
-    let time = fields
-        .next()?
-        .strip_prefix('m')
-        .filter(|m| is_number(m) && m.len() == 6)?;
-    for letter in ['c', 'v', 't'] {
-        fields
-            .next()?
-            .strip_prefix(letter)
-            .filter(|field| is_number(field))?;
+    let date = fields.next()?.strip_prefix(b"d");
+    let date = date.filter(|date| date.len() == 8 && number(date).is_some())?;
+    let time = fields.next()?.strip_prefix(b"m");
+    let time = time.filter(|time| time.len() == 6 && number(time).is_some())?;
+    for letter in [b"c", b"v", b"t"] {
+        number(fields.next()?.strip_prefix(letter)?)?;
     }
     match fields.next() {
         Some(millis) => {
-            let millis = millis.strip_prefix('u').filter(|ms| is_number(ms))?;
-            fields.next().is_none().then(|| number(millis))?
+            let millis = number(millis.strip_prefix(b"u")?)?;
+            fields.next().is_none().then_some(millis)
         }
         None => Some(calendar::millis_of(
             number(&date[..4])?,
@@ -221,6 +212,16 @@ pub(crate) fn file_id_time(id: &str) -> Option<u64> {
             number(&time[4..])?,
         )),
     }
+}
+
+/// Of digits, and nothing else.
+fn number(digits: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| {
+        let digit = char::from(*digit).to_digit(10)?;
+        sum.checked_mul(10)?.checked_add(digit.into())
+    };
+    digits.first()?;
+    digits.iter().try_fold(0, add)
 }
 
 #[cfg(test)]

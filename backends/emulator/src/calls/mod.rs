@@ -46,7 +46,7 @@ const CALLS: &[Call] = &[
     Call::new("b2_delete_bucket", Auth::Needs("deleteBuckets"), buckets::delete_bucket),
     Call::new("b2_delete_file_version", Auth::Needs("deleteFiles"), files::delete_file_version),
     Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
-    Call::new(download::BY_ID, Auth::Optional, download::by_id).with_head(),
+    Call::new(download::BY_ID, Auth::Optional, download::by_id),
     Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
     Call::new("b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"), notifications::get_bucket_notification_rules),
     Call::new("b2_get_download_authorization", Auth::Needs("shareFiles"), grants::get_download_authorization),
@@ -71,8 +71,6 @@ const CALLS: &[Call] = &[
 pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) auth: Auth,
-    /// Whether `HEAD` is allowed.
-    pub(crate) head: bool,
     pub(crate) run: Run,
 }
 
@@ -122,17 +120,12 @@ pub(crate) fn is_call(name: &str) -> bool {
 
 impl Call {
     const fn new(name: &'static str, auth: Auth, run: Run) -> Self {
-        Self {
-            name,
-            auth,
-            head: false,
-            run,
-        }
+        Self { name, auth, run }
     }
 
-    const fn with_head(mut self) -> Self {
-        self.head = true;
-        self
+    /// Whether it answers with the bytes of a file: then `HEAD` is allowed, and ranges.
+    pub(crate) fn is_download(&self) -> bool {
+        self.name == download::BY_ID
     }
 }
 

@@ -1,13 +1,15 @@
 //! [`Subject`]: what a request is about, as far as rules can ask.
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderName, Method};
 
 use super::TestMode;
 use crate::args::Args;
 use crate::calls;
 use crate::heart::text_of;
 use crate::percent;
+
+static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
 /// What a request is about.
 #[derive(Debug, Clone, Default)]
@@ -33,7 +35,7 @@ impl Subject {
     /// As far as the head of the request tells. `bucket_id` knows buckets by name.
     pub(crate) fn of_head(head: &Parts, bucket_id: impl FnOnce(&str) -> Option<String>) -> Self {
         let mut subject = Self {
-            test_mode: text_of(head, "x-bz-test-mode").and_then(TestMode::parse),
+            test_mode: text_of(head, &TEST_MODE).and_then(TestMode::parse),
             is_complete: true,
             ..Self::default()
         };
