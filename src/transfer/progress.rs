@@ -1,9 +1,15 @@
 //! [`Progress`]: how far a transfer is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::pin::Pin;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-/// How far a transfer is. Clones share it: one goes into the transfer, another is looked at as often as one likes.
+use futures_core::Stream;
+
+/// How far a transfer is. Clones share it: one goes into the transfer, another is [looked at](Self::now) as often as one
+/// likes, or [listened to](Self::changes).
 ///
 /// It is a handful of counters, so leaving it on costs nothing, and no code of the program runs within the transfer.
 ///
@@ -14,10 +20,15 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 /// assert_eq!((now.bytes, now.total_bytes), (0, None));
 /// ```
 #[derive(Debug, Clone, Default)]
-pub struct Progress(Arc<Counters>);
+pub struct Progress(Arc<Shared>);
+
+/// What ends with the last [`Progress`], while streams of its changes may still be there.
+#[derive(Debug, Default)]
+struct Shared(Arc<Counters>);
 
 #[derive(Debug, Default)]
 struct Counters {
+    watch: Watch,
     stage: AtomicU8,
     bytes: AtomicU64,
     /// One more than the number; 0 while it isn't known.
@@ -73,81 +84,193 @@ impl Progress {
     /// How far it is.
     #[must_use]
     pub fn now(&self) -> ProgressNow {
-        let Counters {
-            stage,
-            bytes,
-            total_bytes,
-            parts,
-            total_parts,
-            reused_parts,
-            retries,
-        } = &*self.0;
-        ProgressNow {
-            stage: match stage.load(Ordering::Relaxed) {
-                0 => Stage::Planning,
-                1 => Stage::Moving,
-                2 => Stage::Finishing,
-                _ => Stage::Done,
-            },
-            bytes: bytes.load(Ordering::Relaxed),
-            total_bytes: total_bytes.load(Ordering::Relaxed).checked_sub(1),
-            parts: parts.load(Ordering::Relaxed),
-            total_parts: total_parts.load(Ordering::Relaxed),
-            reused_parts: reused_parts.load(Ordering::Relaxed),
-            retries: retries.load(Ordering::Relaxed),
+        self.0.0.now()
+    }
+
+    /// How far it is now, and again whenever that has changed since it was last told.
+    ///
+    /// What changes between two polls is told once: who takes his time misses nothing but what is over. The stream ends
+    /// after [`Stage::Done`], or when nobody has the progress any more: a transfer that fails or is dropped lets go of its
+    /// own.
+    ///
+    /// ```
+    /// # use b2kit::transfer::{Progress, Stage};
+    /// # use b2kit::{BucketHandle, Error};
+    /// # use futures::StreamExt;
+    /// # async fn shown(bucket: &BucketHandle, video: &[u8]) -> Result<(), Error> {
+    /// let progress = Progress::new();
+    /// let mut changes = progress.changes();
+    /// let upload = bucket.upload("video.mp4", video.to_vec()).progress(&progress);
+    /// drop(progress);
+    /// let showing = async {
+    ///     while let Some(now) = changes.next().await {
+    ///         println!("{} of {:?} bytes", now.bytes, now.total_bytes);
+    ///     }
+    /// };
+    /// let (uploaded, ()) = futures::join!(upload.into_future(), showing);
+    /// # uploaded.map(drop) }
+    /// ```
+    pub fn changes(&self) -> impl Stream<Item = ProgressNow> + Send + Unpin + use<> {
+        Changes {
+            counters: Arc::clone(&self.0.0),
+            told: None,
         }
     }
 
+    fn change(&self, change: impl FnOnce(&Counters)) {
+        change(&self.0.0);
+        self.0.0.watch.tell();
+    }
+
     pub(super) fn enter(&self, stage: Stage) {
-        self.0.stage.store(stage as u8, Ordering::Relaxed);
+        self.change(|counters| counters.stage.store(stage as u8, SeqCst));
     }
 
     pub(super) fn expect_bytes(&self, total: u64) {
         let total = total.saturating_add(1);
-        self.0.total_bytes.store(total, Ordering::Relaxed);
+        self.change(|counters| counters.total_bytes.store(total, SeqCst));
     }
 
     pub(super) fn expect_parts(&self, total: u32) {
-        self.0.total_parts.store(total, Ordering::Relaxed);
+        self.change(|counters| counters.total_parts.store(total, SeqCst));
     }
 
     /// Bytes are over.
     pub(super) fn add(&self, bytes: u64) {
-        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.change(|counters| {
+            counters.bytes.fetch_add(bytes, SeqCst);
+        });
     }
 
     /// Bytes that were over have to go again.
     pub(super) fn take_back(&self, bytes: u64) {
-        self.0.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.change(|counters| {
+            counters.bytes.fetch_sub(bytes, SeqCst);
+        });
     }
 
     /// All that is over has to go again.
     #[cfg(feature = "fs")]
     pub(super) fn start_over(&self) {
-        self.0.bytes.store(0, Ordering::Relaxed);
-        self.0.parts.store(0, Ordering::Relaxed);
-        self.0.reused_parts.store(0, Ordering::Relaxed);
-        self.retried();
+        self.change(|counters| {
+            counters.bytes.store(0, SeqCst);
+            counters.parts.store(0, SeqCst);
+            counters.reused_parts.store(0, SeqCst);
+            counters.retries.fetch_add(1, SeqCst);
+        });
     }
 
     pub(super) fn part_done(&self) {
-        self.0.parts.fetch_add(1, Ordering::Relaxed);
+        self.change(|counters| {
+            counters.parts.fetch_add(1, SeqCst);
+        });
     }
 
     pub(super) fn part_reused(&self, bytes: u64) {
-        self.part_done();
-        self.add(bytes);
-        self.0.reused_parts.fetch_add(1, Ordering::Relaxed);
+        self.change(|counters| {
+            counters.parts.fetch_add(1, SeqCst);
+            counters.bytes.fetch_add(bytes, SeqCst);
+            counters.reused_parts.fetch_add(1, SeqCst);
+        });
     }
 
     /// A part that was over has to go again.
     pub(super) fn part_again(&self, bytes: u64) {
-        self.0.parts.fetch_sub(1, Ordering::Relaxed);
-        self.take_back(bytes);
-        self.retried();
+        self.change(|counters| {
+            counters.parts.fetch_sub(1, SeqCst);
+            counters.bytes.fetch_sub(bytes, SeqCst);
+            counters.retries.fetch_add(1, SeqCst);
+        });
     }
 
     pub(super) fn retried(&self) {
-        self.0.retries.fetch_add(1, Ordering::Relaxed);
+        self.change(|counters| {
+            counters.retries.fetch_add(1, SeqCst);
+        });
+    }
+}
+
+impl Counters {
+    fn now(&self) -> ProgressNow {
+        ProgressNow {
+            stage: match self.stage.load(SeqCst) {
+                0 => Stage::Planning,
+                1 => Stage::Moving,
+                2 => Stage::Finishing,
+                _ => Stage::Done,
+            },
+            bytes: self.bytes.load(SeqCst),
+            total_bytes: self.total_bytes.load(SeqCst).checked_sub(1),
+            parts: self.parts.load(SeqCst),
+            total_parts: self.total_parts.load(SeqCst),
+            reused_parts: self.reused_parts.load(SeqCst),
+            retries: self.retries.load(SeqCst),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.watch.is_over.store(true, SeqCst);
+        self.0.watch.tell();
+    }
+}
+
+/// Who is to be told of changes. Where nobody is, telling costs a look.
+///
+/// Here and in the counters all is in one order: either who changes something sees that there is somebody to tell, or who
+/// begins to listen sees the change.
+#[derive(Debug, Default)]
+struct Watch {
+    is_over: AtomicBool,
+    is_watched: AtomicBool,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl Watch {
+    fn listen(&self, waker: &Waker) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wakers.iter().any(|other| other.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+        self.is_watched.store(true, SeqCst);
+    }
+
+    fn tell(&self) {
+        if !self.is_watched.load(SeqCst) {
+            return;
+        }
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_watched.store(false, SeqCst);
+        let told = std::mem::take(&mut *wakers);
+        drop(wakers);
+        told.into_iter().for_each(Waker::wake);
+    }
+}
+
+struct Changes {
+    counters: Arc<Counters>,
+    told: Option<ProgressNow>,
+}
+
+impl Stream for Changes {
+    type Item = ProgressNow;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProgressNow>> {
+        if self.told.is_some_and(|told| told.stage == Stage::Done) {
+            return Poll::Ready(None);
+        }
+        self.counters.watch.listen(cx.waker());
+        // In this order: what is over does not change any more.
+        let is_over = self.counters.watch.is_over.load(SeqCst);
+        let now = self.counters.now();
+        if self.told != Some(now) {
+            self.told = Some(now);
+            return Poll::Ready(Some(now));
+        }
+        if is_over {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
     }
 }

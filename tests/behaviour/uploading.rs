@@ -17,6 +17,7 @@ use b2kit::types::{
     FileVersion, LegalHold, ListedFile, PartNumber, Readable, RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
+use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
 use crate::chaos::{Chaos, Trouble};
@@ -1044,6 +1045,38 @@ fn progress_ends_at_the_file_s_size_whatever_had_to_be_sent_again() {
                 assert_eq!(now.stage, Stage::Done);
                 let parts = if len > 100 { 9 } else { 0 };
                 assert_eq!((now.parts, now.total_parts), (parts, parts), "seed {seed}");
+            }
+        });
+    });
+}
+
+#[test]
+fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
+    for_seeds(0..200, |seed| {
+        let (b2, chaos) = Chaos::seeded(seed, 20);
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let progress = Progress::new();
+            let (changes, others) = (progress.changes(), progress.changes());
+            let source = match seed % 4 {
+                0 => Source::stream_of(900, stream::iter([Ok(content(450).into())])), // it fails
+                _ => content(900).into(),
+            };
+            let upload = bucket.upload("f", source).progress(&progress);
+            drop(progress);
+            let (uploaded, told, others) = futures::join!(
+                upload.into_future(),
+                changes.collect::<Vec<_>>(),
+                others.count()
+            );
+            assert!(others > 0);
+            assert_eq!((told[0].bytes, told[0].stage), (0, Stage::Planning));
+            assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
+            let last = told.last().unwrap();
+            assert!(uploaded.is_err() || seed % 4 > 0);
+            assert_eq!(uploaded.is_ok(), last.stage == Stage::Done, "{last:?}");
+            if uploaded.is_ok() {
+                assert_eq!((last.bytes, last.parts), (900, 9));
             }
         });
     });

@@ -154,6 +154,10 @@ impl FileDownload {
     }
 
     /// What can't be checked against a SHA-1 is an [`Integrity`](crate::ErrorKind::Integrity) error, before the first byte.
+    ///
+    /// That is a stretch of a file, and a large file whose uploader has not noted its SHA-1. An upload notes it where it is
+    /// known beforehand ([`Source::with_sha1`](crate::transfer::Source::with_sha1)), since a source is read only once; each
+    /// part of it was checked when it arrived all the same.
     pub const fn require_verified(mut self) -> Self {
         self.must_be_verified = true;
         self
