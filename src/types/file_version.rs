@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, Sha1, md5_or_none};
@@ -308,7 +309,17 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
     impl<'de> DeserializeSeed<'de> for Next<'_> {
         type Value = ();
         fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-            let row = Row::deserialize(deserializer)?;
+            deserializer.deserialize_map(self)
+        }
+    }
+
+    impl<'de> Visitor<'de> for Next<'_> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a row")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+            let row = Row::deserialize(MapAccessDeserializer::new(map))?;
             self.0.push(if row.file_id.as_str().is_empty() {
                 ListedFile::Folder(Folder {
                     bucket_id: row.bucket_id,
