@@ -1059,7 +1059,7 @@ fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
             let progress = Progress::new();
             let (changes, others) = (progress.changes(), progress.changes());
             let source = match seed % 4 {
-                0 => Source::stream_of(900, stream::iter([Ok(content(450).into())])), // it fails
+                0 => Source::stream_of(900, stream::iter([Ok(content(450))])), // it fails
                 _ => content(900).into(),
             };
             let upload = bucket.upload("f", source).progress(&progress);
