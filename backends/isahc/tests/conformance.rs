@@ -43,6 +43,15 @@ fn one_client_for_all_conforms_less() {
         .assert_passed();
 }
 
+/// Whose settings say nothing of idle connections.
+#[test]
+fn clients_of_a_users_own_are_not_kept_too_long() {
+    Suite::new(|| IsahcClient::made_by(|| isahc::HttpClient::builder().proxy(None).build()))
+        .only("idle_for_three_seconds")
+        .run()
+        .assert_passed();
+}
+
 #[test]
 fn a_timeout_of_the_clients_own_is_not_kept() {
     let soon = Duration::from_millis(100);

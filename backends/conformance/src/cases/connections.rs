@@ -202,17 +202,25 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     s: &Subject<'_>,
 ) {
     let client = s.client();
-    let (source, gone) = Watched::new(stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16]))));
-    let server = RawServer::start();
-    let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
-    let mut peer = server.accept();
-    peer.head();
-    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
-    drop(sending.response());
-    if !s.is_limited(Limit::LingersWhereServerStopsReading) {
-        gone.wait();
+    for is_read in [false, true] {
+        let chunks = stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16])));
+        let (source, gone) = Watched::new(chunks);
+        let server = RawServer::start();
+        let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
+        let mut peer = server.accept();
+        peer.head();
+        peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
+        let response = sending.response();
+        if is_read {
+            assert_eq!(read(response).unwrap(), "expired");
+        } else {
+            drop(response);
+        }
+        if !s.is_limited(Limit::LingersWhereServerStopsReading) {
+            gone.wait();
+        }
+        peer.drain();
     }
-    peer.drain();
 }
 
 fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
