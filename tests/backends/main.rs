@@ -1,5 +1,5 @@
-//! All of B2 through each HTTP library, over real HTTP and HTTPS. What is run stands in `tests/behaviour`, where it runs
-//! without any: here is only what leads to the library.
+//! Through each HTTP library, over real HTTP and HTTPS: the calls on files, a session recorded and replayed, and the
+//! recording of the real B2, which stand in `tests/behaviour`, where they run without any; and transfers.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(
@@ -89,6 +89,8 @@ macro_rules! arm {
         mod recording;
         #[path = "../behaviour/taped.rs"]
         mod taped;
+        #[path = "transfers.rs"]
+        mod transfers;
 
         const ARM: crate::Arm = $arm;
 

@@ -44,6 +44,9 @@ pub enum Limit {
     LingersWhereServerIsSilent,
     /// Any request without a body that finds its used connection closed may be sent once more by the library itself.
     RepeatsWhatHasNoBody,
+    /// A request without a body whose connection is not there in time is a [`Timeout`](b2kit_core::HttpErrorKind::Timeout),
+    /// and [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
+    BlursConnectTimeouts,
     /// A server that answers the TLS handshake with something else is a
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,

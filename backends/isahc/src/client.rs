@@ -15,6 +15,9 @@ use isahc::{AsyncBody, HttpClientBuilder};
 use crate::error::send_error;
 use crate::response::received;
 
+/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; libcurl counts whole ones.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// A backend over isahc. A clone is cheap and shares the connections.
 ///
 /// The crate's documentation says why it has a client of isahc for each exchange.
@@ -61,6 +64,7 @@ impl IsahcClient {
             .proxy(None)
             .tcp_nodelay()
             .connect_timeout(Duration::from_secs(10))
+            .connection_cache_ttl(IDLE)
     }
 
     /// The client for a request, and what gives it back.
@@ -123,7 +127,10 @@ fn configured(
         .version_negotiation(VersionNegotiation::http11())
         .redirect_policy(RedirectPolicy::None)
         .automatic_decompression(false)
-        .expect_continue(ExpectContinue::disabled());
+        .expect_continue(ExpectContinue::disabled())
+        // None: what libcurl calls a timeout is then one of connecting.
+        .timeout(Duration::ZERO)
+        .low_speed_timeout(0, Duration::ZERO);
     if let Some(headers) = builder.headers_mut() {
         *headers = head.headers;
     }

@@ -11,14 +11,6 @@ pub(crate) fn send_error(error: isahc::Error, upload: &Upload) -> HttpError {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
     let (kind, phase) = match find::<curl::Error>(&error) {
-        // Nothing but the time to connect has a limit, unless a user's own client has another.
-        Some(curl) if curl.is_operation_timedout() && !upload.is_sent() => {
-            if upload.was_asked_for() {
-                (HttpErrorKind::Timeout, Phase::MaybeReceived)
-            } else {
-                (HttpErrorKind::Connect, Phase::NotSent)
-            }
-        }
         Some(curl) => judged(curl),
         None if *error.kind() == isahc::error::ErrorKind::InvalidRequest => {
             (HttpErrorKind::Invalid, Phase::NotSent)
@@ -45,6 +37,8 @@ fn judged(error: &curl::Error) -> (HttpErrorKind, Phase) {
         (K::Resolve, Phase::NotSent)
     } else if error.is_couldnt_connect()
         || error.is_interface_failed()
+        // Nothing but the time to connect has a limit.
+        || error.is_operation_timedout()
         // In the handshake. It may also have been no TLS at all, which will not be better next time.
         || error.is_ssl_connect_error()
     {
@@ -60,8 +54,6 @@ fn judged(error: &curl::Error) -> (HttpErrorKind, Phase) {
         (K::Tls, Phase::NotSent)
     } else if error.is_url_malformed() {
         (K::Invalid, Phase::NotSent)
-    } else if error.is_operation_timedout() {
-        (K::Timeout, Phase::MaybeReceived)
     } else if error.is_got_nothing() || error.is_partial_file() || error.is_send_fail_rewind() {
         (K::Closed, Phase::MaybeReceived)
     } else if error.is_send_error() || error.is_recv_error() {

@@ -25,13 +25,15 @@
 //! exchange ends with its client. Beyond 32 they share. [`IsahcClient::made_by`] takes a closure that makes them as you like.
 //!
 //! [`IsahcClient::from_client`] takes one client for all. Then the sources of bodies must not block, and a dropped
-//! exchange holds its connection until the server says something or closes it; nothing more of its body is sent. Give such
-//! a client a `connection_cache_ttl` of 2 s: B2 closes idle connections after about 4 s.
+//! exchange holds its connection until the server says something or closes it; nothing more of its body is sent. Build such
+//! a client from [`IsahcClient::defaults`], or give it a `connect_timeout`, which is 300 s otherwise, and a
+//! `connection_cache_ttl` of 2 s: B2 closes idle connections after about 4 s.
 //!
 //! # What it does on the wire
-//! - Whatever the client's own settings: HTTP/1.1, no redirects, no decompression, no `Expect: 100-continue`. Timeouts
-//!   should be left out; the deadlines are the guard's.
-//! - [`IsahcClient::defaults`] has no proxy of the environment, and 10 s to connect. Idle connections are kept for 2.5 s.
+//! - Whatever the client's own settings: HTTP/1.1, no redirects, no decompression, no `Expect: 100-continue`, and no timeout
+//!   but that to connect; the deadlines are the guard's.
+//! - [`IsahcClient::defaults`] has no proxy of the environment, 10 s to connect, and uses no connection that was idle for
+//!   longer than 2 s. Idle clients, with their threads, stay until a later exchange begins or the backend ends.
 //! - TLS is rustls with *aws-lc*, compiled into libcurl; it trusts the system's roots unless told otherwise.
 //!
 //! # What it can't do
@@ -45,6 +47,8 @@
 //!   told, and a server that speaks no TLS counts as one that can't be reached. It takes heads that are not quite HTTP.
 //! - libcurl can't use a file descriptor beyond 1023 to connect. A program with so many files open gets connect errors.
 //! - It adds `Accept: */*` where no `Accept` was given.
+//! - Where a program logs the target `isahc::wire` at the level trace, isahc writes there what goes over the wire, tokens
+//!   included.
 //!
 //! [isahc]: https://docs.rs/isahc
 

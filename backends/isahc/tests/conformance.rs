@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use b2kit_conformance::client::{get, read, start, start_send};
+use b2kit_conformance::server::RawServer;
 use b2kit_conformance::{Limit, Suite};
+use b2kit_core::{SystemTimer, Timer as _};
 use b2kit_isahc::IsahcClient;
 use isahc::config::Configurable as _;
 use isahc::tls::{TlsConfig, TrustStore};
@@ -25,21 +28,42 @@ fn it_conforms() {
         .assert_passed();
 }
 
-/// A client of a user's own, with its own settings, for all exchanges.
+/// A client of a user's own for all exchanges.
 #[test]
 fn one_client_for_all_conforms_less() {
-    let builder = || {
-        let builder = isahc::HttpClient::builder().proxy(None);
-        builder.connection_cache_ttl(Duration::from_secs(2))
-    };
-    Suite::new(move || IsahcClient::from_client(builder().build().unwrap()))
-        .trusting(move |pem| {
+    Suite::new(|| IsahcClient::from_client(IsahcClient::defaults().build().unwrap()))
+        .trusting(|pem| {
             let store = TrustStore::builder().certificate_from_pem(pem).build();
             let tls = TlsConfig::builder().trust_store(store).build();
-            IsahcClient::from_client(builder().tls_config(tls).build().unwrap())
+            IsahcClient::from_client(IsahcClient::defaults().tls_config(tls).build().unwrap())
         })
         .limits(Limit::OF_LIBCURL)
         .limits(Limit::OF_ONE_CLIENT_OVER_LIBCURL)
         .run()
         .assert_passed();
+}
+
+/// Whose settings say nothing of idle connections.
+#[test]
+fn clients_of_a_users_own_are_not_kept_too_long() {
+    Suite::new(|| IsahcClient::made_by(|| isahc::HttpClient::builder().proxy(None).build()))
+        .only("idle_for_three_seconds")
+        .run()
+        .assert_passed();
+}
+
+#[test]
+fn a_timeout_of_the_clients_own_is_not_kept() {
+    let soon = Duration::from_millis(100);
+    let client = IsahcClient::made_by(move || {
+        let builder = IsahcClient::defaults().timeout(soon);
+        builder.low_speed_timeout(1, Duration::from_secs(1)).build()
+    });
+    let server = RawServer::start();
+    let sending = start_send(&client, get(server.uri("/")));
+    let mut peer = server.accept();
+    peer.head();
+    start(SystemTimer.sleep(20 * soon)).wait();
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    assert_eq!(read(sending.response()).unwrap(), "ok");
 }

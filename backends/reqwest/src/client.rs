@@ -65,6 +65,11 @@ impl ReqwestClient {
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .referer(false)
+            // The program may have the features for other clients of its own.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .pool_idle_timeout(IDLE)
             .connect_timeout(Duration::from_secs(10));
         #[cfg(target_os = "linux")]

@@ -14,11 +14,11 @@
 //! says what is particular to this one.
 //!
 //! # A client of your own
-//! [`ReqwestClient::defaults`] is the builder to start from: no redirects, no retries, no proxy of the environment,
-//! HTTP/1.1, idle connections for 2.5 s, 10 s to connect, Mozilla's roots and TLS with *ring*. A client that was made
-//! otherwise works too, with what it was made with; of its settings only these can break the protocol: a timeout (leave
-//! it out, the deadlines are the guard's), decompression (leave the features out), HTTP/2, and redirects, of which the
-//! backend takes notice afterwards and makes an error.
+//! [`ReqwestClient::defaults`] is the builder to start from: no redirects, no retries, no decompression whatever features
+//! the program has, no proxy of the environment, HTTP/1.1, idle connections for 2.5 s, 10 s to connect, Mozilla's roots and
+//! TLS with *ring*. A client that was made otherwise works too, with what it was made with; of its settings only these can
+//! break the protocol: a timeout (leave it out, the deadlines are the guard's), decompression (on wherever its features
+//! are), HTTP/2, and redirects, of which the backend takes notice afterwards and makes an error.
 //!
 //! # Which runtime it runs on
 //! reqwest needs tokio. Where the client is made inside a tokio runtime it lives on that one, and is of no use after its

@@ -4,8 +4,12 @@
 
 use std::sync::Arc;
 
+use b2kit_conformance::client::{chain, get, start_send};
+use b2kit_conformance::server::RawServer;
 use b2kit_conformance::{Limit, Suite};
+use b2kit_core::{HttpErrorKind, Phase};
 use b2kit_reqwest::ReqwestClient;
+use reqwest::redirect;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -33,4 +37,22 @@ fn it_conforms() {
         .limit(Limit::LingersWhereServerStopsReading)
         .run()
         .assert_passed();
+}
+
+/// What comes from another place than was asked for is never taken for the answer.
+#[test]
+fn a_client_that_follows_a_redirect_is_an_error() {
+    let client = ReqwestClient::defaults().redirect(redirect::Policy::default());
+    let client = ReqwestClient::from_client(client.build().unwrap()).unwrap();
+    let server = RawServer::start();
+    let sending = start_send(&client, get(server.uri("/from")));
+    let mut peer = server.accept();
+    peer.head();
+    peer.say("HTTP/1.1 302 Found\r\nlocation: /to\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(peer.head().target(), "/to");
+    peer.say("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nother");
+    let error = sending.error();
+    assert_eq!(error.kind(), HttpErrorKind::Protocol, "{}", chain(&error));
+    assert_eq!(error.phase(), Phase::ResponseBegun);
+    assert!(chain(&error).contains("redirect"), "{}", chain(&error));
 }

@@ -38,12 +38,15 @@
 //!   be had by their id.
 //! - A response with a header that is not ASCII, or a status that surf doesn't know, is a
 //!   [`Protocol`](b2kit_core::HttpErrorKind::Protocol) error. (surf panics at them; the panic is caught, and shows on
-//!   stderr.)
+//!   stderr. A program that is built to abort at a panic ends.)
 //! - Uploads of more than a megabyte wait for `100 Continue`, for a second at most.
 //! - `send` resolves with the first byte of the response's body, not with its head.
 //! - libcurl sends a GET again whose used connection turns out to be closed. Other requests are kept from that.
-//! - Failures are told apart less well than elsewhere, and heads that are not quite HTTP are taken.
+//! - Failures are told apart less well than elsewhere, also a connection that is not there in time from a silent server
+//!   where the request has no body; and heads that are not quite HTTP are taken.
 //! - libcurl can't use a file descriptor beyond 1023 to connect.
+//! - Where a program logs the target `isahc::wire` at the level trace, isahc writes there what goes over the wire, tokens
+//!   included.
 //! - It adds `Accept: */*`, and `Content-Length: 0` to a GET; and `Content-Type: application/octet-stream` to a response
 //!   that has none.
 

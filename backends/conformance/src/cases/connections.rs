@@ -27,6 +27,7 @@ cases![
     dropping_a_response_half_way_closes_its_connection,
     a_connection_that_the_server_wants_closed_is_not_used_again,
     a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again,
+    what_follows_a_response_is_not_the_next_one,
 ];
 
 const CHUNK: usize = 64 << 10;
@@ -201,17 +202,25 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     s: &Subject<'_>,
 ) {
     let client = s.client();
-    let (source, gone) = Watched::new(stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16]))));
-    let server = RawServer::start();
-    let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
-    let mut peer = server.accept();
-    peer.head();
-    peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
-    drop(sending.response());
-    if !s.is_limited(Limit::LingersWhereServerStopsReading) {
-        gone.wait();
+    for is_read in [false, true] {
+        let chunks = stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16])));
+        let (source, gone) = Watched::new(chunks);
+        let server = RawServer::start();
+        let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
+        let mut peer = server.accept();
+        peer.head();
+        peer.say("HTTP/1.1 401 Unauthorized\r\ncontent-length: 7\r\n\r\nexpired");
+        let response = sending.response();
+        if is_read {
+            assert_eq!(read(response).unwrap(), "expired");
+        } else {
+            drop(response);
+        }
+        if !s.is_limited(Limit::LingersWhereServerStopsReading) {
+            gone.wait();
+        }
+        peer.drain();
     }
-    peer.drain();
 }
 
 fn dropping_a_response_half_way_closes_its_connection(s: &Subject<'_>) {
@@ -249,6 +258,16 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) 
     }
 }
 
+/// Until the client can know what came on an idle connection.
+fn wait_until_noticed(s: &Subject<'_>) {
+    let pause = if s.is_limited(Limit::NoticesCloseLate) {
+        1200
+    } else {
+        50
+    };
+    start(SystemTimer.sleep(Duration::from_millis(pause))).wait();
+}
+
 fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
@@ -264,13 +283,50 @@ fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &S
         peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         read(sending.response()).unwrap();
         peer.finish();
-        // Until the client can know.
-        let pause = if s.is_limited(Limit::NoticesCloseLate) {
-            1200
-        } else {
-            50
-        };
-        start(SystemTimer.sleep(Duration::from_millis(pause))).wait();
+        wait_until_noticed(s);
         before = Some(peer);
+    }
+}
+
+/// It would be taken for another object.
+fn what_follows_a_response_is_not_the_next_one(s: &Subject<'_>) {
+    let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    let answer = |mut peer: Peer| {
+        std::thread::spawn(move || {
+            while peer.next_head().is_some() {
+                let _ = peer.try_say("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnext");
+            }
+        });
+    };
+    for framed in [
+        "content-length: 0\r\n\r\n",
+        "content-length: 4\r\n\r\ntrue",
+        "transfer-encoding: chunked\r\n\r\n4\r\ntrue\r\n0\r\n\r\n",
+    ] {
+        for together in [true, false] {
+            let server = RawServer::start();
+            let client = s.client();
+            let sending = start_send(&client, get(server.uri("/1")));
+            let mut peer = server.accept();
+            peer.head();
+            let response = format!("HTTP/1.1 200 OK\r\n{framed}");
+            if together {
+                peer.say(format!("{response}{forged}"));
+                read(sending.response()).unwrap();
+            } else {
+                peer.say(response);
+                read(sending.response()).unwrap();
+                peer.say(forged);
+            }
+            wait_until_noticed(s);
+            let sending = start_send(&client, get(server.uri("/2")));
+            // On another connection, unless what followed is known and thrown away.
+            answer(peer);
+            while let Some(peer) = sending.peer_or_end(&server) {
+                answer(peer);
+            }
+            let next = read(sending.response()).unwrap();
+            assert_eq!(next, "next", "{framed:?}, {together}");
+        }
     }
 }

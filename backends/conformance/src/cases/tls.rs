@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use super::cases;
 use super::failures::assert_broke;
 use crate::authority::Authority;
-use crate::client::{chain, get, items, read, start_send};
+use crate::client::{chain, get, items, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
 use crate::suite::{Client, Subject};
@@ -25,6 +25,7 @@ cases![
     a_certificate_that_is_not_valid_yet_is_not_trusted,
     a_server_without_tls_gets_no_request,
     a_close_in_the_handshake_may_be_better_next_time,
+    a_handshake_that_never_ends_is_a_connect_error,
     a_connection_cut_by_a_third_party_is_not_the_end_of_a_body,
     bodies_go_both_ways_over_tls,
 ];
@@ -139,6 +140,26 @@ fn a_close_in_the_handshake_may_be_better_next_time(s: &Subject<'_>) {
     assert_eq!(error.phase(), Phase::NotSent);
 }
 
+/// The time to connect is the backend's to bound, since nobody else can see it.
+fn a_handshake_that_never_ends_is_a_connect_error(s: &Subject<'_>) {
+    let server = RawServer::start();
+    let client = s.client();
+    let sending = [get(uri(&server)), post(uri(&server), "body")].map(|request| {
+        let sending = start_send(&client, request);
+        (sending, server.accept())
+    });
+    for (sending, mut peer) in sending {
+        let error = sending.error();
+        peer.drain();
+        if error.kind() == HttpErrorKind::Timeout && s.is_limited(Limit::BlursConnectTimeouts) {
+            assert_eq!(error.phase(), Phase::MaybeReceived);
+            continue;
+        }
+        assert_eq!(error.kind(), HttpErrorKind::Connect, "{}", chain(&error));
+        assert_eq!(error.phase(), Phase::NotSent);
+    }
+}
+
 fn a_connection_cut_by_a_third_party_is_not_the_end_of_a_body(s: &Subject<'_>) {
     let authority = Authority::new();
     let config = authority.server(&["localhost"]);
@@ -163,7 +184,7 @@ fn bodies_go_both_ways_over_tls(s: &Subject<'_>) {
     let whole = crate::client::pattern((3 << 20) + 1);
     let server = RawServer::start();
     let body = crate::client::in_chunks(whole.clone(), 70_000);
-    let sending = start_send(&client, crate::client::post(uri(&server), body));
+    let sending = start_send(&client, post(uri(&server), body));
     let mut peer = server.accept_tls(&authority.server(&["localhost"]));
     let head = peer.head();
     assert_eq!(head.values("content-length"), [whole.len().to_string()]);

@@ -19,7 +19,8 @@ const MOST: usize = 32;
 ///
 /// Each exchange has a client to itself, as long as there are no more than 32 at a time, so that ending that one ends
 /// nothing else. Beyond that they share: a client that was to end then ends with the last who has it. A client whose
-/// exchanges went well is kept for 2.5 s, with its connection, for another.
+/// exchanges went well is kept, with its connection, for another that begins within 2.5 s; what is older ends when the
+/// next begins.
 pub struct Clients<C: Clone + Send + 'static>(Arc<Shared<C>>);
 
 struct Shared<C> {

@@ -1,6 +1,9 @@
 //! The hyper backend in the suite that all backends pass.
 
 use b2kit_conformance::Suite;
+use b2kit_conformance::client::{get, start_send};
+use b2kit_conformance::server::RawServer;
+use b2kit_core::HttpErrorKind;
 use b2kit_hyper::{Builder, HyperClient};
 
 fn builder() -> Builder {
@@ -18,4 +21,22 @@ fn it_conforms() {
         .trusting(trusting)
         .run()
         .assert_passed();
+}
+
+/// What comes next on it might be the rest of that response.
+#[test]
+fn a_connection_whose_response_has_no_certain_end_is_not_used_again() {
+    let server = RawServer::start();
+    let client = builder().build().unwrap();
+    let sending = start_send(&client, get(server.uri("/1")));
+    let mut first = server.accept();
+    first.head();
+    first
+        .say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n");
+    assert_eq!(sending.error().kind(), HttpErrorKind::Protocol);
+    let sending = start_send(&client, get(server.uri("/2")));
+    let mut second = server.accept();
+    second.head();
+    second.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    sending.response();
 }
