@@ -450,8 +450,12 @@ impl Landing<'_> {
         if self.is_checked && self.temp.is_resumable() {
             self.temp.note(self.partial(&tail));
         }
-        let wakers = [tail.hash.take(), tail.flush.take()];
-        wake(wakers, tail);
+        let flush = if self.is_flush_due(&tail) {
+            tail.flush.take()
+        } else {
+            None
+        };
+        wake([tail.hash.take(), flush], tail);
     }
 
     fn partial(&self, tail: &Tail) -> Partial {
@@ -534,15 +538,20 @@ impl Landing<'_> {
     /// Whether to flush; not any more when all bytes are there.
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut tail = self.tail();
-        if tail.done.reach(self.wanted.start) >= self.wanted.end {
-            return Poll::Ready(false);
+        if !self.is_flush_due(&tail) {
+            tail.flush = Some(cx.waker().clone());
+            return Poll::Pending;
         }
-        if tail.unflushed >= FLUSH {
-            tail.unflushed = 0;
-            return Poll::Ready(true);
-        }
-        tail.flush = Some(cx.waker().clone());
-        Poll::Pending
+        tail.unflushed = 0;
+        Poll::Ready(!self.is_all_there(&tail))
+    }
+
+    fn is_flush_due(&self, tail: &Tail) -> bool {
+        tail.unflushed >= FLUSH || self.is_all_there(tail)
+    }
+
+    fn is_all_there(&self, tail: &Tail) -> bool {
+        tail.done.reach(self.wanted.start) >= self.wanted.end
     }
 
     fn tail(&self) -> MutexGuard<'_, Tail> {

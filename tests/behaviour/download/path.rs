@@ -15,6 +15,22 @@ use tempfile::tempdir;
 
 use super::{BY_ID, BY_NAME, Net, bytes, files, put};
 
+/// Beyond 64 MiB bytes go on to the disk while others arrive.
+#[test]
+fn a_file_of_eighty_megabytes_arrives_whole() {
+    let (net, file, dir) = (Net::new(0), bytes(80 << 20), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&file);
+    for concurrency in [1, 4] {
+        let path = dir.path().join("f");
+        let download = bucket.download("f").concurrency(concurrency);
+        let done = net
+            .run(download.range_size(20 << 20).to_path(&path))
+            .unwrap();
+        assert_eq!(done.verified, Verified::Sha1);
+        assert!(fs::read(&path).unwrap() == file);
+    }
+}
+
 #[test]
 fn a_file_that_fits_in_one_range_takes_one_call() {
     for len in [1, 100_000] {
