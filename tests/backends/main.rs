@@ -1,5 +1,5 @@
 //! Through each HTTP library, over real HTTP and HTTPS: the calls on files, a session recorded and replayed, and the
-//! recording of the real B2, which stand in `tests/behaviour`, where they run without any; and transfers.
+//! recording of the real B2, which stand in `tests/behaviour`, where they run without any; every call; and transfers.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(
@@ -83,6 +83,8 @@ impl Arm {
 /// What the tests of `tests/behaviour` that run over this arm ask for.
 macro_rules! arm {
     ($arm:expr) => {
+        #[path = "every_call.rs"]
+        mod every_call;
         #[path = "../behaviour/files.rs"]
         mod files;
         #[path = "../behaviour/recording.rs"]
