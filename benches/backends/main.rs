@@ -16,6 +16,8 @@ mod meter;
 mod process;
 mod server;
 mod through;
+#[path = "../throughput/turns.rs"]
+mod turns;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -23,6 +25,7 @@ use std::process::{Command, ExitCode};
 
 use self::meter::Meter;
 use self::process::Server;
+use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -221,23 +224,11 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes turns, so that what else the machine does hits both alike; who goes first changes with each round.
 fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(), Failure> {
     let take = |way| Sample::take(library, way, task, port);
-    let mut pairs = Vec::new();
-    for round in 0..rounds {
-        pairs.push(if round % 2 == 0 {
-            let through = take("through")?;
-            (through, take("bare")?)
-        } else {
-            let bare = take("bare")?;
-            (take("through")?, bare)
-        });
-    }
+    let pairs = in_turns(rounds, || take("through"), || take("bare"))?;
     let of =
         |value: fn(&(Sample, Sample)) -> f64| -> Vec<f64> { pairs.iter().map(value).collect() };
-    let mut times = of(|(through, bare)| through.wall / bare.wall);
-    times.sort_by(f64::total_cmp);
     let show = |wall: f64, cpu: f64| match task {
         Task::Up(bytes) | Task::Down(bytes) => {
             let gibibytes = bytes as f64 / f64::from(1 << 30);
@@ -257,7 +248,7 @@ fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(),
         }
     };
     println!(
-        "| {}, {task} | {} | {} | {:.2}, **{:.2}**, {:.2} | **{:.2}** | {:.0} MiB, {:.0} MiB |",
+        "| {}, {task} | {} | {} | {} | **{:.2}** | {:.0} MiB, {:.0} MiB |",
         library.name(),
         show(
             median(of(|pair| pair.0.wall)),
@@ -267,17 +258,10 @@ fn compare(library: Library, task: Task, rounds: usize, port: u16) -> Result<(),
             median(of(|pair| pair.1.wall)),
             median(of(|pair| pair.1.cpu))
         ),
-        times[0],
-        times[times.len() / 2],
-        times[times.len() - 1],
+        spread(of(|(through, bare)| through.wall / bare.wall)),
         median(of(|(through, bare)| through.cpu / bare.cpu)),
         median(of(|pair| pair.0.peak as f64)) / f64::from(1 << 20),
         median(of(|pair| pair.1.peak as f64)) / f64::from(1 << 20),
     );
     Ok(())
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

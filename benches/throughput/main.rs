@@ -19,6 +19,7 @@ mod page;
 mod process;
 mod sample;
 mod server;
+mod turns;
 mod wire;
 
 use std::error::Error as StdError;
@@ -27,7 +28,8 @@ use std::process::ExitCode;
 use self::arm::{Arm, Task};
 use self::load::Load;
 use self::process::Server;
-use self::sample::{Sample, median};
+use self::sample::Sample;
+use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -143,19 +145,9 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes turns, so that what else the machine does hits both alike; who goes first changes with each round.
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
         let take = |arm| load.take(server, arm);
-        let mut rounds = Vec::new();
-        for round in 0..self.rounds {
-            rounds.push(if round % 2 == 0 {
-                let b2kit = take(Arm::B2kit)?;
-                (b2kit, take(Arm::Bare)?)
-            } else {
-                let bare = take(Arm::Bare)?;
-                (take(Arm::B2kit)?, bare)
-            });
-        }
+        let rounds = in_turns(self.rounds, || take(Arm::B2kit), || take(Arm::Bare))?;
         print(load, &rounds);
         Ok(())
     }
@@ -190,12 +182,10 @@ fn print(load: Load, rounds: &[(Sample, Sample)]) {
         let bare = median(pairs.iter().map(|pair| pair.1).collect());
         let ratios: Vec<f64> = pairs.iter().map(|(b2kit, bare)| b2kit / bare).collect();
         println!(
-            "| {load}, {what} | {} | {} | {:.2}, **{:.2}**, {:.2} |",
+            "| {load}, {what} | {} | {} | {} |",
             show(b2kit),
             show(bare),
-            ratios.iter().copied().fold(f64::INFINITY, f64::min),
-            median(ratios.clone()),
-            ratios.iter().copied().fold(0.0, f64::max),
+            spread(ratios),
         );
     };
     let each = |seconds: f64| format!("{:.0} µs each", seconds * 1e6 / f64::from(load.times));

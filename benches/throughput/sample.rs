@@ -73,9 +73,3 @@ pub(crate) fn be_taken(
 fn settle_the_allocator() {
     drop(std::hint::black_box(vec![0_u8; 4 << 20]));
 }
-
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
-    f64::midpoint(low, high)
-}

@@ -25,6 +25,8 @@ mod programs;
 #[path = "../throughput/sample.rs"]
 mod sample;
 mod server;
+#[path = "../throughput/turns.rs"]
+mod turns;
 #[path = "../throughput/wire.rs"]
 mod wire;
 
@@ -35,7 +37,8 @@ use self::arm::Arm;
 use self::disk::Disk;
 use self::load::{Load, Task};
 use self::process::Server;
-use self::sample::{Sample, median};
+use self::sample::Sample;
+use self::turns::{in_turns, median, spread};
 
 type Failure = Box<dyn StdError + Send + Sync>;
 
@@ -191,30 +194,22 @@ impl<'a> Plan<'a> {
                 let sample = Arm::B2kit.take(&server, disk, load)?;
                 Ok(sample.wall.as_secs_f64())
             };
-            let mut pairs = Vec::new();
-            for round in 0..self.rounds {
-                pairs.push(if round % 2 == 0 {
-                    let verified = take(Task::Fetch)?;
-                    (verified, take(Task::FetchUnverified)?)
-                } else {
-                    let not = take(Task::FetchUnverified)?;
-                    (take(Task::Fetch)?, not)
-                });
-            }
+            let pairs = in_turns(
+                self.rounds,
+                || take(Task::Fetch),
+                || take(Task::FetchUnverified),
+            )?;
             let of =
                 |value: fn(&(f64, f64)) -> f64| -> Vec<f64> { pairs.iter().map(value).collect() };
-            let ratios = of(|(verified, not)| verified / not);
             let line = match line {
                 0 => "loopback".to_owned(),
                 line => format!("{line} MB/s"),
             };
             println!(
-                "| {line} | {:.3} s | {:.3} s | {:.2}, **{:.2}**, {:.2} |",
+                "| {line} | {:.3} s | {:.3} s | {} |",
                 median(of(|pair| pair.0)),
                 median(of(|pair| pair.1)),
-                ratios.iter().copied().fold(f64::INFINITY, f64::min),
-                median(ratios.clone()),
-                ratios.iter().copied().fold(0.0, f64::max),
+                spread(of(|(verified, not)| verified / not)),
             );
         }
         Ok(())
@@ -291,14 +286,7 @@ fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
         };
         let ratios =
             |at: usize| of_all(&|samples| Some(of(samples.first()?)? / of(samples.get(at)?)?));
-        let to_bare = ratios(1).map(|ratios| {
-            format!(
-                "{:.2}, **{:.2}**, {:.2}",
-                ratios.iter().copied().fold(f64::INFINITY, f64::min),
-                median(ratios.clone()),
-                ratios.iter().copied().fold(0.0, f64::max),
-            )
-        });
+        let to_bare = ratios(1).map(spread);
         let to_curl = ratios(2).map(|ratios| format!("{:.2}", median(ratios)));
         println!(
             "| {load}, {what} | {} | {} | {} | {} | {last} |",

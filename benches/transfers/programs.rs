@@ -15,7 +15,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use crate::Failure;
 use crate::disk::{self, Disk};
 use crate::meter::Meter;
-use crate::sample::{self, median};
+use crate::sample;
+use crate::turns::median;
 
 /// After the argument for a sample, this makes it one of b2kit's against the emulator.
 pub(crate) const ARGUMENT: &str = "--against-emulator";

@@ -12,6 +12,8 @@ mod hyper_tls;
 mod isahc;
 mod isahc_tls;
 mod makers;
+#[path = "../behaviour/names.rs"]
+mod names;
 mod network;
 mod reqwest;
 mod reqwest_tls;

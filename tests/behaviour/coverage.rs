@@ -12,41 +12,7 @@ use b2kit::types::{
 };
 
 use crate::document_in;
-
-/// B2's native API, whole.
-const NAMES: [&str; 31] = [
-    "b2_authorize_account",
-    "b2_cancel_large_file",
-    "b2_copy_file",
-    "b2_copy_part",
-    "b2_create_bucket",
-    "b2_create_key",
-    "b2_delete_bucket",
-    "b2_delete_file_version",
-    "b2_delete_key",
-    "b2_download_file_by_id",
-    "b2_download_file_by_name",
-    "b2_finish_large_file",
-    "b2_get_bucket_notification_rules",
-    "b2_get_download_authorization",
-    "b2_get_file_info",
-    "b2_get_upload_part_url",
-    "b2_get_upload_url",
-    "b2_hide_file",
-    "b2_list_buckets",
-    "b2_list_file_names",
-    "b2_list_file_versions",
-    "b2_list_keys",
-    "b2_list_parts",
-    "b2_list_unfinished_large_files",
-    "b2_set_bucket_notification_rules",
-    "b2_start_large_file",
-    "b2_update_bucket",
-    "b2_update_file_legal_hold",
-    "b2_update_file_retention",
-    "b2_upload_file",
-    "b2_upload_part",
-];
+use crate::names::NAMES;
 
 macro_rules! facts {
     ($($call:ident)+) => {

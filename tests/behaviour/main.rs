@@ -19,6 +19,7 @@ mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod many; // many files at once, and what bounds all of them together
 mod misses; // what a player says of a request that was not recorded
+mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod pacing; // how fast calls go when B2 wants them slower
