@@ -104,7 +104,6 @@ impl Temp {
             }
             None => {
                 // Only this user's key leads to that name, so it is this user's to remove.
-                state.remove(place)?;
                 place.dir.remove(&name)?;
                 Self::resumable(place, name)
             }
@@ -131,8 +130,11 @@ impl Temp {
             return Ok(Resumed::Busy);
         };
         let state = State::of(&name);
-        // One that is about another file.
-        state.remove(place)?;
+        // There may be one that is about another file; or something else, which is left alone.
+        if state.remove(place).is_err() {
+            place.dir.remove(&name)?;
+            return Ok(Resumed::Foreign);
+        }
         let temp = Self::new(file, found, place, name, Some(state));
         Ok(Resumed::Ready(temp, None))
     }
