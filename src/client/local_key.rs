@@ -19,7 +19,7 @@ const PURPOSE: &[u8] = b"b2kit: names and states of partial downloads, 1";
 pub(crate) struct LocalKey(Zeroizing<[u8; 32]>);
 
 impl LocalKey {
-    pub(super) fn derived_from(secret: &Secret) -> Self {
+    pub(crate) fn derived_from(secret: &Secret) -> Self {
         let mut mac = keyed(secret.expose().as_bytes());
         mac.update(PURPOSE);
         Self(Zeroizing::new(mac.finalize().into_bytes().into()))

@@ -6,6 +6,9 @@ use std::io;
 
 use super::dir::{Dir, Found, Kind};
 
+/// What nobody else may open.
+const PRIVATE: u32 = 0o600;
+
 /// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
 pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
     let replaced = dir.look(target)?;
@@ -13,7 +16,7 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
         0
     } else {
         // Where no file can be made for a moment, it stays private.
-        dir.usual_mode(empty).unwrap_or(0o600)
+        dir.usual_mode(empty).unwrap_or(PRIVATE)
     };
     let mode = finished(replaced, usual);
     if Dir::look_at(file)?.mode == mode {
@@ -30,6 +33,13 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
             Ok(())
         }
         set => set,
+    }
+}
+
+/// Takes that back, for a file that could not be put in its target's place; unless somebody may be writing to it.
+pub(super) fn unsettle(file: &File) {
+    if Dir::look_at(file).is_ok_and(|found| found.mode & 0o022 == 0) {
+        let _ = Dir::set_mode(file, PRIVATE);
     }
 }
 

@@ -241,7 +241,10 @@ impl Temp {
         if !claim::leads_to(dir, &self.name, self.found)? {
             return Err(io::Error::other("somebody has replaced the partial file"));
         }
-        dir.rename(&self.name, target)?;
+        if let Err(error) = dir.rename(&self.name, target) {
+            mode::unsettle(&self.file);
+            return Err(error);
+        }
         self.is_settled.store(true, Ordering::Relaxed);
         if !claim::leads_to(dir, target, self.found)? {
             return Err(io::Error::other("somebody has replaced the file"));

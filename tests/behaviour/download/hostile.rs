@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, io, thread};
 
-use b2kit::api::UploadFile;
+use b2kit::api::{CreateKey, UploadFile};
 use b2kit::backend::emulator::Trouble;
 use b2kit::transfer::{FileDownload, Verified, local_name};
-use b2kit::types::FileName;
-use b2kit::{BucketHandle, Error, ErrorKind};
+use b2kit::types::{Capability, FileName, KeyName};
+use b2kit::{BucketHandle, Client, Error, ErrorKind};
 use futures::StreamExt as _;
 use tempfile::{TempDir, tempdir};
 
-use super::resume::{break_off, finish, left_behind, nothing_verifies, resumable};
+use super::resume::{finish, left_behind, nothing_verifies, resumable};
 use super::{Net, bytes, files, left_in};
 
 /// What versions that signed nothing called the partial file of `f`.
@@ -26,10 +26,9 @@ fn download(bucket: &BucketHandle, resume: bool) -> FileDownload {
     if resume { download.resume() } else { download }
 }
 
-/// The names that a partial download of `f` and its state have in any directory, for this emulator's key.
-fn names(net: &Net, bucket: &BucketHandle) -> (String, String) {
-    let dir = tempdir().unwrap();
-    break_off(net, bucket, dir.path());
+/// The names that a partial download of `f` and its state have in any directory, for the emulator's usual key.
+fn names() -> (String, String) {
+    let (_, _, _, dir) = left_behind();
     let (part, state) = left_in(dir.path(), &[]);
     let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
     (name(part), name(state))
@@ -69,7 +68,7 @@ fn whatever_lies_at_the_partial_files_name_is_neither_written_to_nor_waited_for(
     for plant in [PIPE, DIRECTORY, LINK, LINK_TO_NOTHING, HARD_LINK, FOREIGN] {
         let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
-        let (part, _) = names(&net, &bucket);
+        let (part, _) = names();
         plant(&dir.path().join(&part));
         let before = files(dir.path());
         let path = dir.path().join("f");
@@ -144,7 +143,7 @@ fn a_directory_at_the_states_name_is_left_alone() {
 fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_arrive() {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(b"f itself");
-    let (part, state) = names(&net, &bucket);
+    let (part, state) = names();
     let hostile = [
         part,
         state,
@@ -288,18 +287,28 @@ fn another_file_in_the_partial_files_place_does_not_become_the_target() {
 }
 
 #[test]
-fn a_key_of_somebody_else_finds_nothing_of_this_ones() {
+fn another_key_finds_nothing_of_this_one_and_leaves_it() {
     let (net, bucket, file, dir) = left_behind();
     let (part, state) = left_in(dir.path(), &[]);
-    let other = Net::new(1);
-    assert_ne!(net.emulator.key(), other.emulator.key());
-    let (other_bucket, _) = other.with_file(&file);
+    let other = net.run(async {
+        let name = KeyName::new("other").unwrap();
+        let key = CreateKey::new(name, [Capability::ReadFiles, Capability::ListBuckets]);
+        let key = bucket.client().call(key).await.unwrap();
+        let client = Client::builder()
+            .credentials(key.credentials().unwrap())
+            .endpoint(net.emulator.url())
+            .backend(net.clone())
+            .timer(net.timer.clone())
+            .build()
+            .unwrap();
+        BucketHandle::new(client, bucket.id().clone(), bucket.name().clone())
+    });
     let path = dir.path().join("f");
-    let done = other.run(resumable(&other_bucket).to_path(&path)).unwrap();
+    let done = net.run(resumable(&other).to_path(&path)).unwrap();
     assert_eq!(done.resumed_bytes, 0);
     assert!(part.exists() && state.exists());
-    let (done, _) = finish(&net, resumable(&bucket), dir.path());
-    assert!(done.resumed_bytes > 0);
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes > 0);
 }
 
 #[test]
