@@ -47,7 +47,7 @@ fn two_files_go_up_and_come_back_and_nothing_is_left() {
     for line in [
         "authorized",
         "uploaded",
-        "(12.0 MB, in parts)",
+        "(12.0 MB, in 3 parts)",
         "as it went",
         "Everything came back",
         "from_env()?",
