@@ -12,7 +12,8 @@ use crate::error::Error;
 /// B2's names are any text: `../../etc/passwd`, `C:\x`, `CON`. This gives a path only for names that mean a file below
 /// the directory that the path is joined to, on Unix and on Windows, and refuses all others; nothing is changed to make
 /// a name fit, so two names never become one path. What it can't know: whether a directory on the way is a link to
-/// elsewhere, and whether the file system takes `A` and `a` for the same.
+/// elsewhere (`FileDownload::to_path_below` follows none), and whether the file system
+/// takes `A` and `a` for the same.
 ///
 /// ```
 /// use std::path::Path;

@@ -57,7 +57,7 @@ pub(in crate::transfer) struct Temp {
 #[derive(Debug)]
 pub(in crate::transfer) enum Resumed {
     /// It is there, and perhaps some of the bytes are.
-    Ready(Temp, Option<Left>),
+    Ready(Arc<Temp>, Option<Left>),
     /// Somebody works on it.
     Busy,
     /// Something else has its name.
@@ -90,7 +90,7 @@ impl Temp {
             Claim::Foreign => return Ok(Resumed::Foreign),
             Claim::Nothing => {
                 if let Some((temp, left)) = Self::unsigned(place)? {
-                    return Ok(Resumed::Ready(temp, Some(left)));
+                    return Ok(Resumed::Ready(Arc::new(temp), Some(left)));
                 }
                 return Self::resumable(place, name);
             }
@@ -100,7 +100,7 @@ impl Temp {
             Some(left) => {
                 state.lock().is_on_disk = true;
                 let temp = Self::new(file, found, place, name, Some(state));
-                Ok(Resumed::Ready(temp, Some(left)))
+                Ok(Resumed::Ready(Arc::new(temp), Some(left)))
             }
             None => {
                 // Only this user's key leads to that name, so it is this user's to remove.
@@ -136,7 +136,7 @@ impl Temp {
             return Ok(Resumed::Foreign);
         }
         let temp = Self::new(file, found, place, name, Some(state));
-        Ok(Resumed::Ready(temp, None))
+        Ok(Resumed::Ready(Arc::new(temp), None))
     }
 
     fn new(

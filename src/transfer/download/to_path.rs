@@ -154,7 +154,6 @@ impl FileDownload {
         let refused = |error| refused(target, error);
         let place = on_pool(find).await.map_err(refused)?;
         let (temp, left) = self.temp(place).await.map_err(refused)?;
-        let temp = Arc::new(temp);
         let landed = self.verified(&temp, target, left).await;
         if landed.is_err() {
             // Nothing goes on when this has ended.
@@ -200,7 +199,7 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn temp(&self, place: Place) -> io::Result<(Temp, Option<Left>)> {
+    async fn temp(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.to_disk.resume { 10 } else { 0 };
@@ -214,7 +213,7 @@ impl FileDownload {
             self.client.sleep(Duration::from_millis(10 * again)).await;
         }
         let temp = on_pool(move || Temp::create(&place)).await?;
-        Ok((temp, None))
+        Ok((Arc::new(temp), None))
     }
 
     async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
