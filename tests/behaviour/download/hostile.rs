@@ -17,6 +17,7 @@ use tempfile::{TempDir, tempdir};
 
 use super::resume::{finish, left_behind, nothing_verifies, resumable};
 use super::{Net, bytes, files, left_in};
+use crate::seeds::for_seeds;
 
 /// What versions that signed nothing called the partial file of `f`.
 const UNSIGNED: &str = ".f.4a0a19218e082a34.b2part";
@@ -467,15 +468,40 @@ fn what_killed_downloads_without_resume_have_left_is_removed_by_the_next_one() {
 
 #[test]
 fn what_somebody_works_on_is_not_removed() {
-    let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
-    let (bucket, _) = net.with_file(&file);
-    let path = dir.path().join("f");
-    let all = (0..7).map(|n| download(&bucket, n % 2 == 0).to_path(&path));
-    for done in net.run(futures::future::join_all(all)) {
-        done.unwrap();
+    for_seeds(0..20, |seed| {
+        let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&file);
+        let path = dir.path().join("f");
+        let all = (0..7).map(|n| download(&bucket, n % 2 == 0).to_path(&path));
+        for done in net.run(futures::future::join_all(all)) {
+            done.unwrap();
+        }
+        assert!(fs::read(&path).unwrap() == file);
+        assert_eq!(files(dir.path()), ["f"]);
+    });
+}
+
+/// With a good state beside it, so that nothing but its owner and its names speak against it.
+#[test]
+fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
+    let meddles: [fn(&Path) -> bool; 2] = [
+        |part| fs::hard_link(part, part.with_file_name("other")).is_ok(),
+        // Only root can give a file away.
+        |part| std::os::unix::fs::chown(part, Some(12_345), None).is_ok(),
+    ];
+    for meddle in meddles {
+        let (net, bucket, file, dir) = left_behind();
+        let (part, state) = left_in(dir.path(), &[]);
+        if !meddle(&part) {
+            continue;
+        }
+        let before = fs::read(&part).unwrap();
+        let path = dir.path().join("f");
+        let done = net.run(resumable(&bucket).to_path(&path)).unwrap();
+        assert_eq!(done.resumed_bytes, 0);
+        assert!(fs::read(&path).unwrap() == file);
+        assert!(fs::read(&part).unwrap() == before && state.exists());
     }
-    assert!(fs::read(&path).unwrap() == file);
-    assert_eq!(files(dir.path()), ["f"]);
 }
 
 #[test]
