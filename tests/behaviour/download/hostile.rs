@@ -481,11 +481,28 @@ fn what_somebody_works_on_is_not_removed() {
     });
 }
 
+#[test]
+fn a_link_to_a_good_state_is_not_followed() {
+    let (net, bucket, file, dir) = left_behind();
+    let (_, state) = left_in(dir.path(), &[]);
+    let elsewhere = tempdir().unwrap();
+    let moved = elsewhere.path().join("state");
+    fs::rename(&state, &moved).unwrap();
+    symlink(&moved, &state).unwrap();
+    let (done, now) = finish(&net, resumable(&bucket), dir.path());
+    assert!(now == file && done.resumed_bytes == 0);
+    assert!(moved.exists());
+}
+
 /// With a good state beside it, so that nothing but its owner and its names speak against it.
 #[test]
 fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
-    let meddles: [fn(&Path) -> bool; 2] = [
+    let meddles: [fn(&Path) -> bool; 3] = [
         |part| fs::hard_link(part, part.with_file_name("other")).is_ok(),
+        |part| {
+            let elsewhere = part.with_file_name("elsewhere");
+            fs::rename(part, &elsewhere).is_ok() && symlink(elsewhere, part).is_ok()
+        },
         // Only root can give a file away.
         |part| std::os::unix::fs::chown(part, Some(12_345), None).is_ok(),
     ];
