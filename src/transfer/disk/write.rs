@@ -283,12 +283,17 @@ impl Temp {
         if self.is_settled.swap(true, Ordering::Relaxed) {
             return;
         }
+        let dir = &self.place.dir;
+        if !claim::leads_to(dir, &self.name, self.found).unwrap_or(false) {
+            // What has its name now is not this one's to remove.
+            return;
+        }
         if let Some(state) = &self.state
             && self.keep(state, &mut state.lock(), may_wait)
         {
             return;
         }
-        let _ = self.place.dir.remove(&self.name);
+        let _ = dir.remove(&self.name);
     }
 
     /// Whether there is a state on the disk by which it may be gone on with.

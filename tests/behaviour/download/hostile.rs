@@ -401,6 +401,12 @@ fn a_partial_file_that_is_swapped_never_becomes_the_target() {
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
             let d = dir.path().join("d");
             assert_eq!(fs::read(d.join("f")).unwrap(), b"old");
+            let planted = files(&d).into_iter().find(|name| name.ends_with(".b2part"));
+            assert!(
+                planted.is_some(),
+                "what is somebody else's stays: {:?}",
+                files(&d)
+            );
             if d.join("treasure").exists() {
                 assert_eq!(fs::read(d.join("treasure")).unwrap(), b"treasure");
                 assert_eq!(
