@@ -259,6 +259,12 @@ impl Emulator {
         }
     }
 
+    /// Whether this version of a file is written down as it is now, where that is done.
+    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
+        let data = self.inner.data.as_ref();
+        data.is_none_or(|data| data.has(file_id))
+    }
+
     /// The id of the bucket with this name.
     pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
         let state = self.state();

@@ -76,7 +76,7 @@ pub(crate) async fn exchange(
     // nothing is answered that a restart would have forgotten
     let reply = match emulator.keep() {
         Ok(()) => reply,
-        Err(error) => Reply::refusal(&guesses::broken(&error)),
+        Err(error) => exchange.unkept(reply, &error),
     };
     let reply = exchange.after(reply).await?;
     pass(shell).await;
@@ -238,6 +238,20 @@ impl Exchange<'_> {
         };
         let ticket = upload.take();
         Ok(emulator.state().complete_upload(ticket, received))
+    }
+
+    /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
+    /// it gives is written down already.
+    fn unkept(&self, reply: Reply, error: &io::Error) -> Reply {
+        if !self.subject.call.is_some_and(calls::is_download) {
+            return Reply::refusal(&guesses::broken(error));
+        }
+        let file_id = reply.headers.get("x-bz-file-id");
+        let file_id = file_id.and_then(|id| id.to_str().ok());
+        if file_id.is_some_and(|id| self.emulator.is_kept(id)) {
+            return reply;
+        }
+        Reply::refusal(&guesses::unkept(error))
     }
 
     /// What goes wrong with the news of the effect.
