@@ -4,7 +4,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind, Phase};
@@ -22,6 +21,7 @@ use crate::emulator::Emulator;
 use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
+use crate::origins::Origins;
 use crate::outgoing::corrupted;
 use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
@@ -47,20 +47,23 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// Answers a request. `origin` is the URL of the door it came through. `body` is read only as far as the answer needs
+/// Answers a request. `origins` are the URLs of the doors that clients are sent to. `body` is read only as far as the answer needs
 /// it.
 ///
 /// # Errors
 /// If the body can't be read, or the connection is lost: then there is nobody to answer.
 pub(crate) async fn exchange(
     emulator: &Emulator,
-    origin: &Arc<str>,
+    origins: &Origins,
     head: &Parts,
     body: &mut BodyStream,
     shell: &dyn Shell,
 ) -> Result<Reply, Broken> {
     pass(shell).await;
     let subject = Subject::of_head(head, |bucket| emulator.bucket_id(bucket));
+    if let Some(latency) = emulator.latency(subject.call) {
+        emulator.sleep(latency).await;
+    }
     let plan = emulator.rules().plan(&subject);
     let mut exchange = Exchange {
         emulator,
@@ -71,7 +74,7 @@ pub(crate) async fn exchange(
     };
     let reply = match exchange.before(true).await? {
         Some(reply) => reply,
-        None => exchange.answer(origin, body).await?,
+        None => exchange.answer(origins, body).await?,
     };
     // nothing is answered that a restart would have forgotten
     let reply = match emulator.keep() {
@@ -124,9 +127,9 @@ impl Exchange<'_> {
         Ok(Some(instead.into_reply()))
     }
 
-    async fn answer(&mut self, origin: &Arc<str>, body: &mut BodyStream) -> Result<Reply, Broken> {
+    async fn answer(&mut self, origins: &Origins, body: &mut BodyStream) -> Result<Reply, Broken> {
         let now = self.emulator.now();
-        let step = self.emulator.state().begin(self.head, origin, now);
+        let step = self.emulator.state().begin(self.head, origins, now);
         match step {
             Step::Reply(reply) => Ok(reply),
             Step::ReadJson(ticket) => self.read_json(ticket, body).await,

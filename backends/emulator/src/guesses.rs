@@ -217,6 +217,16 @@ pub(crate) fn other_host() -> Refusal {
     )
 }
 
+/// The request came to the origin of something else.
+#[cfg(feature = "server")]
+pub(crate) fn other_origin(origin: &str) -> Refusal {
+    Refusal::new(
+        421,
+        "misdirected_request",
+        format!("API, uploads and downloads have different origins here: this belongs to {origin}"),
+    )
+}
+
 /// The emulator's own store or journal doesn't work, as for any server that breaks.
 pub(crate) fn broken(error: &std::io::Error) -> Refusal {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};

@@ -272,8 +272,12 @@ impl Reading {
             is_another: false,
         };
         if let Header::V2 { after, sum, .. } = header {
-            this.meet(&after);
-            this.read.mark = after.chained(after.number, &sum);
+            let begun = after.chained(after.number, &sum);
+            // the head may be from before this journal, or from just after its header
+            if !matches!(&this.head, Found::Mark(head) if *head == begun) {
+                this.meet(&after);
+            }
+            this.read.mark = begun;
         }
         this
     }
