@@ -3,8 +3,7 @@
 use b2kit::api::{DownloadFileByName, StartLargeFile};
 use b2kit::backend::cassette::Player;
 use b2kit::types::{BucketName, FileInfo, FileName, Secret};
-use b2kit::{ApiVersion, Client, ErrorKind, Session};
-use b2kit::backend::HttpErrorKind;
+use b2kit::{ApiVersion, Client, ErrorKind, HttpErrorKind, Session};
 use futures::executor::block_on;
 
 const BUCKET: &str = "8d625eb63be2775577c70e1a";

@@ -85,7 +85,10 @@ fn worst_case(bencher: Bencher<'_, '_>, name: &str) {
     let text = bytes::Bytes::from(text());
     bencher.counter(BytesCount::new(text.len())).bench(|| {
         let answer = text.clone();
-        let server = async move |_: Request| Ok(Response::new(answer.clone().into()));
+        let server = move |_: Request| {
+            let answer = answer.clone();
+            async move { Ok(Response::new(answer.into())) }
+        };
         let recorder = Recorder::new(server, "nowhere").secret("key", "K0029r3/MfU+hncp");
         let request = b2kit_core::http::Request::get("https://h.test/")
             .body("".into())
