@@ -34,7 +34,7 @@ fn tokens() -> String {
     let mut text = String::with_capacity(LEN);
     for number in 0_u32.. {
         let token = format!("4_002d2e6b27577ea0000000001_01c23dcc_f57902_acct_{number:08}");
-        write!(text, "{{\"authorizationToken\":\"{token}\"}} {token}\n").unwrap();
+        writeln!(text, "{{\"authorizationToken\":\"{token}\"}} {token}").unwrap();
         if text.len() >= LEN {
             break;
         }
@@ -68,7 +68,9 @@ fn one_long_token() -> String {
     text
 }
 
-const TEXTS: [(&str, fn() -> String); 8] = [
+type Text = (&'static str, fn() -> String);
+
+const TEXTS: [Text; 8] = [
     ("plain", || again("once upon a time ")),
     ("percent", || again("%25")),
     ("nested percent", nested_percent),

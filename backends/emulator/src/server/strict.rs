@@ -356,7 +356,7 @@ mod tests {
                 drop(strict);
                 read
             };
-            let (_, read) = tokio::join!(writing, reading);
+            let (_, read) = futures::future::join(writing, reading).await;
             read.unwrap();
             passed
         })
