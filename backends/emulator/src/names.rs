@@ -96,6 +96,35 @@ fn is_plain(name: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
+/// Checks a bucket's info, and makes its keys lower-case, as B2 does: 10 entries at most, keys of 50 and values of 10 000
+/// bytes. Keys are held against the rule for file info, which is the only one that is documented.
+pub(crate) fn check_bucket_info(
+    entries: impl IntoIterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut info = BTreeMap::new();
+    for (key, value) in entries {
+        let key = key.to_ascii_lowercase();
+        if !is_info_key(&key) {
+            return Err(Refusal::bad_request(format!("Bad bucket info name: {key}")));
+        }
+        if key.starts_with("b2-") {
+            let message = format!("bucket info names that begin with b2- are reserved: {key}");
+            return Err(Refusal::bad_request(message));
+        }
+        if value.len() > 10_000 {
+            let message = format!("The value of the bucket info {key} is too long");
+            return Err(Refusal::bad_request(message));
+        }
+        if info.insert(key, value).is_some() {
+            return Err(Refusal::bad_request("duplicate bucket info name"));
+        }
+    }
+    if info.len() > 10 {
+        return Err(Refusal::bad_request("bucketInfo has more than 10 entries"));
+    }
+    Ok(info)
+}
+
 /// Whether this could be the name of a CORS or notification rule: 6 to `longest` letters, digits and `-`, not beginning
 /// with `b2-`.
 pub(crate) fn is_rule_name(name: &str, longest: usize) -> bool {
@@ -132,10 +161,14 @@ pub(crate) fn check_file_info(
     Ok(info)
 }
 
-fn check_info_key(key: &str) -> Result<(), Refusal> {
+fn is_info_key(key: &str) -> bool {
     const PUNCTUATION: &[u8] = b"-_.~!#$%^&*'+|`";
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || PUNCTUATION.contains(&byte);
-    if key.is_empty() || key.len() > 50 || !key.bytes().all(is_token) {
+    (1..=50).contains(&key.len()) && key.bytes().all(is_token)
+}
+
+fn check_info_key(key: &str) -> Result<(), Refusal> {
+    if !is_info_key(key) {
         return Err(Refusal::bad_request(format!("Bad file info key: {key}")));
     }
     if key.starts_with("b2-") && !RESERVED.iter().any(|(reserved, _)| *reserved == key) {

@@ -14,8 +14,12 @@ use super::record::Record;
 use crate::blob::{Content, sync_directory};
 use crate::hex::hex;
 
-/// The format that is written, and the only one that is read so far.
-pub(super) const VERSION: u64 = 1;
+/// The format that is written. Version 1 is read too: what it doesn't say of buckets, keys and files has defaults in
+/// [`Record`].
+pub(super) const VERSION: u64 = 2;
+
+/// The oldest that is read.
+const OLDEST: u64 = 1;
 
 const FORMAT: &str = "b2kit-emulator-journal";
 const NAME: &str = "journal";
@@ -228,9 +232,9 @@ fn check_format(path: &Path, line: &[u8]) -> io::Result<()> {
     let version = header.as_ref().and_then(|header| header[FORMAT].as_u64());
     let path = path.display();
     match version {
-        Some(VERSION) => Ok(()),
+        Some(OLDEST..=VERSION) => Ok(()),
         Some(other) => Err(invalid(format!(
-            "{path} has version {other} of its format; this program reads version {VERSION}"
+            "{path} has version {other} of its format; this program reads versions {OLDEST} to {VERSION}"
         ))),
         None => Err(invalid(format!("{path} is not a journal of this emulator"))),
     }
