@@ -313,12 +313,12 @@ fn a_damaged_journal_is_refused_and_nothing_is_deleted() {
     let mut bad = good.clone();
     bad[header + 60] ^= 1;
     bad.extend_from_slice(b"more\n");
-    let newer = [&b"{\"b2kit-emulator-journal\": 2}"[..], &good[header..]].concat();
+    let newer = [&b"{\"b2kit-emulator-journal\": 3}"[..], &good[header..]].concat();
     let refused = [
         (bad, "line 2 is damaged"),
         (
             newer,
-            "version 2 of its format; this program reads version 1",
+            "version 3 of its format; this program reads versions 1 to 2",
         ),
         (
             b"something else".to_vec(),

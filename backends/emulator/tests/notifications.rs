@@ -99,6 +99,7 @@ fn rules_that_contradict_the_documents_are_refused() {
         (rule(&json!({"name": "b2-rule"})), "bad_request"),
         (rule(&json!({"name": "x".repeat(64)})), "bad_request"),
         (rule(&json!({"isEnabled": null})), "bad_request"),
+        (rule(&json!({"objectNamePrefix": null})), "bad_request"),
         (rule(&json!({"targetConfiguration": null})), "bad_request"),
         (target(&json!({"targetType": "queue"})), "bad_request"),
         (target(&json!({"url": "http://example.com"})), "bad_request"),
@@ -124,6 +125,13 @@ fn rules_that_contradict_the_documents_are_refused() {
         assert_eq!(answer.json()["code"], code, "{rule}");
         assert_eq!(answer.status, 400);
     }
+    let mut without = rule(&json!({}));
+    without.as_object_mut().unwrap().remove("objectNamePrefix");
+    set(&wire, &bucket, &[without]).is_error(
+        400,
+        "bad_request",
+        "required field objectNamePrefix is missing",
+    );
     let get = format!("b2_get_bucket_notification_rules?bucketId={bucket}");
     assert_eq!(wire.get(&get).ok(), kept);
     let many: Vec<Value> = (0..26)

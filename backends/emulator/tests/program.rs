@@ -408,7 +408,14 @@ fn help_names_every_option_and_version_the_version() {
         said(&["--version"]),
         format!("b2kit-emulator {}\n", env!("CARGO_PKG_VERSION"))
     );
-    assert!(said(&["--guess", "list"]).contains("plus-for-space=yes (or no)"));
+    let guesses = said(&["--guess", "list"]);
+    for line in [
+        "plus-for-space=yes (or no)",
+        "names-scanned-per-page=no (or a number)",
+        "unknown-fields-are-refused=no (or yes)",
+    ] {
+        assert!(guesses.contains(line), "{guesses}");
+    }
 }
 
 /// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
