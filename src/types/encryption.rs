@@ -95,7 +95,7 @@ impl Encryption {
 #[non_exhaustive]
 pub enum EncryptionSetting {
     /// Not at all. **Legacy:** since September 2026 B2 encrypts everything and refuses this with a 400
-    /// ([`InvalidInput`](crate::ErrorKind::InvalidInput)), but for old buckets that it has not come to yet. To have what the
+    /// ([`Rejected`](crate::ErrorKind::Rejected)), but for old buckets that it has not come to yet. To have what the
     /// bucket does by default, say nothing.
     None,
     /// With a key of Backblaze's.

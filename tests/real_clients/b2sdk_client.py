@@ -3,6 +3,7 @@
 import io
 
 from b2sdk.v3 import (
+    SSE_B2_AES,
     B2Api,
     EncryptionAlgorithm,
     EncryptionKey,
@@ -47,9 +48,19 @@ def main():
     name = bucket_name("sdk")
     bucket = b2.create_bucket(name, "allPrivate", bucket_info={"color": "blue"}, is_file_lock_enabled=True)
     same("bucket info", b2.list_buckets(name)[0].bucket_info, {"color": "blue"})
+    same("whatever the case of its name", [it.id_ for it in b2.list_buckets(name.upper())], [bucket.id_])
+    same("default encryption", bucket.default_server_side_encryption, SSE_B2_AES)
+    none = EncryptionSetting(EncryptionMode.NONE)
+    raw = lambda: b2.session.raw_api._post_json(
+        b2.session.account_info.get_api_url(), "b2_update_bucket", b2.session.account_info.get_account_auth_token(),
+        accountId=b2.account_info.get_account_id(), bucketId=bucket.id_,
+        defaultServerSideEncryption=none.as_dict(),
+    )
+    refused("no encryption", exception.BadRequest, raw)
 
     small = bucket.upload_local_file(files.small, "dir/small ü+%.txt", file_info={"color": "déjà bleu+"})
     same("small file", small.content_sha1 is not None, True)
+    same("is encrypted without being asked", small.server_side_encryption, SSE_B2_AES)
     bucket.upload_bytes(b"", "dir/deeper/empty")
     bucket.upload_bytes(b"first", "dir/twice")
     bucket.upload_bytes(b"second", "dir/twice")
@@ -83,9 +94,11 @@ def main():
     same("info of a download", by_id.download_version.file_info["color"], "déjà bleu+")
     bucket.copy(large.id_, "copy.bin", content_type="text/x-test", file_info={})
     copied = bucket.get_file_info_by_name("copy.bin")
+    same("copies are encrypted", copied.server_side_encryption, SSE_B2_AES)
     same("copy", (copied.size, copied.content_type), (files.large.stat().st_size, "text/x-test"))
+    # the encryption that is said is also said with each part
     bucket.concatenate(
-        [_copy(large), _upload(files.small)], "joined", file_info={},
+        [_copy(large), _upload(files.small)], "joined", file_info={}, encryption=SSE_B2_AES,
     )
     joined = files.new("joined")
     bucket.download_file_by_name("joined").save_to(joined)
@@ -175,8 +188,20 @@ def restricted(b2, bucket, name, url, all):
     refused("writing", exception.MaxRetriesExceeded, lambda: mine.upload_bytes(b"x", "dir/x"))
     refused("another bucket", no, lambda: own.create_bucket(bucket_name("no"), "allPrivate"))
     same("key is listed", key.id_ in [it.id_ for it in b2.list_keys()], True)
+    refused("a key of v4 in v3", exception.BadRequest, lambda: _in_v3(url, key))
     b2.delete_key(key)
     refused("a key that is gone", exception.Unauthorized, lambda: api(url, key.id_, key.application_key))
+
+
+def _in_v3(url, key):
+    """How a program of before v4 takes a key."""
+    import requests
+    from b2sdk._internal.exception import interpret_b2_error
+
+    answer = requests.get(f"{url or 'https://api.backblazeb2.com'}/b2api/v3/b2_authorize_account", auth=(key.id_, key.application_key))
+    if answer.status_code != 200:
+        said = answer.json()
+        raise interpret_b2_error(said["status"], said["code"], said["message"], answer.headers)
 
 
 def notifications(bucket):
