@@ -348,7 +348,8 @@ pub(crate) fn overlapping_notifications(one: &str, other: &str) -> Refusal {
 
 /// The size of a file's name and info, which may be at most [`INFO_LIMIT`](crate::names::INFO_LIMIT) bytes. The
 /// documents count names and values "as sent in headers", without saying whether the `X-Bz-Info-` counts: it doesn't
-/// here, so that we are not stricter than B2.
+/// here, so that we are not stricter than B2. A name without info is never refused for it: names have a limit of their own,
+/// 1024 bytes, and could not use it in most of the world's scripts.
 pub(crate) fn info_size<'a>(
     file_name: &str,
     info: impl IntoIterator<Item = (&'a String, &'a String)>,

@@ -154,7 +154,7 @@ pub(crate) fn check_file_info(
         return Err(Refusal::bad_request(message));
     }
     let size = guesses::info_size(file_name, &info);
-    if size > limit {
+    if !info.is_empty() && size > limit {
         let message = format!("File name and file info have {size} bytes, the limit is {limit}");
         return Err(Refusal::bad_request(message));
     }
@@ -249,6 +249,10 @@ mod tests {
         assert!(check_file_info("f", entries(11), INFO_LIMIT).is_err());
         let value = |len: usize| [("key".to_owned(), "v".repeat(len))];
         assert!(check_file_info("name", value(7000 - 7), INFO_LIMIT).is_ok());
+        let name = "ü".repeat(512);
+        let info = |len: usize| value(len).into_iter().take(len);
+        assert!(check_file_info(&name, info(0), GUARDED_INFO_LIMIT).is_ok());
+        assert!(check_file_info(&name, info(1), GUARDED_INFO_LIMIT).is_err());
         assert!(check_file_info("name", value(7000 - 6), INFO_LIMIT).is_err());
         let encoded = [("key".to_owned(), "ü".repeat(1166))];
         assert!(
