@@ -416,6 +416,11 @@ fn help_names_every_option_and_version_the_version() {
     ] {
         assert!(guesses.contains(line), "{guesses}");
     }
+    for line in guesses.lines() {
+        let (name, _) = line.split_once('=').unwrap();
+        let listed = include_str!("../FIDELITY.md").contains(&format!("| `{name}` |"));
+        assert!(listed, "{name} is not among the switches in FIDELITY.md");
+    }
 }
 
 /// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
