@@ -4,7 +4,7 @@
 
 mod wire;
 
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, Guesses, ManualClock};
 use serde_json::{Value, json};
 use wire::{Wire, customer_key, merge};
 
@@ -173,4 +173,34 @@ fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
     // a query may have more, as a number against caches
     let listing = strict.get(&format!("b2_list_file_names?bucketId={bucket}&_=17"));
     assert_eq!(listing.status, 200);
+}
+
+#[test]
+fn the_age_of_buckets_and_keys_and_what_waits_outlive_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || {
+        let clock = ManualClock::default();
+        let builder = Emulator::builder().clock(clock.clone());
+        Wire::with(builder.open(directory.path()).unwrap(), clock)
+    };
+    let wire = open();
+    let old = wire.create_bucket("old-bucket", "allPrivate");
+    wire.emulator
+        .set_legacy_encryption("old-bucket", true)
+        .unwrap();
+    let today = wire.create_bucket_with("the-source", &source(&json!({})));
+    let file = wire.upload(&today, "f", b"x");
+    let create = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",
+        "capabilities": ["listFiles"], "bucketIds": [today]});
+    let key = wire.post("b2_create_key", &create).ok();
+    drop(wire);
+    let wire = open();
+    let mode =
+        |bucket: &str| wire.upload(bucket, "g", b"x")["serverSideEncryption"]["mode"].clone();
+    assert_eq!((mode(&old), mode(&today)), (Value::Null, "SSE-B2".into()));
+    assert_eq!(status(&wire, &file), Some("pending".into()));
+    let (id, secret) = (&key["applicationKeyId"], &key["applicationKey"]);
+    let v3 = wire.in_version("v3");
+    v3.authorize(id.as_str().unwrap(), secret.as_str().unwrap())
+        .has_code(400, "bad_request");
 }

@@ -42,6 +42,9 @@ fn write(
         let kind = if *is_public { "public" } else { "private" };
         writeln!(text, "# Bucket {name} ({kind}).")?;
     }
+    for name in &options.legacy_buckets {
+        writeln!(text, "# Bucket {name} (private, not encrypted by default).")?;
+    }
     if !options.is_for_this_computer() {
         writeln!(
             text,
