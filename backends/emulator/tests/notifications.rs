@@ -75,6 +75,8 @@ fn rules_come_back_complete_and_sorted() {
 #[test]
 fn rules_that_contradict_the_documents_are_refused() {
     let (wire, bucket) = with_bucket();
+    let content_type = json!({"customHeaders": [{"name": "Content-Type", "value": "x/y"}]});
+    set(&wire, &bucket, &[target(&content_type)]).ok();
     let kept = set(&wire, &bucket, &[rule(&json!({}))]).ok();
     let types = |types: Value| rule(&json!({"eventTypes": types}));
     let headers = |count: usize, value: &str| {
