@@ -10,8 +10,8 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, Secret,
+    BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo,
+    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Secret,
 };
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
@@ -49,6 +49,8 @@ pub struct CopyFile {
     source_server_side_encryption: Option<EncryptionSetting>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip)]
+    file_info_limit: FileInfoLimit,
 }
 
 /// Where a copy's content type and notes come from.
@@ -76,6 +78,7 @@ impl CopyFile {
             legal_hold: None,
             source_server_side_encryption: None,
             destination_server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -129,6 +132,14 @@ impl CopyFile {
         self.destination_server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
 }
 
 impl Call for CopyFile {
@@ -138,11 +149,11 @@ impl Call for CopyFile {
 
     fn check(&self) -> Result<(), Error> {
         if let Some(info) = &self.file_info {
-            let encryption = self.destination_server_side_encryption.as_ref();
-            let limited = encryption.is_some_and(EncryptionSetting::encrypts)
-                || self.file_retention.is_some()
-                || self.legal_hold.is_some();
-            info.check_size(self.file_name.as_str(), limited)?;
+            let limit = self.file_info_limit.of_file(
+                self.destination_server_side_encryption.as_ref(),
+                self.file_retention.is_some() || self.legal_hold.is_some(),
+            );
+            info.check_size(self.file_name.as_str(), limit)?;
         }
         self.file_retention
             .as_ref()

@@ -75,7 +75,8 @@ impl CreateBucket {
         self
     }
 
-    /// How files are encrypted that don't say how; never SSE-C. Needs `writeBucketEncryption`.
+    /// How files are encrypted that don't say how: SSE-B2, which B2 also does by itself, and then nothing is needed. To say
+    /// it needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);

@@ -10,7 +10,8 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo,
-    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Secret, Timestamp,
+    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode,
+    Secret, Timestamp,
 };
 
 /// The note by which an upload knows its own large file again.
@@ -46,6 +47,8 @@ pub struct StartLargeFile {
     legal_hold: Option<LegalHold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip)]
+    file_info_limit: FileInfoLimit,
 }
 
 impl StartLargeFile {
@@ -60,6 +63,7 @@ impl StartLargeFile {
             file_retention: None,
             legal_hold: None,
             server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -117,9 +121,33 @@ impl StartLargeFile {
         self.server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
 }
 
 impl StartLargeFile {
+    fn limit(&self) -> FileInfoLimit {
+        self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        )
+    }
+
+    /// Notes an id as [`upload_id`](Self::upload_id) does, if there is room for it.
+    pub(crate) fn noting_upload_id(self, id: &str) -> Self {
+        let limit = self.limit();
+        match self.clone().upload_id(id) {
+            Ok(noted) if noted.file_info.surely_fits(noted.file_name.as_str(), limit) => noted,
+            _ => self,
+        }
+    }
+
     pub(crate) fn noted_upload_id(&self) -> Option<&str> {
         self.file_info.get(UPLOAD_ID)
     }
@@ -182,15 +210,8 @@ impl Call for StartLargeFile {
     type Output = FileVersion;
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self
-            .server_side_encryption
-            .as_ref()
-            .is_some_and(EncryptionSetting::encrypts)
-            || self.file_retention.is_some()
-            || self.legal_hold.is_some();
         self.file_info
-            .check_size(self.file_name.as_str(), limited)?;
-        Ok(())
+            .check_size(self.file_name.as_str(), self.limit())
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

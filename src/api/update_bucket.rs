@@ -1,7 +1,7 @@
 //! [`UpdateBucket`].
 
 use b2kit_core::Request;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
 use super::list_buckets::ListBuckets;
@@ -111,8 +111,8 @@ impl UpdateBucket {
         self
     }
 
-    /// How files are encrypted that don't say how; [`Encryption::none`] is not at all, and SSE-C is refused. Needs
-    /// `writeBucketEncryption`.
+    /// How files are encrypted that don't say how; [`Encryption::none`] resets it to B2's own default, SSE-B2, and SSE-C is
+    /// refused. Needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
@@ -228,7 +228,18 @@ pub(super) fn shows(bucket: &Bucket, document: &impl Serialize) -> bool {
     else {
         return false;
     };
+    let is_encrypted = |asked: &serde_json::Value, shown: Option<&serde_json::Value>| {
+        let of_json = |value: &serde_json::Value| Encryption::deserialize(value).ok();
+        let shown = shown.and_then(of_json);
+        shown
+            .zip(of_json(asked))
+            .is_some_and(|(shown, asked)| shown.is_default_of(&asked))
+    };
     let holds = |(field, place): &(&str, &str)| {
+        if *field == "defaultServerSideEncryption" {
+            let asked = wanted.get(field);
+            return asked.is_none_or(|asked| is_encrypted(asked, shown.pointer(place)));
+        }
         wanted
             .get(field)
             .is_none_or(|wanted| shown.pointer(place) == Some(wanted))

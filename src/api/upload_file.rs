@@ -11,8 +11,8 @@ use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
+    Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileInfoLimit,
+    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -43,6 +43,7 @@ pub struct UploadFile {
     file_retention: Option<(RetentionMode, Timestamp)>,
     legal_hold: Option<LegalHold>,
     server_side_encryption: Option<EncryptionSetting>,
+    file_info_limit: FileInfoLimit,
 }
 
 impl UploadFile {
@@ -58,6 +59,7 @@ impl UploadFile {
             file_retention: None,
             legal_hold: None,
             server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -125,6 +127,14 @@ impl UploadFile {
         self.server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
 }
 
 impl Call for UploadFile {
@@ -132,18 +142,15 @@ impl Call for UploadFile {
     type Output = FileVersion;
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self
-            .server_side_encryption
-            .as_ref()
-            .is_some_and(EncryptionSetting::encrypts)
-            || self.file_retention.is_some()
-            || self.legal_hold.is_some();
-        self.file_info
-            .check_size(self.file_name.as_str(), limited)?;
+        let limit = self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        );
+        self.file_info.check_size(self.file_name.as_str(), limit)?;
         self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
-                "an upload has no header for \"not encrypted\": start a large file, or change the bucket's default",
+                "an upload has no header for \"not encrypted\", and B2 encrypts everything but in old buckets",
             ));
         }
         self.content.check_len()

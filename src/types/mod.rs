@@ -38,7 +38,7 @@ pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
-pub use file_info::{ContentType, FileInfo};
+pub use file_info::{ContentType, FileInfo, FileInfoLimit};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub(crate) use file_version::{expected_sha1, rows};
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
