@@ -142,6 +142,9 @@ impl Source {
     }
 
     /// What is read once, up to its end.
+    ///
+    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, of `TokioAsyncReadCompatExt` in the crate
+    /// tokio-util (feature `compat`): `Source::reader(reader.compat())`.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(chunks(Box::pin(reader)))
     }
