@@ -44,7 +44,8 @@
 //! - Request:
 //!     method: POST
 //!     url: https://api002.backblazeb2.com/b2api/v4/b2_list_buckets
-//!     headers: ~
+//!     headers:
+//!       content-type: [application/json]
 //!     body: '{"accountId": "hidden-account-id"}'
 //! - Response:
 //!     status: 200
