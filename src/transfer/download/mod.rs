@@ -51,7 +51,7 @@ const RANGE_SIZE: u64 = 64 << 20;
 /// so.
 ///
 /// Nothing happens before one of the ends is awaited: [`stream`](Self::stream), [`to_writer`](Self::to_writer),
-/// [`to_path`](Self::to_path).
+/// and, with the feature `fs`, `to_path`.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
