@@ -281,6 +281,51 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
+/// For code that has to give an [`io::Error`]: its kind says what there is of the error's, and the error is in it, to be had
+/// by `downcast`. What the disk or a source of bytes reported keeps its own kind.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Invalid => io::ErrorKind::InvalidInput,
+            ErrorKind::Credentials | ErrorKind::Unauthorized | ErrorKind::Untrusted => {
+                io::ErrorKind::PermissionDenied
+            }
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::Conflict => io::ErrorKind::AlreadyExists,
+            ErrorKind::CapExceeded => io::ErrorKind::QuotaExceeded,
+            ErrorKind::TooManyRequests => io::ErrorKind::ResourceBusy,
+            ErrorKind::Integrity | ErrorKind::Protocol => io::ErrorKind::InvalidData,
+            ErrorKind::Http => error.http_error().map_or(io::ErrorKind::Other, of_http),
+            ErrorKind::Source | ErrorKind::Destination => of_io(&error),
+            ErrorKind::Rejected | ErrorKind::Unavailable | ErrorKind::ShutDown => {
+                io::ErrorKind::Other
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+fn of_http(error: &HttpError) -> io::ErrorKind {
+    match error.kind() {
+        HttpErrorKind::Timeout | HttpErrorKind::Stalled => io::ErrorKind::TimedOut,
+        HttpErrorKind::Reset => io::ErrorKind::ConnectionReset,
+        HttpErrorKind::Closed => io::ErrorKind::UnexpectedEof,
+        _ => io::ErrorKind::Other,
+    }
+}
+
+/// That of the first `io::Error` beneath.
+fn of_io(error: &Error) -> io::ErrorKind {
+    let mut beneath = error.source();
+    while let Some(error) = beneath {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind();
+        }
+        beneath = error.source();
+    }
+    io::ErrorKind::Other
+}
+
 impl B2Error {
     fn kind(&self) -> ErrorKind {
         match (self.status, self.code.as_str()) {
@@ -400,5 +445,30 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_io_error_has_the_kind_and_the_error_itself() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let stalled = HttpError::new(HttpErrorKind::Stalled, Phase::ResponseBegun);
+        for (error, kind) in [
+            (Error::invalid("no"), io::ErrorKind::InvalidInput),
+            (Error::destination("a", full), io::ErrorKind::StorageFull),
+            (Error::http(stalled), io::ErrorKind::TimedOut),
+            (
+                Error::new(ErrorKind::NotFound, "no"),
+                io::ErrorKind::NotFound,
+            ),
+        ] {
+            let (told, of) = (error.to_string(), error.kind());
+            let error = io::Error::from(error);
+            assert_eq!((error.kind(), error.to_string()), (kind, told));
+            assert_eq!(error.downcast::<Error>().unwrap().kind(), of);
+        }
     }
 }

@@ -38,6 +38,7 @@ use crate::types::{
 /// ```
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-download-authorization)
+#[doc(alias = "presigned_url")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetDownloadAuthorization {
@@ -120,6 +121,7 @@ impl DownloadAuthorization {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
     /// `..` between its slashes, since browsers would turn the link into one to another file.
+    #[doc(alias = "presigned_url")]
     pub fn link(
         &self,
         session: &Session,

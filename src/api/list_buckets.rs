@@ -30,7 +30,7 @@ pub struct ListBuckets {
 }
 
 /// The account's buckets.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Buckets {
     /// The buckets, by name.

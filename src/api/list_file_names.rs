@@ -17,6 +17,7 @@ use crate::types::{BucketId, Capability, ListedFile, rows};
 ///
 /// # Errors
 /// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
+#[doc(alias = "list_objects")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileNames {
@@ -32,7 +33,7 @@ pub struct ListFileNames {
 }
 
 /// A page of a bucket's files.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileNames {

@@ -36,7 +36,7 @@ pub struct ListFileVersions {
 }
 
 /// A page of a bucket's versions.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileVersions {

@@ -26,7 +26,7 @@ pub struct ListParts {
 }
 
 /// Parts of an unfinished large file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Parts {

@@ -29,7 +29,7 @@ pub struct ListUnfinishedLargeFiles {
 }
 
 /// Large files that were started and neither finished nor cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct UnfinishedLargeFiles {

@@ -31,6 +31,7 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 /// # Cancellation
 /// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
 /// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
+#[doc(alias = "multipart")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartLargeFile {

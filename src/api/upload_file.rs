@@ -32,6 +32,7 @@ use crate::types::{
 /// # Cancellation
 /// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
 /// be stored all the same.
+#[doc(alias = "put_object")]
 #[derive(Debug, Clone)]
 pub struct UploadFile {
     bucket_id: BucketId,

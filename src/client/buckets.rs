@@ -1,7 +1,9 @@
 //! Buckets by name.
 
+use b2kit_core::Request;
+
 use super::Client;
-use crate::api::ListBuckets;
+use crate::api::{Call, Facts, ListBuckets, Reply, Target};
 use crate::error::{Error, ErrorKind};
 use crate::types::{BucketId, BucketName};
 
@@ -31,18 +33,43 @@ impl Client {
                 )
             });
         }
-        let found = self
-            .call(ListBuckets::new().bucket_name(name.clone()))
-            .await?
-            .buckets;
-        let bucket = found
-            .into_iter()
-            .find(|bucket| bucket.bucket_name.eq_ignore_ascii_case(name.as_str()));
-        bucket.map(|bucket| bucket.bucket_id).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("the account has no bucket \"{name}\""),
-            )
+        self.call(Find {
+            list: ListBuckets::new().bucket_name(name.clone()),
+            name,
         })
+        .await
+    }
+}
+
+/// Asks for one bucket. That there is none is an error of the call, with its name and attempts.
+struct Find<'a> {
+    list: ListBuckets,
+    name: &'a BucketName,
+}
+
+impl Call for Find<'_> {
+    const FACTS: Facts = ListBuckets::FACTS;
+    type Output = BucketId;
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        self.list.request(target)
+    }
+
+    fn read(&self, reply: Reply) -> Result<BucketId, Error> {
+        let found = self
+            .list
+            .read(reply)?
+            .buckets
+            .into_iter()
+            .find(|bucket| bucket.bucket_name.eq_ignore_ascii_case(self.name.as_str()));
+        found.map(|bucket| bucket.bucket_id).ok_or_else(|| {
+            let name = self.name;
+            let what = format!("the account has no bucket \"{name}\"");
+            Error::new(ErrorKind::NotFound, what)
+        })
+    }
+
+    fn reply_limit(&self) -> usize {
+        self.list.reply_limit()
     }
 }

@@ -33,7 +33,7 @@ pub struct ClientBuilder {
     backend: Option<Arc<dyn HttpClient>>,
     timer: Option<Arc<dyn Timer>>,
     endpoint: Option<String>,
-    version: ApiVersion,
+    version: Option<ApiVersion>,
     user_agent: Option<String>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
@@ -76,7 +76,8 @@ impl ClientBuilder {
         self
     }
 
-    /// A session to start with. When its token expires the account is authorized anew, if there are credentials too.
+    /// A session to start with, and the version of the API that it was made for. When its token expires the account is
+    /// authorized anew, in that version, if there are credentials too.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
@@ -117,9 +118,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The version of the API to speak. Defaults to [`ApiVersion::V4`].
+    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and without one to
+    /// [`ApiVersion::V4`].
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
-        self.version = version;
+        self.version = Some(version);
         self
     }
 
@@ -199,6 +201,14 @@ impl ClientBuilder {
                 "a memory budget or bandwidth limit of 0 would let nothing through",
             ));
         }
+        let version = match (self.version, self.session.as_ref().map(Session::version)) {
+            (Some(asked), Some(its)) if asked != its => {
+                return Err(Error::invalid(format!(
+                    "the session is one of {its} of the API, and the client is to speak {asked}"
+                )));
+            }
+            (asked, its) => asked.or(its).unwrap_or_default(),
+        };
         let backend = self.backend.map_or_else(default_backend, Ok)?;
         let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
         let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
@@ -212,7 +222,7 @@ impl ClientBuilder {
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
-            authorization: Authorization::new(realm, self.version, self.credentials, self.session),
+            authorization: Authorization::new(realm, version, self.credentials, self.session),
             policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),

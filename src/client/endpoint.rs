@@ -13,14 +13,15 @@ use crate::error::{Error, ErrorKind};
 /// The place where all accounts of the real service are authorized.
 pub(super) const REALM: &str = "https://api.backblazeb2.com";
 
-/// The domains of the real service, with all below them.
-const B2_DOMAINS: [&str; 2] = ["backblazeb2.com", "backblaze.com"];
+/// The domains of the real service, and of its staging, with all below them.
+const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backblaze.net"]];
 
 /// Which places are trusted.
 #[derive(Debug, Clone)]
 pub(super) struct EndpointPolicy {
     realm_host: String,
-    real_service: bool,
+    /// Where the realm is one of B2's own: all domains that belong to it.
+    domains: Option<&'static [&'static str]>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
 }
@@ -46,7 +47,7 @@ impl EndpointPolicy {
         }
         let policy = Self {
             realm_host: host.to_ascii_lowercase(),
-            real_service: is_b2(host),
+            domains: SERVICES.into_iter().find(|domains| is_in(host, domains)),
             allow_insecure_http,
             trusted_hosts: trusted_hosts
                 .into_iter()
@@ -97,10 +98,9 @@ impl EndpointPolicy {
         if self.trusted_hosts.contains(&host) {
             return Ok(());
         }
-        let at_home = if self.real_service {
-            is_b2(&host) && uri.port_u16().is_none_or(|port| port == 443)
-        } else {
-            host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host)
+        let at_home = match self.domains {
+            Some(domains) => is_in(&host, domains) && uri.port_u16().is_none_or(|port| port == 443),
+            None => host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host),
         };
         if at_home {
             return Ok(());
@@ -116,9 +116,9 @@ impl EndpointPolicy {
     }
 }
 
-fn is_b2(host: &str) -> bool {
+fn is_in(host: &str, domains: &[&str]) -> bool {
     let host = host.to_ascii_lowercase();
-    B2_DOMAINS.iter().any(|domain| {
+    domains.iter().any(|domain| {
         host.strip_suffix(domain)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
@@ -145,6 +145,8 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STAGING: &str = "https://api.backblaze.net";
 
     fn verdict(realm: &str, place: &str) -> Result<(), Error> {
         EndpointPolicy::new(realm, false, vec!["cdn.example".to_owned()])
@@ -202,6 +204,11 @@ mod tests {
             ("https://b2.example", "https://other.example/x", false),
             ("https://b2.example", "http://b2.example/x", false),
             ("https://b2.example", "https://127.0.0.1/x", false),
+            (STAGING, "https://api001.backblaze.net/x", true),
+            (STAGING, "https://api001.backblazeb2.com/x", false),
+            (STAGING, "https://evilbackblaze.net/x", false),
+            (STAGING, "https://api001.backblaze.net:8443/x", false),
+            (REALM, "https://api001.backblaze.net/x", false),
         ] {
             assert_eq!(verdict(realm, place).is_ok(), good, "{realm} -> {place}");
         }

@@ -16,6 +16,7 @@ use crate::api::{CallKind, Facts};
 /// let mut policy = RetryPolicy::default();
 /// policy.api_attempts = 3;
 /// ```
+#[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {

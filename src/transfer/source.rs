@@ -24,7 +24,7 @@ pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Where the bytes of an upload come from.
 ///
-/// What can be read anywhere ([`bytes`](Self::bytes), [`path`](Self::path), [`ranges`](Self::ranges),
+/// What can be read anywhere ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
 /// [`seekable`](Self::seekable)) is read once while it is sent, in chunks of 256 KiB for each part, and again where a part
 /// has to be sent again; it needs no memory of its own. What comes once ([`stream`](Self::stream),
 /// [`reader`](Self::reader)) is held in memory part by part until B2 has each: see
@@ -142,6 +142,9 @@ impl Source {
     }
 
     /// What is read once, up to its end.
+    ///
+    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, of `TokioAsyncReadCompatExt` in the crate
+    /// tokio-util (feature `compat`): `Source::reader(reader.compat())`.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(chunks(Box::pin(reader)))
     }

@@ -40,6 +40,8 @@ pub(super) const CONCURRENCY: usize = 4;
 /// # Ok(()) }
 /// ```
 ///
+/// To have it driven by a runtime, make it a future: `tokio::spawn(upload.into_future())`.
+///
 /// # Errors
 /// [`Source`](crate::ErrorKind::Source) where the bytes can't be read, change meanwhile, or are not as many as was said;
 /// [`Error::part`] says which part failed. A large file is cancelled then, unless [`on_failure`](Self::on_failure) says
@@ -49,6 +51,7 @@ pub(super) const CONCURRENCY: usize = 4;
 /// Dropping the future stops everything at once. A small file that has not arrived whole is not stored. A large file
 /// stays unfinished, and [`Client::unfinished`] has it: [`Client::reap`] cancels it, unless it was
 /// [to be kept](Self::on_failure).
+#[doc(alias = "multipart")]
 #[derive(Debug)]
 #[must_use = "an upload begins when it is awaited"]
 pub struct Upload {
@@ -93,6 +96,7 @@ impl BucketHandle {
     /// Uploads a file: of any size, from memory, from the disk, from a stream.
     ///
     /// The name is checked when the upload is awaited; a [`FileName`] is taken as it is.
+    #[doc(alias = "put_object")]
     pub fn upload<N>(&self, name: N, source: impl Into<Source>) -> Upload
     where
         N: TryInto<FileName>,

@@ -18,6 +18,7 @@ use crate::error::Error;
 /// Keys are kept in lower case, as B2 keeps them. `b2-content-disposition`, `b2-content-language`, `b2-expires`,
 /// `b2-cache-control` and `b2-content-encoding` become headers of downloads; `src_last_modified_millis` and
 /// `large_file_sha1` are B2's conventions for a file's own time and a large file's SHA-1.
+#[doc(alias = "metadata")]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
@@ -11,8 +11,8 @@ use crate::types::rules::{Shown, is_reserved};
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
 /// Names are unique over all of B2, whatever their case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
 
 impl BucketName {
@@ -55,8 +55,8 @@ impl BucketName {
 /// The name of a file: 1 to 1,024 bytes of UTF-8 without control characters.
 ///
 /// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that look like paths.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct FileName(Box<str>);
 
 impl FileName {
@@ -102,8 +102,8 @@ impl FileName {
 }
 
 /// The name of an application key: 1 to 100 letters, digits and `-`. Not unique.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct KeyName(Box<str>);
 
 impl KeyName {
@@ -160,6 +160,12 @@ macro_rules! text {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = Error;
 
@@ -203,6 +209,17 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn names_are_checked_where_they_are_read() {
+        let name: FileName = serde_json::from_str("\"2026/cat.jpg\"").unwrap();
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"2026/cat.jpg\"");
+        assert!(serde_json::from_str::<FileName>("\"a\\nb\"").is_err());
+        assert!(serde_json::from_str::<BucketName>("\"holiday-photos\"").is_ok());
+        let error = serde_json::from_str::<BucketName>("\"b2-photos\"").unwrap_err();
+        assert!(error.to_string().contains("b2-"), "{error}");
+        assert!(serde_json::from_str::<KeyName>("\"ü\"").is_err());
     }
 
     #[test]

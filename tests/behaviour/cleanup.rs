@@ -545,3 +545,22 @@ fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
     });
     assert_eq!(emulator.snapshot().unfinished_large_files, 1);
 }
+
+#[test]
+fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
+    let (b2, _, timer) = client();
+    let error = timer.run(b2.bucket("no-such-bucket")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.call(), Some("b2_list_buckets"));
+    assert_eq!(error.attempts(), 1);
+    assert!(!error.may_have_taken_effect());
+}
+
+#[test]
+fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
+    fn unpin(_: &impl Unpin) {}
+    let (b2, ..) = client();
+    unpin(&b2.delete_all_versions(&"b".into(), "", Mode::DryRun));
+    let before = Timestamp::from_millis(0);
+    unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, Mode::DryRun));
+}

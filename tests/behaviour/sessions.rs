@@ -931,3 +931,30 @@ fn clones_of_a_client_share_its_session() {
     timer.run(other.session()).unwrap();
     assert_eq!(logins(&emulator), 3);
 }
+
+#[test]
+fn a_session_decides_the_version_and_a_contradiction_is_refused() {
+    let (_, emulator, timer) = client();
+    let builder = || {
+        let credentials = Credentials::new(emulator.key_id(), emulator.key()).unwrap();
+        Client::builder()
+            .credentials(credentials)
+            .endpoint(emulator.url())
+            .backend(emulator.clone())
+            .timer(timer.clone())
+    };
+    let old = builder().api_version(ApiVersion::V2).build().unwrap();
+    let session = timer.run(old.session()).unwrap();
+    let restored = || builder().session(Session::clone(&session));
+
+    let b2 = restored().build().unwrap();
+    emulator.expire_account_tokens();
+    timer.run(b2.call(ListBuckets::new())).unwrap();
+    let renewed = timer.run(b2.session()).unwrap();
+    assert_eq!(renewed.version(), ApiVersion::V2, "after a new login too");
+
+    assert!(restored().api_version(ApiVersion::V2).build().is_ok());
+    let error = restored().api_version(ApiVersion::V4).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("v2"), "{error}");
+}

@@ -835,3 +835,42 @@ fn entries_of_our_own_are_added_only_where_they_surely_fit() {
         assert!(ours(&roomy) >= 2, "{roomy:?}");
     });
 }
+
+#[test]
+fn words_and_versions_are_read_from_text() {
+    use b2kit::types::{BucketType, Capability};
+    assert_eq!("readFiles".parse(), Ok(Capability::ReadFiles));
+    assert_eq!("levitate".parse(), Ok(Capability::Other("levitate".into())));
+    assert_eq!("allPublic".parse(), Ok(BucketType::AllPublic));
+    for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
+        assert_eq!(version.to_string().parse::<ApiVersion>().unwrap(), version);
+    }
+    assert!("v1".parse::<ApiVersion>().is_err());
+}
+
+/// As a browser does it that is given the URL and the token.
+#[test]
+fn an_upload_url_can_be_used_by_others() {
+    use b2kit::HttpClient as _;
+    let (b2, emulator, timer) = crate::client();
+    timer.run(async {
+        let name = b2kit::types::BucketName::new("holiday-photos").unwrap();
+        let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap().bucket_id;
+        let place = b2.call(GetUploadUrl::new(&bucket)).await.unwrap();
+        assert!(!format!("{place:?}").contains(place.authorization_token().expose()));
+        let request = b2kit::http::Request::post(place.upload_url())
+            .header("authorization", place.authorization_token().expose())
+            .header("x-bz-file-name", "cat.txt")
+            .header("content-type", "text/plain")
+            .header("content-length", "4")
+            .header(
+                "x-bz-content-sha1",
+                b2kit::types::Sha1::of(b"meow").to_string(),
+            )
+            .body(b2kit::Body::from("meow"))
+            .unwrap();
+        assert_eq!(emulator.send(request).await.unwrap().status(), 200);
+    });
+    assert_eq!(emulator.snapshot().versions, 1);
+}

@@ -42,6 +42,8 @@
 #![doc = include_str!("../examples/threaded.rs")]
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod adapter;
 mod body;
 mod deadlines;
