@@ -14,16 +14,21 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket, [`Unauthorized`](ErrorKind::Unauthorized) if
     /// the key is restricted to others.
     pub async fn bucket_id(&self, name: &BucketName) -> Result<BucketId, Error> {
+        self.find_bucket(name).await.map(|(id, _)| id)
+    }
+
+    /// The id of the bucket, and its name as B2 spells it.
+    pub(crate) async fn find_bucket(
+        &self,
+        name: &BucketName,
+    ) -> Result<(BucketId, BucketName), Error> {
         let session = self.session().await?;
         if let Some(allowed) = &session.allowed().buckets {
-            let named = |bucket: &&crate::api::AllowedBucket| {
-                bucket
-                    .name
-                    .as_deref()
-                    .is_some_and(|its| its.eq_ignore_ascii_case(name.as_str()))
-            };
-            let ours = allowed.iter().find(named);
-            return ours.map(|bucket| bucket.id.clone()).ok_or_else(|| {
+            let ours = allowed.iter().find_map(|bucket| {
+                let its = BucketName::new_unchecked(bucket.name.as_deref()?);
+                (its == *name).then(|| (bucket.id.clone(), its))
+            });
+            return ours.ok_or_else(|| {
                 let names: Vec<_> = allowed.iter().filter_map(|bucket| bucket.name.as_deref()).collect();
                 Error::new(
                     ErrorKind::Unauthorized,
@@ -37,8 +42,9 @@ impl Client {
             .buckets;
         let bucket = found
             .into_iter()
-            .find(|bucket| bucket.bucket_name.eq_ignore_ascii_case(name.as_str()));
-        bucket.map(|bucket| bucket.bucket_id).ok_or_else(|| {
+            .map(|bucket| (bucket.name(), bucket.bucket_id))
+            .find(|(its, _)| its == name);
+        bucket.map(|(its, id)| (id, its)).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
                 format!("the account has no bucket \"{name}\""),
