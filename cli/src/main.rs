@@ -214,7 +214,9 @@ impl Job {
             .stream(ListFileNames::new(bucket.id()).prefix(prefix));
         let work = names.map_err(Failure::from).map_ok(|row| async move {
             let name = row.file_name();
-            let path = directory.join(local_name(&name[prefix.len()..])?);
+            let below = name.strip_prefix(prefix);
+            let below = below.ok_or_else(|| format!("{name:?} is not below {prefix:?}"))?;
+            let path = directory.join(local_name(below)?);
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
