@@ -779,8 +779,8 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
         let (b2, script) = Script::new([]);
         script.clock.advance(HOUR * 24 * 365);
         // A stranger's error is met with two more attempts.
-        let refuse = |code, headers| {
-            let times = if code == "" { 3 } else { 1 };
+        let refuse = |code: &'static str, headers| {
+            let times = if code.is_empty() { 3 } else { 1 };
             (0..times).for_each(|_| script.push("b2_list_buckets", Status(400, code, headers)));
         };
         script.timer.run(async {
