@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
 use super::reply::Reply;
@@ -142,6 +143,38 @@ impl CopyFile {
     }
 }
 
+impl CopyFile {
+    /// In what the answer is about another copy.
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        let bucket_id = self.destination_bucket_id.as_ref();
+        if *file.file_name != *self.file_name.as_str() {
+            return Some("it has another name");
+        }
+        if bucket_id.is_some_and(|id| file.bucket_id != *id) {
+            return Some("it is in another bucket");
+        }
+        if file.file_id == self.source_file_id {
+            return Some("it is the source");
+        }
+        // A range is cut at the end of the source, so the copy may be shorter than that.
+        if self
+            .range
+            .is_some_and(|range| range.most() < file.content_length)
+        {
+            return Some("it is longer than the range");
+        }
+        let wanted = Attributes {
+            file_info: self.file_info.as_ref(),
+            content_type: self.content_type.as_ref(),
+            encryption: self.destination_server_side_encryption.as_ref(),
+            retention: self.file_retention.clone(),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: None,
+        };
+        not_a_file(file).or_else(|| wanted.difference(file))
+    }
+}
+
 impl Call for CopyFile {
     const FACTS: Facts =
         Facts::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
@@ -165,13 +198,7 @@ impl Call for CopyFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_about(|file: &FileVersion| {
-            *file.file_name == *self.file_name.as_str()
-                && self
-                    .destination_bucket_id
-                    .as_ref()
-                    .is_none_or(|id| file.bucket_id == *id)
-        })
+        reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the request.

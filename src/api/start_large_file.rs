@@ -4,14 +4,15 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo,
-    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode,
-    Secret, Timestamp,
+    Action, BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting,
+    FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Readable,
+    RetentionMode, Secret, Timestamp,
 };
 
 /// The note by which an upload knows its own large file again.
@@ -153,6 +154,28 @@ impl StartLargeFile {
         self.file_info.get(UPLOAD_ID)
     }
 
+    /// In what the answer is about another file than this starts.
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        if *file.file_name != *self.file_name.as_str() {
+            return Some("it has another name");
+        }
+        if file.bucket_id != self.bucket_id {
+            return Some("it is in another bucket");
+        }
+        if file.action != Action::Start {
+            return Some("it is no unfinished large file");
+        }
+        let wanted = Attributes {
+            file_info: Some(&self.file_info),
+            content_type: Some(&self.content_type),
+            encryption: self.server_side_encryption.as_ref(),
+            retention: self.file_retention.clone(),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: self.custom_upload_timestamp,
+        };
+        wanted.difference(file)
+    }
+
     /// In what an unfinished large file is another than this would start, if it is. What the bucket gives by default is not
     /// asked about; what the key may not read is taken for another.
     pub(crate) fn differs_from(&self, file: &FileVersion) -> Option<String> {
@@ -220,9 +243,7 @@ impl Call for StartLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_about(|file: &FileVersion| {
-            *file.file_name == *self.file_name.as_str() && file.bucket_id == self.bucket_id
-        })
+        reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
@@ -241,7 +262,11 @@ impl Call for StartLargeFile {
                 let its = file.file_info.get(UPLOAD_ID);
                 *file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
-                return Finding::Done(ours);
+                // One that was started otherwise than asked for can't be taken up.
+                return match self.misses(&ours) {
+                    None => Finding::Done(ours),
+                    Some(_) => Finding::Unclear,
+                };
             }
             let Some(next) = page.next_file_id else {
                 return match lost.may_come_late {

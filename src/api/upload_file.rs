@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::call::{Ask, Call, Facts, Finding, Lost, Place};
 use super::content::{Content, Digest};
+use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
@@ -199,13 +200,19 @@ impl Call for UploadFile {
             )
             .with_effect(true));
         }
-        self.content
-            .check(file.content_length, &file.content_sha1)
-            .map_err(|error| {
-                // What is wrong is there, and its owner may want to delete it.
-                let id: String = file.file_id.as_str().chars().take(200).collect();
-                error.about(&id)
-            })?;
+        let held = self.content.check(file.content_length, &file.content_sha1);
+        let held = held.and_then(|()| {
+            let Some(why) = not_a_file(&file).or_else(|| self.misses(&file)) else {
+                return Ok(());
+            };
+            let what = format!("B2 stored something else than what was sent: {why}");
+            Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
+        });
+        held.map_err(|error| {
+            // What is wrong is there, and its owner may want to delete it.
+            let id: String = file.file_id.as_str().chars().take(200).collect();
+            error.about(&id)
+        })?;
         Ok(file)
     }
 
@@ -252,6 +259,19 @@ impl Call for UploadFile {
 }
 
 impl UploadFile {
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        let retention = self.file_retention.as_ref();
+        let wanted = Attributes {
+            file_info: Some(&self.file_info),
+            content_type: Some(&self.content_type),
+            encryption: self.server_side_encryption.as_ref(),
+            retention: retention.map(|(mode, until)| FileRetention::until(mode.clone(), *until)),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: self.custom_upload_timestamp,
+        };
+        wanted.difference(file)
+    }
+
     /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
     /// asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {

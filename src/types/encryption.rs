@@ -71,11 +71,6 @@ impl Encryption {
         }
     }
 
-    /// Whether a bucket that shows this was given `asked`. B2's own default is either, by the bucket's age.
-    pub(crate) fn is_default_of(&self, asked: &Self) -> bool {
-        self == asked || *asked == Self::none() && *self == Self::sse_b2()
-    }
-
     /// Refuses what can't be a bucket's default: B2 does not keep customers' keys.
     pub(crate) fn check_default(&self) -> Result<(), Error> {
         match &self.mode {

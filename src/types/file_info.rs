@@ -146,9 +146,12 @@ impl FileInfo {
         self.0.is_empty()
     }
 
-    /// The note with this key, which is in lower case.
+    /// The note with this key, whatever its case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
+        if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.get(&key.to_ascii_lowercase());
+        }
         let at = self
             .0
             .binary_search_by(|(other, _)| other.as_str().cmp(key));
@@ -241,7 +244,7 @@ impl Serialize for FileInfo {
     }
 }
 
-/// As B2 gave them: nothing is checked.
+/// Nothing is checked; B2 gives keys in lower case, and others could not be found.
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Notes;
@@ -252,14 +255,21 @@ impl<'de> Deserialize<'de> for FileInfo {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut info = FileInfo::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    info.insert(key, value);
+                while let Some((key, value)) = map.next_entry::<Text, Text>()? {
+                    info.insert(folded(key), value);
                 }
                 Ok(info)
             }
         }
         deserializer.deserialize_map(Notes)
     }
+}
+
+fn folded(key: Text) -> Text {
+    if key.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Text::new(&key.as_str().to_ascii_lowercase());
+    }
+    key
 }
 
 /// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
@@ -345,6 +355,19 @@ mod tests {
             let error = FileInfo::new().with(bad, "").unwrap_err().to_string();
             assert!(error.contains(rule), "{error}");
         }
+    }
+
+    #[test]
+    fn a_note_is_found_whatever_the_case_in_which_it_came_and_is_asked_for() {
+        let info: FileInfo = serde_json::from_str(r#"{"Colour":"red","size":"1"}"#).unwrap();
+        for key in ["colour", "Colour", "COLOUR"] {
+            assert_eq!(info.get(key), Some("red"));
+        }
+        assert_eq!(
+            info,
+            FileInfo::unchecked([("cOLOUR", "red"), ("SIZE", "1")])
+        );
+        assert_eq!(info.get("other"), None);
     }
 
     #[test]

@@ -62,6 +62,6 @@ pub use replication::{
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };
-pub(crate) use rules::Shown;
+pub(crate) use rules::{Shown, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

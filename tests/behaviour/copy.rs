@@ -233,6 +233,7 @@ fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>
                     file[field] = start[field].clone();
                 }
                 file["fileId"] = json!("4_z2_large");
+                file["action"] = json!("start");
                 *finished.lock().unwrap() = Some(file.clone());
                 file
             }

@@ -89,6 +89,7 @@ fn key_names_keep_b2s_rule() {
 #[test]
 fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     let create = CreateKey::new(KeyName::new("my-key").unwrap(), [Capability::ReadFiles]);
+    let create = create.bucket_ids(["b2", "b1"]).name_prefix("data");
     let created = answered(
         &create,
         json!({
@@ -124,6 +125,8 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
         &key.application_key_id
     );
 
+    let create = CreateKey::new(KeyName::new("my-key").unwrap(), [Capability::ReadFiles]);
+    let create = create.bucket_ids(["8d625eb63be2775577c70e1a"]);
     let created = answered(
         &create,
         json!({
