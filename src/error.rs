@@ -26,6 +26,7 @@ struct Inner {
     call: Option<&'static str>,
     what: String,
     b2: Option<B2Error>,
+    file: Option<Box<str>>,
     part: Option<u16>,
     attempts: u32,
     elapsed: Duration,
@@ -109,6 +110,7 @@ impl Error {
             call: None,
             what: what.into(),
             b2: None,
+            file: None,
             part: None,
             attempts: 0,
             elapsed: Duration::ZERO,
@@ -178,9 +180,15 @@ impl Error {
         self
     }
 
-    /// Says what it is about before what it says.
-    pub(crate) fn about(mut self, what: &str) -> Self {
-        self.0.what = format!("{what:?}: {}", self.0.what);
+    /// Says which file it is about, unless it does.
+    pub(crate) fn about(mut self, file: &str) -> Self {
+        self.0.file.get_or_insert_with(|| file.into());
+        self
+    }
+
+    /// Says something before what it says.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.what = format!("{note:?}: {}", self.0.what);
         self
     }
 
@@ -229,6 +237,12 @@ impl Error {
     #[must_use]
     pub fn call(&self) -> Option<&'static str> {
         self.0.call
+    }
+
+    /// The name of the file that it is about, where it is about one; the id, where only that is known.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_deref()
     }
 
     /// Which part of a large file it is about, where it is about one.
@@ -304,6 +318,7 @@ impl fmt::Display for Error {
             call,
             what,
             b2,
+            file,
             part,
             attempts,
             gave_up,
@@ -311,6 +326,9 @@ impl fmt::Display for Error {
         } = &*self.0;
         if let Some(call) = call {
             write!(f, "{call}: ")?;
+        }
+        if let Some(file) = file {
+            write!(f, "{}: ", Shown(file))?;
         }
         if let Some(part) = part {
             write!(f, "part {part}: ")?;
@@ -365,6 +383,7 @@ impl fmt::Debug for Error {
             call,
             what,
             b2,
+            file,
             part,
             attempts,
             elapsed,
@@ -378,6 +397,7 @@ impl fmt::Debug for Error {
             .field("call", call)
             .field("what", what)
             .field("b2", b2)
+            .field("file", file)
             .field("part", part)
             .field("attempts", attempts)
             .field("elapsed", elapsed)
@@ -400,5 +420,20 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// A text in an error: quoted, escaped, and not longer than a line.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(40).collect();
+        let more = if short.len() < self.0.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "{short:?}{more}")
     }
 }

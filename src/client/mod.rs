@@ -7,7 +7,7 @@
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
-//! what was begun; `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are
+//! what was begun; `told` says it all to whoever listens; `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are
 //! made of calls.
 
 mod authorization;
@@ -30,6 +30,7 @@ mod restriction;
 mod retry_after;
 mod run;
 mod server_clock;
+mod told;
 mod upload_urls;
 
 use std::fmt;
@@ -57,6 +58,7 @@ use self::gates::Gates;
 use self::ledger::Ledger;
 use self::memory::Memory;
 use self::server_clock::ServerClock;
+use self::told::About;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -68,6 +70,8 @@ use crate::error::Error;
 pub struct Client {
     shared: Arc<Shared>,
     policy: Arc<RetryPolicy>,
+    /// What its calls are about, if they are all about one thing.
+    about: Option<Arc<About>>,
 }
 
 /// What all clones share.
@@ -127,8 +131,8 @@ impl Client {
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             policy: Arc::new(policy),
+            ..self.clone()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use b2kit_core::{Body, BodyStream, Bytes};
+use b2kit_core::{Body, BodyStream, Bytes, Filled};
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
@@ -10,13 +10,14 @@ use super::source::unreadable;
 use crate::client::{Client, Room};
 use crate::error::{Error, ErrorKind};
 
-/// Chunks that are smaller are copied together.
+/// Where a part has so many chunks, those that are smaller than that are copied together.
+const MANY: usize = 1_000;
 const SMALL: usize = 16 << 10;
 
 /// Reads a stream part by part, and holds it to the length that was promised.
 pub(super) struct Parts {
     client: Client,
-    stream: BodyStream,
+    stream: Filled,
     /// Read already, for the next part.
     ahead: Bytes,
     read: u64,
@@ -25,10 +26,10 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) const fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
+    pub(super) fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
             client,
-            stream,
+            stream: Filled::new(stream),
             ahead: Bytes::new(),
             read: 0,
             len,
@@ -60,7 +61,7 @@ impl Parts {
             room -= chunk.len() as u64;
             match small.len() + chunk.len() {
                 // A source of single bytes would else take many times their memory.
-                together if together < SMALL => {
+                together if together < SMALL && chunks.len() >= MANY => {
                     if small.is_empty() {
                         small = BytesMut::with_capacity(SMALL);
                     }

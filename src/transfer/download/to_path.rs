@@ -102,10 +102,11 @@ impl FileDownload {
     /// [gone on with](Self::resume). What a thread does at that moment it does to its end: that may be putting a file
     /// that is whole and verified in its place.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        self.land(&path.into()).await
+        let landed = self.land(&path.into()).await;
+        landed.map_err(|error| self.named(error))
     }
 
-    async fn land(self, target: &Path) -> Result<Downloaded, Error> {
+    async fn land(&self, target: &Path) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
         let refused = |error| refused(target, error);
         let (temp, partial) = self.temp(target).await.map_err(refused)?;
