@@ -26,6 +26,7 @@ struct Inner {
     call: Option<&'static str>,
     what: String,
     b2: Option<B2Error>,
+    file: Option<Box<str>>,
     non_b2: Option<NonB2Response>,
     /// What earlier attempts of the call were answered, where that was about something else.
     earlier: Vec<String>,
@@ -135,6 +136,7 @@ impl Error {
             call: None,
             what,
             b2: None,
+            file: None,
             non_b2: None,
             earlier: Vec::new(),
             part: None,
@@ -247,9 +249,15 @@ impl Error {
         self
     }
 
-    /// Says what it is about before what it says.
-    pub(crate) fn about(mut self, what: &str) -> Self {
-        self.0.what = format!("{what:?}: {}", self.0.what);
+    /// Says which file it is about, unless it does.
+    pub(crate) fn about(mut self, file: &str) -> Self {
+        self.0.file.get_or_insert_with(|| file.into());
+        self
+    }
+
+    /// Says something before what it says.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.what = format!("{note:?}: {}", self.0.what);
         cut(&mut self.0.what, LONGEST_RAW);
         self
     }
@@ -323,6 +331,12 @@ impl Error {
     #[must_use]
     pub fn call(&self) -> Option<&'static str> {
         self.0.call
+    }
+
+    /// The name of the file that it is about, where it is about one; the id, where only that is known.
+    #[must_use]
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_deref()
     }
 
     /// Which part of a large file it is about, where it is about one.
@@ -445,6 +459,7 @@ impl fmt::Display for Error {
             b2,
             non_b2,
             earlier,
+            file,
             part,
             attempts,
             gave_up,
@@ -452,6 +467,9 @@ impl fmt::Display for Error {
         } = &*self.0;
         if let Some(call) = call {
             write!(f, "{call}: ")?;
+        }
+        if let Some(file) = file {
+            write!(f, "{}: ", Shown(file))?;
         }
         if let Some(part) = part {
             write!(f, "part {part}: ")?;
@@ -547,6 +565,7 @@ impl fmt::Debug for Error {
             b2,
             non_b2,
             earlier,
+            file,
             part,
             attempts,
             elapsed,
@@ -560,6 +579,7 @@ impl fmt::Debug for Error {
             .field("call", call)
             .field("what", what)
             .field("b2", b2)
+            .field("file", file)
             .field("non_b2_response", non_b2)
             .field("earlier", earlier)
             .field("part", part)
@@ -584,6 +604,21 @@ impl StdError for Error {
             .source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+/// A text in an error: quoted, escaped, and not longer than a line.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.0.chars().take(40).collect();
+        let more = if short.len() < self.0.len() {
+            "…"
+        } else {
+            ""
+        };
+        write!(f, "{short:?}{more}")
     }
 }
 
@@ -627,7 +662,7 @@ mod tests {
         };
         let errors = [
             Error::new(ErrorKind::Protocol, long.clone()),
-            Error::new(ErrorKind::Protocol, "x").about(&long),
+            Error::new(ErrorKind::Protocol, "x").with_note(&long),
             Error::from_b2(b2).with_earlier(vec![long; 3]),
             Error::from_non_b2(response),
         ];

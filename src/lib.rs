@@ -85,6 +85,7 @@
 //! The library never spawns, so a call makes progress only while its future is polled, and dropping the future closes
 //! its connection. What B2 received by then it may still do; each call's page says what that leaves behind.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // of time: see clippy.toml
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
@@ -120,7 +121,7 @@ pub use transfer::BucketHandle;
 
 pub use b2kit_core::{
     Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,
-    Phase, Request, Response, ResponseBody, SystemTimer, Timer, async_trait, http,
+    Phase, Request, Response, ResponseBody, SystemTimer, Throughput, Timer, async_trait, http,
 };
 
 /// The README's program runs as a test.

@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::session::ApiVersion;
 use super::target::Target;
 use crate::error::{B2Error, Error};
-use crate::types::{BucketId, Capability, FileId, Secret, Timestamp};
+use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 
 /// One of B2's calls, as a value: what it asks for, how its reply is read, and how to find out what became of it when
 /// the reply was lost.
@@ -46,6 +46,11 @@ pub trait Call: Send + Sync {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule that the arguments break together.
     fn check(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// What it is about: for spans, events and errors.
+    fn subject(&self) -> Subject<'_> {
+        Subject::default()
     }
 
     /// The capabilities that these arguments need beside the one that the call always needs.
@@ -89,6 +94,55 @@ pub trait Call: Send + Sync {
     ) -> impl Future<Output = Finding<Self::Output>> + Send {
         let _ = (ask, lost);
         std::future::ready(Finding::NotDone)
+    }
+}
+
+/// What a call is about, as far as its arguments tell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Subject<'a> {
+    /// The bucket: its id, or its name where that is the argument.
+    pub bucket: Option<&'a str>,
+    /// The name of the file.
+    pub file: Option<&'a str>,
+    /// The id of the file.
+    pub file_id: Option<&'a str>,
+    /// The number of the part.
+    pub part: Option<u16>,
+}
+
+impl<'a> Subject<'a> {
+    /// A call about this bucket.
+    pub(crate) fn of_bucket(bucket: &'a str) -> Self {
+        Self::default().in_bucket(bucket)
+    }
+
+    /// A call about the file with this name.
+    pub(crate) fn of_file(file: &'a str) -> Self {
+        Self {
+            file: Some(file),
+            ..Self::default()
+        }
+    }
+
+    /// A call about the file with this id.
+    pub(crate) fn of_id(file_id: &'a FileId) -> Self {
+        Self {
+            file_id: Some(file_id.as_str()),
+            ..Self::default()
+        }
+    }
+
+    /// In this bucket.
+    pub(crate) const fn in_bucket(mut self, bucket: &'a str) -> Self {
+        self.bucket = Some(bucket);
+        self
+    }
+
+    /// About this part of it.
+    pub(crate) const fn part(mut self, number: PartNumber) -> Self {
+        self.part = Some(number.as_u16());
+        self
     }
 }
 

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
@@ -58,6 +58,10 @@ impl Call for CancelLargeFile {
         BillingClass::A,
     );
     type Output = CanceledLargeFile;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
@@ -179,6 +179,14 @@ impl Call for CopyFile {
     const FACTS: Facts =
         Facts::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
     type Output = FileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        let subject = Subject::of_file(self.file_name.as_str());
+        match &self.destination_bucket_id {
+            Some(bucket) => subject.in_bucket(bucket.as_str()),
+            None => subject,
+        }
+    }
 
     fn check(&self) -> Result<(), Error> {
         if let Some(info) = &self.file_info {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -77,6 +77,10 @@ impl Call for CopyPart {
     const FACTS: Facts =
         Facts::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
     type Output = Part;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.large_file_id).part(self.part_number)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -112,6 +112,10 @@ impl Call for CreateBucket {
         BillingClass::C,
     );
     type Output = Bucket;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_name.as_str())
+    }
 
     fn check(&self) -> Result<(), Error> {
         match &self.default_server_side_encryption {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -65,6 +65,10 @@ impl Call for DeleteFileVersion {
         BillingClass::A,
     );
     type Output = DeletedFileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(&self.file_name)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -13,8 +13,8 @@ use super::reply::Reply;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, Readable, ReplicationStatus, Sha1,
-    Sha1Hasher, Timestamp, expected_sha1, percent_decode,
+    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, Readable,
+    ReplicationStatus, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.
@@ -321,6 +321,14 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
             )
         })?,
     };
+    if content_length > MAX_FILE {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            format!(
+                "the answer says that the file has {content_length} bytes, more than the {MAX_FILE} that B2 can hold"
+            ),
+        ));
+    }
     let file_name = required("x-bz-file-name")?;
     let info = headers.iter().filter_map(|(name, value)| {
         let key = name.as_str().strip_prefix("x-bz-info-")?;
@@ -507,6 +515,15 @@ mod tests {
                 .is_ok()
         );
         assert!(
+            asked(2, 4)
+                .read(
+                    "b2_download_file_by_id",
+                    partial("bytes 2-4/10000000000000")
+                )
+                .is_ok(),
+            "as large as a file can be"
+        );
+        assert!(
             asked(7, 99)
                 .read("b2_download_file_by_id", partial("bytes 7-9/10"))
                 .is_ok(),
@@ -531,6 +548,9 @@ mod tests {
             ("lines 2-4/10", ErrorKind::Protocol),
             ("bytes +2-4/10", ErrorKind::Protocol),
             ("bytes 2-4/99999999999999999999", ErrorKind::Protocol),
+            ("bytes 2-4/18446744073709551615", ErrorKind::Protocol),
+            ("bytes 2-4/1000000000000000000", ErrorKind::Protocol),
+            ("bytes 2-4/10000000000001", ErrorKind::Protocol),
         ] {
             assert_eq!(
                 asked(2, 4)
@@ -561,6 +581,7 @@ mod tests {
     #[test]
     fn an_answer_without_b2s_headers_is_not_b2s() {
         for missing in [
+            reply(200, &[("content-length", "10000000000001")], ""),
             reply(200, &[], ""),
             reply(206, &[("content-length", "3")], "abc"),
         ] {

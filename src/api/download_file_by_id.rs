@@ -2,7 +2,7 @@
 
 use b2kit_core::Request;
 
-use super::call::{Call, Facts};
+use super::call::{Call, Facts, Subject};
 use super::download::{Asked, Download, asked, integrity};
 use super::reply::Reply;
 use super::target::Target;
@@ -44,6 +44,10 @@ asked!(DownloadFileById);
 impl Call for DownloadFileById {
     const FACTS: Facts = Facts::download("b2_download_file_by_id");
     type Output = Download;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.asked.overrides.check()

@@ -2,7 +2,7 @@
 
 use b2kit_core::Request;
 
-use super::call::{Call, Facts};
+use super::call::{Call, Facts, Subject};
 use super::download::{Asked, Download, asked, integrity};
 use super::reply::Reply;
 use super::session::Session;
@@ -42,6 +42,10 @@ asked!(DownloadFileByName);
 impl Call for DownloadFileByName {
     const FACTS: Facts = Facts::download("b2_download_file_by_name");
     type Output = Download;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(self.file_name.as_str()).in_bucket(self.bucket_name.as_str())
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.asked.overrides.check()

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
@@ -58,6 +58,10 @@ impl Call for FinishLargeFile {
     .patient()
     .refusal_needs_settling();
     type Output = FileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn check(&self) -> Result<(), Error> {
         let parts = self.part_sha1_array.len();

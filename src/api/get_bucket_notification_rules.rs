@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::set_bucket_notification_rules::secrets;
 use super::target::Target;
@@ -49,6 +49,10 @@ impl Call for GetBucketNotificationRules {
         BillingClass::C,
     );
     type Output = BucketNotificationRules;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::download_file_by_name::file_url;
 use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
@@ -97,6 +97,10 @@ impl Call for GetDownloadAuthorization {
         BillingClass::C,
     );
     type Output = DownloadAuthorization;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.overrides.check()

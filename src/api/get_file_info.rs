@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -34,6 +34,10 @@ impl GetFileInfo {
 impl Call for GetFileInfo {
     const FACTS: Facts = Facts::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
     type Output = FileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -76,6 +76,10 @@ impl Call for GetUploadPartUrl {
         BillingClass::A,
     );
     type Output = UploadPartUrl;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

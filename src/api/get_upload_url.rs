@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -72,6 +72,10 @@ impl GetUploadUrl {
 impl Call for GetUploadUrl {
     const FACTS: Facts = Facts::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

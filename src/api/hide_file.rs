@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
@@ -40,6 +40,10 @@ impl HideFile {
 impl Call for HideFile {
     const FACTS: Facts = Facts::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
     type Output = FileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(self.file_name.as_str()).in_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::page_check::{NameQuery, check_count};
 use super::reply::Reply;
 use super::target::Target;
@@ -95,6 +95,10 @@ impl ListFileNames {
 impl Call for ListFileNames {
     const FACTS: Facts = Facts::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
     type Output = FileNames;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

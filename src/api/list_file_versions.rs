@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::list_file_names::{MOST_ROWS, listing_limit};
 use super::page_check::{NameQuery, check_count, stuck};
 use super::reply::Reply;
@@ -112,6 +112,10 @@ impl Call for ListFileVersions {
         BillingClass::C,
     );
     type Output = FileVersions;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

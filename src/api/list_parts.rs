@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::page_check::{check_count, outside, stuck};
 use super::reply::Reply;
 use super::target::Target;
@@ -71,6 +71,10 @@ impl ListParts {
 impl Call for ListParts {
     const FACTS: Facts = Facts::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
     type Output = Parts;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

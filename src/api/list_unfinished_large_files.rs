@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::page_check::{check_count, check_ids, check_unfinished};
 use super::reply::Reply;
 use super::target::Target;
@@ -83,6 +83,10 @@ impl Call for ListUnfinishedLargeFiles {
         BillingClass::C,
     );
     type Output = UnfinishedLargeFiles;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

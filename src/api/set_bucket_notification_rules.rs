@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::get_bucket_notification_rules::BucketNotificationRules;
 use super::reply::Reply;
 use super::target::Target;
@@ -45,6 +45,10 @@ impl Call for SetBucketNotificationRules {
         BillingClass::C,
     );
     type Output = BucketNotificationRules;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         #[derive(Serialize)]

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
@@ -232,6 +232,10 @@ impl Call for StartLargeFile {
         BillingClass::A,
     );
     type Output = FileVersion;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(self.file_name.as_str()).in_bucket(self.bucket_id.as_str())
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.file_info

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -156,6 +156,10 @@ impl Call for UpdateBucket {
         BillingClass::C,
     );
     type Output = Bucket;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_bucket(self.bucket_id.as_str())
+    }
 
     fn check(&self) -> Result<(), Error> {
         if let Some(encryption) = &self.default_server_side_encryption {

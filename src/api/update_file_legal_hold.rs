@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -63,6 +63,10 @@ impl Call for UpdateFileLegalHold {
         BillingClass::A,
     );
     type Output = UpdatedFileLegalHold;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(&self.file_name)
+    }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         target.post(&Self::FACTS, self)

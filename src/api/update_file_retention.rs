@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, Facts, Subject};
 use super::echo::same_retention;
 use super::reply::Reply;
 use super::target::Target;
@@ -79,6 +79,10 @@ impl Call for UpdateFileRetention {
         BillingClass::A,
     );
     type Output = UpdatedFileRetention;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(&self.file_name)
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.file_retention.check()

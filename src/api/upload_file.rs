@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{Ask, Call, Facts, Finding, Lost, Place};
+use super::call::{Ask, Call, Facts, Finding, Lost, Place, Subject};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -143,6 +143,10 @@ impl Call for UploadFile {
     const FACTS: Facts = Facts::upload("b2_upload_file");
     type Output = FileVersion;
 
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_file(self.file_name.as_str()).in_bucket(self.bucket_id.as_str())
+    }
+
     fn check(&self) -> Result<(), Error> {
         let limit = self.file_info_limit.of_file(
             self.server_side_encryption.as_ref(),
@@ -211,7 +215,7 @@ impl Call for UploadFile {
         held.map_err(|error| {
             // What is wrong is there, and its owner may want to delete it.
             let id: String = file.file_id.as_str().chars().take(200).collect();
-            error.about(&id)
+            error.with_note(&id)
         })?;
         Ok(file)
     }

@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::call::{Call, Facts, Place};
+use super::call::{Call, Facts, Place, Subject};
 use super::content::{Content, Digest};
 use super::reply::Reply;
 use super::target::Target;
@@ -81,6 +81,10 @@ impl UploadPart {
 impl Call for UploadPart {
     const FACTS: Facts = Facts::upload("b2_upload_part");
     type Output = Part;
+
+    fn subject(&self) -> Subject<'_> {
+        Subject::of_id(&self.file_id).part(self.part_number)
+    }
 
     fn check(&self) -> Result<(), Error> {
         self.content.check_len()

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use b2kit_core::time::{later, share};
 use futures_util::lock::Mutex as AsyncMutex;
 
 #[cfg(feature = "fs")]
@@ -171,11 +172,11 @@ impl Authorization {
         let pause = if failed {
             let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
             let half = doubled.min(LONGEST_PAUSE) / 2;
-            half + half.mul_f64(chance)
+            half.saturating_add(share(half, chance))
         } else {
             SHORTEST_PAUSE
         };
-        state.not_before = Some(now + pause);
+        state.not_before = Some(later(now, pause));
     }
 
     /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer, Timer};
+use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer, Throughput, Timer};
 use http::HeaderValue;
 
 use super::authorization::Authorization;
@@ -40,6 +40,7 @@ pub struct ClientBuilder {
     trusted_hosts: Vec<String>,
     retry: RetryPolicy,
     stall: Option<Duration>,
+    throughput: Throughput,
     test_mode: Option<TestMode>,
     seed: Option<u64>,
     memory_budget: Option<u64>,
@@ -157,6 +158,17 @@ impl ClientBuilder {
         self
     }
 
+    /// The least that has to move in the middle of an upload or a download while it is the server's turn: so many bytes
+    /// within so much waiting. Defaults to 16 KiB in a minute, [`Throughput::DEFAULT`]; 0 bytes is no limit. What is slower
+    /// is given up and tried again as the [`RetryPolicy`] says.
+    ///
+    /// Time in which the source isn't ready, nobody asks for bytes, or a [bandwidth limit](Self::bandwidth_limit) holds, does
+    /// not count.
+    pub const fn throughput(mut self, least: Throughput) -> Self {
+        self.throughput = least;
+        self
+    }
+
     /// Asks B2 to make something fail on purpose, with every request: `X-Bz-Test-Mode`.
     pub const fn test_mode(mut self, mode: TestMode) -> Self {
         self.test_mode = Some(mode);
@@ -232,9 +244,12 @@ impl ClientBuilder {
             policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),
-            deadlines: self.stall.map_or(Deadlines::DEFAULT, |limit| {
-                Deadlines::DEFAULT.with_stall(limit)
-            }),
+            deadlines: self
+                .stall
+                .map_or(Deadlines::DEFAULT, |limit| {
+                    Deadlines::DEFAULT.with_stall(limit)
+                })
+                .with_throughput(self.throughput),
             upload_urls: UploadUrls::default(),
             budget: Budget::default(),
             gates: Gates::default(),
@@ -252,6 +267,7 @@ impl ClientBuilder {
         Ok(Client {
             shared: Arc::new(shared),
             policy: Arc::new(self.retry),
+            about: None,
         })
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use b2kit_core::time::{FOREVER, share};
+
 use super::budget::{Budget, cost};
 use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::policy::RetryPolicy;
@@ -101,6 +103,11 @@ impl<'a> Course<'a> {
         self.attempts == 0
     }
 
+    /// The attempts so far, and how many the policy allows.
+    pub(super) fn attempts_of(&self) -> (u32, u32) {
+        (self.attempts, self.policy.attempts(self.facts.kind))
+    }
+
     /// The attempts so far.
     pub(super) const fn attempts(&self) -> u32 {
         self.attempts
@@ -116,18 +123,15 @@ impl<'a> Course<'a> {
         self.possibly_twice
     }
 
-    /// The time that is left to a call with a deadline of the user's own.
+    /// The time that is left to a call that has a deadline.
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
-        let deadline = self.policy.deadline?;
+        let deadline = self.policy.deadline_of(self.facts)?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
-    /// The time that is left to wait before another attempt.
+    /// The time that is left to wait before another attempt. Nobody waits for ever.
     pub(super) fn patience(&self, now: Instant) -> Duration {
-        let deadline = self.policy.deadline_of(self.facts);
-        deadline.map_or(Duration::MAX, |deadline| {
-            deadline.saturating_sub(now.saturating_duration_since(self.began))
-        })
+        self.left(now).map_or(FOREVER, |left| left.min(FOREVER))
     }
 
     /// An attempt has failed.
@@ -307,11 +311,14 @@ impl<'a> Course<'a> {
                 .first_pause
                 .saturating_mul(1 << self.backoffs.min(20));
             let half = doubled.min(self.policy.longest_pause) / 2;
-            self.backoffs += 1;
-            backoff = half + half.mul_f64(chance);
+            self.backoffs = self.backoffs.saturating_add(1);
+            backoff = half.saturating_add(share(half, chance));
         }
         match wish {
-            Some(wish) => wish.max(backoff) + Duration::from_secs(1).mul_f64(chance),
+            Some(wish) => {
+                let apart = share(Duration::from_secs(1), chance);
+                wish.max(backoff).saturating_add(apart)
+            }
             None => backoff,
         }
     }

@@ -60,9 +60,13 @@ pub(super) struct Pass<'a> {
 }
 
 impl Gates {
-    /// Nobody passes before `until`, since B2 has answered with `why`.
-    pub(super) fn close(&self, kind: CallKind, until: Instant, why: &Error) {
+    /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
+    pub(super) fn close(&self, kind: CallKind, now: Instant, until: Instant, why: &Error) -> bool {
         let mut state = self.gate(kind).lock();
+        let was_open = state
+            .closed
+            .as_ref()
+            .is_none_or(|closed| closed.until <= now);
         if state
             .closed
             .as_ref()
@@ -71,6 +75,7 @@ impl Gates {
             let why = why.clone();
             state.closed = Some(Closed { until, why });
         }
+        was_open && until > now
     }
 
     /// How long to wait; `None` if the gate is open.

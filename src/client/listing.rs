@@ -1,15 +1,16 @@
 //! Listings of any length, as one stream.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::vec;
 
+use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use super::Client;
 use crate::api::Paged;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, GaveUp};
 
 impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
@@ -29,6 +30,9 @@ impl Client {
     /// # Ok(()) }
     /// ```
     ///
+    /// With a deadline of yours ([`RetryPolicy::deadline`](crate::RetryPolicy::deadline)) each page has it, and so has each
+    /// item, however many empty pages there are before it.
+    ///
     /// # Errors
     /// The stream ends after an error. A page that does not fit the question, or leads back to where the list was before, is
     /// a [`Protocol`](ErrorKind::Protocol) error.
@@ -44,25 +48,42 @@ impl Client {
             asked: 0,
         };
         Items {
+            client: self.clone(),
             page: Vec::new().into_iter(),
             next: Some(Box::pin(pages.page())),
             folder: None,
+            late: None,
         }
     }
 }
 
 /// The items of the page that is there, and the page that comes.
 struct Items<C: Paged> {
+    client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, Turned<C>>>,
     /// The folder that was given last. Pages are in order, so no other can come again.
     folder: Option<Box<str>>,
+    /// Ends when the next item has to be there: there may be any number of empty pages before it.
+    late: Option<Sleep>,
 }
 
 /// A page's items and what follows it; `None` behind the last.
 type Turned<C> = Result<Option<(Vec<<C as Paged>::Item>, Pages<C>)>, Error>;
 
 impl<C: Paged> Unpin for Items<C> {}
+
+impl<C: Paged> Items<C> {
+    /// Whether the next item has kept somebody waiting for as long as the user's deadline allows.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(deadline) = self.client.policy.deadline else {
+            return false;
+        };
+        let timer = &self.client.shared.timer;
+        let late = self.late.get_or_insert_with(|| timer.sleep(deadline));
+        late.as_mut().poll(cx).is_ready()
+    }
+}
 
 impl<C: Paged + 'static> Stream for Items<C> {
     type Item = Result<C::Item, Error>;
@@ -76,12 +97,23 @@ impl<C: Paged + 'static> Stream for Items<C> {
                     }
                     self.folder = Some(folder.into());
                 }
+                self.late = None;
                 return Poll::Ready(Some(Ok(item)));
             }
             let Some(next) = &mut self.next else {
                 return Poll::Ready(None);
             };
-            let page = ready!(next.as_mut().poll(cx));
+            let Poll::Ready(page) = next.as_mut().poll(cx) else {
+                if !self.is_late(cx) {
+                    return Poll::Pending;
+                }
+                self.next = None;
+                let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
+                    .with_source("no page with an item came in time");
+                let late = Error::http(late).with_gave_up(Some(GaveUp::Deadline));
+                let late = late.in_call(C::FACTS.name, 0, std::time::Duration::ZERO);
+                return Poll::Ready(Some(Err(late)));
+            };
             self.next = None;
             match page {
                 Ok(Some((page, pages))) => {

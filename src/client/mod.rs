@@ -7,8 +7,8 @@
 //! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
-//! what was begun; `local_key` signs what is left on the local disk; `memory` and `bandwidth` bound what all transfers take
-//! together. `listing`, `buckets` and `cleanup` are made of calls.
+//! what was begun; `local_key` signs what is left on the local disk; `told` says it all to whoever listens; `memory` and
+//! `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod bandwidth;
@@ -33,6 +33,7 @@ mod retry_after;
 mod run;
 mod secrets;
 mod server_clock;
+mod told;
 mod upload_urls;
 
 use std::fmt;
@@ -63,6 +64,7 @@ use self::ledger::Ledger;
 use self::memory::Memory;
 use self::secrets::Secrets;
 use self::server_clock::ServerClock;
+use self::told::About;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -76,6 +78,8 @@ use crate::types::Secret;
 pub struct Client {
     shared: Arc<Shared>,
     policy: Arc<RetryPolicy>,
+    /// What its calls are about, if they are all about one thing.
+    about: Option<Arc<About>>,
 }
 
 /// What all clones share.
@@ -136,8 +140,8 @@ impl Client {
     #[must_use]
     pub fn with_retry(&self, policy: RetryPolicy) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             policy: Arc::new(policy),
+            ..self.clone()
         }
     }
 

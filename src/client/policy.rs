@@ -30,9 +30,15 @@ pub struct RetryPolicy {
     /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
     /// 2 minutes.
     pub persistence: Duration,
-    /// The time that a call may take with all its attempts; of a download, until its first byte, and of a transfer's,
-    /// from there on the time in which less than 256 KiB come. A call ends as soon as the next pause would not fit in, which can be well before. Without one, a call of the API has 5 minutes (40 where B2
-    /// moves files around), uploads and downloads have none.
+    /// The time that a call may take with all its attempts, whatever it waits for: its head, a body that trickles, a new
+    /// login. It ends as soon as the next pause would not fit in, which can be well before. Without a deadline of yours a
+    /// call of the API has 5 minutes (40 where B2 moves files around), and uploads and downloads have none.
+    ///
+    /// A transfer may take as long as it makes progress. Each call that it is made of has this time: a part of an upload or
+    /// a copy, a page of a listing, the first answer to a download. From there on a download has it for every 256 KiB; bytes
+    /// that break off have it from the first failure to the next 256 KiB. Only waiting for the network counts, not that for
+    /// a source, a disk, [memory](crate::ClientBuilder::memory_budget), a
+    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), or for whoever reads the bytes.
     pub deadline: Option<Duration>,
     /// Defaults to 1 second.
     pub first_pause: Duration,

@@ -3,28 +3,30 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
+use b2kit_core::time::{later, share};
+use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tracing::{Instrument as _, debug, debug_span, warn};
+use tracing::{Instrument as _, debug, warn};
 
 use super::Client;
 use super::authorization::Generation;
 use super::course::{Course, Step};
 use super::gates::Pass;
-use super::judge;
+use super::patience::PROGRESS;
 use super::restriction::{refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
+use super::told::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
     ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
 use crate::error::{Error, ErrorKind, GaveUp};
-use crate::types::{Secret, Shown};
+use crate::types::Secret;
 
 /// Error bodies are read up to this many bytes.
 const ERROR_LIMIT: usize = 64 << 10;
@@ -42,10 +44,9 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes a call.
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let outcome = bounded(client, call)
-        .instrument(debug_span!("b2", call = C::FACTS.name))
-        .await;
-    outcome.map_err(|error| masked(client, error))
+    let title = Title::new(client, call);
+    let outcome = bounded(client, call, title).instrument(title.span()).await;
+    outcome.map_err(|error| masked(client, title.name(error)))
 }
 
 /// An error as it may leave the client. Not before: what is judged are B2's own words.
@@ -61,18 +62,18 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
         .map_err(|error| masked(client, error))
 }
 
-/// Bounds the call by the user's own deadline, whatever it is waiting for.
-async fn bounded<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+/// Bounds the call by its deadline, whatever it is waiting for.
+async fn bounded<C: Call>(client: &Client, call: &C, title: Title<'_>) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
     let mut course = Course::begin(facts, &client.policy, client.now());
-    let Some(deadline) = client.policy.deadline else {
-        return attempts(client, call, &mut course).await;
+    let Some(deadline) = client.policy.deadline_of(facts) else {
+        return attempts(client, call, &mut course, title).await;
     };
     let sleep = client.shared.timer.sleep(deadline);
     {
-        let attempts = pin!(attempts(client, call, &mut course));
+        let attempts = pin!(attempts(client, call, &mut course, title));
         if let Either::Left((outcome, _)) = select(attempts, sleep).await {
             return outcome;
         }
@@ -91,6 +92,7 @@ async fn attempts<C: Call>(
     client: &Client,
     call: &C,
     course: &mut Course<'_>,
+    title: Title<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::FACTS;
     let finish = |course: &Course<'_>, mut output: C::Output| {
@@ -115,9 +117,14 @@ async fn attempts<C: Call>(
         let sent = client.now();
         course.attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
-        tell(&outcome, course.attempts(), client.now() - sent);
+        let elapsed = client.now().saturating_duration_since(sent);
         let failure = match outcome {
             Ok(output) => {
+                debug!(
+                    attempt = course.attempts(),
+                    ?elapsed,
+                    "an attempt succeeded"
+                );
                 pass.succeeded();
                 ticket.give_back(client);
                 client.shared.budget.earn();
@@ -132,8 +139,8 @@ async fn attempts<C: Call>(
                 .retry_after()
                 .unwrap_or_default()
                 .min(client.policy.longest_retry_after);
-            let until = client.now() + wish;
-            client.shared.gates.close(facts.kind, until, &failure);
+            let until = later(client.now(), wish);
+            close_gate(client, facts.kind, until, &failure);
         }
         // Asking what became of the call needs room too.
         drop(pass);
@@ -147,6 +154,7 @@ async fn attempts<C: Call>(
         );
         if let Step::Settle(mut lost) = step {
             lost.version = ticket.version(client);
+            title.failed(&failure, course.attempts(), elapsed);
             debug!("asking what became of the call");
             course.keep_last(failure.clone());
             step = match call.settle(client, &lost).await {
@@ -170,22 +178,26 @@ async fn attempts<C: Call>(
         }
         match step {
             Step::Again { pause, everyone } => {
+                let wait = Wait { pause, everyone };
+                title.again(&failure, course.attempts_of(), wait);
                 if everyone {
-                    let until = client.now() + pause;
-                    client.shared.gates.close(facts.kind, until, &failure);
+                    let until = later(client.now(), pause);
+                    close_gate(client, facts.kind, until, &failure);
                 }
                 course.keep_last(failure);
-                debug!(?pause, "trying again");
                 client.sleep(pause).await;
             }
             // A late word about an old token renews nothing, so it doesn't count.
             Step::Renew => {
+                title.failed(&failure, course.attempts(), elapsed);
+                debug!("waiting for a new login");
                 course.keep_last(failure);
                 if ticket.expired(client) {
                     course.renewed();
                 }
             }
             Step::Stop(why) => {
+                title.failed(&failure, course.attempts(), elapsed);
                 let failure = ticket.explain(facts, failure);
                 return Err(course.error(failure, why, client.now()));
             }
@@ -208,9 +220,11 @@ impl Ticket {
         course: &Course<'_>,
     ) -> Result<Self, Error> {
         if C::FACTS.kind == CallKind::Login {
-            client
-                .sleep(client.shared.authorization.pause(client.now()))
-                .await;
+            let pause = client.shared.authorization.pause(client.now());
+            if !pause.is_zero() {
+                debug!(?pause, "waiting until the next login may be tried");
+            }
+            client.sleep(pause).await;
             return Ok(Self::Realm);
         }
         let generation = authorized(client).await?;
@@ -290,6 +304,7 @@ fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
         return Box::pin(std::future::ready(Ok(current)));
     }
     Box::pin(async move {
+        debug!("waiting for a login");
         let login = async |call| {
             let session: Session = run(client, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
@@ -340,7 +355,8 @@ async fn pass_gate<'a>(
     let gates = &client.shared.gates;
     loop {
         if let Some(closed) = gates.closed_for(kind, client.now()) {
-            let pause = closed + Duration::from_secs(1).mul_f64(client.shared.chance());
+            let apart = share(Duration::from_secs(1), client.shared.chance());
+            let pause = closed.saturating_add(apart);
             if pause < course.patience(client.now()) {
                 client.sleep(pause).await;
                 continue;
@@ -364,6 +380,14 @@ async fn pass_gate<'a>(
         if gates.closed_for(kind, client.now()).is_none() {
             return Ok(pass);
         }
+    }
+}
+
+/// Nobody of this kind passes before `until`. That is told once, however many calls are refused meanwhile.
+fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
+    let now = client.now();
+    if client.shared.gates.close(kind, now, until, failure) {
+        everyone_waits(kind, until.saturating_duration_since(now), failure);
     }
 }
 
@@ -490,25 +514,6 @@ async fn exchange<C: Call>(
     Ok(output)
 }
 
-/// Tells what became of an attempt.
-fn tell<T>(outcome: &Result<T, Error>, attempt: u32, elapsed: Duration) {
-    match outcome {
-        Ok(_) => debug!(attempt, ?elapsed, "an attempt succeeded"),
-        Err(failure) => {
-            let b2 = failure.b2();
-            debug!(
-                attempt,
-                ?elapsed,
-                outcome = judge::outcome(failure).name(),
-                kind = ?failure.kind(),
-                status = failure.status(),
-                code = b2.map(|b2| tracing::field::display(Shown(&b2.code))),
-                "an attempt failed"
-            );
-        }
-    }
-}
-
 fn lost_in_the_middle(error: HttpError) -> Error {
     Error::http(error).with_effect(true)
 }
@@ -527,9 +532,18 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
         _ => HEAD,
     };
     let mut deadlines = client.shared.deadlines.with_head(head);
-    // A download's bytes are read at the caller's own pace.
-    if let Some(left) = left.filter(|_| facts.kind != CallKind::Download) {
-        deadlines = deadlines.with_total(left);
+    if facts.kind == CallKind::Upload {
+        deadlines = deadlines.with_body(UPLOAD_HEAD);
+    }
+    if let Some(left) = left {
+        deadlines = match facts.kind {
+            // A download's bytes are read at the caller's own pace.
+            CallKind::Download => deadlines.with_patience(Throughput::new(
+                PROGRESS,
+                client.policy.deadline.unwrap_or(left),
+            )),
+            _ => deadlines.with_total(left),
+        };
     }
     request.extensions_mut().insert(deadlines);
 }

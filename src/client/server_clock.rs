@@ -33,7 +33,7 @@ impl ServerClock {
             return;
         };
         let mut state = self.lock();
-        let expected = state.heard.map(|heard| later(heard, now));
+        let expected = state.heard.map(|heard| at_now(heard, now));
         state.doubtful = expected.is_some_and(|expected| {
             expected.as_millis().abs_diff(date.as_millis()) > millis(SKEW).unsigned_abs()
         });
@@ -45,13 +45,13 @@ impl ServerClock {
         let state = self.lock();
         let (date, at) = state.heard.filter(|_| !state.doubtful)?;
         let passed = now.saturating_duration_since(at).saturating_sub(SLACK);
-        Some(later((date, at), at + passed))
+        Some(later(date, passed))
     }
 
     /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for the first time.
     pub(super) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
         let mut state = self.lock();
-        let there = later(state.heard?, now);
+        let there = at_now(state.heard?, now);
         let here = timestamp(here).map_or(0, Timestamp::as_millis);
         let ahead = here.saturating_sub(there.as_millis());
         if ahead.unsigned_abs() <= millis(SKEW).unsigned_abs() || state.skew_told {
@@ -66,9 +66,12 @@ impl ServerClock {
     }
 }
 
-fn later((date, at): (Timestamp, Instant), now: Instant) -> Timestamp {
-    let passed = millis(now.saturating_duration_since(at));
-    Timestamp::from_millis(date.as_millis().saturating_add(passed))
+fn at_now((date, at): (Timestamp, Instant), now: Instant) -> Timestamp {
+    later(date, now.saturating_duration_since(at))
+}
+
+fn later(date: Timestamp, passed: Duration) -> Timestamp {
+    Timestamp::from_millis(date.as_millis().saturating_add(millis(passed)))
 }
 
 fn timestamp(time: SystemTime) -> Option<Timestamp> {

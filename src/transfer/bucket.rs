@@ -39,6 +39,14 @@ impl BucketHandle {
         &self.client
     }
 
+    /// The same bucket, for what is done with this file of it.
+    pub(super) fn about(&self, file: &str) -> Self {
+        Self {
+            client: self.client.about(Some(&self.name), file),
+            ..self.clone()
+        }
+    }
+
     /// The bucket's id.
     #[must_use]
     pub const fn id(&self) -> &BucketId {

@@ -192,8 +192,16 @@ impl Compose {
         pieces.plan(self.part_size).await
     }
 
-    async fn run(self) -> Result<Composed, Error> {
-        let (name, bucket, options) = (self.name?, self.bucket, self.options);
+    async fn run(mut self) -> Result<Composed, Error> {
+        let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
+        let called = name.clone();
+        let composed = self.composed(name).await;
+        composed.map_err(|error| error.about(called.as_str()))
+    }
+
+    async fn composed(self, name: FileName) -> Result<Composed, Error> {
+        let options = self.options;
+        let bucket = self.bucket.about(name.as_str());
         bucket.client().check_open()?;
         let pieces = Pieces::open(bucket.client(), self.pieces).await?;
         let plan = pieces.plan(self.part_size).await?;

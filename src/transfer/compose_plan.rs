@@ -7,8 +7,8 @@
 
 use std::ops::Range;
 
-use super::plan::MAX_FILE;
 use crate::error::Error;
+use crate::types::MAX_FILE;
 
 /// A stretch of the file that comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

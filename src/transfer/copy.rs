@@ -146,8 +146,8 @@ impl FileCopy {
 
     async fn run(mut self) -> Result<Copied, Error> {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
-        let client = self.bucket.client().clone();
-        client.check_open()?;
+        self.bucket = self.bucket.about(name.as_str());
+        self.bucket.client().check_open()?;
         let copied = match self.source.version.take() {
             Some(version) => self.sized(&name, &version).await,
             None if self.part_size.is_none() => match self.whole(&name, None).await {
@@ -156,7 +156,8 @@ impl FileCopy {
                 copied => copied,
             },
             None => self.asked(&name).await,
-        }?;
+        };
+        let copied = copied.map_err(|error| error.about(name.as_str()))?;
         self.options.progress.enter(Stage::Done);
         Ok(copied)
     }

@@ -2,17 +2,22 @@
 
 use std::io;
 
-use b2kit_core::{Body, BodyStream, Bytes};
+use b2kit_core::{Body, BodyStream, Bytes, Filled};
+use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
 use super::source::unreadable;
 use crate::client::{Client, Room};
 use crate::error::{Error, ErrorKind};
 
+/// Where a part has so many chunks, those that are smaller than that are copied together.
+const MANY: usize = 1_000;
+const SMALL: usize = 16 << 10;
+
 /// Reads a stream part by part, and holds it to the length that was promised.
 pub(super) struct Parts {
     client: Client,
-    stream: BodyStream,
+    stream: Filled,
     /// Read already, for the next part.
     ahead: Bytes,
     read: u64,
@@ -21,10 +26,10 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) const fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
+    pub(super) fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
             client,
-            stream,
+            stream: Filled::new(stream),
             ahead: Bytes::new(),
             read: 0,
             len,
@@ -45,7 +50,7 @@ impl Parts {
 
     /// The same, for who has waited for room already.
     pub(super) async fn next_with_room(&mut self, size: u64) -> Result<Body, Error> {
-        let mut chunks = Vec::new();
+        let (mut chunks, mut small) = (Vec::new(), BytesMut::new());
         let mut room = size;
         while room > 0 {
             if self.ahead.is_empty() && !self.fill().await? {
@@ -54,7 +59,24 @@ impl Parts {
             let fits = usize::try_from(room).unwrap_or(usize::MAX);
             let chunk = self.ahead.split_to(self.ahead.len().min(fits));
             room -= chunk.len() as u64;
-            chunks.push(chunk);
+            match small.len() + chunk.len() {
+                // A source of single bytes would else take many times their memory.
+                together if together < SMALL && chunks.len() >= MANY => {
+                    if small.is_empty() {
+                        small = BytesMut::with_capacity(SMALL);
+                    }
+                    small.extend_from_slice(&chunk);
+                }
+                _ => {
+                    if !small.is_empty() {
+                        chunks.push(small.split().freeze());
+                    }
+                    chunks.push(chunk);
+                }
+            }
+        }
+        if !small.is_empty() {
+            chunks.push(small.freeze());
         }
         Ok(Body::replay(size - room, move || {
             Ok(stream::iter(chunks.clone()).map(io::Result::Ok))

@@ -3,13 +3,10 @@
 use std::ops::Range;
 
 use crate::error::Error;
-use crate::types::PartNumber;
+use crate::types::{MAX_FILE, PartNumber};
 
 /// The most that a part, or a file in one piece, can have.
 pub(super) const MAX_PART: u64 = 5_000_000_000;
-
-/// The largest file there can be.
-pub(super) const MAX_FILE: u64 = 10_000_000_000_000;
 
 pub(super) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 

@@ -165,9 +165,10 @@ impl Upload {
     /// # Errors
     /// As the upload.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
+        let name = self.name?;
         let job = Job::new(
-            self.bucket,
-            self.name?,
+            self.bucket.about(name.as_str()),
+            name,
             self.options,
             self.own,
             &self.source,
@@ -185,9 +186,10 @@ impl Upload {
     }
 
     async fn run(self) -> Result<Uploaded, Error> {
+        let name = self.name?;
         let job = Job::new(
-            self.bucket,
-            self.name?,
+            self.bucket.about(name.as_str()),
+            name,
             self.options,
             self.own,
             &self.source,
@@ -211,7 +213,14 @@ impl IntoFuture for Upload {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        let name = self.name.clone();
+        Box::pin(async move {
+            let uploaded = self.run().await;
+            uploaded.map_err(|error| match name {
+                Ok(name) => error.about(name.as_str()),
+                Err(_) => error,
+            })
+        })
     }
 }
 

@@ -51,6 +51,7 @@ pub use notification::{
 };
 #[cfg(feature = "partner")]
 pub(crate) use open_enum::open_enum;
+pub(crate) use part::MAX_FILE;
 pub use part::{Part, PartNumber};
 pub use percent::{percent_decode, percent_encode};
 pub use range::ByteRange;

@@ -11,6 +11,9 @@ use super::ids::FileId;
 use super::timestamp::Timestamp;
 use crate::error::Error;
 
+/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not true.
+pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
+
 /// The number of a part: 1 to 10,000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]

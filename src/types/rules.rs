@@ -1,8 +1,7 @@
 //! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are held.
 
-use std::fmt;
-
 use crate::error::Error;
+pub(crate) use crate::error::Shown;
 
 /// Makes a list type: checked by `new`, taken as it comes by `unchecked` and from B2.
 macro_rules! rules {
@@ -92,21 +91,6 @@ macro_rules! open_rules {
 
 pub(crate) use open_rules;
 pub(crate) use rules;
-
-/// A text in an error: quoted, escaped, and not longer than a line.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short: String = self.0.chars().take(40).collect();
-        let more = if short.len() < self.0.len() {
-            "…"
-        } else {
-            ""
-        };
-        write!(f, "{short:?}{more}")
-    }
-}
 
 /// Holds how many rules there are.
 pub(crate) fn at_most(max: usize, len: usize, what: &str) -> Result<(), Error> {

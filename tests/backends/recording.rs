@@ -93,7 +93,7 @@ async fn a_bad_id_is_b2s_own_error(b2: &Client) {
     );
     assert_eq!(
         error.to_string(),
-        "b2_cancel_large_file: B2 answered 400 bad_request: Invalid fileId: bad-id"
+        "b2_cancel_large_file: \"bad-id\": B2 answered 400 bad_request: Invalid fileId: bad-id"
     );
 }
 

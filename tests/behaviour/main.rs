@@ -11,6 +11,7 @@ mod copy; // copies of any size
 mod coverage; // that no call is missing
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
+mod extremes; // numbers at their ends
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod foreign; // errors of somebody on the way, who can't know what B2 has done
 mod keys; // application keys, in each version of the API
@@ -35,6 +36,7 @@ mod sessions; // sessions shared, renewed, exported and restored, and what their
 mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links
 mod tokens; // when tokens expire
+mod trickles; // what comes byte by byte has an end
 mod uploading; // uploads of any size, from any source, over any network
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive

@@ -124,7 +124,7 @@ fn spans(notes: &[Note]) -> Vec<String> {
 /// The events that tell of failed attempts, each with the text of its span.
 fn failures(notes: &[Note]) -> Vec<(String, String)> {
     let events = notes.iter().filter(|note| note.is_event);
-    let failed = events.filter(|event| event.text.contains("an attempt failed"));
+    let failed = events.filter(|event| event.text.contains(" outcome="));
     let with_span = |event: &Note| {
         let its = |note: &&Note| !note.is_event && note.span == event.span;
         let span = notes.iter().find(its).unwrap();
@@ -246,11 +246,8 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
     assert_eq!(failures.len(), expected.len(), "{failures:#?}");
     for ((span, event), (attempt, told)) in failures.iter().zip(expected) {
         assert!(span.contains("call=\"b2_list_buckets\""), "{span}");
-        assert!(
-            event.contains(&format!("attempt={attempt} elapsed=")),
-            "{event}"
-        );
-        assert!(event.ends_with(told), "{event}");
+        assert!(event.contains(&format!(" attempt={attempt} ")), "{event}");
+        assert!(event.contains(told), "{event}");
     }
     // The attempts that succeeded: two logins and a list.
     let succeeded = |note: &&Note| note.is_event && note.text.contains("an attempt succeeded");
@@ -262,10 +259,231 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         notes.iter().all(|note| note.text.contains(" b2kit")),
         "{notes:#?}"
     );
-    assert!(
-        notes.iter().all(|note| note.level >= Level::DEBUG),
-        "nothing is alarming here"
+    let levels: Vec<_> = notes.iter().map(|note| note.level).collect();
+    assert_eq!(
+        levels.iter().filter(|level| **level < Level::DEBUG).count(),
+        1,
+        "only the second retry is worth a word"
     );
+    let waits = |what: &str| notes.iter().filter(|note| note.text.contains(what)).count();
+    assert_eq!(waits("waiting for a new login"), 1);
+    assert_eq!(waits("waiting for a login"), 2);
+}
+
+/// The events of retries: level and message, without the pauses, which are chance.
+fn retries(notes: &[Note]) -> Vec<(Level, String)> {
+    let events = notes.iter().filter(|note| note.is_event);
+    let message = |note: &Note| {
+        let (_, rest) = note.text.split_once("message=")?;
+        let (told, _) = rest.split_once(", and the next is made in ")?;
+        Some((note.level, told.to_owned()))
+    };
+    events.filter_map(message).collect()
+}
+
+#[test]
+fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
+    let (_, emulator, timer) = client();
+    let parts = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        if call_of(request) != "b2_upload_part" || request.headers()["x-bz-part-number"] != "2" {
+            return None;
+        }
+        match parts.fetch_add(1, Ordering::Relaxed) {
+            0 | 1 => Some(Ok(http_refusal(503, "service_unavailable"))),
+            2 => Some(Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent))),
+            _ => None,
+        }
+    });
+    let b2 = b2.build().unwrap();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            let bucket = crate::uploading::bucket(&b2).await;
+            let upload = bucket.upload("2026/cat.txt", "meow".repeat(30));
+            upload.part_size(40).await.unwrap();
+        });
+    });
+    let who = r#"b2_upload_part of "2026/cat.txt" in "holiday-photos", part 2"#;
+    let busy = r#"B2 answered 503 "service_unavailable""#;
+    let refused = "no connection could be made (nothing was sent)";
+    assert_eq!(
+        retries(&notes),
+        [
+            (
+                Level::DEBUG,
+                format!("{who}: attempt 1 of 10 failed ({busy})")
+            ),
+            (
+                Level::WARN,
+                format!("{who}: attempt 2 of 10 failed ({busy})")
+            ),
+            (
+                Level::WARN,
+                format!("{who}: attempt 3 of 10 failed ({refused})")
+            ),
+        ]
+    );
+    let of_the_part = |note: &&Note| note.text.contains(" attempt=2 of=10 pause=");
+    let event = notes.iter().find(of_the_part).unwrap();
+    for field in [
+        r#" call="b2_upload_part""#,
+        r#" bucket="holiday-photos""#,
+        r#" file="2026/cat.txt""#,
+        " part=2",
+        " status=503",
+        r#" code="service_unavailable""#,
+    ] {
+        assert!(event.text.contains(field), "{field}: {}", event.text);
+    }
+    assert_eq!(failures(&notes).len(), 3, "each is told once");
+}
+
+#[test]
+fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
+    let (b2, _, timer) = client();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            let bucket = crate::uploading::bucket(&b2).await;
+            let cat = bucket.upload("cat", "meow".repeat(30)).part_size(40);
+            let file = cat.await.unwrap().file;
+            bucket.download("cat").stream().await.unwrap();
+            b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
+            b2.call(upload(bucket.id(), "dog")).await.unwrap();
+        });
+    });
+    let spans = notes.iter().filter(|note| !note.is_event);
+    let spans: Vec<_> = spans.map(|note| &*note.text).collect();
+    for (call, fields) in [
+        (
+            "b2_start_large_file",
+            r#" bucket="holiday-photos" file="cat""#,
+        ),
+        (
+            "b2_get_upload_part_url",
+            r#" bucket="holiday-photos" file="cat""#,
+        ),
+        (
+            "b2_upload_part",
+            r#" bucket="holiday-photos" file="cat" part=3"#,
+        ),
+        (
+            "b2_finish_large_file",
+            r#" bucket="holiday-photos" file="cat""#,
+        ),
+        (
+            "b2_download_file_by_name",
+            r#" bucket="holiday-photos" file="cat""#,
+        ),
+        ("b2_get_file_info", r#" file="4_z"#),
+        ("b2_upload_file", r#" file="dog""#),
+    ] {
+        let named = |span: &&&str| span.contains(call) && span.contains(fields);
+        assert!(spans.iter().any(|span| named(&span)), "{call}: {spans:#?}");
+    }
+}
+
+#[test]
+fn a_thousand_calls_that_b2_asks_to_wait_are_one_warning() {
+    let (_, emulator, timer) = client();
+    let listings = AtomicUsize::new(0);
+    let (wire, clock) = (emulator.clone(), timer.clone());
+    let backend = move |request: Request| {
+        let is_early = call_of(&request) == "b2_list_buckets"
+            && listings.fetch_add(1, Ordering::Relaxed) < 1_000;
+        let (wire, clock) = (wire.clone(), clock.clone());
+        async move {
+            if !is_early {
+                return wire.send(request).await;
+            }
+            // All of them are under way before the first is answered.
+            clock.sleep(Duration::from_secs(1)).await;
+            let mut refusal = http_refusal(429, "too_many_requests");
+            let wish = b2kit::http::HeaderValue::from_static("7");
+            refusal.headers_mut().insert("retry-after", wish);
+            Ok(refusal)
+        }
+    };
+    let b2 = client_over(&emulator, &timer, backend);
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            b2.session().await.unwrap();
+            let calls = (0..1_000).map(|_| b2.call(ListBuckets::new()));
+            futures::future::join_all(calls).await;
+        });
+    });
+    let warnings = notes.iter().filter(|note| note.level == Level::WARN);
+    let warnings: Vec<_> = warnings.map(|note| &*note.text).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:#?}");
+    assert!(warnings[0].contains("all calls of the API wait for 7.0s"));
+    assert!(warnings[0].contains(" status=429"));
+}
+
+/// What fails has the name of its file, whatever it is that fails.
+#[test]
+fn every_error_of_a_call_about_a_file_names_it() {
+    let (_, emulator, timer) = client();
+    let failing = Arc::new(Mutex::new(""));
+    let meant = Arc::clone(&failing);
+    let b2 = wired(&emulator, &timer, move |request| {
+        let name = match call_of(request) {
+            "" => "b2_download_file_by_name",
+            name => name,
+        };
+        (name == *meant.lock().unwrap()).then(|| Ok(http_refusal(400, "bad_request")))
+    });
+    let b2 = b2.build().unwrap();
+    let told = timer.run(async {
+        let bucket = crate::uploading::bucket(&b2).await;
+        let file = bucket.upload("cat", "meow").await.unwrap().file;
+        let mut told = Vec::new();
+        for call in [
+            "b2_upload_file",
+            "b2_get_upload_url",
+            "b2_start_large_file",
+            "b2_get_upload_part_url",
+            "b2_upload_part",
+            "b2_finish_large_file",
+        ] {
+            *failing.lock().unwrap() = call;
+            let len = if call.contains("upload_file") || call.contains("upload_url") {
+                1
+            } else {
+                30
+            };
+            let upload = bucket.upload("cat", "meow".repeat(len)).part_size(40);
+            if call == "b2_get_upload_url" {
+                emulator.expire_upload_tokens();
+            }
+            told.push((call, upload.await.unwrap_err()));
+        }
+        *failing.lock().unwrap() = "b2_download_file_by_name";
+        let download = bucket.download("cat").stream().await;
+        told.push(("b2_download_file_by_name", download.unwrap_err()));
+        *failing.lock().unwrap() = "b2_copy_file";
+        told.push(("b2_copy_file", bucket.copy(&file, "cat").await.unwrap_err()));
+        *failing.lock().unwrap() = "b2_delete_file_version";
+        let delete = DeleteFileVersion::new("cat", &file.file_id);
+        told.push(("b2_delete_file_version", b2.call(delete).await.unwrap_err()));
+        told
+    });
+    for (call, error) in told {
+        assert_eq!(error.file(), Some("cat"), "{call}: {error:?}");
+        let names = format!("{call}: \"cat\": ");
+        assert!(error.to_string().starts_with(&names), "{error}");
+    }
+    // What is not a call's is named too, and a name that would upset a terminal is not shown as it is.
+    let (b2, _, timer) = client();
+    timer.run(async {
+        let bucket = crate::uploading::bucket(&b2).await;
+        let name = format!("cat\u{202e}{}", "x".repeat(500));
+        let gone = futures::stream::iter([Err(std::io::ErrorKind::NotFound.into())]);
+        let gone = b2kit::transfer::Source::stream(gone);
+        let error = bucket.upload(name.clone(), gone).await.unwrap_err();
+        assert_eq!(error.file(), Some(&*name));
+        let told = error.to_string();
+        assert!(told.starts_with("\"cat\\u{202e}xx"), "{told}");
+        assert!(told.len() < 200, "{told}");
+    });
 }
 
 /// The secrets that a session has: what must not be seen, in any writing.
@@ -373,7 +591,9 @@ fn no_span_or_event_shows_a_secret_whatever_happens() {
         });
     });
     assert!(failures(&notes).len() >= 8, "{notes:#?}");
-    let two_at_once = notes.iter().filter(|note| note.level == Level::WARN);
+    let two_at_once = notes
+        .iter()
+        .filter(|note| note.text.contains("two uploads at once"));
     assert_eq!(two_at_once.count(), 1);
 
     let tokens = tokens.lock().unwrap();

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::empties::{self, Empties};
 use crate::error::{HttpError, HttpErrorKind, Phase};
 
 /// The bytes of a request's body, in order. The stream ends after exactly [`Body::len`] bytes or gives an error.
@@ -104,20 +105,23 @@ impl Body {
         }
     }
 
-    /// Starts reading from the first byte.
+    /// Starts reading from the first byte. Every chunk of the stream has bytes in it: empty ones are passed over, a few in
+    /// one poll, and a source that gives nothing else fails.
     ///
     /// # Errors
     /// If the source can't be opened, or is a one-shot stream that was opened before.
     pub fn open(&self) -> io::Result<BodyStream> {
         match &self.source {
             Source::Bytes(bytes) => Ok(Box::pin(Whole(Some(bytes.clone())))),
-            Source::Replay(open) => open(),
+            Source::Replay(open) => Ok(Box::pin(Filled::new(open()?))),
             Source::Once(stream) => {
                 let taken = stream
                     .lock()
                     .unwrap_or_else(std::sync::PoisonError::into_inner)
                     .take();
-                taken.ok_or_else(|| io::Error::other("a one-shot body can be sent only once"))
+                let stream = taken
+                    .ok_or_else(|| io::Error::other("a one-shot body can be sent only once"))?;
+                Ok(Box::pin(Filled::new(stream)))
             }
         }
     }
@@ -150,6 +154,56 @@ impl fmt::Debug for Body {
             .field("len", &self.len)
             .field("source", &source)
             .finish()
+    }
+}
+
+/// A source's chunks, those that have bytes in them. Any stream of a user's goes through it before it is asked for more in
+/// one poll.
+pub struct Filled {
+    source: BodyStream,
+    empties: Empties,
+}
+
+impl Filled {
+    /// The chunks of this source.
+    #[must_use]
+    pub fn new(source: BodyStream) -> Self {
+        Self {
+            source,
+            empties: Empties::default(),
+        }
+    }
+}
+
+impl Stream for Filled {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            let next = this.source.as_mut().poll_next(cx);
+            if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
+                this.empties.reset();
+                return next;
+            }
+            match this.empties.another() {
+                empties::Next::Again => {}
+                empties::Next::Yield => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                empties::Next::TooMany => {
+                    let why = "the source gives empty chunks without end";
+                    return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::InvalidData, why))));
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filled").finish_non_exhaustive()
     }
 }
 

@@ -78,7 +78,7 @@ impl HttpClient for Guard {
 
         let mut total = deadlines.total.map(|limit| self.timer.sleep(limit));
         let body = std::mem::take(request.body_mut());
-        let upload = Upload::begin(body.len(), Arc::clone(&self.timer));
+        let upload = Upload::begin(body.len(), deadlines.throughput, Arc::clone(&self.timer));
         if body.is_empty() {
             let mut checking = pin!(must_be_empty(&body));
             poll_fn(|cx| match checking.as_mut().poll(cx) {
@@ -117,9 +117,13 @@ impl HttpClient for Guard {
 
         let (head, body) = response.into_parts();
         let length = body_length(head_only, head.status, &head.headers)?;
-        if head.status.as_u16() >= 300 {
+        let is_error = head.status.as_u16() >= 300;
+        if is_error {
             upload.pause();
         }
+        let limits = [deadlines.body, deadlines.head.filter(|_| is_error)];
+        let limit = limits.into_iter().flatten().min();
+        let ends = [total, limit.map(|limit| self.timer.sleep(limit))];
         let body = match length {
             Some(0) => ResponseBody::empty(),
             length => ResponseBody::new(
@@ -127,8 +131,8 @@ impl HttpClient for Guard {
                 Incoming::new(
                     body,
                     length,
-                    deadlines.stall,
-                    total,
+                    deadlines,
+                    ends,
                     Arc::clone(&self.timer),
                     upload,
                 ),
@@ -145,6 +149,9 @@ impl std::fmt::Debug for Guard {
             .finish_non_exhaustive()
     }
 }
+
+/// A limit of less than that is not looked at more often, as long as it is not the server's turn.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// Watches that it isn't the server's turn for too long, from the start to the response's head.
 struct Watch<'a> {
@@ -164,7 +171,7 @@ impl Watch<'_> {
                 self.sleep = None;
             }
             // The turn may pass while we sleep, so no sleep is longer than the shortest limit that could then hold.
-            let pause = match self.verdict(upload.turn()) {
+            let pause = match self.verdict(upload) {
                 Verdict::Late(error) => return Poll::Ready(error),
                 Verdict::Wait(pause) => pause,
                 Verdict::Never => return Poll::Pending,
@@ -173,14 +180,17 @@ impl Watch<'_> {
         }
     }
 
-    fn verdict(&self, turn: Turn) -> Verdict {
-        let shortest = [self.deadlines.head, self.deadlines.stall]
-            .into_iter()
-            .flatten()
-            .min();
-        let Some(shortest) = shortest else {
+    fn verdict(&self, upload: &Upload) -> Verdict {
+        let (turn, too_slow_in) = upload.turn(self.timer.now());
+        let limits = [self.deadlines.head, self.deadlines.stall, too_slow_in];
+        let Some(shortest) = limits.into_iter().flatten().min() else {
             return Verdict::Never;
         };
+        let shortest = shortest.max(LOOK_AGAIN);
+        if too_slow_in == Some(Duration::ZERO) {
+            let late = HttpError::new(HttpErrorKind::Stalled, Phase::MaybeReceived);
+            return Verdict::Late(late.with_source("the server reads too slowly"));
+        }
         let (limit, since, late) = match turn {
             Turn::Source => return Verdict::Wait(shortest),
             Turn::Start(since) => (
@@ -272,13 +282,10 @@ async fn must_be_empty(body: &Body) -> Result<(), HttpError> {
     let failed =
         |failure| HttpError::new(HttpErrorKind::Source, Phase::NotSent).with_source(failure);
     let mut source = body.open().map_err(failed)?;
-    loop {
-        match poll_fn(|cx| source.as_mut().poll_next(cx)).await {
-            None => return Ok(()),
-            Some(Ok(chunk)) if chunk.is_empty() => {}
-            Some(Ok(_)) => return Err(failed(outgoing::longer(0))),
-            Some(Err(failure)) => return Err(failed(failure)),
-        }
+    match poll_fn(|cx| source.as_mut().poll_next(cx)).await {
+        None => Ok(()),
+        Some(Ok(_)) => Err(failed(outgoing::longer(0))),
+        Some(Err(failure)) => Err(failed(failure)),
     }
 }
 

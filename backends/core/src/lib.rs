@@ -43,18 +43,22 @@
 //! ```
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // of time: see clippy.toml
 
 pub mod adapter;
 mod body;
 mod deadlines;
+mod empties;
 mod error;
 mod guard;
 mod http_client;
 mod manual_timer;
+pub mod time;
 mod timer;
+mod waiting;
 
-pub use body::{Body, BodyStream, ResponseBody};
-pub use deadlines::Deadlines;
+pub use body::{Body, BodyStream, Filled, ResponseBody};
+pub use deadlines::{Deadlines, Throughput};
 pub use error::{HttpError, HttpErrorKind, Phase};
 pub use guard::Guard;
 pub use http_client::{HttpClient, Request, Response};

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::time::later;
 use crate::timer::{Sleep, SystemTimer, Timer};
 
 /// A timer whose time stands still until it is turned. Clones share the time.
@@ -43,9 +44,9 @@ impl ManualTimer {
         })))
     }
 
-    /// Turns the time on by `duration` and wakes all whose time has come.
+    /// Turns the time on by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all whose time has come.
     pub fn advance(&self, duration: Duration) {
-        let to = self.lock().now + duration;
+        let to = later(self.lock().now, duration);
         self.turn_to(to);
     }
 

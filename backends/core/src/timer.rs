@@ -174,7 +174,9 @@ impl Sleepers {
             state.looks_at = state.waiting.first_key_value().map(|(&(at, _), _)| at);
             state = match state.looks_at {
                 Some(at) => {
-                    let woken = self.earlier.wait_timeout(state, at - now);
+                    let woken = self
+                        .earlier
+                        .wait_timeout(state, at.saturating_duration_since(now));
                     woken.unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use b2kit_core::{
     Body, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
-    Request, Response, ResponseBody, Sleep, Timer,
+    Request, Response, ResponseBody, Sleep, Throughput, Timer,
 };
 use futures::StreamExt as _;
 use futures::executor::block_on;
@@ -469,7 +469,11 @@ fn a_response_that_drips_takes_few_sleeps_and_a_stall_is_still_noticed_on_time()
         });
         async { Ok(ok(ResponseBody::new(None, drops.chain(stream::pending())))) }
     };
+    // As fast as it has to be.
+    let deadlines =
+        Deadlines::DEFAULT.with_throughput(Throughput::new(50, Duration::from_secs(61)));
     let guard = Guard::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
+    let guard = guard.with_deadlines(deadlines);
     let response = timer.run(guard.send(request("GET", ""))).unwrap();
     let mut body = response.into_body();
     sleeps.store(0, Ordering::Relaxed);

@@ -20,6 +20,9 @@ const BATCH: usize = 256 << 10;
 /// So many wait at most. They are bytes that somebody else has too, for some time.
 const WAITING: usize = 1 << 20;
 
+/// What a chunk counts at least, so that many small ones don't wait.
+const LEAST: usize = 128;
+
 /// The SHA-1 of bytes that go by.
 pub(super) struct Digest {
     state: State,
@@ -57,7 +60,7 @@ impl Digest {
 
     /// Takes the next bytes.
     pub(super) fn push(&mut self, bytes: &Bytes) {
-        self.waiting_bytes += bytes.len();
+        self.waiting_bytes += bytes.len().max(LEAST);
         self.waiting.push(bytes.clone());
     }
 

@@ -177,7 +177,8 @@ impl FileDownload {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden, and as any call.
     pub async fn stream(self) -> Result<DownloadStream, Error> {
-        let begun = self.begin(self.range, false).await?;
+        let begun = self.begin(self.range, false).await;
+        let begun = begun.map_err(|error| self.named(error))?;
         let (verified, sha1) = verification(&begun.download.file, begun.is_whole);
         if self.must_be_verified {
             must_be_verified(verified, &begun.download.file.file_name)?;
@@ -234,6 +235,15 @@ impl FileDownload {
         })
     }
 
+    /// Says in the error which file it is about, unless it does.
+    fn named(&self, error: Error) -> Error {
+        match &self.what {
+            Ok(What::Name(_, name)) => error.about(name.as_str()),
+            Ok(What::Version(file_id)) => error.about(file_id.as_str()),
+            Err(_) => error,
+        }
+    }
+
     /// Makes the first call, for these bytes or for none.
     async fn begin(&self, range: Option<ByteRange>, head: bool) -> Result<Begun, Error> {
         let download = self.ask(range, head).await?;
@@ -244,8 +254,12 @@ impl FileDownload {
             Some((first, last)) => first..last + 1,
             None => whole.clone(),
         };
+        let bucket = match &self.what {
+            Ok(What::Name(bucket, _)) => Some(bucket),
+            _ => None,
+        };
         let version = Version {
-            client: self.client.clone(),
+            client: self.client.about(bucket, &file.file_name),
             file_id: file.file_id.clone(),
             content_length: file.content_length,
             customer_key: self.customer_key.clone(),

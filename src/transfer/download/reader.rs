@@ -51,7 +51,8 @@ impl Reader {
     /// Bytes that are asked for when somebody wants them.
     #[cfg(feature = "fs")]
     pub(super) fn ahead(version: Arc<Version>, span: Range<u64>) -> Self {
-        let opening = open(Arc::clone(&version), span.clone(), Duration::ZERO);
+        let client = version.client.clone();
+        let opening = open(Arc::clone(&version), client, span.clone(), Duration::ZERO);
         Self::new(version, span, State::Opening(Box::pin(opening)))
     }
 
@@ -81,9 +82,9 @@ impl Reader {
         if self.left.is_empty() {
             return after_the_last_byte(failure).map(|()| State::Over);
         }
-        let pause = self.patience.broke_off(failure)?;
+        let (pause, client) = self.patience.broke_off(failure)?;
         self.version.progress.retried();
-        let opening = open(Arc::clone(&self.version), self.left.clone(), pause);
+        let opening = open(Arc::clone(&self.version), client, self.left.clone(), pause);
         Ok(State::Opening(Box::pin(opening)))
     }
 }
@@ -127,10 +128,11 @@ fn after_the_last_byte(failure: Error) -> Result<(), Error> {
 
 async fn open(
     version: Arc<Version>,
+    client: Client,
     span: Range<u64>,
     pause: Duration,
 ) -> Result<DownloadBody, Error> {
-    version.client.sleep(pause).await;
+    client.sleep(pause).await;
     let range = ByteRange::inclusive(span.start, span.end.saturating_sub(1))?;
     // The call itself takes no answer that is about another version, another range or another length.
     let mut call = DownloadFileById::new(version.file_id.clone())
@@ -139,6 +141,6 @@ async fn open(
     if let Some(key) = &version.customer_key {
         call = call.customer_key(key.clone());
     }
-    let download = version.client.call(call).await?;
+    let download = client.call(call).await?;
     Ok(download.body.unchecked())
 }

@@ -1,5 +1,6 @@
 //! [`Spans`]: which bytes are there, and which are missing.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A set of bytes, as stretches that neither touch nor overlap, in order.
@@ -51,21 +52,53 @@ impl Spans {
         span.map_or(start, |span| span.end)
     }
 
-    /// What is missing of `whole`, in pieces of at most `most` bytes.
-    pub(in crate::transfer) fn missing(&self, whole: Range<u64>, most: u64) -> Vec<Range<u64>> {
-        let mut pieces = Vec::new();
+    /// What is missing of `whole`, in pieces of at most `most` bytes. They are made one by one: how large a file is, a
+    /// server says.
+    pub(in crate::transfer) fn missing(&self, whole: Range<u64>, most: u64) -> Missing {
+        let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
         let stretches = self.0.iter().map(|span| (span.start, span.end));
         for (start, end) in stretches.chain([(whole.end, whole.end)]) {
-            let gap_end = start.min(whole.end);
-            while at < gap_end {
-                let next = gap_end.min(at.saturating_add(most.max(1)));
-                pieces.push(at..next);
-                at = next;
+            let gap = at..start.min(whole.end);
+            if !gap.is_empty() {
+                gaps.push(gap);
             }
             at = at.max(end);
         }
-        pieces
+        Missing {
+            gaps: gaps.into(),
+            most: most.max(1),
+        }
+    }
+}
+
+/// Stretches that are missing, cut into pieces as they are asked for.
+#[derive(Debug, Clone)]
+pub(in crate::transfer) struct Missing {
+    gaps: VecDeque<Range<u64>>,
+    most: u64,
+}
+
+impl Missing {
+    /// How many pieces are still to come.
+    pub(in crate::transfer) fn pieces(&self) -> u64 {
+        let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.most);
+        self.gaps.iter().map(pieces).sum()
+    }
+}
+
+impl Iterator for Missing {
+    type Item = Range<u64>;
+
+    fn next(&mut self) -> Option<Range<u64>> {
+        let gap = self.gaps.front_mut()?;
+        let next = gap.end.min(gap.start.saturating_add(self.most));
+        let piece = gap.start..next;
+        gap.start = next;
+        if gap.is_empty() {
+            self.gaps.pop_front();
+        }
+        Some(piece)
     }
 }
 
@@ -74,16 +107,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::types::MAX_FILE;
 
     #[test]
     fn what_is_missing_is_cut_into_pieces() {
         let spans = Spans::read([2..4, 6..7]).unwrap();
-        assert_eq!(spans.missing(0..10, 100), [0..2, 4..6, 7..10]);
-        assert_eq!(spans.missing(0..10, 2), [0..2, 4..6, 7..9, 9..10]);
-        assert_eq!(spans.missing(3..9, 9), [4..6, 7..9]);
-        assert_eq!(spans.missing(2..4, 9), []);
-        assert_eq!(Spans::default().missing(0..0, 9), []);
+        for (whole, most, expected) in [
+            (0..10, 100, &[0..2, 4..6, 7..10][..]),
+            (0..10, 2, &[0..2, 4..6, 7..9, 9..10]),
+            (3..9, 9, &[4..6, 7..9]),
+            (2..4, 9, &[]),
+            (0..0, 9, &[]),
+        ] {
+            let missing = spans.missing(whole, most);
+            assert_eq!(missing.pieces(), expected.len() as u64);
+            assert_eq!(missing.collect::<Vec<_>>(), expected);
+        }
         assert_eq!((spans.reach(0), spans.reach(2), spans.reach(6)), (0, 4, 7));
+    }
+
+    /// With a piece for each byte it would not fit into memory.
+    #[test]
+    fn of_what_is_missing_only_the_piece_that_is_asked_for_is_made() {
+        let mut missing = Spans::default().missing(0..MAX_FILE, 0);
+        assert_eq!(missing.pieces(), MAX_FILE);
+        assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
+        assert_eq!(missing.pieces(), MAX_FILE - 2);
     }
 
     #[test]
@@ -113,10 +162,11 @@ mod tests {
             prop_assert_eq!(Spans::read(spans.iter().cloned()), Some(spans.clone()));
             prop_assert_eq!(spans.bytes(), model.iter().filter(|there| **there).count() as u64);
             let missing = spans.missing(0..80, most);
-            for piece in &missing {
+            prop_assert_eq!(missing.pieces(), missing.clone().count() as u64);
+            for piece in missing.clone() {
                 prop_assert!(!piece.is_empty() && piece.end - piece.start <= most);
             }
-            let missing: Vec<_> = missing.into_iter().flatten().collect();
+            let missing: Vec<_> = missing.flatten().collect();
             let expected: Vec<_> = (0..80).filter(|at| !model[usize::try_from(*at).unwrap()]).collect();
             prop_assert_eq!(missing, expected);
             let reach = model.iter().position(|there| !there).unwrap() as u64;

@@ -20,7 +20,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::digest::hashed;
 use super::reader::{Reader, Version};
-use super::spans::Spans;
+use super::spans::{Missing, Spans};
 use super::verified::{must_be_verified, other_sha1, verification};
 use super::{Begun, Downloaded, FileDownload};
 use crate::api::{Download, DownloadedFile};
@@ -33,6 +33,12 @@ use crate::types::{ByteRange, Sha1, Sha1Hasher, Timestamp};
 
 /// So many bytes go to the disk at once, while as many are gathered.
 const BATCH: u64 = 512 << 10;
+
+/// So many chunks at most, however small a server makes them: each takes memory of its own.
+const BATCH_CHUNKS: usize = 4_096;
+
+/// More ranges than this are not fetched side by side.
+const MAX_CONCURRENCY: usize = 1_000;
 
 /// So many are read back at once for the hash.
 const READ_BACK: u64 = 4 << 20;
@@ -47,10 +53,10 @@ const CHECKPOINT: u64 = 16 << 20;
 const ROUNDS: u32 = 3;
 
 impl FileDownload {
-    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream. Each holds
-    /// 1 MiB of memory at most, or twice what the backend reads at once.
+    /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream, and more
+    /// than 1,000 are taken as 1,000. Each holds 1 MiB of memory at most, or twice what the backend reads at once.
     pub fn concurrency(mut self, ranges: usize) -> Self {
-        self.to_disk.concurrency = ranges.max(1);
+        self.to_disk.concurrency = ranges.clamp(1, MAX_CONCURRENCY);
         self
     }
 
@@ -107,7 +113,8 @@ impl FileDownload {
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
         let (path, key) = (path.into(), self.client.local_key());
         let target = path.clone();
-        self.land(&target, move || Place::at(&path, key)).await
+        let landed = self.land(&target, move || Place::at(&path, key)).await;
+        landed.map_err(|error| self.named(error))
     }
 
     /// As [`to_path`](Self::to_path), for a path whose names come from elsewhere, as of
@@ -136,12 +143,12 @@ impl FileDownload {
     {
         let (root, path, key) = (root.into(), path.into(), self.client.local_key());
         let target = root.join(&path);
-        self.land(&target, move || Place::below(&root, &path, key))
-            .await
+        let landed = self.land(&target, move || Place::below(&root, &path, key));
+        landed.await.map_err(|error| self.named(error))
     }
 
     async fn land(
-        self,
+        &self,
         target: &Path,
         find: impl FnOnce() -> io::Result<Place> + Send + 'static,
     ) -> Result<Downloaded, Error> {
@@ -242,9 +249,10 @@ impl FileDownload {
         begun_or_done.insert(begun.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
-        let in_pieces = !ahead.is_empty() || resumed_bytes > 0;
+        let pieces = ahead.pieces();
+        let in_pieces = pieces > 0 || resumed_bytes > 0;
         if in_pieces {
-            let parts = ahead.len() + 1 + done.iter().count();
+            let parts = pieces + 1 + done.iter().count() as u64;
             let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             self.progress.expect_parts(parts);
         }
@@ -290,11 +298,11 @@ impl FileDownload {
         left: Option<Left>,
     ) -> Result<(Begun, Spans), Error> {
         if let Some(Left { partial, is_proven }) = left {
-            let missing = partial
+            let mut missing = partial
                 .done
                 .missing(partial.wanted.clone(), self.piece_size());
             let range = missing
-                .first()
+                .next()
                 .map(|span| ByteRange::inclusive(span.start, span.end - 1))
                 .transpose()?;
             match self.begin(range, range.is_none()).await {
@@ -360,10 +368,9 @@ impl FileDownload {
         &self,
         landing: &Landing<'_>,
         first: Reader,
-        ahead: Vec<Range<u64>>,
+        mut ahead: Missing,
         in_pieces: bool,
     ) -> Result<(), Error> {
-        let mut ahead = ahead.into_iter();
         let mut under_way = FuturesUnordered::new();
         under_way.push(landing.piece(first));
         loop {
@@ -470,7 +477,10 @@ impl Landing<'_> {
             piece.writing = None;
         }
         let mut is_over = false;
-        while !is_over && piece.reader.at() - piece.start < BATCH {
+        while !is_over
+            && piece.reader.at() - piece.start < BATCH
+            && piece.gathered.len() < BATCH_CHUNKS
+        {
             match Pin::new(&mut piece.reader).poll_next(cx)? {
                 Poll::Ready(Some(bytes)) => piece.gathered.push(bytes),
                 Poll::Ready(None) => is_over = true,

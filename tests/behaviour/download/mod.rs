@@ -23,8 +23,8 @@ use b2kit::api::{CreateBucket, UploadFile};
 use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, Trouble};
 use b2kit::types::{BucketName, BucketType, FileInfo, FileName, FileVersion};
 use b2kit::{
-    BucketHandle, Client, Credentials, HttpClient, HttpError, ManualTimer, Request, Response,
-    Timer as _, async_trait,
+    BucketHandle, Client, ClientBuilder, Credentials, HttpClient, HttpError, ManualTimer, Request,
+    Response, Timer as _, async_trait,
 };
 
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
@@ -85,14 +85,16 @@ impl Net {
     }
 
     pub(crate) fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn builder(&self) -> ClientBuilder {
         Client::builder()
             .credentials(Credentials::new(self.emulator.key_id(), self.emulator.key()).unwrap())
             .endpoint(self.emulator.url())
             .backend(self.clone())
             .timer(self.timer.clone())
             .seed(7)
-            .build()
-            .unwrap()
     }
 
     /// A bucket with one file, whose name is `f`.

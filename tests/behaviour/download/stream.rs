@@ -12,7 +12,7 @@ use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
 use b2kit::{
     BucketHandle, Bytes, ErrorKind, GaveUp, HttpError, HttpErrorKind, Phase, ResponseBody,
-    RetryPolicy, Timer as _,
+    RetryPolicy, Throughput, Timer as _,
 };
 use futures::{AsyncWrite, StreamExt as _, stream};
 
@@ -101,6 +101,10 @@ fn a_trickle_above_the_stall_limit_is_left_alone_and_one_below_is_asked_again() 
             let body = ResponseBody::new(Some(30), trickle);
             b2kit::http::Response::from_parts(head, body)
         });
+        // But for the least that has to move in a minute.
+        let client = net.builder().throughput(Throughput::new(0, Duration::ZERO));
+        let client = client.build().unwrap();
+        let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
         let read = net.run(async { bucket.download("f").stream().await?.collect(30).await });
         assert_eq!(read.unwrap(), file);
         assert_eq!(net.asked().len(), asked);

@@ -2,8 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -11,8 +10,11 @@ use futures_core::Stream;
 use super::outgoing::AbortOnDrop;
 use super::overdue;
 use crate::body::ResponseBody;
+use crate::deadlines::{Deadlines, Throughput};
+use crate::empties::{self, Empties};
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::{Sleep, Timer};
+use crate::waiting::Waiting;
 
 /// The stream that the caller reads.
 pub(super) struct Incoming {
@@ -20,57 +22,71 @@ pub(super) struct Incoming {
     body: Option<(ResponseBody, AbortOnDrop)>,
     length: Option<u64>,
     received: u64,
-    stall: Option<Duration>,
-    /// Since when somebody asks and nothing comes.
-    waiting_since: Option<Instant>,
-    /// Wakes whoever waits when it may be a stall. It goes on while bytes come and is set anew only where it has run
-    /// out: a sleep for each chunk would cost as much as the chunk.
-    stalling: Option<Sleep>,
-    total: Option<Sleep>,
-    timer: Arc<dyn Timer>,
+    waiting: Waiting<3>,
+    empties: Empties,
+    /// When it has to be over.
+    ends: [Option<Sleep>; 2],
 }
 
 impl Incoming {
     pub(super) fn new(
         body: ResponseBody,
         length: Option<u64>,
-        stall: Option<Duration>,
-        total: Option<Sleep>,
+        deadlines: Deadlines,
+        ends: [Option<Sleep>; 2],
         timer: Arc<dyn Timer>,
         upload: AbortOnDrop,
     ) -> Self {
+        let stall = deadlines.stall.map(|limit| Throughput::new(1, limit));
+        let limits = [stall, deadlines.throughput, deadlines.patience];
         Self {
             body: Some((body, upload)),
             length,
             received: 0,
-            stall,
-            waiting_since: None,
-            stalling: None,
-            total,
-            timer,
+            waiting: Waiting::new(timer, limits),
+            empties: Empties::default(),
+            ends,
         }
     }
 
-    fn stalled(&mut self, cx: &mut Context<'_>) -> Option<HttpError> {
-        let stall = self.stall?;
-        let since = *self.waiting_since.get_or_insert_with(|| self.timer.now());
-        loop {
-            if let Some(sleep) = &mut self.stalling {
-                if sleep.as_mut().poll(cx).is_pending() {
-                    return None;
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, HttpError>>> {
+        let Some((body, _)) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let (empties, mut has_more) = (&mut self.empties, false);
+        let polled = self.waiting.poll(cx, |cx| {
+            loop {
+                let next = Pin::new(&mut *body).poll_next(cx);
+                if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
+                    empties.reset();
+                    return next;
                 }
-                self.stalling = None;
+                match empties.another() {
+                    empties::Next::Again => {}
+                    empties::Next::Yield => {
+                        has_more = true;
+                        return Poll::Pending;
+                    }
+                    empties::Next::TooMany => {
+                        let why = "empty chunks without end";
+                        return Poll::Ready(Some(Err(failure(HttpErrorKind::Protocol, why))));
+                    }
+                }
             }
-            let waited = self.timer.now().saturating_duration_since(since);
-            let left = stall.saturating_sub(waited);
-            if left.is_zero() {
-                return Some(failure(
-                    HttpErrorKind::Stalled,
-                    "the server stopped sending",
-                ));
-            }
-            self.stalling = Some(self.timer.sleep(left));
+        });
+        if has_more && polled.is_pending() {
+            cx.waker().wake_by_ref();
         }
+        polled.map(|polled| polled.unwrap_or_else(|limit| Some(Err(too_slow(limit)))))
+    }
+}
+
+/// Which limit was passed.
+fn too_slow(limit: usize) -> HttpError {
+    match limit {
+        0 => failure(HttpErrorKind::Stalled, "the server stopped sending"),
+        1 => failure(HttpErrorKind::Stalled, "the server sends too slowly"),
+        _ => failure(HttpErrorKind::Timeout, "too few bytes came in time"),
     }
 }
 
@@ -79,25 +95,21 @@ impl Stream for Incoming {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let Some((body, _)) = &mut this.body else {
+        if this.body.is_none() {
             return Poll::Ready(None);
-        };
+        }
         // A response that always has bytes is late all the same.
-        let next = match overdue(&mut this.total, Phase::ResponseBegun, cx) {
-            Some(error) => Poll::Ready(Some(Err(error))),
-            None => Pin::new(body).poll_next(cx),
+        let mut ends = this.ends.iter_mut();
+        let late = ends.find_map(|end| overdue(end, Phase::ResponseBegun, cx));
+        let next = match late {
+            Some(error) => Some(Err(error)),
+            None => ready!(this.poll_body(cx)),
         };
-        let next = match next {
-            Poll::Ready(next) => next,
-            Poll::Pending => match this.stalled(cx) {
-                Some(error) => Some(Err(error)),
-                None => return Poll::Pending,
-            },
-        };
-        this.waiting_since = None;
         let item = match next {
             Some(Ok(chunk)) => {
-                this.received = this.received.saturating_add(chunk.len() as u64);
+                let bytes = chunk.len() as u64;
+                this.received = this.received.saturating_add(bytes);
+                this.waiting.moved(bytes);
                 match this.length {
                     Some(length) if this.received > length => Some(Err(failure(
                         HttpErrorKind::Protocol,
@@ -119,7 +131,9 @@ impl Stream for Incoming {
             },
         };
         this.body = None;
-        this.stalling = None;
+        // Nobody has to be woken any more.
+        this.waiting.end();
+        this.ends = [None, None];
         Poll::Ready(item)
     }
 }

@@ -5,14 +5,16 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::body::{Body, BodyStream};
+use crate::deadlines::Throughput;
 use crate::error::{HttpError, HttpErrorKind, Phase};
 use crate::timer::Timer;
+use crate::waiting::Limit;
 
 /// Bodies are handed over in pieces of at most this many bytes, so that progress shows even where the body is one
 /// large chunk in memory. Cutting a chunk copies nothing.
@@ -41,6 +43,10 @@ pub(super) struct Upload {
 struct State {
     turn: Turn,
     taken: u64,
+    /// The piece that the server is to take.
+    piece: u64,
+    /// How fast it has to.
+    least: Option<Limit>,
     /// Why the source failed, for the error that the backend will make of it.
     failure: Option<io::Error>,
     paused: bool,
@@ -49,7 +55,7 @@ struct State {
 }
 
 impl Upload {
-    pub(super) fn begin(len: u64, timer: Arc<dyn Timer>) -> Arc<Self> {
+    pub(super) fn begin(len: u64, least: Option<Throughput>, timer: Arc<dyn Timer>) -> Arc<Self> {
         let now = timer.now();
         // A request without a body has said all it has to say.
         let turn = if len == 0 {
@@ -60,6 +66,8 @@ impl Upload {
         let state = State {
             turn,
             taken: 0,
+            piece: 0,
+            least: least.and_then(Limit::new),
             failure: None,
             paused: false,
             aborted: false,
@@ -76,8 +84,20 @@ impl Upload {
         AbortOnDrop(self)
     }
 
-    pub(super) fn turn(&self) -> Turn {
-        self.lock().turn
+    /// Whose turn it is, and after how much more waiting the server reads too slowly.
+    pub(super) fn turn(&self, now: Instant) -> (Turn, Option<Duration>) {
+        let state = self.lock();
+        let waiting = match state.turn {
+            Turn::Body(since) => now.saturating_duration_since(since),
+            // When it has the whole body, the head's deadline holds.
+            Turn::Head(_) => return (state.turn, None),
+            Turn::Start(_) | Turn::Source => Duration::ZERO,
+        };
+        let least = state.least.as_ref();
+        (
+            state.turn,
+            least.map(|least| least.left().saturating_sub(waiting)),
+        )
     }
 
     /// No more of the source is read; what was handed over may still leave.
@@ -124,6 +144,7 @@ impl Upload {
         if state.aborted {
             return false;
         }
+        state.took(self.timer.now());
         state.turn = Turn::Source;
         let _outlives_the_lock = state.waker.replace(cx.waker().clone());
         drop(state);
@@ -132,6 +153,16 @@ impl Upload {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The server has taken the last piece, since it asks for another.
+    fn took(&mut self, now: Instant) {
+        if let (Turn::Body(since), Some(least)) = (self.turn, &mut self.least) {
+            least.waited(now.saturating_duration_since(since));
+            least.moved(std::mem::take(&mut self.piece));
+        }
     }
 }
 
@@ -212,7 +243,9 @@ impl Outgoing {
     fn hand_over(&mut self, piece: Bytes) -> Poll<Option<io::Result<Bytes>>> {
         let now = self.upload.timer.now();
         let mut state = self.upload.lock();
-        state.taken += piece.len() as u64;
+        state.took(now);
+        state.piece = piece.len() as u64;
+        state.taken += state.piece;
         state.turn = if state.taken == self.upload.len {
             Turn::Head(now)
         } else {
@@ -252,7 +285,6 @@ impl Stream for Outgoing {
                 Source::Gone => return Poll::Ready(None),
             };
             match source.as_mut().poll_next(cx) {
-                Poll::Ready(Some(Ok(chunk))) if chunk.is_empty() => {}
                 Poll::Ready(Some(Ok(chunk))) => {
                     this.read = this.read.saturating_add(chunk.len() as u64);
                     if this.read > this.upload.len {

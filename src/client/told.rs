@@ -1,0 +1,197 @@
+//! What a program hears of its calls through `tracing`: a span for each, and an event for what happens to it.
+
+use std::fmt;
+use std::time::Duration;
+
+use tracing::field::{DisplayValue, display};
+use tracing::{Span, debug, debug_span, warn};
+
+use super::Client;
+use super::judge;
+use crate::api::{Call, CallKind};
+use crate::error::Error;
+use crate::types::{BucketName, Shown};
+
+/// What all calls of one transfer are about.
+#[derive(Debug)]
+pub(super) struct About {
+    bucket: Option<BucketName>,
+    file: Box<str>,
+}
+
+/// Which call it is, and what it is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Title<'a> {
+    call: &'static str,
+    bucket: Option<&'a str>,
+    file: Option<&'a str>,
+    part: Option<u16>,
+}
+
+impl Client {
+    /// The same client, for calls about this file. Their spans, events and errors name it.
+    pub(crate) fn about(&self, bucket: Option<&BucketName>, file: &str) -> Self {
+        let about = About {
+            bucket: bucket.cloned(),
+            file: file.into(),
+        };
+        Self {
+            about: Some(about.into()),
+            ..self.clone()
+        }
+    }
+}
+
+impl<'a> Title<'a> {
+    pub(super) fn new<C: Call>(client: &'a Client, call: &'a C) -> Self {
+        let (about, subject) = (Self::of(client, C::FACTS.name), call.subject());
+        Self {
+            bucket: about.bucket.or(subject.bucket),
+            file: subject.file.or(about.file).or(subject.file_id),
+            part: subject.part,
+            ..about
+        }
+    }
+
+    /// A call that is about what the client is about.
+    pub(super) fn of(client: &'a Client, call: &'static str) -> Self {
+        let about = client.about.as_deref();
+        Self {
+            call,
+            bucket: about
+                .and_then(|about| about.bucket.as_ref())
+                .map(BucketName::as_str),
+            file: about.map(|about| &*about.file),
+            part: None,
+        }
+    }
+
+    pub(super) fn span(&self) -> Span {
+        let (bucket, file) = (shown(self.bucket), shown(self.file));
+        debug_span!("b2", call = self.call, bucket, file, part = self.part)
+    }
+
+    /// Says in the error what it is about.
+    pub(super) fn name(&self, error: Error) -> Error {
+        let error = match self.file {
+            Some(file) => error.about(file),
+            None => error,
+        };
+        match self.part {
+            Some(part) if error.part().is_none() => error.with_part(part),
+            _ => error,
+        }
+    }
+
+    /// An attempt failed, and there will be another. From the second time on that is worth a warning, unless all wait
+    /// together: then there is one for all of them.
+    pub(super) fn again(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
+        let b2 = failure.b2();
+        let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
+        let (bucket, file) = (shown(self.bucket), shown(self.file));
+        let outcome = judge::outcome(failure).name();
+        let Wait { pause, everyone } = wait;
+        let told = format_args!(
+            "{self}: attempt {attempt} of {of} failed ({}), and the next is made in {pause:.1?}",
+            Reason(failure),
+        );
+        macro_rules! tell {
+            ($level:ident) => {
+                $level!(
+                    call = self.call,
+                    bucket,
+                    file,
+                    part = self.part,
+                    outcome,
+                    kind = ?failure.kind(),
+                    status,
+                    code,
+                    attempt,
+                    of,
+                    ?pause,
+                    "{told}"
+                )
+            };
+        }
+        if attempt >= 2 && !everyone {
+            tell!(warn);
+        } else {
+            tell!(debug);
+        }
+    }
+
+    /// An attempt failed, and what comes next is something else than another.
+    pub(super) fn failed(&self, failure: &Error, attempt: u32, elapsed: Duration) {
+        let b2 = failure.b2();
+        debug!(
+            attempt,
+            ?elapsed,
+            outcome = judge::outcome(failure).name(),
+            kind = ?failure.kind(),
+            status = failure.status(),
+            code = b2.map(|b2| display(Shown(&b2.code))),
+            "an attempt failed"
+        );
+    }
+}
+
+/// How long a call waits before its next attempt, and whether all of its kind do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) pause: Duration,
+    pub(super) everyone: bool,
+}
+
+/// All calls of a kind wait from now on.
+pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
+    let what = match kind {
+        CallKind::Login | CallKind::Read | CallKind::Write => "calls of the API",
+        CallKind::Upload => "uploads",
+        CallKind::Download => "downloads",
+    };
+    let b2 = failure.b2();
+    warn!(
+        status = b2.map(|b2| b2.status),
+        code = b2.map(|b2| display(Shown(&b2.code))),
+        ?pause,
+        "all {what} wait for {pause:.1?}, since there are too many for B2"
+    );
+}
+
+/// `b2_upload_part of "cat.jpg" in "holiday-photos", part 3`.
+impl fmt::Display for Title<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.call)?;
+        if let Some(file) = self.file {
+            write!(f, " of {}", Shown(file))?;
+        }
+        if let Some(bucket) = self.bucket {
+            write!(f, " in {}", Shown(bucket))?;
+        }
+        match self.part {
+            Some(part) => write!(f, ", part {part}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why an attempt failed, in few words and none of B2's own: those are in the error.
+struct Reason<'a>(&'a Error);
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.b2(), self.0.http_error()) {
+            (Some(b2), _) if b2.code.is_empty() => write!(f, "B2 answered {}", b2.status),
+            (Some(b2), _) => write!(f, "B2 answered {} {}", b2.status, Shown(&b2.code)),
+            (None, Some(error)) => error.fmt(f),
+            (None, None) if let Some(response) = self.0.non_b2_response() => {
+                write!(f, "somebody else answered {}", response.status)
+            }
+            (None, None) => write!(f, "{:?}", self.0.kind()),
+        }
+    }
+}
+
+fn shown(text: Option<&str>) -> Option<DisplayValue<Shown<'_>>> {
+    text.map(|text| display(Shown(text)))
+}

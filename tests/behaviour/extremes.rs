@@ -1,0 +1,428 @@
+//! Numbers at their ends: whatever a setting or a header says, a call comes to its end, and nothing panics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use b2kit::api::{ListBuckets, ListFileVersions, UploadFile};
+use b2kit::http::HeaderValue;
+use b2kit::http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY_AFTER};
+use b2kit::transfer::{Piece, Source};
+use b2kit::types::{ByteRange, FileName, FileVersion};
+use b2kit::{
+    BucketHandle, Client, ClientBuilder, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer,
+    Mode, Phase, RetryPolicy, Throughput, Timer as _,
+};
+use futures::{StreamExt as _, stream};
+use tempfile::tempdir;
+
+use crate::download::{Net, bytes};
+use crate::uploading::{bucket, content};
+use crate::{call_of, client, http_refusal, wired};
+
+const DURATIONS: [Duration; 8] = [
+    Duration::ZERO,
+    Duration::from_nanos(1),
+    Duration::from_secs(1),
+    Duration::from_secs(300),
+    Duration::from_secs(i64::MAX as u64),
+    Duration::from_secs(u64::MAX / 2),
+    Duration::from_secs(u64::MAX),
+    Duration::MAX,
+];
+
+const COUNTS: [u32; 3] = [0, 1, u32::MAX];
+
+const WISHES: [&str; 12] = [
+    "0",
+    "1",
+    "300",
+    "301",
+    "9223372036854775807",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999",
+    "-1",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 99999 23:59:59 GMT",
+];
+
+const DATES: [&str; 4] = [
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Wed, 21 Oct 2015 12:00:00 GMT",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Fri, 31 Dec 99999 23:59:59 GMT",
+];
+
+/// The default but for one setting at an end of what it can be, and all of them there at once.
+fn policies() -> Vec<RetryPolicy> {
+    type Set = fn(&mut RetryPolicy, Duration, u32);
+    let settings: [Set; 8] = [
+        |policy, _, count| policy.api_attempts = count,
+        |policy, _, count| policy.upload_attempts = count,
+        |policy, _, count| policy.download_attempts = count,
+        |policy, duration, _| policy.persistence = duration,
+        |policy, duration, _| policy.deadline = Some(duration),
+        |policy, duration, _| policy.first_pause = duration,
+        |policy, duration, _| policy.longest_pause = duration,
+        |policy, duration, _| policy.longest_retry_after = duration,
+    ];
+    let mut policies = Vec::new();
+    for (at, duration) in DURATIONS.into_iter().enumerate() {
+        let count = COUNTS[at % COUNTS.len()];
+        let mut all = RetryPolicy::default();
+        for set in settings {
+            let mut policy = RetryPolicy::default();
+            set(&mut policy, duration, count);
+            policies.push(policy);
+            set(&mut all, duration, count);
+        }
+        policies.push(all);
+    }
+    policies
+}
+
+/// How what is done to a client ends: well, or with an error that says why.
+fn ends<T>(told: &str, outcome: Result<T, Error>) {
+    if let Err(error) = outcome {
+        let kind = error.kind();
+        assert!(
+            !matches!(kind, ErrorKind::Credentials | ErrorKind::Unauthorized),
+            "{told}: {error:?}"
+        );
+        assert!(error.to_string().len() < 1_000, "{told}");
+    }
+}
+
+/// A client whose first calls fail in each way that there is, with this wish.
+fn failing(
+    wish: &'static str,
+    date: &'static str,
+) -> (ClientBuilder, ManualTimer, Arc<AtomicUsize>) {
+    let (_, emulator, timer) = client();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let builder = wired(&emulator, &timer, move |request| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        assert!(number < 20_000, "{} goes on for ever", call_of(request));
+        let refusal = |status, code| {
+            let mut refusal = http_refusal(status, code);
+            let headers = refusal.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(wish));
+            headers.insert(DATE, HeaderValue::from_static(date));
+            Some(Ok(refusal))
+        };
+        match number % 7 {
+            0 => refusal(503, "service_unavailable"),
+            2 => refusal(429, "too_many_requests"),
+            4 => Some(Err(HttpError::new(
+                HttpErrorKind::Reset,
+                Phase::MaybeReceived,
+            ))),
+            _ => None,
+        }
+    });
+    (builder, timer, asked)
+}
+
+async fn use_it(b2: &Client, told: &str) {
+    ends(told, b2.call(ListBuckets::new()).await);
+    let bucket = match b2.bucket("holiday-photos").await {
+        Ok(bucket) => bucket,
+        Err(_) => BucketHandle::new(
+            b2.clone(),
+            "4_z".into(),
+            b2kit::types::BucketName::new("holiday-photos").unwrap(),
+        ),
+    };
+    ends(told, bucket.upload("f", content(250)).part_size(100).await);
+    let read = async { bucket.download("f").stream().await?.collect(1_000).await };
+    ends(told, read.await);
+    let mut versions = b2.stream(ListFileVersions::new(bucket.id()));
+    while let Some(version) = versions.next().await {
+        ends(told, version);
+    }
+}
+
+#[test]
+fn every_setting_of_a_policy_may_be_anything() {
+    for policy in policies() {
+        for (at, wish) in [WISHES[0], WISHES[5], WISHES[10]].into_iter().enumerate() {
+            let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
+            let told = format!("{policy:?}, {wish}");
+            let b2 = builder.retry(policy.clone()).build().unwrap();
+            timer.run(use_it(&b2, &told));
+        }
+    }
+}
+
+#[test]
+fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
+    for wish in WISHES {
+        for date in DATES {
+            for longest in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
+                let (builder, timer, _) = failing(wish, date);
+                let mut policy = RetryPolicy::default();
+                policy.longest_retry_after = longest;
+                let b2 = builder.retry(policy).build().unwrap();
+                timer.run(use_it(&b2, &format!("{wish}, {date}, {longest:?}")));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_setting_of_a_client_may_be_anything() {
+    let sizes = [1, 7, u64::MAX / 2, u64::MAX];
+    let mut settings: Vec<Box<dyn Fn(ClientBuilder) -> ClientBuilder>> = Vec::new();
+    for duration in DURATIONS {
+        settings.push(Box::new(move |builder| builder.stall(duration)));
+        for bytes in [0, 1, u64::MAX] {
+            let least = Throughput::new(bytes, duration);
+            settings.push(Box::new(move |builder| builder.throughput(least)));
+        }
+    }
+    for size in sizes {
+        settings.push(Box::new(move |builder| builder.memory_budget(size)));
+        settings.push(Box::new(move |builder| builder.bandwidth_limit(size)));
+        settings.push(Box::new(move |builder| {
+            builder.bandwidth_limit(size).stall(Duration::ZERO)
+        }));
+    }
+    for (number, set) in settings.iter().enumerate() {
+        let (_, emulator, timer) = client();
+        let usual = wired(&emulator, &timer, |_| None).build().unwrap();
+        let b2 = set(wired(&emulator, &timer, |_| None)).build().unwrap();
+        timer.run(async {
+            let told = format!("setting {number}");
+            let bucket = bucket(&usual).await;
+            let bucket = BucketHandle::new(b2.clone(), bucket.id().clone(), bucket.name().clone());
+            ends(&told, bucket.upload("f", content(250)).part_size(100).await);
+            let once = Source::stream(stream::iter([Ok(content(250))]));
+            ends(&told, bucket.upload("g", once).part_size(100).await);
+            let read = async { bucket.download("f").stream().await?.collect(1_000).await };
+            ends(&told, read.await);
+        });
+    }
+}
+
+#[test]
+fn every_setting_of_a_transfer_may_be_anything() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, version) = net.with_file(&bytes(1_000));
+    for (number, concurrency) in [0, 1, 3, usize::MAX].into_iter().enumerate() {
+        for (at, size) in [0, 1, 7, u64::MAX / 2, u64::MAX].into_iter().enumerate() {
+            let told = format!("{concurrency} at once, of {size}");
+            let path = dir.path().join(format!("{number}-{at}"));
+            let download = bucket.download("f").concurrency(concurrency);
+            net.run(download.range_size(size).to_path(&path)).unwrap();
+            assert!(std::fs::read(&path).unwrap() == bytes(1_000), "{told}");
+            net.run(async {
+                let upload = bucket.upload("g", content(350)).concurrency(concurrency);
+                ends(&told, upload.part_size(size).await);
+                let copy = bucket.copy(&version, "h").concurrency(concurrency);
+                ends(&told, copy.part_size(size).await);
+                let piece = || Piece::file(&version);
+                let compose = bucket.compose("i", [piece(), piece()]);
+                ends(
+                    &told,
+                    compose.concurrency(concurrency).part_size(size).await,
+                );
+            });
+        }
+        net.run(async {
+            let inputs = stream::iter(0..5);
+            let over = bucket.upload_all(inputs, concurrency, |bucket, _| bucket.upload("j", "x"));
+            assert_eq!(over.count().await, 5);
+            let mode = Mode::Delete { concurrency };
+            let client = bucket.client();
+            let deleted = client.delete_all_versions(bucket.id(), "j", mode);
+            assert_eq!(deleted.count().await, 5);
+        });
+    }
+    for range in [
+        ByteRange::from(0),
+        ByteRange::from(u64::MAX),
+        ByteRange::inclusive(0, u64::MAX).unwrap(),
+        ByteRange::inclusive(u64::MAX, u64::MAX).unwrap(),
+        ByteRange::last(u64::MAX).unwrap(),
+    ] {
+        let told = range.to_string();
+        let read = async {
+            bucket
+                .download("f")
+                .range(range)
+                .stream()
+                .await?
+                .collect(usize::MAX)
+                .await
+        };
+        ends(&told, net.run(read));
+        let path = dir.path().join("range");
+        for size in [1, u64::MAX] {
+            let download = bucket.download("f").range(range).range_size(size);
+            ends(&told, net.run(download.to_path(&path)));
+        }
+    }
+}
+
+/// A version of which somebody says that it has so many bytes.
+fn of_length(version: &FileVersion, len: u64) -> FileVersion {
+    let mut document = serde_json::to_value(version).unwrap();
+    document["contentLength"] = len.into();
+    serde_json::from_value(document).unwrap()
+}
+
+#[test]
+fn a_version_may_be_said_to_have_any_length() {
+    let net = Net::new(0);
+    let (bucket, version) = net.with_file(&bytes(1_000));
+    for len in [
+        0,
+        1,
+        5_000_000_001,
+        10_000_000_000_001,
+        u64::MAX / 2,
+        u64::MAX,
+    ] {
+        let (told, version) = (format!("{len} bytes"), of_length(&version, len));
+        net.run(async {
+            ends(&told, bucket.copy(&version, "g").await);
+            ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
+            let piece = || Piece::file(&version);
+            ends(
+                &told,
+                bucket
+                    .compose("h", [piece(), piece(), Piece::local("x")])
+                    .await,
+            );
+            let piece = || Piece::copy(&version.file_id, len / 2..len);
+            ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
+        });
+        let sources = [
+            Source::ranges(len, |_| Ok(stream::empty())),
+            Source::stream_of(len, stream::empty()),
+        ];
+        for source in sources {
+            ends(&told, net.run(async { bucket.upload("i", source).await }));
+        }
+    }
+}
+
+#[test]
+fn every_header_with_a_number_may_say_anything() {
+    let numbers = [
+        "0",
+        "1",
+        "-1",
+        "999",
+        "1001",
+        "10000000000000",
+        "10000000000001",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e9",
+        "",
+    ];
+    let mut cases: Vec<(HeaderName, String)> = Vec::new();
+    for number in numbers {
+        for name in [
+            "content-length",
+            "x-bz-upload-timestamp",
+            "x-bz-info-src_last_modified_millis",
+            "x-bz-file-retention-retain-until-timestamp",
+            "x-bz-content-sha1",
+            "date",
+            "retry-after",
+        ] {
+            cases.push((HeaderName::from_static(name), number.to_owned()));
+        }
+        for range in [
+            format!("bytes 0-499/{number}"),
+            format!("bytes 0-{number}/1000"),
+            format!("bytes {number}-999/1000"),
+            format!("bytes {number}-{number}/{number}"),
+            format!("bytes 0-{number}/{number}"),
+        ] {
+            cases.push((CONTENT_RANGE, range));
+        }
+    }
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&bytes(1_000));
+    let policy = RetryPolicy::never();
+    let client = net.builder().retry(policy).build().unwrap();
+    let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
+    for (name, value) in cases {
+        let told = format!("{name}: {value}");
+        let value = HeaderValue::try_from(value).unwrap();
+        net.spoil(move |_, mut response| {
+            response.headers_mut().insert(name.clone(), value.clone());
+            response
+        });
+        let path = dir.path().join("f");
+        let download = || bucket.download("f").modified_time();
+        let read = async { download().stream().await?.collect(10_000).await };
+        ends(&told, net.run(read));
+        for size in [1, 500, u64::MAX] {
+            let to_path = download().range_size(size).to_path(&path);
+            ends(&told, net.run(to_path));
+        }
+        let _ = std::fs::remove_file(&path);
+    }
+}
+
+/// All of its pieces at once would be gigabytes, and for the larger ones more than there is memory.
+#[test]
+fn a_file_that_is_said_to_be_larger_than_b2_can_hold_is_no_file() {
+    for total in ["10000000000001", "10000000000000000", "1000000000000000000"] {
+        let (net, dir) = (Net::new(0), tempdir().unwrap());
+        let (bucket, _) = net.with_file(&bytes(1_000));
+        let range = HeaderValue::try_from(format!("bytes 0-499/{total}")).unwrap();
+        net.spoil(move |_, mut response| {
+            response.headers_mut().insert(CONTENT_RANGE, range.clone());
+            response
+        });
+        let download = bucket.download("f").range_size(500);
+        let error = net.run(download.to_path(dir.path().join("f"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+        assert!(error.to_string().contains(total), "{error}");
+    }
+}
+
+/// With a range for each byte of it there would be ten million million pieces.
+#[test]
+fn a_file_that_is_said_to_be_as_large_as_can_be_is_fetched_piece_by_piece() {
+    let (net, dir) = (Net::new(0), tempdir().unwrap());
+    let (bucket, _) = net.with_file(&bytes(1_000));
+    net.spoil(move |number, mut response| {
+        if number == 0 {
+            let range = HeaderValue::from_static("bytes 0-0/10000000000000");
+            response.headers_mut().insert(CONTENT_RANGE, range);
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        response
+    });
+    let download = bucket.download("f").range_size(1).concurrency(usize::MAX);
+    let error = net.run(download.to_path(dir.path().join("f"))).unwrap_err();
+    // The next answers tell how large it is.
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
+}
+
+#[test]
+fn a_clock_that_jumps_to_its_end_stops_nobody() {
+    let (b2, emulator, timer) = client();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        for years in [1, 100, 10_000_000_000_u64] {
+            timer.advance(Duration::from_secs(years.saturating_mul(31_536_000)));
+            emulator.expire_account_tokens();
+            let upload = UploadFile::new(bucket.id(), FileName::new("f").unwrap(), "meow");
+            b2.call(upload).await.unwrap();
+        }
+    });
+    assert!(timer.now().checked_add(Duration::from_secs(1)).is_some());
+}

@@ -1,0 +1,531 @@
+//! What comes byte by byte has an end: each limit that is documented, on a server that keeps every connection going.
+
+use std::fs;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use b2kit::api::{CopyFile, ListBuckets, ListFileNames, UploadFile};
+use b2kit::http::{self, header};
+use b2kit::transfer::Source;
+use b2kit::types::{FileName, Sha1};
+use b2kit::{
+    BucketHandle, Bytes, Client, Error, ErrorKind, GaveUp, HttpClient as _, HttpErrorKind,
+    ManualTimer, Request, Response, ResponseBody, RetryPolicy, Throughput, Timer as _,
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::download::{Run, bytes};
+use crate::uploading::{bucket, content};
+use crate::{call_of, client, http_answer, http_refusal, served};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The body of a response, a byte after each pause.
+fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    let timer = timer.clone();
+    let bytes = stream::once(body.collect(1 << 30))
+        .map_ok(|bytes| stream::iter((0..bytes.len()).map(move |at| Ok(bytes.slice(at..=at)))))
+        .try_flatten()
+        .then(move |byte| {
+            let pause = timer.sleep(pause);
+            async move {
+                pause.await;
+                byte
+            }
+        });
+    Response::from_parts(head, ResponseBody::new(None, bytes))
+}
+
+/// A client whose answers to `call` trickle: a byte every `pause`.
+fn trickling(
+    call: &'static str,
+    pause: Duration,
+    retry: RetryPolicy,
+) -> (Client, ManualTimer, Arc<AtomicUsize>) {
+    let (_, emulator, timer) = client();
+    let (clock, asked) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let b2 = emulator.clone();
+    let backend = move |request: Request| {
+        let (b2, clock, counted) = (b2.clone(), clock.clone(), Arc::clone(&counted));
+        async move {
+            let is_meant = name_of(&request) == call;
+            let response = b2.send(request).await?;
+            if !is_meant {
+                return Ok(response);
+            }
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(slowly(&clock, pause, response))
+        }
+    };
+    let client = served(&emulator)
+        .backend(backend)
+        .timer(timer.clone())
+        .retry(retry)
+        .seed(1)
+        .build()
+        .unwrap();
+    (client, timer, asked)
+}
+
+fn name_of(request: &Request) -> &str {
+    match call_of(request) {
+        "" => "b2_download_file_by_name",
+        name => name,
+    }
+}
+
+fn timed_out(error: &Error) -> bool {
+    let kind = error.http_error().map(b2kit::HttpError::kind);
+    matches!(kind, Some(HttpErrorKind::Timeout | HttpErrorKind::Stalled))
+}
+
+fn within(deadline: Duration) -> RetryPolicy {
+    RetryPolicy::default().with_deadline(deadline)
+}
+
+#[test]
+fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
+    // At a byte a second the stall is never reached; and the least throughput is switched off.
+    for (least, expected) in [(0, 300), (16 << 10, 300)] {
+        let (_, emulator, timer) = client();
+        let (clock, b2) = (timer.clone(), emulator.clone());
+        let backend = move |request: Request| {
+            let (b2, clock) = (b2.clone(), clock.clone());
+            async move {
+                let is_meant = call_of(&request) == "b2_list_buckets";
+                let response = b2.send(request).await?;
+                if !is_meant {
+                    return Ok(response);
+                }
+                let endless = vec![b' '; 1_000_000];
+                let response = Response::new(ResponseBody::from(endless));
+                Ok(slowly(&clock, SECOND, response))
+            }
+        };
+        let b2 = served(&emulator)
+            .backend(backend)
+            .timer(timer.clone())
+            .throughput(Throughput::new(least, 60 * SECOND))
+            .build()
+            .unwrap();
+        let began = timer.now();
+        let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
+        assert!(timed_out(&error), "{error:?}");
+        let took = timer.now() - began;
+        assert!(took <= expected * SECOND, "{took:?}");
+        if least == 0 {
+            assert_eq!((error.attempts(), took), (1, expected * SECOND));
+        }
+    }
+}
+
+#[test]
+fn an_errors_body_that_trickles_is_not_waited_for() {
+    let (_, emulator, timer) = client();
+    let clock = timer.clone();
+    let listings = AtomicUsize::new(0);
+    let wire = emulator.clone();
+    let backend = move |request: Request| {
+        let first =
+            call_of(&request) == "b2_list_buckets" && listings.fetch_add(1, Ordering::Relaxed) == 0;
+        let (wire, clock) = (wire.clone(), clock.clone());
+        async move {
+            if first {
+                let refusal = http_refusal(503, &"x".repeat(60_000));
+                return Ok(slowly(&clock, 5 * SECOND, refusal));
+            }
+            wire.send(request).await
+        }
+    };
+    let b2 = served(&emulator).backend(backend).timer(timer.clone());
+    let b2 = b2.build().unwrap();
+    let began = timer.now();
+    timer.run(b2.call(ListBuckets::new())).unwrap();
+    let took = timer.now() - began;
+    assert!(took >= 30 * SECOND && took < 33 * SECOND, "{took:?}");
+}
+
+#[test]
+fn a_users_deadline_holds_for_a_reply_and_an_errors_body_that_trickle() {
+    for call in ["b2_list_buckets", "b2_authorize_account"] {
+        let (b2, timer, _) = trickling(call, SECOND, within(5 * SECOND));
+        let began = timer.now();
+        let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
+        assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+        assert!(timer.now() - began <= 5 * SECOND, "{call}");
+    }
+}
+
+/// A bucket with a file of 400 kB, through another client with this policy whose downloads trickle.
+fn file_that_trickles(
+    pause: Duration,
+    retry: RetryPolicy,
+) -> (BucketHandle, ManualTimer, Arc<AtomicUsize>) {
+    let (_, emulator, timer) = client();
+    let (clock, asked) = (timer.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&asked);
+    let wire = emulator.clone();
+    let backend = move |request: Request| {
+        let (wire, clock, counted) = (wire.clone(), clock.clone(), Arc::clone(&counted));
+        async move {
+            let is_meant = request.uri().path().contains("/file/")
+                || call_of(&request) == "b2_download_file_by_id";
+            let response = wire.send(request).await?;
+            if !is_meant {
+                return Ok(response);
+            }
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(slowly(&clock, pause, response))
+        }
+    };
+    let b2 = served(&emulator)
+        .backend(backend)
+        .timer(timer.clone())
+        .retry(retry)
+        .seed(1)
+        .build()
+        .unwrap();
+    let bucket = timer.run(async {
+        let bucket = bucket(&b2).await;
+        let name = FileName::new("f").unwrap();
+        let upload = UploadFile::new(bucket.id(), name, bytes(400_000));
+        b2.call(upload).await.unwrap();
+        bucket
+    });
+    (bucket, timer, asked)
+}
+
+/// Runs what also waits for threads of the pool.
+fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
+    let (mut future, mut run) = (pin!(future), Run::new(timer));
+    loop {
+        if let Poll::Ready(output) = run.step(&mut future) {
+            return output;
+        }
+    }
+}
+
+#[test]
+fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
+    let dir = tempfile::tempdir().unwrap();
+    for end in [
+        "stream",
+        "collect",
+        "to_writer",
+        "to_path",
+        "ranges",
+        "resume",
+    ] {
+        // Fast enough for the least throughput, and for no stall.
+        let pause = Duration::from_millis(2);
+        let (bucket, timer, asked) = file_that_trickles(pause, within(5 * SECOND));
+        let (began, path) = (timer.now(), dir.path().join(end));
+        let download = bucket.download("f");
+        let error = run(&timer, async {
+            match end {
+                "stream" => {
+                    let mut stream = download.stream().await?;
+                    while let Some(bytes) = stream.next().await {
+                        bytes?;
+                    }
+                    Ok(())
+                }
+                "collect" => {
+                    let stream = download.stream().await?;
+                    stream.collect(1 << 20).await.map(drop)
+                }
+                "to_writer" => download.to_writer(futures::io::sink()).await.map(drop),
+                "to_path" => download.concurrency(1).to_path(&path).await.map(drop),
+                "ranges" => {
+                    let download = download.range_size(150_000);
+                    download.concurrency(3).to_path(&path).await.map(drop)
+                }
+                _ => download.resume().to_path(&path).await.map(drop),
+            }
+        })
+        .unwrap_err();
+        let took = timer.now() - began;
+        assert!(took <= 6 * SECOND, "{end}: {took:?}");
+        assert_eq!(error.kind(), ErrorKind::Http, "{end}: {error:?}");
+        assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{end}: {error:?}");
+        assert!(timed_out(&error), "{end}: {error:?}");
+        assert!(asked.load(Ordering::Relaxed) <= 4, "{end}");
+    }
+    // What may be gone on with is kept, and nothing has the target's name.
+    assert!(!dir.path().join("to_path").exists() && !dir.path().join("resume").exists());
+    assert!(fs::read_dir(dir.path()).unwrap().count() > 0);
+}
+
+#[test]
+fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
+    let retry = within(5 * SECOND);
+    let (bucket, timer, asked) = file_that_trickles(Duration::from_micros(15), retry);
+    let began = timer.now();
+    let stream = timer.run(bucket.download("f").stream()).unwrap();
+    let back = timer.run(stream.collect(1 << 20)).unwrap();
+    assert!(back == bytes(400_000));
+    assert!(timer.now() - began >= 6 * SECOND);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
+    let (_, emulator, timer) = client();
+    // A thirtieth of the least throughput, by our own will.
+    let b2 = served(&emulator)
+        .timer(timer.clone())
+        .retry(within(5 * SECOND))
+        .bandwidth_limit(10)
+        .build()
+        .unwrap();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let fast = served(&emulator).timer(timer.clone()).build().unwrap();
+        let name = FileName::new("f").unwrap();
+        let upload = UploadFile::new(bucket.id(), name, content(2_000));
+        fast.call(upload).await.unwrap();
+        let mut stream = bucket.download("f").stream().await.unwrap();
+        let mut back = Vec::new();
+        while let Some(bytes) = stream.next().await {
+            back.extend_from_slice(&bytes.unwrap());
+            timer.sleep(60 * SECOND).await;
+        }
+        assert_eq!(back, content(2_000));
+    });
+}
+
+#[test]
+fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_there() {
+    let (bucket, timer, asked) = file_that_trickles(5 * SECOND, RetryPolicy::default());
+    let began = timer.now();
+    let mut stream = timer.run(bucket.download("f").stream()).unwrap();
+    let error = timer.run(async {
+        loop {
+            match stream.next().await.unwrap() {
+                Ok(_) => {}
+                Err(error) => return error,
+            }
+        }
+    });
+    assert!(timed_out(&error), "{error:?}");
+    let attempts = asked.load(Ordering::Relaxed);
+    assert!((2..=10).contains(&attempts), "{attempts}");
+    // Each has a minute, and the pauses between them.
+    let took = timer.now() - began;
+    assert!(took <= 10 * (60 + 64) * SECOND, "{took:?}");
+}
+
+#[test]
+fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for() {
+    let retry = RetryPolicy::never();
+    let (b2, timer, _) = trickling("b2_upload_file", 5 * SECOND, retry);
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let began = timer.now();
+        // B2 is asked what became of it.
+        let uploaded = bucket.upload("f", "meow").await.unwrap();
+        assert_eq!(uploaded.file.content_length, 4);
+        assert!(timer.now() - began <= 120 * SECOND);
+    });
+}
+
+#[test]
+fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
+    let (b2, timer, _) = trickling("b2_upload_part", SECOND, within(5 * SECOND));
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        for source in [
+            Source::bytes(content(350)),
+            Source::stream(stream::iter([Ok(content(350))])),
+        ] {
+            let began = timer.now();
+            let upload = bucket.upload("f", source).part_size(100);
+            let error = upload.await.unwrap_err();
+            assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+            assert!(error.part().is_some());
+            assert!(timer.now() - began <= 6 * SECOND, "{error:?}");
+            assert!(b2.unfinished().is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_users_deadline_holds_for_copies_compositions_and_listings() {
+    for (call, what) in [
+        ("b2_copy_file", "copy"),
+        ("b2_copy_part", "copy in parts"),
+        ("b2_copy_file", "compose"),
+        ("b2_copy_part", "compose in parts"),
+        ("b2_list_file_names", "list"),
+        ("b2_finish_large_file", "upload in parts"),
+        ("b2_start_large_file", "upload in parts"),
+    ] {
+        let (b2, timer, asked) = trickling(call, SECOND, within(5 * SECOND));
+        timer.run(async {
+            let bucket = bucket(&b2).await;
+            let file = bucket.upload("f", content(90)).await.unwrap().file;
+            let began = timer.now();
+            let error = match what {
+                "copy" => bucket.copy(&file, "g").await.unwrap_err(),
+                "copy in parts" => bucket.copy(&file, "g").part_size(30).await.unwrap_err(),
+                "compose" => {
+                    let pieces = [b2kit::transfer::Piece::file(&file)];
+                    bucket.compose("g", pieces).await.unwrap_err()
+                }
+                "compose in parts" => {
+                    let piece = || b2kit::transfer::Piece::file(&file);
+                    bucket.compose("g", [piece(), piece()]).await.unwrap_err()
+                }
+                "list" => {
+                    let mut files = b2.stream(ListFileNames::new(bucket.id()));
+                    files.try_next().await.unwrap_err()
+                }
+                _ => {
+                    let upload = bucket.upload("g", content(350)).part_size(100);
+                    upload.await.unwrap_err()
+                }
+            };
+            assert_eq!(error.call(), Some(call), "{what}: {error:?}");
+            assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{what}: {error:?}");
+            let took = timer.now() - began;
+            assert!(took <= 6 * SECOND, "{what}: {took:?}");
+            assert!(asked.load(Ordering::Relaxed) > 0);
+        });
+    }
+}
+
+#[test]
+fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
+    let (_, emulator, timer) = client();
+    let (clock, wire) = (timer.clone(), emulator.clone());
+    let backend = move |request: Request| {
+        let (wire, clock) = (wire.clone(), clock.clone());
+        async move {
+            if call_of(&request) != "b2_copy_file" {
+                return wire.send(request).await;
+            }
+            clock.sleep(1_100 * SECOND).await;
+            let endless = Response::new(ResponseBody::from(vec![b' '; 1_000_000]));
+            Ok(slowly(&clock, SECOND / 10, endless))
+        }
+    };
+    let b2 = served(&emulator).backend(backend).timer(timer.clone());
+    let b2 = b2.throughput(Throughput::new(0, SECOND)).build().unwrap();
+    let began = timer.now();
+    let copy = CopyFile::new("4_z1_f1", FileName::new("g").unwrap());
+    let error = timer.run(b2.call(copy)).unwrap_err();
+    assert!(timed_out(&error), "{error:?}");
+    assert_eq!(timer.now() - began, 2_400 * SECOND);
+}
+
+#[test]
+fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
+    let (_, emulator, timer) = client();
+    let (clock, wire, pages) = (
+        timer.clone(),
+        emulator.clone(),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let backend = move |request: Request| {
+        let (wire, clock, pages) = (wire.clone(), clock.clone(), Arc::clone(&pages));
+        async move {
+            if call_of(&request) != "b2_list_file_names" {
+                return wire.send(request).await;
+            }
+            clock.sleep(SECOND).await;
+            let next = format!("{:08}", pages.fetch_add(1, Ordering::Relaxed));
+            Ok(http_answer(
+                200,
+                &serde_json::json!({"files": [], "nextFileName": next}),
+            ))
+        }
+    };
+    let b2 = served(&emulator).backend(backend).timer(timer.clone());
+    let b2 = b2.retry(within(5 * SECOND)).build().unwrap();
+    let began = timer.now();
+    let mut files = b2.stream(ListFileNames::new("4_z1"));
+    let error = timer.run(files.try_next()).unwrap_err();
+    assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+    assert!(timer.now() - began <= 7 * SECOND);
+    assert!(timer.run(files.try_next()).unwrap().is_none());
+}
+
+/// In every place where a source of the user's is read.
+#[test]
+fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
+    let nothing = || stream::repeat_with(|| Ok(Bytes::new()));
+    for limit in [None, Some(1_000_000)] {
+        let (_, emulator, timer) = client();
+        let mut b2 = served(&emulator).timer(timer.clone());
+        if let Some(limit) = limit {
+            b2 = b2.bandwidth_limit(limit);
+        }
+        let b2 = b2.build().unwrap();
+        timer.run(async {
+            let bucket = bucket(&b2).await;
+            for source in [
+                Source::stream(nothing()),
+                Source::stream_of(350, nothing()),
+                Source::ranges(50, move |_| Ok(nothing())),
+                Source::ranges(350, move |_| Ok(nothing())),
+                Source::ranges(0, move |_| Ok(nothing())),
+            ] {
+                let told = format!("{source:?}");
+                let error = bucket.upload("f", source).await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Source, "{told}: {error:?}");
+            }
+            assert!(b2.unfinished().is_empty());
+        });
+    }
+}
+
+/// A large part of single bytes would else take many times its memory.
+#[test]
+fn a_source_of_single_bytes_arrives_whole() {
+    let (b2, _, timer) = client();
+    timer.run(async {
+        let bucket = bucket(&b2).await;
+        let bytes = content(100_000);
+        let single = bytes.clone();
+        let single = (0..single.len()).map(move |at| Ok(single.slice(at..=at)));
+        let upload = bucket.upload("f", Source::stream(stream::iter(single)));
+        let file = upload.part_size(50_001).await.unwrap().file;
+        let back = crate::uploading::stored(&b2, &file.file_id).await;
+        assert_eq!(Sha1::of(&back), Sha1::of(&bytes));
+    });
+}
+
+#[test]
+fn a_response_without_a_length_is_held_to_the_limits_too() {
+    let (_, emulator, timer) = client();
+    let (clock, wire) = (timer.clone(), emulator.clone());
+    let backend = move |request: Request| {
+        let (wire, clock) = (wire.clone(), clock.clone());
+        async move {
+            if call_of(&request) != "b2_list_buckets" {
+                return wire.send(request).await;
+            }
+            let mut response = slowly(
+                &clock,
+                5 * SECOND,
+                Response::new(ResponseBody::from(vec![b' '; 100_000])),
+            );
+            let chunked = http::HeaderValue::from_static("chunked");
+            response
+                .headers_mut()
+                .insert(header::TRANSFER_ENCODING, chunked);
+            Ok(response)
+        }
+    };
+    let b2 = served(&emulator).backend(backend).timer(timer.clone());
+    let b2 = b2.build().unwrap();
+    let began = timer.now();
+    let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert!(timed_out(&error), "{error:?}");
+    assert!(timer.now() - began <= 300 * SECOND);
+}
