@@ -14,6 +14,7 @@ use super::counts::Counters;
 use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
 use super::memory::Memory;
+use super::outage::Outages;
 use super::policy::RetryPolicy;
 use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
@@ -209,6 +210,10 @@ impl ClientBuilder {
         if let Some(session) = &self.session {
             policy.check_session(session)?;
         }
+        let chance = || {
+            self.seed
+                .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
+        };
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
@@ -222,15 +227,16 @@ impl ClientBuilder {
             upload_urls: UploadUrls::default(),
             budget: Budget::default(),
             gates: Gates::default(),
+            // Of its own, so that it is no matter for all else whether somebody answers.
+            outages: Outages::new(chance()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
             memory: self.memory_budget.map(Memory::new),
+            #[cfg(feature = "fs")]
+            files: std::sync::OnceLock::new(),
             bandwidth,
-            chance: Mutex::new(
-                self.seed
-                    .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            ),
+            chance: Mutex::new(chance()),
         };
         Ok(Client {
             shared: Arc::new(shared),
