@@ -273,7 +273,7 @@ mod tests {
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
-    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 13] = [
+    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
         (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
         (HttpErrorKind::Exhausted, [Unsent, Lost, Lost]),
