@@ -51,6 +51,9 @@ pub enum GaveUp {
     Budget,
     /// The bytes to be sent came from a stream that can be read only once.
     Spent,
+    /// No connection could be made, and nobody has ever answered this client: see
+    /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
+    NeverConnected,
 }
 
 /// What a program can do about an [`Error`].
@@ -495,6 +498,9 @@ impl fmt::Display for Error {
             Some(GaveUp::Spent) => {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
+            Some(GaveUp::NeverConnected) => f.write_str(
+                " (and nobody has answered yet: is the address right, and the network there?)",
+            )?,
             Some(GaveUp::Attempts) | None => {}
         }
         if f.alternate() {

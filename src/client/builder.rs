@@ -14,6 +14,7 @@ use super::counts::Counters;
 use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
 use super::memory::Memory;
+use super::outage::Outages;
 use super::policy::RetryPolicy;
 use super::secrets::Secrets;
 use super::server_clock::ServerClock;
@@ -237,6 +238,10 @@ impl ClientBuilder {
         let session = self.session.as_ref();
         own.chain(session.map(|session| session.authorization_token().clone()))
             .for_each(|secret| secrets.keep(&secret));
+        let chance = || {
+            self.seed
+                .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
+        };
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
@@ -253,16 +258,17 @@ impl ClientBuilder {
             upload_urls: UploadUrls::default(),
             budget: Budget::default(),
             gates: Gates::default(),
+            // Of its own, so that it is no matter for all else whether somebody answers.
+            outages: Outages::new(chance()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
             secrets,
             memory: self.memory_budget.map(Memory::new),
+            #[cfg(feature = "fs")]
+            files: std::sync::OnceLock::new(),
             bandwidth,
-            chance: Mutex::new(
-                self.seed
-                    .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            ),
+            chance: Mutex::new(chance()),
         };
         Ok(Client {
             shared: Arc::new(shared),

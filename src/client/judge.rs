@@ -150,6 +150,14 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
     }
 }
 
+/// Whether nothing was sent since this machine had no room for another connection.
+pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
+    let http = failure.http_error();
+    http.is_some_and(|http| {
+        http.kind() == HttpErrorKind::Exhausted && http.phase() == Phase::NotSent
+    })
+}
+
 /// Decides what comes next.
 pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     let writes = kind == CallKind::Write;
@@ -310,9 +318,10 @@ mod tests {
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
-    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 13] = [
+    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
         (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Exhausted, [Unsent, Lost, Lost]),
         (HttpErrorKind::Tls, [Final; 3]),
         (HttpErrorKind::Timeout, [Unsent, Late, Lost]),
         (HttpErrorKind::Stalled, [Unsent, Late, Lost]),

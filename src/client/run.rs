@@ -9,13 +9,15 @@ use b2kit_core::time::{later, share};
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tracing::{Instrument as _, debug, warn};
 
 use super::Client;
 use super::authorization::Generation;
 use super::course::{Course, Step};
 use super::gates::Pass;
+use super::judge;
+use super::outage::{PlaceId, Way};
 use super::patience::PROGRESS;
 use super::restriction::{refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
@@ -106,18 +108,21 @@ async fn attempts<C: Call>(
         let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
-        let pass = pass_gate(client, facts.kind, course).await?;
-        let request = prepare(
-            client,
-            call,
-            &ticket.target(client),
-            course.left(client.now()),
-        );
-        let request = request.map_err(|error| course.error(error, None, client.now()))?;
+        let request = prepare(client, call, &ticket.target(client));
+        let mut request = request.map_err(|error| course.error(error, None, client.now()))?;
+        let place = ticket.place(client, request.uri());
+        let (pass, way) = admitted(client, facts.kind, place, course).await?;
         let sent = client.now();
+        stamp(client, facts, &mut request, course.left(sent));
         course.attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
-        let elapsed = client.now().saturating_duration_since(sent);
+        let now = client.now();
+        let elapsed = now.saturating_duration_since(sent);
+        let (hurried, first) = (
+            course.left(now).is_some_and(|left| left.is_zero()),
+            course.is_unharmed(),
+        );
+        let trouble = way.over(&outcome, hurried, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
                 debug!(
@@ -141,6 +146,14 @@ async fn attempts<C: Call>(
                 .min(client.policy.longest_retry_after);
             let until = later(client.now(), wish);
             close_gate(client, facts.kind, until, &failure);
+        }
+        course.in_trouble(trouble, client.shared.outages.ever_answered());
+        if facts.kind == CallKind::Login {
+            course.paced(client.shared.authorization.pause(now));
+        }
+        if judge::is_for_want_of_room(&failure) {
+            pass.refused();
+            course.without_room(client.shared.gates.successes(), now);
         }
         // Asking what became of the call needs room too.
         drop(pass);
@@ -178,13 +191,20 @@ async fn attempts<C: Call>(
         }
         match step {
             Step::Again { pause, everyone } => {
-                let wait = Wait { pause, everyone };
+                let told_once = everyone || course.is_in_outage();
+                let wait = Wait {
+                    pause,
+                    everyone: told_once,
+                };
                 title.again(&failure, course.attempts_of(), wait);
                 if everyone {
                     let until = later(client.now(), pause);
                     close_gate(client, facts.kind, until, &failure);
                 }
                 course.keep_last(failure);
+                if course.may_reuse_url() {
+                    ticket.give_back(client);
+                }
                 client.sleep(pause).await;
             }
             // A late word about an old token renews nothing, so it doesn't count.
@@ -220,7 +240,11 @@ impl Ticket {
         course: &Course<'_>,
     ) -> Result<Self, Error> {
         if C::FACTS.kind == CallKind::Login {
-            let pause = client.shared.authorization.pause(client.now());
+            let mut pause = client.shared.authorization.pause(client.now());
+            if !client.shared.outages.ever_answered() {
+                // Logins of calls before this one may have failed again and again.
+                pause = pause.min(client.policy.first_connection_timeout);
+            }
             if !pause.is_zero() {
                 debug!(?pause, "waiting until the next login may be tried");
             }
@@ -232,7 +256,7 @@ impl Ticket {
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
         };
-        let free = if course.is_first() {
+        let free = if course.may_reuse_url() {
             client.shared.upload_urls.take(&place, client.now())
         } else {
             None
@@ -251,6 +275,15 @@ impl Ticket {
             Self::Upload(generation, _, lease) => {
                 Target::upload(&generation.session, &lease.url, &lease.token)
             }
+        }
+    }
+
+    /// The place where the attempt goes.
+    fn place(&self, client: &Client, uri: &Uri) -> PlaceId {
+        let outages = &client.shared.outages;
+        match self {
+            Self::Upload(generation, ..) => outages.upload_place(uri, generation.session.api_url()),
+            Self::Realm | Self::Account(_) => outages.place(uri),
         }
     }
 
@@ -345,6 +378,40 @@ impl Ask for Client {
     }
 }
 
+/// Waits until the call may make an attempt: while its place can't be reached, while all calls of its kind wait, and until
+/// there is room.
+async fn admitted<'a>(
+    client: &'a Client,
+    kind: CallKind,
+    place: PlaceId,
+    course: &mut Course<'_>,
+) -> Result<(Pass<'a>, Way<'a>), Error> {
+    let outages = &client.shared.outages;
+    let mut probes = None;
+    loop {
+        let pass = pass_gate(client, kind, course).await?;
+        let now = client.now();
+        let standstill = match outages.enter(place, now, client.policy.is_once(kind)) {
+            Ok(way) => return Ok((pass, way)),
+            Err(standstill) => standstill,
+        };
+        drop(pass);
+        let before = probes.replace(standstill.probes);
+        let failed = before.map_or(0, |before| standstill.probes.saturating_sub(before));
+        match course.waits(&standstill, failed, outages.ever_answered(), now) {
+            Ok(wait) => {
+                course.keep_last_if_none(|| standstill.why());
+                let enough = client.shared.timer.sleep(wait);
+                select(outages.change(place, &standstill), enough).await;
+            }
+            Err(why) => {
+                let cause = course.take_last().unwrap_or_else(|| standstill.why());
+                return Err(course.error(cause, Some(why), now));
+            }
+        }
+    }
+}
+
 /// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once; and then
 /// until there is room. Where the call has no time for that it fails with what the gate was closed for.
 async fn pass_gate<'a>(
@@ -391,16 +458,10 @@ fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) 
     }
 }
 
-/// From a call to a request that may leave.
-fn prepare<C: Call>(
-    client: &Client,
-    call: &C,
-    target: &Target<'_>,
-    left: Option<Duration>,
-) -> Result<Request, Error> {
-    let mut request = call.request(target)?;
+/// From a call to a request that may go where it goes.
+fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Request, Error> {
+    let request = call.request(target)?;
     client.shared.policy.check(request.uri())?;
-    stamp(client, &C::FACTS, &mut request, left);
     Ok(request)
 }
 

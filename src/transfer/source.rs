@@ -16,6 +16,7 @@ use futures_util::stream;
 #[cfg(feature = "fs")]
 use super::disk;
 use crate::api::Digest;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Timestamp};
 
@@ -169,7 +170,17 @@ impl Source {
         self
     }
 
-    pub(super) async fn open(self) -> Result<Opened, Error> {
+    /// Whether it holds a file open while it is sent.
+    #[cfg(feature = "fs")]
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::Path(_))
+    }
+
+    #[cfg_attr(
+        not(feature = "fs"),
+        expect(unused_variables, reason = "only files need room")
+    )]
+    pub(super) async fn open(self, client: &Client) -> Result<Opened, Error> {
         let modified = self.modified;
         let anywhere = |len, modified, read| {
             Opened::Anywhere(Anywhere {
@@ -192,7 +203,8 @@ impl Source {
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
-                let file = disk::SourceFile::open(path).await?;
+                let open = || disk::SourceFile::open(path.clone());
+                let file = client.with_room(open).await?;
                 let modified = modified.or(file.modified());
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }

@@ -173,7 +173,7 @@ impl Upload {
             self.own,
             &self.source,
         );
-        match self.source.open().await? {
+        match self.source.open(job.bucket.client()).await? {
             Opened::Anywhere(source) => {
                 let job = job.of(&source);
                 let (plan, _) = job.plan(&source, job.sizes().await?).await?;
@@ -194,9 +194,15 @@ impl Upload {
             self.own,
             &self.source,
         );
-        job.bucket.client().check_open()?;
+        let client = job.bucket.client().clone();
+        client.check_open()?;
+        #[cfg(feature = "fs")]
+        let _place = match self.source.is_file() {
+            true => client.file_place(1).await,
+            false => None,
+        };
         let progress = job.options.progress.clone();
-        let uploaded = match self.source.open().await? {
+        let uploaded = match self.source.open(&client).await? {
             Opened::Anywhere(source) => job.of(&source).anywhere(source).await,
             Opened::Once(..) if job.own.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
