@@ -115,7 +115,7 @@ pub use api::{ApiVersion, Credentials, Session};
 pub use client::{
     CallCounts, Client, ClientBuilder, Left, Mode, RetryPolicy, TestMode, Unfinished,
 };
-pub use error::{B2Error, Error, ErrorKind, GaveUp};
+pub use error::{B2Error, Error, ErrorKind, GaveUp, NonB2Response};
 pub use transfer::BucketHandle;
 
 pub use b2kit_core::{

@@ -113,6 +113,10 @@ impl Call for GetDownloadAuthorization {
         authorization.overrides = self.overrides.clone();
         Ok(authorization)
     }
+
+    fn reveals(authorization: &DownloadAuthorization) -> Vec<Secret> {
+        vec![authorization.authorization_token.clone()]
+    }
 }
 
 impl DownloadAuthorization {

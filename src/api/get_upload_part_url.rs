@@ -84,4 +84,8 @@ impl Call for GetUploadPartUrl {
     fn read(&self, reply: Reply) -> Result<UploadPartUrl, Error> {
         reply.json_about(|url: &UploadPartUrl| url.file_id == self.file_id)
     }
+
+    fn reveals(url: &UploadPartUrl) -> Vec<Secret> {
+        vec![url.authorization_token.clone()]
+    }
 }

@@ -80,4 +80,8 @@ impl Call for GetUploadUrl {
     fn read(&self, reply: Reply) -> Result<UploadUrl, Error> {
         reply.json_about(|url: &UploadUrl| url.bucket_id == self.bucket_id)
     }
+
+    fn reveals(url: &UploadUrl) -> Vec<Secret> {
+        vec![url.authorization_token.clone()]
+    }
 }

@@ -15,6 +15,7 @@ use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
 use super::memory::Memory;
 use super::policy::RetryPolicy;
+use super::secrets::Secrets;
 use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
@@ -219,6 +220,11 @@ impl ClientBuilder {
         if let Some(session) = &self.session {
             policy.check_session(session)?;
         }
+        let secrets = Secrets::default();
+        let own = self.credentials.iter().flat_map(Credentials::secrets);
+        let session = self.session.as_ref();
+        own.chain(session.map(|session| session.authorization_token().clone()))
+            .for_each(|secret| secrets.keep(&secret));
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
@@ -235,6 +241,7 @@ impl ClientBuilder {
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
+            secrets,
             memory: self.memory_budget.map(Memory::new),
             bandwidth,
             chance: Mutex::new(

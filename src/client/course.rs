@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::budget::{Budget, cost};
-use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, CallKind, Facts, Lost};
 use crate::error::{Error, GaveUp};
@@ -28,7 +28,12 @@ pub(super) struct Course<'a> {
     possibly_twice: bool,
     /// Why the last attempt failed: what a deadline that strikes later is to tell.
     last: Option<Error>,
+    /// The attempts whose answers were about something else, and what they said.
+    misplaced: Vec<(u32, String)>,
 }
+
+/// So many answers about something else are told.
+const TOLD: usize = 3;
 
 /// What the loop does next.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ impl<'a> Course<'a> {
             may_come_late: false,
             possibly_twice: false,
             last: None,
+            misplaced: Vec::new(),
         }
     }
 
@@ -137,6 +143,10 @@ impl<'a> Course<'a> {
         let outcome = outcome(failure);
         let next = judge(self.facts.kind, outcome, self.seen);
         self.note(outcome, next);
+        if matches!(outcome, Outcome::Corrupt) && self.misplaced.len() < TOLD {
+            self.misplaced
+                .push((self.attempts, failure.what().to_owned()));
+        }
         match next {
             Next::GiveUp => Step::Stop(None),
             Next::Renew => Step::Renew,
@@ -167,6 +177,9 @@ impl<'a> Course<'a> {
             Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
                 return Step::Stop(None);
             }
+            Outcome::Foreign(status) if status != 429 && self.seen.foreign > FOREIGN_AGAIN => {
+                return Step::Stop(None);
+            }
             _ => {}
         }
         let kind = self.facts.kind;
@@ -186,10 +199,27 @@ impl<'a> Course<'a> {
     /// The error, with what is known of the call.
     pub(super) fn error(&self, failure: Error, gave_up: Option<GaveUp>, now: Instant) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
-        let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
+        let outcome = outcome(&failure);
+        // What B2 has not read to its end it does not store.
+        let unread = self.facts.kind == CallKind::Upload && matches!(outcome, Outcome::TimedOut);
+        let maybe = failure.may_have_taken_effect() && !unread;
+        let effect = changes && (maybe || self.seen.ambiguous);
+        // The last attempt's answer is the error itself.
+        let is_last =
+            |attempt: u32| attempt == self.attempts && matches!(outcome, Outcome::Corrupt);
+        let earlier = self
+            .misplaced
+            .iter()
+            .filter(|(attempt, _)| !is_last(*attempt));
+        let earlier = earlier.map(|(attempt, what)| format!("attempt {attempt}: {what}"));
+        let earlier: Vec<_> = earlier.collect();
         let (attempts, elapsed) = self.so_far(now);
         // A call within this one may have stopped for a reason of its own.
         let gave_up = gave_up.or(failure.gave_up());
+        let failure = match earlier.is_empty() {
+            true => failure,
+            false => failure.with_earlier(earlier),
+        };
         failure.with_effect(effect).with_gave_up(gave_up).in_call(
             self.facts.name,
             attempts,
@@ -200,6 +230,11 @@ impl<'a> Course<'a> {
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
             Outcome::Ambiguous | Outcome::Broken => self.seen.ambiguous = true,
+            Outcome::TimedOut => self.seen.ambiguous |= self.facts.kind != CallKind::Upload,
+            Outcome::Foreign(_) => {
+                self.seen.ambiguous = true;
+                self.seen.foreign += 1;
+            }
             Outcome::Late => {
                 self.seen.ambiguous = true;
                 self.may_come_late = true;

@@ -60,7 +60,18 @@ impl EndpointPolicy {
 
     /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
     pub(super) fn check_session(&self, session: &Session) -> Result<(), Error> {
-        for origin in [session.api_url(), session.download_url()] {
+        let used = [session.api_url(), session.download_url()];
+        let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
+        for origin in used.into_iter().chain(perhaps_used.into_iter().flatten()) {
+            if !is_origin(origin) {
+                let what = format!(
+                    "the session leads to {origin:?}, which is no origin such as https://api002.backblazeb2.com: calls \
+                     are made below it, so it has no path and no query"
+                );
+                return Err(Error::new(ErrorKind::Untrusted, what));
+            }
+        }
+        for origin in used {
             let nowhere = |_| Error::new(ErrorKind::Untrusted, "the session leads to no place");
             self.check(&origin.parse().map_err(nowhere)?)?;
         }
@@ -124,14 +135,33 @@ fn is_in(host: &str, domains: &[&str]) -> bool {
     })
 }
 
+/// Whether a URL has nothing but a scheme and an authority. The text itself is looked at too: parsing drops a fragment.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return false;
+    };
+    let bare = text.strip_suffix('/').unwrap_or(text);
+    let is_proper = has_a_proper_port(authority.as_str());
+    let (scheme, authority) = (scheme.len(), authority.as_str().len());
+    is_proper
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none()
+        && bare.len() == scheme + "://".len() + authority
+}
+
 /// What stands behind the host is a port's number, or nothing. What isn't would be read as the scheme's own port.
 fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')
         .map_or(authority, |(_, behind)| behind);
-    behind
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+    behind.rsplit_once(':').is_none_or(|(_, port)| {
+        // Parsing alone would take a sign.
+        port.bytes().all(|digit| digit.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -174,6 +204,8 @@ mod tests {
             "https://api.backblazeb2.com:8443/",
             "https://api.backblazeb2.com:65536/",
             "https://api.backblazeb2.com:/",
+            "https://api.backblazeb2.com:+443/",
+            "https://api.backblazeb2.com:-443/",
             "https://127.0.0.1/",
             "https://0x7f.1/",
             "https://[::1]/",
@@ -187,6 +219,47 @@ mod tests {
                 ErrorKind::Untrusted,
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn a_session_leads_to_origins_and_to_nothing_below_them() {
+        let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
+        let good = "https://api002.backblazeb2.com";
+        let session = |api: &str, download: &str| {
+            let token = crate::types::Secret::new("t");
+            Session::new(crate::api::ApiVersion::V4, "a", token, api, download)
+        };
+        for origin in [
+            good,
+            "https://api002.backblazeb2.com/",
+            "HTTPS://API002.Backblazeb2.com:443",
+        ] {
+            assert!(
+                policy.check_session(&session(origin, good)).is_ok(),
+                "{origin}"
+            );
+        }
+        for bad in [
+            "https://api002.backblazeb2.com/x",
+            "https://api002.backblazeb2.com/x/",
+            "https://api002.backblazeb2.com?x",
+            "https://api002.backblazeb2.com/?x=",
+            "https://api002.backblazeb2.com?",
+            "https://api002.backblazeb2.com#x",
+            "https://api002.backblazeb2.com/#",
+            "https://api002.backblazeb2.com:+443",
+            "api002.backblazeb2.com",
+            "/x",
+            "",
+        ] {
+            for session in [session(bad, good), session(good, bad)] {
+                let error = policy.check_session(&session).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Untrusted, "{bad}");
+            }
+            let mut partner = session(good, good);
+            partner.groups_api_url = Some(bad.to_owned());
+            assert!(policy.check_session(&partner).is_err(), "{bad}");
         }
     }
 

@@ -15,7 +15,7 @@ impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
     /// before are used up.
     ///
-    /// An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call says
+    /// An empty page is not the end, and a folder that B2 gives again at the beginning of a page is left out. Pages have a thousand items, which is what B2 charges as one call, unless the call says
     /// otherwise.
     ///
     /// ```
@@ -30,8 +30,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// The stream ends after an error. One that says that B2 leads in a circle is a
-    /// [`Protocol`](ErrorKind::Protocol) error.
+    /// The stream ends after an error. A page that does not fit the question, or leads back to where the list was before, is
+    /// a [`Protocol`](ErrorKind::Protocol) error.
     pub fn stream<C: Paged + 'static>(
         &self,
         call: C,
@@ -46,6 +46,7 @@ impl Client {
         Items {
             page: Vec::new().into_iter(),
             next: Some(Box::pin(pages.page())),
+            folder: None,
         }
     }
 }
@@ -54,6 +55,8 @@ impl Client {
 struct Items<C: Paged> {
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, Turned<C>>>,
+    /// The folder that was given last. Pages are in order, so no other can come again.
+    folder: Option<Box<str>>,
 }
 
 /// A page's items and what follows it; `None` behind the last.
@@ -67,6 +70,12 @@ impl<C: Paged + 'static> Stream for Items<C> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(item) = self.page.next() {
+                if let Some(folder) = C::folder(&item) {
+                    if self.folder.as_deref() == Some(folder) {
+                        continue;
+                    }
+                    self.folder = Some(folder.into());
+                }
                 return Poll::Ready(Some(Ok(item)));
             }
             let Some(next) = &mut self.next else {

@@ -3,8 +3,8 @@
 //! Left to others: what a call says ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
-//! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
-//! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
+//! In the order in which a call meets them: `run` is the loop; `authorization` the session; `secrets` what no error
+//! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
 //! what was begun; `local_key` signs what is left on the local disk; `memory` and `bandwidth` bound what all transfers take
@@ -31,6 +31,7 @@ mod policy;
 mod restriction;
 mod retry_after;
 mod run;
+mod secrets;
 mod server_clock;
 mod upload_urls;
 
@@ -60,6 +61,7 @@ use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
 use self::ledger::Ledger;
 use self::memory::Memory;
+use self::secrets::Secrets;
 use self::server_clock::ServerClock;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
@@ -92,6 +94,7 @@ struct Shared {
     counters: Counters,
     server_clock: ServerClock,
     ledger: Arc<Ledger>,
+    secrets: Secrets,
     /// Where there is a budget.
     memory: Option<Arc<Memory>>,
     /// Where there is a limit.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request};
 use futures_util::future::{Either, select};
-use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
@@ -23,7 +23,7 @@ use crate::api::{
     ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
-use crate::error::{B2Error, Error, ErrorKind, GaveUp};
+use crate::error::{Error, ErrorKind, GaveUp};
 use crate::types::{Secret, Shown};
 
 /// Error bodies are read up to this many bytes.
@@ -42,9 +42,15 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes a call.
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    bounded(client, call)
+    let outcome = bounded(client, call)
         .instrument(debug_span!("b2", call = C::FACTS.name))
-        .await
+        .await;
+    outcome.map_err(|error| masked(client, error))
+}
+
+/// An error as it may leave the client. Not before: what is judged are B2's own words.
+fn masked(client: &Client, error: Error) -> Error {
+    error.masked(|text| client.shared.secrets.masked(text))
 }
 
 /// The session, made now if there is none.
@@ -52,6 +58,7 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
     authorized(client)
         .await
         .map(|generation| generation.session)
+        .map_err(|error| masked(client, error))
 }
 
 /// Bounds the call by the user's own deadline, whatever it is waiting for.
@@ -118,7 +125,7 @@ async fn attempts<C: Call>(
             }
             Err(failure) => failure,
         };
-        if failure.b2().is_some_and(|b2| b2.status == 429) {
+        if failure.status() == Some(429) {
             // Whatever becomes of this call, the others are asked to wait too.
             pass.refused();
             let wish = failure
@@ -404,7 +411,8 @@ async fn exchange<C: Call>(
     call: &C,
     request: Request,
 ) -> Result<C::Output, Error> {
-    let secrets = secrets(call, request.headers());
+    learn_secrets(client, call, request.headers());
+    let to_head = request.method() == Method::HEAD;
     let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
     let bandwidth = client.shared.bandwidth.as_ref();
     let request = match bandwidth {
@@ -437,14 +445,23 @@ async fn exchange<C: Call>(
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let wish = retry_after(&head.headers);
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        let error = without_secrets(Reply::whole(head, text).error(), &secrets);
-        if !error.code.is_empty() {
-            note_date();
-        }
-        if error.code == "auth_token_limit" {
-            warn!("two uploads at once went to one upload URL");
-        }
-        return Err(Error::from_b2(error).with_retry_after(wish));
+        let reply = Reply::whole(head, text);
+        let error = match reply.error(to_head) {
+            Ok(b2) if client.shared.secrets.are_in_code(&b2.code) => {
+                Error::from_non_b2(reply.not_b2s())
+            }
+            Ok(b2) => {
+                if !b2.code.is_empty() {
+                    note_date();
+                }
+                if b2.code == "auth_token_limit" {
+                    warn!("two uploads at once went to one upload URL");
+                }
+                Error::from_b2(b2)
+            }
+            Err(response) => Error::from_non_b2(response),
+        };
+        return Err(error.with_retry_after(wish));
     }
     let reply = if C::FACTS.kind == CallKind::Download {
         Reply::stream(
@@ -467,6 +484,9 @@ async fn exchange<C: Call>(
         _ => error,
     })?;
     note_date();
+    for secret in C::reveals(&output) {
+        client.shared.secrets.learn(&secret);
+    }
     Ok(output)
 }
 
@@ -481,7 +501,7 @@ fn tell<T>(outcome: &Result<T, Error>, attempt: u32, elapsed: Duration) {
                 ?elapsed,
                 outcome = judge::outcome(failure).name(),
                 kind = ?failure.kind(),
-                status = b2.map(|b2| b2.status),
+                status = failure.status(),
                 code = b2.map(|b2| tracing::field::display(Shown(&b2.code))),
                 "an attempt failed"
             );
@@ -514,31 +534,13 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     request.extensions_mut().insert(deadlines);
 }
 
-/// What the request holds that no error may show.
-fn secrets<C: Call>(call: &C, headers: &HeaderMap) -> Vec<Secret> {
+/// Notes what the request holds that no error may show. The tokens of its authorization are known since they came.
+fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
     let sensitive = headers
-        .values()
-        .filter(|value| value.is_sensitive())
-        .filter_map(|value| value.to_str().ok());
-    let bare = |value: &str| Secret::new(value.strip_prefix("Basic ").unwrap_or(value));
-    call.secrets()
-        .into_iter()
-        .chain(sensitive.map(bare))
-        .collect()
-}
-
-/// B2 repeats the token in some messages ("more than one upload using auth token …").
-fn without_secrets(mut error: B2Error, secrets: &[Secret]) -> B2Error {
-    for secret in secrets
         .iter()
-        .map(Secret::expose)
-        .filter(|secret| !secret.is_empty())
-    {
-        for text in [&mut error.code, &mut error.message] {
-            if text.contains(secret) {
-                *text = text.replace(secret, "[redacted]");
-            }
-        }
+        .filter(|(name, value)| value.is_sensitive() && *name != AUTHORIZATION)
+        .filter_map(|(_, value)| Some(Secret::new(value.to_str().ok()?)));
+    for secret in call.secrets().into_iter().chain(sensitive) {
+        client.shared.secrets.learn(&secret);
     }
-    error
 }

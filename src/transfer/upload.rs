@@ -20,7 +20,9 @@ use super::source::{Anywhere, Opened, Source, Stretch};
 use crate::api::{StartLargeFile, UploadFile};
 use crate::client::Client;
 use crate::error::Error;
-use crate::types::{ContentType, FileInfo, FileName, FileVersion, PartNumber, Sha1, Timestamp};
+use crate::types::{
+    ContentType, FileInfo, FileInfoLimit, FileName, FileVersion, PartNumber, Sha1, Timestamp,
+};
 
 /// The parts that are under way at once, unless the upload says otherwise.
 pub(super) const CONCURRENCY: usize = 4;
@@ -221,13 +223,19 @@ pub(super) async fn sizes(client: &Client) -> Result<Sizes, Error> {
     ))
 }
 
-/// Adds a note that nobody asked for, if there is room for it and none of its name.
-pub(super) fn note(info: &mut FileInfo, name: &FileName, key: &str, value: &str) {
+/// Adds a note that nobody asked for, if there is surely room for it and none of its name.
+pub(super) fn note(
+    info: &mut FileInfo,
+    name: &FileName,
+    limit: FileInfoLimit,
+    key: &str,
+    value: &str,
+) {
     if info.get(key).is_some() {
         return;
     }
-    let more = info.clone().with(key, value);
-    if let Ok(more) = more.and_then(|more| more.check_size(name.as_str(), true).map(|()| more)) {
+    let more = info.clone().with(key, value).ok();
+    if let Some(more) = more.filter(|more| more.surely_fits(name.as_str(), limit)) {
         *info = more;
     }
 }
@@ -270,7 +278,8 @@ impl Job {
     fn modified(mut self, modified: Option<Timestamp>) -> Self {
         if let Some(modified) = modified {
             let (info, millis) = (&mut self.own.file_info, modified.as_millis().to_string());
-            note(info, &self.name, "src_last_modified_millis", &millis);
+            let limit = self.options.limit();
+            note(info, &self.name, limit, "src_last_modified_millis", &millis);
         }
         self
     }
@@ -385,7 +394,8 @@ impl Job {
     fn start(&self) -> StartLargeFile {
         let mut info = self.own.file_info.clone();
         if let Some(sha1) = self.own.sha1 {
-            note(&mut info, &self.name, "large_file_sha1", &sha1.to_string());
+            let (limit, sha1) = (self.options.limit(), sha1.to_string());
+            note(&mut info, &self.name, limit, "large_file_sha1", &sha1);
         }
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
             .content_type(self.own.content_type.clone())

@@ -144,6 +144,15 @@ impl ListedFile {
         }
     }
 
+    /// The folder, if it is one.
+    #[must_use]
+    pub const fn folder(&self) -> Option<&Folder> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Version(_) => None,
+        }
+    }
+
     /// The version, if it is one.
     #[must_use]
     pub const fn version(&self) -> Option<&FileVersion> {

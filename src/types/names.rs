@@ -1,6 +1,8 @@
 //! Names: of buckets, files and keys, within B2's documented rules and never more strictly.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -10,10 +12,44 @@ use crate::types::rules::{Shown, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique over all of B2, whatever their case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are equal here too. The case is
+/// kept.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
+
+impl BucketName {
+    fn folded(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for BucketName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for BucketName {}
+
+impl Hash for BucketName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|byte| state.write_u8(byte));
+        state.write_u8(0xff);
+    }
+}
+
+impl PartialOrd for BucketName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BucketName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
 
 impl BucketName {
     /// Checks a name.
@@ -220,6 +256,22 @@ mod tests {
         let error = serde_json::from_str::<BucketName>("\"b2-photos\"").unwrap_err();
         assert!(error.to_string().contains("b2-"), "{error}");
         assert!(serde_json::from_str::<KeyName>("\"ü\"").is_err());
+    }
+
+    #[test]
+    fn bucket_names_that_differ_in_case_only_are_one_name_with_two_spellings() {
+        let (a, b) = (
+            BucketName::new("Photos-2026").unwrap(),
+            BucketName::new("photos-2026").unwrap(),
+        );
+        let other = BucketName::new("photos-2027").unwrap();
+        assert_eq!(a, b);
+        assert_eq!(a.as_str(), "Photos-2026");
+        assert_eq!(a.cmp(&b), Ordering::Equal);
+        assert!(a < other && other > b && a != other);
+        let mut set = std::collections::HashSet::from([a]);
+        assert!(!set.insert(b));
+        assert!(set.insert(other));
     }
 
     #[test]

@@ -65,6 +65,15 @@ impl ByteRange {
         (first <= last).then_some((first, last))
     }
 
+    /// The most bytes that any file has in this range.
+    pub(crate) const fn most(self) -> u64 {
+        match self.0 {
+            Span::Between(first, last) => (last - first).saturating_add(1),
+            Span::From(_) => u64::MAX,
+            Span::Last(count) => count,
+        }
+    }
+
     /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
     /// where it begins.
     #[cfg(feature = "fs")]

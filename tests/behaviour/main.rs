@@ -12,6 +12,7 @@ mod coverage; // that no call is missing
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
+mod foreign; // errors of somebody on the way, who can't know what B2 has done
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
