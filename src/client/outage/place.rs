@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
 use crate::error::Error;
@@ -180,7 +181,7 @@ impl Place {
         let (until, is_idle, why) = match &mut self.health {
             Health::Up { .. } => return Ok(Entered::Freely),
             Health::Down(down) => {
-                let hangs = down.probe.map(|(_, since)| since + PROBE_PATIENCE);
+                let hangs = down.probe.map(|(_, since)| later(since, PROBE_PATIENCE));
                 let at = hangs.unwrap_or(down.due);
                 if at <= now {
                     if hangs.is_some() {
@@ -203,7 +204,7 @@ impl Place {
                     ramp.under_way += 1;
                     return Ok(Entered::InRamp(self.era));
                 }
-                (ramp.grown + DOUBLING, false, HttpErrorKind::Connect)
+                (later(ramp.grown, DOUBLING), false, HttpErrorKind::Connect)
             }
         };
         Err(Standstill {
@@ -224,7 +225,7 @@ impl Place {
                 };
                 // Another takes over.
                 down.probe = None;
-                down.due = now.max(since + LEAST_PAUSE);
+                down.due = now.max(later(since, LEAST_PAUSE));
                 self.era += 1;
             }
             (Health::Returning(ramp), Entered::InRamp(era)) if era == self.era => {
@@ -274,7 +275,7 @@ impl Place {
         kind: HttpErrorKind,
         pause: impl Fn(u32) -> Duration,
     ) -> (Trouble, Change) {
-        let due = |failed| now + pause(failed).clamp(LEAST_PAUSE, MOST_PAUSE);
+        let due = |failed| later(now, pause(failed).clamp(LEAST_PAUSE, MOST_PAUSE));
         let (count, failed) = match &mut self.health {
             Health::Up { failures } => (failures, 0),
             Health::Returning(ramp) => {
@@ -345,7 +346,7 @@ impl Place {
 impl Returning {
     fn grow(&mut self, now: Instant) {
         while self.room < ENOUGH && now.saturating_duration_since(self.grown) >= DOUBLING {
-            self.grown += DOUBLING;
+            self.grown = later(self.grown, DOUBLING);
             self.room = self.room.saturating_mul(2);
         }
     }
