@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use b2kit::api::{DeleteFileVersion, ListFileNames};
-use b2kit::backend::emulator::{Emulator, Server};
+use b2kit::backend::emulator::{Builder, Emulator, Server};
 use b2kit::transfer::Source;
 use b2kit::types::ListedFile;
 use b2kit::{BucketHandle, Bytes, Client, Credentials, Error, ErrorKind, HttpClient, RetryPolicy};
@@ -19,7 +19,7 @@ use crate::process::{Shown, peak_mib};
 use crate::proxy::Proxy;
 
 /// The parts that the emulator allows at least.
-const PART: u64 = 20_000;
+pub const PART: u64 = 20_000;
 const NAMES: [&str; 4] = ["a", "dir/b", "dir/c c", "dir/\u{fc}"];
 /// What a call has for all its attempts. A step is a handful of calls.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -61,11 +61,10 @@ pub fn impatient() -> RetryPolicy {
 }
 
 /// An emulator with small parts.
-pub fn emulator() -> Emulator {
+pub fn emulator() -> Builder {
     Emulator::builder()
         .absolute_minimum_part_size(PART)
         .recommended_part_size(2 * PART)
-        .build()
 }
 
 /// Asks the emulator itself, without a network.
@@ -81,7 +80,7 @@ pub fn directly(emulator: &Emulator) -> Client {
 /// `steps` steps through `backend` over a network that fails `percent` of the exchanges; then everything is held against
 /// what the emulator has.
 pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) -> Outcome {
-    let emulator = emulator();
+    let emulator = emulator().build();
     emulator.create_bucket("campaign", false).unwrap();
     let proxy = Proxy::start(seed, percent);
     let server = Server::builder().url(proxy.url()).start(&emulator).unwrap();
