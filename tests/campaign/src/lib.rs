@@ -16,6 +16,7 @@
 
 pub mod backends;
 pub mod fault;
+pub mod hostile_server;
 pub mod http_relay;
 pub mod model;
 pub mod process;
