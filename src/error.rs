@@ -15,7 +15,7 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 ///
 /// [`kind`](Self::kind) says what a program can do about it, [`b2`](Self::b2) what B2 said, [`call`](Self::call) which
 /// call it was, and [`may_have_taken_effect`](Self::may_have_taken_effect) whether B2 may have done it all the same.
-/// `Display` prints this level only, and never a secret; `{error:#}` prints what lies beneath too, in one line. The wording
+/// `Display` prints this level only, no more than a screen of it, and never a secret; `{error:#}` prints what lies beneath too, in one line. The wording
 /// and the types of the sources are not part of the API.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
@@ -27,6 +27,9 @@ struct Inner {
     what: String,
     b2: Option<B2Error>,
     file: Option<Box<str>>,
+    non_b2: Option<NonB2Response>,
+    /// What earlier attempts of the call were answered, where that was about something else.
+    earlier: Vec<String>,
     part: Option<u16>,
     attempts: u32,
     elapsed: Duration,
@@ -48,6 +51,9 @@ pub enum GaveUp {
     Budget,
     /// The bytes to be sent came from a stream that can be read only once.
     Spent,
+    /// No connection could be made, and nobody has ever answered this client: see
+    /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
+    NeverConnected,
 }
 
 /// What a program can do about an [`Error`].
@@ -68,11 +74,11 @@ pub enum ErrorKind {
     /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which: `storage_cap_exceeded`,
     /// `transaction_cap_exceeded`, `download_cap_exceeded`, or the older `cap_exceeded`.
     CapExceeded,
-    /// B2 asks for fewer requests.
+    /// B2, or somebody on the way, asks for fewer requests.
     TooManyRequests,
     /// B2 refuses the call for another reason; [`B2Error::code`] tells which.
     Rejected,
-    /// B2 can't do it now (408, 5xx). Later it can.
+    /// B2, or somebody on the way, can't do it now (408, 5xx). Later it can.
     Unavailable,
     /// There was no complete answer: the network, TLS, a deadline. The source is an [`HttpError`].
     Http,
@@ -83,7 +89,7 @@ pub enum ErrorKind {
     Destination,
     /// What arrived is not what was stored, or not what was asked for. Nothing of it can be trusted.
     Integrity,
-    /// What arrived is not an answer of B2's.
+    /// What arrived is not an answer of B2's: something else than its documents, or the error of somebody on the way.
     Protocol,
     /// The client is being shut down, so nothing was begun.
     ShutDown,
@@ -97,20 +103,45 @@ pub enum ErrorKind {
 pub struct B2Error {
     /// The HTTP status.
     pub status: u16,
-    /// The machine-readable code, as `bad_request`; empty where the answer had none (to `HEAD`, or from a proxy).
+    /// The machine-readable code, as `bad_request`; empty where the answer had none, to `HEAD`.
     pub code: String,
     /// The sentence for people; may be empty. Tokens in it are replaced.
     pub message: String,
 }
 
+/// A response with an error status that is not B2's own: a proxy's, a load balancer's, a captive portal's. It says nothing
+/// about what B2 has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NonB2Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header `Server`, which often tells whose response it is.
+    pub server: Option<String>,
+    /// The header `Content-Type`.
+    pub content_type: Option<String>,
+    /// The first 200 bytes of its body, with secrets masked.
+    pub body_start: String,
+}
+
+/// No text of an error is longer, in bytes, before and after secrets are masked in it.
+const LONGEST_RAW: usize = 4 << 10;
+const LONGEST: usize = 1_000;
+const LONGEST_BODY_START: usize = 200;
+const LONGEST_HEADER: usize = 100;
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        let mut what = what.into();
+        cut(&mut what, LONGEST_RAW);
         Self(Box::new(Inner {
             kind,
             call: None,
-            what: what.into(),
+            what,
             b2: None,
             file: None,
+            non_b2: None,
+            earlier: Vec::new(),
             part: None,
             attempts: 0,
             elapsed: Duration::ZERO,
@@ -147,12 +178,53 @@ impl Error {
     }
 
     /// An error that B2 itself reports.
-    pub(crate) fn from_b2(b2: B2Error) -> Self {
+    pub(crate) fn from_b2(mut b2: B2Error) -> Self {
         let mut error = Self::new(b2.kind(), "");
-        // 408 and the 5xx but 503 leave open whether the server went on, and so does a success without its answer.
-        error.0.effect = matches!(b2.status, 200..=299 | 408 | 500..=502 | 504..);
+        // 408 and the 5xx but 503 leave open whether the server went on.
+        error.0.effect = matches!(b2.status, 408 | 500..=502 | 504..);
+        cut(&mut b2.message, LONGEST_RAW);
         error.0.b2 = Some(b2);
         error
+    }
+
+    /// An error that somebody on the way reports, who can't know what B2 has done.
+    pub(crate) fn from_non_b2(response: NonB2Response) -> Self {
+        let kind = match response.status {
+            429 => ErrorKind::TooManyRequests,
+            408 | 500.. => ErrorKind::Unavailable,
+            _ => ErrorKind::Protocol,
+        };
+        let mut error = Self::new(kind, "").with_effect(true);
+        error.0.non_b2 = Some(response);
+        error
+    }
+
+    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read.
+    pub(crate) fn masked(mut self, mask: impl Fn(&str) -> String) -> Self {
+        let masked = |text: &mut String, most| {
+            if !text.is_empty() {
+                *text = mask(text);
+                cut(text, most);
+            }
+        };
+        let inner = &mut *self.0;
+        masked(&mut inner.what, LONGEST);
+        inner
+            .earlier
+            .iter_mut()
+            .for_each(|text| masked(text, LONGEST));
+        if let Some(b2) = &mut inner.b2 {
+            masked(&mut b2.message, LONGEST);
+        }
+        if let Some(response) = &mut inner.non_b2 {
+            let headers = [&mut response.server, &mut response.content_type];
+            headers
+                .into_iter()
+                .flatten()
+                .for_each(|text| masked(text, LONGEST_HEADER));
+            masked(&mut response.body_start, LONGEST_BODY_START);
+        }
+        self
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -189,7 +261,19 @@ impl Error {
     /// Says something before what it says.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.what = format!("{note:?}: {}", self.0.what);
+        cut(&mut self.0.what, LONGEST_RAW);
         self
+    }
+
+    /// Tells what earlier attempts were answered.
+    pub(crate) fn with_earlier(mut self, earlier: Vec<String>) -> Self {
+        self.0.earlier = earlier;
+        self
+    }
+
+    /// What it says of itself, without the call.
+    pub(crate) fn what(&self) -> &str {
+        &self.0.what
     }
 
     /// Adds what is true of the key to what B2 says.
@@ -231,6 +315,19 @@ impl Error {
     #[must_use]
     pub fn b2(&self) -> Option<&B2Error> {
         self.0.b2.as_ref()
+    }
+
+    /// The response with an error status, where it is not B2's own.
+    #[must_use]
+    pub fn non_b2_response(&self) -> Option<&NonB2Response> {
+        self.0.non_b2.as_ref()
+    }
+
+    /// The HTTP status of the response, B2's or not, where it says that the call failed.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        let b2 = self.0.b2.as_ref().map(|b2| b2.status);
+        b2.or_else(|| self.0.non_b2.as_ref().map(|response| response.status))
     }
 
     /// B2's name for the call that failed, as `b2_list_buckets`.
@@ -295,6 +392,51 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
+/// For code that has to give an [`io::Error`]: its kind says what there is of the error's, and the error is in it, to be had
+/// by `downcast`. What the disk or a source of bytes reported keeps its own kind.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Invalid => io::ErrorKind::InvalidInput,
+            ErrorKind::Credentials | ErrorKind::Unauthorized | ErrorKind::Untrusted => {
+                io::ErrorKind::PermissionDenied
+            }
+            ErrorKind::NotFound => io::ErrorKind::NotFound,
+            ErrorKind::Conflict => io::ErrorKind::AlreadyExists,
+            ErrorKind::CapExceeded => io::ErrorKind::QuotaExceeded,
+            ErrorKind::TooManyRequests => io::ErrorKind::ResourceBusy,
+            ErrorKind::Integrity | ErrorKind::Protocol => io::ErrorKind::InvalidData,
+            ErrorKind::Http => error.http_error().map_or(io::ErrorKind::Other, of_http),
+            ErrorKind::Source | ErrorKind::Destination => of_io(&error),
+            ErrorKind::Rejected | ErrorKind::Unavailable | ErrorKind::ShutDown => {
+                io::ErrorKind::Other
+            }
+        };
+        Self::new(kind, error)
+    }
+}
+
+fn of_http(error: &HttpError) -> io::ErrorKind {
+    match error.kind() {
+        HttpErrorKind::Timeout | HttpErrorKind::Stalled => io::ErrorKind::TimedOut,
+        HttpErrorKind::Reset => io::ErrorKind::ConnectionReset,
+        HttpErrorKind::Closed => io::ErrorKind::UnexpectedEof,
+        _ => io::ErrorKind::Other,
+    }
+}
+
+/// That of the first `io::Error` beneath.
+fn of_io(error: &Error) -> io::ErrorKind {
+    let mut beneath = error.source();
+    while let Some(error) = beneath {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.kind();
+        }
+        beneath = error.source();
+    }
+    io::ErrorKind::Other
+}
+
 impl B2Error {
     fn kind(&self) -> ErrorKind {
         match (self.status, self.code.as_str()) {
@@ -318,6 +460,8 @@ impl fmt::Display for Error {
             call,
             what,
             b2,
+            non_b2,
+            earlier,
             file,
             part,
             attempts,
@@ -333,10 +477,14 @@ impl fmt::Display for Error {
         if let Some(part) = part {
             write!(f, "part {part}: ")?;
         }
-        match b2 {
-            Some(b2) if what.is_empty() => b2.fmt(f)?,
-            Some(b2) => write!(f, "{b2} ({what})")?,
-            None => f.write_str(what)?,
+        match (b2, non_b2) {
+            (Some(b2), _) if what.is_empty() => b2.fmt(f)?,
+            (Some(b2), _) => write!(f, "{b2} ({what})")?,
+            (None, Some(response)) => response.fmt(f)?,
+            (None, None) => f.write_str(what)?,
+        }
+        if !earlier.is_empty() {
+            write!(f, " ({})", earlier.join("; "))?;
         }
         match gave_up {
             // After a single attempt there is nothing to tell.
@@ -350,6 +498,9 @@ impl fmt::Display for Error {
             Some(GaveUp::Spent) => {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
+            Some(GaveUp::NeverConnected) => f.write_str(
+                " (and nobody has answered yet: is the address right, and the network there?)",
+            )?,
             Some(GaveUp::Attempts) | None => {}
         }
         if f.alternate() {
@@ -376,6 +527,41 @@ impl fmt::Display for B2Error {
     }
 }
 
+impl fmt::Display for NonB2Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "somebody on the way, and not B2, answered {}",
+            self.status
+        )?;
+        let headers = [
+            ("server", &self.server),
+            ("content type", &self.content_type),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                write!(f, ", {name} {value:?}")?;
+            }
+        }
+        match self.body_start.is_empty() {
+            true => f.write_str(", without a body"),
+            false => write!(f, ", body {:?}", self.body_start),
+        }
+    }
+}
+
+/// Cuts a text to at most so many bytes.
+fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        let mut end = most - '…'.len_utf8();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner {
@@ -383,6 +569,8 @@ impl fmt::Debug for Error {
             call,
             what,
             b2,
+            non_b2,
+            earlier,
             file,
             part,
             attempts,
@@ -398,6 +586,8 @@ impl fmt::Debug for Error {
             .field("what", what)
             .field("b2", b2)
             .field("file", file)
+            .field("non_b2_response", non_b2)
+            .field("earlier", earlier)
             .field("part", part)
             .field("attempts", attempts)
             .field("elapsed", elapsed)
@@ -435,5 +625,84 @@ impl fmt::Display for Shown<'_> {
             ""
         };
         write!(f, "{short:?}{more}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_io_error_has_the_kind_and_the_error_itself() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let stalled = HttpError::new(HttpErrorKind::Stalled, Phase::ResponseBegun);
+        for (error, kind) in [
+            (Error::invalid("no"), io::ErrorKind::InvalidInput),
+            (Error::destination("a", full), io::ErrorKind::StorageFull),
+            (Error::http(stalled), io::ErrorKind::TimedOut),
+            (
+                Error::new(ErrorKind::NotFound, "no"),
+                io::ErrorKind::NotFound,
+            ),
+        ] {
+            let (told, of) = (error.to_string(), error.kind());
+            let error = io::Error::from(error);
+            assert_eq!((error.kind(), error.to_string()), (kind, told));
+            assert_eq!(error.downcast::<Error>().unwrap().kind(), of);
+        }
+    }
+
+    #[test]
+    fn no_text_of_an_error_is_longer_than_can_be_read() {
+        let long = "é\u{1b}".repeat(20_000);
+        let b2 = B2Error {
+            status: 400,
+            code: "bad_request".to_owned(),
+            message: long.clone(),
+        };
+        let response = NonB2Response {
+            status: 403,
+            server: Some(long.clone()),
+            content_type: Some(long.clone()),
+            body_start: long.clone(),
+        };
+        let errors = [
+            Error::new(ErrorKind::Protocol, long.clone()),
+            Error::new(ErrorKind::Protocol, "x").with_note(&long),
+            Error::from_b2(b2).with_earlier(vec![long; 3]),
+            Error::from_non_b2(response),
+        ];
+        for error in errors {
+            let error = error.masked(str::to_owned);
+            assert!(
+                error.to_string().len() < 16_000,
+                "{}",
+                error.to_string().len()
+            );
+        }
+    }
+
+    #[test]
+    fn masking_reaches_every_text_but_the_code() {
+        let b2 = B2Error {
+            status: 400,
+            code: "secret".to_owned(),
+            message: "secret".to_owned(),
+        };
+        let response = NonB2Response {
+            status: 403,
+            server: Some("secret".to_owned()),
+            content_type: Some("secret".to_owned()),
+            body_start: "<p>secret".to_owned(),
+        };
+        let mask = |text: &str| text.replace("secret", "***");
+        let error = Error::from_b2(b2).with_hint("secret".to_owned());
+        let error = error.with_earlier(vec!["secret".to_owned()]).masked(mask);
+        assert_eq!(error.to_string(), "B2 answered 400 secret: *** (***) (***)");
+        let error = Error::from_non_b2(response).masked(mask);
+        assert_eq!(
+            error.to_string(),
+            "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""
+        );
     }
 }

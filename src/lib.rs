@@ -1,5 +1,50 @@
 //! The client for Backblaze B2's native API: any HTTP library, any async runtime, no byte lost.
 //!
+//! ```
+//! use b2kit::{Client, Credentials};
+//! # use b2kit::backend::emulator::Emulator;
+//! # use b2kit::types::{BucketName, BucketType};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # futures::executor::block_on(async {
+//! # /*
+//! let b2 = Client::builder().credentials(Credentials::from_env()?).build()?;
+//! # */
+//! # let emulator = Emulator::new();
+//! # let credentials = Credentials::new(emulator.key_id(), emulator.key())?;
+//! # let b2 = Client::builder().credentials(credentials).endpoint(emulator.url()).backend(emulator).build()?;
+//! # let name = BucketName::new("holiday-photos")?;
+//! # b2.call(b2kit::api::CreateBucket::new(name, BucketType::AllPrivate)).await?;
+//! let bucket = b2.bucket("holiday-photos").await?;
+//!
+//! bucket.upload("2026/cat.txt", "meow").await?; // any size, from memory, a path, a reader or a stream
+//!
+//! let cat = bucket.download("2026/cat.txt").stream().await?;
+//! assert_eq!(cat.collect(1_000).await?, b"meow"); // checked against its SHA-1
+//! # Ok(()) }) }
+//! ```
+//!
+//! # How do I …
+//!
+//! | | |
+//! |---|---|
+//! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::stream) |
+//! | see what a file is | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
+//! | delete | [`hide`](Client::hide) it, delete [one version](api::DeleteFileVersion) or [all there are](Client::delete_all_versions) |
+//! | give somebody a link | [`GetDownloadAuthorization`](api::GetDownloadAuthorization), then [`link`](api::DownloadAuthorization::link) |
+//! | let a browser upload | [`GetUploadUrl`](api::GetUploadUrl), and [CORS rules](types::CorsRules) for the bucket |
+//! | resume | [`Upload::resume`](transfer::Upload::resume), and `FileDownload::resume` for a path |
+//! | many files at once | [`upload_all`](BucketHandle::upload_all), [`download_all`](BucketHandle::download_all) |
+//! | see how far it is | [`Progress`](transfer::Progress) |
+//! | use it on tokio | as it is; `tokio::spawn(upload.into_future())`, and `.compat()` for [tokio's readers](transfer::Source::reader) |
+//! | serve files with axum | [`DownloadStream`](transfer::DownloadStream) is a body: `axum::body::Body::from_stream` |
+//! | use it without async | `futures::executor::block_on`; the default backend brings a thread of its own |
+//! | test my program | feature `emulator`: B2 in memory, with failures on request; feature `cassette`: recordings |
+//! | set how long to try | [`RetryPolicy`] |
+//! | handle errors | [`Error::kind`] says what can be done; it converts to `std::io::Error` |
+//!
+//! Most of these are programs in the folder `recipes` of the source, which its tests run.
+//!
 //! # The words
 //! - A *backend* moves one HTTP request to a server and its response back. It knows nothing of B2.
 //! - A *call* is one of B2's operations, as a value: [`api`] has them all.
@@ -21,16 +66,17 @@
 //! ```
 //!
 //! # Features
-//! - `hyper` (default): the backend over hyper 1 and rustls, in [`backend::hyper`].
+//! - `hyper` (default): the backend over hyper 1 and rustls, in `backend::hyper`.
 //! - `fs` (default): files of the local disk as sources and destinations of transfers.
-//! - `isahc`: the backend over isahc 2 and libcurl, in [`backend::isahc`]; it needs no runtime.
-//! - `reqwest`: the backend over a reqwest client, in [`backend::reqwest`].
-//! - `surf`: the backend over a surf client, in [`backend::surf`], for programs that have one; surf is unmaintained.
-//! - `cassette`: record and replay, in [`backend::cassette`].
-//! - `emulator`: B2 in memory, in [`backend::emulator`]; `emulator-server` puts it behind a port as well,
+//! - `isahc`: the backend over isahc 2 and libcurl, in `backend::isahc`; it needs no runtime.
+//! - `reqwest`: the backend over a reqwest client, in `backend::reqwest`.
+//! - `surf`: the backend over a surf client, in `backend::surf`, for programs that have one; surf is unmaintained.
+//! - `cassette`: record and replay, in `backend::cassette`.
+//! - `emulator`: B2 in memory, in `backend::emulator`; `emulator-server` puts it behind a port as well,
 //!   and `emulator-tls` lets that speak HTTPS.
-//! - `partner`: the calls of B2's Partner API, in [`api::partner`].
-//! - `webhook`: check and read the event notifications that B2 sends, in [`webhook`].
+//! - `partner`: the calls of B2's Partner API, in `api::partner`.
+//! - `chrono`, `jiff`: conversions of [`types::Timestamp`] to and from the types of these crates.
+//! - `webhook`: check and read the event notifications that B2 sends, in `webhook`.
 //!
 //! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
 //! add.
@@ -70,7 +116,7 @@ pub use api::{ApiVersion, Credentials, Session};
 pub use client::{
     CallCounts, Client, ClientBuilder, Left, Mode, RetryPolicy, TestMode, Unfinished,
 };
-pub use error::{B2Error, Error, ErrorKind, GaveUp};
+pub use error::{B2Error, Error, ErrorKind, GaveUp, NonB2Response};
 pub use transfer::BucketHandle;
 
 pub use b2kit_core::{

@@ -88,6 +88,18 @@ impl Credentials {
     pub const fn application_key_id(&self) -> &ApplicationKeyId {
         &self.application_key_id
     }
+
+    /// What is secret of it: the key, and the header that it is sent in.
+    pub(crate) fn secrets(&self) -> [Secret; 2] {
+        [self.application_key.clone(), self.basic()]
+    }
+
+    /// As the value of `Authorization`.
+    fn basic(&self) -> Secret {
+        let (id, key) = (&self.application_key_id, self.application_key.expose());
+        let pair = Zeroizing::new(format!("{id}:{key}"));
+        Secret::new(format!("Basic {}", BASE64_STANDARD.encode(&*pair)))
+    }
 }
 
 /// Logs in: `b2_authorize_account`. The client makes this call by itself, when it needs to.
@@ -115,12 +127,7 @@ impl Call for AuthorizeAccount {
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let Credentials {
-            application_key_id,
-            application_key,
-        } = &self.credentials;
-        let pair = Zeroizing::new(format!("{application_key_id}:{}", application_key.expose()));
-        let basic = Secret::new(format!("Basic {}", BASE64_STANDARD.encode(&*pair)));
+        let basic = self.credentials.basic();
         request(
             Method::GET,
             &target.realm_url(&Self::FACTS),
@@ -134,6 +141,10 @@ impl Call for AuthorizeAccount {
 
     fn secrets(&self) -> Vec<Secret> {
         vec![self.credentials.application_key.clone()]
+    }
+
+    fn reveals(session: &Session) -> Vec<Secret> {
+        vec![session.authorization_token.clone()]
     }
 }
 

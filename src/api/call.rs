@@ -69,6 +69,12 @@ pub trait Call: Send + Sync {
         Vec::new()
     }
 
+    /// The secrets in a success: no later error is to show them.
+    fn reveals(output: &Self::Output) -> Vec<Secret> {
+        let _ = output;
+        Vec::new()
+    }
+
     /// Notes on a success that an earlier attempt may have had too, so that B2 may hold it twice.
     fn mark_possible_duplicate(output: &mut Self::Output) {
         let _ = output;

@@ -4,14 +4,15 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, Secret,
+    BucketId, ByteRange, Capability, ContentType, EncryptionSetting, FileId, FileInfo,
+    FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Secret,
 };
 
 /// Copies a file, or a stretch of it, within B2: `b2_copy_file`. At most 5,000,000,000 bytes.
@@ -49,6 +50,8 @@ pub struct CopyFile {
     source_server_side_encryption: Option<EncryptionSetting>,
     #[serde(skip_serializing_if = "Option::is_none")]
     destination_server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip)]
+    file_info_limit: FileInfoLimit,
 }
 
 /// Where a copy's content type and notes come from.
@@ -76,6 +79,7 @@ impl CopyFile {
             legal_hold: None,
             source_server_side_encryption: None,
             destination_server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -129,6 +133,46 @@ impl CopyFile {
         self.destination_server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
+}
+
+impl CopyFile {
+    /// In what the answer is about another copy.
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        let bucket_id = self.destination_bucket_id.as_ref();
+        if *file.file_name != *self.file_name.as_str() {
+            return Some("it has another name");
+        }
+        if bucket_id.is_some_and(|id| file.bucket_id != *id) {
+            return Some("it is in another bucket");
+        }
+        if file.file_id == self.source_file_id {
+            return Some("it is the source");
+        }
+        // A range is cut at the end of the source, so the copy may be shorter than that.
+        if self
+            .range
+            .is_some_and(|range| range.most() < file.content_length)
+        {
+            return Some("it is longer than the range");
+        }
+        let wanted = Attributes {
+            file_info: self.file_info.as_ref(),
+            content_type: self.content_type.as_ref(),
+            encryption: self.destination_server_side_encryption.as_ref(),
+            retention: self.file_retention.clone(),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: None,
+        };
+        not_a_file(file).or_else(|| wanted.difference(file))
+    }
 }
 
 impl Call for CopyFile {
@@ -146,11 +190,11 @@ impl Call for CopyFile {
 
     fn check(&self) -> Result<(), Error> {
         if let Some(info) = &self.file_info {
-            let encryption = self.destination_server_side_encryption.as_ref();
-            let limited = encryption.is_some_and(EncryptionSetting::encrypts)
-                || self.file_retention.is_some()
-                || self.legal_hold.is_some();
-            info.check_size(self.file_name.as_str(), limited)?;
+            let limit = self.file_info_limit.of_file(
+                self.destination_server_side_encryption.as_ref(),
+                self.file_retention.is_some() || self.legal_hold.is_some(),
+            );
+            info.check_size(self.file_name.as_str(), limit)?;
         }
         self.file_retention
             .as_ref()
@@ -162,13 +206,7 @@ impl Call for CopyFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_about(|file: &FileVersion| {
-            *file.file_name == *self.file_name.as_str()
-                && self
-                    .destination_bucket_id
-                    .as_ref()
-                    .is_none_or(|id| file.bucket_id == *id)
-        })
+        reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the request.

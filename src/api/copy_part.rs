@@ -90,6 +90,8 @@ impl Call for CopyPart {
         reply.json_about(|part: &Part| {
             part.file_id == self.large_file_id
                 && part.part_number == u32::from(self.part_number.as_u16())
+                // A range is cut at the end of the source.
+                && self.range.is_none_or(|range| part.content_length <= range.most())
         })
     }
 

@@ -4,10 +4,10 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
-use super::update_bucket::shows;
 use crate::error::Error;
 use crate::types::{
     Bucket, BucketInfo, BucketName, BucketType, Capability, CorsRules, Encryption, LifecycleRules,
@@ -75,7 +75,8 @@ impl CreateBucket {
         self
     }
 
-    /// How files are encrypted that don't say how; never SSE-C. Needs `writeBucketEncryption`.
+    /// How files are encrypted that don't say how: SSE-B2, which B2 also does by itself, and then nothing is needed. To say
+    /// it needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
@@ -128,7 +129,15 @@ impl Call for CreateBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json_about(|bucket: &Bucket| *bucket.bucket_name == *self.bucket_name.as_str())
+        reply.json_like(|bucket: &Bucket| {
+            if bucket.name() != self.bucket_name {
+                return Some("it has another name".to_owned());
+            }
+            match shows(bucket, self) {
+                Shows::All | Shows::AllReadable => None,
+                Shows::Other(field) => Some(format!("it has another {field}")),
+            }
+        })
     }
 
     /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
@@ -144,12 +153,18 @@ impl Call for CreateBucket {
             };
         };
         // One that was there before and is the same in everything can't be told apart, nor need it be.
-        let ours = found.buckets.into_iter().find(|bucket| {
-            *bucket.bucket_name == *self.bucket_name.as_str()
-                && bucket.revision <= 2
-                && shows(bucket, self)
-        });
-        ours.map_or(Finding::NotDone, Finding::Done)
+        let ours = found
+            .buckets
+            .into_iter()
+            .find(|bucket| bucket.name() == self.bucket_name && bucket.revision <= 2);
+        let Some(bucket) = ours else {
+            return Finding::NotDone;
+        };
+        match shows(&bucket, self) {
+            Shows::All => Finding::Done(bucket),
+            Shows::AllReadable => Finding::Unknown,
+            Shows::Other(_) => Finding::NotDone,
+        }
     }
 
     fn also_needs(&self) -> Vec<Capability> {

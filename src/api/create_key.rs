@@ -158,7 +158,27 @@ impl Call for CreateKey {
     }
 
     fn read(&self, reply: Reply) -> Result<CreatedKey, Error> {
-        reply.json_about(|created: &CreatedKey| *created.key.key_name == *self.key_name.as_str())
+        reply.json_about(|created: &CreatedKey| {
+            let key = &created.key;
+            let same_buckets = |wanted: &Vec<BucketId>| {
+                let shown = key.bucket_ids.as_deref().unwrap_or_default();
+                wanted.iter().all(|id| shown.contains(id))
+                    && shown.iter().all(|id| wanted.contains(id))
+            };
+            // A key that may do less or more than asked for is another's.
+            *key.key_name == *self.key_name.as_str()
+                && self.bucket_ids.as_ref().is_none_or(same_buckets)
+                && key.name_prefix.as_deref().unwrap_or_default()
+                    == self.name_prefix.as_deref().unwrap_or_default()
+                && self
+                    .capabilities
+                    .iter()
+                    .all(|wanted| key.capabilities.contains(wanted))
+        })
+    }
+
+    fn reveals(created: &CreatedKey) -> Vec<Secret> {
+        vec![created.application_key.clone()]
     }
 
     /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of

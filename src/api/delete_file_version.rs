@@ -75,7 +75,9 @@ impl Call for DeleteFileVersion {
     }
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
-        reply.json_about(|deleted: &DeletedFileVersion| deleted.file_id == self.file_id)
+        reply.json_about(|deleted: &DeletedFileVersion| {
+            deleted.file_id == self.file_id && *deleted.file_name == *self.file_name
+        })
     }
 
     async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<DeletedFileVersion> {

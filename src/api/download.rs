@@ -153,6 +153,7 @@ macro_rules! asked {
 
             /// Only the headers: the body has no bytes.
             #[must_use]
+            #[doc(alias = "head_object")]
             pub const fn head(mut self) -> Self {
                 self.asked.head = true;
                 self

@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
 use super::reply::Reply;
@@ -78,7 +79,15 @@ impl Call for FinishLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_about(|file: &FileVersion| file.file_id == self.file_id)
+        reply.json_like(|file: &FileVersion| {
+            let (asked, got) = (self.file_id.as_str(), file.file_id.as_str());
+            match not_a_file(file) {
+                _ if asked != got => Some(format!(
+                    "{asked:?} was to be finished, and {got:?} is what B2 says it has finished"
+                )),
+                why => why.map(str::to_owned),
+            }
+        })
     }
 
     async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {

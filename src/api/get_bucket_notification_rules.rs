@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
 use super::reply::Reply;
+use super::set_bucket_notification_rules::secrets;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketId, Capability, EventNotificationRules};
+use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
 /// Shows which of a bucket's events B2 tells about, and to whom: `b2_get_bucket_notification_rules`.
 ///
@@ -59,5 +60,9 @@ impl Call for GetBucketNotificationRules {
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
         reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
+    }
+
+    fn reveals(shown: &BucketNotificationRules) -> Vec<Secret> {
+        secrets(&shown.event_notification_rules)
     }
 }

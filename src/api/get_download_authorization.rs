@@ -38,6 +38,7 @@ use crate::types::{
 /// ```
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-download-authorization)
+#[doc(alias = "presigned_url")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetDownloadAuthorization {
@@ -116,6 +117,10 @@ impl Call for GetDownloadAuthorization {
         authorization.overrides = self.overrides.clone();
         Ok(authorization)
     }
+
+    fn reveals(authorization: &DownloadAuthorization) -> Vec<Secret> {
+        vec![authorization.authorization_token.clone()]
+    }
 }
 
 impl DownloadAuthorization {
@@ -124,6 +129,7 @@ impl DownloadAuthorization {
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
     /// `..` between its slashes, since browsers would turn the link into one to another file.
+    #[doc(alias = "presigned_url")]
     pub fn link(
         &self,
         session: &Session,

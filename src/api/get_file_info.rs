@@ -15,6 +15,7 @@ use crate::types::{Capability, FileId, FileVersion};
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large file too.
+#[doc(alias = "head_object")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetFileInfo {

@@ -37,6 +37,19 @@ impl UploadPartUrl {
     pub const fn file_id(&self) -> &FileId {
         &self.file_id
     }
+
+    /// Where the bytes go, with `POST`: by whoever has the token, such as a browser that is given both. For a browser the bucket
+    /// needs [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
+    #[must_use]
+    pub fn upload_url(&self) -> &str {
+        &self.upload_url
+    }
+
+    /// What goes along as `Authorization`. Whoever has it may upload there for 24 hours, and nothing else.
+    #[must_use]
+    pub const fn authorization_token(&self) -> &Secret {
+        &self.authorization_token
+    }
 }
 
 impl std::fmt::Debug for UploadPartUrl {
@@ -74,5 +87,9 @@ impl Call for GetUploadPartUrl {
 
     fn read(&self, reply: Reply) -> Result<UploadPartUrl, Error> {
         reply.json_about(|url: &UploadPartUrl| url.file_id == self.file_id)
+    }
+
+    fn reveals(url: &UploadPartUrl) -> Vec<Secret> {
+        vec![url.authorization_token.clone()]
     }
 }

@@ -37,6 +37,19 @@ impl UploadUrl {
     pub const fn bucket_id(&self) -> &BucketId {
         &self.bucket_id
     }
+
+    /// Where the bytes go, with `POST`: by whoever has the token, such as a browser that is given both. For a browser the bucket
+    /// needs [CORS rules](crate::types::CorsRule) that allow `b2_upload_file`.
+    #[must_use]
+    pub fn upload_url(&self) -> &str {
+        &self.upload_url
+    }
+
+    /// What goes along as `Authorization`. Whoever has it may upload there for 24 hours, and nothing else.
+    #[must_use]
+    pub const fn authorization_token(&self) -> &Secret {
+        &self.authorization_token
+    }
 }
 
 impl std::fmt::Debug for UploadUrl {
@@ -70,5 +83,9 @@ impl Call for GetUploadUrl {
 
     fn read(&self, reply: Reply) -> Result<UploadUrl, Error> {
         reply.json_about(|url: &UploadUrl| url.bucket_id == self.bucket_id)
+    }
+
+    fn reveals(url: &UploadUrl) -> Vec<Secret> {
+        vec![url.authorization_token.clone()]
     }
 }

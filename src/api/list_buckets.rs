@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts};
+use super::page_check::outside;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -17,7 +18,8 @@ use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the call names none of them.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the call names none of them;
+/// [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket that was not asked for.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListBuckets {
@@ -30,7 +32,7 @@ pub struct ListBuckets {
 }
 
 /// The account's buckets.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Buckets {
     /// The buckets, by name.
@@ -66,6 +68,29 @@ impl ListBuckets {
     }
 }
 
+impl ListBuckets {
+    fn misplaced(&self, number: usize, bucket: &Bucket) -> Option<&'static str> {
+        let one = self.bucket_id.is_some() || self.bucket_name.is_some();
+        let id = self.bucket_id.as_ref();
+        // B2 finds a name whatever its case.
+        let name = self.bucket_name.as_ref();
+        let types = self.bucket_types.as_deref();
+        if id.is_some_and(|id| bucket.bucket_id != *id) {
+            Some("it has another id")
+        } else if name.is_some_and(|name| bucket.name() != *name) {
+            Some("it has another name")
+        } else if one && number > 0 {
+            Some("one bucket was asked for, and it is one more")
+        } else if types.is_some_and(|types| {
+            !types.contains(&bucket.bucket_type) && *types != [BucketType::from("all")]
+        }) {
+            Some("it has another type")
+        } else {
+            None
+        }
+    }
+}
+
 impl Call for ListBuckets {
     const FACTS: Facts = Facts::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
     type Output = Buckets;
@@ -86,7 +111,13 @@ impl Call for ListBuckets {
     }
 
     fn read(&self, reply: Reply) -> Result<Buckets, Error> {
-        reply.json()
+        let buckets: Buckets = reply.json()?;
+        for (number, bucket) in buckets.buckets.iter().enumerate() {
+            if let Some(why) = self.misplaced(number, bucket) {
+                return Err(outside(number, &bucket.bucket_name, why));
+            }
+        }
+        Ok(buckets)
     }
 
     /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where they have to be escaped.

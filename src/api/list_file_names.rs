@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
+use super::page_check::{NameQuery, check_count};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -17,6 +18,9 @@ use crate::types::{BucketId, Capability, ListedFile, rows};
 ///
 /// # Errors
 /// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
+/// [`Protocol`](crate::ErrorKind::Protocol) if a row of the answer, or the place where the next page starts, does not fit the
+/// question: another bucket or prefix, out of order, more rows than asked for.
+#[doc(alias = "list_objects")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileNames {
@@ -32,7 +36,7 @@ pub struct ListFileNames {
 }
 
 /// A page of a bucket's files.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileNames {
@@ -101,13 +105,26 @@ impl Call for ListFileNames {
     }
 
     fn read(&self, reply: Reply) -> Result<FileNames, Error> {
-        reply.json()
+        let page: FileNames = reply.json()?;
+        check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
+        let query = NameQuery {
+            bucket_id: &self.bucket_id,
+            start_name: self.start_file_name.as_deref(),
+            prefix: self.prefix.as_deref(),
+            delimiter: self.delimiter.as_deref(),
+            versions: false,
+        };
+        query.check(&page.files, page.next_file_name.as_deref())?;
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {
         listing_limit(self.max_file_count)
     }
 }
+
+/// The most rows that B2 gives in one page of names or versions.
+pub(super) const MOST_ROWS: u32 = 10_000;
 
 /// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at worst.
 pub(super) fn listing_limit(max_file_count: Option<u32>) -> usize {

@@ -4,7 +4,8 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
-use super::list_file_names::listing_limit;
+use super::list_file_names::{MOST_ROWS, listing_limit};
+use super::page_check::{NameQuery, check_count, stuck};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -19,6 +20,7 @@ use crate::types::{BucketId, Capability, FileId, ListedFile, rows};
 ///
 /// # Errors
 /// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
+/// [`Protocol`](crate::ErrorKind::Protocol) as for [`ListFileNames`](super::ListFileNames).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListFileVersions {
@@ -36,7 +38,7 @@ pub struct ListFileVersions {
 }
 
 /// A page of a bucket's versions.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct FileVersions {
@@ -120,7 +122,37 @@ impl Call for ListFileVersions {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersions, Error> {
-        reply.json()
+        let page: FileVersions = reply.json()?;
+        check_count(page.files.len(), self.max_file_count, MOST_ROWS)?;
+        let next_name = page.next_file_name.as_deref();
+        let query = NameQuery {
+            bucket_id: &self.bucket_id,
+            start_name: self.start_file_name.as_deref(),
+            prefix: self.prefix.as_deref(),
+            delimiter: self.delimiter.as_deref(),
+            versions: true,
+        };
+        query.check(&page.files, next_name)?;
+        let last_name = page.files.last().map(ListedFile::file_name);
+        let start_name = self.start_file_name.as_deref();
+        match (next_name, &page.next_file_id) {
+            (None, None) => {}
+            // Taken for the end, it would be a listing cut short.
+            (None, Some(id)) => return Err(stuck(id)),
+            // A name alone starts at its first version, which the row before may be.
+            (Some(name), None) if [last_name, start_name].contains(&next_name) => {
+                return Err(stuck(name));
+            }
+            (Some(name), Some(id)) => {
+                let is_start = start_name == Some(name) && self.start_file_id.as_ref() == Some(id);
+                let mut ids = page.files.iter().filter_map(ListedFile::version);
+                if is_start || ids.any(|version| version.file_id == *id) {
+                    return Err(stuck(id));
+                }
+            }
+            (Some(_), None) => {}
+        }
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {

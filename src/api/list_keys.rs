@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts};
+use super::page_check::{check_count, check_ids};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -17,7 +18,8 @@ use crate::types::{ApplicationKey, ApplicationKeyId, Capability};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-keys)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listKeys`.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listKeys`;
+/// [`Protocol`](crate::ErrorKind::Protocol) if the answer has more keys than asked for, or does not lead on.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListKeys {
@@ -28,7 +30,7 @@ pub struct ListKeys {
 }
 
 /// A page of the account's keys.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Keys {
@@ -73,7 +75,12 @@ impl Call for ListKeys {
     }
 
     fn read(&self, reply: Reply) -> Result<Keys, Error> {
-        reply.json()
+        let page: Keys = reply.json()?;
+        check_count(page.keys.len(), self.max_key_count, 10_000)?;
+        let ids = page.keys.iter().map(|key| &key.application_key_id);
+        let start = self.start_application_key_id.as_ref();
+        check_ids(ids, start, page.next_application_key_id.as_ref())?;
+        Ok(page)
     }
 
     /// A key with every capability has about 1,000 bytes, and its buckets and prefix come to that.

@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
+use super::page_check::{check_count, outside, stuck};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -15,6 +16,8 @@ use crate::types::{Capability, FileId, Part, PartNumber};
 ///
 /// # Errors
 /// `bad_request` if there is no such unfinished large file: it was finished or cancelled.
+/// [`Protocol`](crate::ErrorKind::Protocol) if a part of the answer is another file's or out of order, or the answer has more
+/// parts than asked for or does not lead on.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListParts {
@@ -26,7 +29,7 @@ pub struct ListParts {
 }
 
 /// Parts of an unfinished large file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Parts {
@@ -78,7 +81,30 @@ impl Call for ListParts {
     }
 
     fn read(&self, reply: Reply) -> Result<Parts, Error> {
-        reply.json_about(|page: &Parts| page.parts.iter().all(|part| part.file_id == self.file_id))
+        let page: Parts = reply.json()?;
+        check_count(page.parts.len(), self.max_part_count, 1_000)?;
+        let start = self.start_part_number.unwrap_or(PartNumber::FIRST);
+        let mut least = u32::from(start.as_u16());
+        for (number, part) in page.parts.iter().enumerate() {
+            let why = if part.file_id != self.file_id {
+                "it is of another file"
+            } else if part.part_number < least {
+                "its number is out of order"
+            } else if part.part_number > u32::from(PartNumber::MAX.as_u16()) {
+                "its number is higher than a part can have"
+            } else {
+                least = part.part_number + 1;
+                continue;
+            };
+            let name = format!("part {} of {}", part.part_number, part.file_id);
+            return Err(outside(number, &name, why));
+        }
+        // Where there was no part, the next page has to start behind the first number all the same.
+        let behind = least.max(u32::from(start.as_u16()) + 1);
+        match page.next_part_number {
+            Some(next) if next < behind => Err(stuck(&next)),
+            _ => Ok(page),
+        }
     }
 
     fn reply_limit(&self) -> usize {

@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
+use super::page_check::{check_count, check_ids, check_unfinished};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -16,6 +17,7 @@ use crate::types::{BucketId, Capability, FileId, FileVersion};
 ///
 /// # Errors
 /// B2's codes are `bad_bucket_id` for a bucket that is not there, and `out_of_range` for a page of more rows than it gives.
+/// [`Protocol`](crate::ErrorKind::Protocol) as for [`ListFileNames`](super::ListFileNames).
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListUnfinishedLargeFiles {
@@ -29,7 +31,7 @@ pub struct ListUnfinishedLargeFiles {
 }
 
 /// Large files that were started and neither finished nor cancelled.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct UnfinishedLargeFiles {
@@ -91,7 +93,14 @@ impl Call for ListUnfinishedLargeFiles {
     }
 
     fn read(&self, reply: Reply) -> Result<UnfinishedLargeFiles, Error> {
-        reply.json()
+        let page: UnfinishedLargeFiles = reply.json()?;
+        check_count(page.files.len(), self.max_file_count, 100)?;
+        for (number, file) in page.files.iter().enumerate() {
+            check_unfinished(number, file, &self.bucket_id, self.name_prefix.as_deref())?;
+        }
+        let ids = page.files.iter().map(|file| &file.file_id);
+        check_ids(ids, self.start_file_id.as_ref(), page.next_file_id.as_ref())?;
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {

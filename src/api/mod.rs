@@ -56,6 +56,7 @@ mod delete_key;
 mod download;
 mod download_file_by_id;
 mod download_file_by_name;
+mod echo;
 mod finish_large_file;
 mod get_bucket_notification_rules;
 mod get_download_authorization;
@@ -71,6 +72,7 @@ mod list_parts;
 mod list_unfinished_large_files;
 mod lost_version;
 mod overrides;
+mod page_check;
 mod paged;
 #[cfg(feature = "partner")]
 pub mod partner;

@@ -23,6 +23,13 @@ pub trait Paged: Call + Clone {
     #[must_use]
     fn starting_at(self, cursor: &Self::Cursor) -> Self;
 
+    /// The name of an item that is a folder. B2 ends a page in the middle of a large one, and then the next page begins with
+    /// it again; a list shows it once.
+    fn folder(item: &Self::Item) -> Option<&str> {
+        let _ = item;
+        None
+    }
+
     /// The same call with pages as large as one charge of B2's covers, unless it says how large they are to be.
     #[must_use]
     fn in_full_pages(self) -> Self;
@@ -38,6 +45,10 @@ impl Paged for ListFileNames {
 
     fn starting_at(self, cursor: &String) -> Self {
         self.start_file_name(cursor)
+    }
+
+    fn folder(row: &ListedFile) -> Option<&str> {
+        row.folder().map(|folder| &*folder.file_name)
     }
 
     fn in_full_pages(self) -> Self {
@@ -65,6 +76,10 @@ impl Paged for ListFileVersions {
             Some(id) => self.start_at(name, id),
             None => self.start_file_name(name),
         }
+    }
+
+    fn folder(row: &ListedFile) -> Option<&str> {
+        row.folder().map(|folder| &*folder.file_name)
     }
 
     fn in_full_pages(self) -> Self {

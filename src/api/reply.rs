@@ -2,12 +2,13 @@
 
 use b2kit_core::{Bytes, ResponseBody};
 use http::HeaderMap;
+use http::header::{CONTENT_TYPE, SERVER};
 use http::response::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
-use crate::error::{B2Error, Error, ErrorKind};
-use crate::types::Shown;
+use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
 
 /// A response of B2's: its head, and its body as bytes or, for a download, as a stream.
 #[derive(Debug)]
@@ -96,28 +97,76 @@ impl Reply {
         &self,
         same: impl FnOnce(&T) -> bool,
     ) -> Result<T, Error> {
-        let document = self.json()?;
-        if !same(&document) {
-            let what = "B2 answers about something else than what was asked for";
-            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
-        }
-        Ok(document)
+        self.json_like(|document| (!same(document)).then_some(""))
     }
 
-    /// The error that the reply is. Proxies answer without B2's document, so the status decides and the rest is taken
-    /// where it is there.
-    pub(crate) fn error(&self) -> B2Error {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
+    /// The same; `difference` says in what the document is another than what was asked for.
+    pub(super) fn json_like<T: DeserializeOwned, D: AsRef<str>>(
+        &self,
+        difference: impl FnOnce(&T) -> Option<D>,
+    ) -> Result<T, Error> {
+        let document = self.json()?;
+        let Some(difference) = difference(&document) else {
+            return Ok(document);
+        };
+        let mut what = "B2 answers about something else than what was asked for".to_owned();
+        if !difference.as_ref().is_empty() {
+            what = format!("{what}: {}", difference.as_ref());
+        }
+        Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
+    }
+
+    /// The error that the reply is. It is B2's only with B2's own document, which says the status once more; B2 never
+    /// redirects. Whoever else answers can't know what B2 has done. The answer to `HEAD` has no document, so there the
+    /// status has to do.
+    pub(crate) fn error(&self, to_head: bool) -> Result<B2Error, NonB2Response> {
+        #[derive(Deserialize)]
         struct Document {
             code: String,
             message: String,
+            status: u16,
         }
-        let document: Document = serde_json::from_slice(self.text()).unwrap_or_default();
-        B2Error {
+        let status = self.status();
+        let text = self.text();
+        if status >= 400 {
+            let document = serde_json::from_slice::<Document>(text).ok();
+            let document =
+                document.filter(|document| document.status == status && is_code(&document.code));
+            if let Some(Document { code, message, .. }) = document {
+                return Ok(B2Error {
+                    status,
+                    code,
+                    message,
+                });
+            }
+            if to_head && text.is_empty() {
+                let (code, message) = (String::new(), String::new());
+                return Ok(B2Error {
+                    status,
+                    code,
+                    message,
+                });
+            }
+        }
+        Err(self.not_b2s())
+    }
+
+    /// What can be told of a response that is not B2's. Of a success nothing is told but its head: it may be an answer of
+    /// B2's after all, with a secret in it.
+    pub(crate) fn not_b2s(&self) -> NonB2Response {
+        let header = |name| {
+            let value = self.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let text = match self.status() {
+            ..300 => &[],
+            _ => self.text(),
+        };
+        NonB2Response {
             status: self.status(),
-            code: document.code,
-            message: document.message,
+            server: header(SERVER),
+            content_type: header(CONTENT_TYPE),
+            body_start: String::from_utf8_lossy(&text[..text.len().min(BODY_START)]).into_owned(),
         }
     }
 
@@ -130,6 +179,17 @@ impl Reply {
     }
 }
 
+/// More than is shown of a body that is not B2's: a secret in it has to be seen whole to be masked.
+const BODY_START: usize = 8 << 10;
+
+/// B2's codes are words such as `bad_request`.
+fn is_code(code: &str) -> bool {
+    (1..=64).contains(&code.len())
+        && code
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
 /// Reads the document once more, slowly, to find where it is wrong.
 fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let wrong = |what: String| Error::new(ErrorKind::Protocol, what);
@@ -139,19 +199,46 @@ fn explain<T: DeserializeOwned>(text: &[u8]) -> Error {
     let mut json = serde_json::Deserializer::from_slice(text);
     let result = serde_path_to_error::deserialize::<_, T>(&mut json);
     let (place, error) = match result.map(|_| json.end()) {
-        Err(error) => (error.path().to_string(), error.into_inner()),
-        Ok(Err(error)) => (".".to_owned(), error),
+        Err(error) => (place(error.path()), error.into_inner()),
+        Ok(Err(error)) => (String::new(), error),
         Ok(Ok(())) => return wrong("the answer can't be read".to_owned()),
     };
-    let place = if place == "." {
+    let place = if place.is_empty() {
         "the answer".to_owned()
     } else {
-        format!("{} in the answer", Shown(&place))
+        format!("{place:?} in the answer")
     };
     wrong(format!(
         "{place} is not what it should be: {}",
         without_values(&error.to_string())
     ))
+}
+
+/// A place in a document, as `files[0].fileName`. Keys that don't look like one of B2's own fields may be anything.
+fn place(path: &serde_path_to_error::Path) -> String {
+    let mut place = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => place.push_str(&format!("[{index}]")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                let dot = if place.is_empty() { "" } else { "." };
+                let key = if is_field(key) { key } else { "…" };
+                place.push_str(&format!("{dot}{key}"));
+            }
+            Segment::Unknown => {}
+        }
+        if place.len() > 200 {
+            place.push('…');
+            break;
+        }
+    }
+    place
+}
+
+/// B2's fields are words in camel case, with the digits of `contentSha1` or `hmacSha256SigningSecret` at most.
+fn is_field(key: &str) -> bool {
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    key.len() <= 60 && key.bytes().all(|byte| byte.is_ascii_alphanumeric()) && digits <= 3
 }
 
 /// serde quotes the strings that it finds in the wrong place, and they may be anything: a token, for one.
@@ -223,22 +310,79 @@ mod tests {
     }
 
     #[test]
-    fn an_error_without_b2s_document_is_its_status() {
+    fn a_key_of_a_map_in_the_wrong_document_is_not_told() {
+        let secret = "4_00415f935cf4_secret_acct_x";
+        let row = format!(
+            r#"{{"files":[{{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1,
+            "fileInfo":{{"{secret}":7}}}}],"nextFileName":null}}"#
+        );
+        let told = explained(row);
+        assert!(told.starts_with("\"files[0]"), "{told}");
+        assert!(!told.contains("secret"), "{told}");
+        for (key, shown) in [
+            ("hmacSha256SigningSecret", true),
+            ("b2Stats", true),
+            ("4_0041", false),
+            ("K004123abc", false),
+        ] {
+            assert_eq!(is_field(key), shown, "{key}");
+        }
+        assert!(!is_field(&"k".repeat(61)));
+    }
+
+    #[test]
+    fn an_error_is_b2s_only_with_b2s_own_document() {
+        let own = r#"{"code":"bad_request","message":"no","status":400,"new":1}"#;
+        let error = reply(own).error(false).unwrap();
+        assert_eq!(
+            (error.status, &*error.code, &*error.message),
+            (400, "bad_request", "no")
+        );
+        assert!(reply(format!("\u{feff}{own}")).error(false).is_ok());
         for body in [
             "",
             "<html>",
             "null",
+            "[]",
             r#"{"code":7}"#,
-            r#"{"code":"a","code":"b"}"#,
+            r#"{"code":"bad_request","message":"no"}"#,
+            r#"{"code":"bad_request","status":400}"#,
+            r#"{"message":"no","status":400}"#,
+            r#"{"code":"bad_request","message":"no","status":503}"#,
+            r#"{"code":"bad_request","message":"no","status":"400"}"#,
+            r#"{"code":"bad_request","message":null,"status":400}"#,
+            r#"{"code":"","message":"no","status":400}"#,
+            r#"{"code":"two words","message":"no","status":400}"#,
+            r#"{"code":"a","code":"b","message":"no","status":400}"#,
+            r#"{"code":"bad_request","message":"no","status":400} x"#,
         ] {
-            let error = reply(body.to_owned()).error();
-            assert_eq!((error.status, error.code.as_str()), (400, ""), "{body}");
+            let response = reply(body.to_owned()).error(false).unwrap_err();
+            assert_eq!((response.status, &*response.body_start), (400, body));
         }
-        let error =
-            reply(r#"{"code":"bad_request","message":"no","status":503.0,"new":1}"#).error();
+        let with_status = |status: u16, body: &'static str| {
+            let (head, ()) = http::Response::builder()
+                .status(status)
+                .header("server", "cloudflare")
+                .header("content-type", "text/html")
+                .body(())
+                .unwrap()
+                .into_parts();
+            Reply::whole(head, Bytes::from(body))
+        };
+        // The answer to HEAD can have no document, but B2 never redirects.
+        assert_eq!(with_status(404, "").error(true).unwrap().code, "");
+        assert!(with_status(404, "x").error(true).is_err());
+        let own = r#"{"code":"moved","message":"no","status":302}"#;
+        let response = with_status(302, own).error(true).unwrap_err();
+        assert_eq!(response.server.as_deref(), Some("cloudflare"));
+        assert_eq!(response.content_type.as_deref(), Some("text/html"));
+        // A success may have a secret in it.
         assert_eq!(
-            (error.status, &*error.code, &*error.message),
-            (400, "bad_request", "no")
+            with_status(202, "secret")
+                .error(false)
+                .unwrap_err()
+                .body_start,
+            ""
         );
     }
 }

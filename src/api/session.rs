@@ -1,6 +1,7 @@
 //! [`Session`]: what B2 said when the account was authorized, and what the calls after it need.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,22 @@ impl fmt::Display for ApiVersion {
             Self::V3 => "v3",
             Self::V4 => "v4",
         })
+    }
+}
+
+impl FromStr for ApiVersion {
+    type Err = Error;
+
+    /// As it is written: `v2`, `v3`, `v4`.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text {
+            "v2" => Ok(Self::V2),
+            "v3" => Ok(Self::V3),
+            "v4" => Ok(Self::V4),
+            _ => Err(Error::invalid(format!(
+                "{text:?} is none of the versions v2, v3 and v4"
+            ))),
+        }
     }
 }
 

@@ -65,15 +65,30 @@ impl Call for SetBucketNotificationRules {
     }
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {
-        reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
+        reply.json_about(|shown: &BucketNotificationRules| {
+            let names = |rules: &EventNotificationRules| -> std::collections::BTreeSet<String> {
+                rules.iter().map(|rule| rule.name.to_string()).collect()
+            };
+            shown.bucket_id == self.bucket_id
+                && names(&shown.event_notification_rules) == names(&self.rules)
+        })
     }
 
     fn secrets(&self) -> Vec<Secret> {
-        let targets = self.rules.iter().map(|rule| &rule.target_configuration);
-        let secrets = targets.flat_map(|target| {
-            let headers = target.custom_headers.iter().map(|header| &header.value);
-            headers.chain(&target.hmac_sha256_signing_secret)
-        });
-        secrets.cloned().collect()
+        secrets(&self.rules)
     }
+
+    fn reveals(shown: &BucketNotificationRules) -> Vec<Secret> {
+        secrets(&shown.event_notification_rules)
+    }
+}
+
+/// What the targets of these rules must not show.
+pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
+    let targets = rules.iter().map(|rule| &rule.target_configuration);
+    let secrets = targets.flat_map(|target| {
+        let headers = target.custom_headers.iter().map(|header| &header.value);
+        headers.chain(&target.hmac_sha256_signing_secret)
+    });
+    secrets.cloned().collect()
 }

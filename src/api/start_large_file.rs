@@ -4,13 +4,15 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{
-    BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo,
-    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Secret, Timestamp,
+    Action, BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting,
+    FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Readable,
+    RetentionMode, Secret, Timestamp,
 };
 
 /// The note by which an upload knows its own large file again.
@@ -30,6 +32,7 @@ pub(crate) const UPLOAD_ID: &str = "b2kit-upload-id";
 /// # Cancellation
 /// A large file that was started costs money until it is finished or cancelled, and it is started as soon as the
 /// request has left. [`ListUnfinishedLargeFiles`](super::ListUnfinishedLargeFiles) finds those that were forgotten.
+#[doc(alias = "multipart")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StartLargeFile {
@@ -46,6 +49,8 @@ pub struct StartLargeFile {
     legal_hold: Option<LegalHold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_side_encryption: Option<EncryptionSetting>,
+    #[serde(skip)]
+    file_info_limit: FileInfoLimit,
 }
 
 impl StartLargeFile {
@@ -60,6 +65,7 @@ impl StartLargeFile {
             file_retention: None,
             legal_hold: None,
             server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -117,11 +123,57 @@ impl StartLargeFile {
         self.server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
 }
 
 impl StartLargeFile {
+    fn limit(&self) -> FileInfoLimit {
+        self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        )
+    }
+
+    /// Notes an id as [`upload_id`](Self::upload_id) does, if there is room for it.
+    pub(crate) fn noting_upload_id(self, id: &str) -> Self {
+        let limit = self.limit();
+        match self.clone().upload_id(id) {
+            Ok(noted) if noted.file_info.surely_fits(noted.file_name.as_str(), limit) => noted,
+            _ => self,
+        }
+    }
+
     pub(crate) fn noted_upload_id(&self) -> Option<&str> {
         self.file_info.get(UPLOAD_ID)
+    }
+
+    /// In what the answer is about another file than this starts.
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        if *file.file_name != *self.file_name.as_str() {
+            return Some("it has another name");
+        }
+        if file.bucket_id != self.bucket_id {
+            return Some("it is in another bucket");
+        }
+        if file.action != Action::Start {
+            return Some("it is no unfinished large file");
+        }
+        let wanted = Attributes {
+            file_info: Some(&self.file_info),
+            content_type: Some(&self.content_type),
+            encryption: self.server_side_encryption.as_ref(),
+            retention: self.file_retention.clone(),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: self.custom_upload_timestamp,
+        };
+        wanted.difference(file)
     }
 
     /// In what an unfinished large file is another than this would start, if it is. What the bucket gives by default is not
@@ -186,15 +238,8 @@ impl Call for StartLargeFile {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self
-            .server_side_encryption
-            .as_ref()
-            .is_some_and(EncryptionSetting::encrypts)
-            || self.file_retention.is_some()
-            || self.legal_hold.is_some();
         self.file_info
-            .check_size(self.file_name.as_str(), limited)?;
-        Ok(())
+            .check_size(self.file_name.as_str(), self.limit())
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -202,9 +247,7 @@ impl Call for StartLargeFile {
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
-        reply.json_about(|file: &FileVersion| {
-            *file.file_name == *self.file_name.as_str() && file.bucket_id == self.bucket_id
-        })
+        reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
@@ -223,7 +266,11 @@ impl Call for StartLargeFile {
                 let its = file.file_info.get(UPLOAD_ID);
                 *file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
-                return Finding::Done(ours);
+                // One that was started otherwise than asked for can't be taken up.
+                return match self.misses(&ours) {
+                    None => Finding::Done(ours),
+                    Some(_) => Finding::Unclear,
+                };
             }
             let Some(next) = page.next_file_id else {
                 return match lost.may_come_late {

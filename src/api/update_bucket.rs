@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
 use super::target::Target;
@@ -111,8 +112,8 @@ impl UpdateBucket {
         self
     }
 
-    /// How files are encrypted that don't say how; [`Encryption::none`] is not at all, and SSE-C is refused. Needs
-    /// `writeBucketEncryption`.
+    /// How files are encrypted that don't say how; [`Encryption::none`] resets it to B2's own default, SSE-B2, and SSE-C is
+    /// refused. Needs `writeBucketEncryption`.
     #[must_use]
     pub fn default_server_side_encryption(mut self, encryption: Encryption) -> Self {
         self.default_server_side_encryption = Some(encryption);
@@ -174,7 +175,21 @@ impl Call for UpdateBucket {
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {
-        reply.json_about(|bucket: &Bucket| bucket.bucket_id == self.bucket_id)
+        reply.json_like(|bucket: &Bucket| {
+            if bucket.bucket_id != self.bucket_id {
+                return Some("it is another bucket".to_owned());
+            }
+            if self
+                .if_revision_is
+                .is_some_and(|before| bucket.revision < before)
+            {
+                return Some("it has an older revision".to_owned());
+            }
+            match shows(bucket, self) {
+                Shows::All | Shows::AllReadable => None,
+                Shows::Other(field) => Some(format!("it has another {field}")),
+            }
+        })
     }
 
     /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
@@ -186,11 +201,18 @@ impl Call for UpdateBucket {
         let Ok(found) = ask.ask(ListBuckets::new().bucket_id(&self.bucket_id)).await else {
             return Finding::Unknown;
         };
-        let ours = found
-            .buckets
-            .into_iter()
-            .find(|bucket| bucket.revision.checked_sub(1) == Some(revision) && shows(bucket, self));
-        ours.map_or(Finding::NotDone, Finding::Done)
+        let next = found.buckets.into_iter().find(|bucket| {
+            bucket.bucket_id == self.bucket_id && bucket.revision.checked_sub(1) == Some(revision)
+        });
+        let Some(bucket) = next else {
+            return Finding::NotDone;
+        };
+        match shows(&bucket, self) {
+            Shows::All => Finding::Done(bucket),
+            // It may be somebody else's change to what the key may set and not read.
+            Shows::AllReadable => Finding::Unknown,
+            Shows::Other(_) => Finding::NotDone,
+        }
     }
 
     fn also_needs(&self) -> Vec<Capability> {
@@ -200,42 +222,4 @@ impl Call for UpdateBucket {
             self.replication_configuration.is_some(),
         )
     }
-}
-
-/// Where a bucket shows what an update sets.
-const SHOWN_AT: [(&str, &str); 8] = [
-    ("bucketType", "/bucketType"),
-    ("bucketInfo", "/bucketInfo"),
-    ("corsRules", "/corsRules"),
-    ("lifecycleRules", "/lifecycleRules"),
-    (
-        "defaultRetention",
-        "/fileLockConfiguration/value/defaultRetention",
-    ),
-    (
-        "defaultServerSideEncryption",
-        "/defaultServerSideEncryption/value",
-    ),
-    (
-        "fileLockEnabled",
-        "/fileLockConfiguration/value/isFileLockEnabled",
-    ),
-    (
-        "replicationConfiguration",
-        "/replicationConfiguration/value",
-    ),
-];
-
-/// Whether the bucket shows every setting that this document gives it.
-pub(super) fn shows(bucket: &Bucket, document: &impl Serialize) -> bool {
-    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
-    else {
-        return false;
-    };
-    let holds = |(field, place): &(&str, &str)| {
-        wanted
-            .get(field)
-            .is_none_or(|wanted| shown.pointer(place) == Some(wanted))
-    };
-    SHOWN_AT.iter().all(holds)
 }

@@ -75,6 +75,7 @@ impl Call for UpdateFileLegalHold {
     fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {
         reply.json_about(|updated: &UpdatedFileLegalHold| {
             (&updated.file_id, &updated.legal_hold) == (&self.file_id, &self.legal_hold)
+                && *updated.file_name == *self.file_name
         })
     }
 }

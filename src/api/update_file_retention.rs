@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
+use super::echo::same_retention;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -93,8 +94,9 @@ impl Call for UpdateFileRetention {
 
     fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {
         reply.json_about(|updated: &UpdatedFileRetention| {
-            (&updated.file_id, &updated.file_retention.mode)
-                == (&self.file_id, &self.file_retention.mode)
+            updated.file_id == self.file_id
+                && *updated.file_name == *self.file_name
+                && same_retention(&self.file_retention, &updated.file_retention)
         })
     }
 

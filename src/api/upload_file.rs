@@ -6,13 +6,14 @@ use http::{HeaderName, HeaderValue};
 
 use super::call::{Ask, Call, Facts, Finding, Lost, Place, Subject};
 use super::content::{Content, Digest};
+use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileName,
-    FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
+    Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileInfoLimit,
+    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -32,6 +33,7 @@ use crate::types::{
 /// # Cancellation
 /// A file that did not arrive whole is not stored. If the future is dropped when the last byte has left, the file may
 /// be stored all the same.
+#[doc(alias = "put_object")]
 #[derive(Debug, Clone)]
 pub struct UploadFile {
     bucket_id: BucketId,
@@ -43,6 +45,7 @@ pub struct UploadFile {
     file_retention: Option<(RetentionMode, Timestamp)>,
     legal_hold: Option<LegalHold>,
     server_side_encryption: Option<EncryptionSetting>,
+    file_info_limit: FileInfoLimit,
 }
 
 impl UploadFile {
@@ -58,6 +61,7 @@ impl UploadFile {
             file_retention: None,
             legal_hold: None,
             server_side_encryption: None,
+            file_info_limit: FileInfoLimit::default(),
         }
     }
 
@@ -125,6 +129,14 @@ impl UploadFile {
         self.server_side_encryption = Some(encryption);
         self
     }
+
+    /// How many bytes the name and the notes may have together. Defaults to what B2 takes everywhere; for old buckets that
+    /// don't encrypt there is [`FileInfoLimit::Unencrypted`].
+    #[must_use]
+    pub const fn file_info_limit(mut self, limit: FileInfoLimit) -> Self {
+        self.file_info_limit = limit;
+        self
+    }
 }
 
 impl Call for UploadFile {
@@ -136,18 +148,15 @@ impl Call for UploadFile {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let limited = self
-            .server_side_encryption
-            .as_ref()
-            .is_some_and(EncryptionSetting::encrypts)
-            || self.file_retention.is_some()
-            || self.legal_hold.is_some();
-        self.file_info
-            .check_size(self.file_name.as_str(), limited)?;
+        let limit = self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        );
+        self.file_info.check_size(self.file_name.as_str(), limit)?;
         self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
-                "an upload has no header for \"not encrypted\": start a large file, or change the bucket's default",
+                "an upload has no header for \"not encrypted\", and B2 encrypts everything but in old buckets",
             ));
         }
         self.content.check_len()
@@ -195,13 +204,19 @@ impl Call for UploadFile {
             )
             .with_effect(true));
         }
-        self.content
-            .check(file.content_length, &file.content_sha1)
-            .map_err(|error| {
-                // What is wrong is there, and its owner may want to delete it.
-                let id: String = file.file_id.as_str().chars().take(200).collect();
-                error.with_note(&id)
-            })?;
+        let held = self.content.check(file.content_length, &file.content_sha1);
+        let held = held.and_then(|()| {
+            let Some(why) = not_a_file(&file).or_else(|| self.misses(&file)) else {
+                return Ok(());
+            };
+            let what = format!("B2 stored something else than what was sent: {why}");
+            Err(Error::new(ErrorKind::Integrity, what).with_effect(true))
+        });
+        held.map_err(|error| {
+            // What is wrong is there, and its owner may want to delete it.
+            let id: String = file.file_id.as_str().chars().take(200).collect();
+            error.with_note(&id)
+        })?;
         Ok(file)
     }
 
@@ -248,6 +263,19 @@ impl Call for UploadFile {
 }
 
 impl UploadFile {
+    fn misses(&self, file: &FileVersion) -> Option<&'static str> {
+        let retention = self.file_retention.as_ref();
+        let wanted = Attributes {
+            file_info: Some(&self.file_info),
+            content_type: Some(&self.content_type),
+            encryption: self.server_side_encryption.as_ref(),
+            retention: retention.map(|(mode, until)| FileRetention::until(mode.clone(), *until)),
+            legal_hold: self.legal_hold.as_ref(),
+            upload_timestamp: self.custom_upload_timestamp,
+        };
+        wanted.difference(file)
+    }
+
     /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
     /// asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {

@@ -1,7 +1,9 @@
 //! Buckets by name.
 
+use b2kit_core::Request;
+
 use super::Client;
-use crate::api::ListBuckets;
+use crate::api::{Call, Facts, ListBuckets, Reply, Target};
 use crate::error::{Error, ErrorKind};
 use crate::types::{BucketId, BucketName};
 
@@ -14,16 +16,21 @@ impl Client {
     /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket, [`Unauthorized`](ErrorKind::Unauthorized) if
     /// the key is restricted to others.
     pub async fn bucket_id(&self, name: &BucketName) -> Result<BucketId, Error> {
+        self.find_bucket(name).await.map(|(id, _)| id)
+    }
+
+    /// The id of the bucket, and its name as B2 spells it.
+    pub(crate) async fn find_bucket(
+        &self,
+        name: &BucketName,
+    ) -> Result<(BucketId, BucketName), Error> {
         let session = self.session().await?;
         if let Some(allowed) = &session.allowed().buckets {
-            let named = |bucket: &&crate::api::AllowedBucket| {
-                bucket
-                    .name
-                    .as_deref()
-                    .is_some_and(|its| its.eq_ignore_ascii_case(name.as_str()))
-            };
-            let ours = allowed.iter().find(named);
-            return ours.map(|bucket| bucket.id.clone()).ok_or_else(|| {
+            let ours = allowed.iter().find_map(|bucket| {
+                let its = BucketName::new_unchecked(bucket.name.as_deref()?);
+                (its == *name).then(|| (bucket.id.clone(), its))
+            });
+            return ours.ok_or_else(|| {
                 let names: Vec<_> = allowed.iter().filter_map(|bucket| bucket.name.as_deref()).collect();
                 Error::new(
                     ErrorKind::Unauthorized,
@@ -31,18 +38,44 @@ impl Client {
                 )
             });
         }
-        let found = self
-            .call(ListBuckets::new().bucket_name(name.clone()))
-            .await?
-            .buckets;
-        let bucket = found
-            .into_iter()
-            .find(|bucket| bucket.bucket_name.eq_ignore_ascii_case(name.as_str()));
-        bucket.map(|bucket| bucket.bucket_id).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("the account has no bucket \"{name}\""),
-            )
+        self.call(Find {
+            list: ListBuckets::new().bucket_name(name.clone()),
+            name,
         })
+        .await
+    }
+}
+
+/// Asks for one bucket. That there is none is an error of the call, with its name and attempts.
+struct Find<'a> {
+    list: ListBuckets,
+    name: &'a BucketName,
+}
+
+impl Call for Find<'_> {
+    const FACTS: Facts = ListBuckets::FACTS;
+    type Output = (BucketId, BucketName);
+
+    fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        self.list.request(target)
+    }
+
+    fn read(&self, reply: Reply) -> Result<(BucketId, BucketName), Error> {
+        let found = self
+            .list
+            .read(reply)?
+            .buckets
+            .into_iter()
+            .map(|bucket| (bucket.name(), bucket.bucket_id))
+            .find(|(its, _)| its == self.name);
+        found.map(|(its, id)| (id, its)).ok_or_else(|| {
+            let name = self.name;
+            let what = format!("the account has no bucket \"{name}\"");
+            Error::new(ErrorKind::NotFound, what)
+        })
+    }
+
+    fn reply_limit(&self) -> usize {
+        self.list.reply_limit()
     }
 }

@@ -47,7 +47,7 @@ impl Budget {
 /// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
 /// of sending the client to another one.
 pub(super) fn cost(kind: CallKind, failure: &Error) -> u32 {
-    let status = failure.b2().map(|b2| b2.status);
+    let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(HttpErrorKind::Timeout | HttpErrorKind::Stalled) => 10,
         _ if kind == CallKind::Upload && matches!(status, Some(500 | 503)) => 1,

@@ -14,7 +14,9 @@ use super::counts::Counters;
 use super::endpoint::{EndpointPolicy, REALM};
 use super::gates::Gates;
 use super::memory::Memory;
+use super::outage::Outages;
 use super::policy::RetryPolicy;
+use super::secrets::Secrets;
 use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
@@ -33,7 +35,7 @@ pub struct ClientBuilder {
     backend: Option<Arc<dyn HttpClient>>,
     timer: Option<Arc<dyn Timer>>,
     endpoint: Option<String>,
-    version: ApiVersion,
+    version: Option<ApiVersion>,
     user_agent: Option<String>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
@@ -77,7 +79,8 @@ impl ClientBuilder {
         self
     }
 
-    /// A session to start with. When its token expires the account is authorized anew, if there are credentials too.
+    /// A session to start with, and the version of the API that it was made for. When its token expires the account is
+    /// authorized anew, in that version, if there are credentials too.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
         self
@@ -118,9 +121,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The version of the API to speak. Defaults to [`ApiVersion::V4`].
+    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and without one to
+    /// [`ApiVersion::V4`].
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
-        self.version = version;
+        self.version = Some(version);
         self
     }
 
@@ -211,6 +215,14 @@ impl ClientBuilder {
                 "a memory budget or bandwidth limit of 0 would let nothing through",
             ));
         }
+        let version = match (self.version, self.session.as_ref().map(Session::version)) {
+            (Some(asked), Some(its)) if asked != its => {
+                return Err(Error::invalid(format!(
+                    "the session is one of {its} of the API, and the client is to speak {asked}"
+                )));
+            }
+            (asked, its) => asked.or(its).unwrap_or_default(),
+        };
         let backend = self.backend.map_or_else(default_backend, Ok)?;
         let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
         let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
@@ -221,10 +233,19 @@ impl ClientBuilder {
         if let Some(session) = &self.session {
             policy.check_session(session)?;
         }
+        let secrets = Secrets::default();
+        let own = self.credentials.iter().flat_map(Credentials::secrets);
+        let session = self.session.as_ref();
+        own.chain(session.map(|session| session.authorization_token().clone()))
+            .for_each(|secret| secrets.keep(&secret));
+        let chance = || {
+            self.seed
+                .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
+        };
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
-            authorization: Authorization::new(realm, self.version, self.credentials, self.session),
+            authorization: Authorization::new(realm, version, self.credentials, self.session),
             policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),
@@ -237,15 +258,17 @@ impl ClientBuilder {
             upload_urls: UploadUrls::default(),
             budget: Budget::default(),
             gates: Gates::default(),
+            // Of its own, so that it is no matter for all else whether somebody answers.
+            outages: Outages::new(chance()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
+            secrets,
             memory: self.memory_budget.map(Memory::new),
+            #[cfg(feature = "fs")]
+            files: std::sync::OnceLock::new(),
             bandwidth,
-            chance: Mutex::new(
-                self.seed
-                    .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            ),
+            chance: Mutex::new(chance()),
         };
         Ok(Client {
             shared: Arc::new(shared),

@@ -6,11 +6,15 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::{FOREVER, share};
 
 use super::budget::{Budget, cost};
-use super::judge::{CORRUPT_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, CallKind, Facts, Lost};
 use crate::error::{Error, GaveUp};
 use crate::types::Timestamp;
+
+/// Where nothing is paid no two attempts come closer together, whatever the policy says.
+const LEAST_FREE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How one call goes. Pure but for the purse that all calls share: time and chance are handed in.
 #[derive(Debug)]
@@ -30,7 +34,35 @@ pub(super) struct Course<'a> {
     possibly_twice: bool,
     /// Why the last attempt failed: what a deadline that strikes later is to tell.
     last: Option<Error>,
+    /// The attempts whose answers were about something else, and what they said.
+    misplaced: Vec<(u32, String)>,
+    /// What the last failure is part of.
+    circumstance: Circumstance,
+    /// Whether anybody has answered this client, at some time.
+    answered: bool,
+    /// Another attempt will wait for so long, beyond what is decided here.
+    pace: Duration,
+    /// Others' attempts that failed while this call waited for the end of an outage.
+    witnessed: u32,
+    /// What had succeeded when this machine last had no room for the call.
+    progress: Option<u64>,
 }
+
+/// What a failure is part of, beyond the call itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Circumstance {
+    /// Nothing: the call pays for another attempt.
+    Own,
+    /// Something that costs nothing.
+    Shared,
+    /// An outage: another attempt costs nothing, and the pause is everybody's.
+    Outage,
+    /// This machine had no room for it.
+    NoRoom,
+}
+
+/// So many answers about something else are told.
+const TOLD: usize = 3;
 
 /// What the loop does next.
 #[derive(Debug)]
@@ -64,6 +96,12 @@ impl<'a> Course<'a> {
             may_come_late: false,
             possibly_twice: false,
             last: None,
+            misplaced: Vec::new(),
+            circumstance: Circumstance::Own,
+            answered: true,
+            pace: Duration::ZERO,
+            witnessed: 0,
+            progress: None,
         }
     }
 
@@ -85,6 +123,11 @@ impl<'a> Course<'a> {
     /// Keeps why an attempt failed that is followed by another.
     pub(super) fn keep_last(&mut self, failure: Error) {
         self.last = Some(failure);
+    }
+
+    /// The call waits for this. Why an attempt of its own failed says more.
+    pub(super) fn keep_last_if_none(&mut self, why: impl FnOnce() -> Error) {
+        self.last.get_or_insert_with(why);
     }
 
     /// Why the last attempt failed, if one did.
@@ -128,6 +171,94 @@ impl<'a> Course<'a> {
         self.left(now).map_or(FOREVER, |left| left.min(FOREVER))
     }
 
+    /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
+    pub(super) fn may_reuse_url(&self) -> bool {
+        self.is_first() || self.circumstance == Circumstance::NoRoom
+    }
+
+    /// Whether nothing has failed yet.
+    pub(super) const fn is_unharmed(&self) -> bool {
+        self.seen.failures == 0
+    }
+
+    /// Whether the last attempt failed in an outage, which is told once for all.
+    pub(super) fn is_in_outage(&self) -> bool {
+        self.circumstance == Circumstance::Outage
+    }
+
+    /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
+    pub(super) const fn in_trouble(&mut self, trouble: Trouble, answered: bool) {
+        self.answered = answered;
+        self.circumstance = match trouble {
+            Trouble::Own => Circumstance::Own,
+            Trouble::Shared => Circumstance::Shared,
+            Trouble::Outage => Circumstance::Outage,
+        };
+    }
+
+    /// Calls of this kind have a pace of their own, by which the next has to wait so long.
+    pub(super) const fn paced(&mut self, pause: Duration) {
+        self.pace = pause;
+    }
+
+    /// This machine had no room for the last attempt. While others succeed there will be some, so the time counts from the
+    /// last success; `progress` is their number.
+    pub(super) fn without_room(&mut self, progress: u64, now: Instant) {
+        if self.progress.replace(progress) != Some(progress) {
+            self.first_failure = Some(now);
+        }
+        self.circumstance = Circumstance::NoRoom;
+    }
+
+    /// The call waits for the end of an outage, in which so many attempts of others have failed since it last looked: for
+    /// how long at most, or why no longer.
+    pub(super) fn waits(
+        &mut self,
+        standstill: &Standstill,
+        failed: u64,
+        answered: bool,
+        now: Instant,
+    ) -> Result<Duration, GaveUp> {
+        self.answered = answered;
+        self.first_failure.get_or_insert(now);
+        let failed = u32::try_from(failed).unwrap_or(u32::MAX);
+        self.witnessed = self.witnessed.saturating_add(failed);
+        if self.has_persisted(now) {
+            return Err(GaveUp::Attempts);
+        }
+        let until = standstill.until.saturating_duration_since(now);
+        let mut wait = until;
+        for (left, why) in [
+            (self.patience(now), GaveUp::Deadline),
+            (self.unanswered_for(now), GaveUp::NeverConnected),
+        ] {
+            // Where nothing can happen before, waiting is of no use.
+            if left.is_zero() || standstill.is_idle && until >= left {
+                return Err(why);
+            }
+            wait = wait.min(left);
+        }
+        Ok(wait)
+    }
+
+    /// Whether the call was tried as often and for as long as the policy asks for.
+    fn has_persisted(&self, now: Instant) -> bool {
+        let since_first = self
+            .first_failure
+            .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
+        let attempts = self.attempts.saturating_add(self.witnessed);
+        attempts >= self.policy.attempts(self.facts.kind) && since_first >= self.policy.persistence
+    }
+
+    /// How much longer the call goes on without any connection.
+    fn unanswered_for(&self, now: Instant) -> Duration {
+        if self.answered {
+            return Duration::MAX;
+        }
+        let elapsed = now.saturating_duration_since(self.began);
+        self.policy.first_connection_timeout.saturating_sub(elapsed)
+    }
+
     /// An attempt has failed.
     pub(super) fn failed(
         &mut self,
@@ -141,6 +272,10 @@ impl<'a> Course<'a> {
         let outcome = outcome(failure);
         let next = judge(self.facts.kind, outcome, self.seen);
         self.note(outcome, next);
+        if matches!(outcome, Outcome::Corrupt) && self.misplaced.len() < TOLD {
+            self.misplaced
+                .push((self.attempts, failure.what().to_owned()));
+        }
         match next {
             Next::GiveUp => Step::Stop(None),
             Next::Renew => Step::Renew,
@@ -171,6 +306,9 @@ impl<'a> Course<'a> {
             Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
                 return Step::Stop(None);
             }
+            Outcome::Foreign(status) if status != 429 && self.seen.foreign > FOREIGN_AGAIN => {
+                return Step::Stop(None);
+            }
             _ => {}
         }
         let kind = self.facts.kind;
@@ -190,10 +328,27 @@ impl<'a> Course<'a> {
     /// The error, with what is known of the call.
     pub(super) fn error(&self, failure: Error, gave_up: Option<GaveUp>, now: Instant) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
-        let effect = changes && (failure.may_have_taken_effect() || self.seen.ambiguous);
+        let outcome = outcome(&failure);
+        // What B2 has not read to its end it does not store.
+        let unread = self.facts.kind == CallKind::Upload && matches!(outcome, Outcome::TimedOut);
+        let maybe = failure.may_have_taken_effect() && !unread;
+        let effect = changes && (maybe || self.seen.ambiguous);
+        // The last attempt's answer is the error itself.
+        let is_last =
+            |attempt: u32| attempt == self.attempts && matches!(outcome, Outcome::Corrupt);
+        let earlier = self
+            .misplaced
+            .iter()
+            .filter(|(attempt, _)| !is_last(*attempt));
+        let earlier = earlier.map(|(attempt, what)| format!("attempt {attempt}: {what}"));
+        let earlier: Vec<_> = earlier.collect();
         let (attempts, elapsed) = self.so_far(now);
         // A call within this one may have stopped for a reason of its own.
         let gave_up = gave_up.or(failure.gave_up());
+        let failure = match earlier.is_empty() {
+            true => failure,
+            false => failure.with_earlier(earlier),
+        };
         failure.with_effect(effect).with_gave_up(gave_up).in_call(
             self.facts.name,
             attempts,
@@ -204,6 +359,11 @@ impl<'a> Course<'a> {
     fn note(&mut self, outcome: Outcome<'_>, next: Next) {
         match outcome {
             Outcome::Ambiguous | Outcome::Broken => self.seen.ambiguous = true,
+            Outcome::TimedOut => self.seen.ambiguous |= self.facts.kind != CallKind::Upload,
+            Outcome::Foreign(_) => {
+                self.seen.ambiguous = true;
+                self.seen.foreign += 1;
+            }
             Outcome::Late => {
                 self.seen.ambiguous = true;
                 self.may_come_late = true;
@@ -242,12 +402,7 @@ impl<'a> Course<'a> {
         if spent {
             return Step::Stop(Some(GaveUp::Spent));
         }
-        let since_first = self
-            .first_failure
-            .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
-        if self.attempts >= self.policy.attempts(self.facts.kind)
-            && since_first >= self.policy.persistence
-        {
+        if self.has_persisted(now) {
             return Step::Stop(Some(GaveUp::Attempts));
         }
         let wish = failure.retry_after();
@@ -258,7 +413,12 @@ impl<'a> Course<'a> {
         if pause_for >= self.patience(now) {
             return Step::Stop(Some(GaveUp::Deadline));
         }
-        if !budget.pay(cost(self.facts.kind, failure)) {
+        if matches!(outcome(failure), Outcome::NotSent)
+            && pause_for.max(self.pace) >= self.unanswered_for(now)
+        {
+            return Step::Stop(Some(GaveUp::NeverConnected));
+        }
+        if self.pays() && !budget.pay(cost(self.facts.kind, failure)) {
             return Step::Stop(Some(GaveUp::Budget));
         }
         Step::Again {
@@ -267,17 +427,27 @@ impl<'a> Course<'a> {
         }
     }
 
+    /// Whether another attempt is paid for: that is what bounds calls that fail each for itself.
+    pub(super) const fn pays(&self) -> bool {
+        matches!(self.circumstance, Circumstance::Own)
+    }
+
     /// Half of the pause is certain, and half is chance; so is up to a second after a wish of B2's.
     fn pause(&mut self, pause: Pause, wish: Option<Duration>, chance: f64) -> Duration {
         let mut backoff = Duration::ZERO;
-        if pause != Pause::None {
-            let doubled = self
-                .policy
-                .first_pause
-                .saturating_mul(1 << self.backoffs.min(20));
-            let half = doubled.min(self.policy.longest_pause) / 2;
-            self.backoffs = self.backoffs.saturating_add(1);
-            backoff = half.saturating_add(share(half, chance));
+        match self.circumstance {
+            // All wait together.
+            Circumstance::Outage => {}
+            // It is waited for room, too.
+            Circumstance::NoRoom => backoff = self.policy.pause(0, chance).max(LEAST_FREE_PAUSE),
+            _ if pause == Pause::None => {}
+            _ => {
+                backoff = self.policy.pause(self.backoffs, chance);
+                self.backoffs = self.backoffs.saturating_add(1);
+                if !self.pays() {
+                    backoff = backoff.max(LEAST_FREE_PAUSE);
+                }
+            }
         }
         match wish {
             Some(wish) => {
@@ -291,7 +461,9 @@ impl<'a> Course<'a> {
 
 #[cfg(test)]
 mod tests {
-    use b2kit_core::{SystemTimer, Timer as _};
+    use std::cell::Cell;
+
+    use b2kit_core::{HttpError, HttpErrorKind, Phase, SystemTimer, Timer as _};
 
     use super::*;
     use crate::api::{Call as _, ListBuckets, UploadFile};
@@ -405,6 +577,79 @@ mod tests {
         course.attempt(None);
         // The first was refused for sure; the second may have been carried out.
         assert!(course.take_last().is_none());
+    }
+
+    fn refused() -> Error {
+        Error::http(HttpError::new(HttpErrorKind::Connect, Phase::NotSent))
+    }
+
+    /// How long a call goes on whose every attempt fails like that, and why no longer.
+    fn goes_on(
+        budget: &Budget,
+        policy: RetryPolicy,
+        circumstance: impl Fn(&mut Course<'_>, Instant),
+    ) -> (Duration, Option<GaveUp>) {
+        let facts = ListBuckets::FACTS;
+        let began = SystemTimer.now();
+        let mut now = began;
+        let mut course = Course::begin(&facts, &Arc::new(policy), now);
+        loop {
+            course.attempt(None);
+            circumstance(&mut course, now);
+            match course.failed(&refused(), false, now, budget, 0.0) {
+                // In an outage the pause is everybody's.
+                Step::Again { pause, .. } => now += pause.max(Duration::from_secs(1)),
+                Step::Stop(why) => return (now - began, why),
+                step => panic!("{step:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_everybodys_trouble_or_this_machines_costs_nothing_and_ends_as_the_policy_says() {
+        let budget = Budget::default();
+        assert!(budget.pay(500));
+        let policy = RetryPolicy::default;
+        let own = goes_on(&budget, policy(), |course, _| {
+            course.in_trouble(Trouble::Own, true)
+        });
+        assert_eq!(own, (Duration::ZERO, Some(GaveUp::Budget)));
+        for trouble in [Trouble::Shared, Trouble::Outage] {
+            let shared = |course: &mut Course<'_>, _| course.in_trouble(trouble, true);
+            let (took, why) = goes_on(&budget, policy(), shared);
+            assert!(took >= policy().persistence, "{trouble:?}: {took:?}");
+            assert_eq!(why, Some(GaveUp::Attempts), "{trouble:?}");
+        }
+        let full = |course: &mut Course<'_>, now| course.without_room(0, now);
+        let (took, why) = goes_on(&budget, policy(), full);
+        assert_eq!((took, why), (policy().persistence, Some(GaveUp::Attempts)));
+    }
+
+    #[test]
+    fn while_others_succeed_a_call_for_which_there_is_no_room_goes_on_up_to_its_deadline() {
+        let others = Cell::new(0);
+        let full = |course: &mut Course<'_>, now| {
+            others.set(others.get() + 1);
+            course.without_room(others.get() / 100, now);
+        };
+        let policy = RetryPolicy::default().with_deadline(Duration::from_secs(1_000));
+        let (took, why) = goes_on(&Budget::default(), policy, full);
+        assert!(took > Duration::from_secs(990), "{took:?}");
+        assert_eq!(why, Some(GaveUp::Deadline));
+    }
+
+    #[test]
+    fn a_call_of_a_client_that_was_never_answered_ends_before_its_first_connection_is_too_late() {
+        for trouble in [Trouble::Own, Trouble::Shared, Trouble::Outage] {
+            for (limit, most) in [(10, 10), (0, 0), (60, 60)] {
+                let mut policy = RetryPolicy::default();
+                policy.first_connection_timeout = Duration::from_secs(limit);
+                let never = |course: &mut Course<'_>, _| course.in_trouble(trouble, false);
+                let (took, why) = goes_on(&Budget::default(), policy, never);
+                assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");
+                assert_eq!(why, Some(GaveUp::NeverConnected), "{trouble:?}");
+            }
+        }
     }
 
     #[test]

@@ -13,14 +13,15 @@ use crate::error::{Error, ErrorKind};
 /// The place where all accounts of the real service are authorized.
 pub(super) const REALM: &str = "https://api.backblazeb2.com";
 
-/// The domains of the real service, with all below them.
-const B2_DOMAINS: [&str; 2] = ["backblazeb2.com", "backblaze.com"];
+/// The domains of the real service, and of its staging, with all below them.
+const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backblaze.net"]];
 
 /// Which places are trusted.
 #[derive(Debug, Clone)]
 pub(super) struct EndpointPolicy {
     realm_host: String,
-    real_service: bool,
+    /// Where the realm is one of B2's own: all domains that belong to it.
+    domains: Option<&'static [&'static str]>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
 }
@@ -46,7 +47,7 @@ impl EndpointPolicy {
         }
         let policy = Self {
             realm_host: host.to_ascii_lowercase(),
-            real_service: is_b2(host),
+            domains: SERVICES.into_iter().find(|domains| is_in(host, domains)),
             allow_insecure_http,
             trusted_hosts: trusted_hosts
                 .into_iter()
@@ -59,7 +60,18 @@ impl EndpointPolicy {
 
     /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
     pub(super) fn check_session(&self, session: &Session) -> Result<(), Error> {
-        for origin in [session.api_url(), session.download_url()] {
+        let used = [session.api_url(), session.download_url()];
+        let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
+        for origin in used.into_iter().chain(perhaps_used.into_iter().flatten()) {
+            if !is_origin(origin) {
+                let what = format!(
+                    "the session leads to {origin:?}, which is no origin such as https://api002.backblazeb2.com: calls \
+                     are made below it, so it has no path and no query"
+                );
+                return Err(Error::new(ErrorKind::Untrusted, what));
+            }
+        }
+        for origin in used {
             let nowhere = |_| Error::new(ErrorKind::Untrusted, "the session leads to no place");
             self.check(&origin.parse().map_err(nowhere)?)?;
         }
@@ -97,10 +109,9 @@ impl EndpointPolicy {
         if self.trusted_hosts.contains(&host) {
             return Ok(());
         }
-        let at_home = if self.real_service {
-            is_b2(&host) && uri.port_u16().is_none_or(|port| port == 443)
-        } else {
-            host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host)
+        let at_home = match self.domains {
+            Some(domains) => is_in(&host, domains) && uri.port_u16().is_none_or(|port| port == 443),
+            None => host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host),
         };
         if at_home {
             return Ok(());
@@ -116,12 +127,29 @@ impl EndpointPolicy {
     }
 }
 
-fn is_b2(host: &str) -> bool {
+fn is_in(host: &str, domains: &[&str]) -> bool {
     let host = host.to_ascii_lowercase();
-    B2_DOMAINS.iter().any(|domain| {
+    domains.iter().any(|domain| {
         host.strip_suffix(domain)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// Whether a URL has nothing but a scheme and an authority. The text itself is looked at too: parsing drops a fragment.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return false;
+    };
+    let bare = text.strip_suffix('/').unwrap_or(text);
+    let is_proper = has_a_proper_port(authority.as_str());
+    let (scheme, authority) = (scheme.len(), authority.as_str().len());
+    is_proper
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none()
+        && bare.len() == scheme + "://".len() + authority
 }
 
 /// What stands behind the host is a port's number, or nothing. What isn't would be read as the scheme's own port.
@@ -129,9 +157,11 @@ fn has_a_proper_port(authority: &str) -> bool {
     let behind = authority
         .rsplit_once(']')
         .map_or(authority, |(_, behind)| behind);
-    behind
-        .rsplit_once(':')
-        .is_none_or(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+    behind.rsplit_once(':').is_none_or(|(_, port)| {
+        // Parsing alone would take a sign.
+        port.bytes().all(|digit| digit.is_ascii_digit())
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -145,6 +175,8 @@ fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const STAGING: &str = "https://api.backblaze.net";
 
     fn verdict(realm: &str, place: &str) -> Result<(), Error> {
         EndpointPolicy::new(realm, false, vec!["cdn.example".to_owned()])
@@ -172,6 +204,8 @@ mod tests {
             "https://api.backblazeb2.com:8443/",
             "https://api.backblazeb2.com:65536/",
             "https://api.backblazeb2.com:/",
+            "https://api.backblazeb2.com:+443/",
+            "https://api.backblazeb2.com:-443/",
             "https://127.0.0.1/",
             "https://0x7f.1/",
             "https://[::1]/",
@@ -189,6 +223,47 @@ mod tests {
     }
 
     #[test]
+    fn a_session_leads_to_origins_and_to_nothing_below_them() {
+        let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
+        let good = "https://api002.backblazeb2.com";
+        let session = |api: &str, download: &str| {
+            let token = crate::types::Secret::new("t");
+            Session::new(crate::api::ApiVersion::V4, "a", token, api, download)
+        };
+        for origin in [
+            good,
+            "https://api002.backblazeb2.com/",
+            "HTTPS://API002.Backblazeb2.com:443",
+        ] {
+            assert!(
+                policy.check_session(&session(origin, good)).is_ok(),
+                "{origin}"
+            );
+        }
+        for bad in [
+            "https://api002.backblazeb2.com/x",
+            "https://api002.backblazeb2.com/x/",
+            "https://api002.backblazeb2.com?x",
+            "https://api002.backblazeb2.com/?x=",
+            "https://api002.backblazeb2.com?",
+            "https://api002.backblazeb2.com#x",
+            "https://api002.backblazeb2.com/#",
+            "https://api002.backblazeb2.com:+443",
+            "api002.backblazeb2.com",
+            "/x",
+            "",
+        ] {
+            for session in [session(bad, good), session(good, bad)] {
+                let error = policy.check_session(&session).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Untrusted, "{bad}");
+            }
+            let mut partner = session(good, good);
+            partner.groups_api_url = Some(bad.to_owned());
+            assert!(policy.check_session(&partner).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
     fn another_realms_tokens_stay_on_its_host() {
         for (realm, place, good) in [
             ("http://127.0.0.1:9000", "http://127.0.0.1:9001/x", true),
@@ -202,6 +277,11 @@ mod tests {
             ("https://b2.example", "https://other.example/x", false),
             ("https://b2.example", "http://b2.example/x", false),
             ("https://b2.example", "https://127.0.0.1/x", false),
+            (STAGING, "https://api001.backblaze.net/x", true),
+            (STAGING, "https://api001.backblazeb2.com/x", false),
+            (STAGING, "https://evilbackblaze.net/x", false),
+            (STAGING, "https://api001.backblaze.net:8443/x", false),
+            (REALM, "https://api001.backblaze.net/x", false),
         ] {
             assert_eq!(verdict(realm, place).is_ok(), good, "{realm} -> {place}");
         }

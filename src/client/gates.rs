@@ -31,6 +31,7 @@ struct State {
     limit: Option<Limit>,
     /// How often the limit was lowered: who was sent before the last time says nothing new.
     lowered: u64,
+    successes: u64,
     /// Those who wait for room, in the order in which they came.
     waiting: BTreeMap<u64, Waker>,
     came: u64,
@@ -107,6 +108,12 @@ impl Gates {
     pub(super) const fn room(&self, kind: CallKind) -> Room<'_> {
         let gate = self.gate(kind);
         Room { gate, number: None }
+    }
+
+    /// How many calls have succeeded, of all kinds.
+    pub(super) fn successes(&self) -> u64 {
+        let of = |gate: &Gate| gate.lock().successes;
+        self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
     /// Passes without room. Who has a pass may be one that is never polled again.
@@ -198,18 +205,18 @@ impl Drop for Room<'_> {
 }
 
 impl Pass<'_> {
-    /// B2 says that there are too many.
+    /// B2 says that there are too many, or this machine has no room for so many.
     pub(super) fn refused(&self) {
         let mut state = self.gate.lock();
         if state.lowered != self.lowered {
             return;
         }
         state.lowered += 1;
-        let at_once = (state.under_way / 2).max(1);
-        let enough = state
-            .limit
-            .as_ref()
-            .map_or(state.under_way, |limit| limit.enough);
+        let half = (state.under_way / 2).max(1);
+        let limit = state.limit.as_ref();
+        // There may be more than there is room for: those who did not wait any longer.
+        let at_once = limit.map_or(half, |limit| half.min(limit.at_once));
+        let enough = limit.map_or(state.under_way, |limit| limit.enough);
         state.limit = Some(Limit {
             at_once,
             enough,
@@ -220,6 +227,7 @@ impl Pass<'_> {
     /// B2 takes it.
     pub(super) fn succeeded(&self) {
         let mut state = self.gate.lock();
+        state.successes = state.successes.wrapping_add(1);
         let Some(limit) = &mut state.limit else {
             return;
         };

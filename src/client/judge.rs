@@ -19,6 +19,11 @@ pub(super) enum Outcome<'a> {
     Broken,
     /// B2 answered, and did not do it.
     Refused(&'a B2Error),
+    /// B2 gave up waiting for the request's body. So it has no file and no part; of all other calls the body may have been
+    /// read.
+    TimedOut,
+    /// Somebody on the way answered with this status. What B2 has done, if the request ever came to it, is unknown.
+    Foreign(u16),
     /// The answer is about something else, or the bytes are not what they should be.
     Corrupt,
     /// The answer is a success that can't be read.
@@ -32,8 +37,11 @@ impl Outcome<'_> {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
-            Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled => "ambiguous",
+            Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled | Self::Foreign(_) => {
+                "ambiguous"
+            }
             Self::Refused(_) => "refused",
+            Self::TimedOut => "timed out",
             Self::Corrupt => "corrupt",
             Self::Final => "final",
         }
@@ -51,6 +59,8 @@ pub(super) struct Seen {
     pub(super) ambiguous: bool,
     /// Answers that were corrupt or garbled.
     pub(super) corrupt: u32,
+    /// Answers that were not B2's and leave little hope that another attempt gets through.
+    pub(super) foreign: u32,
     /// Upload URLs that were refused for want of authority.
     pub(super) refused_urls: u32,
     /// A refusal of this call has to be looked into even if nothing was lost.
@@ -82,8 +92,12 @@ pub(super) enum Pause {
 }
 
 /// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its advice to repeat the
-/// call at once suggests that it does; without B2's own document it was somebody else's 503.
+/// call at once suggests that it does.
 const REFUSES_WITH_503: bool = true;
+
+/// How often a call is made again after somebody on the way redirected or refused it: a login page for the network, a
+/// firewall. Some of that passes, most stays until its owner changes it.
+pub(super) const FOREIGN_AGAIN: u32 = 2;
 
 /// How often a corrupt or garbled answer is asked for anew.
 pub(super) const CORRUPT_AGAIN: u32 = 2;
@@ -93,12 +107,20 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
     if let Some(b2) = failure.b2() {
         return match b2.status {
             503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
-            // A success, and yet not the answer that there should be.
-            200..=299 => Outcome::Garbled,
-            // These are gateways', who don't know what the server behind them is doing.
             502 | 504 => Outcome::Late,
-            408 | 500.. => Outcome::Ambiguous,
+            408 => Outcome::TimedOut,
+            500.. => Outcome::Ambiguous,
             _ => Outcome::Refused(b2),
+        };
+    }
+    if let Some(response) = failure.non_b2_response() {
+        return match response.status {
+            // A success, and yet not the answer that there should be.
+            ..=299 => Outcome::Garbled,
+            // Somebody has given up waiting for the server behind, which may still be at work.
+            499 | 502 | 504 => Outcome::Late,
+            408 | 500.. => Outcome::Ambiguous,
+            status => Outcome::Foreign(status),
         };
     }
     if let Some(http) = failure.http_error() {
@@ -128,6 +150,14 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
     }
 }
 
+/// Whether nothing was sent since this machine had no room for another connection.
+pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
+    let http = failure.http_error();
+    http.is_some_and(|http| {
+        http.kind() == HttpErrorKind::Exhausted && http.phase() == Phase::NotSent
+    })
+}
+
 /// Decides what comes next.
 pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     let writes = kind == CallKind::Write;
@@ -148,6 +178,12 @@ pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
         }
         Outcome::Corrupt | Outcome::Garbled => Next::GiveUp,
         Outcome::Refused(b2) => refused(kind, b2, seen),
+        Outcome::TimedOut if writes => Next::Settle,
+        Outcome::TimedOut => Next::Again(patience(kind, seen)),
+        Outcome::Foreign(_) if writes || kind == CallKind::Upload => Next::Settle,
+        Outcome::Foreign(429) => Next::Again(Pause::Everyone),
+        Outcome::Foreign(_) if seen.foreign < FOREIGN_AGAIN => Next::Again(patience(kind, seen)),
+        Outcome::Foreign(_) => Next::GiveUp,
     }
 }
 
@@ -225,12 +261,23 @@ mod tests {
         Error::http(HttpError::new(kind, phase))
     }
 
+    /// As it comes out of a reply with B2's document, or with none.
     fn b2(status: u16, code: &str, message: &str) -> Error {
         Error::from_b2(B2Error {
             status,
             code: code.to_owned(),
             message: message.to_owned(),
         })
+    }
+
+    fn foreign(status: u16) -> Error {
+        let (head, ()) = http::Response::builder()
+            .status(status)
+            .body(())
+            .unwrap()
+            .into_parts();
+        let reply = crate::api::Reply::whole(head, "<html>".into());
+        Error::from_non_b2(reply.error(false).unwrap_err())
     }
 
     /// What a failure is to the table.
@@ -257,17 +304,24 @@ mod tests {
         Wrong,
         Unreadable,
         Final,
+        /// B2 has waited for the body in vain.
+        TimedOut,
+        /// Somebody on the way says no.
+        Foreign,
+        /// Somebody on the way says that it is too much.
+        ForeignSlowDown,
     }
 
     use Class::{
-        Broken, Denied, Expired, Final, Impossible, Late, Lost, Sha1, SlowDown, Unreadable, Unsent,
-        UrlInUse, Wrong,
+        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, Lost, Sha1,
+        SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
-    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 13] = [
+    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
         (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Exhausted, [Unsent, Lost, Lost]),
         (HttpErrorKind::Tls, [Final; 3]),
         (HttpErrorKind::Timeout, [Unsent, Late, Lost]),
         (HttpErrorKind::Stalled, [Unsent, Late, Lost]),
@@ -281,10 +335,38 @@ mod tests {
         (HttpErrorKind::Other, [Final, Lost, Lost]),
     ];
 
-    /// What B2, or somebody on the way, may answer.
-    const ANSWERS: [(u16, &str, &str, Class); 30] = [
-        (204, "", "", Unreadable),
-        (302, "", "", Final),
+    /// What somebody on the way may answer.
+    const FOREIGN: [(u16, Class); 26] = [
+        (204, Unreadable),
+        (301, Foreign),
+        (302, Foreign),
+        (307, Foreign),
+        (308, Foreign),
+        (400, Foreign),
+        (401, Foreign),
+        (403, Foreign),
+        (404, Foreign),
+        (405, Foreign),
+        (407, Foreign),
+        (408, Lost),
+        (409, Foreign),
+        (413, Foreign),
+        (416, Foreign),
+        (418, Foreign),
+        (421, Foreign),
+        (429, ForeignSlowDown),
+        (451, Foreign),
+        (499, Late),
+        (500, Lost),
+        (501, Lost),
+        (502, Late),
+        (503, Lost),
+        (504, Late),
+        (599, Lost),
+    ];
+
+    /// What B2 may answer; without a code to `HEAD`.
+    const ANSWERS: [(u16, &str, &str, Class); 28] = [
         (400, "bad_request", "", Impossible),
         (400, "auth_token_limit", "", UrlInUse),
         (
@@ -310,14 +392,14 @@ mod tests {
         (403, "access_denied", "", Final),
         (404, "not_found", "", Impossible),
         (405, "method_not_allowed", "", Final),
-        (408, "request_timeout", "", Lost),
+        (408, "request_timeout", "", TimedOut),
+        (408, "", "", TimedOut),
         (409, "conflict", "", Impossible),
         (416, "range_not_satisfiable", "", Final),
         (429, "too_many_requests", "", SlowDown),
         (429, "", "", SlowDown),
         (500, "internal_error", "", Lost),
         (500, "", "", Lost),
-        (501, "", "", Lost),
         (502, "", "", Late),
         (503, "service_unavailable", "", Unsent),
         (503, "", "", Lost),
@@ -334,6 +416,7 @@ mod tests {
         let answers = ANSWERS
             .into_iter()
             .map(|(status, code, message, class)| (b2(status, code, message), class));
+        let strangers = FOREIGN.map(|(status, class)| (foreign(status), class));
         let ours = [
             (ErrorKind::Integrity, Wrong),
             (ErrorKind::Protocol, Unreadable),
@@ -342,18 +425,23 @@ mod tests {
             (ErrorKind::Source, Final),
         ];
         let ours = ours.map(|(kind, class)| (Error::new(kind, ""), class));
-        transport.chain(answers).chain(ours).collect()
+        transport
+            .chain(answers)
+            .chain(strangers)
+            .chain(ours)
+            .collect()
     }
 
     /// Everything that may have been seen before.
     fn histories() -> impl Iterator<Item = Seen> {
-        (0..4 * 3 * 2 * 2 * 2 * 2).map(|n| Seen {
+        (0..4 * 3 * 2 * 2 * 2 * 2 * 4).map(|n| Seen {
             failures: n % 4,
             corrupt: n / 4 % 3,
             refused_urls: n / 12 % 2,
             renewed: n / 24 % 2 == 1,
             ambiguous: n / 48 % 2 == 1,
             refusal_needs_settling: n / 96 % 2 == 1,
+            foreign: n / 192 % 4,
         })
     }
 
@@ -380,6 +468,10 @@ mod tests {
             (Denied, Upload) => again_if(seen.refused_urls == 0, paced),
             (Expired, Read | Write | Download) => again_if(!seen.renewed, Next::Renew),
             (Denied, Read | Write | Download) => Next::GiveUp,
+            (TimedOut, Write) | (Foreign | ForeignSlowDown, Write | Upload) => Next::Settle,
+            (TimedOut, _) => paced,
+            (Foreign, _) => again_if(seen.foreign < 2, paced),
+            (ForeignSlowDown, _) => Next::Again(Pause::Everyone),
             (UrlInUse, Upload) => paced,
             (Sha1, Upload) => again_if(seen.corrupt < 2, AT_ONCE),
             (UrlInUse | Sha1 | Impossible, Write) => {

@@ -16,7 +16,7 @@ impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
     /// before are used up.
     ///
-    /// An empty page is not the end. Pages have a thousand items, which is what B2 charges as one call, unless the call says
+    /// An empty page is not the end, and a folder that B2 gives again at the beginning of a page is left out. Pages have a thousand items, which is what B2 charges as one call, unless the call says
     /// otherwise.
     ///
     /// ```
@@ -34,8 +34,8 @@ impl Client {
     /// item, however many empty pages there are before it.
     ///
     /// # Errors
-    /// The stream ends after an error. One that says that B2 leads in a circle is a
-    /// [`Protocol`](ErrorKind::Protocol) error.
+    /// The stream ends after an error. A page that does not fit the question, or leads back to where the list was before, is
+    /// a [`Protocol`](ErrorKind::Protocol) error.
     pub fn stream<C: Paged + 'static>(
         &self,
         call: C,
@@ -51,6 +51,7 @@ impl Client {
             client: self.clone(),
             page: Vec::new().into_iter(),
             next: Some(Box::pin(pages.page())),
+            folder: None,
             late: None,
         }
     }
@@ -61,6 +62,8 @@ struct Items<C: Paged> {
     client: Client,
     page: vec::IntoIter<C::Item>,
     next: Option<BoxFuture<'static, Turned<C>>>,
+    /// The folder that was given last. Pages are in order, so no other can come again.
+    folder: Option<Box<str>>,
     /// Ends when the next item has to be there: there may be any number of empty pages before it.
     late: Option<Sleep>,
 }
@@ -88,6 +91,12 @@ impl<C: Paged + 'static> Stream for Items<C> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             if let Some(item) = self.page.next() {
+                if let Some(folder) = C::folder(&item) {
+                    if self.folder.as_deref() == Some(folder) {
+                        continue;
+                    }
+                    self.folder = Some(folder.into());
+                }
                 self.late = None;
                 return Poll::Ready(Some(Ok(item)));
             }

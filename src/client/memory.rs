@@ -59,7 +59,7 @@ impl Memory {
         })
     }
 
-    fn room(self: &Arc<Self>, bytes: u64) -> Asking {
+    pub(super) fn room(self: &Arc<Self>, bytes: u64) -> Asking {
         Asking {
             memory: Arc::clone(self),
             bytes: bytes.min(self.all),
@@ -102,7 +102,7 @@ impl Drop for Room {
 }
 
 /// Waits for room.
-struct Asking {
+pub(super) struct Asking {
     memory: Arc<Memory>,
     bytes: u64,
     /// Its place among those who wait, if it does.

@@ -3,12 +3,13 @@
 //! Left to others: what a call says ([`api`](crate::api)), and how a request reaches a server
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
-//! In the order in which a call meets them: `run` is the loop; `authorization` the session; `restriction` what the key
-//! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
+//! In the order in which a call meets them: `run` is the loop; `authorization` the session; `secrets` what no error
+//! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait;
+//! `outage` when everyone waits because nobody answers; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
-//! what was begun; `local_key` signs what is left on the local disk; `told` says it all to whoever listens; `memory` and
-//! `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
+//! what was begun; `local_key` signs what is left on the local disk; `told` says it all to whoever listens; `memory`,
+//! `descriptors` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod bandwidth;
@@ -18,6 +19,8 @@ mod builder;
 mod cleanup;
 mod counts;
 mod course;
+#[cfg(feature = "fs")]
+mod descriptors;
 mod endpoint;
 mod gates;
 mod judge;
@@ -26,11 +29,13 @@ mod listing;
 #[cfg(feature = "fs")]
 mod local_key;
 mod memory;
+mod outage;
 mod patience;
 mod policy;
 mod restriction;
 mod retry_after;
 mod run;
+mod secrets;
 mod server_clock;
 mod told;
 mod upload_urls;
@@ -61,6 +66,8 @@ use self::endpoint::EndpointPolicy;
 use self::gates::Gates;
 use self::ledger::Ledger;
 use self::memory::Memory;
+use self::outage::Outages;
+use self::secrets::Secrets;
 use self::server_clock::ServerClock;
 use self::told::About;
 use self::upload_urls::UploadUrls;
@@ -93,11 +100,16 @@ struct Shared {
     upload_urls: UploadUrls,
     budget: Budget,
     gates: Gates,
+    outages: Outages,
     counters: Counters,
     server_clock: ServerClock,
     ledger: Arc<Ledger>,
+    secrets: Secrets,
     /// Where there is a budget.
     memory: Option<Arc<Memory>>,
+    /// The files that transfers may have open, once the first one is to be opened. `None` is any number.
+    #[cfg(feature = "fs")]
+    files: std::sync::OnceLock<Option<Arc<Memory>>>,
     /// Where there is a limit.
     bandwidth: Option<Arc<Bandwidth>>,
     chance: Mutex<fastrand::Rng>,

@@ -1,13 +1,14 @@
 //! [`Patience`]: how long a download goes on whose bytes break off in the middle.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use b2kit_core::HttpErrorKind;
 use b2kit_core::time::later;
+use b2kit_core::{HttpError, HttpErrorKind};
 
 use super::Client;
 use super::budget::cost;
 use super::course::{Course, Step};
+use super::outage::Trouble;
 use super::told::{Title, Wait};
 use crate::api::{Call as _, DownloadFileById, Facts};
 use crate::error::{Error, GaveUp};
@@ -24,7 +25,9 @@ pub(crate) struct Patience {
     course: Course<'static>,
     /// The bytes since the last failure.
     fresh: u64,
-    /// What the failures since the last progress have cost.
+    /// They have broken off since the last progress.
+    failing: bool,
+    /// What that has cost.
     paid: u32,
 }
 
@@ -35,6 +38,7 @@ impl Patience {
             client: client.clone(),
             course: begin(client),
             fresh: 0,
+            failing: false,
             paid: 0,
         }
     }
@@ -42,9 +46,9 @@ impl Patience {
     /// So many more have come.
     pub(crate) fn arrived(&mut self, bytes: u64) {
         self.fresh = self.fresh.saturating_add(bytes);
-        if self.paid > 0 && self.fresh >= PROGRESS {
+        if self.failing && self.fresh >= PROGRESS {
             self.client.shared.budget.give_back(self.paid);
-            self.paid = 0;
+            (self.failing, self.paid) = (false, 0);
         }
     }
 
@@ -64,23 +68,28 @@ impl Patience {
             let error = self.course.error(failure, Some(GaveUp::Deadline), now);
             return Err(error.in_all(attempts, elapsed));
         }
-        if self.paid == 0 {
+        if !self.failing {
             // The time in which all went well does not count.
             self.course = begin(&self.client);
+            self.failing = true;
         }
         let shared = &self.client.shared;
+        self.course.in_trouble(self.trouble(&failure, now), true);
         let step = self
             .course
             .failed(&failure, false, now, &shared.budget, shared.chance());
         let why = match step {
             Step::Again { pause, .. } => {
-                let (title, everyone) = (Title::of(&self.client, FACTS.name), false);
+                let title = Title::of(&self.client, FACTS.name);
+                let everyone = self.course.is_in_outage();
                 title.again(
                     &failure,
                     self.course.attempts_of(),
                     Wait { pause, everyone },
                 );
-                self.paid += cost(FACTS.kind, &failure);
+                if self.course.pays() {
+                    self.paid = self.paid.saturating_add(cost(FACTS.kind, &failure));
+                }
                 self.course.attempt(None);
                 return Ok((pause, self.in_time(pause)));
             }
@@ -90,6 +99,21 @@ impl Patience {
         let (attempts, elapsed) = self.course.so_far(now);
         let error = self.course.error(failure, why, now);
         Err(error.in_all(attempts, elapsed))
+    }
+
+    /// What the failure is part of: a connection that broke or fell silent may be one of many.
+    fn trouble(&self, failure: &Error, now: Instant) -> Trouble {
+        use HttpErrorKind::{Closed, Reset, Stalled, Timeout};
+        let shared = &self.client.shared;
+        let kind = failure.http_error().map(HttpError::kind);
+        let broken = kind.filter(|kind| matches!(kind, Closed | Reset | Stalled | Timeout));
+        let session = shared.authorization.current();
+        let uri = session.and_then(|current| current.session.download_url().parse().ok());
+        let (Some(kind), Some(uri)) = (broken, uri) else {
+            return Trouble::Own;
+        };
+        let place = shared.outages.place(&uri);
+        shared.outages.broke(place, now, kind, &self.client.policy)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use b2kit_core::time::share;
+
 use crate::api::{CallKind, Facts};
 
 /// How long a client goes on when calls fail in ways that may pass.
@@ -11,11 +13,21 @@ use crate::api::{CallKind, Facts};
 /// attempts double from [`first_pause`](Self::first_pause) to [`longest_pause`](Self::longest_pause); a random half of
 /// each keeps a thousand clients from coming back in the same second.
 ///
+/// Where a server can't be reached (no connection, or connections that break, a few in a row) that is one outage, and not
+/// as many failures as there are calls. All calls that would go there wait, and one of them at a time makes its next
+/// attempt, after pauses that grow in the same way. Such an attempt counts for all that wait, so each of them goes on for as
+/// long as is said here, however many they are. So an outage of two minutes costs no more than ten requests beyond those
+/// that were under way when it began, a longer one no more than one in half of the longest pause, and one in 10 seconds
+/// while attempts get no answer at all. Calls that may make one attempt only don't wait. What fails otherwise, a 503 say, is
+/// bounded over all calls of a client: while hardly any succeeds, calls fail after fewer attempts than are allowed here
+/// ([`GaveUp::Budget`](crate::GaveUp::Budget)).
+///
 /// ```
 /// # use b2kit::RetryPolicy;
 /// let mut policy = RetryPolicy::default();
 /// policy.api_attempts = 3;
 /// ```
+#[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -39,6 +51,11 @@ pub struct RetryPolicy {
     /// a source, a disk, [memory](crate::ClientBuilder::memory_budget), a
     /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), or for whoever reads the bytes.
     pub deadline: Option<Duration>,
+    /// How long a call goes on to which no connection could be made, of a client that nobody has answered yet: then the
+    /// address, the proxy or the network is more likely to be wrong than B2 to be away. Counted from the beginning of the
+    /// call; the attempt that is under way then is still waited for. Without any meaning from the client's first answer on.
+    /// A service that is started before its network is there sets it to more. Defaults to 10 seconds.
+    pub first_connection_timeout: Duration,
     /// Defaults to 1 second.
     pub first_pause: Duration,
     /// Defaults to 64 seconds.
@@ -56,6 +73,7 @@ impl Default for RetryPolicy {
             download_attempts: 10,
             persistence: Duration::from_secs(120),
             deadline: None,
+            first_connection_timeout: Duration::from_secs(10),
             first_pause: Duration::from_secs(1),
             longest_pause: Duration::from_secs(64),
             longest_retry_after: Duration::from_secs(300),
@@ -83,9 +101,23 @@ impl RetryPolicy {
         self
     }
 
+    /// How long to wait after so many pauses: half of it is certain, and half is chance.
+    pub(super) fn pause(&self, pauses: u32, chance: f64) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1 << pauses.min(20));
+        let half = doubled.min(self.longest_pause) / 2;
+        half.saturating_add(share(half, chance))
+    }
+
+    /// Whether it allows one attempt and no more.
+    pub(super) const fn is_once(&self, kind: CallKind) -> bool {
+        self.attempts(kind) <= 1 && self.persistence.is_zero()
+    }
+
     /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
     pub(super) fn outlasts(&self, other: &Self) -> bool {
-        self.api_attempts >= other.api_attempts && self.persistence >= other.persistence
+        self.api_attempts >= other.api_attempts
+            && self.persistence >= other.persistence
+            && self.first_connection_timeout >= other.first_connection_timeout
     }
 
     pub(super) const fn attempts(&self, kind: CallKind) -> u32 {

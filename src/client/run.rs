@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::{later, share};
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
 use futures_util::future::{Either, select};
-use http::header::{ACCEPT_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tracing::{Instrument as _, debug, warn};
 
 use super::Client;
 use super::authorization::Generation;
 use super::course::{Course, Step};
 use super::gates::Pass;
+use super::judge;
+use super::outage::{PlaceId, Way};
 use super::patience::PROGRESS;
 use super::restriction::{refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
@@ -25,7 +27,7 @@ use crate::api::{
     ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
-use crate::error::{B2Error, Error, ErrorKind, GaveUp};
+use crate::error::{Error, ErrorKind, GaveUp};
 use crate::types::Secret;
 
 /// Error bodies are read up to this many bytes.
@@ -46,7 +48,12 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
     let title = Title::new(client, call);
     let outcome = bounded(client, call, title).instrument(title.span()).await;
-    outcome.map_err(|error| title.name(error))
+    outcome.map_err(|error| masked(client, title.name(error)))
+}
+
+/// An error as it may leave the client. Not before: what is judged are B2's own words.
+fn masked(client: &Client, error: Error) -> Error {
+    error.masked(|text| client.shared.secrets.masked(text))
 }
 
 /// The session, made now if there is none.
@@ -54,6 +61,7 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
     authorized(client)
         .await
         .map(|generation| generation.session)
+        .map_err(|error| masked(client, error))
 }
 
 /// Bounds the call by its deadline, whatever it is waiting for.
@@ -100,18 +108,21 @@ async fn attempts<C: Call>(
         let ticket = Ticket::obtain(client, call, course)
             .await
             .map_err(|error| course.error(error, None, client.now()))?;
-        let pass = pass_gate(client, facts.kind, course).await?;
-        let request = prepare(
-            client,
-            call,
-            &ticket.target(client),
-            course.left(client.now()),
-        );
-        let request = request.map_err(|error| course.error(error, None, client.now()))?;
+        let request = prepare(client, call, &ticket.target(client));
+        let mut request = request.map_err(|error| course.error(error, None, client.now()))?;
+        let place = ticket.place(client, request.uri());
+        let (pass, way) = admitted(client, facts.kind, place, course).await?;
         let sent = client.now();
+        stamp(client, facts, &mut request, course.left(sent));
         course.attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
-        let elapsed = client.now().saturating_duration_since(sent);
+        let now = client.now();
+        let elapsed = now.saturating_duration_since(sent);
+        let (hurried, first) = (
+            course.left(now).is_some_and(|left| left.is_zero()),
+            course.is_unharmed(),
+        );
+        let trouble = way.over(&outcome, hurried, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
                 debug!(
@@ -126,7 +137,7 @@ async fn attempts<C: Call>(
             }
             Err(failure) => failure,
         };
-        if failure.b2().is_some_and(|b2| b2.status == 429) {
+        if failure.status() == Some(429) {
             // Whatever becomes of this call, the others are asked to wait too.
             pass.refused();
             let wish = failure
@@ -135,6 +146,14 @@ async fn attempts<C: Call>(
                 .min(client.policy.longest_retry_after);
             let until = later(client.now(), wish);
             close_gate(client, facts.kind, until, &failure);
+        }
+        course.in_trouble(trouble, client.shared.outages.ever_answered());
+        if facts.kind == CallKind::Login {
+            course.paced(client.shared.authorization.pause(now));
+        }
+        if judge::is_for_want_of_room(&failure) {
+            pass.refused();
+            course.without_room(client.shared.gates.successes(), now);
         }
         // Asking what became of the call needs room too.
         drop(pass);
@@ -172,13 +191,20 @@ async fn attempts<C: Call>(
         }
         match step {
             Step::Again { pause, everyone } => {
-                let wait = Wait { pause, everyone };
+                let told_once = everyone || course.is_in_outage();
+                let wait = Wait {
+                    pause,
+                    everyone: told_once,
+                };
                 title.again(&failure, course.attempts_of(), wait);
                 if everyone {
                     let until = later(client.now(), pause);
                     close_gate(client, facts.kind, until, &failure);
                 }
                 course.keep_last(failure);
+                if course.may_reuse_url() {
+                    ticket.give_back(client);
+                }
                 client.sleep(pause).await;
             }
             // A late word about an old token renews nothing, so it doesn't count.
@@ -214,7 +240,11 @@ impl Ticket {
         course: &Course<'_>,
     ) -> Result<Self, Error> {
         if C::FACTS.kind == CallKind::Login {
-            let pause = client.shared.authorization.pause(client.now());
+            let mut pause = client.shared.authorization.pause(client.now());
+            if !client.shared.outages.ever_answered() {
+                // Logins of calls before this one may have failed again and again.
+                pause = pause.min(client.policy.first_connection_timeout);
+            }
             if !pause.is_zero() {
                 debug!(?pause, "waiting until the next login may be tried");
             }
@@ -226,7 +256,7 @@ impl Ticket {
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
         };
-        let free = if course.is_first() {
+        let free = if course.may_reuse_url() {
             client.shared.upload_urls.take(&place, client.now())
         } else {
             None
@@ -245,6 +275,15 @@ impl Ticket {
             Self::Upload(generation, _, lease) => {
                 Target::upload(&generation.session, &lease.url, &lease.token)
             }
+        }
+    }
+
+    /// The place where the attempt goes.
+    fn place(&self, client: &Client, uri: &Uri) -> PlaceId {
+        let outages = &client.shared.outages;
+        match self {
+            Self::Upload(generation, ..) => outages.upload_place(uri, generation.session.api_url()),
+            Self::Realm | Self::Account(_) => outages.place(uri),
         }
     }
 
@@ -339,6 +378,40 @@ impl Ask for Client {
     }
 }
 
+/// Waits until the call may make an attempt: while its place can't be reached, while all calls of its kind wait, and until
+/// there is room.
+async fn admitted<'a>(
+    client: &'a Client,
+    kind: CallKind,
+    place: PlaceId,
+    course: &mut Course<'_>,
+) -> Result<(Pass<'a>, Way<'a>), Error> {
+    let outages = &client.shared.outages;
+    let mut probes = None;
+    loop {
+        let pass = pass_gate(client, kind, course).await?;
+        let now = client.now();
+        let standstill = match outages.enter(place, now, client.policy.is_once(kind)) {
+            Ok(way) => return Ok((pass, way)),
+            Err(standstill) => standstill,
+        };
+        drop(pass);
+        let before = probes.replace(standstill.probes);
+        let failed = before.map_or(0, |before| standstill.probes.saturating_sub(before));
+        match course.waits(&standstill, failed, outages.ever_answered(), now) {
+            Ok(wait) => {
+                course.keep_last_if_none(|| standstill.why());
+                let enough = client.shared.timer.sleep(wait);
+                select(outages.change(place, &standstill), enough).await;
+            }
+            Err(why) => {
+                let cause = course.take_last().unwrap_or_else(|| standstill.why());
+                return Err(course.error(cause, Some(why), now));
+            }
+        }
+    }
+}
+
 /// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once; and then
 /// until there is room. Where the call has no time for that it fails with what the gate was closed for.
 async fn pass_gate<'a>(
@@ -385,16 +458,10 @@ fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) 
     }
 }
 
-/// From a call to a request that may leave.
-fn prepare<C: Call>(
-    client: &Client,
-    call: &C,
-    target: &Target<'_>,
-    left: Option<Duration>,
-) -> Result<Request, Error> {
-    let mut request = call.request(target)?;
+/// From a call to a request that may go where it goes.
+fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Request, Error> {
+    let request = call.request(target)?;
     client.shared.policy.check(request.uri())?;
-    stamp(client, &C::FACTS, &mut request, left);
     Ok(request)
 }
 
@@ -429,7 +496,8 @@ async fn exchange<C: Call>(
     call: &C,
     request: Request,
 ) -> Result<C::Output, Error> {
-    let secrets = secrets(call, request.headers());
+    learn_secrets(client, call, request.headers());
+    let to_head = request.method() == Method::HEAD;
     let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
     let bandwidth = client.shared.bandwidth.as_ref();
     let request = match bandwidth {
@@ -462,14 +530,23 @@ async fn exchange<C: Call>(
     if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let wish = retry_after(&head.headers);
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        let error = without_secrets(Reply::whole(head, text).error(), &secrets);
-        if !error.code.is_empty() {
-            note_date();
-        }
-        if error.code == "auth_token_limit" {
-            warn!("two uploads at once went to one upload URL");
-        }
-        return Err(Error::from_b2(error).with_retry_after(wish));
+        let reply = Reply::whole(head, text);
+        let error = match reply.error(to_head) {
+            Ok(b2) if client.shared.secrets.are_in_code(&b2.code) => {
+                Error::from_non_b2(reply.not_b2s())
+            }
+            Ok(b2) => {
+                if !b2.code.is_empty() {
+                    note_date();
+                }
+                if b2.code == "auth_token_limit" {
+                    warn!("two uploads at once went to one upload URL");
+                }
+                Error::from_b2(b2)
+            }
+            Err(response) => Error::from_non_b2(response),
+        };
+        return Err(error.with_retry_after(wish));
     }
     let reply = if C::FACTS.kind == CallKind::Download {
         Reply::stream(
@@ -492,6 +569,9 @@ async fn exchange<C: Call>(
         _ => error,
     })?;
     note_date();
+    for secret in C::reveals(&output) {
+        client.shared.secrets.learn(&secret);
+    }
     Ok(output)
 }
 
@@ -529,31 +609,13 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     request.extensions_mut().insert(deadlines);
 }
 
-/// What the request holds that no error may show.
-fn secrets<C: Call>(call: &C, headers: &HeaderMap) -> Vec<Secret> {
+/// Notes what the request holds that no error may show. The tokens of its authorization are known since they came.
+fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
     let sensitive = headers
-        .values()
-        .filter(|value| value.is_sensitive())
-        .filter_map(|value| value.to_str().ok());
-    let bare = |value: &str| Secret::new(value.strip_prefix("Basic ").unwrap_or(value));
-    call.secrets()
-        .into_iter()
-        .chain(sensitive.map(bare))
-        .collect()
-}
-
-/// B2 repeats the token in some messages ("more than one upload using auth token …").
-fn without_secrets(mut error: B2Error, secrets: &[Secret]) -> B2Error {
-    for secret in secrets
         .iter()
-        .map(Secret::expose)
-        .filter(|secret| !secret.is_empty())
-    {
-        for text in [&mut error.code, &mut error.message] {
-            if text.contains(secret) {
-                *text = text.replace(secret, "[redacted]");
-            }
-        }
+        .filter(|(name, value)| value.is_sensitive() && *name != AUTHORIZATION)
+        .filter_map(|(_, value)| Some(Secret::new(value.to_str().ok()?)));
+    for secret in call.secrets().into_iter().chain(sensitive) {
+        client.shared.secrets.learn(&secret);
     }
-    error
 }

@@ -87,10 +87,7 @@ impl<'a> Title<'a> {
     /// together: then there is one for all of them.
     pub(super) fn again(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
         let b2 = failure.b2();
-        let (status, code) = (
-            b2.map(|b2| b2.status),
-            b2.map(|b2| display(Shown(&b2.code))),
-        );
+        let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
         let (bucket, file) = (shown(self.bucket), shown(self.file));
         let outcome = judge::outcome(failure).name();
         let Wait { pause, everyone } = wait;
@@ -131,7 +128,7 @@ impl<'a> Title<'a> {
             ?elapsed,
             outcome = judge::outcome(failure).name(),
             kind = ?failure.kind(),
-            status = b2.map(|b2| b2.status),
+            status = failure.status(),
             code = b2.map(|b2| display(Shown(&b2.code))),
             "an attempt failed"
         );
@@ -187,6 +184,9 @@ impl fmt::Display for Reason<'_> {
             (Some(b2), _) if b2.code.is_empty() => write!(f, "B2 answered {}", b2.status),
             (Some(b2), _) => write!(f, "B2 answered {} {}", b2.status, Shown(&b2.code)),
             (None, Some(error)) => error.fmt(f),
+            (None, None) if let Some(response) = self.0.non_b2_response() => {
+                write!(f, "somebody else answered {}", response.status)
+            }
             (None, None) => write!(f, "{:?}", self.0.kind()),
         }
     }

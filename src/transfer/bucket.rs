@@ -15,13 +15,13 @@ pub struct BucketHandle {
 }
 
 impl Client {
-    /// The bucket with this name, to put files in and take files out of.
+    /// The bucket with this name, to put files in and take files out of. The handle has the name as B2 spells it.
     ///
     /// # Errors
     /// As [`bucket_id`](Self::bucket_id), and [`Invalid`](crate::ErrorKind::Invalid) for what is no bucket's name.
     pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
         let name = BucketName::new(name)?;
-        let id = self.bucket_id(&name).await?;
+        let (id, name) = self.find_bucket(&name).await?;
         Ok(BucketHandle::new(self.clone(), id, name))
     }
 }

@@ -356,7 +356,7 @@ impl Pieces {
         for (number, piece) in (1..).zip(pieces) {
             let (len, from) = match piece.0 {
                 From::There(stored) => (length(&stored.range, number)?, OpenFrom::There(stored)),
-                From::Here(source) => match source.open().await? {
+                From::Here(source) => match source.open(client).await? {
                     Opened::Anywhere(source) => (source.len, OpenFrom::Here(source)),
                     Opened::Once(Some(len), stream) => {
                         let parts = Parts::new(client.clone(), stream, Some(len));

@@ -220,7 +220,8 @@ impl FileCopy {
             ),
         };
         if let Some(sha1) = version.content_sha1.sha1() {
-            note(&mut info, name, "large_file_sha1", &sha1.to_string());
+            let (limit, sha1) = (self.options.limit(), sha1.to_string());
+            note(&mut info, name, limit, "large_file_sha1", &sha1);
         }
         let start = StartLargeFile::new(self.bucket.id(), name.clone())
             .content_type(content_type)

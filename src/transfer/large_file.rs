@@ -285,11 +285,7 @@ pub(super) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLar
     if start.noted_upload_id().is_some() {
         return start;
     }
-    let noted = start.clone().upload_id(client.unique());
-    match noted {
-        Ok(noted) if crate::api::Call::check(&noted).is_ok() => noted,
-        _ => start,
-    }
+    start.noting_upload_id(&client.unique())
 }
 
 /// Whether it is an upload of this crate's.

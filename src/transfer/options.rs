@@ -7,7 +7,7 @@ use super::upload::CONCURRENCY;
 use crate::api::{CopyFile, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::types::{
-    EncryptionSetting, FileName, FileRetention, LegalHold, RetentionMode, Timestamp,
+    EncryptionSetting, FileInfoLimit, FileName, FileRetention, LegalHold, RetentionMode, Timestamp,
 };
 
 /// How the new file is locked and encrypted, and how it is made.
@@ -16,6 +16,7 @@ pub(super) struct Options {
     pub(super) file_retention: Option<(RetentionMode, Timestamp)>,
     pub(super) legal_hold: Option<LegalHold>,
     pub(super) server_side_encryption: Option<EncryptionSetting>,
+    pub(super) file_info_limit: FileInfoLimit,
     pub(super) concurrency: Option<usize>,
     pub(super) on_failure: Option<OnFailure>,
     pub(super) progress: Progress,
@@ -50,6 +51,14 @@ macro_rules! options {
                 self
             }
 
+            /// How many bytes the name and the notes of the new file may have together. Defaults to what B2 takes
+            /// everywhere; for old buckets that don't encrypt there is
+            /// [`FileInfoLimit::Unencrypted`](crate::types::FileInfoLimit::Unencrypted).
+            pub const fn file_info_limit(mut self, limit: $crate::types::FileInfoLimit) -> Self {
+                self.options.file_info_limit = limit;
+                self
+            }
+
             /// How many parts are under way at once. Defaults to 4. Of what comes once, as many are held in memory.
             pub const fn concurrency(mut self, parts: usize) -> Self {
                 self.options.concurrency = Some(parts);
@@ -75,7 +84,16 @@ macro_rules! options {
 pub(super) use options;
 
 impl Options {
+    /// What the name and the notes of the new file may have together.
+    pub(super) fn limit(&self) -> FileInfoLimit {
+        self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        )
+    }
+
     pub(super) fn of_copy(&self, mut copy: CopyFile) -> CopyFile {
+        copy = copy.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             copy = copy.file_retention(FileRetention::until(mode.clone(), *until));
         }
@@ -89,6 +107,7 @@ impl Options {
     }
 
     pub(super) fn of_upload(&self, mut upload: UploadFile) -> UploadFile {
+        upload = upload.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             upload = upload.file_retention(mode.clone(), *until);
         }
@@ -102,6 +121,7 @@ impl Options {
     }
 
     pub(super) fn of_large(&self, mut start: StartLargeFile) -> StartLargeFile {
+        start = start.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             start = start.file_retention(mode.clone(), *until);
         }

@@ -16,6 +16,7 @@ use futures_util::stream;
 #[cfg(feature = "fs")]
 use super::disk;
 use crate::api::Digest;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Timestamp};
 
@@ -24,7 +25,7 @@ pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Where the bytes of an upload come from.
 ///
-/// What can be read anywhere ([`bytes`](Self::bytes), [`path`](Self::path), [`ranges`](Self::ranges),
+/// What can be read anywhere ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
 /// [`seekable`](Self::seekable)) is read once while it is sent, in chunks of 256 KiB for each part, and again where a part
 /// has to be sent again; it needs no memory of its own. What comes once ([`stream`](Self::stream),
 /// [`reader`](Self::reader)) is held in memory part by part until B2 has each: see
@@ -142,6 +143,9 @@ impl Source {
     }
 
     /// What is read once, up to its end.
+    ///
+    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, of `TokioAsyncReadCompatExt` in the crate
+    /// tokio-util (feature `compat`): `Source::reader(reader.compat())`.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(chunks(Box::pin(reader)))
     }
@@ -166,7 +170,17 @@ impl Source {
         self
     }
 
-    pub(super) async fn open(self) -> Result<Opened, Error> {
+    /// Whether it holds a file open while it is sent.
+    #[cfg(feature = "fs")]
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.kind, Kind::Path(_))
+    }
+
+    #[cfg_attr(
+        not(feature = "fs"),
+        expect(unused_variables, reason = "only files need room")
+    )]
+    pub(super) async fn open(self, client: &Client) -> Result<Opened, Error> {
         let modified = self.modified;
         let anywhere = |len, modified, read| {
             Opened::Anywhere(Anywhere {
@@ -189,7 +203,8 @@ impl Source {
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
-                let file = disk::SourceFile::open(path).await?;
+                let open = || disk::SourceFile::open(path.clone());
+                let file = client.with_room(open).await?;
                 let modified = modified.or(file.modified());
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }

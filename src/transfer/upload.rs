@@ -20,7 +20,9 @@ use super::source::{Anywhere, Opened, Source, Stretch};
 use crate::api::{StartLargeFile, UploadFile};
 use crate::client::Client;
 use crate::error::Error;
-use crate::types::{ContentType, FileInfo, FileName, FileVersion, PartNumber, Sha1, Timestamp};
+use crate::types::{
+    ContentType, FileInfo, FileInfoLimit, FileName, FileVersion, PartNumber, Sha1, Timestamp,
+};
 
 /// The parts that are under way at once, unless the upload says otherwise.
 pub(super) const CONCURRENCY: usize = 4;
@@ -38,6 +40,8 @@ pub(super) const CONCURRENCY: usize = 4;
 /// # Ok(()) }
 /// ```
 ///
+/// To have it driven by a runtime, make it a future: `tokio::spawn(upload.into_future())`.
+///
 /// # Errors
 /// [`Source`](crate::ErrorKind::Source) where the bytes can't be read, change meanwhile, or are not as many as was said;
 /// [`Error::part`] says which part failed. A large file is cancelled then, unless [`on_failure`](Self::on_failure) says
@@ -47,6 +51,7 @@ pub(super) const CONCURRENCY: usize = 4;
 /// Dropping the future stops everything at once. A small file that has not arrived whole is not stored. A large file
 /// stays unfinished, and [`Client::unfinished`] has it: [`Client::reap`] cancels it, unless it was
 /// [to be kept](Self::on_failure).
+#[doc(alias = "multipart")]
 #[derive(Debug)]
 #[must_use = "an upload begins when it is awaited"]
 pub struct Upload {
@@ -91,6 +96,7 @@ impl BucketHandle {
     /// Uploads a file: of any size, from memory, from the disk, from a stream.
     ///
     /// The name is checked when the upload is awaited; a [`FileName`] is taken as it is.
+    #[doc(alias = "put_object")]
     pub fn upload<N>(&self, name: N, source: impl Into<Source>) -> Upload
     where
         N: TryInto<FileName>,
@@ -167,7 +173,7 @@ impl Upload {
             self.own,
             &self.source,
         );
-        match self.source.open().await? {
+        match self.source.open(job.bucket.client()).await? {
             Opened::Anywhere(source) => {
                 let job = job.of(&source);
                 let (plan, _) = job.plan(&source, job.sizes().await?).await?;
@@ -188,9 +194,15 @@ impl Upload {
             self.own,
             &self.source,
         );
-        job.bucket.client().check_open()?;
+        let client = job.bucket.client().clone();
+        client.check_open()?;
+        #[cfg(feature = "fs")]
+        let _place = match self.source.is_file() {
+            true => client.file_place(1).await,
+            false => None,
+        };
         let progress = job.options.progress.clone();
-        let uploaded = match self.source.open().await? {
+        let uploaded = match self.source.open(&client).await? {
             Opened::Anywhere(source) => job.of(&source).anywhere(source).await,
             Opened::Once(..) if job.own.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
@@ -226,13 +238,19 @@ pub(super) async fn sizes(client: &Client) -> Result<Sizes, Error> {
     ))
 }
 
-/// Adds a note that nobody asked for, if there is room for it and none of its name.
-pub(super) fn note(info: &mut FileInfo, name: &FileName, key: &str, value: &str) {
+/// Adds a note that nobody asked for, if there is surely room for it and none of its name.
+pub(super) fn note(
+    info: &mut FileInfo,
+    name: &FileName,
+    limit: FileInfoLimit,
+    key: &str,
+    value: &str,
+) {
     if info.get(key).is_some() {
         return;
     }
-    let more = info.clone().with(key, value);
-    if let Ok(more) = more.and_then(|more| more.check_size(name.as_str(), true).map(|()| more)) {
+    let more = info.clone().with(key, value).ok();
+    if let Some(more) = more.filter(|more| more.surely_fits(name.as_str(), limit)) {
         *info = more;
     }
 }
@@ -275,7 +293,8 @@ impl Job {
     fn modified(mut self, modified: Option<Timestamp>) -> Self {
         if let Some(modified) = modified {
             let (info, millis) = (&mut self.own.file_info, modified.as_millis().to_string());
-            note(info, &self.name, "src_last_modified_millis", &millis);
+            let limit = self.options.limit();
+            note(info, &self.name, limit, "src_last_modified_millis", &millis);
         }
         self
     }
@@ -390,7 +409,8 @@ impl Job {
     fn start(&self) -> StartLargeFile {
         let mut info = self.own.file_info.clone();
         if let Some(sha1) = self.own.sha1 {
-            note(&mut info, &self.name, "large_file_sha1", &sha1.to_string());
+            let (limit, sha1) = (self.options.limit(), sha1.to_string());
+            note(&mut info, &self.name, limit, "large_file_sha1", &sha1);
         }
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
             .content_type(self.own.content_type.clone())

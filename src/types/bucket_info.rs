@@ -1,16 +1,17 @@
 //! [`BucketInfo`]: what a bucket's owner noted about it.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
+use std::ops::{Deref, Index};
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::Shown;
+use super::rules::{Shown, is_reserved};
 use crate::error::Error;
 
 /// The notes that go with a bucket: at most ten, with keys of 50 and values of 10,000 bytes.
 ///
-/// `Cache-Control` is the one key that B2 understands: it holds for the bucket's downloads.
+/// Keys are kept in lower case, as B2 keeps them, and found whatever their case. `cache-control` is the one key that B2
+/// understands: it holds for the bucket's downloads.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct BucketInfo(BTreeMap<String, String>);
@@ -25,10 +26,13 @@ impl BucketInfo {
     /// Adds a note, or replaces the one with this key.
     ///
     /// # Errors
-    /// If the key has no or more than 50 bytes, the value more than 10,000, or it would be the eleventh.
+    /// If the key has no or more than 50 bytes or begins with `b2-`, which B2 keeps for itself, the value has more than
+    /// 10,000, or it would be the eleventh.
     pub fn with(mut self, key: impl Into<String>, value: impl Into<String>) -> Result<Self, Error> {
-        let (key, value) = (key.into(), value.into());
-        let broken = if !(1..=50).contains(&key.len()) {
+        let (key, value) = (folded(key.into()), value.into());
+        let broken = if is_reserved(&key) {
+            "begins with \"b2-\", which B2 keeps for itself".to_owned()
+        } else if !(1..=50).contains(&key.len()) {
             format!("has {} bytes; a key has 1 to 50", key.len())
         } else if value.len() > 10_000 {
             let excess = value.len() - 10_000;
@@ -48,16 +52,34 @@ impl BucketInfo {
         )))
     }
 
-    /// Takes notes unchecked, for where B2 allows more than this version of the crate knows.
+    /// Takes notes unchecked, for where B2 allows more than this version of the crate knows. Keys are put in lower case; of
+    /// two that differ in nothing else, the one that is already in lower case stays, or the last.
     #[must_use]
-    pub const fn unchecked(notes: BTreeMap<String, String>) -> Self {
-        Self(notes)
+    pub fn unchecked(notes: BTreeMap<String, String>) -> Self {
+        // Upper case sorts before lower, so that is what comes last.
+        let folded = notes.into_iter().map(|(key, value)| (folded(key), value));
+        Self(folded.collect())
     }
 
-    /// The notes without the one with this key.
+    /// The value of the key, whatever its case.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.find(key).map(String::as_str)
+    }
+
+    fn find(&self, key: &str) -> Option<&String> {
+        match self.0.get(key) {
+            None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                self.0.get(&key.to_ascii_lowercase())
+            }
+            found => found,
+        }
+    }
+
+    /// The notes without the one with this key, whatever its case.
     #[must_use]
     pub fn without(mut self, key: &str) -> Self {
-        self.0.remove(key);
+        self.0.remove(&key.to_ascii_lowercase());
         self
     }
 }
@@ -70,16 +92,59 @@ impl Deref for BucketInfo {
     }
 }
 
-impl<'de> Deserialize<'de> for BucketInfo {
-    /// What B2 has is taken as it comes; `null` is no notes.
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Option::deserialize(deserializer)?.unwrap_or_default()))
+/// Whatever the case of the key.
+///
+/// # Panics
+/// If there is no such key.
+impl Index<&str> for BucketInfo {
+    type Output = String;
+
+    fn index(&self, key: &str) -> &String {
+        self.find(key).expect("the bucket info has this key")
     }
+}
+
+impl<'de> Deserialize<'de> for BucketInfo {
+    /// What B2 has is not checked; `null` is no notes.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let notes: Option<BTreeMap<_, _>> = Option::deserialize(deserializer)?;
+        Ok(Self::unchecked(notes.unwrap_or_default()))
+    }
+}
+
+/// B2 keeps keys in lower case.
+fn folded(mut key: String) -> String {
+    key.make_ascii_lowercase();
+    key
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_one_key_whatever_their_case_and_those_of_b2_are_refused() {
+        let info = BucketInfo::new().with("Cache-Control", "a").unwrap();
+        let info = info.with("cache-CONTROL", "b").unwrap();
+        assert_eq!(
+            serde_json::to_string(&info).unwrap(),
+            r#"{"cache-control":"b"}"#
+        );
+        for key in ["Cache-Control", "cache-control", "CACHE-CONTROL"] {
+            assert_eq!(info.get(key), Some("b"));
+            assert!(info.clone().without(key).is_empty());
+        }
+        assert_eq!(info.get("cache"), None);
+        let read: BucketInfo = serde_json::from_str(r#"{"A":"1","a":"2","B":"3"}"#).unwrap();
+        assert_eq!(
+            (read.get("A"), read.get("b"), read.len()),
+            (Some("2"), Some("3"), 2)
+        );
+        for key in ["b2-x", "B2-x"] {
+            let error = BucketInfo::new().with(key, "v").unwrap_err().to_string();
+            assert!(error.contains("begins with \"b2-\""), "{error}");
+        }
+    }
 
     #[test]
     fn a_buckets_notes_keep_within_b2s_limits() {

@@ -33,7 +33,7 @@ open_enum! {
 }
 
 /// How something is encrypted, as B2 says it; and what a bucket's default encryption is set to. All are `None` where it
-/// is not encrypted.
+/// is not encrypted, which only files of before September 2026 are, and those in old buckets that B2 has not come to yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -48,7 +48,10 @@ pub struct Encryption {
 }
 
 impl Encryption {
-    /// Not encrypted.
+    /// Not encrypted: how old files are shown.
+    ///
+    /// As a bucket's default this is B2's own default. Since September 2026 that is SSE-B2, so it resets, and switches
+    /// nothing off; only in an old bucket that B2 has not come to yet it does.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -70,12 +73,15 @@ impl Encryption {
 
     /// Refuses what can't be a bucket's default: B2 does not keep customers' keys.
     pub(crate) fn check_default(&self) -> Result<(), Error> {
-        if self.mode == Some(EncryptionMode::SseC) {
-            return Err(Error::invalid(
+        match &self.mode {
+            Some(EncryptionMode::SseC) => Err(Error::invalid(
                 "a bucket's default encryption can't be SSE-C: each file comes with its own key",
-            ));
+            )),
+            Some(EncryptionMode::Other(mode)) if **mode == *"none" => Err(Error::invalid(
+                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: Encryption::none() resets it",
+            )),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -83,7 +89,9 @@ impl Encryption {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum EncryptionSetting {
-    /// Not at all, even where the bucket would encrypt by default.
+    /// Not at all. **Legacy:** since September 2026 B2 encrypts everything and refuses this with a 400
+    /// ([`Rejected`](crate::ErrorKind::Rejected)), but for old buckets that it has not come to yet. To have what the
+    /// bucket does by default, say nothing.
     None,
     /// With a key of Backblaze's.
     SseB2,
@@ -129,11 +137,6 @@ impl EncryptionSetting {
             _ => None,
         });
         keys.collect()
-    }
-
-    /// Whether the file will be encrypted, and less room is left for its notes.
-    pub(crate) const fn encrypts(&self) -> bool {
-        !matches!(self, Self::None)
     }
 
     /// As the headers of an upload, which have no words for "not at all".

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::encryption::EncryptionSetting;
 use super::percent::percent_encode;
 use super::rules::Shown;
 use super::text::Text;
@@ -17,8 +18,47 @@ use crate::error::Error;
 /// Keys are kept in lower case, as B2 keeps them. `b2-content-disposition`, `b2-content-language`, `b2-expires`,
 /// `b2-cache-control` and `b2-content-encoding` become headers of downloads; `src_last_modified_millis` and
 /// `large_file_sha1` are B2's conventions for a file's own time and a large file's SHA-1.
+#[doc(alias = "metadata")]
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
+
+/// How many bytes a file's name and info may have together.
+///
+/// B2 takes less for files that are encrypted or in a bucket with Object Lock, and since September 2026 it encrypts
+/// everything but in old buckets that it has not come to yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileInfoLimit {
+    /// 2,048 bytes: what B2 takes for every file.
+    #[default]
+    Encrypted,
+    /// 7,000 bytes: what B2 takes for a file that is not encrypted, in a bucket without Object Lock. Where the bucket
+    /// encrypts, B2 refuses what goes beyond 2,048.
+    Unencrypted,
+}
+
+impl FileInfoLimit {
+    /// What holds for a file that is to be encrypted so, and locked or not, where this was chosen.
+    pub(crate) const fn of_file(
+        self,
+        encryption: Option<&EncryptionSetting>,
+        is_locked: bool,
+    ) -> Self {
+        match encryption {
+            _ if is_locked => Self::Encrypted,
+            Some(EncryptionSetting::None) => Self::Unencrypted,
+            Some(EncryptionSetting::SseB2 | EncryptionSetting::SseC(_)) => Self::Encrypted,
+            None => self,
+        }
+    }
+
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Encrypted => 2_048,
+            Self::Unencrypted => 7_000,
+        }
+    }
+}
 
 /// The keys beginning with `b2-` that B2 takes; all others are reserved.
 const B2_KEYS: [&str; 5] = [
@@ -106,9 +146,12 @@ impl FileInfo {
         self.0.is_empty()
     }
 
-    /// The note with this key, which is in lower case.
+    /// The note with this key, whatever its case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
+        if key.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return self.get(&key.to_ascii_lowercase());
+        }
         let at = self
             .0
             .binary_search_by(|(other, _)| other.as_str().cmp(key));
@@ -130,8 +173,16 @@ impl FileInfo {
 
     /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not documented, so this counts
     /// the least that it can mean: the bytes as they are, without encoding.
-    pub(crate) fn check_size(&self, name: &str, limited: bool) -> Result<(), Error> {
-        let limit = if limited { 2_048 } else { 7_000 };
+    pub(crate) fn check_size(&self, name: &str, limit: FileInfoLimit) -> Result<(), Error> {
+        let wider = match limit {
+            FileInfoLimit::Encrypted
+                if self.check_size(name, FileInfoLimit::Unencrypted).is_ok() =>
+            {
+                "; FileInfoLimit::Unencrypted is for old buckets that don't encrypt"
+            }
+            _ => "",
+        };
+        let limit = limit.bytes();
         let size = name.len()
             + self
                 .0
@@ -141,10 +192,20 @@ impl FileInfo {
         if size > limit {
             let excess = size - limit;
             return Err(Error::invalid(format!(
-                "the file name and file info have {size} bytes together, {excess} more than the {limit} that B2 takes",
+                "the file name and file info have {size} bytes together, {excess} more than the {limit} that B2 takes{wider}",
             )));
         }
         Ok(())
+    }
+
+    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So nothing that is added on the
+    /// client's own account is the cause of a refusal.
+    pub(crate) fn surely_fits(&self, name: &str, limit: FileInfoLimit) -> bool {
+        let note = |(key, value): (&str, &str)| {
+            "x-bz-info-".len() + key.len() + percent_encode(value).len()
+        };
+        let notes: usize = self.iter().map(note).sum();
+        percent_encode(name).len() + notes <= limit.bytes()
     }
 
     /// Refuses keys that were not checked and can't stand in a header.
@@ -183,7 +244,7 @@ impl Serialize for FileInfo {
     }
 }
 
-/// As B2 gave them: nothing is checked.
+/// Nothing is checked; B2 gives keys in lower case, and others could not be found.
 impl<'de> Deserialize<'de> for FileInfo {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Notes;
@@ -194,14 +255,21 @@ impl<'de> Deserialize<'de> for FileInfo {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FileInfo, A::Error> {
                 let mut info = FileInfo::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    info.insert(key, value);
+                while let Some((key, value)) = map.next_entry::<Text, Text>()? {
+                    info.insert(folded(key), value);
                 }
                 Ok(info)
             }
         }
         deserializer.deserialize_map(Notes)
     }
+}
+
+fn folded(key: Text) -> Text {
+    if key.as_str().bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Text::new(&key.as_str().to_ascii_lowercase());
+    }
+    key
 }
 
 /// A MIME type, or `b2/x-auto`, by which B2 goes by the ending of the file's name.
@@ -290,6 +358,19 @@ mod tests {
     }
 
     #[test]
+    fn a_note_is_found_whatever_the_case_in_which_it_came_and_is_asked_for() {
+        let info: FileInfo = serde_json::from_str(r#"{"Colour":"red","size":"1"}"#).unwrap();
+        for key in ["colour", "Colour", "COLOUR"] {
+            assert_eq!(info.get(key), Some("red"));
+        }
+        assert_eq!(
+            info,
+            FileInfo::unchecked([("cOLOUR", "red"), ("SIZE", "1")])
+        );
+        assert_eq!(info.get("other"), None);
+    }
+
+    #[test]
     fn ten_notes_and_no_more() {
         let ten = (0..10)
             .try_fold(FileInfo::new(), |info, n| info.with(&format!("k{n}"), "v"))
@@ -305,22 +386,50 @@ mod tests {
 
     #[test]
     fn the_excess_over_the_size_limit_is_named() {
-        let info = FileInfo::new().with("k", "v".repeat(6_990)).unwrap();
-        assert!(info.check_size("name-of-9", false).is_ok());
-        let error = info
-            .check_size("name-of-10", false)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("7001 bytes together, 1 more than the 7000"),
-            "{error}"
-        );
-        assert!(
-            info.check_size("n", true)
-                .unwrap_err()
-                .to_string()
-                .contains("2048")
-        );
+        for (limit, bytes) in [
+            (FileInfoLimit::Encrypted, 2_048),
+            (FileInfoLimit::Unencrypted, 7_000),
+        ] {
+            let info = FileInfo::new().with("k", "v".repeat(bytes - 10)).unwrap();
+            assert!(info.check_size("name-of-9", limit).is_ok());
+            let error = info.check_size("name-of-10", limit).unwrap_err();
+            let told = format!("{} bytes together, 1 more than the {bytes}", bytes + 1);
+            assert!(error.to_string().contains(&told), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_fits_surely_fits_encoded_and_with_the_names_of_its_headers() {
+        let limit = FileInfoLimit::Encrypted;
+        let room = 2_048 - "name".len() - "x-bz-info-k".len();
+        let info = |value: String| FileInfo::new().with("k", value).unwrap();
+        assert!(info("v".repeat(room)).surely_fits("name", limit));
+        assert!(!info("v".repeat(room + 1)).surely_fits("name", limit));
+        assert!(!info("ü".repeat(room / 2)).surely_fits("name", limit));
+        assert!(info("v".repeat(room)).surely_fits(&"ü".repeat(9), FileInfoLimit::Unencrypted));
+        assert!(!FileInfo::new().surely_fits(&"ü".repeat(342), limit));
+    }
+
+    #[test]
+    fn the_limit_is_2048_unless_7000_was_chosen_and_nothing_is_encrypted_or_locked() {
+        use FileInfoLimit::{Encrypted, Unencrypted};
+        let none = EncryptionSetting::None;
+        for (chosen, encryption, is_locked, expected) in [
+            (Encrypted, None, false, Encrypted),
+            (Unencrypted, None, false, Unencrypted),
+            (Unencrypted, None, true, Encrypted),
+            (
+                Unencrypted,
+                Some(&EncryptionSetting::SseB2),
+                false,
+                Encrypted,
+            ),
+            (Encrypted, Some(&none), false, Unencrypted),
+            (Encrypted, Some(&none), true, Encrypted),
+        ] {
+            let found = chosen.of_file(encryption, is_locked);
+            assert_eq!(found, expected, "{chosen:?} {encryption:?} {is_locked}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, Sha1, md5_or_none};
@@ -143,6 +144,15 @@ impl ListedFile {
         }
     }
 
+    /// The folder, if it is one.
+    #[must_use]
+    pub const fn folder(&self) -> Option<&Folder> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Version(_) => None,
+        }
+    }
+
     /// The version, if it is one.
     #[must_use]
     pub const fn version(&self) -> Option<&FileVersion> {
@@ -150,6 +160,29 @@ impl ListedFile {
             Self::Version(version) => Some(version),
             Self::Folder(_) => None,
         }
+    }
+}
+
+/// As B2's row.
+impl Serialize for ListedFile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Version(version) => version.serialize(serializer),
+            Self::Folder(folder) => folder.serialize(serializer),
+        }
+    }
+}
+
+/// As B2's row, without what is always 0 or null there.
+impl Serialize for Folder {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Folder", 5)?;
+        row.serialize_field("action", &Action::Folder)?;
+        row.serialize_field("bucketId", &self.bucket_id)?;
+        row.serialize_field("fileId", &None::<FileId>)?;
+        row.serialize_field("fileName", &self.file_name)?;
+        row.serialize_field("uploadTimestamp", &0)?;
+        row.end()
     }
 }
 
@@ -357,6 +390,20 @@ mod tests {
         for none in ["none", "", "unverified:", "unverified:none", "da39", "xyz"] {
             assert_eq!(ContentSha1::parse(none), ContentSha1::None);
         }
+    }
+
+    #[test]
+    fn rows_are_written_as_they_are_read() {
+        let json = r#"[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":5,
+            "contentLength":3,"contentSha1":"none","fileInfo":{"a":"b"}},
+            {"action":"folder","bucketId":"b","fileId":null,"fileName":"n/","uploadTimestamp":0}]"#;
+        let read = |json: &str| rows(&mut serde_json::Deserializer::from_str(json)).unwrap();
+        let listed = read(json);
+        assert!(matches!(
+            listed[..],
+            [ListedFile::Version(_), ListedFile::Folder(_)]
+        ));
+        assert_eq!(read(&serde_json::to_string(&listed).unwrap()), listed);
     }
 
     #[test]

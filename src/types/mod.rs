@@ -38,7 +38,7 @@ pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
-pub use file_info::{ContentType, FileInfo};
+pub use file_info::{ContentType, FileInfo, FileInfoLimit};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub(crate) use file_version::{expected_sha1, rows};
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
@@ -63,6 +63,6 @@ pub use replication::{
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };
-pub(crate) use rules::Shown;
+pub(crate) use rules::{Shown, is_reserved};
 pub use secret::Secret;
 pub use timestamp::Timestamp;

@@ -1,8 +1,10 @@
 //! Names: of buckets, files and keys, within B2's documented rules and never more strictly.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
@@ -10,10 +12,44 @@ use crate::types::rules::{Shown, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique over all of B2, whatever their case.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are equal here too. The case is
+/// kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
+
+impl BucketName {
+    fn folded(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for BucketName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for BucketName {}
+
+impl Hash for BucketName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|byte| state.write_u8(byte));
+        state.write_u8(0xff);
+    }
+}
+
+impl PartialOrd for BucketName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for BucketName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
 
 impl BucketName {
     /// Checks a name.
@@ -55,8 +91,8 @@ impl BucketName {
 /// The name of a file: 1 to 1,024 bytes of UTF-8 without control characters.
 ///
 /// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that look like paths.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct FileName(Box<str>);
 
 impl FileName {
@@ -102,8 +138,8 @@ impl FileName {
 }
 
 /// The name of an application key: 1 to 100 letters, digits and `-`. Not unique.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct KeyName(Box<str>);
 
 impl KeyName {
@@ -160,6 +196,12 @@ macro_rules! text {
             }
         }
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
         impl std::str::FromStr for $name {
             type Err = Error;
 
@@ -203,6 +245,33 @@ mod tests {
                 "{error:?}"
             );
         }
+    }
+
+    #[test]
+    fn names_are_checked_where_they_are_read() {
+        let name: FileName = serde_json::from_str("\"2026/cat.jpg\"").unwrap();
+        assert_eq!(serde_json::to_string(&name).unwrap(), "\"2026/cat.jpg\"");
+        assert!(serde_json::from_str::<FileName>("\"a\\nb\"").is_err());
+        assert!(serde_json::from_str::<BucketName>("\"holiday-photos\"").is_ok());
+        let error = serde_json::from_str::<BucketName>("\"b2-photos\"").unwrap_err();
+        assert!(error.to_string().contains("b2-"), "{error}");
+        assert!(serde_json::from_str::<KeyName>("\"ü\"").is_err());
+    }
+
+    #[test]
+    fn bucket_names_that_differ_in_case_only_are_one_name_with_two_spellings() {
+        let (a, b) = (
+            BucketName::new("Photos-2026").unwrap(),
+            BucketName::new("photos-2026").unwrap(),
+        );
+        let other = BucketName::new("photos-2027").unwrap();
+        assert_eq!(a, b);
+        assert_eq!(a.as_str(), "Photos-2026");
+        assert_eq!(a.cmp(&b), Ordering::Equal);
+        assert!(a < other && other > b && a != other);
+        let mut set = std::collections::HashSet::from([a]);
+        assert!(!set.insert(b));
+        assert!(set.insert(other));
     }
 
     #[test]

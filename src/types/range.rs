@@ -1,11 +1,13 @@
 //! [`ByteRange`]: a stretch of a file.
 
 use std::fmt;
+use std::str::FromStr;
 
 use http::HeaderValue;
 use serde::{Serialize, Serializer};
 
 use crate::error::Error;
+use crate::types::rules::Shown;
 
 /// A stretch of a file, counted from its first byte, which is byte 0.
 ///
@@ -63,6 +65,15 @@ impl ByteRange {
         (first <= last).then_some((first, last))
     }
 
+    /// The most bytes that any file has in this range.
+    pub(crate) const fn most(self) -> u64 {
+        match self.0 {
+            Span::Between(first, last) => (last - first).saturating_add(1),
+            Span::From(_) => u64::MAX,
+            Span::Last(count) => count,
+        }
+    }
+
     /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
     /// where it begins.
     #[cfg(feature = "fs")]
@@ -91,6 +102,38 @@ impl fmt::Display for ByteRange {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range: `bytes=0-99`, `bytes=100-`,
+/// `bytes=-5`.
+impl FromStr for ByteRange {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || {
+            Error::invalid(format!(
+                "{} is no range of bytes, such as bytes=0-99, bytes=100- or bytes=-5",
+                Shown(text)
+            ))
+        };
+        let number = |digits: &str| {
+            // A sign is no digit.
+            let digits = Some(digits).filter(|of| of.bytes().all(|c| c.is_ascii_digit()));
+            digits
+                .and_then(|of| of.parse::<u64>().ok())
+                .ok_or_else(wrong)
+        };
+        let (unit, range) = text.split_once('=').ok_or_else(wrong)?;
+        let (first, last) = range.split_once('-').ok_or_else(wrong)?;
+        if !unit.eq_ignore_ascii_case("bytes") {
+            return Err(wrong());
+        }
+        match (first, last) {
+            ("", count) => Self::last(number(count)?),
+            (first, "") => Ok(Self::from(number(first)?)),
+            (first, last) => Self::inclusive(number(first)?, number(last)?),
+        }
+    }
+}
+
 impl Serialize for ByteRange {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -100,6 +143,7 @@ impl Serialize for ByteRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn a_range_is_cut_at_the_end_of_the_file_and_none_begins_there() {
@@ -121,6 +165,40 @@ mod tests {
             ),
         ] {
             assert_eq!(range.within(len), within, "{range} of {len}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_read_as_it_is_written_and_nothing_else_is() {
+        for text in [
+            "bytes=0-0",
+            "bytes=2-5",
+            "bytes=7-",
+            "bytes=-9",
+            "bytes=0-18446744073709551615",
+        ] {
+            assert_eq!(text.parse::<ByteRange>().unwrap().to_string(), text);
+        }
+        assert_eq!("Bytes=1-".parse::<ByteRange>().unwrap(), ByteRange::from(1));
+        for bad in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=-0",
+            "bytes=+1-2",
+            "bytes=1-+2",
+            "bytes= 1-2",
+            "bytes=0-1,3-4",
+            "bytes=--1",
+            "lines=1-2",
+            "1-2",
+            "bytes=0-18446744073709551616",
+            "bytes=a-b",
+        ] {
+            let error = bad.parse::<ByteRange>().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
         }
     }
 

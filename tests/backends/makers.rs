@@ -8,10 +8,6 @@ use b2kit::backend::isahc::IsahcClient;
 use b2kit::backend::reqwest::ReqwestClient;
 use isahc::config::Configurable as _;
 use isahc::tls::{TlsConfig, TrustStore};
-use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 
 pub(crate) type Maker = fn(Option<&str>) -> Arc<dyn HttpClient>;
 
@@ -47,18 +43,10 @@ pub(crate) fn isahc(root: Option<&str>) -> Arc<dyn HttpClient> {
 }
 
 pub(crate) fn reqwest(root: Option<&str>) -> Arc<dyn HttpClient> {
-    let mut builder = ReqwestClient::defaults();
-    if let Some(pem) = root {
-        let mut roots = RootCertStore::empty();
-        let root = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
-        roots.add(root).unwrap();
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        builder = builder.tls_backend_preconfigured(tls);
-    }
+    let builder = match root {
+        Some(pem) => ReqwestClient::with_roots(pem).unwrap(),
+        None => ReqwestClient::defaults(),
+    };
     Arc::new(ReqwestClient::from_client(builder.build().unwrap()).unwrap())
 }
 

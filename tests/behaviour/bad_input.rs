@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use b2kit::api::{GetUploadUrl, StartLargeFile, UploadFile};
 use b2kit::types::{
-    ContentType, CustomerKey, EncryptionSetting, FileInfo, FileName, PartNumber, Secret,
+    ContentType, CustomerKey, EncryptionSetting, FileInfo, FileInfoLimit, FileName, PartNumber,
+    Secret,
 };
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
@@ -83,16 +84,25 @@ fn what_breaks_a_rule_is_refused_before_anything_is_sent() {
     let info = |len: usize| FileInfo::new().with("k", "v".repeat(len)).unwrap();
     let key = EncryptionSetting::SseC(CustomerKey::new([1; 32]));
     let errors = [
-        block_on(b2.call(UploadFile::new("b", name(), "x").file_info(info(6_976)))).unwrap_err(),
+        block_on(b2.call(UploadFile::new("b", name(), "x").file_info(info(2_024)))).unwrap_err(),
+        block_on(
+            b2.call(
+                UploadFile::new("b", name(), "x")
+                    .file_info(info(6_976))
+                    .file_info_limit(FileInfoLimit::Unencrypted),
+            ),
+        )
+        .unwrap_err(),
         block_on(
             b2.call(
                 UploadFile::new("b", name(), "x")
                     .file_info(info(2_024))
+                    .file_info_limit(FileInfoLimit::Unencrypted)
                     .server_side_encryption(key),
             ),
         )
         .unwrap_err(),
-        block_on(b2.call(StartLargeFile::new("b", name()).file_info(info(6_976)))).unwrap_err(),
+        block_on(b2.call(StartLargeFile::new("b", name()).file_info(info(2_024)))).unwrap_err(),
     ];
     for error in errors {
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Invalid, 0));

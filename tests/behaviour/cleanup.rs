@@ -190,10 +190,16 @@ fn another_buckets_id_is_never_given_out() {
         bucket(&owner, "holiday-photos").await;
         let letters = bucket(&owner, "letters").await;
         assert_eq!(
-            b2.bucket_id(&bucket_name("letters")).await.unwrap(),
+            owner.bucket_id(&bucket_name("letters")).await.unwrap(),
             letters
         );
-        let error = b2.bucket_id(&bucket_name("accounts")).await.unwrap_err();
+        for name in ["letters", "accounts"] {
+            let error = b2.bucket_id(&bucket_name(name)).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            let told = "\"holiday-photos\", is not what was asked for: it has another name";
+            assert!(error.to_string().contains(told), "{error}");
+        }
+        let error = owner.bucket_id(&bucket_name("accounts")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     });
 }
@@ -544,4 +550,91 @@ fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
         assert_eq!(Some(failed[0].0.file_id.as_str()), refused.as_deref());
     });
     assert_eq!(emulator.snapshot().unfinished_large_files, 1);
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
+    let (b2, _, timer) = client();
+    let error = timer.run(b2.bucket("no-such-bucket")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.call(), Some("b2_list_buckets"));
+    assert_eq!(error.attempts(), 1);
+    assert!(!error.may_have_taken_effect());
+}
+
+#[test]
+fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
+    fn unpin(_: &impl Unpin) {}
+    let (b2, ..) = client();
+    unpin(&b2.delete_all_versions(&"b".into(), "", Mode::DryRun));
+    let before = Timestamp::from_millis(0);
+    unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, Mode::DryRun));
+}
+
+/// Asked for one bucket and prefix, a server shows versions of others: what a helper deletes must have been asked for.
+#[test]
+fn nothing_is_deleted_or_cancelled_that_lies_outside_of_the_bucket_or_prefix() {
+    let row = |bucket: &BucketId, name: &str, action: &str| {
+        serde_json::json!({
+            "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"), "fileName": name,
+            "contentLength": 1, "uploadTimestamp": 1, "fileInfo": {},
+        })
+    };
+    let strange: BucketId = "other-bucket".into();
+    for (elsewhere, name, told) in [
+        (
+            true,
+            "pre/x",
+            "\"pre/x\", is not what was asked for: it is in another bucket",
+        ),
+        (
+            false,
+            "precious",
+            "\"precious\", is not what was asked for: its name does not begin with the prefix",
+        ),
+        (
+            false,
+            "pre/a\u{1b}[2J",
+            "\"pre/a\\u{1b}[2J\", is not what was asked for: it is out of order",
+        ),
+    ] {
+        let emulator = Emulator::new();
+        let (timer, work) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
+        let done = Arc::clone(&work);
+        let strange = strange.clone();
+        let b2 = wired(&emulator, &timer, move |request| {
+            let action = match call_of(request) {
+                "b2_list_file_versions" => "upload",
+                "b2_list_unfinished_large_files" => "start",
+                "b2_delete_file_version" | "b2_cancel_large_file" => {
+                    done.fetch_add(1, Ordering::Relaxed);
+                    return None;
+                }
+                _ => return None,
+            };
+            let asked: BucketId = sent(request)["bucketId"].as_str().unwrap().into();
+            let bucket = if elsewhere { &strange } else { &asked };
+            let rows = [row(&asked, "pre/m", action), row(bucket, name, action)];
+            let page = serde_json::json!({"files": rows, "nextFileName": null, "nextFileId": null});
+            Some(Ok(crate::http_answer(200, &page)))
+        });
+        let b2 = b2.build().unwrap();
+        timer.run(async {
+            let bucket = bucket(&b2, "holiday-photos").await;
+            let deleted = b2.delete_all_versions(&bucket, "pre/", DELETE).collect();
+            let deleted: Vec<_> = deleted.await;
+            let [Err(error)] = &deleted[..] else {
+                panic!("{name:?}: {deleted:?}");
+            };
+            assert_eq!(error.kind(), ErrorKind::Protocol);
+            assert!(error.to_string().contains(told), "{error}");
+            if elsewhere {
+                let later = Timestamp::from_millis(i64::MAX);
+                let cancelled = b2.cancel_unfinished_large_files(&bucket, later, DELETE);
+                let cancelled: Vec<_> = cancelled.collect().await;
+                assert!(matches!(&cancelled[..], [Err(_)]), "{cancelled:?}");
+            }
+        });
+        assert_eq!(work.load(Ordering::Relaxed), 0, "{name:?}");
+    }
 }

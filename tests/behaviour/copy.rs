@@ -120,18 +120,23 @@ fn copies_cross_buckets_and_encryption_settings_and_can_be_locked() {
     let key = |n| CustomerKey::new([n; 32]);
     let settings = || {
         [
-            None,
-            Some(EncryptionSetting::None),
-            Some(EncryptionSetting::SseB2),
-            Some(EncryptionSetting::SseC(key(2))),
+            (None, false),
+            (None, true),
+            (Some(EncryptionSetting::None), true),
+            (Some(EncryptionSetting::SseB2), false),
+            (Some(EncryptionSetting::SseC(key(2))), false),
         ]
     };
     for (from, customer) in [(None, false), (Some(EncryptionSetting::SseC(key(1))), true)] {
-        for to in settings() {
+        for (to, is_legacy) in settings() {
             for part_size in [None, Some(20)] {
                 let (b2, chaos) = Chaos::calm();
                 chaos.timer.run(async {
                     let (here, there) = (bucket(&b2).await, another_bucket(&b2).await);
+                    chaos
+                        .emulator
+                        .set_legacy_encryption("copies-of-photos", is_legacy)
+                        .unwrap();
                     let content = content(90);
                     let mut upload = here.upload("f", content.clone());
                     if let Some(from) = &from {
@@ -167,7 +172,10 @@ fn copies_cross_buckets_and_encryption_settings_and_can_be_locked() {
                             Some(EncryptionMode::SseB2),
                             DownloadFileById::new(&file.file_id),
                         ),
-                        _ => (None, DownloadFileById::new(&file.file_id)),
+                        _ => (
+                            (!is_legacy).then_some(EncryptionMode::SseB2),
+                            DownloadFileById::new(&file.file_id),
+                        ),
                     };
                     assert_eq!(file.server_side_encryption.mode, mode, "{to:?}");
                     let back = b2.call(download).await.unwrap().body;
@@ -225,6 +233,7 @@ fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>
                     file[field] = start[field].clone();
                 }
                 file["fileId"] = json!("4_z2_large");
+                file["action"] = json!("start");
                 *finished.lock().unwrap() = Some(file.clone());
                 file
             }

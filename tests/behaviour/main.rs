@@ -13,6 +13,7 @@ mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod extremes; // numbers at their ends
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
+mod foreign; // errors of somebody on the way, who can't know what B2 has done
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
@@ -21,6 +22,7 @@ mod many; // many files at once, and what bounds all of them together
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
+mod outages; // what becomes of many calls when nobody answers any of them
 mod pacing; // how fast calls go when B2 wants them slower
 mod pods; // uploads to machines that misbehave
 mod probes; // every call that changes something, whatever is lost and whatever asking shows

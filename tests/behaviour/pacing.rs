@@ -137,7 +137,9 @@ fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
             let down = now >= down_from && now - down_from < Duration::from_secs(60);
             down.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
         });
-        let b2 = b2.seed(seed).build().unwrap();
+        let mut policy = RetryPolicy::default();
+        policy.first_connection_timeout = Duration::from_secs(120);
+        let b2 = b2.seed(seed).retry(policy).build().unwrap();
         timer.run(async {
             if authorized {
                 b2.session().await.unwrap();

@@ -130,7 +130,8 @@ fn a_folder_row_is_a_folder() {
         "contentSha1":null,"contentType":null,"fileId":null,"fileInfo":{},"fileName":"photos/cats/",
         "uploadTimestamp":0}],"nextFileId":"x","nextFileName":"photos/dogs/"}"#,
     );
-    let page = ListFileVersions::new("b").read(page).unwrap();
+    let list = ListFileVersions::new("b").prefix("photos/").delimiter("/");
+    let page = list.read(page).unwrap();
     let [ListedFile::Folder(folder)] = &page.files[..] else {
         panic!("a folder, not {:?}", page.files)
     };

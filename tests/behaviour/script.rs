@@ -32,6 +32,10 @@ pub(crate) enum Fault {
     Slow(u64, Box<Self>),
     /// The server does it, and the answer is no answer.
     Garbage,
+    /// The server does it, and somebody on the way puts an error of his own in the answer's place.
+    Foreign(u16),
+    /// Somebody on the way answers with such an error, and the server never hears of it.
+    Portal(u16),
 }
 
 /// An emulator behind such a network. Requests that no step of the script is about go through.
@@ -189,6 +193,14 @@ impl HttpClient for Script {
                 self.state.lock().unwrap().late.push((name, request));
                 Err(HttpError::new(HttpErrorKind::Timeout, Phase::MaybeReceived))
             }
+            Some(Fault::Foreign(status)) => {
+                self.emulator.send(request).await?;
+                Ok(foreign(status))
+            }
+            Some(Fault::Portal(status)) => {
+                read_whole(request).await;
+                Ok(foreign(status))
+            }
             Some(Fault::Garbage) => {
                 self.emulator.send(request).await?;
                 Ok(b2kit::http::Response::new("<html>502</html>".into()))
@@ -208,6 +220,16 @@ impl HttpClient for Script {
             }
         }
     }
+}
+
+/// The error of somebody on the way.
+fn foreign(status: u16) -> Response {
+    let response = b2kit::http::Response::builder()
+        .status(status)
+        .header("server", "nginx")
+        .header("location", "https://login.example/");
+    let page = format!("<html><title>{status}</title></html>");
+    response.body(page.into()).unwrap()
 }
 
 /// The request with its body in memory. A body that is still to be read ends with the client's patience.

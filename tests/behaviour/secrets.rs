@@ -194,7 +194,7 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let created = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
     let created = created
         .read(read(json!({
-            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k", "capabilities": [],
+            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k", "capabilities": ["listFiles"],
             "expirationTimestamp": null, "keyName": "k", "namePrefix": null, "options": [],
         })))
         .unwrap();
@@ -393,4 +393,108 @@ fn no_panic_of_the_crate_says_more_than_a_fixed_sentence() {
         }
     }
     assert!(offences.is_empty(), "{offences:#?}");
+}
+
+/// A text in the forms in which a server may repeat it.
+fn forms(text: &str) -> Vec<String> {
+    use base64::Engine as _;
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+    let percent: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+    vec![
+        text.to_owned(),
+        percent.clone(),
+        percent.replace('%', "%25"),
+        hex,
+        BASE64_STANDARD.encode(text),
+        BASE64_STANDARD.encode(format!("x{text}")),
+        BASE64_URL_SAFE_NO_PAD.encode(format!("xy{text}")),
+    ]
+}
+
+/// The key of the login, the account's tokens, old and new, and those of uploads: whatever call the server repeats them to.
+#[test]
+fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
+    use std::sync::{Arc, Mutex};
+
+    let emulator = b2kit::backend::emulator::Emulator::new();
+    let timer = ManualTimer::new();
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let said: Arc<Mutex<Option<String>>> = Arc::default();
+    let (spy, speaker) = (Arc::clone(&seen), Arc::clone(&said));
+    let b2 = crate::wired(&emulator, &timer, move |request| {
+        let token = request.headers()["authorization"].to_str().unwrap();
+        let token = token.strip_prefix("Basic ").unwrap_or(token);
+        spy.lock().unwrap().push(token.to_owned());
+        let said = speaker.lock().unwrap().clone()?;
+        (crate::call_of(request) == "b2_list_buckets").then(|| {
+            let document = json!({"status": 400, "code": "bad_request", "message": format!("not {said}, please")});
+            Ok(crate::http_answer(400, &document))
+        })
+    });
+    let b2 = b2.build().unwrap();
+    timer.run(async {
+        let bucket = crate::uploading::bucket(&b2).await;
+        bucket.upload("f", "hello").await.unwrap();
+        emulator.expire_account_tokens();
+        bucket.upload("g", "hello").await.unwrap();
+        b2.call(ListBuckets::new()).await.unwrap();
+        let mut secrets = seen.lock().unwrap().clone();
+        secrets.push(emulator.key().to_owned());
+        secrets.sort();
+        secrets.dedup();
+        // The login's header, two tokens of the account, one of an upload at least, and the key.
+        assert!(secrets.len() >= 5, "{}", secrets.len());
+        for secret in secrets {
+            for form in forms(&secret) {
+                *said.lock().unwrap() = Some(form.clone());
+                let error = b2.call(ListBuckets::new()).await.unwrap_err();
+                let told = chain(&error);
+                assert!(told.contains("[redacted]"), "{told}");
+                assert!(!told.contains(&form) && !told.contains(&secret), "{told}");
+                assert_eq!(error.b2().unwrap().code, "bad_request");
+            }
+        }
+    });
+}
+
+/// A header's value may be any word; were it masked before judging, an expired token would not be renewed.
+#[test]
+fn a_secret_that_is_a_word_in_b2s_codes_changes_none_of_them() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let emulator = b2kit::backend::emulator::Emulator::new();
+    let timer = ManualTimer::new();
+    let sets = AtomicUsize::new(0);
+    let b2 = crate::wired(&emulator, &timer, move |request| {
+        let first = crate::call_of(request) == "b2_set_bucket_notification_rules"
+            && sets.fetch_add(1, Ordering::Relaxed) == 0;
+        first.then(|| Ok(crate::http_refusal(401, "expired_auth_token")))
+    });
+    let b2 = b2.build().unwrap();
+    timer.run(async {
+        let bucket = crate::uploading::bucket(&b2).await;
+        let mut target = TargetConfiguration::webhook("https://example.com/");
+        for (name, word) in [("a", "auth"), ("b", "expired_auth_token"), ("c", "token")] {
+            target = target.custom_header(name, Secret::new(word));
+        }
+        let rule = EventNotificationRule::new("my-rule", [EventType::ObjectCreatedAll], target);
+        let rules = EventNotificationRules::new([rule]).unwrap();
+        b2.call(SetBucketNotificationRules::new(bucket.id(), rules))
+            .await
+            .unwrap();
+    });
+}
+
+/// Its keys are anybody's own.
+#[test]
+fn a_map_that_is_wrong_at_a_key_does_not_show_the_key() {
+    let document = json!({
+        "action": "upload", "bucketId": "b", "fileId": "f", "fileName": "n", "uploadTimestamp": 1,
+        "fileInfo": {secret(): 7},
+    });
+    let info = b2kit::api::GetFileInfo::new("f");
+    let error = info.read(reply(document.to_string())).unwrap_err();
+    assert_hidden(&chain(&error));
+    assert!(error.to_string().contains("fileInfo"), "{error}");
 }

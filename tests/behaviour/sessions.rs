@@ -282,10 +282,18 @@ fn ten_minutes_without_logins_see_few_of_them_however_many_ask() {
     }
 }
 
+/// Of a program that is started before its network is there.
+fn before_its_network() -> RetryPolicy {
+    let mut policy = RetryPolicy::default();
+    policy.first_connection_timeout = Duration::MAX;
+    policy
+}
+
 #[test]
 fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
     let (_, emulator, timer) = client();
     let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry(before_its_network());
     let hasty = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     timer.run(async {
         let began = timer.now();
@@ -334,6 +342,7 @@ fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
 fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
     let (_, emulator, timer) = client();
     let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry(before_its_network());
     let hasty = b2.with_retry(RetryPolicy::never());
     timer.run(async {
         let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
@@ -930,4 +939,31 @@ fn clones_of_a_client_share_its_session() {
     let other = client_of(&emulator, &timer);
     timer.run(other.session()).unwrap();
     assert_eq!(logins(&emulator), 3);
+}
+
+#[test]
+fn a_session_decides_the_version_and_a_contradiction_is_refused() {
+    let (_, emulator, timer) = client();
+    let builder = || {
+        let credentials = Credentials::new(emulator.key_id(), emulator.key()).unwrap();
+        Client::builder()
+            .credentials(credentials)
+            .endpoint(emulator.url())
+            .backend(emulator.clone())
+            .timer(timer.clone())
+    };
+    let old = builder().api_version(ApiVersion::V2).build().unwrap();
+    let session = timer.run(old.session()).unwrap();
+    let restored = || builder().session(Session::clone(&session));
+
+    let b2 = restored().build().unwrap();
+    emulator.expire_account_tokens();
+    timer.run(b2.call(ListBuckets::new())).unwrap();
+    let renewed = timer.run(b2.session()).unwrap();
+    assert_eq!(renewed.version(), ApiVersion::V2, "after a new login too");
+
+    assert!(restored().api_version(ApiVersion::V2).build().is_ok());
+    let error = restored().api_version(ApiVersion::V4).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("v2"), "{error}");
 }

@@ -7,13 +7,14 @@ use b2kit::api::{
     ListParts, ListUnfinishedLargeFiles, Reply, SetBucketNotificationRules, StartLargeFile, Target,
     UpdateBucket, UploadFile, UploadPart,
 };
+use b2kit::transfer::Source;
 use b2kit::types::{
     Action, BucketInfo, BucketName, BucketType, Capability, ContentSha1, ContentType,
     CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileName, FileRetention,
-    KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber, Readable,
-    ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, RetentionMode,
-    Sha1, Timestamp, percent_decode, percent_encode,
+    EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileInfoLimit, FileName,
+    FileRetention, FileVersion, KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
+    Readable, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
+    RetentionMode, Sha1, Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
 use futures::executor::block_on;
@@ -98,7 +99,7 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
 fn words_that_b2_may_add_go_through_unchanged() {
     let mut future = bucket();
     future["bucketType"] = json!("allFriends");
-    future["bucketInfo"] = json!({"Owner": "ü"});
+    future["bucketInfo"] = json!({"owner": "ü"});
     future["options"] = json!(["s3", "s4"]);
     future["corsRules"] = json!([{
         "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get", "s3_put"],
@@ -170,7 +171,8 @@ fn words_that_b2_may_add_go_through_unchanged() {
     version["serverSideEncryption"] =
         json!({"mode": "SSE-C", "algorithm": "AES512", "customerKeyMd5": "bWQ1"});
     version["replicationStatus"] = json!("Paused");
-    let decoded = answered(&CopyFile::new("f", name()), version.clone());
+    let file_id = version["fileId"].as_str().unwrap();
+    let decoded = answered(&GetFileInfo::new(file_id), version.clone());
     assert_eq!(serde_json::to_value(&decoded).unwrap(), version);
     assert_eq!(
         decoded.replication_status,
@@ -242,7 +244,7 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
         .if_revision_is(7);
     let expected = json!({
         "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketType": "allPublic",
-        "bucketInfo": {"Cache-Control": "max-age=60"},
+        "bucketInfo": {"cache-control": "max-age=60"},
         "corsRules": [{
             "corsRuleName": "my-rule", "allowedOrigins": ["https"], "allowedOperations": ["b2_download_file_by_name"],
             "allowedHeaders": ["range"], "exposeHeaders": [], "maxAgeSeconds": 3_600,
@@ -293,7 +295,7 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
 }
 
 #[test]
-fn a_customers_key_is_no_buckets_default() {
+fn a_customers_key_and_none_are_no_buckets_default() {
     let mut encryption = Encryption::sse_b2();
     encryption.mode = Some(EncryptionMode::SseC);
     let update = UpdateBucket::new("b1").default_server_side_encryption(encryption.clone());
@@ -302,8 +304,12 @@ fn a_customers_key_is_no_buckets_default() {
         BucketName::new("my-bucket").unwrap(),
         BucketType::AllPrivate,
     );
-    let create = create.default_server_side_encryption(encryption);
-    assert!(refused(ApiVersion::V4, &create).contains("can't be SSE-C"));
+    let create_with = |encryption| create.clone().default_server_side_encryption(encryption);
+    let told = refused(ApiVersion::V4, &create_with(encryption.clone()));
+    assert!(told.contains("can't be SSE-C"), "{told}");
+    encryption.mode = Some("none".into());
+    let told = refused(ApiVersion::V4, &create_with(encryption));
+    assert!(told.contains("Encryption::none() resets it"), "{told}");
 }
 
 #[test]
@@ -324,15 +330,25 @@ fn an_upload_that_can_not_ask_for_plain_text_says_so() {
 }
 
 #[test]
-fn notes_have_less_room_only_where_the_file_is_encrypted_or_locked() {
+fn notes_have_the_room_of_encrypted_files_unless_more_is_chosen_or_none_is_asked_for() {
     let info = || FileInfo::new().with("k", "v".repeat(2_040)).unwrap();
     let start = || StartLargeFile::new("b1", name()).file_info(info());
     let copy = || CopyFile::new("f", name()).replace_metadata(ContentType::auto(), info());
     let key = || EncryptionSetting::SseC(CustomerKey::new([1; 32]));
     document(&start().server_side_encryption(EncryptionSetting::None));
     document(&copy().destination_server_side_encryption(EncryptionSetting::None));
+    document(&start().file_info_limit(FileInfoLimit::Unencrypted));
+    document(&copy().file_info_limit(FileInfoLimit::Unencrypted));
     let told = "2056 bytes together, 8 more than the 2048";
     for refusal in [
+        refused(ApiVersion::V4, &start()),
+        refused(ApiVersion::V4, &copy()),
+        refused(
+            ApiVersion::V4,
+            &start()
+                .file_info_limit(FileInfoLimit::Unencrypted)
+                .legal_hold(LegalHold::On),
+        ),
         refused(
             ApiVersion::V4,
             &start().server_side_encryption(EncryptionSetting::SseB2),
@@ -641,9 +657,10 @@ fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
         let cleared = b2.call(clear).await.unwrap();
         assert!(cleared.cors_rules.is_empty() && cleared.lifecycle_rules.is_empty());
         assert!(cleared.bucket_info.is_empty());
+        // B2's own default: it resets, and switches nothing off
         assert_eq!(
             cleared.default_server_side_encryption,
-            Readable::Value(Encryption::none())
+            Readable::Value(Encryption::sse_b2())
         );
         let found = b2
             .call(ListBuckets::new().bucket_id(id))
@@ -698,7 +715,7 @@ fn a_bucket_takes_part_in_replication_until_it_does_not() {
 
 #[test]
 fn a_customers_key_is_needed_to_read_what_it_encrypted() {
-    let (b2, _, _) = client();
+    let (b2, emulator, _) = client();
     block_on(async {
         let create = CreateBucket::new(
             BucketName::new("my-bucket").unwrap(),
@@ -724,10 +741,18 @@ fn a_customers_key_is_needed_to_read_what_it_encrypted() {
         );
         assert_eq!(right.body.collect(100).await.unwrap(), b"secret");
         let copy = CopyFile::new(&file.file_id, FileName::new("plain").unwrap())
-            .source_server_side_encryption(EncryptionSetting::SseC(key))
+            .source_server_side_encryption(EncryptionSetting::SseC(key));
+        // B2 encrypts everything now, and refuses not to
+        let none = copy
+            .clone()
             .destination_server_side_encryption(EncryptionSetting::None);
+        let refused = b2.call(none.clone()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Rejected);
         let plain = b2.call(copy).await.unwrap();
-        assert_eq!(plain.server_side_encryption, Encryption::none());
+        assert_eq!(plain.server_side_encryption, Encryption::sse_b2());
+        emulator.set_legacy_encryption("my-bucket", true).unwrap();
+        let old = b2.call(none).await.unwrap();
+        assert_eq!(old.server_side_encryption, Encryption::none());
         let read = b2
             .call(DownloadFileById::new(&plain.file_id))
             .await
@@ -778,4 +803,75 @@ fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
         .with_last_modified(Timestamp::from_millis(7))
         .unwrap();
     assert_eq!(info.get("src_last_modified_millis"), Some("7"));
+}
+
+#[test]
+fn entries_of_our_own_are_added_only_where_they_surely_fit() {
+    let (b2, emulator, _) = client();
+    block_on(async {
+        let create = BucketName::new("my-bucket").unwrap();
+        let bucket = b2
+            .call(CreateBucket::new(create, BucketType::AllPrivate))
+            .await
+            .unwrap();
+        assert_eq!(&*bucket.bucket_name, "my-bucket");
+        let bucket = b2.bucket("my-bucket").await.unwrap();
+        let source = || Source::bytes(vec![b'x'; 250]).with_modified(Timestamp::from_millis(1));
+        let full = |len: usize| {
+            let len = len - "f".len() - "k".len();
+            FileInfo::new().with("k", "v".repeat(len)).unwrap()
+        };
+        let upload = |info| bucket.upload("f", source()).file_info(info);
+        let ours = |file: &FileVersion| file.file_info.len() - 1;
+        // B2 would take none of ours beside this
+        let filled = upload(full(2_048)).await.unwrap().file;
+        assert_eq!(ours(&filled), 0);
+        let roomy = upload(full(1_000)).await.unwrap().file;
+        assert!(ours(&roomy) >= 2, "{roomy:?}");
+        emulator.set_legacy_encryption("my-bucket", true).unwrap();
+        let chosen = |len| upload(full(len)).file_info_limit(FileInfoLimit::Unencrypted);
+        let filled = chosen(7_000).await.unwrap().file;
+        assert_eq!(ours(&filled), 0);
+        let roomy = chosen(3_000).await.unwrap().file;
+        assert!(ours(&roomy) >= 2, "{roomy:?}");
+    });
+}
+
+#[test]
+fn words_and_versions_are_read_from_text() {
+    use b2kit::types::{BucketType, Capability};
+    assert_eq!("readFiles".parse(), Ok(Capability::ReadFiles));
+    assert_eq!("levitate".parse(), Ok(Capability::Other("levitate".into())));
+    assert_eq!("allPublic".parse(), Ok(BucketType::AllPublic));
+    for version in [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4] {
+        assert_eq!(version.to_string().parse::<ApiVersion>().unwrap(), version);
+    }
+    assert!("v1".parse::<ApiVersion>().is_err());
+}
+
+/// As a browser does it that is given the URL and the token.
+#[test]
+fn an_upload_url_can_be_used_by_others() {
+    use b2kit::HttpClient as _;
+    let (b2, emulator, timer) = crate::client();
+    timer.run(async {
+        let name = b2kit::types::BucketName::new("holiday-photos").unwrap();
+        let create = b2kit::api::CreateBucket::new(name, b2kit::types::BucketType::AllPrivate);
+        let bucket = b2.call(create).await.unwrap().bucket_id;
+        let place = b2.call(GetUploadUrl::new(&bucket)).await.unwrap();
+        assert!(!format!("{place:?}").contains(place.authorization_token().expose()));
+        let request = b2kit::http::Request::post(place.upload_url())
+            .header("authorization", place.authorization_token().expose())
+            .header("x-bz-file-name", "cat.txt")
+            .header("content-type", "text/plain")
+            .header("content-length", "4")
+            .header(
+                "x-bz-content-sha1",
+                b2kit::types::Sha1::of(b"meow").to_string(),
+            )
+            .body(b2kit::Body::from("meow"))
+            .unwrap();
+        assert_eq!(emulator.send(request).await.unwrap().status(), 200);
+    });
+    assert_eq!(emulator.snapshot().versions, 1);
 }

@@ -3,6 +3,7 @@
 import io
 
 from b2sdk.v3 import (
+    SSE_B2_AES,
     B2Api,
     EncryptionAlgorithm,
     EncryptionKey,
@@ -11,6 +12,7 @@ from b2sdk.v3 import (
     FileRetentionSetting,
     InMemoryAccountInfo,
     LegalHold,
+    ReplicationStatus,
     RetentionMode,
     exception,
 )
@@ -47,9 +49,19 @@ def main():
     name = bucket_name("sdk")
     bucket = b2.create_bucket(name, "allPrivate", bucket_info={"color": "blue"}, is_file_lock_enabled=True)
     same("bucket info", b2.list_buckets(name)[0].bucket_info, {"color": "blue"})
+    same("whatever the case of its name", [it.id_ for it in b2.list_buckets(name.upper())], [bucket.id_])
+    same("default encryption", bucket.default_server_side_encryption, SSE_B2_AES)
+    none = EncryptionSetting(EncryptionMode.NONE)
+    plain = lambda: b2.session.raw_api._post_json(
+        b2.session.account_info.get_api_url(), "b2_update_bucket", b2.session.account_info.get_account_auth_token(),
+        accountId=b2.account_info.get_account_id(), bucketId=bucket.id_,
+        defaultServerSideEncryption=none.as_dict(),
+    )
+    refused("no encryption", exception.BadRequest, plain)
 
     small = bucket.upload_local_file(files.small, "dir/small ü+%.txt", file_info={"color": "déjà bleu+"})
     same("small file", small.content_sha1 is not None, True)
+    same("is encrypted without being asked", small.server_side_encryption, SSE_B2_AES)
     bucket.upload_bytes(b"", "dir/deeper/empty")
     bucket.upload_bytes(b"first", "dir/twice")
     bucket.upload_bytes(b"second", "dir/twice")
@@ -83,9 +95,11 @@ def main():
     same("info of a download", by_id.download_version.file_info["color"], "déjà bleu+")
     bucket.copy(large.id_, "copy.bin", content_type="text/x-test", file_info={})
     copied = bucket.get_file_info_by_name("copy.bin")
+    same("copies are encrypted", copied.server_side_encryption, SSE_B2_AES)
     same("copy", (copied.size, copied.content_type), (files.large.stat().st_size, "text/x-test"))
+    # the encryption that is said is also said with each part
     bucket.concatenate(
-        [_copy(large), _upload(files.small)], "joined", file_info={},
+        [_copy(large), _upload(files.small)], "joined", file_info={}, encryption=SSE_B2_AES,
     )
     joined = files.new("joined")
     bucket.download_file_by_name("joined").save_to(joined)
@@ -103,6 +117,7 @@ def main():
     same("cancelled", list(bucket.list_unfinished_large_files()), [])
     restricted(b2, bucket, name, url, all)
     notifications(bucket)
+    raw(b2)
 
     refused("deleting a full bucket", exception.BadRequest, lambda: b2.delete_bucket(bucket))
     for version, _ in bucket.ls(latest_only=False, recursive=True):
@@ -175,8 +190,20 @@ def restricted(b2, bucket, name, url, all):
     refused("writing", exception.MaxRetriesExceeded, lambda: mine.upload_bytes(b"x", "dir/x"))
     refused("another bucket", no, lambda: own.create_bucket(bucket_name("no"), "allPrivate"))
     same("key is listed", key.id_ in [it.id_ for it in b2.list_keys()], True)
+    refused("a key of v4 in v3", exception.BadRequest, lambda: _in_v3(url, key))
     b2.delete_key(key)
     refused("a key that is gone", exception.Unauthorized, lambda: api(url, key.id_, key.application_key))
+
+
+def _in_v3(url, key):
+    """How a program of before v4 takes a key."""
+    import requests
+    from b2sdk._internal.exception import interpret_b2_error
+
+    answer = requests.get(f"{url or 'https://api.backblazeb2.com'}/b2api/v3/b2_authorize_account", auth=(key.id_, key.application_key))
+    if answer.status_code != 200:
+        said = answer.json()
+        raise interpret_b2_error(said["status"], said["code"], said["message"], answer.headers)
 
 
 def notifications(bucket):
@@ -190,6 +217,51 @@ def notifications(bucket):
     bucket.set_notification_rules([rule])
     same("notification rule", [it["name"] for it in bucket.get_notification_rules()], ["a-rule"])
     bucket.set_notification_rules([])
+
+
+def raw(b2):
+    """Single calls, with what B2's own test of them expects of the live service."""
+    from b2sdk.v3 import BucketRetentionSetting, ReplicationConfiguration, ReplicationRule, RetentionPeriod
+
+    calls, account = b2.session, b2.account_info.get_account_id()
+    target = calls.create_bucket(account, bucket_name("sdk-to"), "allPublic", is_file_lock_enabled=True)["bucketId"]
+    rule = ReplicationRule(destination_bucket_id=target, include_existing_files=True, name="test-rule")
+    reader = b2.create_key(["listBuckets", "listFiles", "readFiles"], "reader")
+    writer = b2.create_key(["listBuckets", "listFiles", "writeFiles"], "writer")
+    made = calls.create_bucket(
+        account, bucket_name("sdk-from"), "allPublic", is_file_lock_enabled=True,
+        replication=ReplicationConfiguration(rules=[rule], source_key_id=reader.id_),
+    )
+    shown = made["replicationConfiguration"]["value"]["asReplicationSource"]["replicationRules"][0]
+    same("replication rule", (shown["priority"], shown["includeExistingFiles"]), (128, True))
+    file = b2.get_bucket_by_id(made["bucketId"]).upload_bytes(b"hello world", "test.txt")
+    same("replication status", b2.get_file_info(file.id_).replication_status, ReplicationStatus.PENDING)
+    mapping = ReplicationConfiguration(source_to_destination_key_mapping={reader.id_: writer.id_})
+    shown = calls.update_bucket(account, target, "allPublic", replication=mapping)["replicationConfiguration"]["value"]
+    same("replicated to", shown["asReplicationDestination"], {"sourceToDestinationKeyMapping": {reader.id_: writer.id_}})
+    ended = calls.update_bucket(account, target, "allPublic", replication=ReplicationConfiguration())
+    same("replication ended", ended["replicationConfiguration"], {"isClientAuthorizedToRead": True, "value": None})
+
+    day = BucketRetentionSetting(RetentionMode.GOVERNANCE, RetentionPeriod(days=1))
+    calls.update_bucket(account, target, "allPrivate", default_retention=day)
+    disable = lambda: calls.update_bucket(account, target, "allPrivate", is_file_lock_enabled=False)
+    refused("switching Object Lock off", exception.DisablingFileLockNotSupported, disable)
+    retained = b2.get_bucket_by_id(target).upload_bytes(b"x", "retained")
+    error = refused("deleting what is retained", exception.Unauthorized, lambda: b2.delete_file_version(retained.id_, "retained"))
+    same("in these words", str(error).startswith("Access Denied for application key "), True)
+    b2.delete_file_version(retained.id_, "retained", bypass_governance=True)
+    large = calls.start_large_file(target, "large", "text/plain", {}, server_side_encryption=SSE_B2_AES)["fileId"]
+    part = calls.copy_part(file.id_, large, 1, (0, 5))
+    same("part", (part["contentLength"], part["serverSideEncryption"]["mode"]), (6, "SSE-B2"))
+    same("parts from 0 on", len(calls.list_parts(large, 0, 100)["parts"]), 1)
+    error = refused("one part", exception.BadRequest, lambda: calls.finish_large_file(large, [part["contentSha1"]]))
+    same("in these words", "large files must have at least 2 parts" in str(error), True)
+    calls.cancel_large_file(large)
+    b2.delete_file_version(file.id_, "test.txt")
+    for id in (target, made["bucketId"]):
+        calls.delete_bucket(account, id)
+    b2.delete_key(reader)
+    b2.delete_key(writer)
 
 
 if __name__ == "__main__":

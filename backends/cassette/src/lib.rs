@@ -5,42 +5,48 @@
 //!
 //! # Recording
 //! ```
-//! use b2kit_cassette::Recorder;
-//! use b2kit_core::{Body, HttpClient, Request, Response, http};
-//! # let server = async |_: Request| Ok(Response::new(r#"{"accountId":"d2e6b27577ea","buckets":[]}"#.into()));
+//! use b2kit::api::ListBuckets;
+//! use b2kit::backend::cassette::Recorder;
+//! use b2kit::{Client, Credentials};
+//! # use b2kit::backend::emulator::Emulator;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! # let path = directory.path().join("buckets.yaml");
-//!
-//! let recorder = Recorder::new(server, &path); // `server` is any backend
-//! # futures::executor::block_on(async {
-//! let request = http::Request::post("https://api002.backblazeb2.com/b2api/v4/b2_list_buckets")
-//!     .header("authorization", "4_002d2e6b27577ea0000000001_acct")
-//!     .body(Body::from(r#"{"accountId":"d2e6b27577ea"}"#))?;
-//! let response = recorder.send(request).await?;
-//! response.into_body().collect(1 << 20).await?;
-//! # Ok::<_, Box<dyn std::error::Error>>(())
-//! # })?;
+//! # let http = Emulator::new();
+//! # let (id, key, url) = (http.key_id().to_owned(), http.key().to_owned(), http.url().to_owned());
+//! # let credentials = Credentials::new(id.as_str(), key.as_str())?;
+//! // `http` is any backend, such as b2kit::backend::hyper::HyperClient::new()?
+//! let recorder = Recorder::new(http, &path);
+//! let b2 = Client::builder()
+//!     .credentials(credentials)
+//!     .backend(recorder.clone())
+//! #   .endpoint(&url)
+//!     .build()?;
+//! futures::executor::block_on(b2.call(ListBuckets::new()))?;
 //! recorder.save()?;
 //!
 //! let text = std::fs::read_to_string(&path)?;
-//! assert!(text.contains(r#"- "hidden-authorization-token""#));
-//! assert!(text.contains(r#"body: "{\"accountId\":\"hidden-account-id\"}""#));
-//! assert!(!text.contains("d2e6b27577ea"));
-//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! assert!(text.contains("b2_list_buckets") && text.contains("hidden-account-id"));
+//! assert!(!text.contains(&key));
+//! # Ok(()) }
 //! ```
 //! [`Recorder`] says what is hidden and how to hide more.
 //!
 //! # Replaying
 //! ```
-//! use b2kit_cassette::Player;
-//! use b2kit_core::{Body, HttpClient, http};
+//! use b2kit::api::ListBuckets;
+//! use b2kit::backend::cassette::Player;
+//! use b2kit::{Client, Credentials};
 //!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let player = Player::parse(r#"
 //! - Request:
 //!     method: POST
 //!     url: https://api002.backblazeb2.com/b2api/v4/b2_list_buckets
-//!     headers: ~
-//!     body: '{"accountId": "hidden-account-id", "bucketName": null}'
+//!     headers:
+//!       content-type: [application/json]
+//!     body: '{"accountId": "hidden-account-id"}'
 //! - Response:
 //!     status: 200
 //!     version: ~
@@ -48,21 +54,20 @@
 //!       content-type: [application/json]
 //!     body: '{"buckets": []}'
 //! "#)?; // or Player::open(path)
-//! # futures::executor::block_on(async {
-//! let request = || {
-//!     http::Request::post("https://api002.backblazeb2.com/b2api/v4/b2_list_buckets")
-//!         .body(Body::from(r#"{"accountId":"d2e6b27577ea"}"#))
-//! };
-//! let response = player.send(request()?).await?;
-//! assert_eq!(response.status(), 200);
-//!
-//! let error = player.send(request()?).await.unwrap_err(); // each answer plays once
-//! let miss = std::error::Error::source(&error).unwrap().to_string();
-//! assert!(miss.contains("already played: request 1 (line 2)"));
-//! # Ok::<_, Box<dyn std::error::Error>>(())
-//! # })?;
+//! # use b2kit::{ApiVersion, Session, types::Secret};
+//! # let (api, files) = ("https://api002.backblazeb2.com", "https://f002.backblazeb2.com");
+//! # let session = Session::new(ApiVersion::V4, "d2e6b27577ea", Secret::new("t"), api, files);
+//! let b2 = Client::builder()
+//!     .session(session) // or credentials, where the login was recorded too
+//!     .backend(player.clone())
+//!     .build()?;
+//! let listed = futures::executor::block_on(b2.call(ListBuckets::new()))?;
+//! assert!(listed.buckets.is_empty());
 //! player.finish()?; // all was played
-//! # Ok::<_, Box<dyn std::error::Error>>(())
+//!
+//! let error = futures::executor::block_on(b2.call(ListBuckets::new())).unwrap_err(); // each answer plays once
+//! assert!(format!("{error:#}").contains("already played: request 1 (line 2)"));
+//! # Ok(()) }
 //! ```
 //! [`Player`] says when a request is the recorded one, and [`Miss`] what a report looks like.
 //!
@@ -102,6 +107,8 @@
 //! # What it leaves to others
 //! Time: nothing here waits or asks the clock, so a recording's dates are old when it plays. Retries and the meaning of
 //! a status are the client's. Failed requests are not recorded.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
 mod hex;

@@ -4,20 +4,27 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use b2kit_core::{Body, Bytes, Response};
+use b2kit_core::{Body, Bytes, HttpErrorKind, Phase, Response};
 use futures::stream;
 
 use crate::client::{get, post, start_send};
+use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
 use crate::suite::Suite;
 
 /// The tests of a backend that want a process to themselves, for a file of its `tests` of their own. What it is given
 /// makes the backend.
 ///
+/// The [limits](Limit) that a library has there stand behind that, in a list: of these there is
+/// [`BlursExhaustion`](Limit::BlursExhaustion).
+///
 /// `B2KIT_LARGE_MIB` says how large the bodies are, and is 1024 otherwise.
 #[macro_export]
 macro_rules! alone {
     ($make:expr) => {
+        $crate::alone!($make, []);
+    };
+    ($make:expr, $limits:expr) => {
         #[test]
         #[ignore = "it takes time, and looks at the memory of the process"]
         fn large_bodies_take_no_memory() {
@@ -36,6 +43,20 @@ macro_rules! alone {
         fn a_request_goes_straight_to_its_server() {
             let suite = $crate::Suite::new($make).only("a_plain_target_arrives");
             suite.run().assert_passed();
+        }
+
+        #[cfg(unix)]
+        #[test]
+        fn a_process_without_descriptors_is_told_from_a_server_that_is_gone() {
+            $crate::Suite::with_few_descriptors("a_request_without_a_descriptor_is_not_sent");
+        }
+
+        #[cfg(unix)]
+        #[test]
+        #[ignore = "the test above runs it"]
+        fn a_request_without_a_descriptor_is_not_sent() {
+            let suite = $crate::Suite::new($make).limits($limits);
+            suite.without_descriptors();
         }
     };
 }
@@ -86,6 +107,60 @@ impl Suite {
             output.status.success() && said.contains("1 passed"),
             "{said}"
         );
+    }
+
+    /// Runs the test of this name, which should be ignored, in a process that may have no more than 100 files and
+    /// connections.
+    ///
+    /// # Panics
+    /// If the test fails there.
+    #[cfg(unix)]
+    pub fn with_few_descriptors(test: &str) {
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\""])
+            .arg(env::current_exe().expect("this program"))
+            .args([test, "--exact", "--ignored"])
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{said}"
+        );
+    }
+
+    /// Opens files until there can be no more, and asserts that a request is not sent then and says why; and that it is
+    /// when there is room again.
+    ///
+    /// # Panics
+    /// If it is not so.
+    #[cfg(unix)]
+    pub fn without_descriptors(&self) {
+        let client = (self.make)();
+        let ask = |server: &RawServer| start_send(&client, get(server.uri("/")));
+        let answer = |server: &RawServer| {
+            let mut peer = server.accept();
+            peer.head();
+            peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        };
+        // Threads and the like are there after a first exchange.
+        let server = RawServer::start();
+        let sending = ask(&server);
+        answer(&server);
+        sending.response();
+
+        let all: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        let error = ask(&server).error();
+        let is_blurred = self.limits.contains(&Limit::BlursExhaustion);
+        assert_eq!(error.phase(), Phase::NotSent, "{error:?}");
+        if !is_blurred {
+            assert_eq!(error.kind(), HttpErrorKind::Exhausted, "{error:?}");
+        }
+        assert_eq!(server.accepted(), 1, "{error:?}");
+        drop(all);
+        let sending = ask(&server);
+        answer(&server);
+        sending.response();
     }
 
     fn upload(&self, len: u64) {

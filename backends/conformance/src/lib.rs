@@ -31,6 +31,7 @@
 //! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`alone!`] is
 //! both.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(
     clippy::unwrap_used,
     reason = "it is tests, and its panics are its results"

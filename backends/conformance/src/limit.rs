@@ -50,6 +50,9 @@ pub enum Limit {
     /// A server that answers the TLS handshake with something else is a
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,
+    /// A process that has no descriptor left may look like a server that can't be reached, or like a library that failed.
+    /// Nothing was sent all the same. It is for the tests that want a [process to themselves](crate::alone).
+    BlursExhaustion,
 }
 
 impl Limit {

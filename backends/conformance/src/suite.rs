@@ -26,7 +26,7 @@ type Trusting = Box<dyn Fn(&str) -> Client + Send + Sync>;
 pub struct Suite {
     pub(crate) make: Box<dyn Fn() -> Client + Send + Sync>,
     trusting: Option<Trusting>,
-    limits: BTreeSet<Limit>,
+    pub(crate) limits: BTreeSet<Limit>,
     only: Option<String>,
     threads: usize,
 }

@@ -39,6 +39,9 @@ pub enum HttpErrorKind {
     Resolve,
     /// No connection could be made (refused, unreachable, connect timeout). Nothing was sent; trying again may help.
     Connect,
+    /// This machine has no room for another connection: no file descriptor, buffer or port is free (`EMFILE`, `ENFILE`,
+    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. With less under way it will work.
+    Exhausted,
     /// The TLS handshake failed: certificate or protocol. Nothing was sent; trying again will not help.
     Tls,
     /// A deadline passed: for the response's head, or for the whole exchange.
@@ -63,6 +66,18 @@ pub enum HttpErrorKind {
     /// Something else; the source says what.
     Other,
 }
+
+/// The codes for which the standard library has no name of its own: no descriptor in the process, none in the system, no
+/// buffer.
+const EXHAUSTED: [i32; 3] = if cfg!(windows) {
+    // ERROR_TOO_MANY_OPEN_FILES, WSAEMFILE, WSAENOBUFS
+    [4, 10_024, 10_055]
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
+    // EMFILE, ENFILE, ENOBUFS
+    [24, 23, 105]
+} else {
+    [24, 23, 55]
+};
 
 impl HttpError {
     /// An error of this kind, for a request that got this far.
@@ -92,7 +107,8 @@ impl HttpError {
     ///
     /// Maps `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` to [`Reset`](HttpErrorKind::Reset),
     /// `UnexpectedEof` to [`Closed`](HttpErrorKind::Closed), `TimedOut` to [`Timeout`](HttpErrorKind::Timeout),
-    /// `ConnectionRefused` and the unreachable kinds to [`Connect`](HttpErrorKind::Connect).
+    /// `ConnectionRefused` and the unreachable kinds to [`Connect`](HttpErrorKind::Connect), and what says that this
+    /// machine has no descriptor, buffer or port left to [`Exhausted`](HttpErrorKind::Exhausted).
     #[must_use]
     pub fn from_io(phase: Phase, error: io::Error) -> Self {
         Self::new(HttpErrorKind::of_io(&error), phase).with_source(error)
@@ -123,14 +139,19 @@ impl HttpErrorKind {
     #[must_use]
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as K;
+        if error
+            .raw_os_error()
+            .is_some_and(|code| EXHAUSTED.contains(&code))
+        {
+            return Self::Exhausted;
+        }
         match error.kind() {
             K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => Self::Reset,
             K::UnexpectedEof | K::NotConnected => Self::Closed,
             K::TimedOut => Self::Timeout,
-            K::ConnectionRefused
-            | K::HostUnreachable
-            | K::NetworkUnreachable
-            | K::AddrNotAvailable => Self::Connect,
+            K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable => Self::Connect,
+            // No port is free. A machine that has no address of the server's family says the same.
+            K::AddrNotAvailable | K::OutOfMemory => Self::Exhausted,
             K::InvalidData => Self::Protocol,
             _ => Self::Other,
         }
@@ -140,6 +161,7 @@ impl HttpErrorKind {
         match self {
             Self::Resolve => "the host name could not be resolved",
             Self::Connect => "no connection could be made",
+            Self::Exhausted => "this machine has no room for another connection",
             Self::Tls => "the TLS handshake failed",
             Self::Timeout => "the deadline passed",
             Self::Stalled => "nothing moved for too long",
@@ -186,5 +208,37 @@ impl StdError for HttpError {
         self.source
             .as_deref()
             .map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_says_that_this_machine_is_full_is_exhaustion_and_what_blames_the_server_is_not() {
+        let os = io::Error::from_raw_os_error;
+        for code in EXHAUSTED {
+            assert_eq!(HttpErrorKind::of_io(&os(code)), HttpErrorKind::Exhausted);
+        }
+        for kind in [io::ErrorKind::AddrNotAvailable, io::ErrorKind::OutOfMemory] {
+            assert_eq!(HttpErrorKind::of_io(&kind.into()), HttpErrorKind::Exhausted);
+        }
+        for kind in [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::HostUnreachable,
+        ] {
+            assert_eq!(HttpErrorKind::of_io(&kind.into()), HttpErrorKind::Connect);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_code_of_a_full_process_is_the_one_that_this_system_uses() {
+        let full: String = io::Error::from_raw_os_error(EXHAUSTED[0]).to_string();
+        assert!(full.starts_with("Too many open files"), "{full}");
+        let no_buffer = io::Error::from_raw_os_error(EXHAUSTED[2]).to_string();
+        assert!(no_buffer.starts_with("No buffer space"), "{no_buffer}");
     }
 }

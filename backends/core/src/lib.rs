@@ -42,6 +42,7 @@
 #![doc = include_str!("../examples/threaded.rs")]
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // of time: see clippy.toml
 
 pub mod adapter;

@@ -16,7 +16,8 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// A monotonic clock and a way to wait on it.
 ///
 /// Deadlines and pauses ask this and nothing else, so that they need no runtime, and so that a test can turn the time
-/// itself with a [`ManualTimer`](crate::ManualTimer). Wall-clock time is not asked at all.
+/// itself with a [`ManualTimer`](crate::ManualTimer). Nothing is decided by wall-clock time; it
+/// is only [shown, and compared](Self::wall_clock) with the server's.
 pub trait Timer: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Instant;

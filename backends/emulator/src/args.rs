@@ -6,7 +6,7 @@ use crate::guesses;
 use crate::percent;
 use crate::refusal::Refusal;
 
-/// The fields of one request. A JSON `null` is an absent field; unknown fields are ignored.
+/// The fields of one request. A JSON `null` is an absent field; which fields a call knows is in [`calls`](crate::calls).
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     fields: Map<String, Value>,
@@ -25,19 +25,15 @@ impl Args {
         })
     }
 
-    /// From a JSON body, over what the query had said. No body at all is no fields.
-    pub(crate) fn of_json(mut self, body: &[u8]) -> Result<Self, Refusal> {
-        if !body.is_empty() {
-            let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
-                return Err(guesses::bad_json());
-            };
-            if self.fields.is_empty() {
-                self.fields = fields;
-            } else {
-                self.fields.extend(fields);
-            }
+    /// From a JSON body. No body at all is no fields.
+    pub(crate) fn of_json(body: &[u8]) -> Result<Self, Refusal> {
+        if body.is_empty() {
+            return Ok(Self::default());
         }
-        Ok(self)
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self { fields }),
+            _ => Err(guesses::bad_json()),
+        }
     }
 
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
@@ -55,8 +51,28 @@ impl Args {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
-        self.string(name)?
-            .ok_or_else(|| guesses::missing_field(name))
+        self.string(name)?.ok_or_else(|| {
+            if self.fields.contains_key(name) {
+                Refusal::bad_request(format!("required field {name} cannot be null"))
+            } else {
+                guesses::missing_field(name)
+            }
+        })
+    }
+
+    /// The fields there are, whether or not anybody knows them.
+    pub(crate) const fn fields(&self) -> &Map<String, Value> {
+        &self.fields
+    }
+
+    /// These fields, over the ones of a query.
+    pub(crate) fn over(mut self, query: Self) -> Self {
+        if query.fields.is_empty() {
+            return self;
+        }
+        let body = std::mem::replace(&mut self.fields, query.fields);
+        self.fields.extend(body);
+        self
     }
 
     pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
@@ -147,23 +163,31 @@ mod tests {
         let query = Args::of_query("bucketId=a&maxFileCount=7&ok=true").unwrap();
         assert_eq!(query.integer("maxFileCount").unwrap(), Some(7));
         assert_eq!(query.boolean("ok").unwrap(), Some(true));
-        let args = query.of_json(br#"{"bucketId":"b","prefix":null}"#).unwrap();
+        let body = Args::of_json(br#"{"bucketId":"b","prefix":null}"#).unwrap();
+        let args = body.over(query);
         assert_eq!(args.required("bucketId").unwrap(), "b");
         assert_eq!(args.string("prefix").unwrap(), None);
-        assert_eq!(args.required("prefix").unwrap_err().code, "bad_request");
+        for (name, message) in [
+            ("prefix", "required field prefix cannot be null"),
+            ("other", "required field other is missing"),
+        ] {
+            let refusal = args.required(name).unwrap_err();
+            assert_eq!(
+                (&*refusal.code, &*refusal.message),
+                ("bad_request", message)
+            );
+        }
     }
 
     #[test]
     fn wrong_types_and_broken_json_are_refused() {
-        let args = Args::default()
-            .of_json(br#"{"n":"x","s":1,"m":{"a":1},"l":[1]}"#)
-            .unwrap();
+        let args = Args::of_json(br#"{"n":"x","s":1,"m":{"a":1},"l":[1]}"#).unwrap();
         assert!(args.integer("n").is_err());
         assert!(args.string("s").is_err());
         assert!(args.string_map("m").is_err());
         assert!(args.strings("l").is_err());
         for body in [&b"{"[..], b"[]", b"\xff", b"null"] {
-            assert_eq!(Args::default().of_json(body).unwrap_err().code, "bad_json");
+            assert_eq!(Args::of_json(body).unwrap_err().code, "bad_json");
         }
     }
 

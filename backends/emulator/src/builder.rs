@@ -40,6 +40,7 @@ pub struct Builder {
     discards: bool,
     token_lifetime: Duration,
     custom_timestamps: bool,
+    legacy_encryption: bool,
     guesses: Guesses,
 }
 
@@ -59,6 +60,7 @@ impl Builder {
             discards: false,
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             custom_timestamps: false,
+            legacy_encryption: false,
             guesses: Guesses::default(),
         }
     }
@@ -160,6 +162,15 @@ impl Builder {
         self
     }
 
+    /// Whether new buckets are under the encryption rules from before September 2026, as recordings of that time are: not
+    /// encrypted unless that is asked for, `none` is accepted, and names and info of files may have 7,000 bytes. Defaults to
+    /// no: new buckets encrypt with SSE-B2, and `none` is refused. For one bucket there is
+    /// [`Emulator::set_legacy_encryption`].
+    pub fn legacy_encryption(mut self, legacy: bool) -> Self {
+        self.legacy_encryption = legacy;
+        self
+    }
+
     /// What it does where B2's documents are silent.
     pub fn guesses(mut self, guesses: Guesses) -> Self {
         self.guesses = guesses;
@@ -214,6 +225,7 @@ impl Builder {
             name: "master".to_owned(),
             capabilities: CAPABILITIES.map(str::to_owned).to_vec(),
             buckets: None,
+            needs_v4: false,
             name_prefix: None,
             expires: None,
             is_master: true,
@@ -224,6 +236,7 @@ impl Builder {
                 recommended_part_size: self.recommended_part_size,
                 token_lifetime_millis: whole_millis(self.token_lifetime),
                 custom_timestamps: self.custom_timestamps,
+                legacy_encryption: self.legacy_encryption,
                 guesses: self.guesses.clone(),
             },
             account_id: ACCOUNT_ID.to_owned(),

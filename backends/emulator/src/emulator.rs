@@ -157,6 +157,22 @@ impl Emulator {
         Ok(id)
     }
 
+    /// Puts a bucket under the encryption rules from before September 2026 (`true`), as old buckets are until B2 has come to
+    /// them, or under those of today. If that is a change, its default encryption becomes the one that these rules give a bucket.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or it can't be written to the data directory.
+    pub fn set_legacy_encryption(&self, bucket_name: &str, legacy: bool) -> io::Result<()> {
+        let id = self
+            .bucket_id(bucket_name)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"))?;
+        self.state()
+            .bucket_mut(&id)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::NotFound, refusal.message))?
+            .set_legacy_encryption(legacy);
+        self.keep()
+    }
+
     /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
     pub fn expire_account_tokens(&self) {
         self.state().tokens.expire_account();

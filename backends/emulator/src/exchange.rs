@@ -179,7 +179,7 @@ impl Exchange<'_> {
         if !self.plan.awaits_fields {
             return;
         }
-        if let Ok(args) = Args::default().of_json(json) {
+        if let Ok(args) = Args::of_json(json) {
             self.subject.read(&args);
         }
         let mut rules = self.emulator.rules();

@@ -19,13 +19,28 @@
 //! - Hide markers and unfinished files are 404 to downloads and copies, unfinished ones also to `b2_get_file_info`.
 //! - A copy of whole bytes keeps what is known of their SHA-1, `unverified:` included; of a range, it is computed
 //!   (`calls::copy`). Copies take no room under the storage cap.
-//! - Unknown fields of JSON are ignored; the body goes before the query (`args`).
+//! - The body goes before the query (`args`). Unknown parameters of a query are ignored.
 //! - Authorization is checked before the body is read, so it is the first error of several (`heart`).
 //! - A download authorization dies with its key, but not when the key expires (`heart`); its prefix and bucket also hold
 //!   where the bucket is public (`calls::download`).
 //! - A file with a custom timestamp has it in its id too, and default retention counts from it (`calls::upload`).
-//! - `{"mode": "none"}` for a file's encryption or `{"mode": null}` for its retention keep the bucket's default away; the
-//!   latter is refused in buckets without Object Lock (`calls::encryption`, `calls::lock`).
+//! - `{"mode": null}` for a file's encryption is the bucket's default, as it is for a bucket's; in a bucket under the rules
+//!   of before September 2026 it is no encryption (`calls::encryption`). For a file's retention it keeps the bucket's
+//!   default away, and is refused in buckets without Object Lock (`calls::lock`).
+//! - A copy into a bucket that encrypts may have 2,048 bytes of name and info, also where they are its source's
+//!   (`calls::copy`).
+//! - A bucket's info has keys of the characters that file info has; a name that begins with `b2-` is refused in whatever
+//!   case, and so are names that differ in case (`names`).
+//! - Only `b2_list_buckets` finds a bucket whatever the case of its name: a download by name asks for its own spelling
+//!   (`state`).
+//! - Bucket names may begin and end with `-`; names of files may be `.`, begin or end with `/` and have `//` (`names`), as
+//!   the current documents don't forbid it: `old_file_name_rules` does.
+//! - A custom header of a notification may be `Content-Type`, and then stands beside B2's own (`calls::notifications`).
+//! - Replication rules may name buckets and keys that don't exist; of keys it is known that they may be gone afterwards
+//!   (`calls::replication`).
+//! - A file is `pending` for replication if an enabled rule applied when it was made, or when a rule came that includes
+//!   existing files; it stays so whatever becomes of the rule. Files with SSE-C, hide markers and unfinished large files
+//!   are not replicated: the former is seen in the CLI's tests (`calls::replication`).
 //! - Only large files show the MD5 of their customer key in JSON, as seen (`shape`).
 //! - Object Lock keeps files, not unfinished large files. A year has 365 days (`state::lock`). Any period is allowed.
 //! - Retention and legal hold of what isn't a file in the bucket are `bad_request` (`calls::lock`).
@@ -41,6 +56,7 @@
 //! - What `X-Bz-Test-Mode` lets fail, how often and how (`faults::test_mode`).
 //! - Errors whose code is documented have messages of ours where none is on record.
 
+use crate::caller::ApiVersion;
 use crate::refusal::Refusal;
 use crate::state::bucket::Bucket;
 
@@ -51,14 +67,22 @@ pub struct Guesses {
     /// What `nextFileName` of `b2_list_file_names` is. Documented: it may not be the name of a file. No reply of more
     /// than one page is on record. Default: [`Cursor::NextName`].
     pub cursor: Cursor,
-    /// Whether a range that covers the whole file is answered with 206. The documents say that 200 means the whole
-    /// file, not which of the two comes here. Default: yes, as web servers do.
+    /// How many names `b2_list_file_names` and `b2_list_file_versions` look at before they end a page, whether or not it
+    /// has as many entries as it may: folders and hidden files count by what is in them. B2 does so, at a number that
+    /// nobody knows; the cursor is then the last name looked at and a space, as seen in the field, and the next page may
+    /// begin with the folder that this one ended in. Versions are counted where versions are listed. Default: no limit.
+    pub names_scanned_per_page: Option<u64>,
+    /// Whether the range `bytes=0-` is answered with 206. Backblaze's staff have said that it is 200, without
+    /// `Content-Range`. Default: no.
+    pub range_from_zero_is_partial: bool,
+    /// Whether another range that covers the whole file, as `bytes=0-9` of ten bytes, is answered with 206. The documents
+    /// say that 200 means the whole file, not which of the two comes here. Default: yes, as web servers do.
     pub whole_range_is_partial: bool,
     /// Whether `X-Bz-File-Name` and `X-Bz-Info-*` in responses have `+` for a space, which is allowed and trips
     /// clients that only know `%20`. Default: yes.
     pub plus_for_space: bool,
-    /// Whether authorizing with a wrong key says `bad_auth_token` with an empty message, as recorded in 2021, rather
-    /// than `unauthorized`, as documented now. Default: no.
+    /// Whether authorizing with a wrong key for an id that exists says `bad_auth_token` with an empty message, as recorded
+    /// in 2021 for an id that doesn't, rather than `unauthorized`, as documented. Default: no.
     pub wrong_key_is_bad_auth_token: bool,
     /// Whether file names obey the old rules too: no `\`, no `/` at either end, no `//`, at most 250 bytes between
     /// slashes. Default: no, as the current documents don't have them.
@@ -72,6 +96,9 @@ pub struct Guesses {
     /// Whether a download authorization refuses overrides that it doesn't mention, as the documents seem to say, rather
     /// than only other values for those it does. Default: yes.
     pub grants_refuse_other_overrides: bool,
+    /// Whether every call refuses fields of JSON that it doesn't know. B2 is known to do so in the calls that
+    /// `calls::fields` names, and these refuse them always. Default: no.
+    pub unknown_fields_are_refused: bool,
 }
 
 /// What `nextFileName` is; see [`Guesses::cursor`].
@@ -89,6 +116,8 @@ impl Default for Guesses {
     fn default() -> Self {
         Self {
             cursor: Cursor::NextName,
+            names_scanned_per_page: None,
+            range_from_zero_is_partial: false,
             whole_range_is_partial: true,
             plus_for_space: true,
             wrong_key_is_bad_auth_token: false,
@@ -96,6 +125,7 @@ impl Default for Guesses {
             unfinished_files_block_deletion: true,
             copies_of_large_files_have_a_sha1: true,
             grants_refuse_other_overrides: true,
+            unknown_fields_are_refused: false,
         }
     }
 }
@@ -254,9 +284,13 @@ pub(crate) fn unhashed() -> Refusal {
     Refusal::new(500, "internal_error", "The content was not hashed")
 }
 
-/// Multi-bucket keys exist since v4; earlier versions refuse to delete them, by a code nobody has recorded.
-pub(crate) fn multi_bucket_key() -> Refusal {
-    Refusal::bad_request("Keys that are restricted to several buckets need API version 4")
+/// A key that was made with `bucketIds` meets an older version. This is what authorizing says, by many reports from the
+/// field; nobody has recorded what deleting such a key says, which is documented to fail.
+pub(crate) fn not_in_this_version(version: ApiVersion) -> Refusal {
+    let number = version.segment().trim_start_matches('v');
+    Refusal::bad_request(format!(
+        "This request is not currently supported on API version number {number}"
+    ))
 }
 
 /// `startFileId` without `startFileName`: documented as required together, without the answer.
@@ -276,9 +310,9 @@ pub(crate) fn is_loopback_receiver(url: &str) -> bool {
     })
 }
 
-/// A version that Object Lock keeps. Status and code are documented and seen, the message isn't.
+/// A version that Object Lock keeps. The `b2` CLI's tests wait for this message.
 pub(crate) fn locked() -> Refusal {
-    Refusal::new(401, "access_denied", "The file is protected by Object Lock")
+    Refusal::new(401, "access_denied", "Access Denied")
 }
 
 /// The wrong key for an encrypted file: seen for downloads; the same here for copies and parts.
@@ -291,9 +325,21 @@ pub(crate) fn key_without_need() -> Refusal {
     Refusal::bad_request("A customer key was given, but none is needed")
 }
 
-/// SSE-B2 where only a key can be said: parts follow their large file, and what B2 encrypts it opens by itself.
-pub(crate) fn managed_where_only_keys_go(what: &str) -> Refusal {
-    Refusal::bad_request(format!("{what} can't ask for SSE-B2"))
+/// A part or the source of a copy is said to be encrypted in another way than it is: parts follow their large file.
+pub(crate) fn other_encryption(name: &str) -> Refusal {
+    Refusal::bad_request(format!("{name} is not how this is encrypted"))
+}
+
+/// `none` where B2 encrypts everything: that it is refused is known, the message isn't.
+pub(crate) fn no_encryption(name: &str) -> Refusal {
+    Refusal::bad_request(format!(
+        "Invalid {name}: the mode none is no longer supported"
+    ))
+}
+
+/// A field that this call doesn't know. The message is as seen in the field, but for the names of B2's own classes.
+pub(crate) fn unknown_field(place: &str, name: &str) -> Refusal {
+    Refusal::bad_request(format!("unknown field in {place}: {name}"))
 }
 
 /// A download authorization fixes its overrides: the documents say that they must be the same, without the answer.
@@ -322,7 +368,8 @@ pub(crate) fn overlapping_notifications(one: &str, other: &str) -> Refusal {
 
 /// The size of a file's name and info, which may be at most [`INFO_LIMIT`](crate::names::INFO_LIMIT) bytes. The
 /// documents count names and values "as sent in headers", without saying whether the `X-Bz-Info-` counts: it doesn't
-/// here, so that we are not stricter than B2.
+/// here, so that we are not stricter than B2. A name without info is never refused for it: names have a limit of their own,
+/// 1024 bytes, and could not use it in most of the world's scripts.
 pub(crate) fn info_size<'a>(
     file_name: &str,
     info: impl IntoIterator<Item = (&'a String, &'a String)>,

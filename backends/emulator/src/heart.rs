@@ -73,7 +73,11 @@ impl State {
             query,
         } = ticket;
         caller.now = now;
-        let args = query.of_json(body);
+        let strict = self.settings.guesses.unknown_fields_are_refused;
+        let args = Args::of_json(body).and_then(|body| {
+            calls::fields::check(call.name, caller.version, &body, strict)?;
+            Ok(body.over(query))
+        });
         into_step(args.and_then(|args| (call.run)(self, &caller, &args)))
     }
 
@@ -239,10 +243,13 @@ impl State {
             (key.opens_with(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
         });
         key.ok_or_else(|| {
-            if self.settings.guesses.wrong_key_is_bad_auth_token {
-                Refusal::new(401, "bad_auth_token", "")
-            } else {
+            let id = pair.as_deref().and_then(|pair| pair.split_once(':'));
+            let is_known = id.is_some_and(|(id, _)| self.keys.contains_key(id));
+            if is_known && !self.settings.guesses.wrong_key_is_bad_auth_token {
                 Refusal::unauthorized("Invalid applicationKeyId or applicationKey")
+            } else {
+                // recorded for an id that nobody has
+                Refusal::new(401, "bad_auth_token", "")
             }
         })
     }

@@ -67,6 +67,8 @@
 //! server that was told to, to receivers on this computer; there is none that only tests its target.
 //! Encrypted files are not encrypted: what is emulated is who needs which key.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 /// The README's program, tested.
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]

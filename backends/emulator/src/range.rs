@@ -21,6 +21,11 @@ pub(crate) fn asked(range: &str, len: u64) -> Asked {
     parse(range, len).unwrap_or(Asked::Whole)
 }
 
+/// Whether this is `bytes=0-`, which is the whole of any file.
+pub(crate) fn is_from_zero(range: &str) -> bool {
+    range.trim() == "bytes=0-"
+}
+
 fn parse(range: &str, len: u64) -> Option<Asked> {
     let (first, last) = range.trim().strip_prefix("bytes=")?.split_once('-')?;
     // "+1" parses as a number, but isn't one here

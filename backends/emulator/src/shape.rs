@@ -10,7 +10,7 @@ use crate::json::object;
 use crate::names::FileInfo;
 use crate::state::bucket::Bucket;
 use crate::state::encryption::ShownEncryption;
-use crate::state::file::{Kind, Part, Version};
+use crate::state::file::{Kind, Part, Replication, Version};
 use crate::state::key::Key;
 use crate::state::lock::{DefaultRetention, ShownRetention};
 use crate::state::rules::{CorsRule, LifecycleRule};
@@ -83,6 +83,8 @@ pub(crate) struct File<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     legal_hold: Option<Readable<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    replication_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     server_side_encryption: Option<ShownEncryption<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
@@ -113,6 +115,7 @@ impl<'a> File<'a> {
             file_name: &version.name,
             file_retention: None,
             legal_hold: None,
+            replication_status: version.replication.map(Replication::word),
             server_side_encryption: None,
             size: None,
             upload_timestamp: version.uploaded,
@@ -233,6 +236,7 @@ pub(crate) fn folder<'a>(
         file_name: name,
         file_retention: None,
         legal_hold: None,
+        replication_status: None,
         server_side_encryption: None,
         size: None,
         upload_timestamp: 0,
@@ -303,6 +307,7 @@ mod tests {
             ]),
             lock: Lock::default(),
             encryption: Encryption::Managed,
+            replication: Some(Replication::Pending),
             kind,
         }
     }

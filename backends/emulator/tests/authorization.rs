@@ -100,7 +100,7 @@ fn authorize_takes_post_and_only_the_right_key() {
         .body(Body::from("{}"))
         .unwrap();
     let wrong = wire.send(post);
-    wrong.has_code(401, "unauthorized");
+    wrong.is_error(401, "bad_auth_token", "");
     assert_eq!(
         wrong.header("www-authenticate"),
         "BASIC realm=\"authorize_account\""
@@ -114,7 +114,7 @@ fn authorize_takes_post_and_only_the_right_key() {
     let mut guesses = Guesses::default();
     guesses.wrong_key_is_bad_auth_token = true;
     let old = Wire::of(Emulator::builder().guesses(guesses));
-    old.authorize("not", "this")
+    old.authorize(old.emulator.key_id(), "nearly")
         .is_error(401, "bad_auth_token", "");
 }
 
@@ -529,7 +529,7 @@ fn a_name_prefix_holds_for_uploads_listings_and_downloads() {
 }
 
 #[test]
-fn keys_of_several_buckets_are_a_matter_of_v4() {
+fn keys_made_with_bucket_ids_are_refused_before_v4() {
     let wire = Wire::new();
     let one = wire.create_bucket("bucket-1", "allPrivate");
     let two = wire.create_bucket("bucket-2", "allPrivate");
@@ -545,10 +545,28 @@ fn keys_of_several_buckets_are_a_matter_of_v4() {
         v4["apiInfo"]["storageApi"]["allowed"]["buckets"],
         json!([{"id": one, "name": "bucket-1"}, {"id": two, "name": null}])
     );
-    let v3 = wire.in_version("v3");
-    v3.authorize(id, secret).has_code(401, "unsupported");
+    let of_one = key(&wire, &json!({"bucketIds": [one]}));
+    let of_all = key(&wire, &json!({"bucketIds": null}));
+    let mut wire = wire;
+    for version in ["v1", "v2", "v3"] {
+        wire = wire.in_version(version);
+        let number = &version[1..];
+        for key in [&both, &of_one] {
+            let (id, secret) = (&key["applicationKeyId"], &key["applicationKey"]);
+            let refused = wire.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
+            let message =
+                format!("This request is not currently supported on API version number {number}");
+            refused.is_error(400, "bad_request", &message);
+        }
+        let (id, secret) = (&of_all["applicationKeyId"], &of_all["applicationKey"]);
+        let taken = wire.authorize(id.as_str().unwrap(), secret.as_str().unwrap());
+        assert_eq!(taken.status, 200, "{version}");
+    }
+    let v3 = wire;
     let listed = v3.post("b2_list_keys", &account).ok();
-    assert_eq!(listed["keys"], json!([]));
+    let listed = listed["keys"].as_array().unwrap().iter();
+    let listed: Vec<&Value> = listed.map(|key| &key["applicationKeyId"]).collect();
+    assert_eq!(listed, [&of_all["applicationKeyId"]]);
     v3.post("b2_delete_key", &json!({"applicationKeyId": id}))
         .has_code(400, "bad_request");
     let single = key(&v3, &json!({"bucketId": one}));

@@ -28,7 +28,7 @@ fn a_new_bucket_looks_like_the_documented_one() {
         "accountId": wire.emulator.account_id(), "bucketId": bucket["bucketId"],
         "bucketInfo": {}, "bucketName": "the-bucket", "bucketType": "allPrivate", "corsRules": [],
         "defaultServerSideEncryption":
-            {"isClientAuthorizedToRead": true, "value": {"algorithm": null, "mode": null}},
+            {"isClientAuthorizedToRead": true, "value": {"algorithm": "AES256", "mode": "SSE-B2"}},
         "fileLockConfiguration": {"isClientAuthorizedToRead": true,
             "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": false}},
         "lifecycleRules": [], "options": ["s3"],
@@ -47,13 +47,13 @@ fn settings_are_kept_and_lifecycle_rules_get_their_nulls() {
         &json!({
             "bucketInfo": {"Cache-Control": "private"},
             "lifecycleRules": [{"fileNamePrefix": "", "daysFromHidingToDeleting": 3}],
-            "defaultServerSideEncryption": {"mode": "none"},
+            "defaultServerSideEncryption": {"mode": null},
             "replicationConfiguration": {},
             "fileLockEnabled": false,
         }),
     )
     .ok();
-    assert_eq!(bucket["bucketInfo"], json!({"Cache-Control": "private"}));
+    assert_eq!(bucket["bucketInfo"], json!({"cache-control": "private"}));
     assert_eq!(
         bucket["lifecycleRules"],
         json!([{"fileNamePrefix": "", "daysFromHidingToDeleting": 3,
@@ -93,7 +93,14 @@ fn bad_buckets_are_not_created() {
         (
             json!({"bucketInfo": {"k".repeat(51): ""}}),
             400,
-            "invalid_bucket_info",
+            "bad_request",
+        ),
+        (json!({"bucketInfo": {"a b": ""}}), 400, "bad_request"),
+        (json!({"bucketInfo": {"B2-note": ""}}), 400, "bad_request"),
+        (
+            json!({"defaultServerSideEncryption": {"mode": "none"}}),
+            400,
+            "bad_request",
         ),
         (
             json!({"defaultServerSideEncryption": {"mode": "SSE-B2"}}),
@@ -113,6 +120,39 @@ fn bad_buckets_are_not_created() {
         create(&wire, &fields).has_code(status, code);
     }
     assert_eq!(wire.emulator.snapshot().buckets, 1);
+}
+
+#[test]
+fn two_info_keys_that_differ_in_case_are_refused() {
+    let wire = Wire::new();
+    let info = json!({"bucketInfo": {"Cache-Control": "private", "cache-control": "public"}});
+    create(&wire, &info).is_error(400, "bad_request", "duplicate bucket info name");
+    let bucket = wire.create_bucket("the-bucket", "allPublic");
+    wire.update_bucket(&bucket, &info)
+        .is_error(400, "bad_request", "duplicate bucket info name");
+    let info = json!({"bucketInfo": {"CACHE-Control": "max-age=5"}});
+    let updated = wire.update_bucket(&bucket, &info).ok();
+    assert_eq!(updated["bucketInfo"], json!({"cache-control": "max-age=5"}));
+    wire.upload(&bucket, "f", b"x");
+    let download = wire.download("the-bucket/f", &[]);
+    assert_eq!(download.header("cache-control"), "max-age=5");
+}
+
+#[test]
+fn a_restricted_key_finds_its_bucket_whatever_the_case_of_the_name() {
+    let wire = Wire::new();
+    let mine = wire.create_bucket("my-bucket", "allPrivate");
+    wire.create_bucket("other-bucket", "allPrivate");
+    let holder = wire.with_key(&["listBuckets"], &json!({"bucketIds": [mine]}));
+    let list = |name: &str| {
+        let body = json!({"accountId": wire.emulator.account_id(), "bucketName": name});
+        holder.post("b2_list_buckets", &body)
+    };
+    assert_eq!(
+        list("MY-Bucket").ok()["buckets"][0]["bucketName"],
+        "my-bucket"
+    );
+    list("Other-Bucket").is_error(401, "unauthorized", "");
 }
 
 #[test]
@@ -141,7 +181,14 @@ fn buckets_are_listed_by_name_and_filtered() {
     };
     assert_eq!(list(json!({"bucketId": null})), [apple.as_str(), &zebra]);
     assert_eq!(list(json!({"bucketId": zebra})), [zebra.as_str()]);
-    assert_eq!(list(json!({"bucketName": "apple-1"})), [apple.as_str()]);
+    for name in ["apple-1", "Apple-1", "APPLE-1"] {
+        assert_eq!(
+            list(json!({"bucketName": name})),
+            [apple.as_str()],
+            "{name}"
+        );
+    }
+    assert!(list(json!({"bucketTypes": ["future"]})).is_empty());
     assert!(list(json!({"bucketName": "nobody"})).is_empty());
     assert_eq!(list(json!({"bucketTypes": ["all"]})).len(), 2);
     assert_eq!(

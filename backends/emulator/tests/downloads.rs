@@ -45,6 +45,7 @@ fn a_download_has_the_headers_of_a_real_one_and_no_others() {
         ("x-bz-file-id", file["fileId"].as_str().unwrap()),
         ("x-bz-file-name", "dir/f%2Bg.txt"),
         ("x-bz-info-author", "a+b"),
+        ("x-bz-server-side-encryption", "AES256"),
         ("x-bz-upload-timestamp", "1770334812998"),
     ];
     let mut names: Vec<&str> = answer.headers.keys().map(|name| name.as_str()).collect();
@@ -102,6 +103,7 @@ fn ranges_are_answered_with_206_or_416() {
         ("bytes=-2", 206, "bytes 8-9/10", "89"),
         ("bytes=8-100", 206, "bytes 8-9/10", "89"),
         ("bytes=0-9", 206, "bytes 0-9/10", "0123456789"),
+        ("bytes=0-", 200, "", "0123456789"),
         ("bytes=3-2", 200, "", "0123456789"),
         ("bytes=0-1,3-4", 200, "", "0123456789"),
     ] {
@@ -112,7 +114,9 @@ fn ranges_are_answered_with_206_or_416() {
         assert_eq!(answer.header("content-length"), body.len().to_string());
         assert_eq!(answer.header("x-bz-content-sha1"), sha1(b"0123456789"));
     }
-    for (path, range) in [("f", "bytes=10-"), ("f", "bytes=-0"), ("empty", "bytes=0-")] {
+    let empty = wire.download("download/empty", &[("range", "bytes=0-")]);
+    assert_eq!((empty.status.as_u16(), empty.body.len()), (200, 0));
+    for (path, range) in [("f", "bytes=10-"), ("f", "bytes=-0"), ("empty", "bytes=-1")] {
         wire.download(&format!("download/{path}"), &[("range", range)])
             .has_code(416, "range_not_satisfiable");
     }
@@ -127,6 +131,7 @@ fn ranges_are_answered_with_206_or_416() {
 fn whether_a_range_of_everything_is_partial_is_a_guess() {
     let mut guesses = Guesses::default();
     guesses.whole_range_is_partial = false;
+    guesses.range_from_zero_is_partial = true;
     guesses.plus_for_space = false;
     let wire = Wire::of(Emulator::builder().guesses(guesses));
     let bucket = wire.create_bucket("download", "allPrivate");
@@ -137,6 +142,18 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
         (200, "")
     );
     assert_eq!(whole.header("x-bz-file-name"), "a%20b");
+    let from_zero = wire.download("download/a%20b", &[("range", "bytes=0-")]);
+    assert_eq!(from_zero.status, 200, "it covers the whole file, too");
+    let mut guesses = Guesses::default();
+    guesses.range_from_zero_is_partial = true;
+    let partial = Wire::of(Emulator::builder().guesses(guesses));
+    let bucket_of_it = partial.create_bucket("download", "allPrivate");
+    partial.upload(&bucket_of_it, "f", b"0123");
+    let from_zero = partial.download("download/f", &[("range", "bytes=0-")]);
+    assert_eq!(
+        (from_zero.status.as_u16(), from_zero.header("content-range")),
+        (206, "bytes 0-3/4")
+    );
     assert_eq!(
         wire.download("download/a+b", &[("range", "bytes=1-3")])
             .status,

@@ -135,30 +135,97 @@ fn broken_keys_are_refused_and_never_printed() {
 }
 
 #[test]
-fn the_buckets_default_goes_to_what_says_nothing() {
+fn what_says_nothing_is_encrypted_with_b2s_key_and_none_is_refused() {
     let (wire, bucket) = with_bucket();
-    let before = wire.upload(&bucket, "before", b"x");
-    let default = json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
-    wire.update_bucket(&bucket, &default).ok();
+    let of = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});
+    let default = || {
+        let listed = wire.post("b2_list_buckets", &of).ok();
+        listed["buckets"][0]["defaultServerSideEncryption"]["value"].clone()
+    };
+    let managed = shown("AES256".into(), "SSE-B2".into());
+    assert_eq!(default(), managed);
+    let source = wire.upload(&bucket, "f", b"x");
     let start = json!({"bucketId": bucket, "fileName": "l", "contentType": "x/y"});
-    let copy = json!({"sourceFileId": before["fileId"], "fileName": "c"});
+    let copy = json!({"sourceFileId": source["fileId"], "fileName": "c"});
     for file in [
-        wire.upload(&bucket, "f", b"x"),
+        source.clone(),
         wire.post("b2_start_large_file", &start).ok(),
         wire.post("b2_copy_file", &copy).ok(),
     ] {
-        assert_eq!(file["serverSideEncryption"]["mode"], "SSE-B2");
+        assert_eq!(file["serverSideEncryption"], managed);
     }
-    let key = Headers::of(1);
-    let explicit = wire.upload_with(&bucket, "f", b"x", &key.list()).ok();
-    assert_eq!(explicit["serverSideEncryption"]["mode"], "SSE-C");
-    let mut none = copy;
-    none["destinationServerSideEncryption"] = json!({"mode": "none"});
-    let copied = wire.post("b2_copy_file", &none).ok();
-    assert_eq!(
-        copied["serverSideEncryption"],
-        shown(Value::Null, Value::Null)
-    );
+    let explicit = wire.upload_with(&bucket, "f", b"x", &Headers::of(1).list());
+    assert_eq!(explicit.ok()["serverSideEncryption"]["mode"], "SSE-C");
+    for (call, body, field) in [
+        ("b2_start_large_file", &start, "serverSideEncryption"),
+        ("b2_copy_file", &copy, "destinationServerSideEncryption"),
+    ] {
+        let mut body = body.clone();
+        body[field] = json!({"mode": "none"});
+        wire.post(call, &body).has_code(400, "bad_request");
+        body[field] = json!({"mode": null});
+        assert_eq!(wire.post(call, &body).ok()["serverSideEncryption"], managed);
+    }
+    wire.upload_with(&bucket, "f", b"x", &[(MANAGED, "NONE")])
+        .has_code(400, "bad_request");
+    let update = |mode: Value| {
+        wire.update_bucket(
+            &bucket,
+            &json!({"defaultServerSideEncryption": {"mode": mode}}),
+        )
+    };
+    update("none".into()).has_code(400, "bad_request");
+    update(Value::Null).ok();
+    assert_eq!(default(), managed);
+}
+
+/// An old bucket, and one of an old account.
+fn legacy() -> [(Wire, String); 2] {
+    let (wire, bucket) = with_bucket();
+    wire.emulator
+        .set_legacy_encryption("encrypted", true)
+        .unwrap();
+    let builder = b2kit_emulator::Emulator::builder().legacy_encryption(true);
+    let account = Wire::of(builder);
+    let of_account = account.create_bucket("encrypted", "allPrivate");
+    [(wire, bucket), (account, of_account)]
+}
+
+#[test]
+fn under_the_old_rules_only_what_is_asked_for_is_encrypted() {
+    for (wire, bucket) in legacy() {
+        let nothing = shown(Value::Null, Value::Null);
+        let before = wire.upload(&bucket, "before", b"x");
+        assert_eq!(before["serverSideEncryption"], nothing);
+        let default =
+            json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
+        wire.update_bucket(&bucket, &default).ok();
+        assert_eq!(
+            wire.upload(&bucket, "f", b"x")["serverSideEncryption"]["mode"],
+            "SSE-B2"
+        );
+        let copy = json!({"sourceFileId": before["fileId"], "fileName": "c",
+            "destinationServerSideEncryption": {"mode": "none"}});
+        let copied = wire.post("b2_copy_file", &copy).ok();
+        assert_eq!(copied["serverSideEncryption"], nothing);
+        for off in [json!("none"), Value::Null] {
+            wire.update_bucket(&bucket, &default).ok();
+            let off = json!({"defaultServerSideEncryption": {"mode": off}});
+            let updated = wire.update_bucket(&bucket, &off).ok();
+            assert_eq!(updated["defaultServerSideEncryption"]["value"], nothing);
+        }
+    }
+}
+
+#[test]
+fn a_bucket_that_leaves_the_old_rules_encrypts() {
+    let [(wire, bucket), _] = legacy();
+    let emulator = &wire.emulator;
+    emulator.set_legacy_encryption("encrypted", false).unwrap();
+    let file = wire.upload(&bucket, "f", b"x");
+    assert_eq!(file["serverSideEncryption"]["mode"], "SSE-B2");
+    let missing = emulator.set_legacy_encryption("nobody", true).unwrap_err();
+    assert_eq!(missing.kind(), std::io::ErrorKind::NotFound);
 }
 
 fn part(wire: &Wire, id: &str, number: u64, headers: &[(&str, &str)]) -> Answer {
@@ -188,12 +255,26 @@ fn all_parts_of_a_large_file_bring_its_key() {
     needs_a_key(&part(&wire, id, 2, &[]));
     part(&wire, id, 2, &Headers::of(2).list()).has_code(403, "access_denied");
     part(&wire, id, 2, &[(MANAGED, "AES256")]).has_code(400, "bad_request");
+    let large_of_b2s = wire.start(&bucket, "of-b2s");
+    part(&wire, &large_of_b2s, 1, &[(MANAGED, "AES256")]).ok();
+    part(&wire, &large_of_b2s, 1, &Headers::of(1).list()).has_code(400, "bad_request");
     let source = wire.upload(&bucket, "s", b"cd");
     let mut copy = json!({"sourceFileId": source["fileId"], "largeFileId": id, "partNumber": 2});
     needs_a_key(&wire.post("b2_copy_part", &copy));
+    copy["destinationServerSideEncryption"] = json!({"mode": "SSE-B2", "algorithm": "AES256"});
+    wire.post("b2_copy_part", &copy)
+        .has_code(400, "bad_request");
     copy["destinationServerSideEncryption"] = field(1);
+    copy["sourceServerSideEncryption"] = json!({"mode": "SSE-B2", "algorithm": "AES256"});
     let copied = wire.post("b2_copy_part", &copy).ok();
     assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-C");
+    let mut to_b2s = json!({"sourceFileId": source["fileId"], "largeFileId": large_of_b2s,
+        "partNumber": 2, "destinationServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}});
+    let copied = wire.post("b2_copy_part", &to_b2s).ok();
+    assert_eq!(copied["serverSideEncryption"]["mode"], "SSE-B2");
+    to_b2s["destinationServerSideEncryption"] = field(1);
+    wire.post("b2_copy_part", &to_b2s)
+        .has_code(400, "bad_request");
     let finish = json!({"fileId": id, "partSha1Array": [sha1(b"ab"), sha1(b"cd")]});
     let finished = wire.post("b2_finish_large_file", &finish).ok();
     assert_eq!(finished["serverSideEncryption"], with_md5);
@@ -218,7 +299,7 @@ fn a_copy_opens_its_source_and_closes_its_own() {
     let plain = wire.post("b2_copy_file", &copy).ok();
     assert_eq!(
         plain["serverSideEncryption"],
-        shown(Value::Null, Value::Null)
+        shown("AES256".into(), "SSE-B2".into())
     );
     assert_eq!(wire.download("encrypted/c", &[]).body, "secret");
     copy["destinationServerSideEncryption"] = field(3);
@@ -232,9 +313,17 @@ fn a_copy_opens_its_source_and_closes_its_own() {
 
 #[test]
 fn names_and_info_of_encrypted_files_are_shorter() {
-    let (wire, bucket) = with_bucket();
-    let value = "v".repeat(2048);
-    let upload = |headers: &[(&str, &str)]| wire.upload_with(&bucket, "f", b"x", headers);
-    upload(&[("x-bz-info-key", &value)]).ok();
-    upload(&[("x-bz-info-key", &value), (MANAGED, "AES256")]).has_code(400, "bad_request");
+    let of_len = |len: usize| "v".repeat(len - "f".len() - "key".len());
+    let upload = |(wire, bucket): &(Wire, String), value: &str, headers: &[(&str, &str)]| {
+        let headers = [headers, &[("x-bz-info-key", value)]].concat();
+        wire.upload_with(bucket, "f", b"x", &headers)
+    };
+    let today = with_bucket();
+    upload(&today, &of_len(2048), &[]).ok();
+    upload(&today, &of_len(2049), &[]).has_code(400, "bad_request");
+    for old in legacy() {
+        upload(&old, &of_len(7000), &[]).ok();
+        upload(&old, &of_len(7001), &[]).has_code(400, "bad_request");
+        upload(&old, &of_len(2049), &[(MANAGED, "AES256")]).has_code(400, "bad_request");
+    }
 }

@@ -75,6 +75,8 @@ fn rules_come_back_complete_and_sorted() {
 #[test]
 fn rules_that_contradict_the_documents_are_refused() {
     let (wire, bucket) = with_bucket();
+    let content_type = json!({"customHeaders": [{"name": "Content-Type", "value": "x/y"}]});
+    set(&wire, &bucket, &[target(&content_type)]).ok();
     let kept = set(&wire, &bucket, &[rule(&json!({}))]).ok();
     let types = |types: Value| rule(&json!({"eventTypes": types}));
     let headers = |count: usize, value: &str| {
@@ -99,6 +101,7 @@ fn rules_that_contradict_the_documents_are_refused() {
         (rule(&json!({"name": "b2-rule"})), "bad_request"),
         (rule(&json!({"name": "x".repeat(64)})), "bad_request"),
         (rule(&json!({"isEnabled": null})), "bad_request"),
+        (rule(&json!({"objectNamePrefix": null})), "bad_request"),
         (rule(&json!({"targetConfiguration": null})), "bad_request"),
         (target(&json!({"targetType": "queue"})), "bad_request"),
         (target(&json!({"url": "http://example.com"})), "bad_request"),
@@ -124,6 +127,13 @@ fn rules_that_contradict_the_documents_are_refused() {
         assert_eq!(answer.json()["code"], code, "{rule}");
         assert_eq!(answer.status, 400);
     }
+    let mut without = rule(&json!({}));
+    without.as_object_mut().unwrap().remove("objectNamePrefix");
+    set(&wire, &bucket, &[without]).is_error(
+        400,
+        "bad_request",
+        "required field objectNamePrefix is missing",
+    );
     let get = format!("b2_get_bucket_notification_rules?bucketId={bucket}");
     assert_eq!(wire.get(&get).ok(), kept);
     let many: Vec<Value> = (0..26)

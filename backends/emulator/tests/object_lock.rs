@@ -168,7 +168,7 @@ fn a_retained_version_stays_until_its_time() {
     let (wire, bucket) = with_bucket();
     for mode in ["governance", "compliance"] {
         let file = retained(&wire, &bucket, mode, NOW + DAY);
-        delete(&wire, &file, false).has_code(401, "access_denied");
+        delete(&wire, &file, false).is_error(401, "access_denied", "Access Denied");
     }
     let body = json!({"bucketId": bucket, "fileName": "f"});
     wire.post("b2_hide_file", &body).ok();
@@ -261,7 +261,20 @@ fn wrong_retentions_are_refused_and_the_capability_is_asked_first() {
         .has_code(400, "bad_request");
     let open = wire.create_bucket("not-locked", "allPrivate");
     let open = wire.upload(&open, "f", b"x");
-    retain(&wire, &open, "governance", NOW + 1, false).has_code(400, "bucket_missing_file_lock");
+    let message = "The bucket is not file lock enabled";
+    retain(&wire, &open, "governance", NOW + 1, false).is_error(
+        400,
+        "bucket_missing_file_lock",
+        message,
+    );
+    let of = json!({"bucketId": open["bucketId"], "fileName": open["fileName"]});
+    let marker = wire.post("b2_hide_file", &of).ok();
+    for hidden in [
+        retain(&wire, &marker, "governance", NOW + 1, false),
+        hold(&wire, &marker, "on"),
+    ] {
+        hidden.is_error(400, "bucket_missing_file_lock", message);
+    }
     hold(&wire, &open, "on").has_code(400, "bucket_missing_file_lock");
     let nobody = wire.with_key(&["writeFiles"], &json!({}));
     retain(&nobody, &open, "governance", NOW + 1, false).has_code(403, "access_denied");

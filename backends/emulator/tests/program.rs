@@ -134,6 +134,38 @@ fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+fn single_buckets_and_whole_accounts_can_be_under_the_old_rules_for_encryption() {
+    let default_of = |arguments: &[&str], bucket: &str| {
+        let running = Running::start(arguments);
+        let text = |answer: &str, name: &str| {
+            let (_, json) = answer.split_once("\r\n\r\n").unwrap();
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            json.pointer(name).unwrap().clone()
+        };
+        let session = running.authorize();
+        let token = text(&session, "/authorizationToken");
+        let account = text(&session, "/accountId");
+        let target = format!(
+            "/b2api/v2/b2_list_buckets?accountId={}&bucketName={bucket}",
+            account.as_str().unwrap()
+        );
+        let listed = running.get(
+            &target,
+            &[
+                ("Host", "localhost"),
+                ("Authorization", token.as_str().unwrap()),
+            ],
+        );
+        text(&listed, "/buckets/0/defaultServerSideEncryption/value/mode")
+    };
+    let one = ["--legacy-bucket", "old-bucket", "--bucket", "new-bucket"];
+    assert_eq!(default_of(&one, "old-bucket"), serde_json::Value::Null);
+    assert_eq!(default_of(&one, "new-bucket"), "SSE-B2");
+    let all = ["--legacy-encryption", "--bucket", "new-bucket"];
+    assert_eq!(default_of(&all, "new-bucket"), serde_json::Value::Null);
+}
+
+#[test]
 fn it_prints_what_clients_need_and_stops_when_it_is_told() {
     for signal in [Signal::INT, Signal::TERM] {
         let running = Running::start(&[
@@ -601,7 +633,19 @@ fn help_names_every_option_and_version_the_version() {
         said(&["--version"]),
         format!("b2kit-emulator {}\n", env!("CARGO_PKG_VERSION"))
     );
-    assert!(said(&["--guess", "list"]).contains("plus-for-space=yes (or no)"));
+    let guesses = said(&["--guess", "list"]);
+    for line in [
+        "plus-for-space=yes (or no)",
+        "names-scanned-per-page=no (or a number)",
+        "unknown-fields-are-refused=no (or yes)",
+    ] {
+        assert!(guesses.contains(line), "{guesses}");
+    }
+    for line in guesses.lines() {
+        let (name, _) = line.split_once('=').unwrap();
+        let listed = include_str!("../FIDELITY.md").contains(&format!("| `{name}` |"));
+        assert!(listed, "{name} is not among the switches in FIDELITY.md");
+    }
 }
 
 /// The shell's and the Python example are run by `tests/real_clients/against_emulator`.

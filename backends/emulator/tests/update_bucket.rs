@@ -53,7 +53,7 @@ fn each_field_is_replaced_as_a_whole_and_the_others_stay() {
         (
             json!({"defaultServerSideEncryption": {"mode": null}}),
             json!({"defaultServerSideEncryption": {"isClientAuthorizedToRead": true,
-                "value": {"mode": null, "algorithm": null}}}),
+                "value": {"mode": "SSE-B2", "algorithm": "AES256"}}}),
         ),
         (
             json!({"corsRules": [], "bucketInfo": {}}),
@@ -164,6 +164,7 @@ fn what_is_wrong_changes_nothing() {
         json!({"lifecycleRules": [rule("x"), rule("x")]}),
         json!({"lifecycleRules": (0..101).map(|at| rule(&format!("{at:03}"))).collect::<Vec<_>>()}),
         json!({"defaultServerSideEncryption": {"mode": "SSE-B2"}}),
+        json!({"defaultServerSideEncryption": {"mode": "none"}}),
         json!({"defaultServerSideEncryption": {"mode": "SSE-C", "algorithm": "AES256"}}),
         json!({"fileLockEnabled": true, "defaultRetention": {"mode": "governance"}}),
         json!({"fileLockEnabled": true, "defaultRetention":
@@ -192,15 +193,36 @@ fn some_fields_need_a_capability_of_their_own_and_show_themselves_to_another() {
     let (wire, bucket) = with_bucket();
     let writer = wire.with_key(&["writeBuckets"], &json!({}));
     for fields in [
-        json!({"defaultServerSideEncryption": {"mode": "none"}}),
+        json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+        json!({"defaultServerSideEncryption": {"mode": null}}),
         json!({"defaultRetention": {"mode": null}}),
         json!({"fileLockEnabled": true}),
         json!({"replicationConfiguration": {}}),
     ] {
         writer
             .update_bucket(&bucket, &fields)
-            .has_code(401, "unauthorized");
+            .is_error(401, "unauthorized", "");
     }
+    // what a bucket gets by itself needs no capability
+    let account = wire.emulator.account_id();
+    let named =
+        json!({"accountId": account, "bucketName": "automatic", "bucketType": "allPrivate"});
+    writer.post("b2_create_bucket", &named).ok();
+    let of = json!({"accountId": account, "bucketName": "automatic"});
+    let made = wire.post("b2_list_buckets", &of).ok();
+    assert_eq!(
+        made["buckets"][0]["defaultServerSideEncryption"]["value"]["mode"],
+        "SSE-B2"
+    );
+    let mut explicit = named;
+    wire::merge(
+        &mut explicit,
+        &json!({"bucketName": "explicit-1",
+            "defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+    );
+    writer
+        .post("b2_create_bucket", &explicit)
+        .is_error(401, "unauthorized", "");
     let updated = writer
         .update_bucket(&bucket, &json!({"bucketInfo": {}}))
         .ok();

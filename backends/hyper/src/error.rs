@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use b2kit_core::adapter::{Upload, exchange_kind, find};
+use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
@@ -45,6 +45,9 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
         HttpErrorKind::Connect
     } else if find::<RuntimeError>(error).is_some() {
         HttpErrorKind::Other
+    } else if is_exhaustion(error) {
+        // Also of a resolver that could not open its socket.
+        HttpErrorKind::Exhausted
     } else if find::<ResolveError>(error).is_some() {
         HttpErrorKind::Resolve
     } else if find::<InvalidDnsNameError>(error).is_some() {

@@ -49,6 +49,8 @@
 //! [hyper]: https://docs.rs/hyper
 //! [rustls]: https://docs.rs/rustls
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod builder;
 mod client;
 mod connection;

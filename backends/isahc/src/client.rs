@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::adapter::{
-    Clients, Exchange, GiveUp, Lease, Pieces, checked, pieces, same_to_curl,
+    Clients, Exchange, GiveUp, Lease, Pieces, checked, is_exhaustion, pieces, same_to_curl,
 };
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};
@@ -81,7 +81,12 @@ impl IsahcClient {
             clients.lease(make)
         };
         lease.map_err(|error| {
-            HttpError::new(HttpErrorKind::Other, Phase::NotSent).with_source(error)
+            // A client of its own wants some descriptors, too.
+            let kind = match is_exhaustion(&error) {
+                true => HttpErrorKind::Exhausted,
+                false => HttpErrorKind::Other,
+            };
+            HttpError::new(kind, Phase::NotSent).with_source(error)
         })
     }
 }

@@ -52,6 +52,8 @@
 //!
 //! [isahc]: https://docs.rs/isahc
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 mod error;
 mod response;

@@ -2,4 +2,7 @@
 
 use b2kit_isahc::IsahcClient;
 
-b2kit_conformance::alone!(IsahcClient::new);
+b2kit_conformance::alone!(
+    IsahcClient::new,
+    [b2kit_conformance::Limit::BlursExhaustion]
+);

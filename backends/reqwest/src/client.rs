@@ -9,6 +9,8 @@ use b2kit_core::adapter::{GiveUp, checked, pieces, same_target};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::send_error;
@@ -47,10 +49,45 @@ impl ReqwestClient {
 
     /// What the protocol asks for, as a builder to go on with: proxies, addresses, certificates.
     ///
-    /// For roots of your own replace the TLS configuration, with
+    /// Its TLS is configured already, so `add_root_certificate` and the like have no effect on it: for roots of your own
+    /// there is [`with_roots`](Self::with_roots), for all else of TLS
     /// [`tls_backend_preconfigured`](ClientBuilder::tls_backend_preconfigured).
     pub fn defaults() -> ClientBuilder {
-        let roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        Self::trusting(web_roots())
+    }
+
+    /// The [`defaults`](Self::defaults), with these root certificates trusted beside the web's: one or more in PEM, as in a
+    /// `ca.pem`.
+    ///
+    /// ```
+    /// # fn client(pem: &str) -> std::io::Result<b2kit_reqwest::ReqwestClient> {
+    /// use b2kit_reqwest::ReqwestClient;
+    ///
+    /// let client = ReqwestClient::with_roots(pem)?.build().map_err(std::io::Error::other)?;
+    /// ReqwestClient::from_client(client)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If there is no certificate in it, or one that can't be read or used.
+    pub fn with_roots(pem: impl AsRef<[u8]>) -> io::Result<ClientBuilder> {
+        let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why);
+        let mut roots = web_roots();
+        let before = roots.len();
+        for root in CertificateDer::pem_slice_iter(pem.as_ref()) {
+            let root = root
+                .map_err(|error| wrong(&format!("a root certificate is not valid PEM: {error}")))?;
+            roots
+                .add(root)
+                .map_err(|error| wrong(&format!("a root certificate can't be used: {error}")))?;
+        }
+        if roots.len() == before {
+            return Err(wrong("there is no root certificate in the PEM"));
+        }
+        Ok(Self::trusting(roots))
+    }
+
+    fn trusting(roots: RootCertStore) -> ClientBuilder {
         // Named, with no regard to the process's default provider: that may be none, or anybody's.
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -76,6 +113,10 @@ impl ReqwestClient {
         let builder = builder.tcp_user_timeout(Duration::from_secs(30));
         builder
     }
+}
+
+fn web_roots() -> RootCertStore {
+    RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned())
 }
 
 #[async_trait]
@@ -109,5 +150,23 @@ impl HttpClient for ReqwestClient {
 impl fmt::Debug for ReqwestClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReqwestClient").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_that_are_none_are_refused() {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for (pem, why) in [
+            ("", "no root certificate"),
+            ("hello", "no root certificate"),
+            (broken, "can't be used"),
+        ] {
+            let error = ReqwestClient::with_roots(pem).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
     }
 }

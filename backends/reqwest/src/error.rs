@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::iter::successors;
 
-use b2kit_core::adapter::{Upload, exchange_kind, find};
+use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
 /// No response came.
@@ -51,7 +51,10 @@ fn connect_kind(error: &reqwest::Error) -> HttpErrorKind {
     // hyper-util gives no other sign; its type for this is private.
     let is_dns = |error: &(dyn StdError + 'static)| error.to_string() == "dns error";
     let first: &(dyn StdError + 'static) = error;
-    if successors(Some(first), |&error| error.source()).any(is_dns) {
+    if is_exhaustion(error) {
+        // Also of a resolver that could not open its socket.
+        HttpErrorKind::Exhausted
+    } else if successors(Some(first), |&error| error.source()).any(is_dns) {
         HttpErrorKind::Resolve
     } else if find::<rustls::Error>(error).is_some() {
         HttpErrorKind::Tls

@@ -33,6 +33,8 @@
 //! - An upload that is dropped while its server has stopped reading sends no more bytes, but its socket stays open until
 //!   the server reads on or TCP gives up, 30 s with [`ReqwestClient::defaults`] on Linux.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 mod error;
 mod response;

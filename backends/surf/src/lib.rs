@@ -50,6 +50,8 @@
 //! - It adds `Accept: */*`, and `Content-Length: 0` to a GET; and `Content-Type: application/octet-stream` to a response
 //!   that has none.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 mod error;
 mod request;

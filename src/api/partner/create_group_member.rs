@@ -60,7 +60,15 @@ impl Call for CreateGroupMember {
     }
 
     fn read(&self, reply: Reply) -> Result<CreatedGroupMember, Error> {
-        reply.json()
+        reply.json_about(|created: &CreatedGroupMember| {
+            let member = &created.group_member;
+            *member.group_id == *self.group_id
+                && member.email.eq_ignore_ascii_case(&self.member_email)
+        })
+    }
+
+    fn reveals(created: &CreatedGroupMember) -> Vec<Secret> {
+        vec![created.application_key.clone()]
     }
 
     /// The account's key comes with the answer and with nothing else, so a second account would not mend it.

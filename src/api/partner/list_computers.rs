@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{facts, post_to_computers};
+use crate::api::page_check::{check_count, check_ids};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
@@ -22,7 +23,7 @@ pub struct ListComputers {
 }
 
 /// A page of an account's computers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Computers {
@@ -33,7 +34,7 @@ pub struct Computers {
 }
 
 /// A computer that is backed up.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Computer {
@@ -79,7 +80,12 @@ impl Call for ListComputers {
     }
 
     fn read(&self, reply: Reply) -> Result<Computers, Error> {
-        reply.json()
+        let page: Computers = reply.json()?;
+        check_count(page.computers.len(), self.max_computer_count, 500)?;
+        let ids = page.computers.iter().map(|computer| &*computer.computer_id);
+        let start = self.start_computer_id.as_deref();
+        check_ids(ids, start, page.next_computer_id.as_deref())?;
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {

@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{Region, count, facts, post_to_groups};
+use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
@@ -22,7 +23,7 @@ pub struct ListGroupMembers {
 }
 
 /// A page of a group's accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct GroupMembers {
@@ -37,7 +38,7 @@ pub struct GroupMembers {
 }
 
 /// An account in a group.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct GroupMember {
@@ -58,7 +59,7 @@ pub struct GroupMember {
 }
 
 /// What an account stores.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct MemberStats {
@@ -109,7 +110,20 @@ impl Call for ListGroupMembers {
     }
 
     fn read(&self, reply: Reply) -> Result<GroupMembers, Error> {
-        reply.json_about(|page: &GroupMembers| *page.group_id == *self.group_id)
+        let page = reply.json_about(|page: &GroupMembers| *page.group_id == *self.group_id)?;
+        check_count(page.group_members.len(), self.max_member_count, 1_000)?;
+        for (number, member) in page.group_members.iter().enumerate() {
+            if *member.group_id != *self.group_id {
+                return Err(outside(number, &member.email, "it is in another group"));
+            }
+        }
+        let emails = page.group_members.iter().map(|member| &*member.email);
+        check_ids(
+            emails,
+            self.start_email.as_deref(),
+            page.next_email.as_deref(),
+        )?;
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {

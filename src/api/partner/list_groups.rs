@@ -4,6 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{count, facts, post_to_groups};
+use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
@@ -23,7 +24,7 @@ pub struct ListGroups {
 }
 
 /// A page of the administrator's groups.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Groups {
@@ -36,7 +37,7 @@ pub struct Groups {
 }
 
 /// A group of accounts.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Group {
@@ -52,7 +53,7 @@ pub struct Group {
 }
 
 /// How many accounts are in a group.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct GroupStats {
@@ -103,7 +104,22 @@ impl Call for ListGroups {
     }
 
     fn read(&self, reply: Reply) -> Result<Groups, Error> {
-        reply.json()
+        let page: Groups = reply.json()?;
+        check_count(page.groups.len(), self.max_group_count, 100)?;
+        for (number, group) in page.groups.iter().enumerate() {
+            let asked = self.group_name.as_deref();
+            // Whether B2 looks at the case of a group's name is not documented.
+            if asked.is_some_and(|asked| !asked.eq_ignore_ascii_case(&group.group_name)) {
+                return Err(outside(number, &group.group_name, "it has another name"));
+            }
+        }
+        let ids = page.groups.iter().map(|group| &*group.group_id);
+        check_ids(
+            ids,
+            self.start_group_id.as_deref(),
+            page.next_group_id.as_deref(),
+        )?;
+        Ok(page)
     }
 
     fn reply_limit(&self) -> usize {

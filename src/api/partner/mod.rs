@@ -221,19 +221,20 @@ mod tests {
 
         let list = ListGroupMembers::new("7")
             .start_email("a")
-            .max_member_count(1);
+            .max_member_count(2);
         let document = json!({
-            "adminAccountId": "admin", "groupId": "7", "startEmail": "a", "maxMemberCount": 1,
+            "adminAccountId": "admin", "groupId": "7", "startEmail": "a", "maxMemberCount": 2,
         });
         assert_eq!(sent(&list).1, document);
-        let mut full = member();
+        let (mut full, mut other) = (member(), member());
+        other["email"] = "b@example.com".into();
         full["b2Stats"] = json!({
             "b2BytesStoredCount": 18_446_744_073_709_551_615_u64, "b2FilesStoredCount": "2",
             "b2StatsAsOfTimestamp": 5, "bucketCount": null,
         });
         let page = answered(
             &list,
-            &json!({"groupId": "7", "groupName": "group", "groupMembers": [full, member()], "nextEmail": null}),
+            &json!({"groupId": "7", "groupName": "group", "groupMembers": [full, other], "nextEmail": null}),
         );
         let stats = page.group_members[0].b2_stats.as_ref().unwrap();
         assert_eq!(stats.b2_bytes_stored_count, Some(u64::MAX));

@@ -139,6 +139,10 @@ impl Document {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::single_range_in_vec_init,
+    reason = "a list of one span is meant"
+)]
 mod tests {
     use super::*;
     use crate::types::Secret;
@@ -149,12 +153,16 @@ mod tests {
         LocalKey::derived_from(&Secret::new(key))
     }
 
+    fn spans(of: &[(u64, u64)]) -> Spans {
+        Spans::read(of.iter().map(|(start, end)| *start..*end)).unwrap()
+    }
+
     fn partial() -> Partial {
         Partial {
             file_id: "4_z1_f2".into(),
             content_length: 100,
             wanted: 10..90,
-            done: Spans::read([10..20, 40..50]).unwrap(),
+            done: spans(&[(10, 20), (40, 50)]),
         }
     }
 
@@ -203,13 +211,13 @@ mod tests {
                 .is_proven
         );
         for (length, done) in [
-            (39, vec![10..20, 40..49]),
-            (30, vec![10..20]),
-            (4, vec![10..14]),
-            (0, vec![]),
+            (39, &[(10, 20), (40, 49)][..]),
+            (30, &[(10, 20)]),
+            (4, &[(10, 14)]),
+            (0, &[]),
         ] {
             let left = read(&written(), length).unwrap();
-            assert_eq!(left.partial.done, Spans::read(done).unwrap(), "{length}");
+            assert_eq!(left.partial.done, spans(done), "{length}");
             assert!(!left.is_proven, "{length}");
         }
     }
@@ -265,8 +273,8 @@ mod tests {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);
-        assert_eq!(done(4), Spans::read([10..20, 40..46]).unwrap());
-        assert_eq!(done(10), Spans::read([10..20]).unwrap());
+        assert_eq!(done(4), spans(&[(10, 20), (40, 46)]));
+        assert_eq!(done(10), spans(&[(10, 20)]));
         assert_eq!(partial().without_last(35).len_on_disk(), 5);
         assert_eq!(done(1_000), Spans::default());
         assert_eq!(partial().without_last(1_000).len_on_disk(), 0);

@@ -51,7 +51,7 @@ const RANGE_SIZE: u64 = 64 << 20;
 /// so.
 ///
 /// Nothing happens before one of the ends is awaited: [`stream`](Self::stream), [`to_writer`](Self::to_writer),
-/// [`to_path`](Self::to_path).
+/// and, with the feature `fs`, `to_path`.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -104,6 +104,7 @@ impl BucketHandle {
     /// Downloads the file with this name, in its current version.
     ///
     /// A name that is none is an error of the download.
+    #[doc(alias = "get_object")]
     pub fn download<N>(&self, name: N) -> FileDownload
     where
         N: TryInto<FileName>,
@@ -199,6 +200,9 @@ impl FileDownload {
     /// Writes the bytes to `writer`, in order, and flushes it. It is not closed.
     ///
     /// What was written is right only if this ends well: bytes are verified by their end.
+    ///
+    /// It is a writer of `futures::io`. One of tokio's becomes one with `.compat_write()`, of `TokioAsyncWriteCompatExt` in the
+    /// crate tokio-util (feature `compat`): `to_writer(writer.compat_write())`.
     ///
     /// # Errors
     /// As [`stream`](Self::stream) and its items; [`Destination`](crate::ErrorKind::Destination) for what the writer says.

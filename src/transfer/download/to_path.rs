@@ -49,6 +49,9 @@ const FLUSH: u64 = 64 << 20;
 /// So many more, and what is there is written down.
 const CHECKPOINT: u64 = 16 << 20;
 
+/// The files that a download has open: the part of it that is there, the directory, and what it writes down.
+const FILES: u64 = 3;
+
 /// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
 const ROUNDS: u32 = 3;
 
@@ -113,7 +116,8 @@ impl FileDownload {
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
         let (path, key) = (path.into(), self.client.local_key());
         let target = path.clone();
-        let landed = self.land(&target, move || Place::at(&path, key)).await;
+        let find = move || Place::at(&path, key.clone());
+        let landed = self.land(&target, find).await;
         landed.map_err(|error| self.named(error))
     }
 
@@ -143,14 +147,15 @@ impl FileDownload {
     {
         let (root, path, key) = (root.into(), path.into(), self.client.local_key());
         let target = root.join(&path);
-        let landed = self.land(&target, move || Place::below(&root, &path, key));
-        landed.await.map_err(|error| self.named(error))
+        let find = move || Place::below(&root, &path, key.clone());
+        let landed = self.land(&target, find).await;
+        landed.map_err(|error| self.named(error))
     }
 
     async fn land(
         &self,
         target: &Path,
-        find: impl FnOnce() -> io::Result<Place> + Send + 'static,
+        find: impl Fn() -> io::Result<Place> + Send + Sync + 'static,
     ) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
         if is_kept(target) {
@@ -159,8 +164,14 @@ impl FileDownload {
             )));
         }
         let refused = |error| refused(target, error);
-        let place = on_pool(find).await.map_err(refused)?;
-        let (temp, left) = self.temp(place).await.map_err(refused)?;
+        let _files = self.client.file_place(FILES).await;
+        let find = Arc::new(find);
+        let open = || async {
+            let find = Arc::clone(&find);
+            let place = on_pool(move || find()).await?;
+            self.temp(place).await
+        };
+        let (temp, left) = self.client.with_room(open).await.map_err(refused)?;
         let landed = self.verified(&temp, target, left).await;
         if landed.is_err() {
             // Nothing goes on when this has ended.

@@ -2,9 +2,18 @@ use std::error::Error as StdError;
 use std::io;
 use std::iter::successors;
 
+use crate::error::HttpErrorKind;
+
 /// The first error of this type among `error` and what lies beneath it.
 pub fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     successors(Some(error), |error| beneath(*error)).find_map(|error| error.downcast_ref())
+}
+
+/// Whether `error`, or what lies beneath it, says that this machine has no room for another connection.
+pub fn is_exhaustion(error: &(dyn StdError + 'static)) -> bool {
+    successors(Some(error), |error| beneath(*error))
+        .filter_map(|error| error.downcast_ref())
+        .any(|io| HttpErrorKind::of_io(io) == HttpErrorKind::Exhausted)
 }
 
 /// An `io::Error` that wraps another error doesn't give that as its source, but the source of that.
@@ -21,7 +30,7 @@ fn beneath<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{HttpError, HttpErrorKind};
+    use crate::error::HttpError;
 
     #[test]
     fn an_error_is_found_beneath_io_errors() {
@@ -30,5 +39,13 @@ mod tests {
         let found = find::<HttpError>(&outer).map(HttpError::kind);
         assert_eq!(found, Some(HttpErrorKind::Invalid));
         assert!(find::<std::fmt::Error>(&outer).is_none());
+    }
+
+    #[test]
+    fn exhaustion_is_found_beneath_other_io_errors() {
+        let full = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        assert!(is_exhaustion(&io::Error::other(io::Error::other(full))));
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert!(!is_exhaustion(&io::Error::other(refused)));
     }
 }

@@ -8,7 +8,8 @@
 //! - [`receiving`], and [`Pieces`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
 //! - [`check_framing`]: whether a response says beyond doubt where it ends;
 //! - [`exchange_kind`], and [`Pieces`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
-//! - [`find`]: an error of a type among all that lies beneath another.
+//! - [`find`]: an error of a type among all that lies beneath another; [`is_exhaustion`]: whether any of that says that this
+//!   machine is full.
 
 mod clients;
 mod find;
@@ -21,7 +22,7 @@ mod pieces;
 mod request;
 
 pub use clients::{Clients, Lease};
-pub use find::find;
+pub use find::{find, is_exhaustion};
 pub use framing::check_framing;
 #[cfg(feature = "hyper")]
 pub use hyper::exchange_kind;

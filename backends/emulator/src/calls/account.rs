@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use crate::args::Args;
 use crate::caller::{ApiVersion, Caller};
+use crate::guesses;
 use crate::ids::TokenWord;
 use crate::refusal::Refusal;
 use crate::state::State;
@@ -16,10 +17,8 @@ pub(crate) fn authorize_account(
     _: &Args,
 ) -> Result<Answer, Refusal> {
     let key = &*caller.key;
-    let buckets = key.buckets.as_ref();
-    if caller.version != ApiVersion::V4 && buckets.is_some_and(|buckets| buckets.len() > 1) {
-        let message = "Keys that are restricted to several buckets need API version 4";
-        return Err(Refusal::new(401, "unsupported", message));
+    if caller.version != ApiVersion::V4 && key.needs_v4 {
+        return Err(guesses::not_in_this_version(caller.version));
     }
     let token = state.ids.token(TokenWord::Account, &key.id);
     let lifetime = state.settings.token_lifetime_millis;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Answer;
 use super::settings::Settings;
+use super::{Answer, replication};
 use crate::args::Args;
 use crate::caller::{ApiVersion, Caller};
 use crate::json::object;
@@ -26,7 +26,8 @@ pub(crate) fn create_bucket(
     let settings = Settings::of(caller, args)?;
     settings.kind()?;
     check_room(state, name)?;
-    let mut bucket = Bucket::new(state.ids.bucket_id(), name);
+    let legacy = state.settings.legacy_encryption;
+    let mut bucket = Bucket::new(state.ids.bucket_id(), name, legacy);
     settings.apply(&mut bucket)?;
     let answer = shape::bucket(&bucket, &state.account_id, caller);
     state.add_bucket(bucket);
@@ -35,8 +36,7 @@ pub(crate) fn create_bucket(
 
 /// There may be one bucket more, with this name.
 fn check_room(state: &State, name: &str) -> Result<(), Refusal> {
-    let same_name = |bucket: &Bucket| bucket.name.eq_ignore_ascii_case(name);
-    if state.buckets.values().any(same_name) {
+    if state.bucket_called(name).is_some() {
         let message = "Bucket name is already in use.";
         return Err(Refusal::new(400, "duplicate_bucket_name", message));
     }
@@ -50,12 +50,13 @@ fn check_room(state: &State, name: &str) -> Result<(), Refusal> {
 impl State {
     /// The id of the bucket with this name, which is made if it isn't there: for whom the account belongs to.
     pub(crate) fn own_bucket(&mut self, name: &str, is_public: bool) -> Result<String, Refusal> {
-        if let Some(bucket) = self.bucket_named(name) {
+        if let Some(bucket) = self.bucket_called(name) {
             return Ok(bucket.id.clone());
         }
         names::check_bucket_name(name)?;
         check_room(self, name)?;
-        let mut bucket = Bucket::new(self.ids.bucket_id(), name);
+        let legacy = self.settings.legacy_encryption;
+        let mut bucket = Bucket::new(self.ids.bucket_id(), name, legacy);
         let kind = if is_public { "allPublic" } else { "allPrivate" };
         bucket.kind = kind.to_owned();
         let id = bucket.id.clone();
@@ -82,7 +83,11 @@ pub(crate) fn update_bucket(
     }
     settings.apply(bucket)?;
     bucket.revision += 1;
-    Ok(Answer::Json(shape::bucket(bucket, &account, caller)))
+    let answer = shape::bucket(bucket, &account, caller);
+    if args.value("replicationConfiguration").is_some() {
+        replication::include_existing(state, id);
+    }
+    Ok(Answer::Json(answer))
 }
 
 pub(crate) fn delete_bucket(
@@ -125,7 +130,7 @@ pub(crate) fn list_buckets(
     let kinds = wanted_kinds(args)?;
     let is_narrowed = caller.version == ApiVersion::V1 && id.is_none() && name.is_none();
     if caller.key.buckets.is_some() && !is_narrowed {
-        let named = name.and_then(|name| state.bucket_named(name));
+        let named = name.and_then(|name| state.bucket_called(name));
         let asked = id.or_else(|| named.map(|bucket| bucket.id.as_str()));
         caller.key.must_reach_bucket(asked.unwrap_or(""))?;
     }
@@ -135,7 +140,7 @@ pub(crate) fn list_buckets(
         // v1 leaves out what the key doesn't reach
         .filter(|bucket| caller.key.must_reach_bucket(&bucket.id).is_ok())
         .filter(|bucket| id.is_none_or(|id| bucket.id == id))
-        .filter(|bucket| name.is_none_or(|name| bucket.name == name))
+        .filter(|bucket| name.is_none_or(|name| bucket.is_called(name)))
         .filter(|bucket| {
             kinds
                 .as_ref()
@@ -150,11 +155,13 @@ pub(crate) fn list_buckets(
     Ok(Answer::Json(object([("buckets", buckets.into())])))
 }
 
-/// The types that `bucketTypes` names; `None` is all. All that the emulator can create are shown by default too.
+/// The types that `bucketTypes` names; `None` is all. All that the emulator can create are shown by default too. `future`
+/// stands in the reference, and no bucket has it.
 fn wanted_kinds(args: &Args) -> Result<Option<Vec<String>>, Refusal> {
-    const KINDS: [&str; 5] = [
+    const KINDS: [&str; 6] = [
         "allPrivate",
         "allPublic",
+        "future",
         "restricted",
         "shared",
         "snapshot",

@@ -43,8 +43,7 @@ pub(crate) fn copy_file(
     names::check_file_name(name, &state.settings.guesses)?;
     caller.key.must_reach(bucket_id, name)?;
     let bucket = state.bucket(bucket_id)?;
-    let encryption = encryption::of_args(args, "destinationServerSideEncryption")?;
-    let encryption = encryption.unwrap_or_else(|| bucket.encryption());
+    let encryption = encryption::of_new_file(args, "destinationServerSideEncryption", bucket)?;
     let limit = bucket.info_limit(&encryption);
     let (content_type, info) = metadata(source, name, args, limit)?;
     let lock = lock::of_args(args, caller, bucket, caller.now)?;
@@ -77,8 +76,8 @@ pub(crate) fn copy_part(
     let number = large_files::check_part_number(u64::try_from(number).ok())?;
     let large = large_files::unfinished(state, caller, file_id)?;
     let (_, source) = source(state, caller, args)?;
-    let key = encryption::key_of_args(args, "destinationServerSideEncryption")?;
-    encryption::must_open(&large.encryption, key.as_ref())?;
+    let field = "destinationServerSideEncryption";
+    encryption::must_open_with_args(&large.encryption, args, field)?;
     let (copied, is_whole) = copied_range(source, args)?;
     if copied.content.len() == 0 {
         return Err(Refusal::bad_request("A part must have at least one byte"));
@@ -140,8 +139,8 @@ fn source<'a>(
     if !bucket.is_public() {
         caller.key.must("readFiles")?;
     }
-    let key = encryption::key_of_args(args, "sourceServerSideEncryption")?;
-    encryption::must_open(&version.encryption, key.as_ref())?;
+    let field = "sourceServerSideEncryption";
+    encryption::must_open_with_args(&version.encryption, args, field)?;
     Ok((bucket, version))
 }
 

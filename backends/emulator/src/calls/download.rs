@@ -95,18 +95,20 @@ fn serve(
     encryption::must_open(&version.encryption, given.as_ref())?;
     let len = stored.content.len();
     let asked = caller.reading.range.as_deref();
+    let guesses = &state.settings.guesses;
+    let asked =
+        asked.filter(|range| guesses.range_from_zero_is_partial || !range::is_from_zero(range));
     let part = match asked.map_or(Asked::Whole, |range| range::asked(range, len)) {
         Asked::Nothing => return Err(Refusal::range_not_satisfiable()),
         Asked::Whole => None,
         Asked::Part(part) => Some(part),
     };
-    let guesses = &state.settings.guesses;
     let part = part.filter(|part| guesses.whole_range_is_partial || part.end - part.start < len);
     let plus = guesses.plus_for_space;
     let mut headers = file_headers(version, stored, plus);
     encryption_headers(&mut headers, &version.encryption);
     lock_headers(&mut headers, caller, bucket, version);
-    if let Some(value) = bucket.info.get("Cache-Control")
+    if let Some(value) = bucket.info.get("cache-control")
         && !headers.contains_key(CACHE_CONTROL)
     {
         insert(&mut headers, CACHE_CONTROL.as_str(), value);
@@ -139,6 +141,9 @@ fn file_headers(version: &Version, stored: &Stored, plus: bool) -> HeaderMap {
     let name = percent::encode(&version.name, plus);
     insert(&mut headers, "x-bz-file-name", &name);
     insert(&mut headers, "x-bz-upload-timestamp", &uploaded);
+    if let Some(replication) = version.replication {
+        insert(&mut headers, "x-bz-replication-status", replication.word());
+    }
     for (key, value) in &version.info {
         match RESERVED.iter().find(|(reserved, _)| reserved == key) {
             Some((_, header)) => insert(&mut headers, header, value),

@@ -9,6 +9,7 @@ use crate::args::Args;
 use crate::guesses;
 use crate::heart::text_of;
 use crate::refusal::Refusal;
+use crate::state::bucket::Bucket;
 use crate::state::encryption::{AES256, CustomerKey, Encryption};
 
 static MANAGED: HeaderName = HeaderName::from_static("x-bz-server-side-encryption");
@@ -73,23 +74,35 @@ pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, Refusal> {
     }
 }
 
-/// What a field of JSON asks for; `None` if it is not there.
-pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Encryption>, Refusal> {
+/// What a field of JSON says.
+#[derive(Debug)]
+pub(crate) enum Setting {
+    /// No mode, or the mode `null`: whatever holds by default.
+    Default,
+    /// The mode `none`, which B2 has refused since September 2026.
+    None,
+    Managed,
+    Customer(CustomerKey),
+}
+
+/// What a field of JSON says; `None` if it is not there.
+pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, Refusal> {
     let Some(setting) = args.object(name)? else {
         return Ok(None);
     };
     let algorithm = setting.string("algorithm")?;
     match setting.string("mode")? {
-        None | Some("none") => Ok(Some(Encryption::None)),
+        None => Ok(Some(Setting::Default)),
+        Some("none") => Ok(Some(Setting::None)),
         Some("SSE-B2") => {
             must_be_aes(algorithm)?;
-            Ok(Some(Encryption::Managed))
+            Ok(Some(Setting::Managed))
         }
         Some("SSE-C") => {
             must_be_aes(algorithm)?;
             let key = setting.required("customerKey")?;
             let key = CustomerKey::of_base64(key, setting.required("customerKeyMd5")?)?;
-            Ok(Some(Encryption::Customer(key)))
+            Ok(Some(Setting::Customer(key)))
         }
         Some(other) => Err(Refusal::bad_request(format!(
             "Invalid {name}: mode {other}"
@@ -97,13 +110,61 @@ pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Encryption>, Ref
     }
 }
 
-/// The key that a field of JSON brings, for a source or for parts.
-pub(crate) fn key_of_args(args: &Args, name: &str) -> Result<Option<CustomerKey>, Refusal> {
+/// How a new file in this bucket is encrypted, by what a field of JSON says.
+pub(crate) fn of_new_file(args: &Args, name: &str, bucket: &Bucket) -> Result<Encryption, Refusal> {
     match of_args(args, name)? {
-        None | Some(Encryption::None) => Ok(None),
-        Some(Encryption::Customer(key)) => Ok(Some(key)),
-        Some(Encryption::Managed) => Err(guesses::managed_where_only_keys_go(name)),
+        None => Ok(bucket.encryption()),
+        Some(Setting::Managed) => Ok(Encryption::Managed),
+        Some(Setting::Customer(key)) => Ok(Encryption::Customer(key)),
+        Some(Setting::Default | Setting::None) if bucket.legacy_encryption => Ok(Encryption::None),
+        Some(Setting::Default) => Ok(bucket.encryption()),
+        Some(Setting::None) => Err(guesses::no_encryption(name)),
     }
+}
+
+/// Whether new files are encrypted with B2's key, once the bucket's default is this.
+pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Refusal> {
+    match setting {
+        Setting::Managed => Ok(true),
+        Setting::Default | Setting::None if bucket.legacy_encryption => Ok(false),
+        Setting::Default => Ok(true),
+        Setting::None => Err(guesses::no_encryption("defaultServerSideEncryption")),
+        Setting::Customer(_) => Err(Refusal::bad_request(
+            "A bucket can't encrypt with a customer key by default",
+        )),
+    }
+}
+
+/// Whether a field of JSON opens what is stored, be it the source of a copy or the large file of a part.
+pub(crate) fn must_open_with_args(
+    stored: &Encryption,
+    args: &Args,
+    name: &str,
+) -> Result<(), Refusal> {
+    let setting = of_args(args, name)?;
+    match setting {
+        None | Some(Setting::Default) => must_open(stored, None),
+        Some(Setting::Customer(key)) => must_open(stored, Some(&key)),
+        Some(Setting::Managed) => must_agree(stored, &Encryption::Managed, name),
+        Some(Setting::None) => must_agree(stored, &Encryption::None, name),
+    }
+}
+
+/// Whether the headers of an upload open its large file.
+pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), Refusal> {
+    match of_headers(head)? {
+        None => must_open(stored, None),
+        Some(Encryption::Customer(key)) => must_open(stored, Some(&key)),
+        Some(other) => must_agree(stored, &other, "X-Bz-Server-Side-Encryption"),
+    }
+}
+
+/// What needs no key may be told how it is encrypted, as b2sdk does, but nothing else.
+fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), Refusal> {
+    if stored == said {
+        return Ok(());
+    }
+    Err(guesses::other_encryption(name))
 }
 
 /// Whether what is stored opens with what was given.

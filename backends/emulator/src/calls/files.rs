@@ -82,6 +82,7 @@ pub(crate) fn hide(
         info: names::FileInfo::new(),
         lock: Lock::default(),
         encryption: Encryption::None,
+        replication: None,
         kind: Kind::Hide,
     })?;
     let told = Told::of(marker);

@@ -30,6 +30,7 @@ pub(crate) fn create_key(
         .strings("capabilities")?
         .ok_or_else(|| guesses::missing_field("capabilities"))?;
     let buckets = asked_buckets(caller.version, args)?;
+    let needs_v4 = buckets.is_some() && caller.version == ApiVersion::V4;
     check_capabilities(&capabilities, buckets.is_some())?;
     for id in buckets.iter().flatten() {
         state.bucket(id)?;
@@ -48,6 +49,7 @@ pub(crate) fn create_key(
         name: name.to_owned(),
         capabilities,
         buckets,
+        needs_v4,
         name_prefix: args.string("namePrefix")?.map(str::to_owned),
         expires,
         is_master: false,
@@ -71,7 +73,7 @@ pub(crate) fn list_keys(
         .range::<str, _>((Bound::Included(start), Bound::Unbounded))
         .map(|(_, key)| key)
         .filter(|key| !key.is_master && !key.is_expired(caller.now))
-        .filter(|key| caller.version == ApiVersion::V4 || !is_multi_bucket(key));
+        .filter(|key| caller.version == ApiVersion::V4 || !key.needs_v4);
     let page: Vec<Value> = keys
         .by_ref()
         .take(count)
@@ -94,18 +96,12 @@ pub(crate) fn delete_key(
         let message = format!("Application key does not exist: {id}");
         return Err(Refusal::bad_request(message));
     };
-    if caller.version != ApiVersion::V4 && is_multi_bucket(key) {
-        return Err(guesses::multi_bucket_key());
+    if caller.version != ApiVersion::V4 && key.needs_v4 {
+        return Err(guesses::not_in_this_version(caller.version));
     }
     let answer = shape::key(key, &state.account_id, caller.version);
     state.remove_key(id);
     Ok(Answer::Json(answer))
-}
-
-fn is_multi_bucket(key: &Key) -> bool {
-    key.buckets
-        .as_ref()
-        .is_some_and(|buckets| buckets.len() > 1)
 }
 
 /// `bucketIds` since v4, `bucketId` before.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::target::NewFile;
-use super::{Answer, encryption, lock};
+use super::{Answer, encryption, lock, replication};
 use crate::args::Args;
 use crate::blob::Content;
 use crate::caller::Caller;
@@ -41,8 +41,7 @@ pub(crate) fn start_large_file(
             custom_timestamp(time, state, caller)?
         }
     };
-    let encryption = encryption::of_args(args, "serverSideEncryption")?;
-    let encryption = encryption.unwrap_or_else(|| bucket.encryption());
+    let encryption = encryption::of_new_file(args, "serverSideEncryption", bucket)?;
     let info = args.string_map("fileInfo")?.unwrap_or_default();
     let file = NewFile {
         bucket_id: bucket_id.to_owned(),
@@ -84,6 +83,12 @@ pub(crate) fn finish_large_file(
         md5: None,
     });
     let account = state.account_id.clone();
+    let status = state.version(id).and_then(|(bucket, version)| {
+        replication::of_new_file(bucket, &version.name, &version.encryption)
+    });
+    if let Some(version) = state.version_mut(id) {
+        version.replication = status;
+    }
     let version = state
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
@@ -117,7 +122,8 @@ pub(crate) fn list_parts(
     let id = args.required("fileId")?;
     let count = args.count("maxPartCount", 100, 1000)?;
     let start = match args.integer("startPartNumber")? {
-        None => 1,
+        // 0 is what the most used client for Node sends
+        None | Some(0) => 1,
         Some(number) => check_part_number(u64::try_from(number).ok())?,
     };
     let parts = unfinished(state, caller, id)?.parts();

@@ -24,14 +24,18 @@ pub(crate) fn list_file_names(
     if let Some(name) = args.string("startFileName")? {
         query.start = Place::first_of(name);
     }
-    let page = page(bucket, &query, Mode::Names);
-    let next =
-        page.next.as_ref().map(
-            |next| match (state.settings.guesses.cursor, page.entries.last()) {
-                (Cursor::LastNameAndSpace, Some(Entry::File(last))) => format!("{} ", last.name),
-                _ => next.name().to_owned(),
-            },
-        );
+    let scan = state.settings.guesses.names_scanned_per_page;
+    let page = page(bucket, &query, Mode::Names, scan);
+    let next = page.next.as_ref().map(|next| {
+        match (next, state.settings.guesses.cursor, page.entries.last()) {
+            // as seen in the field, also where that is within a folder
+            (Next::Unscanned { last, .. }, ..) => format!("{last} "),
+            (Next::Entry(_), Cursor::LastNameAndSpace, Some(Entry::File(last))) => {
+                format!("{} ", last.name)
+            }
+            (Next::Entry(next), ..) => next.name().to_owned(),
+        }
+    });
     Ok(Answer::of(&Names {
         files: shown(&page, bucket, state, caller),
         next_file_name: next.as_deref(),
@@ -50,9 +54,10 @@ pub(crate) fn list_file_versions(
         (Some(name), None) => Place::first_of(name),
         (Some(name), Some(id)) => pair(state, bucket, name, id)?,
     };
-    let page = page(bucket, &query, Mode::Versions);
+    let scan = state.settings.guesses.names_scanned_per_page;
+    let page = page(bucket, &query, Mode::Versions, scan);
     // the first version inside a folder stands for the folder: it has an id, and folds into it again
-    let next = page.next.as_ref().map(Entry::version);
+    let next = page.next.as_ref().map(Next::version);
     Ok(Answer::of(&Versions {
         files: shown(&page, bucket, state, caller),
         next_file_id: next.map(|version| version.file_id.as_str()),
@@ -95,10 +100,27 @@ enum Mode {
     Versions,
 }
 
-/// One page, and the entry after it.
+/// One page, and what comes after it.
 struct Page<'a> {
     entries: Vec<Entry<'a>>,
-    next: Option<Entry<'a>>,
+    next: Option<Next<'a>>,
+}
+
+/// Why a page ends before the listing does.
+enum Next<'a> {
+    /// It is full, and this is the entry after it.
+    Entry(Entry<'a>),
+    /// As many names as may be were looked at.
+    Unscanned { last: &'a str, version: &'a Version },
+}
+
+impl<'a> Next<'a> {
+    const fn version(&self) -> &'a Version {
+        match self {
+            Self::Entry(entry) => entry.version(),
+            Self::Unscanned { version, .. } => version,
+        }
+    }
 }
 
 enum Entry<'a> {
@@ -168,8 +190,11 @@ fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<Place, R
     ))
 }
 
-fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
+/// `scan` is how many names may be looked at, if that is limited: then each counts, also those within one folder.
+fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>) -> Page<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
+    let mut scanned: Option<&str> = None;
+    let mut left = scan.map(|names| names.max(1));
     let first = Place::first_of(query.prefix.max(query.only)).max(query.start.clone());
     let mut from = Bound::Included(first);
     while let Some((place, version)) = bucket.first_from(from) {
@@ -180,6 +205,18 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
             from = Bound::Excluded(Place::after_all_of(&version.name));
             continue;
         }
+        match &mut left {
+            // the versions of a name are one name, where names are listed
+            Some(_) if mode == Mode::Names && scanned == Some(&version.name) => {}
+            Some(0) => {
+                let last = scanned.unwrap_or(&version.name);
+                let next = Some(Next::Unscanned { last, version });
+                return Page { entries, next };
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        scanned = Some(&version.name);
         // A name is judged by its first version that is not an unfinished large file.
         if mode == Mode::Names && version.is_unfinished() {
             from = Bound::Excluded(place.clone());
@@ -193,7 +230,9 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
         let is_same_folder = |last: &Entry<'_>| matches!((last, &entry), (Entry::Folder(a, _), Entry::Folder(b, _)) if a == b);
         from = match &entry {
             // Only names that go on with the very last character are left to be looked at one by one.
-            Entry::Folder(name, _) if !entries.last().is_some_and(is_same_folder) => {
+            Entry::Folder(name, _)
+                if scan.is_none() && !entries.last().is_some_and(is_same_folder) =>
+            {
                 Bound::Included(Place::first_of(&format!("{name}{}", char::MAX)))
             }
             _ if mode == Mode::Names => Bound::Excluded(Place::after_all_of(&version.name)),
@@ -203,7 +242,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode) -> Page<'a> {
             continue;
         }
         if entries.len() == query.count {
-            let next = Some(entry);
+            let next = Some(Next::Entry(entry));
             return Page { entries, next };
         }
         entries.push(entry);

@@ -148,8 +148,7 @@ pub(crate) fn update_file_retention(
     if !caller.key.can("writeFileRetentions") {
         return Err(may_not_retain());
     }
-    let (bucket, version) = file(state, caller, args)?;
-    must_lock(bucket)?;
+    let version = lockable(state, caller, args)?;
     let wish = args
         .object("fileRetention")?
         .ok_or_else(|| guesses::missing_field("fileRetention"))?;
@@ -197,11 +196,9 @@ pub(crate) fn update_file_legal_hold(
     args: &Args,
 ) -> Result<Answer, Refusal> {
     if !caller.key.can("writeFileLegalHolds") {
-        let message = "Auth token not authorized to write legal holds";
-        return Err(Refusal::new(403, "access_denied", message));
+        return Err(may_not_retain());
     }
-    let (bucket, version) = file(state, caller, args)?;
-    must_lock(bucket)?;
+    let version = lockable(state, caller, args)?;
     let hold = read_hold(args.required("legalHold")?)?;
     let (id, name) = (version.file_id.clone(), version.name.clone());
     let Some(version) = state.version_mut(&id) else {
@@ -215,24 +212,22 @@ pub(crate) fn update_file_legal_hold(
     })))
 }
 
-/// The version that is meant, which must be a file.
-fn file<'a>(
-    state: &'a State,
-    caller: &Caller,
-    args: &Args,
-) -> Result<(&'a Bucket, &'a Version), Refusal> {
+/// The version that is meant, which must be a file in a bucket with Object Lock. Recorded: that the bucket has none is said
+/// first, of hide markers too.
+fn lockable<'a>(state: &'a State, caller: &Caller, args: &Args) -> Result<&'a Version, Refusal> {
     let name = args.required("fileName")?;
     let id = args.required("fileId")?;
     if ids::file_id_time(id).is_none() {
         return Err(Refusal::bad_request(format!("Bad fileId: {id}")));
     }
-    let found = state
-        .version(id)
-        .filter(|(_, version)| version.name == name && version.stored().is_some());
-    let (bucket, version) = found.ok_or_else(|| {
-        let message = format!("File not present: {name} {id}");
-        Refusal::bad_request(message)
-    })?;
+    let missing = || Refusal::bad_request(format!("File not present: {name} {id}"));
+    let found = state.version(id);
+    let found = found.filter(|(_, version)| version.name == name);
+    let (bucket, version) = found.ok_or_else(missing)?;
     caller.key.must_reach(&bucket.id, name)?;
-    Ok((bucket, version))
+    must_lock(bucket)?;
+    if version.stored().is_none() {
+        return Err(missing());
+    }
+    Ok(version)
 }

@@ -10,6 +10,7 @@ pub(crate) mod copy;
 pub(crate) mod cors;
 pub(crate) mod download;
 pub(crate) mod encryption;
+pub(crate) mod fields;
 pub(crate) mod files;
 pub(crate) mod grants;
 pub(crate) mod keys;
@@ -17,7 +18,7 @@ pub(crate) mod large_files;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod notifications;
-mod replication;
+pub(crate) mod replication;
 mod rules;
 mod settings;
 pub(crate) mod target;
@@ -36,7 +37,7 @@ use crate::state::State;
 
 /// Every call that goes to `/b2api/v{N}/{name}`.
 #[rustfmt::skip]
-const CALLS: &[Call] = &[
+pub(crate) const CALLS: &[Call] = &[
     Call::new("b2_authorize_account", Auth::Basic, account::authorize_account),
     Call::new("b2_cancel_large_file", Auth::Needs("writeFiles"), large_files::cancel_large_file),
     Call::new("b2_copy_file", Auth::Needs("writeFiles"), copy::copy_file),

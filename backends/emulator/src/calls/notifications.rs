@@ -120,7 +120,7 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
         is_enabled: args
             .boolean("isEnabled")?
             .ok_or_else(|| guesses::missing_field("isEnabled"))?,
-        prefix: args.string("objectNamePrefix")?.unwrap_or("").to_owned(),
+        prefix: args.required("objectNamePrefix")?.to_owned(),
         url: url.to_owned(),
         headers: custom_headers(&target)?,
         secret: secret.map(str::to_owned),

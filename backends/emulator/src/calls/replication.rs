@@ -1,9 +1,14 @@
-//! The replication configuration of a bucket: checked and kept. The emulator replicates nothing.
+//! Replication: the configuration of a bucket, checked and kept, and the files that wait for it. The emulator replicates
+//! nothing, so they wait for ever.
 
 use serde_json::{Map, Value, json};
 
 use crate::args::Args;
 use crate::refusal::Refusal;
+use crate::state::State;
+use crate::state::bucket::Bucket;
+use crate::state::encryption::Encryption;
+use crate::state::file::{Replication, Version};
 
 const SOURCE: &str = "asReplicationSource";
 const DESTINATION: &str = "asReplicationDestination";
@@ -28,6 +33,52 @@ pub(crate) fn is_source(configuration: &Value) -> bool {
     configuration
         .get(SOURCE)
         .is_some_and(|source| !source.is_null())
+}
+
+/// What a new file of this name in this bucket has to do with replication.
+pub(crate) fn of_new_file(
+    bucket: &Bucket,
+    name: &str,
+    encryption: &Encryption,
+) -> Option<Replication> {
+    waits(bucket, name, encryption, |_| true).then_some(Replication::Pending)
+}
+
+/// The rules of a bucket are new: existing files wait too, where a rule includes them.
+pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
+    let Some(bucket) = state.buckets.get(bucket_id) else {
+        return;
+    };
+    let includes = |rule: &Value| rule["includeExistingFiles"] == true;
+    let begins_to_wait = |version: &&Version| {
+        version.replication.is_none()
+            && version.stored().is_some()
+            && waits(bucket, &version.name, &version.encryption, includes)
+    };
+    let versions = bucket.versions.values().filter(begins_to_wait);
+    let ids: Vec<String> = versions.map(|version| version.file_id.clone()).collect();
+    for id in ids {
+        if let Some(version) = state.version_mut(&id) {
+            version.replication = Some(Replication::Pending);
+        }
+    }
+}
+
+/// Whether an enabled rule of this kind wants the file. The CLI's tests see that files with a customer's key have no status.
+fn waits(
+    bucket: &Bucket,
+    name: &str,
+    encryption: &Encryption,
+    is_meant: impl Fn(&Value) -> bool,
+) -> bool {
+    let rules = bucket.replication.get(SOURCE);
+    let rules = rules.and_then(|source| source.get("replicationRules")?.as_array());
+    let applies = |rule: &Value| {
+        let prefix = rule["fileNamePrefix"].as_str().unwrap_or("");
+        rule["isEnabled"] == true && name.starts_with(prefix) && is_meant(rule)
+    };
+    !matches!(encryption, Encryption::Customer(_))
+        && rules.is_some_and(|rules| rules.iter().any(applies))
 }
 
 fn source(half: &Args) -> Result<Value, Refusal> {

@@ -203,11 +203,7 @@ mod tests {
         for (name, value) in fields.as_object().unwrap() {
             rule[name] = value.clone();
         }
-        cors_rule(
-            &Args::default()
-                .of_json(rule.to_string().as_bytes())
-                .unwrap(),
-        )
+        cors_rule(&Args::of_json(rule.to_string().as_bytes()).unwrap())
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::{encryption, lock, replication, rules};
 use crate::args::Args;
 use crate::caller::Caller;
 use crate::guesses;
+use crate::names;
 use crate::refusal::Refusal;
 use crate::state::bucket::Bucket;
-use crate::state::encryption::Encryption;
 use crate::state::lock::{DefaultRetention, Mode, Unit};
 use crate::state::rules::{CorsRule, LifecycleRule};
 
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     info: Option<BTreeMap<String, String>>,
     cors_rules: Option<Vec<CorsRule>>,
     lifecycle_rules: Option<Vec<LifecycleRule>>,
-    encrypt: Option<bool>,
+    encryption: Option<encryption::Setting>,
     file_lock: Option<bool>,
     default_retention: Option<Option<DefaultRetention>>,
     replication: Option<Value>,
@@ -47,7 +47,7 @@ impl Settings {
             info: info(args)?,
             cors_rules: rules::cors(args)?,
             lifecycle_rules: rules::lifecycle(args)?,
-            encrypt: default_encryption(args)?,
+            encryption: encryption::of_args(args, "defaultServerSideEncryption")?,
             file_lock,
             default_retention: default_retention(args)?,
             replication: replication::of_args(args)?,
@@ -70,8 +70,8 @@ impl Settings {
                 return Err(Refusal::new(400, "file_lock_conflict", message));
             }
             Some(true) if !bucket.file_lock && replication::is_source(&bucket.replication) => {
-                let message = "A bucket that is the source of a replication can't be file lock \
-                               enabled";
+                let message = "Turning on file lock for an existing bucket having source \
+                               replication configuration is not allowed.";
                 return Err(Refusal::new(400, "source_replication_conflict", message));
             }
             _ => {}
@@ -79,11 +79,15 @@ impl Settings {
         if matches!(self.default_retention, Some(Some(_))) && self.file_lock != Some(true) {
             lock::must_lock(bucket)?;
         }
+        let setting = self.encryption.as_ref();
+        let encrypts = setting
+            .map(|setting| encryption::is_default(setting, bucket))
+            .transpose()?;
         put(&mut bucket.kind, self.kind);
         put(&mut bucket.info, self.info);
         put(&mut bucket.cors_rules, self.cors_rules);
         put(&mut bucket.lifecycle_rules, self.lifecycle_rules);
-        put(&mut bucket.encrypts, self.encrypt);
+        put(&mut bucket.encrypts, encrypts);
         put(&mut bucket.file_lock, self.file_lock);
         put(&mut bucket.default_retention, self.default_retention);
         put(&mut bucket.replication, self.replication);
@@ -109,25 +113,7 @@ fn info(args: &Args) -> Result<Option<BTreeMap<String, String>>, Refusal> {
     let Some(info) = args.string_map("bucketInfo")? else {
         return Ok(None);
     };
-    let info: BTreeMap<String, String> = info.into_iter().collect();
-    let fits = |(key, value): (&String, &String)| key.len() <= 50 && value.len() <= 10_000;
-    if info.len() > 10 || !info.iter().all(fits) {
-        let message = "bucketInfo has at most 10 keys of 50 bytes and values of 10000 bytes";
-        return Err(Refusal::new(400, "invalid_bucket_info", message));
-    }
-    Ok(Some(info))
-}
-
-/// Whether new files are encrypted with B2's key.
-fn default_encryption(args: &Args) -> Result<Option<bool>, Refusal> {
-    match encryption::of_args(args, "defaultServerSideEncryption")? {
-        None => Ok(None),
-        Some(Encryption::None) => Ok(Some(false)),
-        Some(Encryption::Managed) => Ok(Some(true)),
-        Some(Encryption::Customer(_)) => Err(Refusal::bad_request(
-            "A bucket can't encrypt with a customer key by default",
-        )),
-    }
+    names::check_bucket_info(info).map(Some)
 }
 
 fn default_retention(args: &Args) -> Result<Option<Option<DefaultRetention>>, Refusal> {

@@ -1,6 +1,6 @@
 //! [`Target`]: what content becomes, whether it was uploaded or copied.
 
-use super::large_files;
+use super::{large_files, replication};
 use crate::caller::Caller;
 use crate::events::{Happening, Told};
 use crate::guesses;
@@ -51,6 +51,7 @@ impl NewFile {
             info: self.info,
             lock: self.lock,
             encryption: self.encryption,
+            replication: None,
             kind,
         }
     }
@@ -78,7 +79,10 @@ impl Target {
                 let pod = state.ids.pod();
                 let file_id = state.ids.file_id(&file.bucket_id, kind, pod, file.uploaded);
                 let account = state.account_id.clone();
-                let version = file.into_version(file_id, Kind::File(stored));
+                let mut version = file.into_version(file_id, Kind::File(stored));
+                let bucket = state.bucket(&version.bucket_id)?;
+                version.replication =
+                    replication::of_new_file(bucket, &version.name, &version.encryption);
                 let version = state.insert(version)?;
                 let (happening, is_copy) = match source {
                     Source::Upload => (Happening::Upload, false),

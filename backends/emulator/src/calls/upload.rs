@@ -26,7 +26,6 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::state::State;
 use crate::state::bucket::Bucket;
-use crate::state::encryption::Encryption;
 use crate::state::file::{Sha1, Stored, Version};
 use crate::state::token::UploadToken;
 
@@ -241,14 +240,7 @@ fn part_target(head: &Parts, large: &Version) -> Result<Target, Refusal> {
     let number = required_header(head, "X-Bz-Part-Number")?;
     let number = number.parse().ok();
     let number = large_files::check_part_number(number)?;
-    let key = match encryption::of_headers(head)? {
-        None => None,
-        Some(Encryption::Customer(key)) => Some(key),
-        Some(Encryption::Managed | Encryption::None) => {
-            return Err(guesses::managed_where_only_keys_go("A part"));
-        }
-    };
-    encryption::must_open(&large.encryption, key.as_ref())?;
+    encryption::must_open_with_headers(&large.encryption, head)?;
     Ok(Target::Part {
         file_id: large.file_id.clone(),
         number,

@@ -15,7 +15,8 @@ use super::line::{self, Mark};
 use super::record::Record;
 use crate::blob::{Content, sync_directory};
 
-/// The format that is written. Version 1, without sequence and chain, is read, too.
+/// The format that is written. Version 1, without sequence and chain, is read, too. What an older record doesn't say of
+/// buckets, keys and files has defaults in [`Record`].
 pub(super) const VERSION: u64 = 2;
 
 const FORMAT: &str = "b2kit-emulator-journal";

@@ -17,7 +17,7 @@ use crate::state::State;
 use crate::state::bucket::{Bucket, Place};
 use crate::state::changes::Changes;
 use crate::state::encryption::Encryption;
-use crate::state::file::{Kind, Part, Sha1, Stored, Version};
+use crate::state::file::{Kind, Part, Replication, Sha1, Stored, Version};
 use crate::state::key::Key;
 use crate::state::lock::{DefaultRetention, Lock};
 use crate::state::notification::NotificationRule;
@@ -53,6 +53,9 @@ pub(super) struct BucketRecord {
     cors_rules: Vec<CorsRule>,
     lifecycle_rules: Vec<LifecycleRule>,
     encrypts: bool,
+    /// Not said by older records, whose buckets are under the old rules.
+    #[serde(default = "yes")]
+    legacy_encryption: bool,
     file_lock: bool,
     default_retention: Option<DefaultRetention>,
     replication: Value,
@@ -72,6 +75,8 @@ pub(super) struct VersionRecord {
     info: BTreeMap<String, String>,
     lock: Lock,
     encryption: Encryption,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replication: Option<Replication>,
     kind: KindRecord,
 }
 
@@ -108,6 +113,9 @@ pub(super) struct KeyRecord {
     name: String,
     capabilities: Vec<String>,
     buckets: Option<Vec<String>>,
+    /// Not said by older records.
+    #[serde(default)]
+    needs_v4: bool,
     name_prefix: Option<String>,
     expires: Option<u64>,
 }
@@ -141,6 +149,11 @@ pub(super) struct Counters {
     keys_created: u64,
     versions_made: u64,
     last_day: Option<u64>,
+}
+
+/// What a bucket is that doesn't say.
+const fn yes() -> bool {
+    true
 }
 
 /// Number of the blob, where in it the piece begins, and its length.
@@ -336,6 +349,7 @@ impl Reading<'_> {
             info: record.info,
             lock: record.lock,
             encryption: record.encryption,
+            replication: record.replication,
             kind,
         };
         // a version's number decides its place, so it is made as that number
@@ -391,6 +405,7 @@ impl BucketRecord {
             cors_rules: bucket.cors_rules.clone(),
             lifecycle_rules: bucket.lifecycle_rules.clone(),
             encrypts: bucket.encrypts,
+            legacy_encryption: bucket.legacy_encryption,
             file_lock: bucket.file_lock,
             default_retention: bucket.default_retention,
             replication: bucket.replication.clone(),
@@ -403,13 +418,14 @@ impl BucketRecord {
         let bucket = state
             .buckets
             .entry(self.id.clone())
-            .or_insert_with(|| Bucket::new(self.id, &self.name));
+            .or_insert_with(|| Bucket::new(self.id, &self.name, self.legacy_encryption));
         bucket.name = self.name;
         bucket.kind = self.kind;
         bucket.info = self.info;
         bucket.cors_rules = self.cors_rules;
         bucket.lifecycle_rules = self.lifecycle_rules;
         bucket.encrypts = self.encrypts;
+        bucket.legacy_encryption = self.legacy_encryption;
         bucket.file_lock = self.file_lock;
         bucket.default_retention = self.default_retention;
         bucket.replication = self.replication;
@@ -430,6 +446,7 @@ impl VersionRecord {
             info: version.info.clone(),
             lock: version.lock,
             encryption: version.encryption.clone(),
+            replication: version.replication,
             kind: match &version.kind {
                 Kind::File(stored) => KindRecord::File {
                     content: pieces(&stored.content),
@@ -471,6 +488,7 @@ impl KeyRecord {
             name: key.name.clone(),
             capabilities: key.capabilities.clone(),
             buckets: key.buckets.clone(),
+            needs_v4: key.needs_v4,
             name_prefix: key.name_prefix.clone(),
             expires: key.expires,
         }
@@ -482,6 +500,7 @@ impl KeyRecord {
             secret: self.secret,
             name: self.name,
             capabilities: self.capabilities,
+            needs_v4: self.needs_v4 || self.buckets.as_ref().is_some_and(|ids| ids.len() > 1),
             buckets: self.buckets,
             name_prefix: self.name_prefix,
             expires: self.expires,

@@ -25,6 +25,8 @@ pub(crate) struct Bucket {
     pub(crate) lifecycle_rules: Vec<LifecycleRule>,
     /// Whether new files are encrypted with B2's key.
     pub(crate) encrypts: bool,
+    /// Whether the rules from before September 2026 hold: not encrypted unless asked for, and `none` is accepted.
+    pub(crate) legacy_encryption: bool,
     /// Whether Object Lock is on. It is never off again.
     pub(crate) file_lock: bool,
     pub(crate) default_retention: Option<DefaultRetention>,
@@ -79,8 +81,8 @@ impl Place {
 }
 
 impl Bucket {
-    /// A new bucket: empty, and without any setting.
-    pub(crate) fn new(id: String, name: &str) -> Self {
+    /// A new bucket: empty, and without any setting but the default encryption that B2 gives it.
+    pub(crate) fn new(id: String, name: &str, legacy_encryption: bool) -> Self {
         Self {
             id,
             name: name.to_owned(),
@@ -88,7 +90,8 @@ impl Bucket {
             info: BTreeMap::new(),
             cors_rules: Vec::new(),
             lifecycle_rules: Vec::new(),
-            encrypts: false,
+            encrypts: !legacy_encryption,
+            legacy_encryption,
             file_lock: false,
             default_retention: None,
             replication: Value::Null,
@@ -97,6 +100,11 @@ impl Bucket {
             versions: BTreeMap::new(),
             unfinished: BTreeMap::new(),
         }
+    }
+
+    /// Whether this is its name, whatever the case: B2 has no two buckets whose names differ in nothing else.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
     }
 
     pub(crate) fn is_public(&self) -> bool {
@@ -109,6 +117,15 @@ impl Bucket {
             Encryption::Managed
         } else {
             Encryption::None
+        }
+    }
+
+    /// Applies the rules of today (`false`) or those from before September 2026, with the default encryption that a
+    /// bucket has under them if nobody ever set one.
+    pub(crate) const fn set_legacy_encryption(&mut self, legacy: bool) {
+        if self.legacy_encryption != legacy {
+            self.legacy_encryption = legacy;
+            self.encrypts = !legacy;
         }
     }
 

@@ -22,7 +22,26 @@ pub(crate) struct Version {
     pub(crate) info: FileInfo,
     pub(crate) lock: Lock,
     pub(crate) encryption: Encryption,
+    /// `None` where no rule applies.
+    pub(crate) replication: Option<Replication>,
     pub(crate) kind: Kind,
+}
+
+/// What becomes of a version in another bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Replication {
+    /// It is still to be replicated.
+    Pending,
+}
+
+impl Replication {
+    /// As B2 spells it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+        }
+    }
 }
 
 /// What a version is.

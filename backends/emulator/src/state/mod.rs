@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) recommended_part_size: u64,
     pub(crate) token_lifetime_millis: u64,
     pub(crate) custom_timestamps: bool,
+    /// Whether new buckets are under the encryption rules from before September 2026.
+    pub(crate) legacy_encryption: bool,
     pub(crate) guesses: Guesses,
 }
 
@@ -78,6 +80,11 @@ impl State {
 
     pub(crate) fn bucket_named(&self, name: &str) -> Option<&Bucket> {
         self.buckets.values().find(|bucket| bucket.name == name)
+    }
+
+    /// The bucket that is called so, whatever the case.
+    pub(crate) fn bucket_called(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.values().find(|bucket| bucket.is_called(name))
     }
 
     /// The version with this file id, whatever it is, and its bucket.

@@ -58,6 +58,9 @@ fn write(
         };
         writeln!(text, "# Bucket {name} ({kind}{why}).")?;
     }
+    for name in &options.legacy_buckets {
+        writeln!(text, "# Bucket {name} (private, not encrypted by default).")?;
+    }
     if !options.is_for_this_computer() {
         writeln!(
             text,

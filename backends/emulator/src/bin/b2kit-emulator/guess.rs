@@ -6,7 +6,10 @@ use b2kit_emulator::{Cursor, Guesses};
 
 type Switch = fn(&mut Guesses) -> &mut bool;
 
-const SWITCHES: [(&str, Switch); 7] = [
+const SWITCHES: [(&str, Switch); 9] = [
+    ("range-from-zero-is-partial", |it| {
+        &mut it.range_from_zero_is_partial
+    }),
     ("whole-range-is-partial", |it| {
         &mut it.whole_range_is_partial
     }),
@@ -24,6 +27,9 @@ const SWITCHES: [(&str, Switch); 7] = [
     ("grants-refuse-other-overrides", |it| {
         &mut it.grants_refuse_other_overrides
     }),
+    ("unknown-fields-are-refused", |it| {
+        &mut it.unknown_fields_are_refused
+    }),
 ];
 
 /// Sets the switch that a text like `plus-for-space=no` names.
@@ -35,6 +41,13 @@ pub(crate) fn set(guesses: &mut Guesses, text: &str) -> Result<(), String> {
             "next-name" => Cursor::NextName,
             "last-name-and-space" => Cursor::LastNameAndSpace,
             _ => return Err(unknown()),
+        };
+        return Ok(());
+    }
+    if name == "names-scanned-per-page" {
+        guesses.names_scanned_per_page = match value {
+            "no" => None,
+            number => Some(number.parse().map_err(|_| unknown())?),
         };
         return Ok(());
     }
@@ -51,7 +64,9 @@ pub(crate) fn set(guesses: &mut Guesses, text: &str) -> Result<(), String> {
 /// All switches, as they stand by default.
 pub(crate) fn list() -> String {
     let mut defaults = Guesses::default();
-    let mut text = String::from("cursor=next-name (or last-name-and-space)\n");
+    let mut text = String::from(
+        "cursor=next-name (or last-name-and-space)\nnames-scanned-per-page=no (or a number)\n",
+    );
     for (name, switch) in SWITCHES {
         let value = if *switch(&mut defaults) {
             "yes (or no)"

@@ -61,6 +61,12 @@ fn run() -> Result<(), Problem> {
             }
         })?;
     }
+    for name in &options.legacy_buckets {
+        emulator
+            .create_bucket(name, false)
+            .and_then(|_| emulator.set_legacy_encryption(name, true))
+            .map_err(|error| format!("bucket {name}: {error}"))?;
+    }
     let server = serve(&options, &emulator)?;
     if let Some(pem) = server
         .root_certificate_pem()
@@ -91,6 +97,7 @@ fn emulator(options: &Options) -> Result<Emulator, String> {
         .absolute_minimum_part_size(options.minimum_part_size)
         .checksums(options.checksums)
         .custom_timestamps(options.custom_timestamps)
+        .legacy_encryption(options.legacy_encryption)
         .sync_to_disk(options.sync)
         .discard_contents(options.discard)
         .guesses(options.guesses.clone());

@@ -52,6 +52,9 @@ pub(crate) struct Options {
     pub(crate) minimum_part_size: u64,
     pub(crate) checksums: Checksums,
     pub(crate) custom_timestamps: bool,
+    pub(crate) legacy_encryption: bool,
+    /// Names of buckets that are made if they aren't there, and are under the old rules for encryption.
+    pub(crate) legacy_buckets: Vec<String>,
     pub(crate) guesses: Guesses,
     pub(crate) seed: u64,
     pub(crate) control_token: Option<String>,
@@ -104,6 +107,8 @@ impl Options {
             minimum_part_size: 5_000_000,
             checksums: Checksums::All,
             custom_timestamps: false,
+            legacy_encryption: false,
+            legacy_buckets: Vec::new(),
             guesses: Guesses::default(),
             seed: 0,
             control_token: None,
@@ -186,6 +191,8 @@ fn one(
             }
         }
         "--custom-timestamps" => options.custom_timestamps = true,
+        "--legacy-encryption" => options.legacy_encryption = true,
+        "--legacy-bucket" => options.legacy_buckets.push(text(name, parser)?),
         "--seed" => said.seed = Some(number(name, parser, 0..=u64::MAX)?),
         "--control-token" => said.control_token = Some(text(name, parser)?),
         "--no-control" => said.no_control = true,

@@ -1,0 +1,42 @@
+//! Which B2 it is: `--endpoint`, or `B2_ENVIRONMENT`, as B2's official tools read it.
+
+use b2kit::{Client, Credentials};
+
+use crate::Failure;
+
+pub(crate) fn client(named: Option<&str>) -> Result<Client, Failure> {
+    let mut client = Client::builder()
+        .credentials(Credentials::from_env()?)
+        .user_agent(concat!("b2kit-cli/", env!("CARGO_PKG_VERSION")));
+    if let Some(origin) = origin(named.unwrap_or_default())? {
+        client = client.endpoint(origin);
+    }
+    Ok(client.build()?)
+}
+
+/// Where to authorize; `None` for the real service.
+fn origin(named: &str) -> Result<Option<&str>, String> {
+    match named {
+        "" | "production" => Ok(None),
+        "staging" => Ok(Some("https://api.backblaze.net")),
+        url if url.contains("://") => Ok(Some(url)),
+        other => Err(format!(
+            "{other:?} is no B2: --endpoint and B2_ENVIRONMENT take a URL, production or staging"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_environment_is_a_url_or_one_of_the_official_names() {
+        assert_eq!(origin(""), Ok(None));
+        assert_eq!(origin("production"), Ok(None));
+        assert_eq!(origin("staging"), Ok(Some("https://api.backblaze.net")));
+        let url = "http://127.0.0.1:4242";
+        assert_eq!(origin(url), Ok(Some(url)));
+        assert!(origin("prod").unwrap_err().contains("\"prod\""));
+    }
+}

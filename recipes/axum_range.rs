@@ -1,0 +1,136 @@
+//! Serves the files of a bucket through axum, whole or in ranges: 200, 206, 404 and 416.
+//!
+//! ```text
+//! cargo run -p b2kit-recipes --example axum_range
+//! ```
+//!
+//! The bytes go through as they come; nothing holds a file. Where the reader hangs up, axum drops the stream, and with it the
+//! download.
+
+mod there;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use b2kit::api::DownloadFileByName;
+use b2kit::types::{ByteRange, FileName};
+use b2kit::{BucketHandle, Error, ErrorKind};
+use tower::ServiceExt as _;
+
+use there::Failure;
+
+fn app(bucket: BucketHandle) -> Router {
+    Router::new()
+        .route("/photos/{*name}", get(photo))
+        .with_state(bucket)
+}
+
+async fn photo(
+    State(bucket): State<BucketHandle>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match served(&bucket, &name, &headers).await {
+        Ok(response) => response,
+        Err(error) => refusal(&bucket, &name, &error).await,
+    }
+}
+
+async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Result<Response, Error> {
+    let mut download = bucket.download(name);
+    // What is no single range of bytes is passed over, as HTTP has it: then the whole file is the answer.
+    let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
+    if let Some(range) = range.and_then(|range| range.parse::<ByteRange>().ok()) {
+        download = download.range(range);
+    }
+    let stream = download.stream().await?;
+
+    let file = stream.file();
+    let whole = file.content_length;
+    let mut response = Response::builder()
+        .header(ACCEPT_RANGES, "bytes")
+        .header(ETAG, format!("\"{}\"", file.file_id));
+    if let Some(content_type) = &file.content_type {
+        response = response.header(CONTENT_TYPE, content_type.as_str());
+    }
+    response = match file.range {
+        Some((first, last)) => response
+            .status(StatusCode::PARTIAL_CONTENT)
+            .header(CONTENT_RANGE, format!("bytes {first}-{last}/{whole}"))
+            .header(CONTENT_LENGTH, last - first + 1),
+        None => response.header(CONTENT_LENGTH, whole),
+    };
+    let response = response.body(Body::from_stream(stream));
+    Ok(response.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+}
+
+async fn refusal(bucket: &BucketHandle, name: &str, error: &Error) -> Response {
+    match (error.kind(), error.b2().map(|b2| b2.status)) {
+        // Such a name can't be a file's.
+        (ErrorKind::NotFound | ErrorKind::Invalid, _) => StatusCode::NOT_FOUND.into_response(),
+        (_, Some(416)) => match length(bucket, name).await {
+            Ok(length) => {
+                let range = [(CONTENT_RANGE, format!("bytes */{length}"))];
+                (StatusCode::RANGE_NOT_SATISFIABLE, range).into_response()
+            }
+            Err(_) => StatusCode::BAD_GATEWAY.into_response(),
+        },
+        // Whoever asked can't mend it, and it is not for them to read.
+        _ => {
+            eprintln!("{name}: {error:#}");
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+    }
+}
+
+/// Asks for the headers alone.
+async fn length(bucket: &BucketHandle, name: &str) -> Result<u64, Error> {
+    let head = DownloadFileByName::new(bucket.name().clone(), FileName::new(name)?).head();
+    Ok(bucket.client().call(head).await?.file.content_length)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let (_server, bucket) = there::bucket().await?;
+    bucket.upload("2026/cat.txt", "miaow").await?;
+    let app = app(bucket);
+    // axum::serve(tokio::net::TcpListener::bind("0.0.0.0:8080").await?, app).await?;
+
+    for (name, range, status, content_range, body) in [
+        ("2026/cat.txt", None, 200, None, "miaow"),
+        (
+            "2026/cat.txt",
+            Some("bytes=1-3"),
+            206,
+            Some("bytes 1-3/5"),
+            "iao",
+        ),
+        (
+            "2026/cat.txt",
+            Some("bytes=-2"),
+            206,
+            Some("bytes 3-4/5"),
+            "ow",
+        ),
+        ("2026/cat.txt", Some("lines=1-3"), 200, None, "miaow"),
+        ("2026/cat.txt", Some("bytes=9-"), 416, Some("bytes */5"), ""),
+        ("2026/dog.txt", None, 404, None, ""),
+    ] {
+        let mut request = Request::get(format!("/photos/{name}"));
+        if let Some(range) = range {
+            request = request.header(RANGE, range);
+        }
+        let response = app.clone().oneshot(request.body(Body::empty())?).await?;
+        assert_eq!(response.status(), status, "{name} {range:?}");
+        let told = response.headers().get(CONTENT_RANGE);
+        assert_eq!(told.map(|told| told.to_str()).transpose()?, content_range);
+        let bytes = axum::body::to_bytes(response.into_body(), 1_000).await?;
+        assert_eq!(bytes, body, "{name} {range:?}");
+        println!("{name} {range:?}: {status} {body:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Makes a prefix in a bucket look like a directory: what is new or was changed is uploaded, what is gone is hidden.
+//!
+//! ```text
+//! cargo run -p b2kit-recipes --example mirror
+//! ```
+//!
+//! A file counts as unchanged where its size and its time of modification are those of the version that is there, which
+//! `Source::path` has noted. Hidden files keep their versions, until the bucket's lifecycle rules delete them.
+
+mod there;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use b2kit::BucketHandle;
+use b2kit::api::ListFileNames;
+use b2kit::transfer::Source;
+use b2kit::types::{FileName, FileVersion, Timestamp};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use there::Failure;
+
+/// How many files were uploaded, and hidden.
+async fn mirror(
+    directory: &Path,
+    bucket: &BucketHandle,
+    prefix: &str,
+) -> Result<(usize, usize), Failure> {
+    let mut there = BTreeMap::new();
+    let mut rows = bucket
+        .client()
+        .stream(ListFileNames::new(bucket.id()).prefix(prefix));
+    while let Some(row) = rows.try_next().await? {
+        if let Some(version) = row.into_version() {
+            there.insert(version.file_name.to_string(), version);
+        }
+    }
+
+    let mut changed = Vec::new();
+    for (name, path) in files_below(directory, prefix)? {
+        let version = there.remove(&name);
+        if !version.is_some_and(|version| is_same(&path, &version)) {
+            changed.push((name, path));
+        }
+    }
+    let uploaded = changed.len();
+    let mut over = bucket.upload_all(stream::iter(changed), 4, |bucket, (name, path)| {
+        bucket.upload(name.as_str(), Source::path(path))
+    });
+    while let Some(((_, path), outcome)) = over.next().await {
+        outcome.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+
+    // Last, so that nothing is missing at any time.
+    let hidden = there.len();
+    for name in there.into_keys() {
+        let name = FileName::new_unchecked(name);
+        bucket.client().hide(bucket.id(), name).await?;
+    }
+    Ok((uploaded, hidden))
+}
+
+fn is_same(path: &Path, version: &FileVersion) -> bool {
+    let Ok(found) = fs::metadata(path) else {
+        return false;
+    };
+    let modified = found.modified().ok().and_then(Timestamp::from_system_time);
+    found.len() == version.content_length
+        && modified.is_some()
+        && modified == version.last_modified()
+}
+
+/// Each file's name at B2, and its path. Links and devices are left out.
+fn files_below(directory: &Path, prefix: &str) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let mut files = Vec::new();
+    let mut directories = vec![(directory.to_owned(), prefix.to_owned())];
+    while let Some((directory, prefix)) = directories.pop() {
+        for entry in fs::read_dir(&directory)? {
+            let entry = entry?;
+            let own = entry.file_name();
+            let own = own.to_str().ok_or("a name that is no text")?;
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                directories.push((entry.path(), format!("{prefix}{own}/")));
+            } else if kind.is_file() {
+                files.push((format!("{prefix}{own}"), entry.path()));
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let (_server, bucket) = there::bucket().await?;
+    let folder = tempfile::tempdir()?;
+    fs::create_dir(folder.path().join("2026"))?;
+    fs::write(folder.path().join("2026/cat.txt"), "meow")?;
+    fs::write(folder.path().join("2026/dog.txt"), "woof")?;
+
+    let mirrored = async || mirror(folder.path(), &bucket, "photos/").await;
+    assert_eq!(mirrored().await?, (2, 0));
+    assert_eq!(mirrored().await?, (0, 0), "nothing has changed");
+    fs::write(folder.path().join("2026/cat.txt"), "miaow")?;
+    fs::remove_file(folder.path().join("2026/dog.txt"))?;
+    assert_eq!(mirrored().await?, (1, 1));
+    println!("photos/ is as {} was", folder.path().display());
+    Ok(())
+}

@@ -1,0 +1,647 @@
+//! What the answer to a call that makes something is held against: what the call asked for.
+//!
+//! An answer that was mixed up with another's would be believed otherwise. It is compared by what it means, since B2 may
+//! write it in another way: keys in lower case, sets in another order, entries of its own, settings of the bucket where the
+//! call has none. What the key may not read is taken for right.
+
+use serde_json::Value;
+
+use crate::types::{
+    Action, Bucket, BucketInfo, ContentType, EncryptionMode, EncryptionSetting, FileInfo,
+    FileRetention, FileVersion, LegalHold, Readable, Timestamp, is_reserved,
+};
+
+/// What a call gives a version beside its name and bytes; `None` is what B2 or the bucket chooses.
+#[derive(Default)]
+pub(super) struct Attributes<'a> {
+    pub(super) file_info: Option<&'a FileInfo>,
+    pub(super) content_type: Option<&'a ContentType>,
+    pub(super) encryption: Option<&'a EncryptionSetting>,
+    pub(super) retention: Option<FileRetention>,
+    pub(super) legal_hold: Option<&'a LegalHold>,
+    pub(super) upload_timestamp: Option<Timestamp>,
+}
+
+impl Attributes<'_> {
+    /// In what the version in an answer is another than was asked for.
+    pub(super) fn difference(&self, shown: &FileVersion) -> Option<&'static str> {
+        let has = |(key, value): (&str, &str)| shown.file_info.get(key) == Some(value);
+        // B2 may write the parameters in another way.
+        let essence = |content_type: &ContentType| {
+            let (essence, _) = content_type
+                .as_str()
+                .split_once(';')
+                .unwrap_or((content_type.as_str(), ""));
+            essence.trim().to_ascii_lowercase()
+        };
+        let named = |wanted: &ContentType| {
+            let shown = shown.content_type.as_ref();
+            *wanted == ContentType::auto()
+                || shown.is_some_and(|shown| essence(shown) == essence(wanted))
+        };
+        if self.file_info.is_some_and(|wanted| !wanted.iter().all(has)) {
+            Some("it has other file info")
+        } else if !self.content_type.is_none_or(named) {
+            Some("it has another content type")
+        } else if !self.is_encrypted_so(shown) {
+            Some("it is encrypted in another way")
+        } else if !self.retention.as_ref().is_none_or(|wanted| {
+            let shown = shown.file_retention.value();
+            shown.is_none_or(|shown| same_retention(wanted, shown))
+        }) {
+            Some("it has another retention")
+        } else if !self
+            .legal_hold
+            .is_none_or(|wanted| match &shown.legal_hold {
+                Readable::Unauthorized => true,
+                // What was never held is not held.
+                Readable::Value(None) => *wanted == LegalHold::Off,
+                Readable::Value(Some(shown)) => shown == wanted,
+            })
+        {
+            Some("it has another legal hold")
+        } else if self
+            .upload_timestamp
+            .is_some_and(|wanted| wanted != shown.upload_timestamp)
+        {
+            Some("it has another time of upload")
+        } else {
+            None
+        }
+    }
+
+    fn is_encrypted_so(&self, shown: &FileVersion) -> bool {
+        let shown = &shown.server_side_encryption;
+        match self.encryption {
+            // Without a key of the customer's nobody could read it. All else is B2's or the bucket's choice; B2 encrypts new
+            // files even where it was asked not to.
+            None | Some(EncryptionSetting::None) => shown.mode != Some(EncryptionMode::SseC),
+            Some(EncryptionSetting::SseB2) => shown.mode == Some(EncryptionMode::SseB2),
+            Some(EncryptionSetting::SseC(key)) => {
+                let md5 = shown.customer_key_md5.as_deref();
+                shown.mode == Some(EncryptionMode::SseC)
+                    && md5.is_none_or(|md5| md5 == key.md5_base64())
+            }
+        }
+    }
+}
+
+/// Whether two retentions are the same, to the second.
+pub(super) fn same_retention(wanted: &FileRetention, shown: &FileRetention) -> bool {
+    let seconds = |retention: &FileRetention| {
+        let until = retention.retain_until_timestamp;
+        until.map(|until| until.as_millis().div_euclid(1_000))
+    };
+    wanted.mode == shown.mode && (wanted.mode.is_none() || seconds(wanted) == seconds(shown))
+}
+
+/// Whether a version is a file, as a call that makes one has to answer: no marker, no unfinished large file.
+pub(super) fn not_a_file(shown: &FileVersion) -> Option<&'static str> {
+    matches!(shown.action, Action::Start | Action::Hide | Action::Folder).then_some("it is no file")
+}
+
+/// Whether a bucket shows every setting that a document gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// It does.
+    All,
+    /// It does, as far as the key may read.
+    AllReadable,
+    /// It shows this setting otherwise.
+    Other(&'static str),
+}
+
+/// Where a bucket shows what a call sets, and under what it says whether the key may read that.
+const SHOWN_AT: [(&str, &str, &str); 8] = [
+    ("bucketType", "/bucketType", ""),
+    ("bucketInfo", "/bucketInfo", ""),
+    ("corsRules", "/corsRules", ""),
+    ("lifecycleRules", "/lifecycleRules", ""),
+    (
+        "defaultRetention",
+        "/fileLockConfiguration/value/defaultRetention",
+        "/fileLockConfiguration",
+    ),
+    (
+        "fileLockEnabled",
+        "/fileLockConfiguration/value/isFileLockEnabled",
+        "/fileLockConfiguration",
+    ),
+    (
+        "defaultServerSideEncryption",
+        "/defaultServerSideEncryption/value",
+        "/defaultServerSideEncryption",
+    ),
+    (
+        "replicationConfiguration",
+        "/replicationConfiguration/value",
+        "/replicationConfiguration",
+    ),
+];
+
+/// Compares a bucket with the document of a call that sets it.
+pub(super) fn shows(bucket: &Bucket, document: &impl serde::Serialize) -> Shows {
+    let (Ok(wanted), Ok(shown)) = (serde_json::to_value(document), serde_json::to_value(bucket))
+    else {
+        return Shows::Other("settings");
+    };
+    let mut all = Shows::All;
+    for (field, place, reader) in SHOWN_AT {
+        let Some(wanted) = wanted.get(field) else {
+            continue;
+        };
+        let readable = shown.pointer(&format!("{reader}/isClientAuthorizedToRead"));
+        if !reader.is_empty() && readable != Some(&Value::Bool(true)) {
+            all = Shows::AllReadable;
+            continue;
+        }
+        let shown = shown.pointer(place).unwrap_or(&Value::Null);
+        let same = match field {
+            "bucketInfo" => same_info(wanted, shown),
+            // The first rule that fits a request decides, so their order has a meaning.
+            "corsRules" => in_order(wanted, shown),
+            "defaultServerSideEncryption" => {
+                is_empty(wanted) && shown["mode"] != "SSE-C" || means(wanted, shown)
+            }
+            _ => means(wanted, shown),
+        };
+        if !same {
+            return Shows::Other(field);
+        }
+    }
+    all
+}
+
+/// All entries and no others but B2's own; keys are the same whatever their case.
+fn same_info(wanted: &Value, shown: &Value) -> bool {
+    let read = |value: &Value| {
+        let info: Option<BucketInfo> = serde_json::from_value(value.clone()).ok();
+        info.unwrap_or_default()
+    };
+    let (wanted, shown) = (read(wanted), read(shown));
+    let has = |(key, value): (&String, &String)| shown.get(key) == Some(value);
+    let is_known = |key: &String| wanted.get(key).is_some() || is_reserved(key);
+    wanted.iter().all(has) && shown.keys().all(is_known)
+}
+
+fn in_order(wanted: &Value, shown: &Value) -> bool {
+    let (wanted, shown) = (list(wanted), list(shown));
+    wanted.len() == shown.len()
+        && wanted
+            .iter()
+            .zip(shown)
+            .all(|(wanted, shown)| means(wanted, shown))
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Whether `shown` says all that `wanted` does. It may have fields of its own, lists may be in another order, and what is
+/// empty may be left out. The texts here are words of B2's, origins, names of headers and of rules: none has a case that
+/// means something.
+fn means(wanted: &Value, shown: &Value) -> bool {
+    match (wanted, shown) {
+        _ if is_empty(wanted) => is_empty(shown),
+        (Value::Object(wanted), Value::Object(shown)) => wanted.iter().all(|(key, wanted)| {
+            let shown = shown.get(key).unwrap_or(&Value::Null);
+            let exact = matches!(key.as_str(), "fileNamePrefix" | "destinationBucketId");
+            match exact || key.ends_with("Id") || key.ends_with("KeyMapping") {
+                true => wanted == shown,
+                false => means(wanted, shown),
+            }
+        }),
+        (Value::Array(wanted), Value::Array(shown)) => {
+            let mut left: Vec<_> = shown.iter().collect();
+            wanted.len() == shown.len()
+                && wanted.iter().all(|wanted| {
+                    let found = left.iter().position(|shown| means(wanted, shown));
+                    found.is_some_and(|at| {
+                        left.swap_remove(at);
+                        true
+                    })
+                })
+        }
+        (Value::String(wanted), Value::String(shown)) => wanted.eq_ignore_ascii_case(shown),
+        (wanted, shown) => wanted == shown,
+    }
+}
+
+/// Nothing, in one of the ways in which that is written.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::types::{CustomerKey, RetentionMode};
+
+    fn version(over: Value) -> FileVersion {
+        let mut row = json!({
+            "action": "upload", "bucketId": "b", "fileId": "f", "fileName": "n", "uploadTimestamp": 1,
+            "contentType": "text/plain", "fileInfo": {"colour": "red", "b2-added": "x"},
+        });
+        for (key, value) in over.as_object().unwrap() {
+            row[key] = value.clone();
+        }
+        serde_json::from_value(row).unwrap()
+    }
+
+    fn readable(value: Value) -> Value {
+        json!({"isClientAuthorizedToRead": true, "value": value})
+    }
+
+    #[test]
+    fn what_b2_adds_folds_or_hides_is_no_difference() {
+        let info = FileInfo::new().with("Colour", "red").unwrap();
+        let (plain, auto) = (
+            ContentType::new("Text/Plain; charset=UTF-8").unwrap(),
+            ContentType::auto(),
+        );
+        let key = CustomerKey::new([7; 32]);
+        let md5 = key.md5_base64();
+        let sse_c = EncryptionSetting::SseC(key);
+        let until = FileRetention::until(RetentionMode::Governance, Timestamp::from_millis(5_999));
+        let none = Attributes::default;
+        let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
+        for (wanted, shown) in [
+            (
+                Attributes {
+                    file_info: Some(&info),
+                    ..none()
+                },
+                json!({}),
+            ),
+            (
+                Attributes {
+                    content_type: Some(&plain),
+                    ..none()
+                },
+                json!({}),
+            ),
+            (
+                Attributes {
+                    content_type: Some(&auto),
+                    ..none()
+                },
+                json!({"contentType": "x/y"}),
+            ),
+            (
+                none(),
+                json!({"serverSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+            ),
+            (
+                Attributes {
+                    encryption: Some(&EncryptionSetting::None),
+                    ..none()
+                },
+                json!({"serverSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+            ),
+            (
+                Attributes {
+                    encryption: Some(&sse_c),
+                    ..none()
+                },
+                json!({"serverSideEncryption": {"mode": "SSE-C", "algorithm": "AES256"}}),
+            ),
+            (
+                Attributes {
+                    encryption: Some(&sse_c),
+                    ..none()
+                },
+                json!({"serverSideEncryption": {"mode": "SSE-C", "algorithm": "AES256", "customerKeyMd5": md5}}),
+            ),
+            (
+                Attributes {
+                    retention: Some(until.clone()),
+                    ..none()
+                },
+                json!({"fileRetention": hidden}),
+            ),
+            (
+                Attributes {
+                    retention: Some(until),
+                    ..none()
+                },
+                json!({"fileRetention": readable(json!({"mode": "governance", "retainUntilTimestamp": 5_000}))}),
+            ),
+            (
+                Attributes {
+                    legal_hold: Some(&LegalHold::On),
+                    ..none()
+                },
+                json!({"legalHold": hidden}),
+            ),
+            (
+                Attributes {
+                    legal_hold: Some(&LegalHold::Off),
+                    ..none()
+                },
+                json!({"legalHold": readable(Value::Null)}),
+            ),
+            (none(), json!({"legalHold": readable(json!("on"))})),
+        ] {
+            assert_eq!(wanted.difference(&version(shown.clone())), None, "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_and_is_not_there_is_a_difference() {
+        let info = FileInfo::new().with("colour", "blue").unwrap();
+        let more = FileInfo::new().with("size", "1").unwrap();
+        let html = ContentType::new("text/html").unwrap();
+        let sse_c = EncryptionSetting::SseC(CustomerKey::new([7; 32]));
+        let until = FileRetention::until(RetentionMode::Compliance, Timestamp::from_millis(5_000));
+        let none = Attributes::default;
+        let sse = |mode: &str, md5: &str| json!({"serverSideEncryption": {"mode": mode, "algorithm": "AES256", "customerKeyMd5": md5}});
+        let held = |mode: &str, until: u64| json!({"fileRetention": readable(json!({"mode": mode, "retainUntilTimestamp": until}))});
+        for (wanted, shown, told) in [
+            (
+                Attributes {
+                    file_info: Some(&info),
+                    ..none()
+                },
+                json!({}),
+                "file info",
+            ),
+            (
+                Attributes {
+                    file_info: Some(&more),
+                    ..none()
+                },
+                json!({}),
+                "file info",
+            ),
+            (
+                Attributes {
+                    content_type: Some(&html),
+                    ..none()
+                },
+                json!({}),
+                "content type",
+            ),
+            (
+                Attributes {
+                    content_type: Some(&html),
+                    ..none()
+                },
+                json!({"contentType": null}),
+                "content type",
+            ),
+            (none(), sse("SSE-C", "x"), "encrypted"),
+            (
+                Attributes {
+                    encryption: Some(&sse_c),
+                    ..none()
+                },
+                json!({}),
+                "encrypted",
+            ),
+            (
+                Attributes {
+                    encryption: Some(&sse_c),
+                    ..none()
+                },
+                sse("SSE-C", "other"),
+                "encrypted",
+            ),
+            (
+                Attributes {
+                    encryption: Some(&EncryptionSetting::SseB2),
+                    ..none()
+                },
+                json!({}),
+                "encrypted",
+            ),
+            (
+                Attributes {
+                    retention: Some(until.clone()),
+                    ..none()
+                },
+                json!({}),
+                "retention",
+            ),
+            (
+                Attributes {
+                    retention: Some(until.clone()),
+                    ..none()
+                },
+                held("governance", 5_000),
+                "retention",
+            ),
+            (
+                Attributes {
+                    retention: Some(until),
+                    ..none()
+                },
+                held("compliance", 4_000),
+                "retention",
+            ),
+            (
+                Attributes {
+                    legal_hold: Some(&LegalHold::On),
+                    ..none()
+                },
+                json!({}),
+                "hold",
+            ),
+            (
+                Attributes {
+                    upload_timestamp: Some(Timestamp::from_millis(2)),
+                    ..none()
+                },
+                json!({}),
+                "time",
+            ),
+        ] {
+            let difference = wanted.difference(&version(shown.clone()));
+            assert!(
+                difference.is_some_and(|it| it.contains(told)),
+                "{shown} {difference:?}"
+            );
+        }
+    }
+
+    fn bucket(over: Value) -> Bucket {
+        let mut bucket = json!({
+            "accountId": "a", "bucketId": "b", "bucketName": "photos", "bucketType": "allPrivate", "revision": 3,
+            "defaultServerSideEncryption": readable(json!({"mode": "SSE-B2", "algorithm": "AES256"})),
+            "fileLockConfiguration": readable(json!({
+                "isFileLockEnabled": true,
+                "defaultRetention": {"mode": "governance", "period": {"duration": 7, "unit": "days"}},
+            })),
+            "replicationConfiguration": readable(Value::Null),
+        });
+        for (key, value) in over.as_object().unwrap() {
+            bucket[key] = value.clone();
+        }
+        serde_json::from_value(bucket).unwrap()
+    }
+
+    #[test]
+    fn every_setting_that_a_call_can_make_is_looked_at() {
+        use crate::api::{CreateBucket, UpdateBucket};
+        use crate::types::{
+            BucketName, BucketType, CorsRules, DefaultRetention, Encryption, LifecycleRules,
+            ReplicationConfiguration,
+        };
+
+        let create = CreateBucket::new(BucketName::new("photos").unwrap(), BucketType::AllPublic)
+            .bucket_info(BucketInfo::new())
+            .cors_rules(CorsRules::default())
+            .default_server_side_encryption(Encryption::sse_b2())
+            .file_lock_enabled(true)
+            .lifecycle_rules(LifecycleRules::default())
+            .replication_configuration(ReplicationConfiguration::none());
+        let update = UpdateBucket::new("b")
+            .bucket_type(BucketType::AllPublic)
+            .bucket_info(BucketInfo::new())
+            .cors_rules(CorsRules::default())
+            .default_retention(DefaultRetention::none())
+            .default_server_side_encryption(Encryption::sse_b2())
+            .file_lock_enabled(true)
+            .lifecycle_rules(LifecycleRules::default())
+            .replication_configuration(ReplicationConfiguration::none())
+            .if_revision_is(1);
+        for document in [serde_json::to_value(create), serde_json::to_value(update)] {
+            for field in document.unwrap().as_object().unwrap().keys() {
+                let named = matches!(field.as_str(), "bucketId" | "bucketName" | "ifRevisionIs");
+                let looked_at = SHOWN_AT.iter().any(|(shown, ..)| shown == field);
+                assert!(named || looked_at, "{field}");
+            }
+        }
+    }
+
+    #[test]
+    fn settings_are_the_same_in_another_order_or_case_or_with_fields_of_b2s_own() {
+        let rule = |operations: &[&str], headers: &[&str]| {
+            json!({"corsRuleName": "downloads", "allowedOrigins": ["https://Example.com"], "allowedOperations": operations,
+                   "allowedHeaders": headers, "exposeHeaders": [], "maxAgeSeconds": 60})
+        };
+        let lifecycle = |prefix: &str, days: u64| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": days, "daysFromUploadingToHiding": null});
+        let source = json!({"replicationRules": [
+            {"destinationBucketId": "d", "fileNamePrefix": "", "includeExistingFiles": false, "isEnabled": true,
+             "priority": 1, "replicationRuleName": "rule-1"},
+        ], "sourceApplicationKeyId": "k"});
+        for (wanted, shown) in [
+            (
+                json!({"bucketInfo": {"Owner": "us"}}),
+                json!({"bucketInfo": {"owner": "us", "b2-own": "x"}}),
+            ),
+            (
+                json!({"corsRules": [rule(&["s3_get", "s3_put"], &["X-A", "X-B"])]}),
+                json!({"corsRules": [rule(&["s3_put", "s3_get"], &["x-b", "x-a"])]}),
+            ),
+            (json!({"corsRules": []}), json!({})),
+            (
+                json!({"lifecycleRules": [lifecycle("a/", 1), lifecycle("b/", 2)]}),
+                json!({"lifecycleRules": [lifecycle("b/", 2), lifecycle("a/", 1)]}),
+            ),
+            (json!({"fileLockEnabled": true}), json!({})),
+            (
+                json!({"defaultRetention": {"mode": "governance", "period": {"duration": 7, "unit": "days"}}}),
+                json!({}),
+            ),
+            // `none` is the service's default by now.
+            (
+                json!({"defaultServerSideEncryption": {"mode": null, "algorithm": null}}),
+                json!({}),
+            ),
+            (
+                json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+                json!({}),
+            ),
+            (
+                json!({"replicationConfiguration": {"asReplicationSource": null, "asReplicationDestination": null}}),
+                json!({}),
+            ),
+            (
+                json!({"replicationConfiguration": {"asReplicationSource": source, "asReplicationDestination": null}}),
+                json!({"replicationConfiguration": readable(json!({"asReplicationSource": source}))}),
+            ),
+        ] {
+            assert_eq!(
+                shows(&bucket(shown.clone()), &wanted),
+                Shows::All,
+                "{wanted} {shown}"
+            );
+        }
+        let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
+        let wanted = json!({"bucketType": "allPrivate", "fileLockEnabled": true});
+        let shown = bucket(json!({"fileLockConfiguration": hidden}));
+        assert_eq!(shows(&shown, &wanted), Shows::AllReadable);
+    }
+
+    #[test]
+    fn settings_that_were_not_taken_are_told_by_name() {
+        let lifecycle =
+            |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
+        let cors = |name: &str| {
+            json!({"corsRuleName": name, "allowedOrigins": ["*"], "allowedOperations": ["s3_get"], "allowedHeaders": [],
+                   "exposeHeaders": [], "maxAgeSeconds": 60})
+        };
+        for (wanted, shown, field) in [
+            (json!({"bucketType": "allPublic"}), json!({}), "bucketType"),
+            (json!({"bucketInfo": {"a": "1"}}), json!({}), "bucketInfo"),
+            (
+                json!({"bucketInfo": {"a": "1"}}),
+                json!({"bucketInfo": {"a": "2"}}),
+                "bucketInfo",
+            ),
+            (
+                json!({"bucketInfo": {}}),
+                json!({"bucketInfo": {"a": "2"}}),
+                "bucketInfo",
+            ),
+            (
+                json!({"lifecycleRules": [lifecycle("a/")]}),
+                json!({"lifecycleRules": [lifecycle("A/")]}),
+                "lifecycleRules",
+            ),
+            (
+                json!({"lifecycleRules": [lifecycle("a/")]}),
+                json!({"lifecycleRules": [lifecycle("a/"), lifecycle("b/")]}),
+                "lifecycleRules",
+            ),
+            (
+                json!({"corsRules": [cors("first-rule"), cors("other-rule")]}),
+                json!({"corsRules": [cors("other-rule"), cors("first-rule")]}),
+                "corsRules",
+            ),
+            (
+                json!({"defaultRetention": {"mode": "governance", "period": {"duration": 8, "unit": "days"}}}),
+                json!({}),
+                "defaultRetention",
+            ),
+            (
+                json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
+                json!({"defaultServerSideEncryption": readable(json!({"mode": null, "algorithm": null}))}),
+                "defaultServerSideEncryption",
+            ),
+            (
+                json!({"fileLockEnabled": true}),
+                json!({"fileLockConfiguration": readable(json!({"isFileLockEnabled": false}))}),
+                "fileLockEnabled",
+            ),
+            (
+                json!({"replicationConfiguration": {"asReplicationDestination": {"sourceToDestinationKeyMapping": {"a": "b"}}}}),
+                json!({}),
+                "replicationConfiguration",
+            ),
+        ] {
+            assert_eq!(
+                shows(&bucket(shown.clone()), &wanted),
+                Shows::Other(field),
+                "{wanted} {shown}"
+            );
+        }
+    }
+}

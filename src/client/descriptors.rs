@@ -1,0 +1,118 @@
+//! How many files of this machine transfers hold open at once, and what becomes of one that it has no room for.
+//!
+//! A process may have so many files and connections open, and no more. If files could take all of that, nothing would be
+//! left for the connections by which any of them is ever done with. So transfers hold a third of it at most in files, and
+//! whoever has more to transfer waits, first come, first served. Where there is no room nevertheless, since the rest of the
+//! program needs it, it is tried again, for as long as the policy says since anything has last succeeded.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use b2kit_core::adapter::is_exhaustion;
+use futures_util::future::{Either, select};
+
+use super::Client;
+use super::memory::{Memory, Room};
+
+/// How long to wait for those who have files open. They may be transfers that nobody polls.
+const FILE_WAIT: Duration = Duration::from_secs(60);
+
+/// No two tries come closer together.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where the system doesn't say what a process may have open: what macOS gives it unless told otherwise.
+const SMALLEST_LIMIT: u64 = 256;
+
+/// The files that may be open at once; `None` where a system has no such limit.
+pub(super) fn files() -> Option<Arc<Memory>> {
+    if cfg!(windows) {
+        return None;
+    }
+    let limit = std::fs::read_to_string("/proc/self/limits").ok();
+    let limit = limit.map_or(Some(SMALLEST_LIMIT), |limits| soft_limit(&limits))?;
+    Some(Memory::new((limit / 3).max(1)))
+}
+
+/// How many files a process may have open, from what Linux says of its limits. `None` is any number.
+fn soft_limit(limits: &str) -> Option<u64> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next());
+    match soft {
+        Some("unlimited") => None,
+        soft => Some(
+            soft.and_then(|soft| soft.parse().ok())
+                .unwrap_or(SMALLEST_LIMIT),
+        ),
+    }
+}
+
+impl Client {
+    /// Waits until so many more files may be open, and holds their places.
+    pub(crate) async fn file_place(&self, wanted: u64) -> Option<Room> {
+        let files = self.shared.files.get_or_init(files).as_ref()?;
+        let enough = self.shared.timer.sleep(FILE_WAIT);
+        match select(Memory::room(files, wanted), enough).await {
+            Either::Left((place, _)) => Some(place),
+            Either::Right(_) => None,
+        }
+    }
+
+    /// Opens what takes room on this machine: again, while there is none.
+    pub(crate) async fn with_room<T, E, F>(
+        &self,
+        mut open: impl FnMut() -> F + Send,
+    ) -> Result<T, E>
+    where
+        T: Send,
+        E: StdError + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let (began, gates) = (self.now(), &self.shared.gates);
+        let (mut since, mut successes) = (began, gates.successes());
+        loop {
+            let error = match pin!(open()).await {
+                Err(error) if is_exhaustion(&error) => error,
+                outcome => return outcome,
+            };
+            let now = self.now();
+            let so_far = gates.successes();
+            if so_far != successes {
+                (since, successes) = (now, so_far);
+            }
+            let pause = self.policy.pause(0, self.shared.chance()).max(LEAST_PAUSE);
+            let elapsed = now.saturating_duration_since(began);
+            let too_late = |deadline: Duration| pause >= deadline.saturating_sub(elapsed);
+            if now.saturating_duration_since(since) >= self.policy.persistence
+                || self.policy.deadline.is_some_and(too_late)
+            {
+                return Err(error);
+            }
+            self.sleep(pause).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_what_linux_says() {
+        let limits = |soft: &str| {
+            format!(
+                "Limit                     Soft Limit           Hard Limit           Units     \n\
+                 Max processes             128000               128000               processes \n\
+                 Max open files            {soft:<20} 524288               files     \n"
+            )
+        };
+        assert_eq!(soft_limit(&limits("1024")), Some(1_024));
+        assert_eq!(soft_limit(&limits("unlimited")), None);
+        assert_eq!(soft_limit(&limits("many")), Some(SMALLEST_LIMIT));
+        assert_eq!(soft_limit(""), Some(SMALLEST_LIMIT));
+    }
+}

@@ -1,0 +1,474 @@
+//! [`Secrets`]: everything that a client must not show, and how it is taken out of what a server says.
+//!
+//! A server may repeat a secret in an error, and not only the one that came with the request: the key of the login in any
+//! call, the token of another upload. It may also encode what it repeats. So there is one place that knows the secrets of all
+//! calls, and instead of looking for each of them in each of its forms it decodes the text in each way: as it is; with
+//! escapes undone (percent, JSON, HTML, twice over); then runs of hexadecimal digits and of base64, wherever they may begin.
+//! Each of these is gone through once, whatever there is to be found.
+//!
+//! It happens when an error leaves the client, after all judging: what is judged are B2's own words.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use zeroize::Zeroizing;
+
+use crate::types::Secret;
+
+/// What stands in a secret's place.
+const MASK: &str = "[redacted]";
+
+/// A secret is found by its last bytes: the first ones are the same in all tokens of an account. What is shorter is not
+/// looked for: to mask it would hide nothing, and spoil every text.
+const TAIL: usize = 4;
+
+/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go first. A client of which
+/// more uploads than this are under way forgets tokens that are in use.
+const MOST: usize = 4_096;
+
+/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no word.
+const LONG: usize = 24;
+
+/// No more of a text is gone through; who shows it shows less than this.
+pub(super) const LONGEST_TEXT: usize = 8 << 10;
+
+/// The secrets of a client.
+#[derive(Default)]
+pub(super) struct Secrets(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    by_tail: HashMap<[u8; TAIL], Vec<Entry>>,
+    /// Those that may go, the oldest first.
+    recent: VecDeque<Entry>,
+}
+
+type Entry = Arc<Zeroizing<Vec<u8>>>;
+
+impl Secrets {
+    /// What the client was built with, which it never forgets.
+    pub(super) fn keep(&self, secret: &Secret) {
+        let mut known = self.lock();
+        for bytes in forms(secret) {
+            let _ = known.add(bytes);
+        }
+    }
+
+    /// A secret that came later.
+    pub(super) fn learn(&self, secret: &Secret) {
+        let mut known = self.lock();
+        for bytes in forms(secret) {
+            if let Some(entry) = known.add(bytes) {
+                known.recent.push_back(entry);
+            }
+        }
+        while known.recent.len() > MOST {
+            let oldest = known.recent.pop_front();
+            oldest.into_iter().for_each(|oldest| known.remove(&oldest));
+        }
+    }
+
+    /// The text without the secrets, as far as it may be shown at all.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let text = beginning(text, LONGEST_TEXT);
+        let hidden = self.lock().find(text.as_bytes(), |_| true);
+        without(text, &hidden)
+    }
+
+    /// Whether a token or a key is in what should be a code of B2's.
+    pub(super) fn are_in_code(&self, code: &str) -> bool {
+        let code = beginning(code, LONGEST_TEXT);
+        let hidden = self
+            .lock()
+            .find(code.as_bytes(), |entry| entry.len() >= LONG);
+        hidden.contains(&true)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
+/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a name and a password.
+fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
+    let text = secret.expose();
+    let bare = text.strip_prefix("Basic ").unwrap_or(text);
+    let mut forms = vec![Zeroizing::new(bare.as_bytes().to_vec())];
+    if let Ok(decoded) = BASE64_STANDARD.decode(bare)
+        && decoded.len() >= 16
+    {
+        forms.push(Zeroizing::new(decoded));
+    }
+    forms
+}
+
+impl Known {
+    /// `None` if it is there already, or too short to be looked for.
+    fn add(&mut self, bytes: Zeroizing<Vec<u8>>) -> Option<Entry> {
+        let tail = *bytes.last_chunk::<TAIL>()?;
+        let same = self.by_tail.entry(tail).or_default();
+        if same.iter().any(|entry| **entry == bytes) {
+            return None;
+        }
+        let entry = Arc::new(bytes);
+        same.push(Arc::clone(&entry));
+        Some(entry)
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        let Some(tail) = entry.last_chunk::<TAIL>() else {
+            return;
+        };
+        if let Some(same) = self.by_tail.get_mut(tail) {
+            same.retain(|other| !Arc::ptr_eq(other, entry));
+            if same.is_empty() {
+                self.by_tail.remove(tail);
+            }
+        }
+    }
+
+    /// Which bytes of a text belong to a secret.
+    fn find(&self, text: &[u8], counts: impl Fn(&Entry) -> bool) -> Vec<bool> {
+        let mut hidden = vec![false; text.len()];
+        if self.by_tail.is_empty() {
+            return hidden;
+        }
+        let plain = View::plain(text);
+        let open = plain.unescaped().unescaped();
+        let hexadecimal = (0..2).map(|at| open.hexadecimal(at));
+        let base64 = (0..4).map(|at| open.base64(at));
+        let decoded: Vec<_> = hexadecimal.chain(base64).collect();
+        for view in [&plain, &open].into_iter().chain(&decoded) {
+            self.find_in(view, &mut hidden, &counts);
+        }
+        hidden
+    }
+
+    fn find_in(&self, view: &View, hidden: &mut [bool], counts: impl Fn(&Entry) -> bool) {
+        for end in TAIL..=view.bytes.len() {
+            let before = &view.bytes[..end];
+            let candidates = before.last_chunk().and_then(|tail| self.by_tail.get(tail));
+            for entry in candidates.into_iter().flatten() {
+                if counts(entry) && before.ends_with(entry) {
+                    let (first, _) = view.places[end - entry.len()];
+                    let (_, last) = view.places[end - 1];
+                    hidden[first..last].fill(true);
+                }
+            }
+        }
+    }
+}
+
+/// A text, decoded, and which bytes of the text each decoded byte stands for.
+struct View {
+    bytes: Zeroizing<Vec<u8>>,
+    places: Vec<(usize, usize)>,
+}
+
+impl View {
+    fn plain(text: &[u8]) -> Self {
+        Self {
+            bytes: Zeroizing::new(text.to_vec()),
+            places: (0..text.len()).map(|at| (at, at + 1)).collect(),
+        }
+    }
+
+    fn empty(room: usize) -> Self {
+        Self {
+            bytes: Zeroizing::new(Vec::with_capacity(room)),
+            places: Vec::with_capacity(room),
+        }
+    }
+
+    fn push(&mut self, byte: u8, place: (usize, usize)) {
+        self.bytes.push(byte);
+        self.places.push(place);
+    }
+
+    /// Escapes undone once.
+    fn unescaped(&self) -> Self {
+        let mut view = Self::empty(self.bytes.len());
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let (byte, len) = escape(&self.bytes[at..]).unwrap_or((self.bytes[at], 1));
+            view.push(byte, (self.places[at].0, self.places[at + len - 1].1));
+            at += len;
+        }
+        view
+    }
+
+    /// Runs of hexadecimal digits, from their first or second digit on.
+    fn hexadecimal(&self, skip: usize) -> Self {
+        self.decoded(skip, 4, |byte| {
+            char::from(byte)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+    }
+
+    /// Runs of base64 of either alphabet, from one of their first four characters on.
+    fn base64(&self, skip: usize) -> Self {
+        self.decoded(skip, 6, |byte| match byte {
+            b'A'..=b'Z' => Some(byte - b'A'),
+            b'a'..=b'z' => Some(byte - b'a' + 26),
+            b'0'..=b'9' => Some(byte - b'0' + 52),
+            b'+' | b'-' => Some(62),
+            b'/' | b'_' => Some(63),
+            _ => None,
+        })
+    }
+
+    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of them.
+    fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
+        let mut view = Self::empty(self.bytes.len());
+        let (mut skipped, mut buffer, mut held) = (0, 0_u32, 0);
+        // Where the byte begins that is being put together.
+        let mut first = 0;
+        for (at, byte) in self.bytes.iter().enumerate() {
+            let place = self.places[at];
+            let Some(digit) = digit(*byte) else {
+                view.push(0, place);
+                (skipped, held) = (0, 0);
+                continue;
+            };
+            if skipped < skip {
+                skipped += 1;
+                continue;
+            }
+            if held == 0 {
+                first = place.0;
+            }
+            buffer = (buffer << bits | u32::from(digit)) & 0xffff;
+            held += bits;
+            if held >= 8 {
+                held -= 8;
+                #[expect(clippy::cast_possible_truncation, reason = "it is the lowest byte")]
+                view.push((buffer >> held) as u8, (first, place.1));
+                // The next byte may begin in the same digit.
+                first = place.0;
+            }
+        }
+        view
+    }
+}
+
+/// An escape at the beginning of a text: the byte that it stands for, and how long it is.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    let hex = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok()?;
+        let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+        all.then(|| u8::from_str_radix(digits, 16).ok())?
+    };
+    match text {
+        [b'%', high, low, ..] => Some((hex(&[*high, *low])?, 3)),
+        [b'\\', b'u', b'0', b'0', high, low, ..] => Some((hex(&[*high, *low])?, 6)),
+        [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => Some((*byte, 2)),
+        [b'&', b'#', rest @ ..] => {
+            let end = rest.iter().take(6).position(|byte| *byte == b';')?;
+            let byte = match &rest[..end] {
+                [b'x' | b'X', digits @ ..] if !digits.is_empty() => hex(digits)?,
+                digits => std::str::from_utf8(digits).ok()?.parse().ok()?,
+            };
+            Some((byte, end + 3))
+        }
+        _ => None,
+    }
+}
+
+/// The beginning of a text, at most so many bytes.
+pub(super) fn beginning(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// The text with a mask for each stretch that is hidden. A character is hidden whole.
+fn without(text: &str, hidden: &[bool]) -> String {
+    if !hidden.contains(&true) {
+        return text.to_owned();
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut masked = false;
+    for (at, letter) in text.char_indices() {
+        let hide = hidden[at..at + letter.len_utf8()].contains(&true);
+        match (hide, masked) {
+            (true, false) => shown.push_str(MASK),
+            (true, true) => {}
+            (false, _) => shown.push(letter),
+        }
+        masked = hide;
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
+
+    use super::*;
+
+    const TOKEN: &str =
+        "4_00415f935cf4dcb00000006ae_01c23dcc_f57902_acct_Vl-OZdLppNjLalHFmfuaIHFgR1Q=";
+    const KEY: &str = "K004+zXy/qwErtY123uiOpAsD";
+
+    fn knowing(secrets: &[&str]) -> Secrets {
+        let known = Secrets::default();
+        for secret in secrets {
+            known.learn(&Secret::new(*secret));
+        }
+        known
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn percent(text: &str, all: bool) -> String {
+        let letter = |byte: u8| match byte.is_ascii_alphanumeric() && !all {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        };
+        text.bytes().map(letter).collect()
+    }
+
+    /// The same in every form, with what may stand around it.
+    fn forms_of(secret: &str) -> Vec<String> {
+        let mut forms = vec![
+            secret.to_owned(),
+            percent(secret, false),
+            percent(secret, true),
+            percent(secret, true).to_lowercase(),
+            percent(&percent(secret, false), false),
+            hex(secret.as_bytes()),
+            hex(secret.as_bytes()).to_uppercase(),
+            format!("a{}", hex(secret.as_bytes())),
+            secret.replace('/', "\\/"),
+            secret.replace('/', "\\u002F"),
+            secret.replace('=', "&#61;").replace('/', "&#x2F;"),
+        ];
+        // Whatever stands before it moves the borders of base64.
+        for lead in ["", "x", "xy", "xyz", "id:"] {
+            let whole = format!("{lead}{secret}:rest");
+            forms.push(BASE64_STANDARD.encode(&whole));
+            forms.push(BASE64_STANDARD_NO_PAD.encode(&whole));
+            forms.push(BASE64_URL_SAFE.encode(&whole));
+            forms.push(percent(&BASE64_STANDARD.encode(&whole), false));
+            forms.push(format!("ab{}", BASE64_STANDARD.encode(&whole)));
+        }
+        forms
+    }
+
+    #[test]
+    fn a_secret_is_masked_in_every_form_and_what_stands_around_it_stays() {
+        for secret in [TOKEN, KEY] {
+            let known = knowing(&["another-secret", secret]);
+            for form in forms_of(secret) {
+                let shown = known.masked(&format!("before <{form}> after"));
+                assert!(
+                    shown.starts_with("before <") && shown.ends_with("> after"),
+                    "{shown}"
+                );
+                assert!(shown.contains(MASK), "{form}");
+                // Of an encoded form no more than what stood around the secret is left.
+                assert!(shown.len() < 50, "{form} became {shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_no_secret_is_left_as_it_is() {
+        let known = knowing(&[TOKEN, KEY]);
+        for text in [
+            "",
+            "Bucket 1234567 does not exist",
+            "100%",
+            "%zz %4",
+            "&#; &#x; &#999; \\u12",
+            "naïve 🦀",
+            "K004",
+        ] {
+            assert_eq!(known.masked(text), text);
+        }
+        assert_eq!(Secrets::default().masked("x"), "x");
+        // Nothing can be hidden by masking something that short.
+        assert_eq!(knowing(&["a", "abc"]).masked("abc"), "abc");
+    }
+
+    #[test]
+    fn a_customers_key_is_found_in_its_other_forms_too() {
+        let raw = [0xA7_u8; 32];
+        let known = knowing(&[&BASE64_STANDARD.encode(raw)]);
+        for form in [
+            BASE64_STANDARD.encode(raw),
+            BASE64_URL_SAFE.encode(raw),
+            hex(&raw),
+        ] {
+            let shown = known.masked(&format!("<{form}>")).replace(MASK, "");
+            assert!(matches!(&*shown, "<>" | "<=>"), "{form} became {shown}");
+        }
+    }
+
+    #[test]
+    fn of_the_credentials_of_a_login_neither_half_of_the_header_nor_the_key_is_shown() {
+        let known = Secrets::default();
+        let basic = BASE64_STANDARD.encode(format!("keyid:{KEY}"));
+        known.keep(&Secret::new(KEY));
+        known.keep(&Secret::new(format!("Basic {basic}")));
+        for text in [
+            basic.clone(),
+            KEY.to_owned(),
+            BASE64_STANDARD.encode(&basic),
+        ] {
+            let shown = known.masked(&text);
+            assert!(shown.starts_with(MASK) && shown.len() < 20, "{shown}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_and_what_the_client_was_built_with_never_is() {
+        let known = Secrets::default();
+        known.keep(&Secret::new(KEY));
+        for n in 0..=MOST {
+            known.learn(&Secret::new(format!("token-{n:05}")));
+        }
+        assert_eq!(
+            known.masked("token-00000 token-00001"),
+            "token-00000 [redacted]"
+        );
+        assert_eq!(known.masked(KEY), MASK);
+        // The same twice is one.
+        known.learn(&Secret::new("token-00001"));
+        assert_eq!(known.masked("token-00002"), MASK);
+    }
+
+    #[test]
+    fn only_a_token_or_key_makes_a_code_suspicious() {
+        let known = knowing(&["auth", "k004secretk004secretk004"]);
+        assert!(!known.are_in_code("expired_auth_token"));
+        assert!(known.are_in_code("bad_k004secretk004secretk004"));
+        assert_eq!(
+            known.masked("expired_auth_token"),
+            "expired_[redacted]_token"
+        );
+    }
+
+    #[test]
+    fn a_text_is_gone_through_up_to_its_limit_only() {
+        let known = knowing(&[TOKEN]);
+        let long = "%25".repeat(1 << 20);
+        assert!(known.masked(&long).len() <= LONGEST_TEXT);
+        let wide = "🦀".repeat(LONGEST_TEXT);
+        assert!(known.masked(&wide).len() <= LONGEST_TEXT);
+    }
+}

@@ -1,0 +1,192 @@
+//! Errors of somebody on the way: a proxy, a firewall, a login page. They say nothing of what B2 has done.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use b2kit::api::{
+    CopyFile, FinishLargeFile, ListBuckets, ListFileVersions, ListUnfinishedLargeFiles, UploadFile,
+};
+use b2kit::backend::emulator::Emulator;
+use b2kit::types::{BucketName, FileName, Sha1};
+use b2kit::{ErrorKind, Left, ManualTimer};
+use serde_json::json;
+
+use crate::script::Fault::{Foreign, Portal, Status};
+use crate::script::Script;
+use crate::uploading::{bucket, content, versions};
+use crate::{call_of, http_answer, http_refusal, sent, wired};
+
+const STATUSES: [u16; 14] = [
+    302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503,
+];
+
+/// However long it lasts, and whatever can't be asked meanwhile: what was started is finished, or is in the ledger.
+#[test]
+fn a_foreign_error_in_place_of_an_answer_leaves_nothing_unfinished_that_the_ledger_does_not_know() {
+    for status in STATUSES {
+        for (call, asks) in [
+            ("b2_start_large_file", "b2_list_unfinished_large_files"),
+            ("b2_finish_large_file", "b2_get_file_info"),
+        ] {
+            for (times, asks_fail) in [(1, false), (1, true), (50, false), (50, true)] {
+                let what =
+                    format!("{call} answered {status} {times} times, {asks} fails: {asks_fail}");
+                let (b2, script) = Script::new([]);
+                script.timer.run(async {
+                    let bucket = bucket(&b2).await;
+                    for _ in 0..times {
+                        script.push(call, Foreign(status));
+                    }
+                    if asks_fail {
+                        (0..500).for_each(|_| script.push(asks, Portal(status)));
+                    }
+                    let outcome = bucket.upload("large", content(250)).await;
+                    script.forget();
+                    if !asks_fail {
+                        let uploaded = outcome
+                            .as_ref()
+                            .unwrap_or_else(|error| panic!("{what}: {error}"));
+                        assert_eq!(uploaded.file.content_length, 250, "{what}");
+                    } else if let Err(error) = &outcome {
+                        assert!(error.may_have_taken_effect(), "{what}: {error}");
+                    }
+                    let list = ListUnfinishedLargeFiles::new(bucket.id());
+                    let unfinished = b2.call(list.clone()).await.unwrap().files;
+                    // Several starts of one upload may have been made, and one line stands for those without an id.
+                    let known = b2.unfinished();
+                    assert!(unfinished.is_empty() || !known.is_empty(), "{what}");
+                    let failed = b2.reap().await;
+                    assert!(failed.is_empty(), "{what}: {failed:?}");
+                    let left = b2.call(list).await.unwrap().files;
+                    let kept = b2.unfinished();
+                    assert_eq!(left.len(), kept.len(), "{what}: {left:?} {kept:?}");
+                    assert!(
+                        kept.iter().all(|line| line.state == Left::Kept),
+                        "{what}: {kept:?}"
+                    );
+                    let stored = versions(&bucket).await.len();
+                    assert!(outcome.is_err() || stored == 1, "{what}: {stored}");
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn a_portal_that_answers_everything_ends_a_call_after_three_attempts_and_is_told() {
+    for status in [302, 307, 400, 401, 403, 404, 407, 418, 451] {
+        let (b2, script) = Script::new([]);
+        for _ in 0..10 {
+            script.push("b2_authorize_account", Portal(status));
+        }
+        let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+        // Nobody has said anything about the key.
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{status}: {error}");
+        assert_eq!(script.count("b2_authorize_account"), 3);
+        assert_eq!(
+            error.non_b2_response().unwrap().server.as_deref(),
+            Some("nginx")
+        );
+        script.forget();
+        script.timer.run(b2.call(ListBuckets::new())).unwrap();
+        for _ in 0..10 {
+            script.push("b2_list_buckets", Portal(status));
+        }
+        let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{status}: {error}");
+        assert!(!error.may_have_taken_effect());
+        assert_eq!(script.count("b2_list_buckets"), 1 + 3);
+        assert_eq!(
+            script.count("b2_authorize_account"),
+            4,
+            "the token is not to blame"
+        );
+    }
+}
+
+/// "The service timed out reading the uploaded file": then there is no file, and nothing to ask about.
+#[test]
+fn an_upload_whose_body_b2_has_waited_for_in_vain_goes_to_another_url_without_a_question() {
+    let (b2, script) = Script::new([]);
+    script.timer.run(async {
+        let bucket = bucket(&b2).await;
+        script.push("b2_upload_file", Status(408, "request_timeout", &[]));
+        let file = UploadFile::new(bucket.id(), FileName::new("f").unwrap(), "hello");
+        let file = b2.call(file).await.unwrap();
+        assert!(!file.possible_duplicate);
+        assert_eq!(script.count("b2_list_file_versions"), 0);
+        assert_eq!(script.count("b2_get_upload_url"), 2);
+
+        for _ in 0..100 {
+            script.push("b2_upload_file", Status(408, "request_timeout", &[]));
+        }
+        let upload = UploadFile::new(bucket.id(), FileName::new("g").unwrap(), "hello");
+        let error = b2.call(upload).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(!error.may_have_taken_effect(), "{error}");
+        script.forget();
+        assert_eq!(versions(&bucket).await.len(), 1);
+
+        // Of other calls B2 may have read all that there is.
+        script.push("b2_copy_file", Status(408, "request_timeout", &[]));
+        let copy = CopyFile::new(&file.file_id, FileName::new("h").unwrap());
+        b2.call(copy).await.unwrap();
+        assert!(script.count("b2_get_file_info") > 0);
+        let all = b2.call(ListFileVersions::new(bucket.id())).await.unwrap();
+        assert_eq!(all.files.len(), 2);
+    });
+}
+
+/// The last attempt alone would tell of an upload that is not there, and nothing of the file that B2 says it has made.
+#[test]
+fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_file() {
+    let emulator = Emulator::new();
+    let (timer, finishes) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
+    let b2 = wired(&emulator, &timer, move |request| match call_of(request) {
+        "b2_finish_large_file" => {
+            let number = finishes.fetch_add(1, Ordering::Relaxed);
+            if number == 2 {
+                return Some(Ok(http_refusal(400, "bad_request")));
+            }
+            let mut file = json!({
+                "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1, "contentSha1": "none",
+                "fileId": sent(request)["fileId"], "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+            });
+            file["fileId"] = json!(format!("4_other_{number}"));
+            Some(Ok(http_answer(200, &file)))
+        }
+        "b2_get_file_info" => Some(Ok(http_refusal(404, "not_found"))),
+        _ => None,
+    });
+    let b2 = b2.build().unwrap();
+    let finish = FinishLargeFile::new("4_asked", [Sha1::of(b"a"), Sha1::of(b"b")]);
+    let error = timer.run(b2.call(finish)).unwrap_err();
+    assert_eq!(error.b2().unwrap().code, "bad_request");
+    assert!(error.may_have_taken_effect());
+    let told = error.to_string();
+    for number in [0, 1] {
+        let attempt = number + 1;
+        let one = format!(
+            "attempt {attempt}: B2 answers about something else than what was asked for: \"4_asked\" was to be finished, and \
+             \"4_other_{number}\" is what B2 says it has finished"
+        );
+        assert!(told.contains(&one), "{told}");
+    }
+}
+
+#[test]
+fn a_handle_has_the_name_of_its_bucket_as_b2_spells_it() {
+    let emulator = Emulator::new();
+    let timer = ManualTimer::new();
+    let b2 = wired(&emulator, &timer, |request| {
+        (call_of(request) == "b2_list_buckets").then(|| {
+            let bucket = json!({"accountId": "a", "bucketId": "b", "bucketName": "Holiday-Photos",
+                                "bucketType": "allPrivate", "revision": 1});
+            Ok(http_answer(200, &json!({"buckets": [bucket]})))
+        })
+    });
+    let b2 = b2.build().unwrap();
+    let bucket = timer.run(b2.bucket("holiday-PHOTOS")).unwrap();
+    assert_eq!(bucket.name().as_str(), "Holiday-Photos");
+    assert_eq!(*bucket.name(), BucketName::new("holiday-photos").unwrap());
+}

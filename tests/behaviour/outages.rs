@@ -1,0 +1,682 @@
+//! What becomes of many calls when nobody answers any of them, and when this machine has no room for all of them.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use b2kit::api::{CreateBucket, GetUploadUrl, ListBuckets, UploadFile};
+use b2kit::backend::emulator::Emulator;
+use b2kit::types::{Bucket, BucketName, BucketType, FileName};
+use b2kit::{
+    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, GaveUp, HttpClient,
+    HttpError, HttpErrorKind, ManualTimer, Phase, Request, Response, ResponseBody, RetryPolicy,
+    Timer as _, async_trait,
+};
+use futures::future::{Either, join_all, select};
+use futures::stream;
+
+use crate::call_of;
+use crate::uploading::{content, ranges, stored};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long a request takes.
+const TRIP: Duration = Duration::from_millis(50);
+
+/// An emulator on a network that can be taken away, and a machine that has room for so many connections.
+#[derive(Clone)]
+struct Net {
+    emulator: Emulator,
+    timer: ManualTimer,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    away: bool,
+    /// The next requests that get no answer at all.
+    silent: usize,
+    /// Uploads go to hosts that are not the API's: the one that a URL names, of so many.
+    pods: Option<u32>,
+    /// The pods that are away.
+    bad_pods: fn(u32) -> bool,
+    urls: u32,
+    room: usize,
+    under_way: usize,
+    most: usize,
+    refusals: usize,
+    log: Vec<(String, Instant)>,
+}
+
+impl Net {
+    fn new() -> (Client, Self) {
+        let (builder, net) = Self::builder();
+        (builder.build().unwrap(), net)
+    }
+
+    fn builder() -> (ClientBuilder, Self) {
+        let emulator = Emulator::builder()
+            .absolute_minimum_part_size(10)
+            .recommended_part_size(100)
+            .build();
+        let state = State {
+            away: false,
+            silent: 0,
+            pods: None,
+            bad_pods: |_| false,
+            urls: 0,
+            room: usize::MAX,
+            under_way: 0,
+            most: 0,
+            refusals: 0,
+            log: Vec::new(),
+        };
+        let net = Self {
+            emulator,
+            timer: ManualTimer::new(),
+            state: Arc::new(Mutex::new(state)),
+        };
+        let builder = Client::builder()
+            .credentials(Credentials::new(net.emulator.key_id(), net.emulator.key()).unwrap())
+            .endpoint(net.emulator.url())
+            .backend(net.clone())
+            .timer(net.timer.clone())
+            .trust_host("pod.example")
+            .seed(7);
+        (builder, net)
+    }
+
+    fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap());
+    }
+
+    fn get<T>(&self, what: impl FnOnce(&State) -> T) -> T {
+        what(&self.state.lock().unwrap())
+    }
+
+    fn is_away(&self) -> bool {
+        self.get(|state| state.away)
+    }
+
+    /// The requests made since then, and before then.
+    fn requests(&self, since: Instant, until: Instant) -> Vec<String> {
+        let of_then =
+            |(call, at): &(String, Instant)| (*at > since && *at < until).then(|| call.clone());
+        self.get(|state| state.log.iter().filter_map(of_then).collect())
+    }
+
+    fn count(&self, call: &str) -> usize {
+        self.get(|state| state.log.iter().filter(|(name, _)| name == call).count())
+    }
+
+    /// Goes away so long from now, for so long. Until when.
+    async fn goes_away(&self, after: Duration, length: Duration) -> (Instant, Instant) {
+        self.timer.sleep(after).await;
+        let since = self.timer.now();
+        self.set(|state| state.away = true);
+        self.timer.sleep(length).await;
+        self.set(|state| state.away = false);
+        (since, self.timer.now())
+    }
+
+    async fn trip(&self, request: Request) -> Result<Response, HttpError> {
+        let name = call_of(&request).to_owned();
+        let pod = request
+            .uri()
+            .query()
+            .and_then(|query| query.strip_prefix("pod="));
+        let pod: Option<u32> = pod.map(|pod| pod.parse().unwrap());
+        let broken = || HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived);
+        let mut is_bad = false;
+        let mut is_silent = false;
+        self.set(|state| {
+            state.log.push((name.clone(), self.timer.now()));
+            is_bad = pod.is_some_and(state.bad_pods);
+            if state.silent > 0 {
+                (state.silent, is_silent) = (state.silent - 1, true);
+            }
+        });
+        if is_silent {
+            return pending().await;
+        }
+        if self.is_away() {
+            return Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent));
+        }
+        self.timer.sleep(TRIP / 2).await;
+        if self.is_away() || is_bad {
+            return Err(broken());
+        }
+        let is_download = name.is_empty();
+        let response = self.emulator.send(request).await?;
+        self.timer.sleep(TRIP / 2).await;
+        // It was done.
+        if self.is_away() {
+            return Err(broken());
+        }
+        match &*name {
+            "b2_get_upload_url" => Ok(self.with_pod(response).await),
+            _ if is_download => Ok(self.breaking(response)),
+            _ => Ok(response),
+        }
+    }
+
+    /// An upload URL of the next pod.
+    async fn with_pod(&self, response: Response) -> Response {
+        let mut pod = None;
+        self.set(|state| {
+            pod = state.pods.map(|pods| state.urls % pods);
+            state.urls += 1;
+        });
+        let Some(pod) = pod else {
+            return response;
+        };
+        let (head, body) = response.into_parts();
+        let text = String::from_utf8(body.collect(10_000).await.unwrap().to_vec()).unwrap();
+        let mut answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let url = answer["uploadUrl"].as_str().unwrap();
+        let path = url.splitn(4, '/').nth(3).unwrap().to_owned();
+        answer["uploadUrl"] = format!("https://pod.example/{path}?pod={pod}").into();
+        let body = ResponseBody::from(answer.to_string());
+        let mut response = Response::from_parts(head, body);
+        response.headers_mut().remove("content-length");
+        response
+    }
+
+    /// The body in two halves, of which the second does not come if there is nobody any more.
+    fn breaking(&self, response: Response) -> Response {
+        let (head, body) = response.into_parts();
+        let net = self.clone();
+        let len = body.len();
+        let halves = stream::unfold((0, Some(body), Bytes::new()), move |(half, body, rest)| {
+            let net = net.clone();
+            async move {
+                match (half, body) {
+                    (0, Some(body)) => {
+                        let mut all = body.collect(10_000).await.unwrap();
+                        let first = all.split_to(all.len() / 2);
+                        Some((Ok(first), (1, None, all)))
+                    }
+                    (1, _) => {
+                        net.timer.sleep(TRIP).await;
+                        let lost = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
+                        let item = if net.is_away() { Err(lost) } else { Ok(rest) };
+                        Some((item, (2, None, Bytes::new())))
+                    }
+                    _ => None,
+                }
+            }
+        });
+        Response::from_parts(head, ResponseBody::new(len, Box::pin(halves)))
+    }
+}
+
+/// A connection that is there.
+struct Connected(Net);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.set(|state| state.under_way -= 1);
+    }
+}
+
+#[async_trait]
+impl HttpClient for Net {
+    async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
+        let mut has_room = true;
+        self.set(|state| {
+            has_room = state.under_way < state.room;
+            state.refusals += usize::from(!has_room);
+            state.under_way += usize::from(has_room);
+            state.most = state.most.max(state.under_way);
+        });
+        if !has_room {
+            return Err(HttpError::new(HttpErrorKind::Exhausted, Phase::NotSent));
+        }
+        let _connected = Connected(self.clone());
+        if request.uri().host() == Some("pod.example") {
+            let path = request.uri().path_and_query().unwrap().clone();
+            *request.uri_mut() = format!("{}{path}", self.emulator.url()).parse().unwrap();
+        }
+        self.trip(request).await
+    }
+}
+
+async fn bucket(b2: &Client) -> Bucket {
+    let name = BucketName::new("holiday-photos").unwrap();
+    b2.call(CreateBucket::new(name, BucketType::AllPrivate))
+        .await
+        .unwrap()
+}
+
+async fn handle(b2: &Client) -> BucketHandle {
+    bucket(b2).await;
+    b2.bucket("holiday-photos").await.unwrap()
+}
+
+/// So many uploads at once, and how many of them may be there twice.
+async fn upload_many(b2: &Client, bucket: &Bucket, many: usize) -> Result<usize, Error> {
+    let uploads = (0..many).map(|n| {
+        let name = FileName::new(format!("f{n}")).unwrap();
+        b2.call(UploadFile::new(&bucket.bucket_id, name, "hello"))
+    });
+    let uploaded: Result<Vec<_>, _> = join_all(uploads).await.into_iter().collect();
+    Ok(uploaded?
+        .iter()
+        .filter(|file| file.possible_duplicate)
+        .count())
+}
+
+/// One that could not be made since nobody was there.
+fn unreachable(error: &Error) -> (ErrorKind, Option<GaveUp>, Option<HttpErrorKind>, bool) {
+    let kind = error.http_error().map(HttpError::kind);
+    (
+        error.kind(),
+        error.gave_up(),
+        kind,
+        error.may_have_taken_effect(),
+    )
+}
+
+// Outages.
+
+#[test]
+fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second_of_ten_and_of_a_minute() {
+    // In the middle of the uploads before B2 has read them, and after.
+    for (length, after, probes) in [(1, 5, 5), (10, 5, 8), (10, 6, 8), (60, 5, 12)] {
+        let (b2, net) = Net::new();
+        let (lost, since, until) = net.timer.run(async {
+            let bucket = bucket(&b2).await;
+            // Each takes a URL, and sends.
+            let outage = net.goes_away(TRIP * after / 4, length * SECOND);
+            let uploads = upload_many(&b2, &bucket, 1_000);
+            let ((since, until), lost) = futures::join!(outage, uploads);
+            (lost.unwrap(), since, until)
+        });
+        assert_eq!((lost, net.emulator.snapshot().versions), (0, 1_000));
+        // A few before it is known, and then those that try.
+        let requests = net.requests(since + TRIP, until);
+        assert!(requests.len() <= probes, "{length} s: {requests:?}");
+    }
+}
+
+#[test]
+fn uploads_to_hosts_of_their_own_survive_an_outage_that_takes_all_of_them() {
+    let (b2, net) = Net::new();
+    net.set(|state| state.pods = Some(200));
+    let (lost, since, until) = net.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let outage = net.goes_away(TRIP * 5 / 4, 10 * SECOND);
+        let uploads = upload_many(&b2, &bucket, 1_000);
+        let ((since, until), lost) = futures::join!(outage, uploads);
+        (lost.unwrap(), since, until)
+    });
+    assert_eq!((lost, net.emulator.snapshot().versions), (0, 1_000));
+    let requests = net.requests(since + TRIP, until);
+    assert!(requests.len() <= 8, "{requests:?}");
+}
+
+#[test]
+fn uploads_survive_an_outage_of_the_only_upload_host() {
+    let (b2, net) = Net::new();
+    net.set(|state| (state.pods, state.bad_pods) = (Some(1), |_| true));
+    let (lost, requests) = net.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let since = net.timer.now();
+        let outage = async {
+            net.timer.sleep(10 * SECOND).await;
+            net.set(|state| state.bad_pods = |_| false);
+            net.requests(since + SECOND, net.timer.now())
+        };
+        let uploads = upload_many(&b2, &bucket, 300);
+        let (requests, lost) = futures::join!(outage, uploads);
+        (lost.unwrap(), requests)
+    });
+    assert_eq!((lost, net.emulator.snapshot().versions), (0, 300));
+    let uploads = requests.iter().filter(|call| *call == "b2_upload_file");
+    assert!(uploads.count() <= 8, "{requests:?}");
+}
+
+#[test]
+fn one_bad_upload_host_is_no_outage() {
+    let (b2, net) = Net::new();
+    net.set(|state| (state.pods, state.bad_pods) = (Some(20), |pod| pod == 3));
+    let took = net.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let began = net.timer.now();
+        for _ in 0..10 {
+            upload_many(&b2, &bucket, 100).await.unwrap();
+        }
+        net.timer.now() - began
+    });
+    assert!(took < 3 * SECOND, "nobody waits: {took:?}");
+}
+
+#[test]
+fn a_large_file_with_64_parts_under_way_survives_an_outage_of_a_second() {
+    let (b2, net) = Net::new();
+    let content = content(6_400);
+    net.timer.run(async {
+        let bucket = handle(&b2).await;
+        let outage = net.goes_away(TRIP * 9 / 4, SECOND);
+        let upload = bucket.upload("large", ranges(&content)).concurrency(64);
+        let (_, uploaded) = futures::join!(outage, upload.into_future());
+        let file = uploaded.unwrap().file;
+        assert_eq!(stored(&b2, &file.file_id).await, content);
+        assert!(b2.unfinished().is_empty());
+    });
+}
+
+#[test]
+fn a_thousand_downloads_whose_bytes_break_off_survive_an_outage_of_ten_seconds() {
+    let (b2, net) = Net::new();
+    let content = content(100);
+    net.timer.run(async {
+        let bucket = handle(&b2).await;
+        bucket.upload("f", ranges(&content)).await.unwrap();
+        let outage = net.goes_away(TRIP * 3 / 2, 10 * SECOND);
+        let downloads = (0..1_000).map(|_| async {
+            let body = bucket.download("f").stream().await?;
+            body.collect(1_000).await
+        });
+        let ((since, until), bodies) = futures::join!(outage, join_all(downloads));
+        for body in bodies {
+            assert_eq!(body.unwrap(), content);
+        }
+        let requests = net.requests(since + TRIP, until);
+        assert!(requests.len() <= 8, "{requests:?}");
+    });
+}
+
+#[test]
+fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_requests_in_all() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        net.set(|state| state.away = true);
+        let calls = (0..1_000).map(|_| b2.call(ListBuckets::new()));
+        for outcome in join_all(calls).await {
+            let error = outcome.unwrap_err();
+            let expected = (
+                ErrorKind::Http,
+                Some(GaveUp::Attempts),
+                Some(HttpErrorKind::Connect),
+                false,
+            );
+            assert_eq!(unreachable(&error), expected, "{error:?}");
+            assert_eq!(error.call(), Some("b2_list_buckets"));
+            let (elapsed, most) = (error.elapsed(), 240 * SECOND);
+            assert!(elapsed >= 120 * SECOND && elapsed <= most, "{elapsed:?}");
+        }
+    });
+    let requests = net.count("b2_list_buckets");
+    assert!(requests <= 15, "{requests}");
+}
+
+#[test]
+fn an_outage_leaves_the_retry_budget_to_what_comes_after() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let outage = net.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let uploads = upload_many(&b2, &bucket, 1_000);
+        futures::join!(outage, uploads).1.unwrap();
+        let outage = net.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
+        let (_, calls) = futures::join!(outage, calls);
+        assert!(calls.iter().all(Result::is_ok));
+    });
+}
+
+#[test]
+fn another_probes_when_the_one_that_does_is_dropped() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        net.set(|state| state.away = true);
+        let first = Box::pin(b2.call(ListBuckets::new()));
+        let patience = net.timer.sleep(2 * SECOND);
+        let Either::Right(((), first)) = select(first, patience).await else {
+            panic!("it waits")
+        };
+        // It makes its attempt, and hears nothing.
+        net.set(|state| (state.away, state.silent) = (false, 1));
+        let second = Box::pin(b2.call(ListBuckets::new()));
+        let both = futures::future::join(first, second);
+        let Either::Right(((), both)) = select(both, net.timer.sleep(5 * SECOND)).await else {
+            panic!("both wait")
+        };
+        assert_eq!(net.get(|state| state.silent), 0, "one has tried");
+        drop(both);
+        let began = net.timer.now();
+        b2.call(ListBuckets::new()).await.unwrap();
+        assert!(net.timer.now() - began <= SECOND);
+    });
+}
+
+#[test]
+fn a_probe_that_is_not_polled_any_more_does_not_stop_the_others() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        net.set(|state| state.away = true);
+        let call = || Box::pin(b2.call(ListBuckets::new()));
+        let mut kept = Vec::new();
+        let mut first = call();
+        // In the middle of its attempt.
+        let silent = net.get(|state| state.log.len());
+        while net.get(|state| state.log.len()) < silent + 5 {
+            if net.get(|state| state.log.len()) == silent + 4 {
+                net.set(|state| (state.away, state.silent) = (false, 1));
+            }
+            let nap = net.timer.sleep(SECOND / 10);
+            match select(first, nap).await {
+                Either::Right(((), again)) => first = again,
+                Either::Left(_) => panic!("it waits"),
+            }
+        }
+        kept.push(first);
+        let began = net.timer.now();
+        let others = join_all((0..100).map(|_| call())).await;
+        assert!(others.iter().all(Result::is_ok));
+        let took = net.timer.now() - began;
+        assert!(took <= 12 * SECOND, "{took:?}");
+    });
+}
+
+#[test]
+fn a_deadline_wins_over_an_outage_and_tells_of_it() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        net.set(|state| state.away = true);
+        let hurried = b2.with_retry(RetryPolicy::default().with_deadline(30 * SECOND));
+        let mut patient = Box::pin(b2.call(ListBuckets::new()));
+        let begins = net.timer.sleep(10 * SECOND);
+        assert!(matches!(
+            select(&mut patient, begins).await,
+            Either::Right(_)
+        ));
+        let began = net.timer.now();
+        let late = hurried.call(ListBuckets::new());
+        let Either::Right((outcome, _)) = select(patient, Box::pin(late)).await else {
+            panic!("it is in no hurry")
+        };
+        let error = outcome.unwrap_err();
+        let expected = (
+            ErrorKind::Http,
+            Some(GaveUp::Deadline),
+            Some(HttpErrorKind::Connect),
+            false,
+        );
+        assert_eq!(unreachable(&error), expected, "{error:?}");
+        assert!(net.timer.now() - began <= 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        let outage = net.goes_away(Duration::ZERO, 30 * SECOND);
+        let patient = b2.call(ListBuckets::new());
+        let hasty = async {
+            net.timer.sleep(10 * SECOND).await;
+            let before = net.count("b2_list_buckets");
+            let began = net.timer.now();
+            let hasty = b2.with_retry(RetryPolicy::never());
+            let error = hasty.call(ListBuckets::new()).await.unwrap_err();
+            assert_eq!(
+                (error.attempts(), error.gave_up()),
+                (1, Some(GaveUp::Attempts))
+            );
+            assert_eq!(net.timer.now(), began);
+            assert_eq!(net.count("b2_list_buckets"), before + 1);
+        };
+        let (_, patient, ()) = futures::join!(outage, patient, hasty);
+        patient.unwrap();
+    });
+}
+
+#[test]
+fn a_silence_is_an_outage_too_and_bounded() {
+    let (b2, net) = Net::new();
+    let requests = net.timer.run(async {
+        b2.session().await.unwrap();
+        let since = net.timer.now();
+        net.set(|state| state.silent = usize::MAX);
+        let calls = join_all((0..200).map(|_| b2.call(ListBuckets::new())));
+        let silence = async {
+            net.timer.sleep(100 * SECOND).await;
+            net.set(|state| state.silent = 0);
+            net.requests(since, net.timer.now()).len()
+        };
+        let (requests, calls) = futures::join!(silence, calls);
+        assert!(calls.iter().all(Result::is_ok));
+        requests
+    });
+    assert!(requests <= 10, "beyond the first two hundred: {requests}");
+}
+
+#[test]
+fn calls_return_in_a_ramp() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        let outage = net.goes_away(TRIP / 4, 10 * SECOND);
+        let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
+        let watch = async {
+            let (_, until) = outage.await;
+            net.set(|state| state.most = 0);
+            until
+        };
+        let (until, calls) = futures::join!(watch, calls);
+        assert!(calls.iter().all(Result::is_ok));
+        let first = net.get(|state| state.log.iter().find(|(_, at)| *at >= until).unwrap().1);
+        let with_it = net.get(|state| state.log.iter().filter(|(_, at)| *at == first).count());
+        assert_eq!(with_it, 1, "one tries");
+        let took = net.timer.now() - first;
+        assert!(took <= 10 * SECOND, "{took:?}");
+        let most = net.get(|state| state.most);
+        assert!(most <= 600, "they don't come all at once: {most}");
+    });
+}
+
+// The first connection.
+
+#[test]
+fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_not() {
+    for kind in [HttpErrorKind::Connect, HttpErrorKind::Resolve] {
+        let (builder, net) = Net::builder();
+        let refuse = move |_: Request| async move {
+            Err::<Response, _>(HttpError::new(kind, Phase::NotSent))
+        };
+        let b2 = builder.backend(refuse).build().unwrap();
+        let (began, error) = (net.timer.now(), net.timer.run(b2.call(ListBuckets::new())));
+        let error = error.unwrap_err();
+        assert_eq!(error.gave_up(), Some(GaveUp::NeverConnected), "{error:?}");
+        assert_eq!(error.http_error().unwrap().kind(), kind);
+        assert!(net.timer.now() - began <= 10 * SECOND);
+        assert!(
+            error.to_string().contains("is the address right"),
+            "{error}"
+        );
+
+        // Many at once hear of it too.
+        let began = net.timer.now();
+        let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
+        for outcome in net.timer.run(join_all(calls)) {
+            assert_eq!(outcome.unwrap_err().gave_up(), Some(GaveUp::NeverConnected));
+        }
+        assert!(net.timer.now() - began <= 11 * SECOND);
+    }
+    let (b2, net) = Net::new();
+    net.timer.run(b2.session()).unwrap();
+    net.set(|state| state.away = true);
+    let error = net.timer.run(b2.call(ListBuckets::new())).unwrap_err();
+    assert_eq!(error.gave_up(), Some(GaveUp::Attempts));
+    assert!(error.elapsed() >= 120 * SECOND);
+}
+
+#[test]
+fn a_program_that_is_there_before_its_network_says_how_long_it_waits() {
+    let mut policy = RetryPolicy::default();
+    policy.first_connection_timeout = 180 * SECOND;
+    let (builder, net) = Net::builder();
+    let b2 = builder.retry(policy).build().unwrap();
+    net.timer.run(async {
+        let outage = net.goes_away(Duration::ZERO, 45 * SECOND);
+        let (_, outcome) = futures::join!(outage, b2.call(ListBuckets::new()));
+        outcome.unwrap();
+        net.set(|state| state.away = true);
+    });
+    let (builder, net) = Net::builder();
+    let b2 = builder.build().unwrap();
+    net.set(|state| state.away = true);
+    let began = net.timer.now();
+    // Nothing comes of the client's first connection, and the second is another's.
+    assert!(net.timer.run(b2.call(ListBuckets::new())).is_err());
+    assert!(net.timer.now() - began <= 10 * SECOND);
+}
+
+// Exhaustion.
+
+#[test]
+fn a_thousand_uploads_on_a_machine_with_room_for_a_hundred_all_arrive() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        let bucket = bucket(&b2).await;
+        net.set(|state| state.room = 100);
+        assert_eq!(upload_many(&b2, &bucket, 1_000).await.unwrap(), 0);
+    });
+    assert_eq!(net.emulator.snapshot().versions, 1_000);
+    assert_eq!(net.count("b2_upload_file"), 1_000);
+    // Nothing is wrong with a URL for which there was no room.
+    assert!(net.count("b2_get_upload_url") <= 1_000);
+    let refusals = net.get(|state| state.refusals);
+    assert!(refusals <= 4_000, "{refusals}");
+}
+
+#[test]
+fn want_of_room_is_no_outage_and_ends_a_call_when_nothing_succeeds_for_two_minutes() {
+    let (b2, net) = Net::new();
+    net.timer.run(async {
+        b2.session().await.unwrap();
+        net.set(|state| state.room = 0);
+        let calls = join_all((0..200).map(|_| b2.call(GetUploadUrl::new("b")))).await;
+        for outcome in calls {
+            let error = outcome.unwrap_err();
+            let expected = (
+                ErrorKind::Http,
+                Some(GaveUp::Attempts),
+                Some(HttpErrorKind::Exhausted),
+                false,
+            );
+            assert_eq!(unreachable(&error), expected, "{error:?}");
+            assert!(error.elapsed() >= 120 * SECOND);
+        }
+        net.set(|state| state.room = 10);
+        let began = net.timer.now();
+        b2.call(ListBuckets::new()).await.unwrap();
+        assert_eq!(net.timer.now() - began, TRIP, "at once");
+    });
+}

@@ -1,0 +1,69 @@
+//! What the campaign kills: a server, and programs that transfer.
+//!
+//! ```text
+//! b2kit-campaign serve DIRECTORY PORT     prints its URL, and serves until it is killed
+//! b2kit-campaign up URL NAME FILE         uploads FILE, taking up what an earlier one left
+//! b2kit-campaign down URL NAME FILE       downloads to FILE, taking up what an earlier one left
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "it is a part of a test")]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use b2kit::backend::emulator::Server;
+use b2kit::transfer::Source;
+use b2kit::{Client, Credentials};
+use b2kit_campaign::workload::{PART, emulator, impatient};
+use futures::executor::block_on;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["serve", directory, port] => serve(directory, port.parse().unwrap()),
+        ["up", url, name, file] => block_on(up(url, name, file)),
+        ["down", url, name, file] => block_on(down(url, name, file)),
+        _ => panic!("{arguments:?}"),
+    }
+}
+
+fn serve(directory: &str, port: u16) {
+    let emulator = emulator().open(directory).unwrap();
+    emulator.create_bucket("campaign", false).unwrap();
+    let server = Server::builder().port(port).start(&emulator).unwrap();
+    println!("{}", server.url());
+    std::io::stdout().flush().unwrap();
+    loop {
+        std::thread::park();
+    }
+}
+
+fn client(url: &str) -> Client {
+    let emulator = emulator().build();
+    Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(url)
+        .retry(impatient())
+        .build()
+        .unwrap()
+}
+
+async fn up(url: &str, name: &str, file: &str) {
+    let bucket = client(url).bucket("campaign").await.unwrap();
+    let upload = bucket.upload(name, Source::path(file)).part_size(PART);
+    let uploaded = upload.resume().await.unwrap();
+    println!(
+        "{} parts, {} of them from before",
+        uploaded.parts, uploaded.reused_parts
+    );
+}
+
+async fn down(url: &str, name: &str, file: &str) {
+    let client = client(url);
+    let bucket = client.bucket("campaign").await.unwrap();
+    let download = bucket.download(name).range_size(100_000).resume();
+    download.to_path(file).await.unwrap();
+    // So that there is time to be killed between the two renames of a download that ends and the end of the program.
+    std::thread::sleep(Duration::from_millis(1));
+}

@@ -1,0 +1,306 @@
+//! A server that answers as B2 does, but for one value in its replies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use b2kit::backend::emulator::Emulator;
+use b2kit::http::{HeaderName, HeaderValue};
+use b2kit::{HttpClient, HttpError, Request, Response, async_trait};
+use serde_json::{Value, json};
+
+/// One value in the replies to a call, and what stands there instead.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Lie {
+    /// The value at this JSON pointer.
+    Field {
+        call: String,
+        pointer: String,
+        value: Value,
+    },
+    /// A header of this name.
+    Header {
+        call: String,
+        name: String,
+        value: Vec<u8>,
+    },
+    /// The whole body.
+    Body { call: String, body: Vec<u8> },
+}
+
+impl Lie {
+    fn call(&self) -> &str {
+        match self {
+            Self::Field { call, .. } | Self::Header { call, .. } | Self::Body { call, .. } => call,
+        }
+    }
+}
+
+/// The emulator, with a lie.
+#[derive(Debug, Clone)]
+pub struct HostileServer {
+    emulator: Emulator,
+    lie: Option<Lie>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+/// What was asked and what was answered.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// JSON replies and headers by call, of a calm run.
+    pub replies: BTreeMap<String, Value>,
+    pub headers: BTreeMap<String, BTreeSet<String>>,
+    /// Where requests went.
+    pub hosts: BTreeSet<String>,
+    pub secrets: BTreeSet<String>,
+    pub requests: u64,
+}
+
+impl HostileServer {
+    pub fn new(emulator: Emulator, lie: Option<Lie>) -> Self {
+        Self {
+            emulator,
+            lie,
+            seen: Arc::default(),
+        }
+    }
+
+    pub fn seen(&self) -> Arc<Mutex<Seen>> {
+        Arc::clone(&self.seen)
+    }
+}
+
+/// B2's name for what a request calls.
+fn call_of(request: &Request) -> String {
+    let path = request.uri().path();
+    if path.starts_with("/file/") {
+        return "b2_download_file_by_name".to_owned();
+    }
+    let mut words = path.split('/');
+    let name = words.find(|word| word.starts_with("b2_"));
+    name.unwrap_or_default().to_owned()
+}
+
+#[async_trait]
+impl HttpClient for HostileServer {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let call = call_of(&request);
+        {
+            let mut seen = self.seen.lock().unwrap();
+            seen.requests += 1;
+            seen.hosts
+                .insert(request.uri().host().unwrap_or_default().to_owned());
+            if let Some(token) = request.headers().get("authorization") {
+                let token = token.to_str().unwrap();
+                seen.secrets
+                    .insert(token.trim_start_matches("Basic ").to_owned());
+            }
+        }
+        let mut response = self.emulator.send(request).await?;
+        let is_json = response
+            .headers()
+            .get("content-type")
+            .is_some_and(|it| it.as_bytes().starts_with(b"application/json"));
+        if self.lie.is_none() {
+            let mut seen = self.seen.lock().unwrap();
+            let names = response
+                .headers()
+                .keys()
+                .map(|name| name.as_str().to_owned());
+            seen.headers.entry(call.clone()).or_default().extend(names);
+        }
+        match &self.lie {
+            Some(lie) if lie.call() != call => Ok(response),
+            Some(Lie::Header { name, value, .. }) => {
+                let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+                if let Ok(value) = HeaderValue::from_bytes(value) {
+                    response.headers_mut().insert(name, value);
+                }
+                Ok(response)
+            }
+            Some(Lie::Body { body, .. }) => {
+                let (mut head, _) = response.into_parts();
+                head.headers.remove("content-length");
+                Ok(Response::from_parts(head, body.clone().into()))
+            }
+            lie if is_json => {
+                let (mut head, body) = response.into_parts();
+                let mut document: Value =
+                    serde_json::from_slice(&body.collect(1 << 20).await?).unwrap();
+                match lie {
+                    Some(Lie::Field { pointer, value, .. }) => {
+                        if let Some(place) = document.pointer_mut(pointer) {
+                            *place = value.clone();
+                        }
+                    }
+                    _ if head.status.is_success() => {
+                        self.seen
+                            .lock()
+                            .unwrap()
+                            .replies
+                            .insert(call, document.clone());
+                    }
+                    _ => {}
+                }
+                head.headers.remove("content-length");
+                Ok(Response::from_parts(head, document.to_string().into()))
+            }
+            _ => Ok(response),
+        }
+    }
+}
+
+/// All lies about what a calm run has seen.
+pub fn lies(seen: &Seen) -> Vec<Lie> {
+    let mut lies = Vec::new();
+    for (call, reply) in &seen.replies {
+        for (pointer, honest) in values(reply, String::new()) {
+            let lie = |value| Lie::Field {
+                call: call.clone(),
+                pointer: pointer.clone(),
+                value,
+            };
+            lies.extend(
+                instead_of(&honest)
+                    .into_iter()
+                    .filter(|it| *it != honest)
+                    .map(lie),
+            );
+        }
+        lies.extend(bodies().into_iter().map(|body| Lie::Body {
+            call: call.clone(),
+            body,
+        }));
+    }
+    let more = [
+        "retry-after",
+        "date",
+        "content-length",
+        "content-range",
+        "x-bz-content-sha1",
+    ];
+    for (call, names) in &seen.headers {
+        let names = names.iter().map(String::as_str).chain(more);
+        for name in names.collect::<BTreeSet<_>>() {
+            for value in header_values() {
+                lies.push(Lie::Header {
+                    call: call.clone(),
+                    name: name.to_owned(),
+                    value,
+                });
+            }
+        }
+    }
+    lies
+}
+
+/// Each value in a document, with its pointer.
+fn values(document: &Value, pointer: String) -> Vec<(String, Value)> {
+    let mut all = vec![(pointer.clone(), document.clone())];
+    match document {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                all.extend(values(value, format!("{pointer}/{name}")));
+            }
+        }
+        Value::Array(items) => {
+            for (at, value) in items.iter().enumerate().take(2) {
+                all.extend(values(value, format!("{pointer}/{at}")));
+            }
+        }
+        _ => {}
+    }
+    all
+}
+
+fn instead_of(honest: &Value) -> Vec<Value> {
+    let mut instead = vec![json!(null), json!({}), json!([]), json!(""), json!(true)];
+    match honest {
+        Value::Number(_) => {
+            instead.extend(
+                [
+                    0,
+                    1,
+                    -1,
+                    i64::MIN,
+                    i64::MAX,
+                    9_007_199_254_740_993,
+                    1_000_000_000_000_000_000,
+                ]
+                .map(|n: i64| json!(n)),
+            );
+            instead.extend([
+                json!(u64::MAX),
+                json!(1e300),
+                json!(0.5),
+                json!("1"),
+                json!(5_000_000_000_000_u64),
+            ]);
+        }
+        Value::String(_) => instead.extend([
+            json!("x".repeat(1 << 20)),
+            json!("../../../etc/passwd"),
+            json!("/"),
+            json!("\0\r\nX-Injected: 1"),
+            json!("\u{202e}\u{1f4a9}"),
+            json!("precious"),
+            json!("http://evil.example.com/"),
+            json!("https://user:password@api.backblazeb2.com.evil.example.com"),
+            json!("http://127.0.0.1:+443"),
+            json!("http://127.0.0.1:99999/"),
+            json!("file:///etc/passwd"),
+            json!("-1"),
+            json!("18446744073709551616"),
+        ]),
+        Value::Array(items) => {
+            instead.push(json!([null]));
+            instead.push(Value::Array(items.iter().rev().cloned().collect()));
+            if let Some(first) = items.first() {
+                instead.push(Value::Array(vec![first.clone(); 3_000]));
+            }
+        }
+        _ => {}
+    }
+    instead
+}
+
+fn bodies() -> Vec<Vec<u8>> {
+    vec![
+        Vec::new(),
+        b"{".to_vec(),
+        b"[]".to_vec(),
+        b"null".to_vec(),
+        b"\xff\xfe".to_vec(),
+        vec![b'['; 200_000],
+        [b"{\"a\":".repeat(50_000), b"1".to_vec()].concat(),
+        vec![b' '; 3 << 20],
+    ]
+}
+
+fn header_values() -> Vec<Vec<u8>> {
+    let texts = [
+        "",
+        "0",
+        "-1",
+        "1",
+        "18446744073709551615",
+        "18446744073709551616",
+        "1e9",
+        "none",
+        "unverified:da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "bytes 0-67108863/1000000000000000000",
+        "bytes 0-0/0",
+        "bytes 5-1/3",
+        "bytes */5",
+        "bytes 0-18446744073709551615/18446744073709551615",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "%",
+        "%00%ff",
+        "gzip, chunked",
+    ];
+    let mut values: Vec<_> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
+    values.push(vec![0xff, 0x80]);
+    values.push(vec![b'x'; 60_000]);
+    values
+}

@@ -1,0 +1,165 @@
+//! [`Model`]: what B2 must hold, by what the client said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use b2kit::api::ListFileVersions;
+use b2kit::types::{Action, FileVersion};
+use b2kit::{BucketHandle, Bytes, Error};
+use futures::TryStreamExt as _;
+use futures::executor::block_on;
+
+/// What the client's answer makes of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Present,
+    Deleted,
+    /// A delete failed that may have taken effect.
+    Either,
+}
+
+#[derive(Debug)]
+struct Known {
+    version: FileVersion,
+    content: Bytes,
+    state: State,
+    order: usize,
+}
+
+/// What the client said.
+#[derive(Debug, Default)]
+pub struct Model {
+    known: BTreeMap<String, Known>,
+    /// What may be there once more, or at all: name and bytes.
+    possible: BTreeSet<(String, Bytes)>,
+}
+
+impl Model {
+    /// Something that makes a version has ended.
+    pub fn stored(&mut self, name: &str, content: &Bytes, outcome: Result<&FileVersion, &Error>) {
+        let possible = match outcome {
+            Ok(version) => version.possible_duplicate,
+            Err(error) => error.may_have_taken_effect(),
+        };
+        if possible {
+            self.possible.insert((name.to_owned(), content.clone()));
+        }
+        if let Ok(version) = outcome {
+            assert_eq!(&*version.file_name, name);
+            let known = Known {
+                version: version.clone(),
+                content: content.clone(),
+                state: State::Present,
+                order: self.known.len(),
+            };
+            let before = self.known.insert(version.file_id.to_string(), known);
+            assert!(
+                before.is_none(),
+                "one id for two versions: {:?}",
+                version.file_id
+            );
+        }
+    }
+
+    /// A delete of this version has ended.
+    pub fn deleted(&mut self, version: &FileVersion, outcome: Result<(), &Error>) {
+        let known = self.known.get_mut(version.file_id.as_str()).unwrap();
+        known.state = match outcome {
+            Ok(()) => State::Deleted,
+            Err(error) if error.may_have_taken_effect() => State::Either,
+            Err(_) => known.state,
+        };
+    }
+
+    /// The versions that are there for sure, with their bytes.
+    pub fn present(&self) -> Vec<(FileVersion, Bytes)> {
+        let present = self.known.values().filter(|it| it.state == State::Present);
+        present
+            .map(|it| (it.version.clone(), it.content.clone()))
+            .collect()
+    }
+
+    /// Whether a download of the current version may have brought these bytes.
+    pub fn may_read(&self, name: &str, bytes: &[u8]) -> bool {
+        let of_name = || {
+            self.known
+                .values()
+                .filter(|it| &*it.version.file_name == name)
+        };
+        let mut possible = self.possible.iter().filter(|(its, _)| its == name);
+        let is_sure =
+            possible.clone().next().is_none() && of_name().all(|it| it.state != State::Either);
+        if is_sure {
+            let present = of_name().filter(|it| it.state == State::Present);
+            let newest = present.max_by_key(|it| it.order);
+            return newest.is_some_and(|it| it.content == bytes);
+        }
+        possible.any(|(_, content)| content == bytes)
+            || of_name().any(|it| it.state != State::Deleted && it.content == bytes)
+    }
+
+    /// The versions of a name, for messages.
+    pub fn of_name(&self, name: &str) -> Vec<String> {
+        let of_name = self
+            .known
+            .values()
+            .filter(|it| &*it.version.file_name == name);
+        let show = |it: &Known| {
+            let (len, first) = (it.content.len(), it.content.first());
+            let at = it.version.upload_timestamp;
+            format!(
+                "{}. {len} bytes of upload {first:?} at {at:?}: {:?}",
+                it.order, it.state
+            )
+        };
+        of_name.map(show).collect()
+    }
+
+    /// Whether there may be no file of this name.
+    pub fn may_be_missing(&self, name: &str) -> bool {
+        let mut of_name = self
+            .known
+            .values()
+            .filter(|it| &*it.version.file_name == name);
+        of_name.all(|it| it.state != State::Present)
+    }
+
+    /// Holds against what B2 has, asked directly through `bucket`.
+    pub fn check(&self, bucket: &BucketHandle) {
+        let b2 = bucket.client();
+        let versions = block_on(async {
+            let rows = b2.stream(ListFileVersions::new(bucket.id()));
+            rows.try_collect::<Vec<_>>().await
+        });
+        let versions: Vec<_> = versions
+            .unwrap()
+            .into_iter()
+            .filter_map(|row| row.into_version())
+            .collect();
+        let mut missing: BTreeSet<&str> = self.known.keys().map(String::as_str).collect();
+        for version in &versions {
+            if version.action != Action::Upload && version.action != Action::Copy {
+                continue;
+            }
+            missing.remove(version.file_id.as_str());
+            let bytes = block_on(async {
+                let stream = b2.download(&version.file_id).stream().await?;
+                stream.collect(16 << 20).await
+            });
+            let bytes = bytes.unwrap();
+            match self.known.get(version.file_id.as_str()) {
+                Some(known) => {
+                    assert!(known.content == bytes, "other bytes: {version:?}");
+                    assert_ne!(known.state, State::Deleted, "it was deleted: {version:?}");
+                }
+                None => {
+                    let is_possible = self
+                        .possible
+                        .contains(&(version.file_name.to_string(), Bytes::from(bytes.to_vec())));
+                    assert!(is_possible, "nobody was told of it: {version:?}");
+                }
+            }
+        }
+        missing.retain(|id| self.known[*id].state == State::Present);
+        assert!(missing.is_empty(), "lost: {missing:?}");
+    }
+}

@@ -1,0 +1,83 @@
+//! What the process uses, and what it shows.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use b2kit::Error;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The most memory that the process has had, in MiB; `None` where the system doesn't tell.
+pub fn peak_mib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib / 1024)
+}
+
+/// All text that a program could have printed: events, errors.
+#[derive(Debug, Clone, Default)]
+pub struct Shown(Arc<Mutex<Vec<u8>>>);
+
+impl Shown {
+    /// Does `work`, and keeps what it tells through `tracing`.
+    pub fn while_doing<T>(&self, work: impl FnOnce() -> T) -> T {
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(self.clone())
+            .with_ansi(false)
+            .finish();
+        tracing::subscriber::with_default(subscriber, work)
+    }
+
+    /// Keeps an error in all the ways in which it can be printed.
+    pub fn error(&self, error: &Error) {
+        let mut text = format!("{error}\n{error:?}\n");
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            writeln!(text, "{error}\n{error:?}").unwrap();
+            cause = error.source();
+        }
+        self.0.lock().unwrap().extend_from_slice(text.as_bytes());
+    }
+
+    /// The secrets that stand in it, in any of the usual forms.
+    pub fn secrets(&self, secrets: &BTreeSet<String>) -> Vec<String> {
+        let text = String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned();
+        let forms = |secret: &String| {
+            let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let urlencoded = secret
+                .replace('=', "%3D")
+                .replace('/', "%2F")
+                .replace('+', "%2B");
+            [secret.clone(), hex.to_uppercase(), hex, percent, urlencoded]
+        };
+        let long = secrets.iter().filter(|secret| secret.len() >= 8);
+        long.filter(|secret| forms(secret).iter().any(|form| text.contains(form)))
+            .cloned()
+            .collect()
+    }
+}
+
+impl io::Write for Shown {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Shown {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}

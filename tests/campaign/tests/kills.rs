@@ -1,0 +1,185 @@
+//! kill -9 at random moments: of programs that upload and download, and of the server that they speak to. What is taken
+//! up again ends with the same bytes, once.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use b2kit::api::{ListFileVersions, ListUnfinishedLargeFiles};
+use b2kit::types::Action;
+use b2kit::{Client, Credentials};
+use b2kit_campaign::seeds::for_seeds;
+use b2kit_campaign::workload::{emulator, impatient};
+use fastrand::Rng;
+use futures::TryStreamExt as _;
+use futures::executor::block_on;
+use tempfile::tempdir;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-campaign");
+/// A transfer that is never killed takes less.
+const HANG: Duration = Duration::from_secs(300);
+
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    fn start(directory: &Path, port: &str) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .arg("serve")
+            .arg(directory)
+            .arg(port)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut url).unwrap();
+        assert!(url.starts_with("http"), "the server does not start");
+        Self {
+            child,
+            url: url.trim().to_owned(),
+        }
+    }
+
+    /// Kills it, and starts it again on the same port.
+    fn kill_and_restart(&mut self, directory: &Path) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        *self = Self::start(directory, &port);
+    }
+
+    fn client(&self) -> Client {
+        let emulator = emulator().build();
+        Client::builder()
+            .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+            .endpoint(&self.url)
+            .retry(impatient())
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Kills {
+    programs: u32,
+    servers: u32,
+}
+
+/// Runs the program until it ends well; kills it, or the server, or neither, each time after a random while.
+fn until_done(
+    arguments: [&str; 3],
+    serving: &mut Serving,
+    directory: &Path,
+    rng: &mut Rng,
+    kills: &mut Kills,
+) {
+    let begun = Instant::now();
+    let mut left = rng.u32(1..6);
+    loop {
+        assert!(begun.elapsed() < HANG, "{arguments:?} does not end");
+        let [what, name, file] = arguments;
+        let mut program = Command::new(PROGRAM)
+            .args([what, &serving.url, name, file])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        if left > 0 {
+            left -= 1;
+            thread::sleep(Duration::from_millis(rng.u64(5..250)));
+            if rng.u8(..3) == 0 {
+                serving.kill_and_restart(directory);
+                kills.servers += 1;
+            } else {
+                program.kill().unwrap();
+                kills.programs += 1;
+            }
+        }
+        if program.wait().unwrap().success() {
+            return;
+        }
+    }
+}
+
+fn killed_and_resumed(seed: u64, kills: &mut Kills) {
+    let (data, local) = (tempdir().unwrap(), tempdir().unwrap());
+    let data = data.path().join("account");
+    let mut rng = Rng::with_seed(seed);
+    let mut serving = Serving::start(&data, "0");
+    let source = local.path().join("source");
+    let mut content = vec![0; rng.usize(200_000..3_000_000)];
+    rng.fill(&mut content);
+    fs::write(&source, &content).unwrap();
+
+    let up = ["up", "file", source.to_str().unwrap()];
+    until_done(up, &mut serving, &data, &mut rng, kills);
+    let down = local.path().join("down");
+    fs::create_dir(&down).unwrap();
+    let target = down.join("file");
+    let get = ["down", "file", target.to_str().unwrap()];
+    until_done(get, &mut serving, &data, &mut rng, kills);
+
+    assert!(
+        fs::read(&target).unwrap() == content,
+        "other bytes came back"
+    );
+    let left: Vec<_> = fs::read_dir(&down)
+        .unwrap()
+        .map(|it| it.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["file"], "a partial file is left");
+
+    // A server that dies forgets nothing that it confirmed.
+    serving.kill_and_restart(&data);
+    let b2 = serving.client();
+    let bucket = block_on(b2.bucket("campaign")).unwrap();
+    let versions = b2.stream(ListFileVersions::new(bucket.id()));
+    let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
+    let files = versions.into_iter().filter_map(|row| row.into_version());
+    let files: Vec<_> = files.filter(|it| it.action == Action::Upload).collect();
+    // A program that is killed when its upload has ended, but before it has said so, uploads once more.
+    assert!(!files.is_empty());
+    for file in &files {
+        assert_eq!(file.content_length, content.len() as u64);
+        let stream = block_on(b2.download(&file.file_id).stream()).unwrap();
+        assert!(block_on(stream.collect(content.len())).unwrap() == content);
+    }
+    let unfinished = b2.stream(ListUnfinishedLargeFiles::new(bucket.id()));
+    let unfinished: Vec<_> = block_on(unfinished.try_collect()).unwrap();
+    assert_eq!(unfinished, [], "what was begun was not taken up");
+}
+
+fn rounds(count: u64) {
+    let kills = std::cell::RefCell::new(Kills::default());
+    let ran = for_seeds(count, |seed| {
+        killed_and_resumed(seed, &mut kills.borrow_mut())
+    });
+    writeln!(std::io::stderr(), "{ran} seeds, {:?}", kills.borrow()).unwrap();
+}
+
+#[test]
+fn transfers_killed_with_their_server_at_random_moments_resume_to_the_same_bytes() {
+    rounds(8);
+}
+
+#[test]
+#[ignore = "the long form"]
+fn transfers_killed_with_their_server_many_times_resume_to_the_same_bytes() {
+    rounds(200);
+}

@@ -1,0 +1,58 @@
+//! Uploads, downloads, listings, copies and deletes through a network that delays, cuts, half-closes, flips, dribbles,
+//! repeats itself and answers for B2.
+
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use b2kit::HttpClient;
+use b2kit_campaign::backends;
+use b2kit_campaign::seeds::for_seeds;
+use b2kit_campaign::workload::{Outcome, run};
+
+fn through(name: &str, make: fn() -> Arc<dyn HttpClient>, seeds: u64) {
+    let total = std::cell::RefCell::new(Outcome::default());
+    let ran = for_seeds(seeds, |seed| {
+        // A seed names the same workload for each library, on another network.
+        let outcome = run(make(), seed, [5, 15, 30][seed as usize % 3], 14);
+        total.borrow_mut().add(&outcome);
+    });
+    let total = total.into_inner();
+    writeln!(
+        std::io::stderr(),
+        "{name}: {ran} seeds, {} exchanges, {} steps, {} told as failed, {:?}",
+        total.exchanges,
+        total.steps,
+        total.failed_steps,
+        total.faults
+    )
+    .unwrap();
+    assert!(
+        total.failed_steps * 2 < total.steps.max(1),
+        "most steps failed: {total:?}"
+    );
+}
+
+#[test]
+fn hyper_over_a_hostile_network_says_what_b2_holds() {
+    through("hyper", backends::hyper, 12);
+}
+
+#[test]
+fn reqwest_over_a_hostile_network_says_what_b2_holds() {
+    through("reqwest", backends::reqwest, 12);
+}
+
+#[test]
+fn isahc_over_a_hostile_network_says_what_b2_holds() {
+    through("isahc", backends::isahc, 12);
+}
+
+#[test]
+#[ignore = "the long form"]
+fn each_library_over_a_hostile_network_says_what_b2_holds_many_times() {
+    through("hyper", backends::hyper, 400);
+    through("reqwest", backends::reqwest, 400);
+    through("isahc", backends::isahc, 400);
+}
