@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use b2kit_core::{Body, BodyStream, Bytes, Request};
+use b2kit_core::{Body, Bytes, Request};
 use futures_core::Stream;
 use http::{HeaderName, HeaderValue};
 
+use super::catch_panics::CatchPanics;
 use crate::error::{Error, ErrorKind};
 use crate::types::{ContentSha1, Sha1, Sha1Hasher};
 
@@ -125,7 +126,10 @@ impl Content {
                     .expect("hexadecimal digits are a header's value");
                 (noted_at_end(&self.body, sent), hex)
             }
-            Check::DoNotVerify => (self.body.clone(), HeaderValue::from_static("do_not_verify")),
+            Check::DoNotVerify => {
+                let body = noted_at_end(&self.body, &Arc::default());
+                (body, HeaderValue::from_static("do_not_verify"))
+            }
         };
         *request.body_mut() = body;
         request.headers_mut().insert(CONTENT_SHA1, check);
@@ -172,7 +176,7 @@ fn hashed_at_end(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Bo
     Body::replay(len + 40, move || {
         *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(HashedAtEnd {
-            source: body.open()?,
+            source: CatchPanics::open(&body)?,
             digest: Arc::clone(&digest),
             len,
             read: 0,
@@ -212,7 +216,7 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     Body::replay(len, move || {
         sent.store(len == 0, Ordering::Relaxed);
         Ok(NotedAtEnd {
-            source: inner.open()?,
+            source: CatchPanics::open(&inner)?,
             left: len,
             sent: Arc::clone(&sent),
         })
@@ -220,7 +224,7 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
 }
 
 struct NotedAtEnd {
-    source: BodyStream,
+    source: CatchPanics,
     left: u64,
     sent: Arc<AtomicBool>,
 }
@@ -230,7 +234,7 @@ impl Stream for NotedAtEnd {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let next = this.source.as_mut().poll_next(cx);
+        let next = Pin::new(&mut this.source).poll_next(cx);
         if let Poll::Ready(Some(Ok(bytes))) = &next {
             this.left = this.left.saturating_sub(bytes.len() as u64);
             if this.left == 0 {
@@ -243,7 +247,7 @@ impl Stream for NotedAtEnd {
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
 struct HashedAtEnd {
-    source: BodyStream,
+    source: CatchPanics,
     digest: Digest,
     len: u64,
     read: u64,
@@ -261,7 +265,7 @@ impl Stream for HashedAtEnd {
             return Poll::Ready(None);
         };
         if this.held.is_empty() {
-            let next = match this.source.as_mut().poll_next(cx) {
+            let next = match Pin::new(&mut this.source).poll_next(cx) {
                 Poll::Ready(next) => next,
                 Poll::Pending => return Poll::Pending,
             };

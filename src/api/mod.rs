@@ -45,6 +45,7 @@
 mod authorize_account;
 mod call;
 mod cancel_large_file;
+mod catch_panics;
 mod content;
 mod copy_file;
 mod copy_part;
@@ -88,6 +89,7 @@ mod upload_part;
 pub use authorize_account::{AuthorizeAccount, Credentials};
 pub use call::{Ask, BillingClass, Call, CallKind, Facts, Finding, Lost, Place};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
+pub(crate) use catch_panics::{CatchPanics, panicked};
 pub(crate) use content::Digest;
 pub use copy_file::{CopyFile, MetadataDirective};
 pub use copy_part::CopyPart;

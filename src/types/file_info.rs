@@ -20,6 +20,9 @@ use crate::error::Error;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileInfo(Vec<(Text, Text)>); // by their keys
 
+/// The key of a large file's SHA-1, by B2's convention: B2 itself keeps none.
+pub(crate) const LARGE_FILE_SHA1: &str = "large_file_sha1";
+
 /// The keys beginning with `b2-` that B2 takes; all others are reserved.
 const B2_KEYS: [&str; 5] = [
     "b2-content-disposition",

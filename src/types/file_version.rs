@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, Sha1, md5_or_none};
 use super::encryption::Encryption;
-use super::file_info::{ContentType, FileInfo};
+use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
 use super::names::FileName;
 use super::open_enum::open_enum;
@@ -96,7 +96,7 @@ impl FileVersion {
 }
 
 pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
-    let noted = || info.get("large_file_sha1")?.parse().ok();
+    let noted = || info.get(LARGE_FILE_SHA1)?.parse().ok();
     content.sha1().copied().or_else(noted)
 }
 

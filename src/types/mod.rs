@@ -38,6 +38,7 @@ pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
+pub(crate) use file_info::LARGE_FILE_SHA1;
 pub use file_info::{ContentType, FileInfo};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub(crate) use file_version::{expected_sha1, rows};

@@ -13,6 +13,7 @@ mod cp; // the example that copies files
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
+mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page

@@ -101,17 +101,19 @@ pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<us
     std::os::windows::fs::FileExt::seek_read(file, chunk, from)
 }
 
-/// The bytes of this stretch, hashed on the thread that reads them: another than the one that sends. Before the last of
-/// them is given, the file is looked at once more, and the digest is there.
+/// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that
+/// sends. Before the last of them is given, the file is looked at once more, and the digest is there.
 pub(in super::super) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
-    digest: &Digest,
+    digest: Option<&Digest>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-    let empty = range.is_empty().then(|| Sha1::of(b""));
-    *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    if let Some(digest) = digest {
+        let empty = range.is_empty().then(|| Sha1::of(b""));
+        *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    }
     Chunks {
-        digest: Arc::clone(digest),
+        digest: digest.cloned(),
         hasher: Sha1Hasher::default(),
         file: Arc::clone(file),
         range,
@@ -125,7 +127,7 @@ const GIVEN: usize = 3;
 
 struct Chunks {
     file: Arc<SourceFile>,
-    digest: Digest,
+    digest: Option<Digest>,
     /// Of what was read; it is away while a chunk is read.
     hasher: Sha1Hasher,
     /// What is still to be read.
@@ -146,15 +148,17 @@ impl Chunks {
         let (from, last) = (self.range.start, len as u64 == left);
         self.range.start += len as u64;
         let mut chunk = self.memory();
-        let (file, digest) = (Arc::clone(&self.file), Arc::clone(&self.digest));
+        let (file, digest) = (Arc::clone(&self.file), self.digest.clone());
         let mut hasher = mem::take(&mut self.hasher);
         self.job = Some(unblock(move || {
             chunk.resize(len, 0);
             file.fill(&mut chunk, from, last)?;
-            hasher.update(&chunk);
-            if last {
-                let sha1 = mem::take(&mut hasher).finish();
-                *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+            if let Some(digest) = digest {
+                hasher.update(&chunk);
+                if last {
+                    let sha1 = mem::take(&mut hasher).finish();
+                    *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+                }
             }
             Ok((chunk, hasher))
         }));
