@@ -1,8 +1,8 @@
 //! Each backend against its library used bare: 1 GiB up and down, and small JSON calls over one connection.
 //!
 //! ```sh
-//! cargo bench --bench backends --features surf                      # everything
-//! cargo bench --bench backends --features surf -- hyper --rounds 9  # one backend, longer
+//! cargo bench -p b2kit-benches --bench backends --features surf                      # everything
+//! cargo bench -p b2kit-benches --bench backends --features surf -- hyper --rounds 9  # one backend, longer
 //! ```
 //!
 //! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`

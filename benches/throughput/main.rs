@@ -2,8 +2,8 @@
 //! peak.
 //!
 //! ```sh
-//! cargo bench --bench throughput                          # everything
-//! cargo bench --bench throughput -- upload --rounds 15    # one task, longer
+//! cargo bench -p b2kit-benches --bench throughput                          # everything
+//! cargo bench -p b2kit-benches --bench throughput -- upload --rounds 15    # one task, longer
 //! ```
 //!
 //! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
@@ -38,7 +38,8 @@ const MIB: u64 = 1 << 20;
 /// What stands in the place of a number that the system doesn't tell.
 const UNKNOWN: &str = "unknown here";
 
-const USAGE: &str = "cargo bench --bench throughput -- [upload|download|list] [--rounds N]";
+const USAGE: &str =
+    "cargo bench -p b2kit-benches --bench throughput -- [upload|download|list] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

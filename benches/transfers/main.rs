@@ -2,9 +2,9 @@
 //! the disk and to it; how many calls they make, and what memory they need. And against programs that do the same.
 //!
 //! ```sh
-//! cargo bench --bench transfers                         # everything
-//! cargo bench --bench transfers -- send --rounds 15     # one task, longer
-//! cargo bench --bench transfers -- programs             # rclone and b2, against the emulator
+//! cargo bench -p b2kit-benches --bench transfers                         # everything
+//! cargo bench -p b2kit-benches --bench transfers -- send --rounds 15     # one task, longer
+//! cargo bench -p b2kit-benches --bench transfers -- programs             # rclone and b2, against the emulator
 //! ```
 //!
 //! The server is this same program in a process of its own, and so is each sample. Without `--bench` it is `cargo test`
@@ -47,8 +47,7 @@ const GIB: u64 = 1 << 30;
 /// What stands in the place of a number that nobody tells.
 const UNKNOWN: &str = "";
 
-const USAGE: &str =
-    "cargo bench --bench transfers -- [up|down|send|fetch|verify|memory|programs] [--rounds N]";
+const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- [up|down|send|fetch|verify|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -63,7 +63,7 @@ impl Program {
 
     /// Those that are there.
     fn all() -> Vec<Self> {
-        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/real-clients/bin/b2");
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/real-clients/bin/b2");
         let b2 = [PathBuf::from("b2"), own]
             .into_iter()
             .find(|b2| is_there(b2, "version"));

@@ -93,7 +93,8 @@ impl Client {
         bucket_id: &BucketId,
         prefix: &str,
         mode: Mode,
-    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
         let versions = self.stream(ListFileVersions::new(bucket_id).prefix(prefix));
         let versions = versions.try_filter_map(|row| future::ready(Ok(row.into_version())));
         let client = self.clone();
@@ -118,7 +119,8 @@ impl Client {
         bucket_id: &BucketId,
         before: Timestamp,
         mode: Mode,
-    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + use<> {
+    ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
+    {
         let files = self.stream(ListUnfinishedLargeFiles::new(bucket_id));
         let files = files.try_filter(move |file| future::ready(file.upload_timestamp < before));
         let client = self.clone();
@@ -134,7 +136,7 @@ fn each<F>(
     versions: impl Stream<Item = Result<FileVersion, Error>> + Send,
     mode: Mode,
     work: impl Fn(&FileVersion) -> F + Send,
-) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send
+) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin
 where
     F: Future<Output = Result<(), Error>> + Send,
 {
@@ -154,13 +156,16 @@ where
     });
     let done = Box::pin(done.try_buffer_unordered(concurrency));
     // If the listing fails, what was begun comes to its end first.
-    stream::unfold((done, None), async |(mut done, mut failure)| {
-        loop {
-            match done.next().await {
-                Some(Ok(item)) => return Some((Ok(item), (done, failure))),
-                Some(Err(error)) => failure = Some(error),
-                None => return failure.take().map(|error| (Err(error), (done, None))),
+    Box::pin(stream::unfold(
+        (done, None),
+        async |(mut done, mut failure)| {
+            loop {
+                match done.next().await {
+                    Some(Ok(item)) => return Some((Ok(item), (done, failure))),
+                    Some(Err(error)) => failure = Some(error),
+                    None => return failure.take().map(|error| (Err(error), (done, None))),
+                }
             }
-        }
-    })
+        },
+    ))
 }

@@ -1,5 +1,6 @@
-//! Through each HTTP library, over real HTTP and HTTPS: the calls on files, a session recorded and replayed, and the
-//! recording of the real B2, which stand in `tests/behaviour`, where they run without any; every call; and transfers.
+//! What needs more than one backend. Through each HTTP library, over real HTTP and HTTPS: the calls on files, which stand in
+//! `tests/behaviour`, where they run without any; every call; transfers; a session recorded and replayed, and the recording
+//! of the real B2, which run without a library here, too.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 #![expect(
@@ -11,10 +12,13 @@ mod hyper;
 mod hyper_tls;
 mod isahc;
 mod isahc_tls;
+mod libraries; // who brings which
 mod makers;
+mod misses; // what a player says of a request that was not recorded
 #[path = "../behaviour/names.rs"]
 mod names;
 mod network;
+mod no_library;
 mod reqwest;
 mod reqwest_tls;
 mod runtimes;
@@ -29,6 +33,9 @@ use std::sync::Arc;
 use b2kit::backend::cassette::Player;
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::{Client, ClientBuilder, Credentials, HttpClient, Request};
+
+/// A session with the real B2, from where the tests run.
+const RECORDING: &str = "../../fixtures/large_file.yaml";
 
 /// An HTTP library, and how it is spoken to.
 struct Arm {
@@ -89,9 +96,9 @@ macro_rules! arm {
         mod every_call;
         #[path = "../behaviour/files.rs"]
         mod files;
-        #[path = "../behaviour/recording.rs"]
+        #[path = "recording.rs"]
         mod recording;
-        #[path = "../behaviour/taped.rs"]
+        #[path = "taped.rs"]
         mod taped;
         #[path = "transfers.rs"]
         mod transfers;

@@ -235,28 +235,6 @@ fn a_code_with_control_characters_is_shown_escaped() {
     assert!(!error.to_string().contains(char::is_control), "{error:?}");
 }
 
-#[cfg(unix)]
-#[test]
-fn the_quickstart_takes_an_argument_that_is_not_utf_8_without_a_panic() {
-    use std::os::unix::ffi::OsStrExt as _;
-    let tests = std::env::current_exe().unwrap();
-    let program = tests
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/quickstart");
-    let output = std::process::Command::new(program)
-        .arg(std::ffi::OsStr::from_bytes(b"caf\xe9.txt"))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        told.starts_with("error: ") && told.lines().count() == 1,
-        "{told}"
-    );
-}
-
 #[test]
 fn an_endpoint_whose_port_is_no_port_is_refused() {
     // Without a look at it, it would go to port 80.

@@ -9,7 +9,6 @@ mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod compose; // files put together of pieces
 mod copy; // copies of any size
 mod coverage; // that no call is missing
-mod cp; // the example that copies files
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
@@ -19,16 +18,13 @@ mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod many; // many files at once, and what bounds all of them together
-mod misses; // what a player says of a request that was not recorded
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
 mod pacing; // how fast calls go when B2 wants them slower
 mod pods; // uploads to machines that misbehave
 mod probes; // every call that changes something, whatever is lost and whatever asking shows
-mod quickstart; // the program that the README shows first
 mod realms; // where keys and tokens may go
-mod recording; // the calls against a recording of the real B2
 mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
 
@@ -38,16 +34,12 @@ mod seeds; // scenarios that chance decides, each repeated by its seed
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod settling; // what a lost call is held against before it counts as done
 mod sharing; // download authorizations and links
-mod taped; // a session recorded, searched for secrets and replayed
 mod tokens; // when tokens expire
 mod uploading; // uploads of any size, from any source, over any network
 mod values; // settings, and words that this version of the crate doesn't know
 mod webhook; // event notifications as they arrive
 
-use std::sync::Arc;
-
 use b2kit::api::{Call, Reply, Target};
-use b2kit::backend::cassette::Player;
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::Secret;
 use b2kit::{
@@ -60,7 +52,6 @@ use serde_json::Value;
 
 /// What the tests here that are also run over each HTTP library (`tests/backends`) have to know of it.
 struct Arm {
-    name: &'static str,
     /// A name with dot segments can't be asked for.
     refuses_names: bool,
     refuses_head: bool,
@@ -68,7 +59,6 @@ struct Arm {
 
 /// No HTTP library.
 const ARM: Arm = Arm {
-    name: "no library",
     refuses_names: false,
     refuses_head: false,
 };
@@ -79,20 +69,6 @@ fn served(emulator: &Emulator) -> ClientBuilder {
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(emulator.url())
         .backend(emulator.clone())
-}
-
-/// The same, on its way through `wrap`, and where it authorizes.
-fn served_through<B: HttpClient>(
-    emulator: &Emulator,
-    wrap: impl FnOnce(Arc<dyn HttpClient>) -> B,
-) -> (ClientBuilder, String) {
-    let backend = wrap(Arc::new(emulator.clone()));
-    (served(emulator).backend(backend), emulator.url().to_owned())
-}
-
-/// A backend that answers from a recording.
-fn replayed(player: &Player) -> impl HttpClient {
-    player.clone()
 }
 
 /// A client of an emulator of its own, on time that stands still.

@@ -1,17 +1,14 @@
 //! The program that the README shows first: what it prints when all is well, and when it is not.
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
+mod example;
+
+use std::process::Output;
 
 use b2kit::backend::emulator::{Emulator, Server};
 
-/// An example, which `cargo test` has built beside the tests.
-pub(crate) fn example(name: &str) -> Command {
-    let tests = std::env::current_exe().unwrap();
-    let there = tests.parent().unwrap().parent().unwrap();
-    let program: PathBuf = there.join("examples").join(name);
-    Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
-}
+use example::example;
 
 fn quickstart(args: &[&str], key: Option<(&str, &str)>) -> Output {
     let mut command = example("quickstart");
@@ -50,7 +47,7 @@ fn two_files_go_up_and_come_back_and_nothing_is_left() {
     for line in [
         "authorized",
         "uploaded",
-        "(12.0 MB, in parts)",
+        "(12.0 MB, in 3 parts)",
         "as it went",
         "Everything came back",
         "from_env()?",
@@ -100,7 +97,7 @@ fn what_is_wrong_is_told_in_one_line() {
             quickstart(&["no-such-file"], None),
             "can't read no-such-file",
         ),
-        (quickstart(&["src"], None), "src is not a file"),
+        (quickstart(&["tests"], None), "tests is not a file"),
         (
             quickstart(&["--real"], None),
             "B2_APPLICATION_KEY_ID is not set",
@@ -120,4 +117,12 @@ fn what_is_wrong_is_told_in_one_line() {
         );
         assert!(!complaint.contains("canary"), "{complaint}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_not_utf_8_is_answered_without_a_panic() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    complaint(&example("quickstart").arg(name).output().unwrap());
 }

@@ -1,16 +1,16 @@
 //! The example that copies files: what goes up comes back, and what is wrong is told in a line.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::fs;
 use std::io::Write as _;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use b2kit::api::CreateBucket;
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{Client, Credentials};
 use futures::executor::block_on;
-
-use crate::quickstart::example;
 
 struct There {
     emulator: Emulator,
@@ -33,7 +33,7 @@ impl There {
     }
 
     fn cp(&self, args: &[&str], input: &[u8]) -> Output {
-        let mut process = example("cp")
+        let mut process = Command::new(env!("CARGO_BIN_EXE_b2kit"))
             .args(["--endpoint", self.server.url()])
             .args(args)
             .env("B2_APPLICATION_KEY_ID", self.emulator.key_id())

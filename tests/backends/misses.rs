@@ -10,7 +10,7 @@ const BUCKET: &str = "8d625eb63be2775577c70e1a";
 
 #[test]
 fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
-    let player = Player::open("fixtures/large_file.yaml").unwrap();
+    let player = Player::open(crate::RECORDING).unwrap();
     let origin = "https://api002.backblazeb2.com";
     let session = Session::new(
         ApiVersion::V2,

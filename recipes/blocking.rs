@@ -1,7 +1,7 @@
 //! A program without a runtime: `block_on`, and isahc, which has threads of its own.
 //!
 //! ```text
-//! cargo run --example blocking --features isahc,emulator-server
+//! cargo run -p b2kit-recipes --example blocking
 //! ```
 //!
 //! `blocking_hyper` is the same over hyper.

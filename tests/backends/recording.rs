@@ -32,7 +32,7 @@ const PART_2: &str = "924f61661a3472da74307a35f2c8d22e07e84a4d";
 
 #[test]
 fn the_recording_of_the_real_b2_replays_whole() {
-    let player = Player::open("fixtures/large_file.yaml").unwrap();
+    let player = Player::open(crate::RECORDING).unwrap();
     assert_eq!(player.requests().len(), 20);
     let token = Secret::new("any token: it is never compared");
     let origin = "https://api002.backblazeb2.com";

@@ -1,7 +1,7 @@
 //! A program without a runtime: `block_on`, and hyper on a runtime of its own, which is one thread.
 //!
 //! ```text
-//! cargo run --example blocking_hyper --features emulator-server
+//! cargo run -p b2kit-recipes --example blocking_hyper
 //! ```
 //!
 //! `blocking` is the same over isahc.

@@ -1,0 +1,9 @@
+use std::process::Command;
+
+/// An example, which `cargo test` has built beside the tests.
+pub(crate) fn example(name: &str) -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let there = tests.parent().unwrap().parent().unwrap();
+    let program = there.join("examples").join(name);
+    Command::new(program.with_extension(std::env::consts::EXE_EXTENSION))
+}

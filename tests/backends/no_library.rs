@@ -1,0 +1,37 @@
+//! No library: the emulator and the player are backends themselves.
+
+#[path = "recording.rs"]
+mod recording;
+#[path = "taped.rs"]
+mod taped;
+
+use std::sync::Arc;
+
+use b2kit::backend::cassette::Player;
+use b2kit::backend::emulator::Emulator;
+use b2kit::{Client, ClientBuilder, Credentials, HttpClient};
+
+use crate::Arm;
+
+const ARM: Arm = Arm {
+    name: "no library",
+    tls: false,
+    make: |_| unreachable!("nothing here goes over a network"),
+    refuses_names: false,
+    refuses_head: false,
+};
+
+fn served_through<B: HttpClient>(
+    emulator: &Emulator,
+    wrap: impl FnOnce(Arc<dyn HttpClient>) -> B,
+) -> (ClientBuilder, String) {
+    let builder = Client::builder()
+        .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
+        .endpoint(emulator.url())
+        .backend(wrap(Arc::new(emulator.clone())));
+    (builder, emulator.url().to_owned())
+}
+
+fn replayed(player: &Player) -> impl HttpClient {
+    player.clone()
+}
