@@ -21,6 +21,7 @@ mod many; // many files at once, and what bounds all of them together
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
+mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
 mod pacing; // how fast calls go when B2 wants them slower
 mod pods; // uploads to machines that misbehave
 mod probes; // every call that changes something, whatever is lost and whatever asking shows
