@@ -21,7 +21,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::join;
 
 use super::progress::{Progress, Stage};
-use super::source::{Anywhere, Stretch, unreadable};
+use super::source::{Anywhere, Stretch, changed, unreadable};
 use crate::api::CatchPanics;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Sha1Hasher};
@@ -83,7 +83,7 @@ impl Digests {
             hashing.run(source, run, whole, progress).await?;
         }
         if self.whole.is_some() && self.whole != hashing.whole_sha1 {
-            return Err(Error::new(ErrorKind::Source, CHANGED));
+            return Err(unreadable("the source can't be used", changed(CHANGED)));
         }
         self.whole = hashing.whole_sha1;
         self.ranges.extend(hashing.done);
@@ -155,7 +155,7 @@ impl Hashing {
                 return Err(lies(format!("has more than the {} bytes it promised", end)));
             }
             // What is empty is not for nothing either.
-            self.turn(chunk.len().min(SMALL).max(1 << 10)).await;
+            self.turn(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
                 let piece = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
@@ -298,7 +298,7 @@ impl Stream for HeldTo {
             if this.left == 0 {
                 let sha1 = this.hasher.take().map(Sha1Hasher::finish);
                 if sha1 != Some(this.sha1) {
-                    return Poll::Ready(Some(Err(io::Error::other(CHANGED))));
+                    return Poll::Ready(Some(Err(changed(CHANGED))));
                 }
             }
         }
@@ -327,6 +327,7 @@ impl Stretch {
 #[cfg(all(test, feature = "fs"))]
 mod tests {
     use std::future::Future as _;
+    use std::iter::once;
 
     use futures::executor::block_on;
 
@@ -334,7 +335,7 @@ mod tests {
     use super::*;
 
     fn anywhere(source: Source) -> Anywhere {
-        match block_on(source.open()).unwrap() {
+        match block_on(source.open()).expect("it can be opened") {
             Opened::Anywhere(source) => source,
             Opened::Once(..) => unreachable!("it can be read anywhere"),
         }
@@ -406,7 +407,7 @@ mod tests {
             let mut digests = Digests::default();
             let source = anywhere(source);
             let progress = Progress::new();
-            let learned = block_on(digests.learn(&source, [0..promised], true, &progress));
+            let learned = block_on(digests.learn(&source, once(0..promised), true, &progress));
             assert_eq!(learned.is_err(), fails, "{promised} {has}");
             assert_eq!(digests.whole.is_none(), fails);
         }
@@ -420,7 +421,7 @@ mod tests {
         });
         let (source, progress) = (anywhere(endless), Progress::new());
         let mut digests = Digests::default();
-        let mut learning = Box::pin(digests.learn(&source, [0..10], true, &progress));
+        let mut learning = Box::pin(digests.learn(&source, once(0..10), true, &progress));
         let mut cx = Context::from_waker(std::task::Waker::noop());
         for _ in 0..3 {
             assert!(learning.as_mut().poll(&mut cx).is_pending());

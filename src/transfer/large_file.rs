@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use super::hashing::read_again;
 use super::progress::{Progress, Stage};
 use super::sent::Sent;
-use super::source::{Stretch, unreadable};
+use super::source::{Stretch, is_changed, unreadable};
 use crate::api::{
     CancelLargeFile, CopyPart, FinishLargeFile, ListParts, StartLargeFile, UPLOAD_ID, UploadPart,
 };
@@ -25,6 +25,8 @@ pub(super) struct LargeFile<'a> {
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) concurrency: usize,
     pub(super) on_failure: OnFailure,
+    /// What is there of a source that has changed since can't be used any more: not even kept.
+    pub(super) is_of_one_sha1: bool,
     pub(super) progress: &'a Progress,
 }
 
@@ -35,7 +37,8 @@ pub enum OnFailure {
     /// It is cancelled: B2 keeps nothing and charges for nothing.
     #[default]
     Cancel,
-    /// It is kept, so that the upload can be resumed. B2 charges for what is there.
+    /// It is kept, so that the upload can be resumed. B2 charges for what is there. One whose source was hashed first and
+    /// has changed since is cancelled all the same: nothing could go on with it.
     Keep,
 }
 
@@ -87,6 +90,7 @@ impl<'a> LargeFile<'a> {
                     customer_key,
                     concurrency: 1,
                     on_failure: OnFailure::Cancel,
+                    is_of_one_sha1: false,
                     progress,
                 })
             }
@@ -254,10 +258,14 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Cancels what is there or keeps it, and gives the first failure back.
-    async fn fail(self, error: Error) -> Error {
+    async fn fail(mut self, error: Error) -> Error {
         // It may be a file: then the ledger says that nobody knows.
         if self.line.is_finishing() {
             return error;
+        }
+        if self.is_of_one_sha1 && is_changed(&error) {
+            self.on_failure = OnFailure::Cancel;
+            self.line.cancel_if_dropped();
         }
         match self.on_failure {
             OnFailure::Keep => self.line.keep(),

@@ -446,6 +446,7 @@ impl Job {
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),
+            is_of_one_sha1: false,
             progress: &self.options.progress,
         }
     }
@@ -463,7 +464,9 @@ impl Job {
 
     async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
         let start = self.start(sha1);
-        self.options.start(&self.bucket, &self.name, start).await
+        let mut file = self.options.start(&self.bucket, &self.name, start).await?;
+        file.is_of_one_sha1 = sha1.is_some();
+        Ok(file)
     }
 
     /// In one piece.

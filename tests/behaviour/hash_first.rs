@@ -132,6 +132,15 @@ fn a_part_that_differs_from_what_was_hashed_is_a_source_error_and_leaves_nothing
             assert!(chaos.count("b2_upload_part") <= 4);
         });
     }
+    // Where a failed upload is to be kept, this one is not: nothing could go on with it.
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let upload = bucket.upload("f", changing(&content(1_000))).resume();
+        let error = upload.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
+        assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
+    });
     // Read once there is nothing to compare it with.
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {

@@ -16,7 +16,7 @@ use blocking::{Task, unblock};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use super::super::source::{CHUNK, unreadable};
+use super::super::source::{CHUNK, changed, unreadable};
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
@@ -70,14 +70,14 @@ impl SourceFile {
         let mut filled = 0;
         while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match read_at(&self.file, rest, from + filled as u64) {
-                Ok(0) => return Err(changed()),
+                Ok(0) => return Err(changed(CHANGED)),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         if last && self.is_changed(&self.file.metadata()?) {
-            return Err(changed());
+            return Err(changed(CHANGED));
         }
         Ok(())
     }
@@ -87,9 +87,7 @@ impl SourceFile {
     }
 }
 
-fn changed() -> io::Error {
-    io::Error::other("the file was changed while it was read")
-}
+const CHANGED: &str = "the file was changed while it was read";
 
 #[cfg(unix)]
 pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
