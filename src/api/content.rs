@@ -19,7 +19,7 @@ const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 /// The largest content that one request can carry.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are hashed in pieces of this size and sent while they are still in the processor's cache.
+/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still in the processor's cache.
 const PIECE: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
@@ -218,6 +218,7 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
         Ok(NotedAtEnd {
             source: CatchPanics::open(&inner)?,
             left: len,
+            held: Bytes::new(),
             sent: Arc::clone(&sent),
         })
     })
@@ -226,6 +227,7 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
 struct NotedAtEnd {
     source: CatchPanics,
     left: u64,
+    held: Bytes,
     sent: Arc<AtomicBool>,
 }
 
@@ -234,14 +236,19 @@ impl Stream for NotedAtEnd {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let next = Pin::new(&mut this.source).poll_next(cx);
-        if let Poll::Ready(Some(Ok(bytes))) = &next {
-            this.left = this.left.saturating_sub(bytes.len() as u64);
-            if this.left == 0 {
-                this.sent.store(true, Ordering::Relaxed);
+        if this.held.is_empty() {
+            match Pin::new(&mut this.source).poll_next(cx) {
+                Poll::Ready(Some(Ok(chunk))) => this.held = chunk,
+                other => return other,
             }
         }
-        next
+        // Not all of a large chunk counts as sent when its first byte is taken.
+        let piece = this.held.split_to(this.held.len().min(PIECE));
+        this.left = this.left.saturating_sub(piece.len() as u64);
+        if this.left == 0 {
+            this.sent.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
@@ -365,6 +372,24 @@ mod tests {
             let error = content.check(len, &sha1).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity);
             assert!(error.may_have_taken_effect());
+        }
+    }
+
+    #[test]
+    fn bytes_leave_in_pieces_whoever_hashes_them() {
+        let bytes = vec![7; 3 * PIECE + 1];
+        let mut contents = [(); 3].map(|()| Content::new(Body::from(bytes.clone())));
+        contents[1].known(Sha1::of(&bytes));
+        contents[2].do_not_verify();
+        for content in contents {
+            let mut stream = sent(&content).open().expect("it can be opened");
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let (mut read, mut most) = (0, 0);
+            while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
+                let len = piece.expect("it can be read").len();
+                (read, most) = (read + len, most.max(len));
+            }
+            assert!(read >= bytes.len() && most <= PIECE, "{read} {most}");
         }
     }
 
