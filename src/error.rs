@@ -126,7 +126,7 @@ impl Error {
     pub(crate) fn http(error: HttpError) -> Self {
         let kind = match error.kind() {
             HttpErrorKind::Source => ErrorKind::Source,
-            HttpErrorKind::Invalid => ErrorKind::Invalid,
+            HttpErrorKind::Invalid | HttpErrorKind::NoMatch => ErrorKind::Invalid,
             HttpErrorKind::TooLarge => ErrorKind::Protocol,
             _ => ErrorKind::Http,
         };

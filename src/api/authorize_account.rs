@@ -78,6 +78,11 @@ impl Credentials {
         )
     }
 
+    #[cfg(feature = "fs")]
+    pub(crate) const fn application_key(&self) -> &Secret {
+        &self.application_key
+    }
+
     /// The key's id.
     #[must_use]
     pub const fn application_key_id(&self) -> &ApplicationKeyId {

@@ -23,6 +23,21 @@ enum Content {
 }
 
 impl Reply {
+    /// A reply with the status 200 and this body, for tests of calls: a call and its reading are plain values.
+    ///
+    /// ```
+    /// use b2kit::api::{Call, ListBuckets, Reply};
+    ///
+    /// let listed = ListBuckets::new().read(Reply::ok(r#"{"buckets": []}"#))?;
+    /// assert!(listed.buckets.is_empty());
+    /// # Ok::<(), b2kit::Error>(())
+    /// ```
+    #[must_use]
+    pub fn ok(body: impl Into<Bytes>) -> Self {
+        let (head, ()) = http::Response::new(()).into_parts();
+        Self::whole(head, body.into())
+    }
+
     /// A reply whose body was read.
     #[must_use]
     pub const fn whole(head: Parts, body: Bytes) -> Self {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::lock::Mutex as AsyncMutex;
 
+#[cfg(feature = "fs")]
+use super::local_key::LocalKey;
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
 use crate::error::{Error, ErrorKind, GaveUp};
@@ -96,6 +98,16 @@ impl Authorization {
     /// The version of the API that its sessions speak.
     pub(super) const fn version(&self) -> ApiVersion {
         self.version
+    }
+
+    /// See [`Client::local_key`](super::Client::local_key).
+    #[cfg(feature = "fs")]
+    pub(super) fn local_key(&self) -> Option<LocalKey> {
+        if let Some(credentials) = &self.credentials {
+            return Some(LocalKey::derived_from(credentials.application_key()));
+        }
+        let session = self.current()?.session;
+        Some(LocalKey::derived_from(&session.authorization_token))
     }
 
     /// Where to authorize.

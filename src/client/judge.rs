@@ -106,6 +106,7 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
             (
                 HttpErrorKind::Tls
                 | HttpErrorKind::Invalid
+                | HttpErrorKind::NoMatch
                 | HttpErrorKind::Source
                 | HttpErrorKind::TooLarge,
                 _,
@@ -264,7 +265,7 @@ mod tests {
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
-    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 12] = [
+    const TRANSPORT: [(HttpErrorKind, [Class; 3]); 13] = [
         (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
         (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
         (HttpErrorKind::Tls, [Final; 3]),
@@ -276,6 +277,7 @@ mod tests {
         (HttpErrorKind::TooLarge, [Final; 3]),
         (HttpErrorKind::Source, [Final; 3]),
         (HttpErrorKind::Invalid, [Final; 3]),
+        (HttpErrorKind::NoMatch, [Final; 3]),
         (HttpErrorKind::Other, [Final, Lost, Lost]),
     ];
 

@@ -7,8 +7,8 @@
 //! may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
-//! what was begun; `memory` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are
-//! made of calls.
+//! what was begun; `local_key` signs what is left on the local disk; `memory` and `bandwidth` bound what all transfers take
+//! together. `listing`, `buckets` and `cleanup` are made of calls.
 
 mod authorization;
 mod bandwidth;
@@ -23,6 +23,8 @@ mod gates;
 mod judge;
 mod ledger;
 mod listing;
+#[cfg(feature = "fs")]
+mod local_key;
 mod memory;
 mod patience;
 mod policy;
@@ -44,6 +46,8 @@ pub use self::cleanup::Mode;
 pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
 pub use self::ledger::{Left, Unfinished};
+#[cfg(feature = "fs")]
+pub(crate) use self::local_key::LocalKey;
 pub(crate) use self::memory::Room;
 pub(crate) use self::patience::Patience;
 pub use self::policy::RetryPolicy;
@@ -60,6 +64,8 @@ use self::server_clock::ServerClock;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
+#[cfg(feature = "fs")]
+use crate::types::Secret;
 
 /// A client of one B2 account. Clones are cheap and share everything.
 ///
@@ -143,6 +149,17 @@ impl Client {
     /// Whether a download that was begun by name goes on by name.
     pub(crate) fn downloads_by_name(&self) -> bool {
         self.shared.downloads_by_name
+    }
+
+    /// What signs the things that are left on the local disk. It stays the same as long as the application key does; a client
+    /// that has only a session has it from the session's token, and is alone with it when that has expired.
+    #[cfg(feature = "fs")]
+    pub(crate) fn local_key(&self) -> LocalKey {
+        let of_this_client = || LocalKey::derived_from(&Secret::new(self.unique()));
+        self.shared
+            .authorization
+            .local_key()
+            .unwrap_or_else(of_this_client)
     }
 
     /// A name that nothing else has, as good as surely.

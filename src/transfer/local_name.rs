@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::reserved::is_reserved;
 use crate::error::Error;
 
 /// The relative path that a file's name means on the local disk, whatever system that is of.
@@ -11,7 +12,8 @@ use crate::error::Error;
 /// B2's names are any text: `../../etc/passwd`, `C:\x`, `CON`. This gives a path only for names that mean a file below
 /// the directory that the path is joined to, on Unix and on Windows, and refuses all others; nothing is changed to make
 /// a name fit, so two names never become one path. What it can't know: whether a directory on the way is a link to
-/// elsewhere, and whether the file system takes `A` and `a` for the same.
+/// elsewhere (`FileDownload::to_path_below` follows none), and whether the file system
+/// takes `A` and `a` for the same.
 ///
 /// ```
 /// use std::path::Path;
@@ -24,8 +26,9 @@ use crate::error::Error;
 ///
 /// # Errors
 /// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`; has a control character, one of `\ : * ? " < > |`, or
-/// a dot or a space at its end; is a device of Windows, as `NUL` or `com1.txt`; or is longer than 255 bytes; and if the
-/// whole is longer than 4,000 bytes.
+/// a dot or a space at its end; is a device of Windows, as `NUL` or `com1.txt`, or such a name as Windows gives to a file
+/// beside its own, as `LONGFI~1.TXT`; begins with a dot and has `.b2part` in it, as what a download leaves that is not
+/// finished; or is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
 pub fn local_name(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, |part| unix_rule(part).or_else(|| windows_rule(part)))
 }
@@ -34,8 +37,8 @@ pub fn local_name(name: &str) -> Result<PathBuf, UnsafeName> {
 /// `a\b` and `CON`.
 ///
 /// # Errors
-/// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`, has a NUL, or is longer than 255 bytes; and if the
-/// whole is longer than 4,000 bytes.
+/// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`, has a NUL, begins with a dot and has `.b2part` in it, or
+/// is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
 #[cfg(unix)]
 pub fn unix_local_name(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, unix_rule)
@@ -93,6 +96,9 @@ fn unix_rule(part: &str) -> Option<&'static str> {
         "." | ".." => Some("it has a part that is \".\" or \"..\""),
         _ if part.contains('\0') => Some("it has a NUL"),
         _ if part.len() > LONGEST_PART => Some("it has a part longer than 255 bytes"),
+        _ if is_reserved(part) => {
+            Some("it has a part that only a download which is not finished may have")
+        }
         _ => None,
     }
 }
@@ -108,7 +114,22 @@ fn windows_rule(part: &str) -> Option<&'static str> {
     if part.ends_with(['.', ' ']) {
         return Some("it has a part that ends in a dot or a space, which Windows takes off");
     }
-    is_device(part).then_some("it has a part that is a device on Windows")
+    if is_device(part) {
+        return Some("it has a part that is a device on Windows");
+    }
+    is_short_name(part).then_some("it has a part that may be another file's short name on Windows")
+}
+
+/// `LONGFI~1.TXT`, `LO1A2B~12`: what Windows gives to a file whose name is no such name, and finds it by. At most eight
+/// characters that end in `~` and a number, and three behind a dot.
+fn is_short_name(part: &str) -> bool {
+    let (stem, extension) = part.split_once('.').unwrap_or((part, ""));
+    let numbered = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    stem.chars().count() <= 8
+        && extension.chars().count() <= 3
+        && !extension.contains('.')
+        && numbered.len() < stem.len()
+        && numbered.ends_with('~')
 }
 
 /// `NUL`, `nul.txt`, `COM1 .log`, `com¹`: with any extension, in any case.
@@ -185,6 +206,16 @@ mod tests {
             "a?b",
             "a*b",
             "a|b",
+            "LONGFI~1.TXT",
+            "longfi~1.txt",
+            "GIT~1",
+            "d/PROGRA~2/x",
+            "LO1A2B~1.TXT",
+            "~1",
+            "ab~12345.c",
+            ".x.11f6ad8ec52a2984.b2part",
+            ".x.11f6ad8ec52a2984.b2part.json",
+            "d/.x.11f6ad8ec52a2984.B2PART.json.new/y",
             "a<b",
             "a\"b",
         ];
@@ -216,6 +247,13 @@ mod tests {
             "~",
             "-rf",
             "$HOME",
+            "file~",
+            "~a",
+            "file.txt~1",
+            "longname~1.txt",
+            "a~1.html",
+            "a.b.~1~",
+            "x.b2part",
             &"x".repeat(255),
         ] {
             assert_eq!(local_name(name).unwrap(), PathBuf::from(name), "{name}");
@@ -237,6 +275,7 @@ mod tests {
             "a\0",
             "a//b",
             "./a",
+            "d/.x.11f6ad8ec52a2984.b2part",
         ] {
             assert!(unix_local_name(name).is_err(), "{name:?}");
         }

@@ -25,6 +25,7 @@ mod options;
 mod pieces;
 mod plan;
 mod progress;
+mod reserved;
 mod resume;
 mod sent;
 mod source;

@@ -1,9 +1,9 @@
 //! What a player says of a request that was not recorded.
 
-use b2kit::api::StartLargeFile;
+use b2kit::api::{DownloadFileByName, StartLargeFile};
 use b2kit::backend::cassette::Player;
-use b2kit::types::{FileInfo, FileName, Secret};
-use b2kit::{ApiVersion, Client, Session};
+use b2kit::types::{BucketName, FileInfo, FileName, Secret};
+use b2kit::{ApiVersion, Client, ErrorKind, HttpErrorKind, Session};
 use futures::executor::block_on;
 
 const BUCKET: &str = "8d625eb63be2775577c70e1a";
@@ -39,4 +39,32 @@ fn another_request_than_the_recorded_one_is_a_miss_that_names_the_difference() {
             .to_string()
             .contains("b2_start_large_file")
     );
+}
+
+#[test]
+fn a_miss_says_that_nothing_was_sent_also_of_a_body_and_of_a_download() {
+    let player = Player::from_interactions([]);
+    let origin = "https://api002.backblazeb2.com";
+    let session = Session::new(ApiVersion::V2, "account", Secret::new("t"), origin, origin);
+    let b2 = Client::builder()
+        .session(session)
+        .backend(player.clone())
+        .build()
+        .unwrap();
+    let name = FileName::new("test-large-file").unwrap();
+    let call = block_on(b2.call(StartLargeFile::new(BUCKET, name.clone()))).unwrap_err();
+    let bucket = BucketName::new("a-bucket").unwrap();
+    let download = DownloadFileByName::new(bucket, name);
+    let download = block_on(b2.call(download)).unwrap_err();
+    for error in [call, download] {
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(!error.may_have_taken_effect());
+        let http = error.http_error().unwrap();
+        assert_eq!(http.kind(), HttpErrorKind::NoMatch);
+        let said = error.to_string();
+        assert!(said.contains("(nothing was sent)"), "{said}");
+        assert!(!said.contains("HTTP library"), "{said}");
+        let miss = std::error::Error::source(http).unwrap().to_string();
+        assert!(miss.contains("has no answer to this request"), "{miss}");
+    }
 }

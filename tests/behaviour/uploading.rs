@@ -1278,6 +1278,27 @@ fn a_file_of_the_disk_goes_up_with_its_time_of_modification() {
 }
 
 #[test]
+fn a_file_that_was_last_modified_before_1970_keeps_that_time() {
+    let dir = on_disk(b"x");
+    let before = std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_millis(86_400_123);
+    let file = std::fs::File::options()
+        .write(true)
+        .open(dir.path().join("f"));
+    file.unwrap().set_modified(before).unwrap();
+    let (b2, _) = disk_client();
+    futures::executor::block_on(async {
+        let bucket = bucket(&b2).await;
+        let source = Source::path(dir.path().join("f"));
+        let file = bucket.upload("f", source).await.unwrap().file;
+        assert_eq!(file.last_modified().unwrap().as_millis(), -86_400_123);
+        let back = bucket.download("f").modified_time();
+        back.to_path(dir.path().join("g")).await.unwrap();
+        let found = std::fs::metadata(dir.path().join("g")).unwrap();
+        assert_eq!(found.modified().unwrap(), before);
+    });
+}
+
+#[test]
 fn a_file_that_is_not_there_or_no_file_is_an_error_that_names_it() {
     let dir = on_disk(b"x");
     let (b2, emulator) = disk_client();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use b2kit_core::http::{HeaderMap, Method, StatusCode, Uri, Version};
+use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
 use crate::sample::sha1_of;
@@ -58,6 +58,61 @@ pub enum RecordedBody {
         /// Their SHA-1, where it is known.
         sha1: Option<[u8; 20]>,
     },
+}
+
+impl RecordedRequest {
+    /// A request without headers and body.
+    #[must_use]
+    pub fn new(method: Method, url: Uri) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new().into(),
+        }
+    }
+
+    /// With one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<RecordedBody>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl RecordedResponse {
+    /// A response without headers and body.
+    #[must_use]
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            version: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new().into(),
+            cut: false,
+        }
+    }
+
+    /// With one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// With this body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<RecordedBody>) -> Self {
+        self.body = body.into();
+        self
+    }
 }
 
 impl RecordedBody {

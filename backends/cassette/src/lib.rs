@@ -117,10 +117,12 @@ mod redaction;
 mod reel;
 mod replay;
 mod sample;
+mod search;
 mod secrets;
 mod tee;
 mod text_secrets;
 mod tree;
+mod views;
 mod write;
 
 pub use error::CassetteError;

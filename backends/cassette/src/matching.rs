@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use b2kit_core::http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE, USER_AGENT};
-use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue};
+use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use bytes::Bytes;
 
 use crate::hex;
@@ -22,6 +22,8 @@ pub(crate) struct Matching {
     /// Instead of the usual ones.
     pub(crate) headers: Option<BTreeSet<String>>,
     pub(crate) ignored: BTreeSet<String>,
+    /// Whether URLs are compared by path and query only.
+    pub(crate) ignores_origin: bool,
     pub(crate) places: Places,
 }
 
@@ -40,13 +42,29 @@ impl Matching {
                 Some(sent.method.to_string()),
             ));
         }
-        let (ours, theirs) = (recorded.url.to_string(), sent.url.to_string());
-        if !same_text(&ours, &theirs) {
+        if !same_text(&self.compared(&recorded.url), &self.compared(&sent.url)) {
+            let (ours, theirs) = (recorded.url.to_string(), sent.url.to_string());
             found.push(Difference::new("URL", Some(ours), Some(theirs)));
         }
         self.header_differences(&recorded.headers, &sent.headers, &mut found);
         self.body_differences(recorded, sent, &mut found);
         found
+    }
+
+    /// What counts of a URL. An empty query is none.
+    fn compared(&self, url: &Uri) -> String {
+        let mut text = match (url.scheme_str(), url.authority()) {
+            (Some(scheme), Some(authority)) if !self.ignores_origin => {
+                format!("{scheme}://{authority}")
+            }
+            _ => String::new(),
+        };
+        text.push_str(url.path());
+        if let Some(query) = url.query().filter(|query| !query.is_empty()) {
+            text.push('?');
+            text.push_str(query);
+        }
+        text
     }
 
     fn compares(&self, name: &HeaderName) -> bool {

@@ -39,7 +39,7 @@ pub(crate) enum Why {
 pub struct Summary {
     /// Its number in the recording, from 1.
     pub number: usize,
-    /// The line of the recording on which it starts.
+    /// The line of the recording on which it starts; 0 where the recording was made in code.
     pub line: usize,
     /// Method, URL and what is to be told of the body, in one line, secrets masked.
     pub request: String,
@@ -82,7 +82,10 @@ impl fmt::Display for Summary {
             line,
             request,
         } = self;
-        write!(f, "request {number} (line {line}): {request}")
+        match line {
+            0 => write!(f, "request {number}: {request}"),
+            line => write!(f, "request {number} (line {line}): {request}"),
+        }
     }
 }
 

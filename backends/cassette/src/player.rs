@@ -1,5 +1,6 @@
 //! [`Player`]: a backend that answers from a recording.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -25,7 +26,8 @@ use crate::secrets::Secrets;
 /// A request is answered by the first recorded one that equals it and is still to be played, so that each plays once,
 /// and equal ones in their order. Equal are:
 ///
-/// - the method, and the URL to the letter;
+/// - the method, and the URL to the letter, but for a `?` with nothing after it; [`ignore_origin`](Self::ignore_origin)
+///   leaves scheme, host and port out;
 /// - the body: JSON by its meaning (the order of keys doesn't matter, a null member is an absent one), a body that was
 ///   left out of the recording by length and SHA-1, anything else byte by byte;
 /// - the headers `range`, `content-type` and all that begin with `x-bz-`, unless told otherwise
@@ -34,8 +36,8 @@ use crate::secrets::Secrets;
 ///
 /// Where the recorded request has a placeholder in a place for secrets, the request may have any text there.
 ///
-/// A request that finds nothing ends with an [`HttpError`] of the kind [`Invalid`](HttpErrorKind::Invalid), whose source
-/// is a [`Miss`]. Ask [`finish`](Self::finish) at the end whether all was played.
+/// A request that finds nothing ends with an [`HttpError`] of the kind [`NoMatch`](HttpErrorKind::NoMatch), whose source
+/// is a [`Miss`]; nothing was sent. Ask [`finish`](Self::finish) at the end whether all was played.
 ///
 /// A clone plays the same recording: what one has played is played for all.
 #[derive(Debug, Clone)]
@@ -43,8 +45,21 @@ pub struct Player {
     tape: Arc<Tape>,
     matching: Matching,
     declared: Secrets,
+    hooks: Hooks,
     /// The tape's requests, without their secrets.
     requests: Arc<[RecordedRequest]>,
+}
+
+/// What edits requests before they are compared.
+#[derive(Clone, Default)]
+struct Hooks(Vec<Hook>);
+
+type Hook = Arc<dyn Fn(&mut RecordedRequest) + Send + Sync>;
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} hooks", self.0.len())
+    }
 }
 
 #[derive(Debug)]
@@ -92,6 +107,40 @@ impl Player {
             .map_err(|flaw| flaw.within("recording"))
     }
 
+    /// Plays these interactions, which were made or edited in code. They come as they are: what must not be compared to the
+    /// letter is a placeholder already, see [`Recorder`](crate::Recorder).
+    ///
+    /// ```
+    /// use b2kit_cassette::{Interaction, Player, RecordedRequest, RecordedResponse};
+    /// use b2kit_core::http::{Method, StatusCode, Uri};
+    /// use b2kit_core::{Body, HttpClient, http};
+    ///
+    /// let url = Uri::from_static("https://api002.backblazeb2.com/b2api/v4/b2_list_keys");
+    /// let player = Player::from_interactions([Interaction {
+    ///     request: RecordedRequest::new(Method::GET, url),
+    ///     response: RecordedResponse::new(StatusCode::OK).with_body(r#"{"keys": []}"#),
+    /// }])
+    /// .ignore_origin();
+    ///
+    /// # futures::executor::block_on(async {
+    /// let request = http::Request::get("http://127.0.0.1:8642/b2api/v4/b2_list_keys?").body(Body::empty())?;
+    /// let response = player.send(request).await?;
+    /// assert_eq!(response.into_body().collect(100).await?, r#"{"keys": []}"#);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// player.finish()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn from_interactions(interactions: impl IntoIterator<Item = Interaction>) -> Self {
+        let interactions = interactions.into_iter();
+        let placed = interactions.map(|interaction| Placed {
+            line: 0,
+            interaction,
+        });
+        Self::new(placed.collect())
+    }
+
     fn new(interactions: Vec<Placed>) -> Self {
         let longest = interactions
             .iter()
@@ -112,6 +161,7 @@ impl Player {
             tape: Arc::new(tape),
             matching: Matching::default(),
             declared: Secrets::default(),
+            hooks: Hooks::default(),
             requests: Arc::default(),
         };
         player.prepared()
@@ -127,7 +177,29 @@ impl Player {
     }
 
     fn comparable(&self, request: RecordedRequest) -> RecordedRequest {
-        without_secrets(&self.matching.places, &self.declared, request)
+        let mut request = without_secrets(&self.matching.places, &self.declared, request);
+        self.hooks.0.iter().for_each(|hook| hook(&mut request));
+        request
+    }
+
+    /// Compares URLs by path and query, whatever scheme, host and port they have: a recording of the real B2 answers a client
+    /// that was sent elsewhere.
+    #[must_use]
+    pub fn ignore_origin(mut self) -> Self {
+        self.matching.ignores_origin = true;
+        self
+    }
+
+    /// Lets `hook` edit each request before it is compared, the recorded ones too: to take out what is another each time. It
+    /// sees placeholders instead of secrets. A body that was too long to compare comes as its length and SHA-1. Nothing of
+    /// the answer changes.
+    #[must_use]
+    pub fn edit_requests(
+        mut self,
+        hook: impl Fn(&mut RecordedRequest) + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.0.push(Arc::new(hook));
+        self.prepared()
     }
 
     /// Compares these headers instead of the usual ones. Names are compared without regard to case.
@@ -271,7 +343,7 @@ impl Player {
 
 fn miss(sent: &RecordedRequest, why: Why) -> HttpError {
     let sent = shown_request(sent);
-    HttpError::invalid(Miss { sent, why })
+    HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent).with_source(Miss { sent, why })
 }
 
 #[async_trait]

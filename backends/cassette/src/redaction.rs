@@ -4,6 +4,8 @@
 //! second hides what was learned wherever else it occurs. At last, everything is searched once more, in another way, and
 //! what then is found refuses the recording.
 
+use std::ops::Range;
+
 use b2kit_core::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use b2kit_core::http::{HeaderMap, HeaderValue, Method, Uri};
 use base64::Engine as _;
@@ -157,15 +159,18 @@ impl Pass<'_> {
         let mut changed = false;
         if let Some(query) = url.query() {
             let start = text.len() - query.len();
-            let edits = query_values(query).into_iter().rev();
-            for (name, range) in edits {
+            let mut edits = Vec::new();
+            // from the last: that is how their placeholders were always numbered
+            for (name, range) in query_values(query).into_iter().rev() {
                 let Some(kind) = self.places.field(name) else {
                     continue;
                 };
                 let placeholder = self.learn_encoded(kind, &query[range.clone()]);
-                text.replace_range(start + range.start..start + range.end, &placeholder);
-                changed = true;
+                edits.push((start + range.start..start + range.end, placeholder));
             }
+            changed = !edits.is_empty();
+            edits.reverse();
+            text = edited(&text, &edits);
         }
         if let Some(authority) = url.authority()
             && let Some((user, _)) = authority.as_str().rsplit_once('@')
@@ -291,13 +296,32 @@ impl Pass<'_> {
 
     fn learn_text(&mut self, text: &str) -> Option<String> {
         let found = text_secrets::find(self.places, text);
-        let mut hidden = text.to_owned();
-        for found in found.into_iter().rev() {
-            let placeholder = self.secrets.learn(found.kind, &found.value);
-            hidden.replace_range(found.range, &placeholder);
+        if found.is_empty() {
+            return None;
         }
+        // from the last: that is how their placeholders were always numbered
+        let edits = found.into_iter().rev().map(|found| {
+            let placeholder = self.secrets.learn(found.kind, &found.value);
+            (found.range, placeholder)
+        });
+        let mut edits: Vec<_> = edits.collect();
+        edits.reverse();
+        let hidden = edited(text, &edits);
         (hidden != text).then_some(hidden)
     }
+}
+
+/// The text with something else in these places, which come in order.
+fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (range, instead) in edits {
+        out.push_str(&text[copied..range.start]);
+        out.push_str(instead);
+        copied = range.end;
+    }
+    out.push_str(&text[copied..]);
+    out
 }
 
 /// Puts in place what `edit` makes of a body's bytes.

@@ -1,27 +1,27 @@
 //! [`Secrets`]: the values that must not be written, and the placeholders that stand for them.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 
-use crate::hex;
 use crate::places::{self, PREFIX};
+use crate::search::{Found, Search};
+use crate::views::unescaped;
 
 /// A shorter value is hidden where it stands, but not looked for elsewhere: it would be found in every other word.
 const MIN_LENGTH: usize = 6;
 
 /// The values that were learned so far. A value has one placeholder, and a placeholder one value.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Secrets {
     placeholders: HashMap<Vec<u8>, String>,
     counts: HashMap<String, usize>,
-    /// The forms in which a secret may be written, and its placeholder.
-    forms: Vec<(Vec<u8>, String)>,
-    /// The numbers of the forms that begin with each byte.
-    starts: HashMap<u8, Vec<usize>>,
-    /// What a recording must not hold in the end; see [`found_in`](Self::found_in).
-    needles: HashMap<[u8; 4], Vec<(Vec<u8>, String)>>,
+    /// The values that are looked for everywhere, each with its placeholder.
+    wanted: Vec<(Vec<u8>, String)>,
+    /// Made of them when something is looked for.
+    search: OnceLock<Search>,
 }
 
 impl Secrets {
@@ -59,61 +59,42 @@ impl Secrets {
         self.placeholders
             .insert(value.to_vec(), placeholder.clone());
         if everywhere {
-            self.add_forms(value, &placeholder);
+            self.look_for(value, &placeholder);
             // An encryption key is written in base64; its bytes are the key as well.
             if kind.starts_with("customer-key")
                 && let Ok(bytes) = STANDARD.decode(value)
                 && bytes.len() >= 16
             {
-                self.add_forms(&bytes, &placeholder);
+                self.look_for(&bytes, &placeholder);
             }
         }
         placeholder
     }
 
-    fn add_forms(&mut self, value: &[u8], placeholder: &str) {
-        let hex = hex::lower(value);
-        let mut forms = vec![
-            value.to_vec(),
-            STANDARD.encode(value).into_bytes(),
-            STANDARD_NO_PAD.encode(value).into_bytes(),
-            URL_SAFE.encode(value).into_bytes(),
-            URL_SAFE_NO_PAD.encode(value).into_bytes(),
-            hex.to_ascii_uppercase().into_bytes(),
-            hex.into_bytes(),
-        ];
-        forms.sort();
-        forms.dedup();
-        for form in &forms {
-            let numbers = self.starts.entry(form[0]).or_default();
-            numbers.push(self.forms.len());
-            self.forms.push((form.clone(), placeholder.to_owned()));
-        }
-        forms.extend(unaligned_base64(value));
-        for form in forms {
-            if let Some(start) = form.first_chunk::<4>() {
-                let needle = (form.clone(), placeholder.to_owned());
-                self.needles.entry(*start).or_default().push(needle);
-            }
-        }
+    fn look_for(&mut self, value: &[u8], placeholder: &str) {
+        self.wanted.push((value.to_vec(), placeholder.to_owned()));
+        self.search = OnceLock::new();
+    }
+
+    fn search(&self) -> &Search {
+        self.search.get_or_init(|| {
+            let values = self.wanted.iter().enumerate();
+            Search::new(values.map(|(number, (value, _))| (value.as_slice(), number)))
+        })
     }
 
     /// The bytes with every learned secret replaced, however it is written; `None` if there is none in them.
     pub(crate) fn hidden(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut out = Vec::new();
-        let (mut at, mut copied) = (0, 0);
-        while at < bytes.len() {
-            let Some((length, placeholder)) = self.longest_at(&bytes[at..]) else {
-                at += 1;
-                continue;
-            };
-            out.extend_from_slice(&bytes[copied..at]);
-            out.extend_from_slice(placeholder.as_bytes());
-            at += length;
-            copied = at;
-        }
-        if copied == 0 {
+        let places = self.search().places(bytes);
+        if places.is_empty() {
             return None;
+        }
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut copied = 0;
+        for Found { range, number } in places {
+            out.extend_from_slice(&bytes[copied..range.start]);
+            out.extend_from_slice(self.wanted[number].1.as_bytes());
+            copied = range.end;
         }
         out.extend_from_slice(&bytes[copied..]);
         Some(out)
@@ -125,47 +106,22 @@ impl Secrets {
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn longest_at(&self, bytes: &[u8]) -> Option<(usize, &str)> {
-        let (first, _) = unescaped(bytes)?;
-        let plain = self.starts.get(&bytes[0]);
-        let escaped = self.starts.get(&first).filter(|_| first != bytes[0]);
-        let candidates = plain.into_iter().chain(escaped).flatten();
-        candidates
-            .filter_map(|number| {
-                let (form, placeholder) = &self.forms[*number];
-                Some((written_length(bytes, form)?, placeholder.as_str()))
-            })
-            .max_by_key(|(length, _)| *length)
-    }
-
-    /// The placeholder of a secret that is still in these bytes: as it is, or percent-encoded, or in JSON's escapes, or
-    /// somewhere in base64, or in hex. This looks in another way than [`hidden`](Self::hidden) does.
+    /// The placeholder of a secret that is still in these bytes: as it is, or percent-encoded, or in JSON's escapes, also
+    /// again and again, as a URL within a URL is, or somewhere in base64, or in hex.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&str> {
-        // A URL within a URL is encoded twice; each round takes at least two bytes away, so there is an end.
-        let mut text = bytes.to_vec();
-        loop {
-            if let Some(found) = self.needle_in(&text) {
-                return Some(found);
-            }
-            let plain = unescaped_once(&text);
-            if plain.len() == text.len() {
-                return None;
-            }
-            text = plain;
-        }
+        let number = self.search().any(bytes)?;
+        Some(&self.wanted[number].1)
     }
+}
 
-    fn needle_in(&self, bytes: &[u8]) -> Option<&str> {
-        let starts = bytes.windows(4).enumerate();
-        let mut candidates = starts.filter_map(|(at, start)| {
-            let start: &[u8; 4] = start.try_into().ok()?;
-            Some((at, self.needles.get(start)?))
-        });
-        candidates.find_map(|(at, needles)| {
-            let mut needles = needles.iter();
-            let (_, placeholder) = needles.find(|(needle, _)| bytes[at..].starts_with(needle))?;
-            Some(placeholder.as_str())
-        })
+impl Clone for Secrets {
+    fn clone(&self) -> Self {
+        Self {
+            placeholders: self.placeholders.clone(),
+            counts: self.counts.clone(),
+            wanted: self.wanted.clone(),
+            search: OnceLock::new(),
+        }
     }
 }
 
@@ -173,50 +129,6 @@ impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("[redacted]")
     }
-}
-
-/// How many of `bytes` write `form`, if they begin with it, each letter as itself or escaped.
-fn written_length(bytes: &[u8], form: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    for wanted in form {
-        let rest = &bytes[at..];
-        if rest.first() == Some(wanted) {
-            at += 1;
-            continue;
-        }
-        match unescaped(rest)? {
-            (byte, length) if byte == *wanted => at += length,
-            _ => return None,
-        }
-    }
-    Some(at)
-}
-
-fn unescaped_once(bytes: &[u8]) -> Vec<u8> {
-    let (mut plain, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-    while let Some((byte, length)) = unescaped(rest) {
-        plain.push(byte);
-        rest = &rest[length..];
-    }
-    plain
-}
-
-/// The byte that is written first, and by how many bytes: `%2F`, `\u002f` and `\/` are a `/`.
-fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
-    let hex = |digits: &[u8]| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-        u8::try_from(u32::from_str_radix(digits, 16).ok().filter(|_| all)?).ok()
-    };
-    Some(match bytes {
-        [] => return None,
-        [b'%', high, low, ..] => hex(&[*high, *low]).map_or((b'%', 1), |byte| (byte, 3)),
-        [b'\\', b'u', a, b, c, d, ..] => {
-            hex(&[*a, *b, *c, *d]).map_or((b'\\', 1), |byte| (byte, 6))
-        }
-        [b'\\', byte @ (b'/' | b'"' | b'\\'), ..] => (*byte, 2),
-        [byte, ..] => (*byte, 1),
-    })
 }
 
 /// The bytes that a percent-encoded text means.
@@ -233,25 +145,6 @@ pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// What `value` leaves in the base64 of a text in which it stands anywhere: the letters that only it decides.
-fn unaligned_base64(value: &[u8]) -> Vec<Vec<u8>> {
-    let mut cores = Vec::new();
-    for before in 0..3 {
-        let mut text = vec![0; before];
-        text.extend_from_slice(value);
-        // The first letters also hold bits of what stands before.
-        let first = [0, 2, 3][before];
-        let last = text.len() * 8 / 6;
-        for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            let letters = alphabet.encode(&text).into_bytes();
-            cores.push(letters[first..last].to_vec());
-        }
-    }
-    // Less is no evidence.
-    cores.retain(|core| core.len() >= MIN_LENGTH);
-    cores
-}
-
 fn is_media_type(value: &[u8]) -> bool {
     let families: [&[u8]; 6] = [
         b"application/",
@@ -266,7 +159,10 @@ fn is_media_type(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
+    use crate::hex;
 
     const KEY: &[u8] = b"K0029r3/MfU+hncp";
 

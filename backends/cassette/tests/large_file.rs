@@ -122,7 +122,7 @@ fn other_bytes_of_the_same_length_are_a_miss() {
     let player = Player::parse(FIXTURE).unwrap();
     let (method, url, headers, _) = &requests()[6];
     let error = block_on(player.send(request(method, url, headers, a_part(b'b')))).unwrap_err();
-    assert_eq!(error.kind(), HttpErrorKind::Invalid);
+    assert_eq!(error.kind(), HttpErrorKind::NoMatch);
     assert_eq!(error.phase(), Phase::NotSent);
     let miss = std::error::Error::source(&error).unwrap();
     let miss: &Miss = miss.downcast_ref().unwrap();

@@ -5,9 +5,9 @@
 use std::error::Error as _;
 use std::io;
 
-use b2kit_cassette::{Miss, Player};
-use b2kit_core::http::header::CONTENT_LENGTH;
-use b2kit_core::http::{Request as Builder, Version};
+use b2kit_cassette::{Interaction, Miss, Player, RecordedRequest, RecordedResponse};
+use b2kit_core::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use b2kit_core::http::{Method, Request as Builder, StatusCode, Uri, Version};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
 use futures::executor::block_on;
 use futures::stream;
@@ -86,7 +86,7 @@ fn miss(player: &Player, request: Request) -> String {
     let error = block_on(player.send(request)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
-        (HttpErrorKind::Invalid, Phase::NotSent)
+        (HttpErrorKind::NoMatch, Phase::NotSent)
     );
     let miss: &Miss = error.source().unwrap().downcast_ref().unwrap();
     miss.to_string()
@@ -271,4 +271,92 @@ fn a_json_file_is_compared_by_its_bytes() {
     let text = miss(&player, upload(r#"{"a":1}"#));
     assert!(!text.contains('{'), "a file's content is not shown: {text}");
     assert_eq!(play(&player, upload(r#"{"a": 1}"#)), "{}");
+}
+
+fn listing(url: &'static str, body: &'static str) -> Interaction {
+    Interaction {
+        request: RecordedRequest::new(Method::POST, Uri::from_static(url)).with_body(body),
+        response: RecordedResponse::new(StatusCode::OK)
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .with_body("{}"),
+    }
+}
+
+fn post(url: &str, body: &'static str) -> Request {
+    Builder::post(url).body(body.into()).unwrap()
+}
+
+#[test]
+fn interactions_made_in_code_are_played_and_named_without_lines() {
+    let player = Player::from_interactions([
+        listing("https://a.test/one", "{}"),
+        listing("https://a.test/two", r#"{"n":1}"#),
+    ]);
+    assert_eq!(play(&player, post("https://a.test/one", "{}")), "{}");
+    let report = miss(&player, post("https://a.test/two", r#"{"n":2}"#));
+    assert!(
+        report.contains("nearest: request 2: POST https://a.test/two"),
+        "{report}"
+    );
+    // what was recorded can be taken out, edited and played again
+    let edited = player.interactions().into_iter().cloned().map(|mut it| {
+        it.response.body = "edited".into();
+        it
+    });
+    let edited = Player::from_interactions(edited);
+    let request = post("https://a.test/two", r#"{"n":1}"#);
+    assert_eq!(play(&edited, request), "edited");
+    let _ = (player.unplayed(), edited.unplayed());
+}
+
+#[test]
+fn an_origin_counts_unless_it_is_ignored() {
+    let player = || Player::from_interactions([listing("https://a.test/one?x=1", "")]);
+    let elsewhere = || post("http://127.0.0.1:80/one?x=1", "");
+    let strict = player();
+    let report = miss(&strict, elsewhere());
+    assert!(
+        report.contains("URL: recorded https://a.test/one?x=1, sent http://127.0.0.1:80/one?x=1"),
+        "{report}"
+    );
+    let open = player().ignore_origin();
+    miss(&open, post("http://127.0.0.1:80/one?x=2", ""));
+    miss(&open, post("http://127.0.0.1:80/two?x=1", ""));
+    assert_eq!(play(&open, elsewhere()), "{}");
+    let _ = strict.unplayed();
+}
+
+#[test]
+fn an_empty_query_equals_none() {
+    for (recorded, sent) in [
+        ("https://a.test/one", "https://a.test/one?"),
+        ("https://a.test/one?", "https://a.test/one"),
+    ] {
+        let player = Player::from_interactions([listing(recorded, "")]);
+        assert_eq!(play(&player, post(sent, "")), "{}");
+    }
+}
+
+#[test]
+fn a_hook_edits_both_requests_before_they_are_compared_and_sees_no_secret() {
+    let recorded = listing(
+        "https://a.test/1/one",
+        r#"{"accountId":"hidden-account-id"}"#,
+    );
+    let player = Player::from_interactions([recorded]).edit_requests(|request| {
+        let url = request.url.to_string();
+        assert!(!format!("{:?}", request.body.as_bytes()).contains("d2e6b27577ea"));
+        request.url = url
+            .replace("/1/", "/N/")
+            .replace("/2/", "/N/")
+            .parse()
+            .unwrap();
+    });
+    let sent = r#"{"accountId":"d2e6b27577ea"}"#;
+    let report = miss(&player, post("https://a.test/3/one", sent));
+    assert!(
+        report.contains("recorded https://a.test/N/one, sent https://a.test/3/one"),
+        "{report}"
+    );
+    assert_eq!(play(&player, post("https://a.test/2/one", sent)), "{}");
 }

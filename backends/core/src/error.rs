@@ -55,6 +55,9 @@ pub enum HttpErrorKind {
     Source,
     /// The request can't be sent as it is (no host, contradicting headers, a URI this backend would rewrite).
     Invalid,
+    /// A backend that stands in for a server, such as one that replays a recording, has no answer to this request. Nothing
+    /// was sent, and trying again will not help.
+    NoMatch,
     /// The response's body is larger than the caller was ready to hold.
     TooLarge,
     /// Something else; the source says what.
@@ -145,6 +148,7 @@ impl HttpErrorKind {
             Self::Protocol => "the server did not speak proper HTTP",
             Self::Source => "the request's body could not be read",
             Self::Invalid => "the request can't be sent as it is",
+            Self::NoMatch => "there is no recorded answer to the request",
             Self::TooLarge => "the response is too large",
             Self::Other => "the HTTP library failed",
         }

@@ -8,12 +8,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::blob::{BlobStore, MemoryStore, NoStore};
+use crate::calls;
 use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::data::DataDir;
-use crate::emulator::{Emulator, Inner};
+use crate::emulator::{Emulator, Inner, Latency};
 use crate::faults::Rules;
 use crate::guesses::Guesses;
 use crate::ids::Ids;
+use crate::origins::Origins;
 use crate::receive::Checksums;
 use crate::state::changes::Changes;
 use crate::state::key::{CAPABILITIES, Key};
@@ -29,6 +31,7 @@ pub struct Builder {
     seed: u64,
     clock: Box<dyn Clock>,
     origin: String,
+    latency: Latency,
     absolute_minimum_part_size: u64,
     recommended_part_size: u64,
     storage_cap: Option<u64>,
@@ -47,6 +50,7 @@ impl Builder {
             seed: 0,
             clock: Box::new(SystemClock),
             origin: "http://localhost".to_owned(),
+            latency: Latency::default(),
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             storage_cap: None,
@@ -83,6 +87,24 @@ impl Builder {
     /// `http://localhost`. Requests through a server get the server's.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.origin = url.into();
+        self
+    }
+
+    /// How long every request takes besides its work, by the [`clock`](Self::clock). Defaults to nothing. A
+    /// [fault](crate::Trouble::Delay) that delays comes on top.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.latency.of_all = Some(latency);
+        self
+    }
+
+    /// The [`latency`](Self::latency) of this call alone, by B2's name for it.
+    ///
+    /// # Panics
+    /// If B2 has no call of this name.
+    pub fn latency_of(mut self, call: impl Into<String>, latency: Duration) -> Self {
+        let call = call.into();
+        assert!(calls::is_call(&call), "B2 has no call {call:?}");
+        self.latency.of_calls.insert(call, latency);
         self
     }
 
@@ -235,7 +257,8 @@ impl Builder {
             losses,
             checksums: self.checksums,
             clock: self.clock,
-            origin: self.origin.into(),
+            origins: Origins::one(&self.origin.into()),
+            latency: self.latency,
             key_id,
             key,
             account_id: ACCOUNT_ID.to_owned(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::calls::encryption::KeyHeaders;
 use crate::guesses;
+use crate::origins::Origins;
 use crate::refusal::Refusal;
 use crate::state::key::Key;
 
@@ -14,8 +15,8 @@ pub(crate) struct Caller {
     /// The key behind the token; [`Key::nobody`] where none was needed and none was given.
     pub(crate) key: Arc<Key>,
     pub(crate) version: ApiVersion,
-    /// The origin that URLs in the answer begin with.
-    pub(crate) origin: Arc<str>,
+    /// What URLs in the answer begin with.
+    pub(crate) origins: Origins,
     /// What its headers say about a download.
     pub(crate) reading: Reading,
     /// In milliseconds.
@@ -64,9 +65,10 @@ impl ApiVersion {
 }
 
 impl Caller {
-    /// The URL of a path after the version, at the caller's own version and origin.
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/b2api/{}/{path}", self.origin, self.version.segment())
+    /// The URL for uploads to a path after the version, at the caller's own version.
+    pub(crate) fn upload_url(&self, path: &str) -> String {
+        let (origin, version) = (&self.origins.upload, self.version.segment());
+        format!("{origin}/b2api/{version}/{path}")
     }
 
     /// Whether the caller's key reaches a listing with this prefix, and the prefix that narrows it besides: v1 leaves out

@@ -23,6 +23,7 @@ use crate::data::DataDir;
 use crate::events::Webhook;
 use crate::exchange::{Broken, exchange};
 use crate::faults::{Faults, Rules};
+use crate::origins::Origins;
 use crate::outgoing::Outgoing;
 use crate::receive::Checksums;
 use crate::shell::InProcess;
@@ -53,10 +54,19 @@ pub(crate) struct Inner {
     pub(crate) losses: Vec<String>,
     pub(crate) checksums: Checksums,
     pub(crate) clock: Box<dyn Clock>,
-    pub(crate) origin: Arc<str>,
+    pub(crate) origins: Origins,
+    pub(crate) latency: Latency,
     pub(crate) key_id: String,
     pub(crate) key: String,
     pub(crate) account_id: String,
+}
+
+/// How long calls take besides their work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latency {
+    pub(crate) of_all: Option<Duration>,
+    /// Those that have a latency of their own.
+    pub(crate) of_calls: BTreeMap<String, Duration>,
 }
 
 /// The whole state of an emulator at one moment: [`Emulator::save`].
@@ -113,7 +123,7 @@ impl Emulator {
     /// The URL that answers to in-process requests begin with.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.inner.origin
+        &self.inner.origins.api
     }
 
     /// The id of the application key that may do everything.
@@ -259,6 +269,12 @@ impl Emulator {
         }
     }
 
+    /// Whether this version of a file is written down as it is now, where that is done.
+    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
+        let data = self.inner.data.as_ref();
+        data.is_none_or(|data| data.has(file_id))
+    }
+
     /// The id of the bucket with this name.
     pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
         let state = self.state();
@@ -267,6 +283,20 @@ impl Emulator {
 
     pub(crate) fn checksums(&self) -> Checksums {
         self.inner.checksums
+    }
+
+    /// How long a call takes besides its work.
+    pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
+        let latency = &self.inner.latency;
+        let own = call.and_then(|call| latency.of_calls.get(call));
+        own.copied().or(latency.of_all)
+    }
+
+    /// The type of the bucket with this name, in B2's words: `allPrivate`, `allPublic`.
+    #[must_use]
+    pub fn bucket_type(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.kind.clone())
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
@@ -315,7 +345,7 @@ impl Default for Emulator {
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
-            .field("url", &self.inner.origin)
+            .field("url", &self.inner.origins.api)
             .field("key_id", &self.inner.key_id)
             .finish_non_exhaustive()
     }
@@ -330,7 +360,7 @@ impl HttpClient for Emulator {
             move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
         };
         let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
-        let reply = exchange(self, &self.inner.origin, &head, &mut stream, &InProcess)
+        let reply = exchange(self, &self.inner.origins, &head, &mut stream, &InProcess)
             .await
             .map_err(|broken| match broken {
                 Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),

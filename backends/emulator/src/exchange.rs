@@ -4,7 +4,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind, Phase};
@@ -22,6 +21,7 @@ use crate::emulator::Emulator;
 use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
 use crate::guesses;
 use crate::heart::{JSON_LIMIT, JsonTicket, Step, text_of};
+use crate::origins::Origins;
 use crate::outgoing::corrupted;
 use crate::receive::{NotTaken, Receiver, rehash};
 use crate::refusal::Refusal;
@@ -47,20 +47,23 @@ impl From<io::Error> for Broken {
     }
 }
 
-/// Answers a request. `origin` is the URL of the door it came through. `body` is read only as far as the answer needs
+/// Answers a request. `origins` are the URLs of the doors that clients are sent to. `body` is read only as far as the answer needs
 /// it.
 ///
 /// # Errors
 /// If the body can't be read, or the connection is lost: then there is nobody to answer.
 pub(crate) async fn exchange(
     emulator: &Emulator,
-    origin: &Arc<str>,
+    origins: &Origins,
     head: &Parts,
     body: &mut BodyStream,
     shell: &dyn Shell,
 ) -> Result<Reply, Broken> {
     pass(shell).await;
     let subject = Subject::of_head(head, |bucket| emulator.bucket_id(bucket));
+    if let Some(latency) = emulator.latency(subject.call) {
+        emulator.sleep(latency).await;
+    }
     let plan = emulator.rules().plan(&subject);
     let mut exchange = Exchange {
         emulator,
@@ -71,12 +74,12 @@ pub(crate) async fn exchange(
     };
     let reply = match exchange.before(true).await? {
         Some(reply) => reply,
-        None => exchange.answer(origin, body).await?,
+        None => exchange.answer(origins, body).await?,
     };
     // nothing is answered that a restart would have forgotten
     let reply = match emulator.keep() {
         Ok(()) => reply,
-        Err(error) => Reply::refusal(&guesses::broken(&error)),
+        Err(error) => exchange.unkept(reply, &error),
     };
     let reply = exchange.after(reply).await?;
     pass(shell).await;
@@ -124,9 +127,9 @@ impl Exchange<'_> {
         Ok(Some(instead.into_reply()))
     }
 
-    async fn answer(&mut self, origin: &Arc<str>, body: &mut BodyStream) -> Result<Reply, Broken> {
+    async fn answer(&mut self, origins: &Origins, body: &mut BodyStream) -> Result<Reply, Broken> {
         let now = self.emulator.now();
-        let step = self.emulator.state().begin(self.head, origin, now);
+        let step = self.emulator.state().begin(self.head, origins, now);
         match step {
             Step::Reply(reply) => Ok(reply),
             Step::ReadJson(ticket) => self.read_json(ticket, body).await,
@@ -238,6 +241,20 @@ impl Exchange<'_> {
         };
         let ticket = upload.take();
         Ok(emulator.state().complete_upload(ticket, received))
+    }
+
+    /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
+    /// it gives is written down already.
+    fn unkept(&self, reply: Reply, error: &io::Error) -> Reply {
+        if !self.subject.call.is_some_and(calls::is_download) {
+            return Reply::refusal(&guesses::broken(error));
+        }
+        let file_id = reply.headers.get("x-bz-file-id");
+        let file_id = file_id.and_then(|id| id.to_str().ok());
+        if file_id.is_some_and(|id| self.emulator.is_kept(id)) {
+            return reply;
+        }
+        Reply::refusal(&guesses::unkept(error))
     }
 
     /// What goes wrong with the news of the effect.

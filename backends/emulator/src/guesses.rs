@@ -217,14 +217,34 @@ pub(crate) fn other_host() -> Refusal {
     )
 }
 
+/// The request came to the origin of something else.
+#[cfg(feature = "server")]
+pub(crate) fn other_origin(origin: &str) -> Refusal {
+    Refusal::new(
+        421,
+        "misdirected_request",
+        format!("API, uploads and downloads have different origins here: this belongs to {origin}"),
+    )
+}
+
 /// The emulator's own store or journal doesn't work, as for any server that breaks.
 pub(crate) fn broken(error: &std::io::Error) -> Refusal {
-    if error.kind() == std::io::ErrorKind::StorageFull {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
         return Refusal::storage_cap_exceeded();
     }
     Refusal::new(
         500,
         "internal_error",
+        format!("The emulator's own storage failed: {error}"),
+    )
+}
+
+/// What a download would say can't be written down, and a restart would say something else.
+pub(crate) fn unkept(error: &std::io::Error) -> Refusal {
+    Refusal::new(
+        503,
+        "service_unavailable",
         format!("The emulator's own storage failed: {error}"),
     )
 }

@@ -30,6 +30,7 @@ use crate::calls::encryption::KeyHeaders;
 use crate::calls::upload::UploadTicket;
 use crate::calls::{self, Answer, Auth, Call};
 use crate::guesses;
+use crate::origins::Origins;
 use crate::receive::Received;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -57,10 +58,10 @@ pub(crate) struct JsonTicket {
 }
 
 impl State {
-    /// A request has begun: its head is here. `origin` is the URL of the door it came through.
-    pub(crate) fn begin(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Step {
+    /// A request has begun: its head is here. `origins` are the URLs of the doors that clients are sent to.
+    pub(crate) fn begin(&mut self, head: &Parts, origins: &Origins, now: u64) -> Step {
         self.keep_house(now);
-        self.route(head, origin, now)
+        self.route(head, origins, now)
             .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)))
     }
 
@@ -97,7 +98,7 @@ impl State {
         answered(calls::copy::complete(self, *ticket, received))
     }
 
-    fn route(&mut self, head: &Parts, origin: &Arc<str>, now: u64) -> Result<Step, Refusal> {
+    fn route(&mut self, head: &Parts, origins: &Origins, now: u64) -> Result<Step, Refusal> {
         if head.method == Method::OPTIONS {
             return calls::cors::preflight(self, head).map(Step::Reply);
         }
@@ -105,7 +106,7 @@ impl State {
         let caller = |version| Caller {
             key: Key::nobody(),
             version,
-            origin: Arc::clone(origin),
+            origins: origins.clone(),
             reading: Reading::default(),
             now,
         };

@@ -92,6 +92,7 @@ mod ids;
 mod json;
 mod lifecycle;
 mod names;
+mod origins;
 mod outgoing;
 mod percent;
 mod random;
@@ -105,6 +106,12 @@ mod shape;
 mod shell;
 mod state;
 
+/// Whether B2 has a call of this name; downloads by name are `b2_download_file_by_name`.
+#[must_use]
+pub fn is_call(name: &str) -> bool {
+    calls::is_call(name)
+}
+
 pub use builder::Builder;
 pub use clock::{AheadClock, Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Saved, Snapshot};
@@ -112,5 +119,7 @@ pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
 pub use guesses::{Cursor, Guesses};
 pub use receive::Checksums;
+#[cfg(feature = "tls")]
+pub use server::TlsAuthority;
 #[cfg(feature = "server")]
 pub use server::{Server, ServerBuilder};

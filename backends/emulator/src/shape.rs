@@ -320,7 +320,7 @@ mod tests {
             let caller = Caller {
                 key: Key::nobody(),
                 version: api,
-                origin: "http://x".into(),
+                origins: crate::origins::Origins::one(&"http://x".into()),
                 reading: Reading::default(),
                 now: 0,
             };

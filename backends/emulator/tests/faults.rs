@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::{Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, http};
-use b2kit_emulator::{Emulator, Fault, Gate, Trouble};
+use b2kit_emulator::{Emulator, Fault, Gate, ManualClock, Trouble};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -558,4 +558,31 @@ fn test_mode_lets_some_tokens_expire_early() {
     };
     let counts: Vec<usize> = (0..4).map(|_| good_for()).collect();
     assert_eq!(counts, [9, 5, 9, 5]);
+}
+
+#[test]
+fn latency_delays_all_calls_by_the_clock_and_one_by_its_own() {
+    let clock = ManualClock::default();
+    let builder = Emulator::builder()
+        .clock(clock.clone())
+        .latency(Duration::from_secs(2))
+        .latency_of("b2_authorize_account", Duration::ZERO)
+        .latency_of("b2_hide_file", Duration::from_secs(5));
+    let wire = Wire::with(builder.build(), clock);
+    for (name, seconds) in [("b2_list_keys", 2), ("b2_hide_file", 5)] {
+        let mut sent = wire.emulator.send(call(&wire, name, &json!({})));
+        let mut is_done = || (0..20).any(|_| (&mut sent).now_or_never().is_some());
+        assert!(!is_done(), "{name}");
+        wire.clock
+            .advance(Duration::from_millis(seconds * 1000 - 1));
+        assert!(!is_done(), "{name}");
+        wire.clock.advance(Duration::from_millis(1));
+        assert!(is_done(), "{name}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "B2 has no call \"b2_list_key\"")]
+fn a_latency_of_a_call_that_does_not_exist_is_refused() {
+    let _ = Emulator::builder().latency_of("b2_list_key", Duration::ZERO);
 }

@@ -24,9 +24,12 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["--port", "0"])
-            .args(arguments)
+        let mut command = Command::new(PROGRAM);
+        Self::of(command.args(["--port", "0"]).args(arguments))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -71,6 +74,21 @@ impl Running {
         answer
     }
 
+    /// A POST with these headers: the whole answer.
+    fn post(&self, target: &str, headers: &[(&str, &str)], body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
+        let len = body.len();
+        let mut head =
+            format!("POST {target} HTTP/1.1\r\nConnection: close\r\nContent-Length: {len}\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        write!(stream, "{head}\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn authorize(&self) -> String {
         let (id, key) = (
             self.setting("B2_APPLICATION_KEY_ID"),
@@ -104,10 +122,15 @@ impl Drop for Running {
 
 /// What it says when it is refused.
 fn refused(arguments: &[&str]) -> String {
+    refused_with(arguments).1
+}
+
+/// The same, and the exit code.
+fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
     let done = Command::new(PROGRAM).args(arguments).output().unwrap();
     assert!(!done.status.success(), "{arguments:?}");
     assert_eq!(String::from_utf8_lossy(&done.stdout), "");
-    String::from_utf8(done.stderr).unwrap()
+    (done.status.code(), String::from_utf8(done.stderr).unwrap())
 }
 
 #[test]
@@ -206,6 +229,130 @@ fn data_survives_even_a_kill() {
 }
 
 #[test]
+fn a_bucket_that_was_there_keeps_its_type_and_the_banner_says_which() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().to_str().unwrap();
+    drop(Running::start(&[
+        "--data",
+        data,
+        "--public-bucket",
+        "first-bucket",
+    ]));
+    let running = Running::start(&["--data", data, "--bucket", "first-bucket"]);
+    let said = "# Bucket first-bucket (public, as it was before).\n";
+    assert!(running.said.contains(said), "{}", running.said);
+}
+
+/// A limit on the size of files stands for a full disk: what is in the journal stays, and no line more fits.
+#[test]
+fn downloads_go_on_where_a_delete_could_not_be_written_down() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let data = data.to_str().unwrap();
+    let limited = "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
+    command.args(["-c", limited, PROGRAM, "--port", "0", "--data", data]);
+    let running = Running::of(command.args(["--public-bucket", "full-bucket"]));
+    let session = running.authorize();
+    let token = field(&session, "authorizationToken");
+    let auth = [("Host", "localhost"), ("Authorization", token.as_str())];
+    let account = field(&session, "accountId");
+    let call = |call: &str, body: String| running.post(&format!("/b2api/v2/{call}"), &auth, &body);
+    let buckets = call(
+        "b2_list_buckets",
+        format!("{{\"accountId\": \"{account}\"}}"),
+    );
+    let bucket = field(&buckets, "bucketId");
+    let upload = |name: &str| {
+        let url = call(
+            "b2_get_upload_url",
+            format!("{{\"bucketId\": \"{bucket}\"}}"),
+        );
+        let (target, token) = (field(&url, "uploadUrl"), field(&url, "authorizationToken"));
+        let headers = [
+            ("Host", "localhost"),
+            ("Authorization", token.as_str()),
+            ("X-Bz-File-Name", name),
+            ("Content-Type", "text/plain"),
+            ("X-Bz-Content-Sha1", "do_not_verify"),
+        ];
+        let target = &target[target.find("/b2api").unwrap()..];
+        running.post(target, &headers, "meow")
+    };
+    let kept = field(&upload("kept"), "fileId");
+    let deleted = field(&upload("deleted"), "fileId");
+    let delete = |id: &str, name: &str| {
+        let body = format!("{{\"fileId\": \"{id}\", \"fileName\": \"{name}\"}}");
+        call("b2_delete_file_version", body)
+    };
+    // as many lines as fit, and then the last bytes with a file that doesn't
+    let mut more = 0;
+    while upload(&format!("more-{more}")).starts_with("HTTP/1.1 200 ") {
+        more += 1;
+    }
+    assert!(more > 5, "{more}");
+    let refused = delete(&deleted, "deleted");
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    let get = |target: &str| running.get(target, &[("Host", "localhost")]);
+    for target in [
+        "/file/full-bucket/kept".to_owned(),
+        format!("/b2api/v2/b2_download_file_by_id?fileId={kept}"),
+    ] {
+        let answer = get(&target);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert!(answer.ends_with("meow"), "{answer}");
+    }
+    // a restart would find the one that was to be deleted, and not the one that did not fit
+    for name in ["deleted".to_owned(), format!("more-{more}")] {
+        let answer = get(&format!("/file/full-bucket/{name}"));
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("service_unavailable"), "{answer}");
+    }
+}
+
+/// The first text of this name in an answer's JSON.
+fn field(answer: &str, name: &str) -> String {
+    let found = answer.split(&format!("\"{name}\": \"")).nth(1);
+    let found = found.unwrap_or_else(|| panic!("no {name} in {answer}"));
+    found.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_tls_authority_is_kept_across_starts_and_certificates_hold_the_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    let arguments = [
+        "--tls-ca",
+        path.to_str().unwrap(),
+        "--host",
+        "api.b2.test",
+        "--url",
+        "https://b2.test:8642",
+    ];
+    let running = Running::start(&arguments);
+    assert_eq!(Path::new(running.setting("RESTIC_CACERT")), path);
+    let first = std::fs::read(&path).unwrap();
+    drop(running);
+    let _again = Running::start(&arguments);
+    assert_eq!(std::fs::read(&path).unwrap(), first);
+    let key = directory.path().join("ca.pem.key");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    std::fs::remove_file(&key).unwrap();
+    let said = refused(&["--port", "0", "--tls-ca", path.to_str().unwrap()]);
+    assert!(said.contains("ca.pem.key: "), "{said}");
+    assert_eq!(std::fs::read(&path).unwrap(), first);
+}
+
+#[test]
+fn latencies_of_all_calls_and_of_one_are_understood() {
+    let arguments = ["--latency", "1ms", "--latency", "b2_authorize_account=0s"];
+    let answer = Running::start(&arguments).authorize();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[test]
 fn with_tls_it_writes_down_whom_to_trust() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.pem");
@@ -292,9 +439,36 @@ fn wrong_input_is_named() {
         (&["--port"], "--port needs a value"),
         (
             &["--port", "eighty"],
-            "--port must be a number that fits, not \"eighty\"",
+            "--port must be a number from 0 to 65535, not \"eighty\"",
         ),
-        (&["--port", "65536"], "--port must be a number that fits"),
+        (
+            &["--port", "65536"],
+            "--port must be a number from 0 to 65535, not \"65536\"",
+        ),
+        (
+            &["--seed", "-1"],
+            "--seed must be a number from 0 to 18446744073709551615, not \"-1\"",
+        ),
+        (
+            &["--latency", "fast"],
+            "--latency must be from 0ms to 3600s, like 250ms, 2s or b2_list_keys=2s, not \"fast\"",
+        ),
+        (
+            &["--latency", "18446744073709551615s"],
+            "--latency must be from",
+        ),
+        (
+            &["--latency", "b2_list=1s"],
+            "--latency: B2 has no call b2_list",
+        ),
+        (
+            &["--tls-ca", "x", "--root-cert", "y"],
+            "--tls-ca and --root-cert exclude each other",
+        ),
+        (
+            &["--separate-origins", "--port", "65535"],
+            "127.0.0.1:65535: there is no port after it for uploads and downloads",
+        ),
         (
             &["--bind", "localhost"],
             "--bind must be an IP address, not \"localhost\"",
@@ -302,7 +476,7 @@ fn wrong_input_is_named() {
         (&["--bind", "192.0.2.1"], "192.0.2.1:8642: "),
         (
             &["--cap", "lots"],
-            "--cap must be a size like 500MB or 64KiB, not \"lots\"",
+            "--cap must be a size like 500MB or 64KiB, of at most 18446744073709551615 bytes, not \"lots\"",
         ),
         (&["--key", "secret"], "--key-id and --key need each other"),
         (
@@ -317,7 +491,10 @@ fn wrong_input_is_named() {
             &["--bucket", "b2-mine"],
             "bucket b2-mine: bucket name must not start with 'b2-'",
         ),
-        (&["--data", "/dev/null"], "--data /dev/null: "),
+        (
+            &["--data", "/dev/null"],
+            "--data /dev/null: not a directory",
+        ),
         (&["--sync"], "--sync is for --data"),
         (
             &["--discard", "--data", "/nowhere"],
@@ -353,7 +530,14 @@ fn wrong_input_is_named() {
             &["--part-size", "1MB"],
             "--part-size must not be less than --minimum-part-size",
         ),
-        (&["--connections", "0"], "--connections must be at least 1"),
+        (
+            &["--connections", "0"],
+            "--connections must be a number from 1 to 1000000, not \"0\"",
+        ),
+        (
+            &["--connections", "18446744073709551615"],
+            "--connections must be a number from 1 to 1000000",
+        ),
         (
             &["--seed", "1", "--bind", "0.0.0.0"],
             "--seed makes tokens that can be guessed",
@@ -373,7 +557,16 @@ fn wrong_input_is_named() {
             } else {
                 [arguments, &["--port", "0"]].concat()
             };
-        let said = refused(&arguments);
+        let (code, said) = refused_with(&arguments);
+        // what can only be found out by trying is no mistake of the command line
+        let fails = [
+            "192.0.2.1:8642: ",
+            "not a directory",
+            "/nowhere/x: ",
+            "no port after",
+        ];
+        let is_usage = !fails.iter().any(|it| message.contains(it));
+        assert_eq!(code, Some(if is_usage { 2 } else { 1 }), "{arguments:?}");
         assert!(said.starts_with("b2kit-emulator: "), "{said}");
         assert!(said.contains(message), "{arguments:?}: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");

@@ -253,3 +253,66 @@ fn trouble_reaches_clients_over_http_too() {
         String::from_utf8_lossy(&all)
     );
 }
+
+#[test]
+fn a_client_that_mixes_up_separate_origins_is_found_out() {
+    let wire = Wire::new();
+    let server = Server::builder()
+        .separate_origins(true)
+        .start(&wire.emulator)
+        .unwrap();
+    let bucket = wire.create_bucket("a-bucket", "allPublic");
+    let auth = [("Authorization", wire.token.as_str())];
+    let basic = STANDARD.encode(format!(
+        "{}:{}",
+        wire.emulator.key_id(),
+        wire.emulator.key()
+    ));
+    let basic = format!("Basic {basic}");
+    let basic = [("Authorization", basic.as_str())];
+    let session = Line::to(&server).ask("GET", "/b2api/v4/b2_authorize_account", &basic, b"");
+    let storage = session.json()["apiInfo"]["storageApi"].clone();
+    let api = storage["apiUrl"].as_str().unwrap().to_owned();
+    let download = storage["downloadUrl"].as_str().unwrap().to_owned();
+    assert_eq!(api, server.url());
+    let target = format!("/b2api/v4/b2_get_upload_url?bucketId={bucket}");
+    let url = Line::to(&server).ask("GET", &target, &auth, b"").json();
+    let upload_url = url["uploadUrl"].as_str().unwrap().to_owned();
+    let upload = upload_url[..upload_url.find("/b2api").unwrap()].to_owned();
+    assert!(api != download && download != upload && upload != api);
+    let token = url["authorizationToken"].as_str().unwrap();
+    let headers = [
+        ("Authorization", token),
+        ("X-Bz-File-Name", "f"),
+        ("Content-Type", "x/y"),
+        ("X-Bz-Content-Sha1", "do_not_verify"),
+    ];
+    let list = format!(
+        "/b2api/v4/b2_list_buckets?accountId={}",
+        wire.emulator.account_id()
+    );
+    let mut file_id = String::new();
+    for origin in [&api, &download, &upload] {
+        let line = || Line::at(origin.strip_prefix("http://").unwrap());
+        let uploaded = line().ask("POST", path(&upload_url), &headers, b"meow");
+        if uploaded.status == 200 {
+            file_id = uploaded.json()["fileId"].as_str().unwrap().to_owned();
+        }
+        let by_id = format!("/b2api/v4/b2_download_file_by_id?fileId={file_id}");
+        for (answer, right) in [
+            (uploaded, &upload),
+            (line().ask("GET", &list, &auth, b""), &api),
+            (line().ask("GET", "/file/a-bucket/g", &[], b""), &download),
+            (line().ask("GET", &by_id, &auth, b""), &download),
+        ] {
+            if origin == right {
+                assert_ne!(answer.status, 421, "{}", answer.json());
+                continue;
+            }
+            assert_eq!(answer.status, 421);
+            let message = answer.json()["message"].to_string();
+            assert!(message.contains(right.as_str()), "{message}");
+        }
+    }
+    assert_eq!(wire.emulator.snapshot().versions, 1);
+}

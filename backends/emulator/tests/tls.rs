@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use b2kit_emulator::{Emulator, Server};
+use b2kit_emulator::{Emulator, Server, TlsAuthority};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::pem::PemObject as _;
@@ -103,4 +103,44 @@ fn without_tls_there_is_no_certificate() {
     let server = Server::start(&Emulator::new()).unwrap();
     assert_eq!(server.root_certificate_pem(), None);
     assert_eq!(server.root_certificate_der(), None);
+}
+
+#[test]
+fn a_certificate_holds_the_names_of_the_url_and_of_the_hosts() {
+    let emulator = Emulator::new();
+    let server = Server::builder()
+        .tls()
+        .url("https://B2.test:8642")
+        .only_hosts(["api.backblazeb2.com"])
+        .start(&emulator)
+        .unwrap();
+    let root = CertificateDer::from(server.root_certificate_der().unwrap().to_vec());
+    for name in ["b2.test", "api.backblazeb2.com", "localhost", "127.0.0.1"] {
+        authorize(&server, &emulator, trusting([root.clone()]), name).unwrap();
+    }
+    assert!(authorize(&server, &emulator, trusting([root]), "other.test").is_err());
+}
+
+#[test]
+fn an_authority_that_is_kept_vouches_for_later_servers() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ca.pem");
+    let emulator = Emulator::new();
+    let mut config = None;
+    for _ in 0..2 {
+        let authority = TlsAuthority::open(&path).unwrap();
+        let server = Server::builder()
+            .tls_authority(authority)
+            .start(&emulator)
+            .unwrap();
+        let root = CertificateDer::from_pem_file(&path).unwrap();
+        let config = config.get_or_insert_with(|| trusting([root])).clone();
+        authorize(&server, &emulator, config, "localhost").unwrap();
+    }
+    let (one, other) = (TlsAuthority::new().unwrap(), TlsAuthority::new().unwrap());
+    let error = TlsAuthority::from_pem(one.certificate_pem(), other.key_pem()).unwrap_err();
+    assert!(error.to_string().contains("with this key"), "{error}");
+    TlsAuthority::from_pem(one.certificate_pem(), one.key_pem()).unwrap();
+    TlsAuthority::from_pem("nonsense", one.key_pem()).unwrap_err();
+    assert!(!format!("{one:?}").contains("PRIVATE"));
 }

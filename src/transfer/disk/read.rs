@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fs::{File, Metadata};
 use std::future::Future as _;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -43,8 +43,11 @@ impl SourceFile {
                     "is no regular file; read it as a stream, which has no length",
                 ));
             }
-            let file = File::open(&path).map_err(named)?;
+            let file = open(&path).map_err(named)?;
             let now = file.metadata().map_err(named)?;
+            if !now.is_file() {
+                return Err(refused("was replaced by what is no regular file"));
+            }
             Ok(Self {
                 file,
                 len: now.len(),
@@ -59,10 +62,7 @@ impl SourceFile {
     }
 
     pub(in super::super) fn modified(&self) -> Option<Timestamp> {
-        let since = self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        i64::try_from(since.as_millis())
-            .ok()
-            .map(Timestamp::from_millis)
+        Timestamp::from_system_time(self.modified?)
     }
 
     /// Fills the chunk from there, and says so if the file is not what it was.
@@ -88,6 +88,19 @@ impl SourceFile {
 }
 
 const CHANGED: &str = "the file was changed while it was read";
+
+/// Opens a file, and doesn't wait if it has become a pipe since it was looked at.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options.open(path)
+}
 
 #[cfg(unix)]
 pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {

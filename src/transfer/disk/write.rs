@@ -1,9 +1,8 @@
 //! [`Temp`]: a file that is written beside its target, and takes the target's place when it is whole.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -11,9 +10,21 @@ use std::time::SystemTime;
 use b2kit_core::Bytes;
 use blocking::Task;
 
-use super::partial::{LIMIT, Partial};
+use super::claim::{self, Claim};
+use super::dir::Found;
+use super::mode;
+use super::partial::{Left, Partial};
+use super::place::Place;
 use super::read::read_at;
-use crate::types::{Sha1, Sha1Hasher};
+use super::state::{Kept, Noted, State};
+use crate::types::Sha1Hasher;
+
+/// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
+/// was left at them is removed.
+const NUMBERED: u64 = 4;
+
+/// What is given up of a file's end to have room for its state on a full disk: nothing but what is not noted, at first.
+const SHRINK: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 
 /// Does something that may block, on a thread that may.
 ///
@@ -31,8 +42,10 @@ pub(in crate::transfer) fn on_pool<T: Send + 'static>(
 #[derive(Debug)]
 pub(in crate::transfer) struct Temp {
     file: Arc<File>,
-    path: PathBuf,
-    target: PathBuf,
+    /// What it was when it was made or found.
+    found: Found,
+    place: Arc<Place>,
+    name: OsString,
     /// Where its state is written, if it may be gone on with.
     state: Option<State>,
     /// It is in the target's place, or given up.
@@ -40,70 +53,104 @@ pub(in crate::transfer) struct Temp {
     work: Arc<Work>,
 }
 
+/// What became of the wish to go on with a file.
 #[derive(Debug)]
-struct State {
-    path: PathBuf,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    /// What is there now, where a SHA-1 will check it.
-    now: Option<Partial>,
-    /// Whether a state is on the disk.
-    on_disk: bool,
+pub(in crate::transfer) enum Resumed {
+    /// It is there, and perhaps some of the bytes are.
+    Ready(Arc<Temp>, Option<Left>),
+    /// Somebody works on it.
+    Busy,
+    /// Something else has its name.
+    Foreign,
 }
 
 impl Temp {
-    /// A file of its own, with a name that nobody knows.
-    pub(in crate::transfer) fn create(target: &Path) -> io::Result<Self> {
-        check_target(target)?;
+    /// A file of its own.
+    pub(in crate::transfer) fn create(place: &Arc<Place>) -> io::Result<Self> {
+        for number in 0..NUMBERED {
+            let name = place.passing(number);
+            if let Some((file, found)) = claim::make_anew(&place.dir, &name)? {
+                return Ok(Self::new(file, found, place, name, None));
+            }
+        }
         loop {
-            let tag = format!("{:016x}", fastrand::u64(..));
-            let path = beside(target, &tag)?;
-            match private().create_new(true).open(&path) {
-                Ok(file) => return Ok(Self::new(file, path, target, None)),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
+            let name = place.passing(fastrand::u64(NUMBERED..));
+            if let Some((file, found)) = claim::make(&place.dir, &name)? {
+                return Ok(Self::new(file, found, place, name, None));
             }
         }
     }
 
-    /// The file that an earlier download to this target has left, or one that a later download finds. `None` if it is
-    /// somebody else's, or being written to.
-    pub(in crate::transfer) fn resume(
-        target: &Path,
-    ) -> io::Result<Option<(Self, Option<Partial>)>> {
-        check_target(target)?;
-        let path = fixed(target)?;
-        let Some(file) = claim(&path)? else {
-            return Ok(None);
+    /// The file that an earlier download to this target has left, or one that a later download finds.
+    pub(in crate::transfer) fn resume(place: &Arc<Place>) -> io::Result<Resumed> {
+        let name = place.resumable();
+        let (file, found) = match claim::take(&place.dir, &name)? {
+            Claim::Left(file, found) => (file, found),
+            Claim::Busy => return Ok(Resumed::Busy),
+            Claim::Foreign => return Ok(Resumed::Foreign),
+            Claim::Nothing => {
+                if let Some((temp, left)) = Self::unsigned(place)? {
+                    return Ok(Resumed::Ready(Arc::new(temp), Some(left)));
+                }
+                return Self::resumable(place, name);
+            }
         };
-        let state = state_of(&path);
-        let partial = read_state(&state).and_then(|state| {
-            let length = file.metadata().ok()?.len();
-            Partial::read(&state, length)
-        });
-        let kept = Kept {
-            now: None,
-            on_disk: partial.is_some(),
-        };
-        let state = State {
-            path: state,
-            kept: Mutex::new(kept),
-        };
-        let temp = Self::new(file, path, target, Some(state));
-        if partial.is_none() {
-            temp.reset()?;
+        let state = State::of(&name);
+        match state.read(place, &file, found) {
+            Some(left) => {
+                state.lock().is_on_disk = true;
+                let temp = Self::new(file, found, place, name, Some(state));
+                Ok(Resumed::Ready(Arc::new(temp), Some(left)))
+            }
+            None => {
+                // Only this user's key leads to that name, so it is this user's to remove.
+                place.dir.remove(&name)?;
+                Self::resumable(place, name)
+            }
         }
-        Ok(Some((temp, partial)))
     }
 
-    fn new(file: File, path: PathBuf, target: &Path, state: Option<State>) -> Self {
+    /// What a version that signed nothing has left. Without a state it may be anything.
+    fn unsigned(place: &Arc<Place>) -> io::Result<Option<(Self, Left)>> {
+        let name = place.unsigned();
+        let Claim::Left(file, found) = claim::take(&place.dir, &name)? else {
+            return Ok(None);
+        };
+        let state = State::of(&name);
+        Ok(state.read(place, &file, found).map(|left| {
+            state.lock().is_on_disk = true;
+            (Self::new(file, found, place, name, Some(state)), left)
+        }))
+    }
+
+    /// A file that a later download finds.
+    fn resumable(place: &Arc<Place>, name: OsString) -> io::Result<Resumed> {
+        // Somebody may have been faster.
+        let Some((file, found)) = claim::make(&place.dir, &name)? else {
+            return Ok(Resumed::Busy);
+        };
+        let state = State::of(&name);
+        // There may be one that is about another file; or something else, which is left alone.
+        if state.remove(place).is_err() {
+            place.dir.remove(&name)?;
+            return Ok(Resumed::Foreign);
+        }
+        let temp = Self::new(file, found, place, name, Some(state));
+        Ok(Resumed::Ready(Arc::new(temp), None))
+    }
+
+    fn new(
+        file: File,
+        found: Found,
+        place: &Arc<Place>,
+        name: OsString,
+        state: Option<State>,
+    ) -> Self {
         Self {
             file: Arc::new(file),
-            path,
-            target: target.to_owned(),
+            found,
+            place: Arc::clone(place),
+            name,
             state,
             is_settled: AtomicBool::new(false),
             work: Arc::default(),
@@ -132,15 +179,19 @@ impl Temp {
         if let Some(state) = &self.state {
             let mut kept = state.lock();
             *kept = Kept::default();
-            remove(&state.path)?;
+            state.remove(&self.place)?;
         }
         self.file.set_len(0)
     }
 
-    /// What is there now: written down when it is given up, since a SHA-1 will check it.
-    pub(in crate::transfer) fn note(&self, partial: Partial) {
+    /// What is there now: written down when it is given up. Where no SHA-1 will check it, the disk is asked first whether
+    /// it has the bytes.
+    pub(in crate::transfer) fn note(&self, partial: Partial, is_checked: bool) {
         if let Some(state) = &self.state {
-            state.lock().now = Some(partial);
+            state.lock().now = Some(Noted {
+                partial,
+                is_checked,
+            });
         }
     }
 
@@ -156,13 +207,14 @@ impl Temp {
             let Some(state) = &temp.state else {
                 return Ok(());
             };
-            if sync {
-                file.sync_data()?;
+            if sync && let Err(error) = file.sync_data() {
+                state.lock().is_doubtful = true;
+                return Err(error);
             }
             // Nobody saves while another does.
             let mut kept = state.lock();
-            state.write(&partial)?;
-            kept.on_disk = true;
+            state.write(&temp.place, temp.found, &partial)?;
+            kept.is_on_disk = true;
             Ok(())
         })
     }
@@ -176,48 +228,115 @@ impl Temp {
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // Somebody may have added to what an earlier download has left.
+        // An earlier download may have been of more.
         self.file.set_len(len)?;
         if let Some(modified) = modified {
             // A time that this file system can't hold is not worth the file.
             let _ = self.file.set_modified(modified);
         }
         self.file.sync_all()?;
-        fs::rename(&self.path, &self.target)?;
+        let (dir, target) = (&self.place.dir, &self.place.target);
+        // From here on it is no partial file any more.
+        mode::settle(dir, &self.file, target, &self.place.empty())?;
+        if !claim::leads_to(dir, &self.name, self.found)? {
+            return Err(io::Error::other("somebody has replaced the partial file"));
+        }
+        if let Err(error) = dir.rename(&self.name, target) {
+            mode::unsettle(&self.file);
+            return Err(error);
+        }
+        // Another download may put its own there by now, which is as good.
         self.is_settled.store(true, Ordering::Relaxed);
-        // What can't be removed does no harm: the file is there.
-        let _ = match &self.state {
-            Some(state) => remove(&state.path),
-            None => remove_left_over(&self.target),
-        };
-        sync_directory(directory(&self.target))
+        self.tidy();
+        dir.sync()
+    }
+
+    /// What earlier downloads have left is of no use any more, unless somebody works on it. What can't be removed does no
+    /// harm: the file is there.
+    fn tidy(&self) {
+        let place = &self.place;
+        if let Some(state) = &self.state {
+            let _ = state.remove(place);
+        } else {
+            let name = place.resumable();
+            if let Ok(Claim::Left(_locked, _)) = claim::take(&place.dir, &name) {
+                let _ = State::of(&name).remove(place);
+                let _ = place.dir.remove(&name);
+            }
+        }
+        for number in 0..NUMBERED {
+            let _ = claim::remove_left(&place.dir, &place.passing(number));
+        }
+        if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
+            let _ = unsigned.reset();
+            unsigned.settle(false);
+        }
     }
 
     /// Removes it or keeps it for later, once nobody works on it any more.
     pub(in crate::transfer) fn give_up(&self) {
         self.work.wait();
-        self.settle();
+        self.settle(true);
     }
 
-    fn settle(&self) {
+    fn settle(&self, may_wait: bool) {
         if self.is_settled.swap(true, Ordering::Relaxed) {
             return;
         }
-        if let Some(state) = &self.state {
-            let kept = state.lock();
-            let now = kept.now.as_ref().filter(|now| now.done.bytes() > 0);
-            let saved = now.is_some_and(|now| state.write(now).is_ok());
-            if saved || kept.on_disk {
-                return;
-            }
+        let dir = &self.place.dir;
+        if !claim::leads_to(dir, &self.name, self.found).unwrap_or(false) {
+            // What has its name now is not this one's to remove.
+            return;
         }
-        let _ = fs::remove_file(&self.path);
+        if let Some(state) = &self.state
+            && self.keep(state, &mut state.lock(), may_wait)
+        {
+            return;
+        }
+        let _ = dir.remove(&self.name);
     }
+
+    /// Whether there is a state on the disk by which it may be gone on with.
+    fn keep(&self, state: &State, kept: &mut Kept, may_wait: bool) -> bool {
+        let Some(now) = kept.now.take() else {
+            return kept.is_on_disk;
+        };
+        let is_sure =
+            now.is_checked || (may_wait && !kept.is_doubtful && self.file.sync_data().is_ok());
+        if !is_sure || now.partial.done.bytes() == 0 {
+            return kept.is_on_disk;
+        }
+        let mut partial = now.partial;
+        let mut written = state.write(&self.place, self.found, &partial);
+        for bytes in SHRINK {
+            match written {
+                Err(error) if is_full(&error) => {}
+                _ => break,
+            }
+            if bytes > 0 {
+                partial = partial.without_last(bytes);
+                // An older state may tell of what is cut away.
+                if state.remove(&self.place).is_err() || partial.done.bytes() == 0 {
+                    return false;
+                }
+                kept.is_on_disk = false;
+            }
+            let cut = self.file.set_len(partial.len_on_disk());
+            written = cut.and_then(|()| state.write(&self.place, self.found, &partial));
+        }
+        written.is_ok() || kept.is_on_disk
+    }
+}
+
+/// There is no room for another file.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        self.settle();
+        self.settle(false);
     }
 }
 
@@ -253,24 +372,6 @@ impl Drop for Busy {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
         self.0.done.notify_all();
-    }
-}
-
-impl State {
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// All of it or nothing.
-    fn write(&self, partial: &Partial) -> io::Result<()> {
-        let mut new = self.path.clone().into_os_string();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        remove(&new)?;
-        let mut file = private().create_new(true).open(&new)?;
-        file.write_all(&partial.write())?;
-        drop(file);
-        fs::rename(&new, &self.path)
     }
 }
 
@@ -328,155 +429,5 @@ fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Ok(())
-}
-
-/// For nobody else to read.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
-}
-
-/// A name beside the target, of the target's name (as far as there is room) and a tag.
-fn beside(target: &Path, tag: &str) -> io::Result<PathBuf> {
-    let name = target.file_name().ok_or_else(no_file)?.to_string_lossy();
-    // 255 bytes is what most file systems allow, and the state's name is longer.
-    let mut end = name.len().min(180);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut hidden = OsString::from(".");
-    hidden.push(&name[..end]);
-    hidden.push(format!(".{tag}.b2part"));
-    Ok(directory(target).join(hidden))
-}
-
-fn directory(target: &Path) -> &Path {
-    match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn no_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")
-}
-
-/// A file may be replaced, and a link to one; a directory, a pipe or a device may not.
-fn check_target(target: &Path) -> io::Result<()> {
-    target.file_name().ok_or_else(no_file)?;
-    match fs::symlink_metadata(target) {
-        Ok(found) if found.is_file() || found.is_symlink() => Ok(()),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::AlreadyExists,
-            "what is there is no regular file",
-        )),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// The name that a later download to the same target finds.
-fn fixed(target: &Path) -> io::Result<PathBuf> {
-    let name = target.file_name().ok_or_else(no_file)?;
-    beside(target, &Sha1::of(name.as_encoded_bytes()).to_string()[..16])
-}
-
-fn state_of(path: &Path) -> PathBuf {
-    let mut state = path.to_owned().into_os_string();
-    state.push(".json");
-    state.into()
-}
-
-/// What an earlier download has left is of no use any more, unless somebody works on it.
-fn remove_left_over(target: &Path) -> io::Result<()> {
-    let path = fixed(target)?;
-    if fs::symlink_metadata(&path).is_ok()
-        && let Some(_claimed) = claim(&path)?
-    {
-        remove(&state_of(&path))?;
-        remove(&path)?;
-    }
-    Ok(())
-}
-
-/// Opens a file that may be gone on with, and locks it. `None` if somebody else has it, or may have.
-fn claim(path: &Path) -> io::Result<Option<File>> {
-    let (file, is_new) = match private().create_new(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // A pipe or a device is not even opened.
-            if !fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) {
-                return Ok(None);
-            }
-            match private().open(path) {
-                Ok(file) => (file, false),
-                Err(_) => return Ok(None),
-            }
-        }
-        file => (file?, true),
-    };
-    match file.try_lock() {
-        Ok(()) => Ok(is_still_ours(&file, path).then_some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        // A file system without locks keeps nothing for later.
-        Err(TryLockError::Error(_)) => {
-            if is_new {
-                remove(path)?;
-            }
-            Ok(None)
-        }
-    }
-}
-
-/// Whether the path still leads to this file, now that it is locked, and nobody else may read or write it.
-#[cfg(unix)]
-fn is_still_ours(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let (Ok(ours), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
-        return false;
-    };
-    (ours.dev(), ours.ino()) == (there.dev(), there.ino()) && ours.mode() & 0o077 == 0
-}
-
-#[cfg(not(unix))]
-fn is_still_ours(_: &File, path: &Path) -> bool {
-    path.is_file()
-}
-
-fn read_state(path: &Path) -> Option<Vec<u8>> {
-    let mut state = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(LIMIT).read_to_end(&mut state).ok()?;
-    Some(state)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The new name is on the disk, too.
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        // Some network file systems can't, and a directory may be closed to readers.
-        Err(error) if matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported) => {
-            Ok(())
-        }
-        synced => synced,
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }

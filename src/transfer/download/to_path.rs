@@ -26,8 +26,9 @@ use super::{Begun, Downloaded, FileDownload};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
 use crate::transfer::Stage;
-use crate::transfer::disk::partial::Partial;
-use crate::transfer::disk::write::{Temp, hash_at, on_pool, write_at};
+use crate::transfer::disk::partial::{Left, Partial};
+use crate::transfer::disk::place::{Place, is_kept};
+use crate::transfer::disk::write::{Resumed, Temp, hash_at, on_pool, write_at};
 use crate::types::{ByteRange, Sha1, Sha1Hasher, Timestamp};
 
 /// So many bytes go to the disk at once, while as many are gathered.
@@ -64,7 +65,9 @@ impl FileDownload {
     ///
     /// What is left is a hidden file beside the path and a small one that says which bytes of which version are in it;
     /// there is no secret in that. They are used only if it is still that version that is downloaded, and checked by its
-    /// SHA-1 with the rest. While one download has them, another to the same path works apart.
+    /// SHA-1 with the rest. Where there is no SHA-1, they are used only if what they say is signed with a key that is derived
+    /// from the application key, about that very file on this disk; else all is fetched again. So another application key
+    /// begins anew. While one download has them, another to the same path works apart.
     pub const fn resume(mut self) -> Self {
         self.to_disk.resume = true;
         self
@@ -80,8 +83,12 @@ impl FileDownload {
     /// Writes the file to this path, which has the old file, or none, until the new one is whole, verified and on the
     /// disk.
     ///
-    /// The bytes go to a hidden file in the same directory, which on Unix is only for its owner (mode 600) and stays so. A
-    /// link is replaced, not followed. A directory, a pipe or a device is not replaced.
+    /// The bytes go to a hidden file in the same directory, which on Unix is only for its owner (mode 600) until it is whole.
+    /// Then it gets the mode of the file that it replaces, or the one that the umask leaves to a new file. A link is replaced,
+    /// not followed; those on the way to the directory are followed, see [`to_path_below`](Self::to_path_below). A directory,
+    /// a pipe or a device is not replaced.
+    ///
+    /// What killed downloads to the same path have left there without [`resume`](Self::resume) is removed.
     ///
     /// A file that arrives with another SHA-1 than it should have is fetched again, at most twice, and not again if it
     /// arrives the same twice.
@@ -89,22 +96,65 @@ impl FileDownload {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden,
     /// [`Destination`](crate::ErrorKind::Destination) for what the disk says,
-    /// [`Integrity`](crate::ErrorKind::Integrity) if what arrives is not what was stored, and as any call.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a path whose name begins with a dot and has `.b2part` in it, as those of
+    /// files that are not finished, [`Integrity`](crate::ErrorKind::Integrity) if what arrives is not what was stored, and as
+    /// any call.
     ///
     /// # Cancellation
     /// Dropping the future closes the connections and removes what was written, or keeps it where it may be
     /// [gone on with](Self::resume). What a thread does at that moment it does to its end: that may be putting a file
     /// that is whole and verified in its place.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        self.land(&path.into()).await
+        let (path, key) = (path.into(), self.client.local_key());
+        let target = path.clone();
+        self.land(&target, move || Place::at(&path, key)).await
     }
 
-    async fn land(self, target: &Path) -> Result<Downloaded, Error> {
+    /// As [`to_path`](Self::to_path), for a path whose names come from elsewhere, as of
+    /// [`local_name`](crate::transfer::local_name): below `root` no link is followed, so that one that somebody has put there
+    /// leads nothing to elsewhere. Directories that are missing below `root` are made first.
+    ///
+    /// ```no_run
+    /// # use b2kit::{BucketHandle, Error, transfer::local_name};
+    /// # async fn download(bucket: BucketHandle, name: &str) -> Result<(), Error> {
+    /// let path = local_name(name)?;
+    /// bucket.download(name).to_path_below("/srv/restored", path).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`to_path`](Self::to_path); [`Destination`](crate::ErrorKind::Destination) too if a directory on the way is a link,
+    /// and if `path` does not stay below `root`.
+    ///
+    /// # Cancellation
+    /// As [`to_path`](Self::to_path). Directories stay.
+    pub async fn to_path_below<R, P>(self, root: R, path: P) -> Result<Downloaded, Error>
+    where
+        R: Into<PathBuf> + Send,
+        P: Into<PathBuf> + Send,
+    {
+        let (root, path, key) = (root.into(), path.into(), self.client.local_key());
+        let target = root.join(&path);
+        self.land(&target, move || Place::below(&root, &path, key))
+            .await
+    }
+
+    async fn land(
+        self,
+        target: &Path,
+        find: impl FnOnce() -> io::Result<Place> + Send + 'static,
+    ) -> Result<Downloaded, Error> {
         self.what.as_ref().map_err(Clone::clone)?;
+        if is_kept(target) {
+            return Err(Error::invalid(format!(
+                "{target:?} has a name that only a download which is not finished may have"
+            )));
+        }
         let refused = |error| refused(target, error);
-        let (temp, partial) = self.temp(target).await.map_err(refused)?;
-        let temp = Arc::new(temp);
-        let landed = self.verified(&temp, target, partial).await;
+        let place = on_pool(find).await.map_err(refused)?;
+        let (temp, left) = self.temp(place).await.map_err(refused)?;
+        let landed = self.verified(&temp, target, left).await;
         if landed.is_err() {
             // Nothing goes on when this has ended.
             on_pool(move || temp.give_up()).await;
@@ -129,11 +179,11 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        mut partial: Option<Partial>,
+        mut left: Option<Left>,
     ) -> Result<Downloaded, Error> {
         let mut seen = None;
         for round in 1.. {
-            let landed = self.fetch(temp, target, partial.take()).await?;
+            let landed = self.fetch(temp, target, left.take()).await?;
             let Some((expected, arrived)) = landed.mismatch else {
                 return Ok(landed.result);
             };
@@ -149,19 +199,21 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn temp(&self, target: &Path) -> io::Result<(Temp, Option<Partial>)> {
+    async fn temp(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
+        let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.to_disk.resume { 10 } else { 0 };
         for again in 0..tries {
-            let path = target.to_owned();
-            if let Some(found) = on_pool(move || Temp::resume(&path)).await? {
-                return Ok(found);
+            let there = Arc::clone(&place);
+            match on_pool(move || Temp::resume(&there)).await? {
+                Resumed::Ready(temp, left) => return Ok((temp, left)),
+                Resumed::Foreign => break,
+                Resumed::Busy => {}
             }
             self.client.sleep(Duration::from_millis(10 * again)).await;
         }
-        let path = target.to_owned();
-        let temp = on_pool(move || Temp::create(&path)).await?;
-        Ok((temp, None))
+        let temp = on_pool(move || Temp::create(&place)).await?;
+        Ok((Arc::new(temp), None))
     }
 
     async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
@@ -176,9 +228,9 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        partial: Option<Partial>,
+        left: Option<Left>,
     ) -> Result<Landed, Error> {
-        let (begun, done) = self.first(temp, target, partial).await?;
+        let (begun, done) = self.first(temp, target, left).await?;
         let Download { file, body } = begun.download;
         let wanted = self.wanted(&file);
         let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
@@ -235,9 +287,9 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        partial: Option<Partial>,
+        left: Option<Left>,
     ) -> Result<(Begun, Spans), Error> {
-        if let Some(partial) = partial {
+        if let Some(Left { partial, is_proven }) = left {
             let missing = partial
                 .done
                 .missing(partial.wanted.clone(), self.piece_size());
@@ -246,8 +298,12 @@ impl FileDownload {
                 .map(|span| ByteRange::inclusive(span.start, span.end - 1))
                 .transpose()?;
             match self.begin(range, range.is_none()).await {
-                Ok(begun) if self.is_of(&partial, &begun) => return Ok((begun, partial.done)),
-                // It is another version now, and perhaps a shorter one.
+                Ok(begun)
+                    if self.is_of(&partial, &begun) && (is_proven || self.is_checkable(&begun)) =>
+                {
+                    return Ok((begun, partial.done));
+                }
+                // It is another version now, and perhaps a shorter one; or nothing would tell whether these are its bytes.
                 Ok(_) => {}
                 Err(error) if is_past_the_end(&error) => {}
                 Err(error) => return Err(error),
@@ -274,6 +330,13 @@ impl FileDownload {
         file.file_id == partial.file_id
             && file.content_length == partial.content_length
             && self.wanted(file) == partial.wanted
+    }
+
+    /// Whether there is a SHA-1 of the bytes that were asked for.
+    fn is_checkable(&self, begun: &Begun) -> bool {
+        let file = &begun.download.file;
+        let is_whole = self.wanted(file) == (0..file.content_length);
+        verification(file, is_whole).1.is_some()
     }
 
     /// The bytes of the file that were asked for.
@@ -447,8 +510,8 @@ impl Landing<'_> {
         tail.unsaved += span.end - span.start;
         tail.unflushed += span.end - span.start;
         tail.done.insert(span);
-        if self.is_checked && self.temp.is_resumable() {
-            self.temp.note(self.partial(&tail));
+        if self.temp.is_resumable() {
+            self.temp.note(self.partial(&tail), self.is_checked);
         }
         let flush = if self.is_flush_due(&tail) {
             tail.flush.take()

@@ -2,12 +2,16 @@
 
 mod campaign; // trouble by seed, and each kind of trouble at each request
 mod drops; // what is left when a download is dropped
+#[cfg(unix)]
+mod hostile; // directories in which somebody else, or an earlier process, has put things
+#[cfg(unix)]
+mod modes; // what others may do with what arrives
 mod path; // into a file of the local disk
 mod resume; // what a later process goes on with
 mod stream; // in order, through whatever happens
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -184,6 +188,18 @@ pub(crate) fn files(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The partial file in a directory, and its state. There may be nothing else in it but `besides`.
+pub(crate) fn left_in(directory: &Path, besides: &[&str]) -> (PathBuf, PathBuf) {
+    let mut names = files(directory);
+    names.retain(|name| !besides.contains(&name.as_str()));
+    let [part, state] = &names[..] else {
+        panic!("{names:?}");
+    };
+    assert!(part.starts_with('.') && part.ends_with(".b2part"), "{part}");
+    assert_eq!(*state, format!("{part}.json"));
+    (directory.join(part), directory.join(state))
 }
 
 /// Waits until the directory is as it should be: what a thread was at when the future was dropped, it ends.

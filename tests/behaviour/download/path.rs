@@ -120,22 +120,6 @@ fn a_range_of_a_file_goes_to_a_file_of_its_own() {
 }
 
 #[test]
-fn only_the_owner_may_read_what_arrives_and_what_was_there_is_replaced() {
-    let (net, file, dir) = (Net::new(0), bytes(1_000), tempdir().unwrap());
-    let (bucket, _) = net.with_file(&file);
-    let path = dir.path().join("f");
-    fs::write(&path, "old, and longer than it will be".repeat(100)).unwrap();
-    net.run(bucket.download("f").to_path(&path)).unwrap();
-    assert_eq!(fs::read(&path).unwrap(), file);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-}
-
-#[test]
 fn the_time_that_the_uploader_noted_is_restored_by_choice() {
     let noted = |millis: &str| {
         FileInfo::new()
@@ -143,12 +127,14 @@ fn the_time_that_the_uploader_noted_is_restored_by_choice() {
             .unwrap()
     };
     let in_2001 = SystemTime::UNIX_EPOCH + Duration::from_millis(1_000_000_000_123);
+    let in_1967 = SystemTime::UNIX_EPOCH - Duration::from_millis(86_400_000_123);
     let cases = [
         ("1000000000123", Some(in_2001)),
         ("soon", None),
         ("99999999999999999999", None),
         ("9223372036854775807", None),
         ("-9223372036854775808", None),
+        ("-86400000123", Some(in_1967)),
     ];
     for (millis, expected) in cases {
         let (net, dir) = (Net::new(0), tempdir().unwrap());

@@ -95,6 +95,8 @@ impl Upload {
         };
         match state.failure.take() {
             Some(failure) => HttpError::new(HttpErrorKind::Source, phase).with_source(failure),
+            // who only compares a body doesn't send it
+            None if error.kind() == HttpErrorKind::NoMatch => error,
             None => error.at_least(phase),
         }
     }

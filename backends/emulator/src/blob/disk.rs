@@ -1,10 +1,11 @@
 //! [`DiskStore`]: blobs in files, one each.
 //!
 //! A file's name is the number of its blob, which the store counts up: what clients call their files never becomes a
-//! path. A blob that nobody needs any more is deleted at once, unless the store is shut: then everything stays for the
-//! next start. What the next start doesn't find in the journal, it deletes.
+//! path. Until a blob is whole its file's name ends in `.part`: so a crash leaves no file that looks as if it had been
+//! answered. A blob that nobody needs any more is deleted at once, unless the store is shut: then everything stays for the
+//! next start, which decides by the journal what goes: see [`salvage`](crate::data).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ use super::{Blob, BlobReader, BlobStore, BlobWriter, CHUNK, NoRoom};
 
 /// So many directories share the files.
 const DIRECTORIES: u64 = 256;
+
+/// What the names of files end in whose blobs are not whole.
+const PART: &str = ".part";
 
 /// Blobs in the files of a directory.
 #[derive(Clone)]
@@ -63,27 +67,68 @@ impl DiskStore {
         self.inner.is_shut.store(true, Ordering::SeqCst);
     }
 
-    /// All blobs that are there, by number.
-    pub(crate) fn found(&self) -> io::Result<HashMap<u64, Arc<dyn Blob>>> {
-        let mut found: HashMap<u64, Arc<dyn Blob>> = HashMap::new();
+    /// All blobs that are there.
+    pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
+        let mut found = FoundBlobs::default();
         for number in 0..DIRECTORIES {
             let directory = self.inner.directory.join(format!("{number:02x}"));
             for entry in fs::read_dir(directory)? {
                 let entry = entry?;
                 let name = entry.file_name();
-                let number = name.to_str().and_then(|name| {
-                    let is_ours = name.len() == 16;
-                    u64::from_str_radix(name, 16).ok().filter(|_| is_ours)
-                });
                 // what somebody else put there is not ours to judge
-                let Some(number) = number else { continue };
+                let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
+                    continue;
+                };
+                self.skip(number);
+                if !is_whole {
+                    found.unfinished.insert(number);
+                    if found.blobs.contains_key(&number) {
+                        continue;
+                    }
+                }
                 let len = entry.metadata()?.len();
-                self.inner.next.fetch_max(number + 1, Ordering::SeqCst);
                 let taken = self.inner.space.take_anyway(len);
-                found.insert(number, Arc::new(self.blob(number, len, taken)));
+                let blob = Arc::new(self.blob(number, len, taken));
+                found.blobs.insert(number, blob);
             }
         }
         Ok(found)
+    }
+
+    /// This number is not given to a new blob.
+    pub(crate) fn skip(&self, number: u64) {
+        let next = number.saturating_add(1);
+        self.inner.next.fetch_max(next, Ordering::SeqCst);
+    }
+
+    /// A blob whose file says that it is unfinished is whole all the same.
+    pub(crate) fn complete(&self, number: u64) -> io::Result<()> {
+        let path = self.inner.path(number);
+        fs::rename(part_path(&path), path)
+    }
+
+    /// Deletes the file of an unfinished blob.
+    pub(crate) fn discard(&self, number: u64) {
+        // if it can't be deleted, the next start tries again
+        fs::remove_file(part_path(&self.inner.path(number))).ok();
+    }
+
+    /// Moves the file of a blob into another directory, where this store doesn't touch it any more.
+    pub(crate) fn set_aside(&self, number: u64, is_whole: bool, to: &Path) -> io::Result<()> {
+        let path = self.inner.path(number);
+        let from = if is_whole { path } else { part_path(&path) };
+        let name = from.file_name().unwrap_or_default().to_owned();
+        let mut target = to.join(&name);
+        // what was set aside before is not written over
+        for attempt in 1_u32.. {
+            if !target.try_exists()? {
+                break;
+            }
+            let mut other = name.clone();
+            other.push(format!(".{attempt}"));
+            target = to.join(other);
+        }
+        fs::rename(from, target)
     }
 
     fn blob(&self, number: u64, len: u64, taken: Taken) -> DiskBlob {
@@ -97,6 +142,32 @@ impl DiskStore {
     }
 }
 
+/// What an opened store holds.
+#[derive(Default)]
+pub(crate) struct FoundBlobs {
+    /// By number.
+    pub(crate) blobs: HashMap<u64, Arc<dyn Blob>>,
+    /// Those whose upload had not come to its end.
+    pub(crate) unfinished: BTreeSet<u64>,
+}
+
+/// The number in the name of a blob's file, and whether the blob is whole.
+pub(crate) fn number_of(name: &str) -> Option<(u64, bool)> {
+    let (digits, is_whole) = match name.strip_suffix(PART) {
+        Some(digits) => (digits, false),
+        None => (name, true),
+    };
+    let is_ours = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u64::from_str_radix(digits, 16).ok().filter(|_| is_ours);
+    number.map(|number| (number, is_whole))
+}
+
+fn part_path(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(PART);
+    path.into()
+}
+
 impl Inner {
     fn path(&self, number: u64) -> PathBuf {
         let directory = self.directory.join(format!("{:02x}", number % DIRECTORIES));
@@ -108,7 +179,8 @@ impl BlobStore for DiskStore {
     fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom> {
         let taken = self.inner.space.take(len).ok_or(NoRoom::Cap)?;
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
-        let blob = self.blob(number, len, taken);
+        let mut blob = self.blob(number, len, taken);
+        blob.path = part_path(&blob.path);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         // only its owner reads it
@@ -134,12 +206,16 @@ impl BlobWriter for DiskWriter {
         self.file.write_all(bytes)
     }
 
-    fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
-        if self.blob.store.syncs {
+    fn finish(mut self: Box<Self>) -> io::Result<Arc<dyn Blob>> {
+        let syncs = self.blob.store.syncs;
+        if syncs {
             self.file.sync_all()?;
-            if let Some(directory) = self.blob.path.parent() {
-                sync_directory(directory)?;
-            }
+        }
+        let path = self.blob.store.path(self.blob.number);
+        fs::rename(&self.blob.path, &path)?;
+        self.blob.path = path;
+        if syncs && let Some(directory) = self.blob.path.parent() {
+            sync_directory(directory)?;
         }
         Ok(Arc::new(self.blob))
     }
@@ -254,6 +330,27 @@ mod tests {
     }
 
     #[test]
+    fn an_unfinished_blob_is_found_as_such_and_completed_or_set_aside() {
+        let (directory, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        for _ in 0..2 {
+            let mut writer = store.writer(4).unwrap();
+            writer.write(b"half").unwrap();
+        }
+        let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
+        let found = store.found().unwrap();
+        assert_eq!(found.unfinished, [1, 2].into());
+        assert!(Arc::clone(&found.blobs[&1]).reader().is_err());
+        store.complete(1).unwrap();
+        assert!(Arc::clone(&found.blobs[&1]).reader().is_ok());
+        fs::write(aside.path().join("0000000000000002.part"), "before").unwrap();
+        store.set_aside(2, false, aside.path()).unwrap();
+        let kept = fs::read(aside.path().join("0000000000000002.part.1")).unwrap();
+        assert_eq!(kept, b"half");
+        assert_eq!(files(directory.path()), 1);
+    }
+
+    #[test]
     fn a_shut_store_leaves_its_files_to_the_next() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
@@ -265,7 +362,8 @@ mod tests {
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         let found = store.found().unwrap();
         let (number, start, len) = pieces[0];
-        let content = Content::of_pieces([(Arc::clone(&found[&number]), start, len)]);
+        assert!(found.unfinished.is_empty());
+        let content = Content::of_pieces([(Arc::clone(&found.blobs[&number]), start, len)]);
         let read: io::Result<Vec<Bytes>> = content.into_chunks().collect();
         assert_eq!(read.unwrap().concat(), b"kept");
         assert_eq!(store.used(), 4);

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub(crate) use disk::{DiskStore, sync_directory};
+pub(crate) use disk::{DiskStore, FoundBlobs, number_of, sync_directory};
 pub(crate) use memory::MemoryStore;
 pub(crate) use nothing::NoStore;
 
@@ -153,6 +153,11 @@ impl Content {
         pieces
             .map(|piece| Some((piece.blob.number()?, piece.start, piece.len)))
             .collect()
+    }
+
+    /// The numbers of the blobs it is made of, as far as they have some.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pieces.iter().filter_map(|piece| piece.blob.number())
     }
 
     /// What [`numbered`](Self::numbered) described.

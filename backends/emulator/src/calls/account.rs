@@ -57,10 +57,10 @@ fn v2(state: &State, caller: &Caller) -> Value {
             "capabilities": caller.key.capabilities,
             "namePrefix": caller.key.name_prefix,
         },
-        "apiUrl": *caller.origin,
-        "downloadUrl": *caller.origin,
+        "apiUrl": *caller.origins.api,
+        "downloadUrl": *caller.origins.download,
         "recommendedPartSize": state.settings.recommended_part_size,
-        "s3ApiUrl": *caller.origin,
+        "s3ApiUrl": *caller.origins.api,
     })
 }
 
@@ -69,15 +69,15 @@ fn v3(state: &State, caller: &Caller) -> Value {
     json!({
         "apiInfo": {"storageApi": {
             "absoluteMinimumPartSize": state.settings.absolute_minimum_part_size,
-            "apiUrl": *caller.origin,
+            "apiUrl": *caller.origins.api,
             "bucketId": id,
             "bucketName": name,
             "capabilities": caller.key.capabilities,
-            "downloadUrl": *caller.origin,
+            "downloadUrl": *caller.origins.download,
             "infoType": "storageApi",
             "namePrefix": caller.key.name_prefix,
             "recommendedPartSize": state.settings.recommended_part_size,
-            "s3ApiUrl": *caller.origin,
+            "s3ApiUrl": *caller.origins.api,
         }},
         "applicationKeyExpirationTimestamp": caller.key.expires,
     })
@@ -98,10 +98,10 @@ fn v4(state: &State, caller: &Caller) -> Value {
                 "capabilities": caller.key.capabilities,
                 "namePrefix": caller.key.name_prefix,
             },
-            "apiUrl": *caller.origin,
-            "downloadUrl": *caller.origin,
+            "apiUrl": *caller.origins.api,
+            "downloadUrl": *caller.origins.download,
             "recommendedPartSize": state.settings.recommended_part_size,
-            "s3ApiUrl": *caller.origin,
+            "s3ApiUrl": *caller.origins.api,
         }},
         "applicationKeyExpirationTimestamp": caller.key.expires,
     })

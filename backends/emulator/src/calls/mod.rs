@@ -112,8 +112,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.name == name)
 }
 
+/// Whether the call of this name is a download.
+pub(crate) fn is_download(name: &str) -> bool {
+    name == download::BY_ID || name == download::BY_NAME
+}
+
 /// Whether requests are counted by this name.
-#[cfg(feature = "server")]
 pub(crate) fn is_call(name: &str) -> bool {
     find(name).is_some() || name == download::BY_NAME || upload::is_upload(name)
 }

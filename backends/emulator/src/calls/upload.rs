@@ -113,7 +113,7 @@ pub(crate) fn get_upload_part_url(
 
 fn issue(state: &mut State, caller: &Caller, word: TokenWord, path: String) -> Value {
     let token = state.ids.token(word, &caller.key.id);
-    let url = caller.url(&path);
+    let url = caller.upload_url(&path);
     let lifetime = state.settings.token_lifetime_millis;
     let what = UploadToken {
         key_id: caller.key.id.clone(),

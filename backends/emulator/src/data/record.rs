@@ -4,7 +4,7 @@
 //! The shape of these types, and of the state's that they hold, is the format: what changes it changes
 //! [`VERSION`](super::journal::VERSION). A test reads a journal of each version that there was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,8 @@ pub(super) enum Record {
     NoVersion(String),
     NoKey(String),
     NoToken(String),
+    /// The numbers of blobs that no record needs any more, though their files may still be there. Since version 2.
+    Superseded(Vec<u64>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -148,6 +150,10 @@ type Pieces = Vec<(u64, u64, u64)>;
 pub(super) struct Reading<'a> {
     pub(super) state: &'a mut State,
     pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
+    /// The blobs of which any record spoke.
+    pub(super) known: BTreeSet<u64>,
+    /// Those that are shorter than a record said.
+    pub(super) short: BTreeSet<u64>,
 }
 
 /// All of a state.
@@ -177,6 +183,22 @@ pub(super) fn all(state: &State) -> Vec<Record> {
         records.push(token(state, public));
     }
     records
+}
+
+/// The blobs of which all contents of a state are made.
+pub(super) fn blobs(state: &State) -> BTreeSet<u64> {
+    let versions = state.buckets.values().flat_map(|it| it.versions.values());
+    let contents = versions.flat_map(|version| {
+        let stored = match &version.kind {
+            Kind::File(stored) => Some(&stored.content),
+            Kind::Hide | Kind::Unfinished(_) => None,
+        };
+        let parts = version.parts().into_iter().flatten();
+        stored
+            .into_iter()
+            .chain(parts.map(|(_, part)| &part.content))
+    });
+    contents.flat_map(Content::numbers).collect()
 }
 
 /// What these changes came to.
@@ -283,6 +305,7 @@ impl Reading<'_> {
                 state.tokens.account.remove(&public);
                 state.tokens.download.remove(&public);
             }
+            Record::Superseded(numbers) => self.known.extend(numbers),
         }
         Ok(())
     }
@@ -339,12 +362,20 @@ impl Reading<'_> {
     }
 
     /// What isn't there is as long as it should be, and can't be read.
-    fn content(&self, pieces: &Pieces) -> Content {
+    fn content(&mut self, pieces: &Pieces) -> Content {
+        self.known.extend(pieces.iter().map(|(number, ..)| *number));
         let pieces = pieces.iter().map(|(number, start, len)| {
-            let blob = self.blobs.get(number).cloned();
-            let blob =
-                blob.filter(|blob| start.checked_add(*len).is_some_and(|end| end <= blob.len()));
-            (blob.unwrap_or_else(|| Arc::new(Lost)), *start, *len)
+            let is_there =
+                |blob: &Arc<dyn Blob>| start.checked_add(*len).is_some_and(|end| end <= blob.len());
+            let blob = match self.blobs.get(number) {
+                Some(blob) if is_there(blob) => Arc::clone(blob),
+                Some(_) => {
+                    self.short.insert(*number);
+                    Arc::new(Lost) as Arc<dyn Blob>
+                }
+                None => Arc::new(Lost),
+            };
+            (blob, *start, *len)
         });
         Content::of_pieces(pieces)
     }

@@ -18,6 +18,7 @@ pub(crate) use subject::Subject;
 pub(crate) use test_mode::TestMode;
 pub use trouble::{ErrorReply, Trouble};
 
+use crate::calls;
 use crate::emulator::Emulator;
 use crate::random::Random;
 
@@ -88,8 +89,13 @@ impl Fault {
     }
 
     /// Only this call, by B2's name for it: `b2_list_buckets`, `b2_upload_part`, `b2_download_file_by_name`.
+    ///
+    /// # Panics
+    /// If B2 has no call of this name: the fault would never strike, and the test would prove nothing.
     pub fn on(mut self, call: impl Into<String>) -> Self {
-        self.call = Some(call.into());
+        let call = call.into();
+        assert!(calls::is_call(&call), "B2 has no call {call:?}");
+        self.call = Some(call);
         self
     }
 
@@ -357,6 +363,12 @@ mod tests {
             own,
             "whatever other rules there are"
         );
+    }
+
+    #[test]
+    #[should_panic(expected = "B2 has no call \"b2_list_bucket\"")]
+    fn a_fault_on_a_call_that_does_not_exist_is_refused() {
+        let _ = Fault::new(Trouble::LoseReply).on("b2_list_bucket");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind};
 use http::StatusCode;
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{HeaderValue, request::Parts};
 use hyper::body::Incoming;
 
@@ -20,11 +20,13 @@ use super::control::{self, Control};
 use super::crew::Crew;
 use super::host::Hosts;
 use super::idle::Busy;
+use super::ports::{Ports, Role};
 use super::socket::Reset;
 use super::webhooks::Courier;
 use crate::emulator::Emulator;
 use crate::exchange::{Broken, exchange};
 use crate::guesses;
+use crate::origins::Origins;
 use crate::outgoing::Outgoing;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -37,6 +39,8 @@ pub(super) struct Door {
     pub(super) emulator: Emulator,
     pub(super) url: Arc<str>,
     pub(super) hosts: Hosts,
+    /// Where uploads and downloads have ports of their own.
+    pub(super) ports: Option<Ports>,
     pub(super) control: Option<Control>,
     pub(super) courier: Option<Courier>,
     pub(super) crew: Crew,
@@ -45,18 +49,23 @@ pub(super) struct Door {
 
 pub(super) async fn answer(
     door: Arc<Door>,
+    role: Role,
     reset: Reset,
     busy: Busy,
     request: http::Request<Incoming>,
 ) -> io::Result<http::Response<ReplyBody>> {
     let (head, body) = request.into_parts();
     let mut body: BodyStream = Box::pin(RequestBytes::new(body, door.stall));
-    let replied = caught(reply_to(&door, &head, &mut body)).await;
+    let replied = caught(reply_to(&door, role, &head, &mut body)).await;
     if let Some(courier) = &door.courier {
         courier.look();
     }
     let mut reply = match replied {
         Ok(Ok(reply)) => reply,
+        Ok(Err(Broken::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            let refusal = Refusal::bad_request("The body is not encoded properly");
+            closing(Reply::refusal(&refusal).dated(door.emulator.now()))
+        }
         // an error lets hyper close the connection
         Ok(Err(broken)) => return Err(end(broken, &reset)),
         Err(panic) => {
@@ -75,15 +84,34 @@ pub(super) async fn answer(
     );
     if reply.status == StatusCode::REQUEST_TIMEOUT {
         // the rest of the body is not waited for
-        let close = HeaderValue::from_static("close");
-        reply.headers.insert(CONNECTION, close);
+        reply = closing(reply);
     } else if !reply.status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
     }
     Ok(response(reply, reset, busy))
 }
 
-async fn reply_to(door: &Door, head: &Parts, body: &mut BodyStream) -> Result<Reply, Broken> {
+/// Says that there are too many connections, as B2 says that it is busy, so that clients try again.
+pub(super) fn turn_away(door: &Door, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
+    let mut reply = Reply::refusal(&guesses::full()).dated(door.emulator.now());
+    let soon = HeaderValue::from_static("1");
+    reply.headers.insert(RETRY_AFTER, soon);
+    response(closing(reply), reset, busy)
+}
+
+/// No other request follows on the connection.
+fn closing(mut reply: Reply) -> Reply {
+    let close = HeaderValue::from_static("close");
+    reply.headers.insert(CONNECTION, close);
+    reply
+}
+
+async fn reply_to(
+    door: &Door,
+    role: Role,
+    head: &Parts,
+    body: &mut BodyStream,
+) -> Result<Reply, Broken> {
     let is_control = head.uri.path().starts_with(control::PATH);
     if let Some(control) = door.control.as_ref().filter(|_| is_control) {
         if !door.hosts.may_control(head) {
@@ -95,7 +123,16 @@ async fn reply_to(door: &Door, head: &Parts, body: &mut BodyStream) -> Result<Re
         return Ok(Reply::refusal(&guesses::other_host()).dated(door.emulator.now()));
     }
     let origin = door.hosts.origin(head, &door.url);
-    match exchange(&door.emulator, &origin, head, body, &door.crew).await {
+    let mut origins = Origins::one(&origin);
+    if let Some(ports) = door.ports {
+        origins = ports.origins(&origin);
+        let wanted = Role::of(head);
+        if wanted != role {
+            let refusal = guesses::other_origin(wanted.origin(&origins));
+            return Ok(Reply::refusal(&refusal).dated(door.emulator.now()));
+        }
+    }
+    match exchange(&door.emulator, &origins, head, body, &door.crew).await {
         Err(Broken::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
             Ok(Reply::refusal(&Refusal::request_timeout()).dated(door.emulator.now()))
         }

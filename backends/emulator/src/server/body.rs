@@ -65,13 +65,27 @@ impl Stream for RequestBytes {
             return match polled {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(None) => Poll::Ready(None),
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(io::Error::other(error)))),
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(failed(error)))),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => Poll::Ready(Some(Ok(data))),
                     Err(_trailers) => continue,
                 },
             };
         }
+    }
+}
+
+/// `InvalidData` where the bytes are no body, and not where they end early.
+fn failed(error: hyper::Error) -> io::Error {
+    let below = std::error::Error::source(&error);
+    let kind = below
+        .and_then(|it| it.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        }
+        _ => io::Error::other(error),
     }
 }
 

@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::Server;
+#[cfg(feature = "tls")]
+use super::TlsAuthority;
 use crate::emulator::Emulator;
 
 /// Where and how an emulator is served. Made by [`Server::builder`].
@@ -14,6 +16,9 @@ use crate::emulator::Emulator;
 pub struct ServerBuilder {
     pub(super) address: SocketAddr,
     pub(super) tls: bool,
+    #[cfg(feature = "tls")]
+    pub(super) authority: Option<TlsAuthority>,
+    pub(super) separate_origins: bool,
     pub(super) url: Option<String>,
     pub(super) hosts: Option<Vec<String>>,
     pub(super) control: Option<String>,
@@ -34,6 +39,9 @@ impl ServerBuilder {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             tls: false,
+            #[cfg(feature = "tls")]
+            authority: None,
+            separate_origins: false,
             url: None,
             hosts: None,
             control: None,
@@ -59,10 +67,27 @@ impl ServerBuilder {
         self
     }
 
-    /// HTTPS instead of HTTP, with a certificate that is made now: see [`Server::root_certificate_pem`].
+    /// HTTPS instead of HTTP, with a certificate that is made now, for loopback, the address, the [`url`](Self::url)'s host
+    /// and [`only_hosts`](Self::only_hosts): see [`Server::root_certificate_pem`].
     #[cfg(feature = "tls")]
     pub const fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// HTTPS as with [`tls`](Self::tls), but by a certificate authority that is kept: who trusts it once need not do so again.
+    #[cfg(feature = "tls")]
+    pub fn tls_authority(mut self, authority: TlsAuthority) -> Self {
+        self.tls = true;
+        self.authority = Some(authority);
+        self
+    }
+
+    /// Ports of their own for uploads and downloads, as B2 has hosts of their own for them: a client that mixes them up gets
+    /// 421 `misdirected_request`. They are the two after the [`port`](Self::port), or what the system chooses. The
+    /// [`url`](Self::url) is the API's; those of the others have its host. Defaults to one port for everything.
+    pub const fn separate_origins(mut self, separate: bool) -> Self {
+        self.separate_origins = separate;
         self
     }
 
@@ -101,7 +126,8 @@ impl ServerBuilder {
 
     /// How many connections there may be; more are answered with 503. Defaults to 512.
     pub const fn connections(mut self, most: usize) -> Self {
-        self.limits.connections = most;
+        let largest = tokio::sync::Semaphore::MAX_PERMITS;
+        self.limits.connections = if most < largest { most } else { largest };
         self
     }
 

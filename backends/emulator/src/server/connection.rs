@@ -1,8 +1,6 @@
 //! Connections: how they come in, and what no client may exceed.
 
 use std::future::{Future as _, poll_fn};
-use std::io::Write as _;
-use std::net::Shutdown;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,19 +12,25 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Door, answer};
+use super::answer::{Door, answer, turn_away};
 use super::builder::Limits;
 use super::idle::Idle;
+use super::ports::Role;
 use super::socket::{Reset, Socket};
-use crate::guesses;
-use crate::reply::{Payload, Reply};
+use super::strict::Strict;
 
 /// The largest head of a request. A file's name and info fit into it even when every byte of them is encoded.
 const HEAD_LIMIT: usize = 64 * 1024;
+
+/// How many are told at once that there are too many; beyond them, connections are closed without a word.
+pub(super) const TURNED_AWAY: usize = 128;
+
+/// How long one of those may take to say what it wants.
+const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(5);
 
 /// What stands before the door.
 #[derive(Clone)]
@@ -35,14 +39,21 @@ pub(super) struct Gate {
     pub(super) limits: Limits,
     /// A permit for each connection that there may be.
     pub(super) room: Arc<Semaphore>,
+    /// The same for those beyond them, who are told so.
+    pub(super) waiting_room: Arc<Semaphore>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsAcceptor>,
 }
 
-pub(super) async fn accept(listener: TcpListener, gate: Gate, connections: Arc<GracefulShutdown>) {
+pub(super) async fn accept(
+    listener: TcpListener,
+    gate: Gate,
+    role: Role,
+    connections: Arc<GracefulShutdown>,
+) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => connect(stream, gate.clone(), &connections),
+            Ok((stream, _)) => connect(stream, gate.clone(), role, &connections),
             Err(error) => {
                 // too many open files, most likely: others will be closed
                 tracing::warn!(%error, "can't accept a connection");
@@ -52,66 +63,79 @@ pub(super) async fn accept(listener: TcpListener, gate: Gate, connections: Arc<G
     }
 }
 
-fn connect(stream: TcpStream, gate: Gate, connections: &GracefulShutdown) {
-    let Ok(permit) = Arc::clone(&gate.room).try_acquire_owned() else {
-        tracing::warn!(most = gate.limits.connections, "too many connections");
-        // before TLS has been agreed on, nothing can be said
-        #[cfg(feature = "tls")]
-        if gate.tls.is_some() {
-            return;
+fn connect(stream: TcpStream, mut gate: Gate, role: Role, connections: &GracefulShutdown) {
+    let (permit, is_full) = match Arc::clone(&gate.room).try_acquire_owned() {
+        Ok(permit) => (permit, false),
+        Err(_) => {
+            tracing::warn!(most = gate.limits.connections, "too many connections");
+            gate.limits.head = gate.limits.head.min(TURNED_AWAY_WITHIN);
+            let Ok(permit) = Arc::clone(&gate.waiting_room).try_acquire_owned() else {
+                return;
+            };
+            (permit, true)
         }
-        turn_away(stream);
-        return;
     };
-    let watcher = connections.watcher();
+    let entry = Entry {
+        permit,
+        is_full,
+        role,
+        reset: Reset::default(),
+        watcher: connections.watcher(),
+    };
     tokio::spawn(async move {
-        let _permit = permit;
-        let reset = Reset::default();
-        let stream = Socket::new(stream, reset.clone(), gate.limits.stall);
+        let stream = Socket::new(stream, entry.reset.clone(), gate.limits.stall);
         #[cfg(feature = "tls")]
         if let Some(tls) = gate.tls.clone() {
             // who can't agree on TLS is told so by TLS
             let accepted = tokio::time::timeout(gate.limits.head, tls.accept(stream)).await;
             if let Ok(Ok(stream)) = accepted {
-                serve(stream, gate, reset, watcher).await;
+                serve(stream, gate, entry).await;
             }
             return;
         }
-        serve(stream, gate, reset, watcher).await;
+        serve(stream, gate, entry).await;
     });
 }
 
-/// Says so as B2 does, so that clients try again, and closes without waiting for anything.
-fn turn_away(stream: TcpStream) {
-    let Ok(mut stream) = stream.into_std() else {
-        return;
-    };
-    let refusal = Reply::refusal(&guesses::full());
-    let Payload::Bytes(body) = &refusal.payload else {
-        return;
-    };
-    let mut answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json;charset=utf-8\r\n\
-         Content-Length: {}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    answer.extend_from_slice(body);
-    // a new connection takes a few bytes at once, or not at all
-    if stream.write_all(&answer).is_ok() {
-        stream.shutdown(Shutdown::Write).ok();
-    }
+/// What a connection came in with.
+struct Entry {
+    permit: OwnedSemaphorePermit,
+    /// Whether all it gets is word that there are too many.
+    is_full: bool,
+    /// What it came in for.
+    role: Role,
+    reset: Reset,
+    watcher: Watcher,
 }
 
-async fn serve<S>(stream: S, gate: Gate, reset: Reset, watcher: Watcher)
+async fn serve<S>(stream: S, gate: Gate, entry: Entry)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Gate { door, limits, .. } = gate;
+    let Entry {
+        permit,
+        is_full,
+        role,
+        reset,
+        watcher,
+    } = entry;
+    let mut stream = Strict::new(stream, permit, HEAD_LIMIT);
+    if is_full {
+        // its request is answered before it is read to its end
+        stream = stream.lingering();
+    }
     let idle = Idle::begin();
     let waited = idle.clone();
-    let service =
-        service_fn(move |request| answer(Arc::clone(&door), reset.clone(), idle.busy(), request));
+    let service = service_fn(move |request| {
+        let (door, reset, busy) = (Arc::clone(&door), reset.clone(), idle.busy());
+        async move {
+            if is_full {
+                return Ok(turn_away(&door, reset, busy));
+            }
+            answer(door, role, reset, busy, request).await
+        }
+    });
     // of no more headers than hyper's own limit, which is 100
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_LIMIT)

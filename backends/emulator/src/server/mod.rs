@@ -6,9 +6,12 @@ mod builder;
 mod connection;
 mod control;
 mod crew;
+mod framing;
 mod host;
 mod idle;
+mod ports;
 mod socket;
+mod strict;
 #[cfg(feature = "tls")]
 mod tls;
 mod webhooks;
@@ -25,15 +28,18 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use answer::Door;
-use connection::{Gate, accept};
+use connection::{Gate, TURNED_AWAY, accept};
 use control::Control;
 use crew::Crew;
 use host::Hosts;
+use ports::{Ports, Role};
 use webhooks::Courier;
 
 use crate::emulator::Emulator;
 
 pub use builder::ServerBuilder;
+#[cfg(feature = "tls")]
+pub use tls::TlsAuthority;
 
 /// An [`Emulator`] behind a port of the loopback interface, in HTTP/1.1; with the feature `tls` also in HTTPS.
 ///
@@ -56,7 +62,8 @@ pub struct Server {
     url: Arc<str>,
     #[cfg(feature = "tls")]
     root: Option<tls::Root>,
-    accepting: JoinHandle<()>,
+    /// One for each port.
+    accepting: Vec<JoinHandle<()>>,
     connections: Option<Arc<GracefulShutdown>>,
     runtime: Option<Runtime>,
 }
@@ -93,9 +100,18 @@ impl Server {
     }
 
     fn start_with(settings: ServerBuilder, emulator: &Emulator) -> io::Result<Self> {
-        let listener = StdTcpListener::bind(settings.address)?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
+        let (listener, address) = listen(settings.address)?;
+        let mut listeners = vec![(Role::Api, listener)];
+        let mut ports = None;
+        if settings.separate_origins {
+            let (upload, upload_address) = listen(after(settings.address, 1)?)?;
+            let (download, download_address) = listen(after(settings.address, 2)?)?;
+            listeners.extend([(Role::Upload, upload), (Role::Download, download)]);
+            ports = Some(Ports {
+                upload: upload_address.port(),
+                download: download_address.port(),
+            });
+        }
         let scheme = if settings.tls { "https" } else { "http" };
         let fixed: Option<Arc<str>> = settings.url.map(Into::into);
         let url = match &fixed {
@@ -104,7 +120,15 @@ impl Server {
         };
         #[cfg(feature = "tls")]
         let identity = match settings.tls {
-            true => Some(tls::Identity::make(address.ip())?),
+            true => {
+                let url = fixed.as_deref().and_then(host_of);
+                let names = settings.hosts.iter().flatten().cloned().chain(url);
+                Some(tls::Identity::make(
+                    address.ip(),
+                    names,
+                    settings.authority,
+                )?)
+            }
             false => None,
         };
         let runtime = Builder::new_multi_thread()
@@ -123,6 +147,7 @@ impl Server {
             emulator: emulator.clone(),
             url: Arc::clone(&url),
             hosts: Hosts::new(scheme, address.ip(), settings.hosts, fixed),
+            ports,
             control,
             courier: courier.clone(),
             crew: Crew::new(),
@@ -132,6 +157,7 @@ impl Server {
             door: Arc::new(door),
             limits: settings.limits,
             room: Arc::new(Semaphore::new(settings.limits.connections)),
+            waiting_room: Arc::new(Semaphore::new(TURNED_AWAY)),
             #[cfg(feature = "tls")]
             tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
         };
@@ -140,8 +166,13 @@ impl Server {
             if let Some(courier) = courier {
                 runtime.spawn(courier.deliver(emulator.clone()));
             }
-            let listener = TcpListener::from_std(listener)?;
-            runtime.spawn(accept(listener, gate, Arc::clone(&connections)))
+            let mut accepting = Vec::new();
+            for (role, listener) in listeners {
+                let listener = TcpListener::from_std(listener)?;
+                let accepted = accept(listener, gate.clone(), role, Arc::clone(&connections));
+                accepting.push(runtime.spawn(accepted));
+            }
+            accepting
         };
         Ok(Self {
             address,
@@ -185,14 +216,49 @@ impl Server {
     /// # Cancellation
     /// Dropping the future breaks off what is still under way.
     pub async fn stop(mut self) {
-        self.accepting.abort();
-        // it was told to stop: that it did is all there is to learn
-        (&mut self.accepting).await.ok();
-        // the task is gone, and with it the other owner
+        for accepting in &self.accepting {
+            accepting.abort();
+        }
+        for accepting in &mut self.accepting {
+            // it was told to stop: that it did is all there is to learn
+            accepting.await.ok();
+        }
+        // the tasks are gone, and with them the other owners
         if let Some(connections) = self.connections.take().and_then(Arc::into_inner) {
             connections.shutdown().await;
         }
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(StdTcpListener, SocketAddr)> {
+    let listener = StdTcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// The address of so many ports after this one; any port stays any port.
+fn after(mut address: SocketAddr, ports: u16) -> io::Result<SocketAddr> {
+    if address.port() != 0 {
+        let port = address.port().checked_add(ports).ok_or_else(|| {
+            let message = "there is no port after it for uploads and downloads";
+            io::Error::new(io::ErrorKind::InvalidInput, message)
+        })?;
+        address.set_port(port);
+    }
+    Ok(address)
+}
+
+/// The host in a URL, as certificates name it.
+#[cfg(feature = "tls")]
+fn host_of(url: &str) -> Option<String> {
+    let url: http::Uri = url.parse().ok()?;
+    let host = url.host()?;
+    Some(
+        host.trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned(),
+    )
 }
 
 impl Drop for Server {

@@ -34,6 +34,14 @@ impl Line {
         }
     }
 
+    /// To this host and port.
+    pub fn at(address: &str) -> Self {
+        Self {
+            stream: BufReader::new(TcpStream::connect(address).unwrap()),
+            is_head: false,
+        }
+    }
+
     /// The head of a request, and nothing after it.
     pub fn head(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) {
         let mut head = format!("{method} {target} HTTP/1.1\r\n");

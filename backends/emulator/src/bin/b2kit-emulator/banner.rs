@@ -39,14 +39,36 @@ fn write(
         }
     }
     for (name, is_public) in &options.buckets {
-        let kind = if *is_public { "public" } else { "private" };
-        writeln!(text, "# Bucket {name} ({kind}).")?;
+        let asked = if *is_public {
+            "allPublic"
+        } else {
+            "allPrivate"
+        };
+        let there = emulator.bucket_type(name);
+        let there = there.as_deref().unwrap_or(asked);
+        let kind = match there {
+            "allPublic" => "public",
+            "allPrivate" => "private",
+            other => other,
+        };
+        let why = if there == asked {
+            ""
+        } else {
+            ", as it was before"
+        };
+        writeln!(text, "# Bucket {name} ({kind}{why}).")?;
     }
     if !options.is_for_this_computer() {
         writeln!(
             text,
             "# Everybody who can reach {} may try the key.",
             options.bind
+        )?;
+    }
+    if options.separate_origins {
+        writeln!(
+            text,
+            "# Uploads and downloads have ports of their own; at others they get 421."
         )?;
     }
     writeln!(text, "\n# The b2 CLI and b2sdk:")?;
@@ -67,13 +89,13 @@ fn write(
         )?;
     }
     if options.tls {
-        let path = std::path::absolute(&options.root_cert);
-        let path = path.as_deref().unwrap_or(&options.root_cert);
+        let path = options.tls_ca.as_ref().unwrap_or(&options.root_cert);
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let path = quoted(&path.display().to_string());
         writeln!(text, "\n# Whom to trust:")?;
         writeln!(
             text,
-            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} CURL_CA_BUNDLE={path}"
+            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} CURL_CA_BUNDLE={path}"
         )?;
     }
     writeln!(text, "\n# b2kit, with Credentials::from_env():")?;

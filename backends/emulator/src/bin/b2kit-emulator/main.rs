@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit_emulator::{AheadClock, Emulator, Server};
+use b2kit_emulator::{AheadClock, Emulator, Server, TlsAuthority};
 use options::{Asked, Log, Options};
 use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;
@@ -20,19 +20,32 @@ use tracing_subscriber::filter::LevelFilter;
 const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("b2kit-emulator: {problem}");
-            ExitCode::FAILURE
-        }
+    let (problem, code) = match run() {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Problem::Usage(problem)) => (problem, ExitCode::from(2)),
+        Err(Problem::Failed(problem)) => (problem, ExitCode::FAILURE),
+    };
+    eprintln!("b2kit-emulator: {problem}");
+    code
+}
+
+/// Why it doesn't run.
+enum Problem {
+    /// The command line says what can't be.
+    Usage(String),
+    Failed(String),
+}
+
+impl From<String> for Problem {
+    fn from(problem: String) -> Self {
+        Self::Failed(problem)
     }
 }
 
-fn run() -> Result<(), String> {
-    let options = match options::parse(lexopt::Parser::from_env())? {
+fn run() -> Result<(), Problem> {
+    let options = match options::parse(lexopt::Parser::from_env()).map_err(Problem::Usage)? {
         Asked::Run(options) => *options,
-        Asked::Say(text) => return say(&text),
+        Asked::Say(text) => return Ok(say(&text)?),
     };
     log_to_stderr(options.log);
     let emulator = emulator(&options)?;
@@ -40,12 +53,19 @@ fn run() -> Result<(), String> {
         eprintln!("b2kit-emulator: {loss}");
     }
     for (name, is_public) in &options.buckets {
-        emulator
-            .create_bucket(name, *is_public)
-            .map_err(|error| format!("bucket {name}: {error}"))?;
+        emulator.create_bucket(name, *is_public).map_err(|error| {
+            let problem = format!("bucket {name}: {error}");
+            match error.kind() {
+                io::ErrorKind::InvalidInput => Problem::Usage(problem),
+                _ => Problem::Failed(problem),
+            }
+        })?;
     }
     let server = serve(&options, &emulator)?;
-    if let Some(pem) = server.root_certificate_pem() {
+    if let Some(pem) = server
+        .root_certificate_pem()
+        .filter(|_| options.tls_ca.is_none())
+    {
         let path = &options.root_cert;
         fs::write(path, pem).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -74,6 +94,12 @@ fn emulator(options: &Options) -> Result<Emulator, String> {
         .sync_to_disk(options.sync)
         .discard_contents(options.discard)
         .guesses(options.guesses.clone());
+    if let Some(latency) = options.latency {
+        builder = builder.latency(latency);
+    }
+    for (call, latency) in &options.latency_of {
+        builder = builder.latency_of(call, *latency);
+    }
     if let Some(cap) = options.cap {
         builder = builder.storage_cap(cap);
     }
@@ -91,8 +117,12 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
         .bind(options.bind)
         .port(options.port)
         .connections(options.connections)
-        .webhooks(options.webhooks);
-    if options.tls {
+        .webhooks(options.webhooks)
+        .separate_origins(options.separate_origins);
+    if let Some(path) = &options.tls_ca {
+        let authority = TlsAuthority::open(path).map_err(|error| format!("--tls-ca: {error}"))?;
+        builder = builder.tls_authority(authority);
+    } else if options.tls {
         builder = builder.tls();
     }
     if let Some(url) = &options.url {

@@ -1,14 +1,23 @@
 //! What the command line says.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use b2kit_emulator::{Checksums, Emulator, Guesses};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::{guess, size};
+
+/// As many as a server with a process of its own could ever have.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
+/// In milliseconds: no client waits longer.
+const LONGEST_LATENCY: u64 = 60 * 60 * 1000;
 
 const HELP: &str = include_str!("help.txt");
 
@@ -27,6 +36,10 @@ pub(crate) struct Options {
     pub(crate) hosts: Vec<String>,
     pub(crate) tls: bool,
     pub(crate) root_cert: PathBuf,
+    pub(crate) tls_ca: Option<PathBuf>,
+    pub(crate) separate_origins: bool,
+    pub(crate) latency: Option<Duration>,
+    pub(crate) latency_of: Vec<(String, Duration)>,
     pub(crate) key_id: String,
     pub(crate) key: String,
     /// Each with whether it is public.
@@ -76,6 +89,10 @@ impl Options {
             hosts: Vec::new(),
             tls: false,
             root_cert: "b2kit-emulator-root.pem".into(),
+            tls_ca: None,
+            separate_origins: false,
+            latency: None,
+            latency_of: Vec::new(),
             key_id: String::new(),
             key: String::new(),
             buckets: Vec::new(),
@@ -138,11 +155,17 @@ fn one(
     said: &mut Said,
 ) -> Result<(), String> {
     match name {
-        "--port" => options.port = number(name, parser)?,
+        "--port" => options.port = number(name, parser, 0..=u16::MAX)?,
         "--bind" => options.bind = parsed(name, parser, "an IP address")?,
         "--url" => options.url = Some(url(name, parser)?),
         "--host" => options.hosts.push(text(name, parser)?),
         "--tls" => options.tls = true,
+        "--tls-ca" => options.tls_ca = Some(value(name, parser)?.into()),
+        "--separate-origins" => options.separate_origins = true,
+        "--latency" => match latency(name, parser)? {
+            (None, latency) => options.latency = Some(latency),
+            (Some(call), latency) => options.latency_of.push((call, latency)),
+        },
         "--root-cert" => said.root_cert = Some(value(name, parser)?.into()),
         "--key-id" => said.key_id = Some(text(name, parser)?),
         "--key" => said.key = Some(text(name, parser)?),
@@ -163,11 +186,11 @@ fn one(
             }
         }
         "--custom-timestamps" => options.custom_timestamps = true,
-        "--seed" => said.seed = Some(number(name, parser)?),
+        "--seed" => said.seed = Some(number(name, parser, 0..=u64::MAX)?),
         "--control-token" => said.control_token = Some(text(name, parser)?),
         "--no-control" => said.no_control = true,
         "--no-webhooks" => options.webhooks = false,
-        "--connections" => options.connections = number(name, parser)?,
+        "--connections" => options.connections = number(name, parser, 1..=MOST_CONNECTIONS)?,
         "--log" => {
             options.log = match text(name, parser)?.as_str() {
                 "off" => Log::Off,
@@ -188,6 +211,12 @@ fn complete(mut options: Options, said: Said) -> Result<Options, String> {
     if said.no_control && said.control_token.is_some() {
         return Err("--no-control and --control-token exclude each other".into());
     }
+    if options.tls_ca.is_some() {
+        options.tls = true;
+        if said.root_cert.is_some() {
+            return Err("--tls-ca and --root-cert exclude each other".into());
+        }
+    }
     if said.root_cert.is_some() && !options.tls {
         return Err("--root-cert is for --tls".into());
     }
@@ -196,9 +225,6 @@ fn complete(mut options: Options, said: Said) -> Result<Options, String> {
     }
     if options.discard && options.data.is_some() {
         return Err("--discard and --data exclude each other".into());
-    }
-    if options.connections == 0 {
-        return Err("--connections must be at least 1".into());
     }
     if options.minimum_part_size == 0 || options.part_size < options.minimum_part_size {
         return Err(
@@ -281,13 +307,42 @@ fn parsed<T: FromStr>(name: &str, parser: &mut Parser, wanted: &str) -> Result<T
     text.parse().map_err(|_| wrong(name, &text, wanted))
 }
 
-fn number<T: FromStr>(name: &str, parser: &mut Parser) -> Result<T, String> {
-    parsed(name, parser, "a number that fits")
+fn number<T>(name: &str, parser: &mut Parser, range: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + Display,
+{
+    let wanted = format!("a number from {} to {}", range.start(), range.end());
+    let text = text(name, parser)?;
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| wrong(name, &text, &wanted))
+}
+
+/// `250ms`, for all calls, or `b2_list_keys=2s`, for one.
+fn latency(name: &str, parser: &mut Parser) -> Result<(Option<String>, Duration), String> {
+    let text = text(name, parser)?;
+    let (call, time) = match text.split_once('=') {
+        Some((call, time)) => (Some(call), time),
+        None => (None, text.as_str()),
+    };
+    let millis = match time.strip_suffix("ms") {
+        Some(millis) => millis.parse().ok(),
+        None => time
+            .strip_suffix('s')
+            .and_then(|seconds| seconds.parse::<u64>().ok()?.checked_mul(1000)),
+    };
+    let millis = millis.filter(|millis| *millis <= LONGEST_LATENCY);
+    let wanted = "from 0ms to 3600s, like 250ms, 2s or b2_list_keys=2s";
+    let millis = millis.ok_or_else(|| wrong(name, &text, wanted))?;
+    if let Some(call) = call.filter(|call| !b2kit_emulator::is_call(call)) {
+        return Err(format!("{name}: B2 has no call {call}"));
+    }
+    Ok((call.map(str::to_owned), Duration::from_millis(millis)))
 }
 
 fn bytes(name: &str, parser: &mut Parser) -> Result<u64, String> {
     let text = text(name, parser)?;
-    size::parse(&text).ok_or_else(|| wrong(name, &text, "a size like 500MB or 64KiB"))
+    let wanted = "a size like 500MB or 64KiB, of at most 18446744073709551615 bytes";
+    size::parse(&text).ok_or_else(|| wrong(name, &text, wanted))
 }
 
 fn url(name: &str, parser: &mut Parser) -> Result<String, String> {

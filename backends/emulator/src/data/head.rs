@@ -1,0 +1,119 @@
+//! [`Head`]: a small file that says where the journal ends, so that an end that is missing is noticed.
+//!
+//! It is one line of fixed length, written over in place after each write to the journal and before the answer. So it is
+//! never ahead of what was in the journal: a journal that ends before its head has lost lines. It is not synced each time:
+//! one that is behind proves nothing and does no harm.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use super::line::{Mark, checksum};
+
+const NAME: &str = "head";
+const FORMAT: &str = "b2kit-emulator-head 1";
+/// More than a head has.
+const LONGEST: u64 = 256;
+
+pub(super) struct Head {
+    file: File,
+    /// What it says, as far as that is known.
+    said: Option<Mark>,
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Nothing,
+    Damaged,
+    Mark(Mark),
+}
+
+impl Head {
+    pub(super) fn read(directory: &Path) -> io::Result<Found> {
+        let mut text = Vec::new();
+        match File::open(directory.join(NAME)) {
+            Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Err(error),
+        };
+        Ok(parse(&text).map_or(Found::Damaged, Found::Mark))
+    }
+
+    /// Opens it to write, and says this. What it says has reached the disk.
+    pub(super) fn create(directory: &Path, mark: &Mark) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut this = Self {
+            file: options.open(directory.join(NAME))?,
+            said: None,
+        };
+        let len = this.say(mark)?;
+        this.file.set_len(len)?;
+        this.file.sync_all()?;
+        Ok(this)
+    }
+
+    /// Says this mark, if it doesn't already.
+    pub(super) fn update(&mut self, mark: &Mark) -> io::Result<()> {
+        if self.said.as_ref() != Some(mark) {
+            self.say(mark)?;
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, mark: &Mark) -> io::Result<u64> {
+        self.said = None;
+        let line = render(mark);
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.write_all(line.as_bytes())?;
+        self.said = Some(mark.clone());
+        Ok(line.len() as u64)
+    }
+}
+
+fn render(mark: &Mark) -> String {
+    let said = format!("{FORMAT} {:020} {}", mark.number, mark.chain);
+    let sum = checksum(said.as_bytes());
+    format!("{said} {sum}\n")
+}
+
+fn parse(text: &[u8]) -> Option<Mark> {
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
+    let (said, sum) = text.rsplit_once(' ')?;
+    let (number, chain) = said
+        .strip_prefix(FORMAT)?
+        .strip_prefix(' ')?
+        .split_once(' ')?;
+    let is_whole = checksum(said.as_bytes()) == sum && Mark::is_chain(chain);
+    is_whole.then_some(Mark {
+        number: number.parse().ok()?,
+        chain: chain.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_was_written_and_a_changed_one_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(Head::read(directory.path()).unwrap(), Found::Nothing);
+        let mut mark = Mark::start();
+        let mut head = Head::create(directory.path(), &mark).unwrap();
+        for number in [7, 123_456, u64::MAX] {
+            mark = mark.chained(number, "x");
+            head.update(&mark).unwrap();
+            let found = Head::read(directory.path()).unwrap();
+            assert_eq!(found, Found::Mark(mark.clone()));
+        }
+        let path = directory.path().join(NAME);
+        let mut text = std::fs::read(&path).unwrap();
+        text[30] ^= 1;
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(Head::read(directory.path()).unwrap(), Found::Damaged);
+    }
+}

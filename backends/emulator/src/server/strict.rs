@@ -1,0 +1,401 @@
+//! [`Strict`]: between a connection and hyper, so that no request is read in another way than a proxy before it may have.
+//!
+//! hyper drops a `Content-Length` beside a `Transfer-Encoding`, and takes several hosts. So each head passes here first, as
+//! a whole; one that is [ambiguous](super::framing) is replaced by one that hyper answers with 400, and nothing after it is
+//! read as a request. Bodies pass as they are, without a copy.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::framing::{self, Ambiguous, Framing};
+
+/// How much is read at once where it has to be looked at.
+const CHUNK: usize = 8 * 1024;
+
+/// Nobody needs more after a body.
+const TRAILERS: u64 = 16 * 1024;
+
+/// hyper answers this with 400, and closes.
+const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nContent-Length: refused\r\n\r\n";
+
+/// The body that hyper finds this in is broken.
+const REFUSED_CHUNK: &[u8] = b"refused\r\n";
+
+/// How long, and how many bytes, a client that was refused is listened to, so that it reads the refusal before it learns
+/// that nobody listens.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A connection on which each request has one meaning.
+pub(super) struct Strict<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    /// Until it is dropped.
+    stream: Option<S>,
+    permit: Option<OwnedSemaphorePermit>,
+    /// The longest head that is looked at; hyper refuses longer ones.
+    head_limit: usize,
+    /// What was read and has not been passed on.
+    held: BytesMut,
+    /// So many of the held bytes may pass.
+    passing: usize,
+    /// So many of the bytes behind them were searched for the end of a head.
+    searched: usize,
+    at: At,
+    lingers: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    Head,
+    Body(u64),
+    ChunkSize,
+    Chunk(u64),
+    ChunkEnd,
+    /// So many bytes of them are still allowed.
+    Trailers(u64),
+    /// Whatever it is, hyper decides.
+    Anything,
+    /// Nothing passes any more.
+    Refused,
+}
+
+/// What looking at held bytes came to.
+enum Looked {
+    /// So many more may pass, and this is what follows them.
+    Pass(usize, At),
+    More,
+    Refuse(&'static [u8]),
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
+    /// The permit is given back when the connection is closed.
+    pub(super) fn new(stream: S, permit: OwnedSemaphorePermit, head_limit: usize) -> Self {
+        Self {
+            stream: Some(stream),
+            permit: Some(permit),
+            head_limit,
+            held: BytesMut::new(),
+            passing: 0,
+            searched: 0,
+            at: At::Head,
+            lingers: false,
+        }
+    }
+
+    /// Even if nothing is wrong with its requests, the client is listened to at the end.
+    pub(super) const fn lingering(mut self) -> Self {
+        self.lingers = true;
+        self
+    }
+
+    fn stream(&mut self) -> Pin<&mut S> {
+        Pin::new(
+            self.stream
+                .as_mut()
+                .expect("it is there until this is dropped"),
+        )
+    }
+
+    /// Looks at what is held; whether anything may pass now.
+    fn look(&mut self) -> bool {
+        loop {
+            match look(&self.held, self.at, self.searched, self.head_limit) {
+                Looked::Pass(len, next) => {
+                    self.passing = len;
+                    self.searched = 0;
+                    self.at = next;
+                    if len > 0 {
+                        return true;
+                    }
+                    if self.held.is_empty() {
+                        return false;
+                    }
+                }
+                Looked::More => {
+                    self.searched = self.held.len();
+                    return false;
+                }
+                Looked::Refuse(instead) => {
+                    self.held.clear();
+                    self.held.extend_from_slice(instead);
+                    self.passing = instead.len();
+                    self.at = At::Refused;
+                    self.lingers = true;
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Reads what needn't be looked at, right where it is wanted.
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        left: u64,
+    ) -> Poll<io::Result<u64>> {
+        let before = buffer.filled().len();
+        ready!(self.stream().poll_read(cx, buffer))?;
+        let read = &buffer.filled()[before..];
+        let ours = usize::try_from(left).map_or(read.len(), |left| left.min(read.len()));
+        self.held.extend_from_slice(&read[ours..]);
+        buffer.set_filled(before + ours);
+        Poll::Ready(Ok(ours as u64))
+    }
+}
+
+/// What the held bytes, the first of which is `at` this, mean.
+fn look(held: &[u8], at: At, searched: usize, head_limit: usize) -> Looked {
+    let line = |longest: usize| match held.windows(2).position(|it| it == b"\r\n") {
+        Some(end) => Ok(Some(&held[..end])),
+        None if held.len() > longest => Err(Ambiguous),
+        None => Ok(None),
+    };
+    match at {
+        // some clients put an empty line after a body
+        At::Head if held.starts_with(b"\r\n") => Looked::Pass(2, At::Head),
+        At::Head => match framing::head_len(held, searched) {
+            None if held.len() > head_limit => Looked::Pass(held.len(), At::Anything),
+            None => Looked::More,
+            Some(len) => match framing::of_head(&held[..len]) {
+                Ok(Framing::Length(0)) => Looked::Pass(len, At::Head),
+                Ok(Framing::Length(body)) => Looked::Pass(len, At::Body(body)),
+                Ok(Framing::Chunked) => Looked::Pass(len, At::ChunkSize),
+                Err(Ambiguous) => Looked::Refuse(REFUSED_HEAD),
+            },
+        },
+        At::Body(left) => pass(held, left, At::Body, At::Head),
+        At::Chunk(left) => pass(held, left, At::Chunk, At::ChunkEnd),
+        At::ChunkSize => match line(framing::SIZE_LINE) {
+            Ok(None) => Looked::More,
+            Ok(Some(line)) => match framing::chunk_size(line) {
+                Ok(0) => Looked::Pass(line.len() + 2, At::Trailers(TRAILERS)),
+                Ok(size) => Looked::Pass(line.len() + 2, At::Chunk(size)),
+                Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+            },
+            Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+        },
+        At::ChunkEnd if held.starts_with(b"\r\n") => Looked::Pass(2, At::ChunkSize),
+        At::ChunkEnd if held.len() < 2 && b"\r\n".starts_with(held) => Looked::More,
+        At::ChunkEnd => Looked::Refuse(REFUSED_CHUNK),
+        At::Trailers(left) => match line(usize::try_from(left).unwrap_or(usize::MAX)) {
+            Ok(None) => Looked::More,
+            Ok(Some([])) => Looked::Pass(2, At::Head),
+            Ok(Some(line)) if framing::is_trailer(line) => {
+                let len = line.len() + 2;
+                match left.checked_sub(len as u64) {
+                    Some(left) => Looked::Pass(len, At::Trailers(left)),
+                    None => Looked::Refuse(REFUSED_CHUNK),
+                }
+            }
+            Ok(Some(_)) | Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+        },
+        At::Anything => Looked::Pass(held.len(), At::Anything),
+        At::Refused => Looked::Pass(0, At::Refused),
+    }
+}
+
+fn pass(held: &[u8], left: u64, same: fn(u64) -> At, next: At) -> Looked {
+    let len = usize::try_from(left).map_or(held.len(), |left| left.min(held.len()));
+    let left = left - len as u64;
+    Looked::Pass(len, if left == 0 { next } else { same(left) })
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.passing > 0 {
+                let len = this.passing.min(buffer.remaining());
+                buffer.put_slice(&this.held[..len]);
+                this.held.advance(len);
+                this.passing -= len;
+                return Poll::Ready(Ok(()));
+            }
+            if this.at == At::Refused {
+                return Poll::Ready(Ok(()));
+            }
+            if !this.held.is_empty() && this.look() {
+                continue;
+            }
+            match this.at {
+                At::Body(left) if this.held.is_empty() => {
+                    let read = ready!(this.poll_body(cx, buffer, left))?;
+                    this.at = if read == left {
+                        At::Head
+                    } else {
+                        At::Body(left - read)
+                    };
+                    return Poll::Ready(Ok(()));
+                }
+                At::Chunk(left) if this.held.is_empty() => {
+                    let read = ready!(this.poll_body(cx, buffer, left))?;
+                    this.at = if read == left {
+                        At::ChunkEnd
+                    } else {
+                        At::Chunk(left - read)
+                    };
+                    return Poll::Ready(Ok(()));
+                }
+                _ => {}
+            }
+            let mut chunk = [0; CHUNK];
+            let mut chunk = ReadBuf::new(&mut chunk);
+            ready!(this.stream().poll_read(cx, &mut chunk))?;
+            if chunk.filled().is_empty() {
+                if this.held.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                // the client has gone in the middle of something
+                this.at = At::Anything;
+                continue;
+            }
+            this.held.extend_from_slice(chunk.filled());
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncWrite for Strict<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream().poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.as_ref().is_some_and(S::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream().poll_shutdown(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Strict<S> {
+    fn drop(&mut self) {
+        let (stream, permit) = (self.stream.take(), self.permit.take());
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (Some(stream), Ok(runtime), true) = (stream, runtime, self.lingers) {
+            runtime.spawn(async move {
+                tokio::time::timeout(LINGER, linger(stream)).await.ok();
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// A connection that is closed while bytes come is reset, and the client may not see what it was told.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut chunk = [0; CHUNK];
+    let mut left = LINGER_BYTES;
+    while let Ok(len @ 1..) = stream.read(&mut chunk).await {
+        left = left.saturating_sub(len as u64);
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// What passes of these bytes, which come in pieces of this length.
+    fn passed(bytes: &[u8], piece: usize) -> Vec<u8> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build();
+        runtime.unwrap().block_on(async {
+            let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+            let (mut client, server) = tokio::io::duplex(piece);
+            let mut strict = Strict::new(server, permit, 1024);
+            let writing = async {
+                for piece in bytes.chunks(piece) {
+                    // once it is refused, nobody reads on
+                    if client.write_all(piece).await.is_err() {
+                        break;
+                    }
+                }
+                client.shutdown().await.ok();
+                client
+            };
+            let mut passed = Vec::new();
+            let reading = async {
+                let read = strict.read_to_end(&mut passed).await;
+                drop(strict);
+                read
+            };
+            let (_, read) = futures::future::join(writing, reading).await;
+            read.unwrap();
+            passed
+        })
+    }
+
+    #[test]
+    fn proper_requests_pass_unchanged_in_pieces_of_any_length() {
+        let requests: &[u8] = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /\
+            \r\nPOST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+            3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n\
+            GET /c HTTP/1.1\r\nHost: x\r\n\r\nGET /cut HTTP";
+        for piece in 1..=requests.len() {
+            let passed = passed(requests, piece);
+            assert_eq!(passed, requests, "in pieces of {piece}");
+        }
+        let long = [b"GET /".as_slice(), &[b'x'; 5000]].concat();
+        assert_eq!(passed(&long, 100), long, "hyper refuses what is too long");
+    }
+
+    #[test]
+    fn nothing_passes_after_what_is_ambiguous() {
+        let first: &[u8] = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let two_hosts =
+            b"GET /b HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n";
+        let after_body = [first, b"1\r\nx\r\n0\r\n\r\n", two_hosts].concat();
+        let expected = [first, b"1\r\nx\r\n0\r\n\r\n", REFUSED_HEAD].concat();
+        for piece in [1, 2, 7, 100, 1000] {
+            assert_eq!(passed(two_hosts, piece), REFUSED_HEAD);
+            assert_eq!(passed(&after_body, piece), expected);
+            for chunk in [
+                &b"3\r\nabcd"[..],
+                b"x\r\n",
+                b"3\n",
+                b"11111111111111111\r\n",
+            ] {
+                let bad = [first, chunk, b"\r\nGET /smuggled HTTP/1.1\r\n\r\n"].concat();
+                let passed = passed(&bad, piece);
+                assert!(passed.ends_with(REFUSED_CHUNK), "{chunk:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! [`LocalKey`]: a secret of this user's, by which a later process knows what an earlier one has left on the local disk.
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::types::Secret;
+
+/// What a key of this kind is derived for. Another format of what it signs takes another word.
+const PURPOSE: &[u8] = b"b2kit: names and states of partial downloads, 1";
+
+/// A key that is derived from the application key, so that every process of this user has it, and no disk.
+///
+/// Whoever can put files on the disk, by a name in a bucket or as another user of the machine, can't sign with it, and what
+/// is signed tells nothing of the application key.
+#[derive(Clone)]
+pub(crate) struct LocalKey(Zeroizing<[u8; 32]>);
+
+impl LocalKey {
+    pub(crate) fn derived_from(secret: &Secret) -> Self {
+        let mut mac = keyed(secret.expose().as_bytes());
+        mac.update(PURPOSE);
+        Self(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+
+    /// The hexadecimal digits of the signature.
+    pub(crate) fn sign(&self, message: &[u8]) -> String {
+        let mut mac = keyed(&*self.0);
+        mac.update(message);
+        let signature = mac.finalize().into_bytes();
+        signature.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether that is the signature, in a time that doesn't depend on where it differs.
+    pub(crate) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+        let mut mac = keyed(&*self.0);
+        mac.update(message);
+        bytes(signature).is_some_and(|signature| mac.verify_slice(&signature).is_ok())
+    }
+}
+
+impl fmt::Debug for LocalKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LocalKey([redacted])")
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+fn bytes(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_holds_for_its_key_and_message_alone() {
+        let [key, other] =
+            ["K001abc", "K001abd"].map(|key| LocalKey::derived_from(&Secret::new(key)));
+        let signature = key.sign(b"state");
+        assert_eq!(signature.len(), 64);
+        assert!(key.has_signed(b"state", &signature));
+        assert!(!key.has_signed(b"State", &signature));
+        assert!(!other.has_signed(b"state", &signature));
+        let cut = &signature[..62];
+        for not_hex in [
+            "",
+            cut,
+            &format!("{cut}ü"),
+            &format!("{cut}gg"),
+            &"+1".repeat(32),
+        ] {
+            assert!(!key.has_signed(b"state", not_hex), "{not_hex}");
+        }
+        assert_eq!(format!("{key:?}"), "LocalKey([redacted])");
+    }
+
+    /// Another derivation would no longer find what an earlier version has left.
+    #[test]
+    fn the_derivation_is_pinned() {
+        let key = LocalKey::derived_from(&Secret::new("K001abc"));
+        assert_eq!(&key.sign(b"state")[..16], "9d9d514367d33dd6");
+    }
+}

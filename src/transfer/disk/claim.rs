@@ -1,0 +1,86 @@
+//! Who a partial file belongs to: made, taken over or removed only by who has it locked, and only where it is its own.
+
+use std::ffi::OsStr;
+use std::fs::{File, TryLockError};
+use std::io;
+
+use super::dir::{Dir, Found};
+
+/// What was at a name.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// Nothing.
+    Nothing,
+    /// A regular file of this user's with no other name, which nobody works on: opened and locked.
+    Left(File, Found),
+    /// A file that somebody works on.
+    Busy,
+    /// Something else. It is left alone.
+    Foreign,
+}
+
+/// Takes what is at this name, if it is this user's and nobody works on it.
+pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
+    let file = match dir.open_file(name) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Nothing),
+        // A link, a directory, a file of somebody else's.
+        Err(_) => return Ok(Claim::Foreign),
+    };
+    if !Dir::look_at(&file)?.is_own_file() {
+        return Ok(Claim::Foreign);
+    }
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Claim::Busy),
+        // Without locks nobody knows whether it is in use.
+        Err(TryLockError::Error(_)) => return Ok(Claim::Foreign),
+    }
+    // Who had it locked may have put it in its target's place, or changed it, before this lock.
+    let found = Dir::look_at(&file)?;
+    if !leads_to(dir, name, found)? {
+        return Ok(Claim::Busy);
+    }
+    Ok(if found.is_own_file() {
+        Claim::Left(file, found)
+    } else {
+        Claim::Foreign
+    })
+}
+
+/// Makes a file with this name, and locks it where there are locks. `None` if there is something with this name, or
+/// somebody has taken the file in the moment before the lock.
+pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
+    let file = match dir.create(name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        made => made?,
+    };
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Ok(None);
+    }
+    let found = Dir::look_at(&file)?;
+    Ok(leads_to(dir, name, found)?.then_some((file, found)))
+}
+
+/// Makes a file with this name, in the place of one that an earlier process has left. `None` if the name is not free.
+pub(super) fn make_anew(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
+    if let Some(made) = make(dir, name)? {
+        return Ok(Some(made));
+    }
+    remove_left(dir, name)?;
+    make(dir, name)
+}
+
+/// Removes what an earlier process has left at this name.
+pub(super) fn remove_left(dir: &Dir, name: &OsStr) -> io::Result<()> {
+    if let Claim::Left(_locked, _) = take(dir, name)? {
+        dir.remove(name)?;
+    }
+    Ok(())
+}
+
+/// Whether the name leads to this file.
+pub(super) fn leads_to(dir: &Dir, name: &OsStr, file: Found) -> io::Result<bool> {
+    let there = dir.look(name)?;
+    Ok(there.is_some_and(|there| there.identity == file.identity))
+}

@@ -1,0 +1,174 @@
+//! A directory by its descriptor. No link is followed in it, and nothing that is opened can make the opener wait.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use super::{Found, Identity, Kind};
+
+/// 600.
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// 666, as programs ask for files, and 777, as they ask for directories: the umask takes from that.
+const USUAL: Mode = PRIVATE
+    .union(Mode::RGRP)
+    .union(Mode::WGRP)
+    .union(Mode::ROTH)
+    .union(Mode::WOTH);
+const USUAL_DIRECTORY: Mode = Mode::RWXU.union(Mode::RWXG).union(Mode::RWXO);
+
+/// See [the module](super).
+#[derive(Debug)]
+pub(in crate::transfer::disk) struct Dir {
+    directory: OwnedFd,
+    is_readable: bool,
+}
+
+impl Dir {
+    /// The directory at a path of the caller's own, in which links are followed.
+    pub(in crate::transfer::disk) fn open(path: &Path) -> io::Result<Self> {
+        Self::at(CWD, path.as_os_str(), OFlags::empty())
+    }
+
+    /// A directory in this one, made if there is none. A link to one is none.
+    pub(in crate::transfer::disk) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+        match self.enter(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            entered => return entered,
+        }
+        match fs::mkdirat(&self.directory, name, USUAL_DIRECTORY) {
+            // Somebody else was faster.
+            Ok(()) | Err(Errno::EXIST) => self.enter(name),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn enter(&self, name: &OsStr) -> io::Result<Self> {
+        Self::at(&self.directory, name, OFlags::NOFOLLOW)
+    }
+
+    fn at(from: impl std::os::fd::AsFd, path: &OsStr, flags: OFlags) -> io::Result<Self> {
+        let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = fs::openat(&from, path, flags | OFlags::RDONLY, Mode::empty());
+        // One that may be written to and gone through, but not read.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if matches!(opened, Err(Errno::ACCESS)) {
+            return Ok(Self {
+                directory: fs::openat(&from, path, flags | OFlags::PATH, Mode::empty())?,
+                is_readable: false,
+            });
+        }
+        Ok(Self {
+            directory: opened?,
+            is_readable: true,
+        })
+    }
+
+    /// What lies at this name; a link is looked at, and not where it leads.
+    pub(in crate::transfer::disk) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+        match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(found(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
+    pub(in crate::transfer::disk) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+        self.file(name, OFlags::RDWR, Mode::empty())
+    }
+
+    /// Makes a file that was not there, for nobody else to read.
+    pub(in crate::transfer::disk) fn create(&self, name: &OsStr) -> io::Result<File> {
+        self.make(name, PRIVATE)
+    }
+
+    /// The mode that a new file in this directory gets, by the umask or the directory's own rules. Nothing but the system
+    /// knows, so it is asked to make one, with this name for a moment.
+    pub(in crate::transfer::disk) fn usual_mode(&self, name: &OsStr) -> io::Result<u32> {
+        let made = match self.make(name, USUAL) {
+            // One who was killed at this place has left it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(name)?;
+                self.make(name, USUAL)?
+            }
+            made => made?,
+        };
+        let mode = Self::look_at(&made)?.mode;
+        self.remove(name)?;
+        Ok(mode & 0o666)
+    }
+
+    fn make(&self, name: &OsStr, mode: Mode) -> io::Result<File> {
+        self.file(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL, mode)
+    }
+
+    fn file(&self, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<File> {
+        let safe = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        Ok(fs::openat(&self.directory, name, flags | safe, mode)?.into())
+    }
+
+    /// What is open.
+    pub(in crate::transfer::disk) fn look_at(file: &File) -> io::Result<Found> {
+        Ok(found(&fs::fstat(file)?))
+    }
+
+    /// Gives a file another mode.
+    pub(in crate::transfer::disk) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(std::fs::Permissions::from_mode(mode))
+    }
+
+    /// Gives a file another name in this directory, and takes the place of what had it.
+    pub(in crate::transfer::disk) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        Ok(fs::renameat(&self.directory, from, &self.directory, to)?)
+    }
+
+    /// Removes what is no directory, or is not there.
+    pub(in crate::transfer::disk) fn remove(&self, name: &OsStr) -> io::Result<()> {
+        match fs::unlinkat(&self.directory, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The names in it are on the disk, too.
+    pub(in crate::transfer::disk) fn sync(&self) -> io::Result<()> {
+        if !self.is_readable {
+            return Ok(());
+        }
+        match fs::fsync(&self.directory) {
+            // Some network file systems can't.
+            Ok(()) | Err(Errno::INVAL | Errno::ACCESS | Errno::PERM | Errno::NOTSUP) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+#[allow(
+    clippy::unnecessary_cast,
+    clippy::useless_conversion,
+    reason = "these numbers have other sizes on other systems"
+)]
+fn found(stat: &Stat) -> Found {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
+    };
+    Found {
+        kind,
+        is_ours: stat.st_uid == rustix::process::geteuid().as_raw(),
+        links: stat.st_nlink.into(),
+        mode: u32::from(stat.st_mode) & 0o7777,
+        identity: Identity {
+            device: stat.st_dev as u64,
+            file: stat.st_ino,
+        },
+    }
+}

@@ -1,0 +1,96 @@
+//! What others may do with a file that is finished.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+
+use super::dir::{Dir, Found, Kind};
+
+/// What nobody else may open.
+const PRIVATE: u32 = 0o600;
+
+/// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
+pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
+    let replaced = dir.look(target)?;
+    let usual = if is_kept(replaced) {
+        0
+    } else {
+        // Where no file can be made for a moment, it stays private.
+        dir.usual_mode(empty).unwrap_or(PRIVATE)
+    };
+    let mode = finished(replaced, usual);
+    if Dir::look_at(file)?.mode == mode {
+        return Ok(());
+    }
+    match Dir::set_mode(file, mode) {
+        // Some file systems have one mode for all.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        set => set,
+    }
+}
+
+/// Takes that back, for a file that could not be put in its target's place; unless somebody may be writing to it.
+pub(super) fn unsettle(file: &File) {
+    if Dir::look_at(file).is_ok_and(|found| found.mode & 0o022 == 0) {
+        let _ = Dir::set_mode(file, PRIVATE);
+    }
+}
+
+/// A link's own mode says nothing.
+fn is_kept(replaced: Option<Found>) -> bool {
+    replaced.is_some_and(|found| found.kind == Kind::File && found.is_ours)
+}
+
+/// The mode of a finished file, where a new one gets `usual`.
+///
+/// What somebody else has put there may have been opened to all on purpose, or closed: the less of both it is.
+fn finished(replaced: Option<Found>, usual: u32) -> u32 {
+    match replaced {
+        // Never that of a program that runs as its owner.
+        Some(found) if is_kept(replaced) => found.mode & 0o777,
+        Some(found) if found.kind == Kind::File => found.mode & usual,
+        _ => usual,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dir::Identity;
+    use super::*;
+
+    #[test]
+    fn an_own_file_keeps_its_mode_and_one_of_somebody_else_opens_nothing() {
+        let there = |mode, is_ours, kind| {
+            Some(Found {
+                kind,
+                is_ours,
+                links: 1,
+                mode,
+                identity: Identity { device: 0, file: 0 },
+            })
+        };
+        for (replaced, usual, expected) in [
+            (None, 0o644, 0o644),
+            (None, 0o600, 0o600),
+            (there(0o755, true, Kind::File), 0, 0o755),
+            (there(0o400, true, Kind::File), 0, 0o400),
+            (there(0o6755, true, Kind::File), 0, 0o755),
+            (there(0o666, false, Kind::File), 0o644, 0o644),
+            (there(0o600, false, Kind::File), 0o644, 0o600),
+            (there(0o777, true, Kind::Link), 0o640, 0o640),
+        ] {
+            assert_eq!(
+                finished(replaced, usual),
+                expected,
+                "{replaced:?} {usual:o}"
+            );
+        }
+    }
+}
