@@ -112,7 +112,7 @@ pub mod backend {
     pub use b2kit_surf as surf;
 }
 
-pub use api::{ApiVersion, Credentials, Session};
+pub use api::{ApiVersion, Credentials, OriginToken, Session};
 pub use client::{
     CallCounts, Client, ClientBuilder, Left, Mode, RetryPolicy, TestMode, Unfinished,
 };

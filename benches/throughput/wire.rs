@@ -2,6 +2,7 @@
 //!
 //! They trust their client in everything, and hash nothing.
 
+use std::borrow::Cow;
 use std::io::{self, Read as _};
 
 use crate::file::{File, chunk_at};
@@ -16,6 +17,8 @@ pub(crate) struct Head {
     pub(crate) file_name: String,
     pub(crate) part_number: u32,
     pub(crate) range: Option<(u64, u64)>,
+    /// Where it is in the head and not behind the bytes.
+    pub(crate) content_sha1: Option<String>,
 }
 
 impl Head {
@@ -48,6 +51,9 @@ impl Head {
                 "x-bz-part-number" => {
                     head.part_number = value.parse().map_err(io::Error::other)?;
                 }
+                "x-bz-content-sha1" if value.len() == 40 => {
+                    head.content_sha1 = Some(value.to_owned());
+                }
                 "x-bz-file-name" => value.clone_into(&mut head.file_name),
                 _ => {}
             }
@@ -73,10 +79,19 @@ pub(crate) fn swallow(input: &mut impl io::BufRead, len: u64) -> io::Result<Vec<
     Ok(tail)
 }
 
-/// What B2 says of a file that it has stored in one piece: its SHA-1 is the body's last 40 bytes.
+/// The length and the SHA-1 of what was sent, as the client says it.
+pub(crate) fn content<'a>(request: &'a Head, tail: &'a [u8]) -> (u64, Cow<'a, str>) {
+    let len = request.content_length;
+    match &request.content_sha1 {
+        Some(sha1) => (len, sha1.into()),
+        None => (len.saturating_sub(40), String::from_utf8_lossy(tail)),
+    }
+}
+
+/// What B2 says of a file that it has stored in one piece.
 pub(crate) fn uploaded(request: &Head, tail: &[u8]) -> String {
-    let len = request.content_length.saturating_sub(40);
-    let (name, sha1) = (&request.file_name, String::from_utf8_lossy(tail));
+    let (len, sha1) = content(request, tail);
+    let name = &request.file_name;
     format!(
         r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"4_z","fileName":"{name}","uploadTimestamp":0}}"#
     )

@@ -65,7 +65,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
         format!("http://127.0.0.1:{port}"),
     );
     // The SHA-1 of a hole would be another one.
-    let file = File::new(if load.task == Task::Send {
+    let file = File::new(if matches!(load.task, Task::Send | Task::SendOnce) {
         0
     } else {
         load.size
@@ -125,8 +125,9 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
             )
             .await
         }
-        Task::Send => {
-            let uploaded = bucket.upload("file", Source::path(disk.source())).await?;
+        Task::Send | Task::SendOnce => {
+            let upload = bucket.upload("file", Source::path(disk.source()));
+            let uploaded = upload.hash_first(load.task == Task::Send).await?;
             is_all(uploaded.file.content_length, load)
         }
         Task::Fetch => {
@@ -172,7 +173,7 @@ async fn bare(client: &Bare, disk: Disk<'_>, load: Load, file: &File) -> Result<
         }
     };
     match load.task {
-        Task::Send => {
+        Task::Send | Task::SendOnce => {
             let source = disk::read(&path, file.len)?;
             client.upload(file.len, source).await.map(drop)
         }
@@ -216,7 +217,7 @@ fn curl(server: &Server, disk: Disk<'_>, load: Load) -> Result<Sample, Failure> 
     .sha1;
     let id = format!("4_z{}_{id}", load.size);
     match load.task {
-        Task::Up | Task::UpFromDisk | Task::Send => {
+        Task::Up | Task::UpFromDisk | Task::Send | Task::SendOnce => {
             curl.args(["--request", "POST", "--header", "Expect:"]);
             curl.arg("--upload-file").arg(disk.source());
             curl.arg(format!("{origin}/upload?{numbers}"));

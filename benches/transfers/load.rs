@@ -22,8 +22,10 @@ pub(crate) enum Task {
     UpFromDisk,
     /// Small files, to nowhere.
     Down,
-    /// A large file from the disk.
+    /// A large file from the disk, hashed before it is sent.
     Send,
+    /// The same, read once.
+    SendOnce,
     /// A large file to the disk.
     Fetch,
     /// The same of a file that has no SHA-1.
@@ -31,11 +33,12 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Up,
         Self::UpFromDisk,
         Self::Down,
         Self::Send,
+        Self::SendOnce,
         Self::Fetch,
         Self::FetchUnverified,
     ];
@@ -46,6 +49,7 @@ impl Task {
             Self::UpFromDisk => "up-from-disk",
             Self::Down => "down",
             Self::Send => "send",
+            Self::SendOnce => "send-read-once",
             Self::Fetch => "fetch",
             Self::FetchUnverified => "fetch-unverified",
         }
@@ -53,12 +57,18 @@ impl Task {
 
     /// Whether it is one large file.
     pub(crate) const fn is_large(self) -> bool {
-        matches!(self, Self::Send | Self::Fetch | Self::FetchUnverified)
+        matches!(
+            self,
+            Self::Send | Self::SendOnce | Self::Fetch | Self::FetchUnverified
+        )
     }
 
     /// Whether something is sent.
     pub(crate) const fn is_up(self) -> bool {
-        matches!(self, Self::Up | Self::UpFromDisk | Self::Send)
+        matches!(
+            self,
+            Self::Up | Self::UpFromDisk | Self::Send | Self::SendOnce
+        )
     }
 }
 
@@ -121,8 +131,8 @@ impl Load {
         match self.task {
             Task::Up | Task::UpFromDisk => self.files + at_once.min(self.files),
             Task::Down => self.files,
-            Task::Send if self.size <= PART => 2,
-            Task::Send => {
+            Task::Send | Task::SendOnce if self.size <= PART => 2,
+            Task::Send | Task::SendOnce => {
                 let parts = self.size.div_ceil(PART);
                 2 + parts + at_once.min(parts)
             }

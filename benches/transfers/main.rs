@@ -259,7 +259,7 @@ fn loads() -> impl Iterator<Item = Load> {
                 .filter(move |task| latency == 0 || *task != Task::UpFromDisk)
                 .flat_map(move |task| [1, 10].map(|at_once| small(task, latency, at_once)))
         })
-        .chain([Task::Send, Task::Fetch].map(|task| Load::large(task, GIB)))
+        .chain([Task::Send, Task::SendOnce, Task::Fetch].map(|task| Load::large(task, GIB)))
 }
 
 /// The samples of each round are b2kit's, bare hyper's, and curl's if it is there.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::process::Server;
-use crate::wire::{BUFFER, Head, answer, send, swallow, upload_url, uploaded};
+use crate::wire::{BUFFER, Head, answer, content, send, swallow, upload_url, uploaded};
 
 /// Where the number of calls is told, and begins anew.
 const COUNT: &str = "/count";
@@ -120,9 +120,9 @@ impl<W: io::Write> io::Write for Line<W> {
 }
 
 fn part(request: &Head, tail: &[u8]) -> String {
-    let len = request.content_length.saturating_sub(40);
+    let (len, sha1) = content(request, tail);
     LARGE.fetch_add(len, Ordering::Relaxed);
-    let (number, sha1) = (request.part_number, String::from_utf8_lossy(tail));
+    let number = request.part_number;
     format!(
         r#"{{"contentLength":{len},"contentSha1":"{sha1}","fileId":"4_l","partNumber":{number},"uploadTimestamp":0}}"#
     )

@@ -107,8 +107,9 @@ impl Credentials {
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
 ///
 /// # Errors
-/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this version of the API
-/// (`unsupported`).
+/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this version of the API: a key
+/// of a bucket that was made in v4 works in v4 alone, unless it was [made for older
+/// programs](super::CreateKey::api_version).
 #[derive(Debug, Clone)]
 pub struct AuthorizeAccount {
     credentials: Credentials,
@@ -264,6 +265,8 @@ impl Wire {
                 name_prefix: allowed.name_prefix,
             },
             application_key_expiration_timestamp: self.application_key_expiration_timestamp,
+            download_origin: None,
+            is_for_downloads_only: false,
         })
     }
 }

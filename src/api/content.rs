@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use b2kit_core::{Body, BodyStream, Bytes, Request};
+use b2kit_core::{Body, Bytes, Request};
 use futures_core::Stream;
 use http::{HeaderName, HeaderValue};
 
+use super::catch_panics::CatchPanics;
 use crate::error::{Error, ErrorKind};
 use crate::types::{ContentSha1, Sha1, Sha1Hasher};
 
@@ -18,7 +19,7 @@ const CONTENT_SHA1: HeaderName = HeaderName::from_static("x-bz-content-sha1");
 /// The largest content that one request can carry.
 const MAX_LEN: u64 = 5_000_000_000;
 
-/// Bytes are hashed in pieces of this size and sent while they are still in the processor's cache.
+/// Bytes are sent in pieces of at most this size, and where they are hashed, while they are still in the processor's cache.
 const PIECE: usize = 256 * 1024;
 
 /// What an upload sends: bytes, and their SHA-1.
@@ -125,7 +126,10 @@ impl Content {
                     .expect("hexadecimal digits are a header's value");
                 (noted_at_end(&self.body, sent), hex)
             }
-            Check::DoNotVerify => (self.body.clone(), HeaderValue::from_static("do_not_verify")),
+            Check::DoNotVerify => {
+                let body = noted_at_end(&self.body, &Arc::default());
+                (body, HeaderValue::from_static("do_not_verify"))
+            }
         };
         *request.body_mut() = body;
         request.headers_mut().insert(CONTENT_SHA1, check);
@@ -172,7 +176,7 @@ fn hashed_at_end(body: &Body, digest: &Digest, by_source: Option<&Digest>) -> Bo
     Body::replay(len + 40, move || {
         *digest.lock().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(HashedAtEnd {
-            source: body.open()?,
+            source: CatchPanics::open(&body)?,
             digest: Arc::clone(&digest),
             len,
             read: 0,
@@ -212,16 +216,18 @@ fn noted_at_end(body: &Body, sent: &Arc<AtomicBool>) -> Body {
     Body::replay(len, move || {
         sent.store(len == 0, Ordering::Relaxed);
         Ok(NotedAtEnd {
-            source: inner.open()?,
+            source: CatchPanics::open(&inner)?,
             left: len,
+            held: Bytes::new(),
             sent: Arc::clone(&sent),
         })
     })
 }
 
 struct NotedAtEnd {
-    source: BodyStream,
+    source: CatchPanics,
     left: u64,
+    held: Bytes,
     sent: Arc<AtomicBool>,
 }
 
@@ -230,20 +236,25 @@ impl Stream for NotedAtEnd {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let next = this.source.as_mut().poll_next(cx);
-        if let Poll::Ready(Some(Ok(bytes))) = &next {
-            this.left = this.left.saturating_sub(bytes.len() as u64);
-            if this.left == 0 {
-                this.sent.store(true, Ordering::Relaxed);
+        if this.held.is_empty() {
+            match Pin::new(&mut this.source).poll_next(cx) {
+                Poll::Ready(Some(Ok(chunk))) => this.held = chunk,
+                other => return other,
             }
         }
-        next
+        // Not all of a large chunk counts as sent when its first byte is taken.
+        let piece = this.held.split_to(this.held.len().min(PIECE));
+        this.left = this.left.saturating_sub(piece.len() as u64);
+        if this.left == 0 {
+            this.sent.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
 /// The source's bytes, and then the 40 hexadecimal digits of their SHA-1.
 struct HashedAtEnd {
-    source: BodyStream,
+    source: CatchPanics,
     digest: Digest,
     len: u64,
     read: u64,
@@ -261,7 +272,7 @@ impl Stream for HashedAtEnd {
             return Poll::Ready(None);
         };
         if this.held.is_empty() {
-            let next = match this.source.as_mut().poll_next(cx) {
+            let next = match Pin::new(&mut this.source).poll_next(cx) {
                 Poll::Ready(next) => next,
                 Poll::Pending => return Poll::Pending,
             };
@@ -361,6 +372,24 @@ mod tests {
             let error = content.check(len, &sha1).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity);
             assert!(error.may_have_taken_effect());
+        }
+    }
+
+    #[test]
+    fn bytes_leave_in_pieces_whoever_hashes_them() {
+        let bytes = vec![7; 3 * PIECE + 1];
+        let mut contents = [(); 3].map(|()| Content::new(Body::from(bytes.clone())));
+        contents[1].known(Sha1::of(&bytes));
+        contents[2].do_not_verify();
+        for content in contents {
+            let mut stream = sent(&content).open().expect("it can be opened");
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let (mut read, mut most) = (0, 0);
+            while let Poll::Ready(Some(piece)) = stream.as_mut().poll_next(&mut cx) {
+                let len = piece.expect("it can be read").len();
+                (read, most) = (read + len, most.max(len));
+            }
+            assert!(read >= bytes.len() && most <= PIECE, "{read} {most}");
         }
     }
 

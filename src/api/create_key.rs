@@ -14,6 +14,10 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 
 /// Creates an application key: `b2_create_key`.
 ///
+/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it to programs that speak
+/// v1 to v3, which most still do, with 400 `bad_request` "This request is not currently supported on API version number …".
+/// For them, one for a single bucket can be made through v3: see [`api_version`](Self::api_version).
+///
 /// It may do what is named and nothing else. A key with [`Capability::WriteKeys`] can make keys that may do everything;
 /// one that is restricted to buckets can only have capabilities for buckets and files.
 ///
@@ -33,7 +37,7 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 ///
 /// # Errors
 /// [`Invalid`](crate::ErrorKind::Invalid) if it would have no capability or be restricted to no bucket; or to several
-/// buckets where the session speaks v2 or v3, which know one at most.
+/// buckets through v2 or v3, which know one at most.
 ///
 /// # Cancellation
 /// The key may come to be although the future was dropped, and then nobody has its secret half.
@@ -45,6 +49,7 @@ pub struct CreateKey {
     bucket_ids: Option<Vec<BucketId>>,
     name_prefix: Option<String>,
     valid_duration: Option<KeyDuration>,
+    version: Option<ApiVersion>,
 }
 
 /// A key that was created.
@@ -79,6 +84,7 @@ impl CreateKey {
             bucket_ids: None,
             name_prefix: None,
             valid_duration: None,
+            version: None,
         }
     }
 
@@ -86,6 +92,14 @@ impl CreateKey {
     #[must_use]
     pub fn bucket_ids<I: Into<BucketId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.bucket_ids = Some(ids.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Makes it through this version of the API, whatever the session speaks: one for a single bucket that was made through
+    /// v3 works for programs that speak v2, v3 or v4.
+    #[must_use]
+    pub const fn api_version(mut self, version: ApiVersion) -> Self {
+        self.version = Some(version);
         self
     }
 
@@ -135,12 +149,13 @@ impl Call for CreateKey {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
+        let target = target.in_version(self.version.unwrap_or(target.version()));
         let (bucket_ids, bucket_id) = match (target.version(), self.bucket_ids.as_deref()) {
             (_, None) => (None, None),
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(
-                    "a key for {} buckets needs version v4 of the API, and the session speaks {version}",
+                    "a key for {} buckets needs version v4 of the API, and this is made through {version}",
                     several.len()
                 )));
             }

@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use b2kit_core::{Bytes, ResponseBody};
+use b2kit_core::{Bytes, Request, ResponseBody};
 use futures_core::Stream;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 
 use super::overrides::Overrides;
 use super::reply::Reply;
+use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
@@ -74,12 +75,14 @@ pub(super) struct Asked {
     pub(super) head: bool,
     /// The length that the whole file has to have, where it is known.
     pub(super) content_length: Option<u64>,
+    /// The version that it has to be, where a name is asked for.
+    pub(super) file_id: Option<FileId>,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) overrides: Overrides,
 }
 
 impl Asked {
-    pub(super) const fn method(&self) -> http::Method {
+    const fn method(&self) -> http::Method {
         if self.head {
             http::Method::HEAD
         } else {
@@ -87,13 +90,23 @@ impl Asked {
         }
     }
 
-    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+    /// A request for it, to this URL.
+    pub(super) fn request(&self, target: &Target<'_>, url: &str) -> Result<Request, Error> {
+        if self.customer_key.is_some() && target.account()?.withholds_token() {
+            return Err(Error::invalid(
+                "the download would hand the customer's key to an origin that doesn't even get the account's token; nothing \
+                 was sent",
+            ));
+        }
+        let mut request = target.download(self.method(), url)?;
+        let headers = request.headers_mut();
         if let Some(range) = self.range {
             headers.insert(RANGE, range.header());
         }
         if let Some(key) = &self.customer_key {
             key.add_headers(headers);
         }
+        Ok(request)
     }
 
     /// Reads the reply, and refuses one that is about other bytes than those asked for.
@@ -104,6 +117,11 @@ impl Asked {
             .is_some_and(|known| known != file.content_length)
         {
             return Err(integrity("B2 says that the version has another length now"));
+        }
+        if self.file_id.as_ref().is_some_and(|id| *id != file.file_id) {
+            return Err(integrity(
+                "the name has another version now than when the download began",
+            ));
         }
         let whole = file.content_length.checked_sub(1).map(|last| (0, last));
         let wanted = match self.range {
@@ -289,6 +307,16 @@ impl Stream for DownloadBody {
 fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     let headers = reply.headers();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if !headers
+        .keys()
+        .any(|name| name.as_str().starts_with("x-bz-"))
+    {
+        return Err(Error::new(
+            ErrorKind::Protocol,
+            "the answer has none of B2's x-bz- headers, which say which version of which file it is: something on the way, \
+             such as a CDN, strips them, or it is not B2 that answers",
+        ));
+    }
     let required = |name: &str| {
         text(name).ok_or_else(|| {
             Error::new(

@@ -61,9 +61,7 @@ impl Call for DownloadFileById {
             self.asked.overrides.query('&'),
         );
         let url = format!("{origin}/b2api/{version}/{name}?fileId={id}{overrides}");
-        let mut request = target.request(self.asked.method(), &url)?;
-        self.asked.add_headers(request.headers_mut());
-        Ok(request)
+        self.asked.request(target, &url)
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {

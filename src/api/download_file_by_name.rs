@@ -8,7 +8,7 @@ use super::reply::Reply;
 use super::session::Session;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketName, FileName, percent_encode};
+use crate::types::{BucketName, FileId, FileName, percent_encode};
 
 /// Downloads a file in its current version: `b2_download_file_by_name`.
 ///
@@ -35,6 +35,13 @@ impl DownloadFileByName {
             asked: Asked::default(),
         }
     }
+
+    /// The name still has this version, of this length, or the answer is not taken.
+    pub(crate) fn of_version(mut self, file_id: FileId, content_length: u64) -> Self {
+        self.asked.file_id = Some(file_id);
+        self.asked.content_length = Some(content_length);
+        self
+    }
 }
 
 asked!(DownloadFileByName);
@@ -54,9 +61,7 @@ impl Call for DownloadFileByName {
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let overrides = self.asked.overrides.query('?');
         let url = file_url(target.account()?, &self.bucket_name, &self.file_name) + &overrides;
-        let mut request = target.request(self.asked.method(), &url)?;
-        self.asked.add_headers(request.headers_mut());
-        Ok(request)
+        self.asked.request(target, &url)
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
@@ -69,8 +74,23 @@ impl Call for DownloadFileByName {
     }
 }
 
+/// Where a file is downloaded by its name, for a browser or another program.
+pub(super) fn link_to(
+    session: &Session,
+    bucket: &BucketName,
+    file: &FileName,
+) -> Result<String, Error> {
+    let name = file.as_str();
+    if name.split('/').any(|piece| piece == "." || piece == "..") {
+        return Err(Error::invalid(format!(
+            "browsers would turn the link to {name:?} into one to another file"
+        )));
+    }
+    Ok(file_url(session, bucket, file))
+}
+
 /// Where a file is downloaded by its name.
-pub(super) fn file_url(session: &Session, bucket: &BucketName, file: &FileName) -> String {
+fn file_url(session: &Session, bucket: &BucketName, file: &FileName) -> String {
     let bucket = percent_encode(bucket.as_str());
     format!(
         "{}/file/{bucket}/{}",

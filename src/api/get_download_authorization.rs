@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, Facts, Subject};
-use super::download_file_by_name::file_url;
+use super::download_file_by_name::link_to;
 use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
 use super::session::Session;
@@ -54,7 +54,8 @@ pub struct GetDownloadAuthorization {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DownloadAuthorization {
-    /// What to send as `Authorization` instead of the account's token.
+    /// What to send as `Authorization` instead of the account's token. A client that holds nothing else is made by
+    /// [`ClientBuilder::download_authorization`](crate::ClientBuilder::download_authorization).
     pub authorization_token: Secret,
     /// The bucket it is for.
     pub bucket_id: BucketId,
@@ -143,13 +144,8 @@ impl DownloadAuthorization {
                 self.file_name_prefix
             )));
         }
-        if name.split('/').any(|piece| piece == "." || piece == "..") {
-            return Err(Error::invalid(format!(
-                "browsers would turn the link to {name:?} into one to another file"
-            )));
-        }
         Ok(DownloadLink {
-            url: file_url(session, bucket_name, file_name) + &self.overrides.query('?'),
+            url: link_to(session, bucket_name, file_name)? + &self.overrides.query('?'),
             authorization_token: self.authorization_token.clone(),
         })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::types::percent_encode;
+use crate::types::{broken_header, percent_encode};
 
 /// Headers that a download is to have instead of the file's own, by the names of B2's parameters for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -30,13 +30,22 @@ impl Overrides {
         query
     }
 
-    /// Refuses what could end a header and begin another.
+    /// Refuses what could end a header and begin another, and what is against the header's grammar.
     pub(super) fn check(&self) -> Result<(), Error> {
         for (name, value) in &self.0 {
+            let key = match *name {
+                "b2ContentDisposition" => "b2-content-disposition",
+                "b2ContentLanguage" => "b2-content-language",
+                "b2Expires" => "b2-expires",
+                other => other,
+            };
             if let Some(control) = value.chars().find(|c| c.is_ascii_control() && *c != '\t') {
                 return Err(Error::invalid(format!(
                     "{name} has the control character {control:?}, which no header may have"
                 )));
+            }
+            if let Some(rule) = broken_header(key, value) {
+                return Err(Error::invalid(format!("{name} {rule}")));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::types::{AccountId, BucketId, Capability, Secret, Timestamp};
+use crate::types::{AccountId, BucketId, BucketName, Capability, FileName, Secret, Timestamp};
 
 /// The version of B2's native API to speak.
 #[derive(
@@ -50,6 +50,31 @@ impl FromStr for ApiVersion {
     }
 }
 
+/// Whether the account's token goes to an origin of downloads that is not B2's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OriginToken {
+    /// It goes there. Whoever runs the origin can do with it what the key may do, for up to 24 hours.
+    Send,
+    /// It doesn't, nor does a customer's key: files of public buckets, or an origin that authorizes itself.
+    Withhold,
+}
+
+/// Where downloads go instead of B2's own origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DownloadOrigin {
+    pub(crate) origin: String,
+    pub(crate) token: OriginToken,
+}
+
+impl DownloadOrigin {
+    pub(crate) fn new(text: &str, token: OriginToken) -> Self {
+        Self {
+            origin: origin(text.to_owned()),
+            token,
+        }
+    }
+}
+
 /// An authorized account: its token, where its calls go, and what its key may do.
 ///
 /// A client makes one by itself. Making one by hand is for tests, and for tokens that come from elsewhere.
@@ -69,6 +94,10 @@ pub struct Session {
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
     pub(crate) application_key_expiration_timestamp: Option<Timestamp>,
+    /// Where the client was told one.
+    pub(crate) download_origin: Option<DownloadOrigin>,
+    /// The token is a download authorization, and there is no account.
+    pub(crate) is_for_downloads_only: bool,
 }
 
 /// What a session's key may do.
@@ -124,7 +153,36 @@ impl Session {
                 name_prefix: None,
             },
             application_key_expiration_timestamp: None,
+            download_origin: None,
+            is_for_downloads_only: false,
         }
+    }
+
+    /// What a download authorization alone is good for.
+    pub(crate) fn for_downloads(
+        version: ApiVersion,
+        authorization_token: Secret,
+        download_url: &str,
+    ) -> Self {
+        let mut session = Self::new(version, "", authorization_token, download_url, download_url);
+        session.allowed.capabilities = vec![Capability::ReadFiles];
+        session.is_for_downloads_only = true;
+        session
+    }
+
+    /// Whether downloads go without the token.
+    pub(crate) fn withholds_token(&self) -> bool {
+        let own = self.download_origin.as_ref();
+        own.is_some_and(|own| own.token == OriginToken::Withhold)
+    }
+
+    /// The URL of a file, for buckets that anyone may read. With an origin of one's own it leads there.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes, since browsers would ask
+    /// for another file.
+    pub fn public_url(&self, bucket: &BucketName, file: &FileName) -> Result<String, Error> {
+        super::download_file_by_name::link_to(self, bucket, file)
     }
 
     /// The version that its calls speak.
@@ -151,10 +209,12 @@ impl Session {
         &self.api_url
     }
 
-    /// The origin of downloads.
+    /// The origin of downloads: B2's own, unless the client was
+    /// [told another](crate::ClientBuilder::download_origin).
     #[must_use]
     pub fn download_url(&self) -> &str {
-        &self.download_url
+        let own = self.download_origin.as_ref();
+        own.map_or(&self.download_url, |own| &own.origin)
     }
 
     /// The origin of the S3-compatible API, which this crate doesn't use.
@@ -310,6 +370,8 @@ impl Session {
             recommended_part_size: exported.recommended_part_size,
             allowed: exported.allowed,
             application_key_expiration_timestamp: exported.application_key_expiration_timestamp,
+            download_origin: None,
+            is_for_downloads_only: false,
         })
     }
 }

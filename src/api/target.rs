@@ -51,6 +51,13 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// The same place, in this version of the API.
+    #[must_use]
+    pub(crate) const fn in_version(mut self, version: ApiVersion) -> Self {
+        self.version = version;
+        self
+    }
+
     pub(crate) const fn version(&self) -> ApiVersion {
         self.version
     }
@@ -114,6 +121,15 @@ impl<'a> Target<'a> {
             url,
             &authorization(self.account()?.authorization_token())?,
         )
+    }
+
+    /// A download, without the token where that is not to go there.
+    pub(crate) fn download(&self, method: Method, url: &str) -> Result<Request, Error> {
+        let mut request = self.request(method, url)?;
+        if self.account()?.withholds_token() {
+            request.headers_mut().remove(AUTHORIZATION);
+        }
+        Ok(request)
     }
 
     /// An upload to the target's upload URL.

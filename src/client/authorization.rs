@@ -11,7 +11,7 @@ use futures_util::lock::Mutex as AsyncMutex;
 #[cfg(feature = "fs")]
 use super::local_key::LocalKey;
 use super::policy::RetryPolicy;
-use crate::api::{ApiVersion, AuthorizeAccount, Credentials, Session, Target};
+use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
 use crate::error::{Error, ErrorKind, GaveUp};
 use crate::types::AccountId;
 
@@ -31,6 +31,8 @@ pub(super) struct Authorization {
     realm: String,
     version: ApiVersion,
     credentials: Option<Credentials>,
+    /// Given to each session: where downloads go instead of where B2 says.
+    download_origin: Option<DownloadOrigin>,
     state: Mutex<State>,
     /// Held by the one who authorizes. If that one is dropped, the next one in line does it.
     turn: AsyncMutex<()>,
@@ -71,8 +73,12 @@ impl Authorization {
         version: ApiVersion,
         credentials: Option<Credentials>,
         session: Option<Session>,
+        download_origin: Option<DownloadOrigin>,
     ) -> Self {
-        let session = session.map(Arc::new);
+        let session = session.map(|mut session| {
+            session.download_origin.clone_from(&download_origin);
+            Arc::new(session)
+        });
         let account_id = session.as_ref().map(|session| session.account_id().clone());
         let state = State {
             session,
@@ -84,6 +90,7 @@ impl Authorization {
             realm,
             version,
             credentials,
+            download_origin,
             state: Mutex::new(state),
             turn: AsyncMutex::new(()),
         }
@@ -212,6 +219,7 @@ impl Authorization {
         match outcome {
             Ok(mut session) => {
                 session.version = self.version;
+                session.download_origin.clone_from(&self.download_origin);
                 state
                     .account_id
                     .get_or_insert_with(|| session.account_id().clone());

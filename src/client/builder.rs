@@ -20,12 +20,14 @@ use super::secrets::Secrets;
 use super::server_clock::ServerClock;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
-use crate::api::{ApiVersion, Credentials, Session};
+use crate::api::{ApiVersion, Credentials, DownloadOrigin, OriginToken, Session};
 use crate::error::Error;
+use crate::types::Secret;
 
 /// Sets up a [`Client`].
 ///
-/// It needs [`credentials`](Self::credentials) or a [`session`](Self::session), and a [`backend`](Self::backend) where
+/// It needs [`credentials`](Self::credentials), a [`session`](Self::session) or a
+/// [`download_authorization`](Self::download_authorization), and a [`backend`](Self::backend) where
 /// the feature `hyper` is off; the rest has defaults.
 #[derive(Default)]
 #[must_use]
@@ -46,6 +48,8 @@ pub struct ClientBuilder {
     seed: Option<u64>,
     memory_budget: Option<u64>,
     bandwidth_limit: Option<u64>,
+    download_origin: Option<(String, OriginToken)>,
+    download_authorization: Option<(String, Secret)>,
 }
 
 /// What B2 is to make fail on purpose, so that a program can be tried against the real service.
@@ -83,6 +87,44 @@ impl ClientBuilder {
     /// authorized anew, in that version, if there are credentials too.
     pub fn session(mut self, session: Session) -> Self {
         self.session = Some(session);
+        self
+    }
+
+    /// Nothing but the permission to download: `token` is that of a
+    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) that somebody with an account has made, and
+    /// `download_url` the origin that its links have. No account and no key are needed, and nothing else can be done.
+    ///
+    /// B2 takes such a token for downloads by name only: [`Client::download_by_name`] and
+    /// [`DownloadFileByName`](crate::api::DownloadFileByName). The latter can set the headers that are part of an
+    /// authorization, where it has any. When the token expires, downloads fail with
+    /// [`Credentials`](crate::ErrorKind::Credentials).
+    ///
+    /// ```
+    /// # use b2kit::{Client, Error, types::{BucketName, FileName, Secret}};
+    /// # async fn fetch(download_url: String, token: Secret) -> Result<(), Error> {
+    /// let friend = Client::builder().download_authorization(download_url, token).build()?;
+    /// let cat = friend.download_by_name(BucketName::new("holiday-photos")?, "2026/cat.txt");
+    /// cat.to_writer(futures::io::sink()).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn download_authorization(
+        mut self,
+        download_url: impl Into<String>,
+        token: Secret,
+    ) -> Self {
+        self.download_authorization = Some((download_url.into(), token));
+        self
+    }
+
+    /// Downloads from this origin instead of the one that B2 names: a CDN or a domain of one's own before B2. It holds for
+    /// all downloads, for [public URLs](Session::public_url) and for links with an authorization, and stays when the
+    /// account is authorized anew. Nothing else goes there, so it needs no [`trust_host`](Self::trust_host).
+    ///
+    /// Paths have to be as B2's own, `/file/…` and, for downloads by id, `/b2api/…`; a download that was begun by name
+    /// goes on by name. The `x-bz-` headers have to come through, since they say which version of which file it is:
+    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol).
+    pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
+        self.download_origin = Some((origin.into(), token));
         self
     }
 
@@ -205,17 +247,33 @@ impl ClientBuilder {
     /// [`Invalid`](crate::ErrorKind::Invalid) if something is missing or wrong, [`Untrusted`](crate::ErrorKind::Untrusted)
     /// if the endpoint is one that no key should be sent to, or the session leads elsewhere.
     pub fn build(self) -> Result<Client, Error> {
-        if self.credentials.is_none() && self.session.is_none() {
-            return Err(Error::invalid(
-                "the client has neither credentials nor a session",
-            ));
+        let is_for_downloads_only = self.download_authorization.is_some();
+        let (mut session, mut endpoint) = (self.session, self.endpoint);
+        match self.download_authorization {
+            Some(_) if self.credentials.is_some() || session.is_some() => {
+                return Err(Error::invalid(
+                    "the client has a download authorization, and credentials or a session beside it",
+                ));
+            }
+            Some((download_url, token)) => {
+                let only =
+                    Session::for_downloads(self.version.unwrap_or_default(), token, &download_url);
+                session = Some(only);
+                endpoint.get_or_insert(download_url);
+            }
+            None if self.credentials.is_none() && session.is_none() => {
+                return Err(Error::invalid(
+                    "the client has neither credentials nor a session",
+                ));
+            }
+            None => {}
         }
         if self.memory_budget == Some(0) || self.bandwidth_limit == Some(0) {
             return Err(Error::invalid(
                 "a memory budget or bandwidth limit of 0 would let nothing through",
             ));
         }
-        let version = match (self.version, self.session.as_ref().map(Session::version)) {
+        let version = match (self.version, session.as_ref().map(Session::version)) {
             (Some(asked), Some(its)) if asked != its => {
                 return Err(Error::invalid(format!(
                     "the session is one of {its} of the API, and the client is to speak {asked}"
@@ -225,19 +283,25 @@ impl ClientBuilder {
         };
         let backend = self.backend.map_or_else(default_backend, Ok)?;
         let timer = self.timer.unwrap_or_else(|| Arc::new(SystemTimer));
-        let realm = self.endpoint.unwrap_or_else(|| REALM.to_owned());
-        let policy = EndpointPolicy::new(&realm, self.allow_insecure_http, self.trusted_hosts)?;
+        let realm = endpoint.unwrap_or_else(|| REALM.to_owned());
+        let mut policy = EndpointPolicy::new(&realm, self.allow_insecure_http, self.trusted_hosts)?;
+        let download_origin = match self.download_origin {
+            Some((origin, token)) => {
+                policy = policy.with_download_origin(&origin)?;
+                Some(DownloadOrigin::new(&origin, token))
+            }
+            None => None,
+        };
         let bandwidth = self
             .bandwidth_limit
             .map(|limit| Bandwidth::new(Arc::clone(&timer), limit));
-        if let Some(session) = &self.session {
+        if let Some(session) = &session {
             policy.check_session(session)?;
         }
         let secrets = Secrets::default();
         let own = self.credentials.iter().flat_map(Credentials::secrets);
-        let session = self.session.as_ref();
-        own.chain(session.map(|session| session.authorization_token().clone()))
-            .for_each(|secret| secrets.keep(&secret));
+        let token = session.as_ref().map(Session::authorization_token).cloned();
+        own.chain(token).for_each(|secret| secrets.keep(&secret));
         let chance = || {
             self.seed
                 .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
@@ -245,7 +309,14 @@ impl ClientBuilder {
         let shared = Shared {
             backend: Guard::shared(backend, Arc::clone(&timer)),
             timer,
-            authorization: Authorization::new(realm, version, self.credentials, self.session),
+            downloads_by_name: is_for_downloads_only || download_origin.is_some(),
+            authorization: Authorization::new(
+                realm,
+                version,
+                self.credentials,
+                session,
+                download_origin,
+            ),
             policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),

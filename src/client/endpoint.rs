@@ -24,6 +24,8 @@ pub(super) struct EndpointPolicy {
     domains: Option<&'static [&'static str]>,
     allow_insecure_http: bool,
     trusted_hosts: Vec<String>,
+    /// The program's own choice of where downloads go, and nothing else: its scheme and authority.
+    download_origin: Option<(String, String)>,
 }
 
 impl EndpointPolicy {
@@ -32,19 +34,8 @@ impl EndpointPolicy {
         allow_insecure_http: bool,
         trusted_hosts: Vec<String>,
     ) -> Result<Self, Error> {
-        let wrong =
-            || Error::invalid("the endpoint is not an origin such as https://api.backblazeb2.com");
-        let uri: Uri = realm.parse().map_err(|_| wrong())?;
-        let host = uri
-            .host()
-            .filter(|host| !host.is_empty())
-            .ok_or_else(wrong)?;
-        if !matches!(uri.path(), "" | "/")
-            || uri.query().is_some()
-            || !matches!(uri.scheme_str(), Some("http" | "https"))
-        {
-            return Err(wrong());
-        }
+        let uri = origin(realm, "the endpoint", REALM)?;
+        let host = uri.host().unwrap_or_default();
         let policy = Self {
             realm_host: host.to_ascii_lowercase(),
             domains: SERVICES.into_iter().find(|domains| is_in(host, domains)),
@@ -53,9 +44,26 @@ impl EndpointPolicy {
                 .into_iter()
                 .map(|host| host.to_ascii_lowercase())
                 .collect(),
+            download_origin: None,
         };
         policy.check(&uri)?;
         Ok(policy)
+    }
+
+    /// Trusts this origin with downloads, since the program names it. It is held to TLS as all others.
+    pub(super) fn with_download_origin(mut self, text: &str) -> Result<Self, Error> {
+        let uri = origin(text, "the origin of downloads", "https://files.example.com")?;
+        self.check_form(&uri)?;
+        self.download_origin = scheme_and_authority(&uri);
+        Ok(self)
+    }
+
+    /// Refuses a place that is not trusted with downloads.
+    pub(super) fn check_download(&self, uri: &Uri) -> Result<(), Error> {
+        if self.download_origin.is_some() && scheme_and_authority(uri) == self.download_origin {
+            return Ok(());
+        }
+        self.check(uri)
     }
 
     /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
@@ -80,6 +88,12 @@ impl EndpointPolicy {
 
     /// Refuses a place that is not trusted.
     pub(super) fn check(&self, uri: &Uri) -> Result<(), Error> {
+        let host = self.check_form(uri)?;
+        self.check_host(uri, &host)
+    }
+
+    /// Refuses a place to which nothing should be sent, whoever names it. Gives its host.
+    fn check_form(&self, uri: &Uri) -> Result<String, Error> {
         let untrusted = |why: &str| Err(Error::new(ErrorKind::Untrusted, why));
         let Some(host) = uri.host().map(str::to_ascii_lowercase) else {
             return untrusted("the place has no host");
@@ -106,12 +120,16 @@ impl EndpointPolicy {
                 );
             }
         }
-        if self.trusted_hosts.contains(&host) {
+        Ok(host)
+    }
+
+    fn check_host(&self, uri: &Uri, host: &str) -> Result<(), Error> {
+        if self.trusted_hosts.iter().any(|trusted| trusted == host) {
             return Ok(());
         }
         let at_home = match self.domains {
-            Some(domains) => is_in(&host, domains) && uri.port_u16().is_none_or(|port| port == 443),
-            None => host == self.realm_host || is_loopback(&host) && is_loopback(&self.realm_host),
+            Some(domains) => is_in(host, domains) && uri.port_u16().is_none_or(|port| port == 443),
+            None => host == self.realm_host || is_loopback(host) && is_loopback(&self.realm_host),
         };
         if at_home {
             return Ok(());
@@ -125,6 +143,22 @@ impl EndpointPolicy {
             ),
         ))
     }
+}
+
+/// A text that is an origin, and no more than that.
+fn origin(text: &str, what: &str, example: &str) -> Result<Uri, Error> {
+    let wrong = || Error::invalid(format!("{what} is not an origin such as {example}"));
+    let uri: Uri = text.parse().map_err(|_| wrong())?;
+    let is_one = uri.host().is_some_and(|host| !host.is_empty())
+        && matches!(uri.path(), "" | "/")
+        && uri.query().is_none()
+        && matches!(uri.scheme_str(), Some("http" | "https"));
+    if is_one { Ok(uri) } else { Err(wrong()) }
+}
+
+fn scheme_and_authority(uri: &Uri) -> Option<(String, String)> {
+    let authority = uri.authority()?.as_str().to_ascii_lowercase();
+    Some((uri.scheme_str()?.to_owned(), authority))
 }
 
 fn is_in(host: &str, domains: &[&str]) -> bool {
@@ -260,6 +294,40 @@ mod tests {
             let mut partner = session(good, good);
             partner.groups_api_url = Some(bad.to_owned());
             assert!(policy.check_session(&partner).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_of_downloads_that_the_program_names_gets_downloads_and_nothing_else() {
+        let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
+        let policy = policy
+            .with_download_origin("https://Files.example:8443/")
+            .unwrap();
+        let place = |text: &str| text.parse().unwrap();
+        for (text, good) in [
+            ("https://files.example:8443/file/b/f", true),
+            ("https://f002.backblazeb2.com/file/b/f", true),
+            ("https://files.example/file/b/f", false),
+            ("http://files.example:8443/file/b/f", false),
+            ("https://other.example:8443/file/b/f", false),
+        ] {
+            assert_eq!(policy.check_download(&place(text)).is_ok(), good, "{text}");
+        }
+        assert!(
+            policy
+                .check(&place("https://files.example:8443/x"))
+                .is_err()
+        );
+        for bad in [
+            "",
+            "files.example",
+            "http://files.example",
+            "https://u@files.example",
+            "https://files.example/path",
+            "https://files.example:0",
+        ] {
+            let policy = EndpointPolicy::new(REALM, false, vec![]).unwrap();
+            assert!(policy.with_download_origin(bad).is_err(), "{bad}");
         }
     }
 

@@ -95,6 +95,11 @@ impl Line {
         self.if_dropped = Left::Kept;
     }
 
+    /// Dropping the upload leaves it to be cancelled.
+    pub(crate) const fn cancel_if_dropped(&mut self) {
+        self.if_dropped = Left::Orphaned;
+    }
+
     /// From now on it may be a file.
     pub(crate) const fn finishing(&mut self) {
         self.finishing = true;

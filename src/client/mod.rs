@@ -93,6 +93,8 @@ struct Shared {
     timer: Arc<dyn Timer>,
     authorization: Authorization,
     policy: EndpointPolicy,
+    /// Whether a download by name can't go on by id.
+    downloads_by_name: bool,
     user_agent: http::HeaderValue,
     test_mode: Option<http::HeaderValue>,
     /// For every request, but for the time to its head, which depends on the call.
@@ -158,6 +160,11 @@ impl Client {
     #[must_use]
     pub fn call_counts(&self) -> CallCounts {
         self.shared.counters.read()
+    }
+
+    /// Whether a download that was begun by name goes on by name.
+    pub(crate) fn downloads_by_name(&self) -> bool {
+        self.shared.downloads_by_name
     }
 
     /// What signs the things that are left on the local disk. It stays the same as long as the application key does; a client

@@ -1,6 +1,6 @@
 //! What a key may not do, told so that its owner knows what to change.
 
-use crate::api::{Allowed, CallKind, Facts, Session};
+use crate::api::{Allowed, ApiVersion, CallKind, Facts, Session};
 use crate::error::{Error, ErrorKind};
 use crate::types::Capability;
 
@@ -11,6 +11,12 @@ pub(super) fn refuse_known_missing(
     session: &Session,
 ) -> Result<(), Error> {
     let allowed = session.allowed();
+    if session.is_for_downloads_only && facts.kind != CallKind::Download {
+        return Err(Error::new(
+            ErrorKind::Unauthorized,
+            "nothing was sent: the client holds a download authorization, which is for downloads by name and nothing else",
+        ));
+    }
     // Files in public buckets can be downloaded by any key.
     if facts.kind == CallKind::Download || allowed.capabilities.is_empty() {
         return Ok(());
@@ -33,12 +39,38 @@ pub(super) fn refuse_known_missing(
 }
 
 /// Adds to B2's refusal what the key may do.
-pub(super) fn with_restriction(failure: Error, facts: &Facts, allowed: &Allowed) -> Error {
+pub(super) fn with_restriction(failure: Error, facts: &Facts, session: &Session) -> Error {
     let unauthorized = failure
         .b2()
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");
     match &facts.capability {
-        Some(capability) if unauthorized => failure.with_hint(describe(allowed, capability)),
+        Some(_) if unauthorized && session.is_for_downloads_only => failure.with_hint(
+            "the download authorization is for names with another prefix, for other headers, or not for downloads by id"
+                .to_owned(),
+        ),
+        Some(capability) if unauthorized => {
+            failure.with_hint(describe(session.allowed(), capability))
+        }
+        _ => failure,
+    }
+}
+
+/// What B2 refuses a login with, where the key is right and the version of the API is not: a key of v4 is refused by the
+/// older ones as a request that they don't support.
+pub(super) fn explain_login(failure: Error, version: ApiVersion) -> Error {
+    let Some(b2) = failure.b2() else {
+        return failure;
+    };
+    let is_too_new = b2
+        .message
+        .contains("not currently supported on API version")
+        || b2.code == "unsupported";
+    match b2.status {
+        400 | 401 if is_too_new => failure.with_kind(ErrorKind::Credentials).with_hint(format!(
+            "the client speaks {version}, and a key for buckets that was made in v4 works in v4 alone: \
+             ClientBuilder::api_version(ApiVersion::V4), or a key that CreateKey::api_version makes through v3"
+        )),
+        401 => failure.with_kind(ErrorKind::Credentials),
         _ => failure,
     }
 }

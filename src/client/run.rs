@@ -19,7 +19,7 @@ use super::gates::Pass;
 use super::judge;
 use super::outage::{PlaceId, Way};
 use super::patience::PROGRESS;
-use super::restriction::{refuse_known_missing, with_restriction};
+use super::restriction::{explain_login, refuse_known_missing, with_restriction};
 use super::retry_after::{retry_after, server_time};
 use super::told::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
@@ -155,6 +155,13 @@ async fn attempts<C: Call>(
             pass.refused();
             course.without_room(client.shared.gates.successes(), now);
         }
+        if ticket.sent_no_token(facts) && failure.b2().is_some_and(|b2| b2.status == 401) {
+            let failure = failure.with_hint(
+                "no token was sent there, since download_origin() was told to withhold it"
+                    .to_owned(),
+            );
+            return Err(course.error(failure, None, client.now()));
+        }
         // Asking what became of the call needs room too.
         drop(pass);
         let (now, chance) = (client.now(), client.shared.chance());
@@ -218,7 +225,7 @@ async fn attempts<C: Call>(
             }
             Step::Stop(why) => {
                 title.failed(&failure, course.attempts(), elapsed);
-                let failure = ticket.explain(facts, failure);
+                let failure = ticket.explain(client, facts, failure);
                 return Err(course.error(failure, why, client.now()));
             }
             Step::Settle(_) => unreachable!("what was settled is not settled again"),
@@ -287,6 +294,16 @@ impl Ticket {
         }
     }
 
+    /// Whether a refusal says nothing about the session's token, since it was not there.
+    fn sent_no_token(&self, facts: &Facts) -> bool {
+        match self {
+            Self::Account(generation) => {
+                facts.kind == CallKind::Download && generation.session.withholds_token()
+            }
+            Self::Realm | Self::Upload(..) => false,
+        }
+    }
+
     /// The version of the API that the attempt spoke.
     fn version(&self, client: &Client) -> ApiVersion {
         match self {
@@ -318,15 +335,12 @@ impl Ticket {
     }
 
     /// What B2 refuses, with what is known of the key.
-    fn explain(&self, facts: &Facts, failure: Error) -> Error {
+    fn explain(&self, client: &Client, facts: &Facts, failure: Error) -> Error {
         match self {
-            Self::Realm if failure.b2().is_some_and(|b2| b2.status == 401) => {
-                failure.with_kind(ErrorKind::Credentials)
-            }
+            Self::Realm => explain_login(failure, client.shared.authorization.version()),
             Self::Account(generation) | Self::Upload(generation, ..) => {
-                with_restriction(failure, facts, generation.session.allowed())
+                with_restriction(failure, facts, &generation.session)
             }
-            Self::Realm => failure,
         }
     }
 }
@@ -461,7 +475,10 @@ fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) 
 /// From a call to a request that may go where it goes.
 fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Request, Error> {
     let request = call.request(target)?;
-    client.shared.policy.check(request.uri())?;
+    match C::FACTS.kind {
+        CallKind::Download => client.shared.policy.check_download(request.uri())?,
+        _ => client.shared.policy.check(request.uri())?,
+    }
     Ok(request)
 }
 

@@ -27,7 +27,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName, FileVersion,
-    PartNumber,
+    LARGE_FILE_SHA1, PartNumber,
 };
 
 /// A file that is about to be put together of pieces: await it.
@@ -159,7 +159,8 @@ impl Compose {
         self
     }
 
-    /// Notes that go with the file.
+    /// Notes that go with the file. `large_file_sha1` is not added, since nobody has all its bytes: who knows the SHA-1 of
+    /// the whole can note it here, and the file can be verified by it.
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
         self
@@ -168,7 +169,7 @@ impl Compose {
     /// The type and the notes of this version, but for those that speak of its bytes: `large_file_sha1` and
     /// `src_last_modified_millis`.
     pub fn like(mut self, version: &FileVersion) -> Self {
-        let of_its_bytes = ["large_file_sha1", "src_last_modified_millis", UPLOAD_ID];
+        let of_its_bytes = [LARGE_FILE_SHA1, "src_last_modified_millis", UPLOAD_ID];
         let notes = version.file_info.iter();
         self.file_info = FileInfo::unchecked(notes.filter(|(key, _)| !of_its_bytes.contains(key)));
         self.content_type = version.content_type.clone().unwrap_or_default();

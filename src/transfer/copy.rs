@@ -14,8 +14,8 @@ use super::upload::{note, sizes};
 use crate::api::{CopyFile, CopyPart, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::types::{
-    ByteRange, ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
-    FileVersion, PartNumber,
+    ByteRange, ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileInfoLimit,
+    FileName, FileVersion, LARGE_FILE_SHA1, PartNumber,
 };
 
 /// A copy that is about to begin: await it.
@@ -123,8 +123,9 @@ impl BucketHandle {
 options!(FileCopy);
 
 impl FileCopy {
-    /// Gives the copy this content type and these notes instead of the source's. Retention and legal hold are never the
-    /// source's.
+    /// Gives the copy this content type and these notes instead of the source's. The SHA-1 of a large file stays with its
+    /// bytes: `large_file_sha1` is added where the source's is known, as it is from a [`FileVersion`], and there is room for
+    /// it. Retention and legal hold are never the source's.
     pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
         self.metadata = Some((content_type, info));
         self
@@ -191,7 +192,12 @@ impl FileCopy {
         let mut copy = CopyFile::new(&self.source.file_id, name.clone())
             .destination_bucket_id(self.bucket.id());
         if let Some((content_type, info)) = &self.metadata {
-            copy = copy.replace_metadata(content_type.clone(), info.clone());
+            let mut info = info.clone();
+            // Otherwise B2 has the SHA-1, and computes the copy's.
+            if let Some(version) = version.filter(|version| version.content_sha1.sha1().is_none()) {
+                keep_sha1(&mut info, name, self.options.limit(), version);
+            }
+            copy = copy.replace_metadata(content_type.clone(), info);
         }
         if let Some(key) = &self.source_key {
             copy = copy.source_server_side_encryption(EncryptionSetting::SseC(key.clone()));
@@ -219,10 +225,7 @@ impl FileCopy {
                 but_upload_id(&version.file_info),
             ),
         };
-        if let Some(sha1) = version.content_sha1.sha1() {
-            let (limit, sha1) = (self.options.limit(), sha1.to_string());
-            note(&mut info, name, limit, "large_file_sha1", &sha1);
-        }
+        keep_sha1(&mut info, name, self.options.limit(), version);
         let start = StartLargeFile::new(self.bucket.id(), name.clone())
             .content_type(content_type)
             .file_info(info);
@@ -305,6 +308,13 @@ fn check(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
             "the source's SHA-1 is {has}, and the copy's {copied}"
         )),
         _ => Ok(()),
+    }
+}
+
+/// The copy has the same bytes, and B2 has no SHA-1 of a large file but the one that is noted.
+fn keep_sha1(info: &mut FileInfo, name: &FileName, limit: FileInfoLimit, version: &FileVersion) {
+    if let Some(sha1) = version.expected_sha1() {
+        note(info, name, limit, LARGE_FILE_SHA1, &sha1.to_string());
     }
 }
 

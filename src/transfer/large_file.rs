@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use b2kit_core::Body;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
+use super::hashing::read_again;
 use super::progress::{Progress, Stage};
 use super::sent::Sent;
-use super::source::Stretch;
+use super::source::{Stretch, is_changed, unreadable};
 use crate::api::{
     CancelLargeFile, CopyPart, FinishLargeFile, ListParts, StartLargeFile, UPLOAD_ID, UploadPart,
 };
 use crate::client::{Client, Line};
-use crate::error::{Error, ErrorKind};
+use crate::error::{B2Error, Error, ErrorKind};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, Part, PartNumber, Sha1};
 
 /// A large file that is being put together.
@@ -23,6 +25,8 @@ pub(super) struct LargeFile<'a> {
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) concurrency: usize,
     pub(super) on_failure: OnFailure,
+    /// What is there of a source that has changed since can't be used any more: not even kept.
+    pub(super) is_of_one_sha1: bool,
     pub(super) progress: &'a Progress,
 }
 
@@ -33,7 +37,8 @@ pub enum OnFailure {
     /// It is cancelled: B2 keeps nothing and charges for nothing.
     #[default]
     Cancel,
-    /// It is kept, so that the upload can be resumed. B2 charges for what is there.
+    /// It is kept, so that the upload can be resumed. B2 charges for what is there. One whose source was hashed first and
+    /// has changed since is cancelled all the same: nothing could go on with it.
     Keep,
 }
 
@@ -85,6 +90,7 @@ impl<'a> LargeFile<'a> {
                     customer_key,
                     concurrency: 1,
                     on_failure: OnFailure::Cancel,
+                    is_of_one_sha1: false,
                     progress,
                 })
             }
@@ -155,10 +161,17 @@ impl<'a> LargeFile<'a> {
                 let body = sent.watch(&stretch.body);
                 let mut upload =
                     UploadPart::new(&self.file_id, number, body).hashed_by_source(stretch.digest);
+                if let Some(sha1) = stretch.sha1 {
+                    upload = upload.content_sha1(sha1);
+                }
                 if let Some(key) = &self.customer_key {
                     upload = upload.customer_key(key.clone());
                 }
-                let part = self.client.call(upload).await.map_err(named)?;
+                let part = match self.client.call(upload).await {
+                    Err(error) => Err(why(error, &stretch.body, stretch.sha1.is_some()).await),
+                    part => part,
+                };
+                let part = part.map_err(named)?;
                 sent.keep();
                 part
             }
@@ -245,10 +258,14 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Cancels what is there or keeps it, and gives the first failure back.
-    async fn fail(self, error: Error) -> Error {
+    async fn fail(mut self, error: Error) -> Error {
         // It may be a file: then the ledger says that nobody knows.
         if self.line.is_finishing() {
             return error;
+        }
+        if self.is_of_one_sha1 && is_changed(&error) {
+            self.on_failure = OnFailure::Cancel;
+            self.line.cancel_if_dropped();
         }
         match self.on_failure {
             OnFailure::Keep => self.line.keep(),
@@ -265,6 +282,19 @@ impl<'a> LargeFile<'a> {
         }
         error
     }
+}
+
+/// B2 got other bytes than were hashed before: where the source has others by now, that is the reason.
+async fn why(error: Error, body: &Body, is_known: bool) -> Error {
+    let differs = |b2: &B2Error| b2.status == 400 && b2.message.contains("did not match");
+    if is_known && error.b2().is_some_and(differs) {
+        let read = read_again(body).await;
+        return read.map_or_else(
+            |why| unreadable("the source can't be sent", why),
+            |()| error,
+        );
+    }
+    error
 }
 
 /// The digest that the part is to be finished with.

@@ -4,8 +4,8 @@
 //! What a dropped or failed upload leaves on the server is in the client's ledger, which is in `client`.
 //!
 //! In the order in which an upload meets them: `bucket` is the door; `source` where bytes come from; `plan` how they are
-//! cut; `large_file` carries parts side by side; `resume` finds what is on the server already; `progress` tells how
-//! far it is. `download` is the way back, and `local_name` decides which paths the
+//! cut; `hashing` what is known of them before they are sent; `large_file` carries parts side by side; `resume` finds what
+//! is on the server already; `progress` tells how far it is. `download` is the way back, and `local_name` decides which paths the
 //! names of files may become. `disk` is all that touches local files. `copy` and `compose` make files of what is in B2;
 //! `many` does things to many files at once.
 
@@ -16,6 +16,7 @@ mod copy;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
+mod hashing;
 mod large_file;
 mod local_name;
 mod many;

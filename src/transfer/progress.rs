@@ -37,6 +37,7 @@ struct Counters {
     total_parts: AtomicU32,
     reused_parts: AtomicU32,
     retries: AtomicU32,
+    hashed_bytes: AtomicU64,
 }
 
 /// A moment of a [`Progress`].
@@ -58,6 +59,8 @@ pub struct ProgressNow {
     pub reused_parts: u32,
     /// How often something was sent or fetched again.
     pub retries: u32,
+    /// The bytes that were hashed before anything was sent.
+    pub hashed_bytes: u64,
 }
 
 /// What a transfer is at.
@@ -66,6 +69,8 @@ pub struct ProgressNow {
 pub enum Stage {
     /// Looking what there is to do.
     Planning,
+    /// The source is read, to know the SHA-1 of its bytes before they are sent: see [`ProgressNow::hashed_bytes`].
+    Hashing,
     /// Bytes move.
     Moving,
     /// All bytes are over; the whole is checked, put together or put in its place.
@@ -135,6 +140,13 @@ impl Progress {
         self.change(|counters| counters.total_parts.store(total, SeqCst));
     }
 
+    /// Bytes were hashed, before anything is sent.
+    pub(super) fn hashed(&self, bytes: u64) {
+        self.change(|counters| {
+            counters.hashed_bytes.fetch_add(bytes, SeqCst);
+        });
+    }
+
     /// Bytes are over.
     pub(super) fn add(&self, bytes: u64) {
         self.change(|counters| {
@@ -195,8 +207,9 @@ impl Counters {
         ProgressNow {
             stage: match self.stage.load(SeqCst) {
                 0 => Stage::Planning,
-                1 => Stage::Moving,
-                2 => Stage::Finishing,
+                1 => Stage::Hashing,
+                2 => Stage::Moving,
+                3 => Stage::Finishing,
                 _ => Stage::Done,
             },
             bytes: self.bytes.load(SeqCst),
@@ -205,6 +218,7 @@ impl Counters {
             total_parts: self.total_parts.load(SeqCst),
             reused_parts: self.reused_parts.load(SeqCst),
             retries: self.retries.load(SeqCst),
+            hashed_bytes: self.hashed_bytes.load(SeqCst),
         }
     }
 }

@@ -1,22 +1,24 @@
 //! What is on the server already: which large file can be taken up, and which of its parts can be used again.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
-use std::sync::PoisonError;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::bucket::BucketHandle;
+use super::hashing::Digests;
 use super::large_file::{From, PartWork, is_ours};
-use super::plan::Cut;
-use super::source::{Anywhere, Stretch, unreadable};
+use super::plan::{Cut, MAX_PARTS};
+use super::progress::Progress;
+use super::source::Anywhere;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
-use crate::client::{Client, Unfinished};
+use crate::client::Unfinished;
 use crate::error::{Error, ErrorKind};
-use crate::types::{FileId, FileName, FileVersion, Part, PartNumber, Sha1, Sha1Hasher};
+use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
 
 /// What an upload would send, and what it would use again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct UploadPlan {
     pub parts: Vec<PlannedPart>,
     /// The large files of this name that would not be taken up, and why.
     pub passed_over: Vec<(FileId, String)>,
+    /// The SHA-1 of the whole source, where it was read for the plan.
+    pub large_file_sha1: Option<Sha1>,
 }
 
 /// A part of a planned upload.
@@ -38,6 +42,8 @@ pub struct PlannedPart {
     pub number: PartNumber,
     /// The stretch of the file that it is.
     pub range: Range<u64>,
+    /// The SHA-1 of these bytes of the source, where they were read for the plan.
+    pub sha1: Option<Sha1>,
     /// Its SHA-1, if it is there already.
     pub reused: Option<Sha1>,
     /// Why it has to be sent, if something else is there in its place.
@@ -46,9 +52,10 @@ pub struct PlannedPart {
 
 impl UploadPlan {
     /// Nothing is there.
-    pub(super) fn anew(cut: Cut) -> Self {
+    pub(super) fn anew(cut: Cut, digests: &Digests) -> Self {
         let parts = cut.ranges().map(|(number, range)| PlannedPart {
             number,
+            sha1: digests.of(&range),
             range,
             reused: None,
             differs: None,
@@ -57,6 +64,7 @@ impl UploadPlan {
             file_id: None,
             parts: parts.collect(),
             passed_over: Vec::new(),
+            large_file_sha1: digests.whole,
         }
     }
 
@@ -97,7 +105,10 @@ impl PlannedPart {
         PartWork {
             number: self.number,
             len: self.len(),
-            from: From::Here(source.stretch(self.range.clone())),
+            from: From::Here(match self.sha1 {
+                Some(sha1) => source.known(self.range.clone(), sha1),
+                None => source.stretch(self.range.clone()),
+            }),
         }
     }
 }
@@ -163,120 +174,192 @@ impl FromStr for ResumeToken {
     }
 }
 
-/// What is there of this file, and what there is to do.
-pub(super) async fn plan(
-    bucket: &BucketHandle,
-    name: &FileName,
-    source: &Anywhere,
+/// The parts of a large file that are there: by their numbers, how long they are, and their SHA-1.
+type There = BTreeMap<u32, (u64, Option<Sha1>)>;
+
+/// Of more unfinished uploads than this, those are looked at that have the most: each may have 10,000 parts.
+const MOST_CANDIDATES: usize = 20;
+
+/// Looks what is there of a file that is to be uploaded.
+pub(super) struct Look<'a> {
+    pub(super) bucket: &'a BucketHandle,
+    pub(super) name: &'a FileName,
+    pub(super) source: &'a Anywhere,
+    pub(super) progress: &'a Progress,
+    /// What the upload would begin anew as.
+    pub(super) start: &'a StartLargeFile,
+    /// The upload that is meant, if only one is.
+    pub(super) token: Option<&'a ResumeToken>,
+}
+
+/// A large file that may be taken up.
+struct Candidate {
+    file: FileVersion,
     cut: Cut,
-    start: &StartLargeFile,
-    token: Option<&ResumeToken>,
-) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-    let client = bucket.client();
-    let mut plan = UploadPlan::anew(cut);
-    let list = ListUnfinishedLargeFiles::new(bucket.id()).name_prefix(name.as_str());
-    let mut files = client.stream(list);
-    let mut best: Option<(UploadPlan, FileVersion)> = None;
-    while let Some(file) = files.try_next().await? {
-        let meant = token.is_none_or(|token| token.file_id == file.file_id);
-        if *file.file_name != *name.as_str() || !meant {
-            continue;
+    there: There,
+}
+
+impl Look<'_> {
+    /// What there is to do, and the large file that is taken up by that.
+    pub(super) async fn plan(
+        &self,
+        cut: Cut,
+        mut digests: Digests,
+    ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
+        let (candidates, passed_over) = self.candidates(cut).await?;
+        self.read(cut, &candidates, &mut digests).await?;
+        let mut plan = UploadPlan::anew(cut, &digests);
+        let mut found: Option<FileVersion> = None;
+        for candidate in candidates {
+            let parts = candidate.parts(&digests);
+            let candidate_plan = UploadPlan {
+                file_id: Some(candidate.file.file_id.clone()),
+                parts,
+                ..UploadPlan::anew(Cut { len: 0, ..cut }, &digests)
+            };
+            if found.is_none() || candidate_plan.reused_bytes() > plan.reused_bytes() {
+                (plan, found) = (candidate_plan, Some(candidate.file));
+            }
         }
-        let candidate = match start.differs_from(&file).map_or_else(|| ours(&file), Err) {
-            Ok(()) => candidate(client, source, cut, &file).await?,
-            Err(why) => Err(why),
-        };
-        match candidate {
-            Ok(parts) => {
-                let candidate = UploadPlan {
-                    file_id: Some(file.file_id.clone()),
-                    parts,
-                    passed_over: Vec::new(),
-                };
-                let better = best
-                    .as_ref()
-                    .is_none_or(|(best, _)| candidate.reused_bytes() > best.reused_bytes());
-                if better {
-                    best = Some((candidate, file));
+        if let (Some(token), None) = (self.token, &found) {
+            let mut why = passed_over.into_iter().map(|(_, why)| why);
+            let why = why.next_back().unwrap_or_else(|| {
+                "it is not among the unfinished large files of this name".to_owned()
+            });
+            let id = &token.file_id;
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the upload {id} can't be resumed: {why}"),
+            ));
+        }
+        plan.passed_over = passed_over;
+        Ok((plan, found))
+    }
+
+    /// The large files that may be taken up; and those that can't be, and why.
+    async fn candidates(&self, cut: Cut) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
+        let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
+        let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
+        let mut files = self.bucket.client().stream(list);
+        while let Some(file) = files.try_next().await? {
+            let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
+            if *file.file_name != *self.name.as_str() || !meant {
+                continue;
+            }
+            let alike = self
+                .start
+                .differs_from(&file)
+                .map_or_else(|| ours(&file), Err);
+            let candidate = match alike {
+                Ok(()) => self.candidate(cut, file).await?,
+                Err(why) => Err((file.file_id, why)),
+            };
+            match candidate {
+                Ok(candidate) => candidates.push(candidate),
+                Err(why) => passed_over.push(why),
+            }
+            if candidates.len() > MOST_CANDIDATES {
+                // Those with the most come first, and of these the oldest.
+                candidates.sort_by_key(|candidate| Reverse(candidate.promise()));
+                if let Some(least) = candidates.pop() {
+                    let why = "there are others of which more is there".to_owned();
+                    passed_over.push((least.file.file_id, why));
                 }
             }
-            Err(why) => plan.passed_over.push((file.file_id, why)),
         }
+        Ok((candidates, passed_over))
     }
-    match best {
-        Some((found, file)) => {
-            let passed_over = plan.passed_over;
-            Ok((
-                UploadPlan {
-                    passed_over,
-                    ..found
-                },
-                Some(file),
-            ))
-        }
-        None => match token {
-            Some(token) => {
-                let why = plan.passed_over.pop().map_or_else(
-                    || "it is not among the unfinished large files of this name".to_owned(),
-                    |(_, why)| why,
-                );
-                let id = &token.file_id;
-                Err(Error::new(
-                    ErrorKind::NotFound,
-                    format!("the upload {id} can't be resumed: {why}"),
-                ))
+
+    async fn candidate(
+        &self,
+        cut: Cut,
+        file: FileVersion,
+    ) -> Result<Result<Candidate, (FileId, String)>, Error> {
+        let mut there = There::new();
+        let mut parts = self.bucket.client().stream(ListParts::new(&file.file_id));
+        while let Some(part) = parts.try_next().await? {
+            let sha1 = part.content_sha1.sha1().copied();
+            there.insert(part.part_number, (part.content_length, sha1));
+            if there.len() as u64 > MAX_PARTS {
+                let why = "it has more parts than there can be".to_owned();
+                return Ok(Err((file.file_id, why)));
             }
-            None => Ok((plan, None)),
-        },
+        }
+        Ok(match layout(cut, &there) {
+            Ok(cut) => Ok(Candidate { file, cut, there }),
+            Err(why) => Err((file.file_id, why)),
+        })
+    }
+
+    /// Learns what has to be known to compare the candidates with the source, for all of them at once. Where it is to have
+    /// been hashed before, that holds for each part that may have to be sent, too.
+    async fn read(
+        &self,
+        cut: Cut,
+        candidates: &[Candidate],
+        digests: &mut Digests,
+    ) -> Result<(), Error> {
+        let all = digests.whole.is_some();
+        let wanted = candidates
+            .iter()
+            .filter(|candidate| !all || candidate.cut != cut)
+            .flat_map(|candidate| {
+                let ranges = candidate.cut.ranges();
+                let wanted = ranges.filter(|(number, range)| all || candidate.has(*number, range));
+                wanted.map(|(_, range)| range)
+            });
+        // A borrowed iterator is not `Send`-friendly across an await, and it is sorted anyway.
+        let wanted: Vec<_> = wanted.collect();
+        digests
+            .learn(self.source, wanted, false, self.progress)
+            .await
     }
 }
 
+impl Candidate {
+    /// Whether there is a part of this length.
+    fn has(&self, number: PartNumber, range: &Range<u64>) -> bool {
+        let there = self.there.get(&u32::from(number.as_u16()));
+        there.is_some_and(|(len, _)| *len == range.end - range.start)
+    }
+
+    /// How many bytes may be used again, at most.
+    fn promise(&self) -> u64 {
+        self.there.values().map(|(len, _)| len).sum()
+    }
+
+    /// Its parts, as far as they can be used.
+    fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
+        let mut parts = UploadPlan::anew(self.cut, digests).parts;
+        for part in &mut parts {
+            let Some((_, its)) = self.there.get(&u32::from(part.number.as_u16())) else {
+                continue;
+            };
+            if !self.has(part.number, &part.range) {
+                part.differs = Some("another size is there");
+            } else if its.is_some() && *its == part.sha1 {
+                part.reused = *its;
+            } else {
+                part.differs = Some("other bytes are there");
+            }
+        }
+        parts
+    }
+}
+
+/// Whether it is this crate's, or of the same bytes by what its uploader noted. That these are the same as here was seen
+/// before, with the rest of its info.
 fn ours(file: &FileVersion) -> Result<(), String> {
-    if is_ours(file) {
+    if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
         return Ok(());
     }
     Err("it was not begun by this crate".to_owned())
 }
 
-/// The parts of this large file, as far as they can be used; or why none can.
-async fn candidate(
-    client: &Client,
-    source: &Anywhere,
-    cut: Cut,
-    file: &FileVersion,
-) -> Result<Result<Vec<PlannedPart>, String>, Error> {
-    let there: BTreeMap<u32, Part> = client
-        .stream(ListParts::new(&file.file_id))
-        .map_ok(|part| (part.part_number, part))
-        .try_collect()
-        .await?;
-    let cut = match layout(cut, &there) {
-        Ok(cut) => cut,
-        Err(why) => return Ok(Err(why)),
-    };
-    let mut parts = UploadPlan::anew(cut).parts;
-    for part in &mut parts {
-        let Some(its) = there.get(&u32::from(part.number.as_u16())) else {
-            continue;
-        };
-        if its.content_length != part.len() {
-            part.differs = Some("another size is there");
-            continue;
-        }
-        let here = sha1_of(source.stretch(part.range.clone())).await?;
-        if its.content_sha1.sha1() == Some(&here) {
-            part.reused = Some(here);
-        } else {
-            part.differs = Some("other bytes are there");
-        }
-    }
-    Ok(Ok(parts))
-}
-
 /// The cut that the parts which are there were made by, since parts can only be used where they lie.
-fn layout(cut: Cut, there: &BTreeMap<u32, Part>) -> Result<Cut, String> {
+fn layout(cut: Cut, there: &There) -> Result<Cut, String> {
     // The last part alone may be smaller, so the largest is as large as all but that.
-    let Some(part) = there.values().map(|part| part.content_length).max() else {
+    let Some(part) = there.values().map(|(len, _)| *len).max() else {
         return Ok(cut);
     };
     let alone_and_last = there.len() == 1 && part < cut.part;
@@ -296,19 +379,4 @@ fn layout(cut: Cut, there: &BTreeMap<u32, Part>) -> Result<Cut, String> {
         return Err("its parts are so small that there would be more than 10,000".to_owned());
     }
     Ok(cut)
-}
-
-async fn sha1_of(stretch: Stretch) -> Result<Sha1, Error> {
-    let failed = |error| unreadable("the source can't be read", error);
-    let mut stream = stretch.body.open().map_err(failed)?;
-    let mut hasher = Sha1Hasher::default();
-    while let Some(chunk) = stream.next().await.transpose().map_err(failed)? {
-        if stretch.digest.is_none() {
-            hasher.update(&chunk);
-        }
-    }
-    let by_source = stretch
-        .digest
-        .map(|digest| *digest.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(by_source.flatten().unwrap_or_else(|| hasher.finish()))
 }

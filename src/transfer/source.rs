@@ -3,19 +3,22 @@
 use std::fmt;
 use std::io::{self, SeekFrom};
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use b2kit_core::{Body, BodyStream, Bytes};
 use futures_core::Stream;
 use futures_io::{AsyncRead, AsyncSeek};
+use futures_util::FutureExt as _;
 use futures_util::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use futures_util::lock::Mutex;
 use futures_util::stream;
 
 #[cfg(feature = "fs")]
 use super::disk;
-use crate::api::Digest;
+use super::hashing::held_to;
+use crate::api::{CatchPanics, Digest, panicked};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Timestamp};
@@ -26,10 +29,14 @@ pub(super) const CHUNK: usize = 256 * 1024;
 /// Where the bytes of an upload come from.
 ///
 /// What can be read anywhere ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
-/// [`seekable`](Self::seekable)) is read once while it is sent, in chunks of 256 KiB for each part, and again where a part
-/// has to be sent again; it needs no memory of its own. What comes once ([`stream`](Self::stream),
+/// [`seekable`](Self::seekable)) is read while it is sent, in chunks of 256 KiB for each part, and again where a part has
+/// to be sent again; it needs no memory of its own. A large file is read once before that, unless
+/// [`hash_first`](super::Upload::hash_first) says otherwise. What comes once ([`stream`](Self::stream),
 /// [`reader`](Self::reader)) is held in memory part by part until B2 has each: see
 /// [`Upload::concurrency`](super::Upload::concurrency).
+///
+/// Where the code of a source panics, its upload fails with [`Source`](crate::ErrorKind::Source), as it does where the
+/// source can't be read.
 pub struct Source {
     kind: Kind,
     pub(super) sha1: Option<Sha1>,
@@ -80,11 +87,17 @@ pub(super) struct Stretch {
     pub(super) body: Body,
     /// Where its digest appears, if it is computed while it is read.
     pub(super) digest: Option<Digest>,
+    /// Its SHA-1, if it was hashed before.
+    pub(super) sha1: Option<Sha1>,
 }
 
 impl From<Body> for Stretch {
     fn from(body: Body) -> Self {
-        Self { body, digest: None }
+        Self {
+            body,
+            digest: None,
+            sha1: None,
+        }
     }
 }
 
@@ -156,7 +169,8 @@ impl Source {
     }
 
     /// The SHA-1 of all bytes, where it is known. B2 then gets it with the file (a large one keeps it in
-    /// `large_file_sha1`), and a download can be checked against it.
+    /// `large_file_sha1`), and a download can be checked against it. A large file is not hashed before it is sent then, and
+    /// B2 does not check this SHA-1: with a wrong one the file can't be downloaded as verified.
     #[must_use]
     pub const fn with_sha1(mut self, sha1: Sha1) -> Self {
         self.sha1 = Some(sha1);
@@ -193,9 +207,11 @@ impl Source {
             Kind::Bytes(bytes) => anywhere(bytes.len() as u64, modified, Read::Bytes(bytes)),
             Kind::Ranges(len, open) => anywhere(len, modified, Read::Ranges(open)),
             Kind::Seekable(mut reader) => {
-                let len = reader.seek(SeekFrom::End(0)).await;
-                let len =
-                    len.map_err(|error| unreadable("the source can't be sought in", error))?;
+                let end = AssertUnwindSafe(reader.seek(SeekFrom::End(0)));
+                let len = end.catch_unwind().await;
+                let len = len
+                    .unwrap_or_else(|panic| Err(panicked(&*panic)))
+                    .map_err(|error| unreadable("the source can't be sought in", error))?;
                 let reader = Arc::new(Mutex::new(reader));
                 let open: OpenRange =
                     Arc::new(move |range| Ok(Box::pin(sought(Arc::clone(&reader), range))));
@@ -208,7 +224,7 @@ impl Source {
                 let modified = modified.or(file.modified());
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }
-            Kind::Stream(len, stream) => Opened::Once(len, stream),
+            Kind::Stream(len, stream) => Opened::Once(len, Box::pin(CatchPanics::new(stream))),
         })
     }
 }
@@ -217,29 +233,86 @@ impl Anywhere {
     /// A stretch, as something to send.
     pub(super) fn stretch(&self, range: Range<u64>) -> Stretch {
         match &self.read {
-            Read::Bytes(bytes) => {
-                let [start, end] = [range.start, range.end]
-                    .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
-                Body::from(bytes.slice(start..end)).into()
-            }
-            Read::Ranges(open) => {
-                let open = Arc::clone(open);
-                Body::replay(range.end - range.start, move || open(range.clone())).into()
-            }
             #[cfg(feature = "fs")]
             Read::File(file) => {
                 let (file, digest) = (Arc::clone(file), Digest::default());
                 let there = Arc::clone(&digest);
                 let body = Body::replay(range.end - range.start, move || {
-                    Ok(disk::read(&file, range.clone(), &there))
+                    Ok(disk::read(&file, range.clone(), Some(&there)))
                 });
                 Stretch {
                     body,
                     digest: Some(digest),
+                    sha1: None,
                 }
+            }
+            _ => self.unhashed(range).into(),
+        }
+    }
+
+    /// A stretch that has this SHA-1, as something to send.
+    pub(super) fn known(&self, range: Range<u64>, sha1: Sha1) -> Stretch {
+        let body = self.unhashed(range);
+        Stretch::known(
+            match &self.read {
+                // These can't change.
+                Read::Bytes(_) => body,
+                _ => held_to(&body, sha1),
+            },
+            sha1,
+        )
+    }
+
+    /// A stretch, of which nobody computes the SHA-1.
+    pub(super) fn unhashed(&self, range: Range<u64>) -> Body {
+        match &self.read {
+            Read::Bytes(bytes) => {
+                let [start, end] = [range.start, range.end]
+                    .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
+                Body::from(bytes.slice(start..end))
+            }
+            Read::Ranges(open) => {
+                let open = Arc::clone(open);
+                Body::replay(range.end - range.start, move || open(range.clone()))
+            }
+            #[cfg(feature = "fs")]
+            Read::File(file) => {
+                let file = Arc::clone(file);
+                Body::replay(range.end - range.start, move || {
+                    Ok(disk::read(&file, range.clone(), None))
+                })
             }
         }
     }
+}
+
+/// A source that is not what it was.
+#[derive(Debug)]
+struct Changed(&'static str);
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Changed {}
+
+pub(super) fn changed(how: &'static str) -> io::Error {
+    io::Error::other(Changed(how))
+}
+
+/// Whether the reason is a source that is not what it was, as far as the backend has kept that.
+pub(super) fn is_changed(error: &Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        if inner.is_some_and(|inner| inner.is::<Changed>()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 pub(super) fn unreadable(what: &str, error: io::Error) -> Error {

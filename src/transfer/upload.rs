@@ -9,19 +9,21 @@ use futures_core::future::BoxFuture;
 use futures_util::stream;
 
 use super::bucket::BucketHandle;
+use super::hashing::Digests;
 use super::large_file::{From, LargeFile, OnFailure, PartWork, each};
 use super::once::Parts;
 use super::options::{Options, options};
 use super::plan::Sizes;
 use super::progress::Stage;
-use super::resume::{self, ResumeToken, UploadPlan};
+use super::resume::{Look, ResumeToken, UploadPlan};
 use super::sent::Sent;
 use super::source::{Anywhere, Opened, Source, Stretch};
-use crate::api::{StartLargeFile, UploadFile};
+use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::client::Client;
 use crate::error::Error;
 use crate::types::{
-    ContentType, FileInfo, FileInfoLimit, FileName, FileVersion, PartNumber, Sha1, Timestamp,
+    ContentType, FileInfo, FileInfoLimit, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1,
+    Timestamp,
 };
 
 /// The parts that are under way at once, unless the upload says otherwise.
@@ -30,7 +32,11 @@ pub(super) const CONCURRENCY: usize = 4;
 /// An upload that is about to begin: await it.
 ///
 /// A file that fits in one part goes in one piece; a larger one, and one whose size nobody knows, goes in parts, several
-/// at once. Each byte is read once and hashed on its way; B2 checks the hash, and its answer is checked before it counts.
+/// at once. B2 checks the SHA-1 of each part, and its answer is checked before it counts.
+///
+/// Of a large file B2 keeps no SHA-1 of its own. So a source that can be read twice is read and hashed before the upload
+/// starts, and the file gets `large_file_sha1`, by which a download can be verified: see [`hash_first`](Self::hash_first).
+/// All else is read once, and hashed on its way.
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error};
@@ -43,7 +49,8 @@ pub(super) const CONCURRENCY: usize = 4;
 /// To have it driven by a runtime, make it a future: `tokio::spawn(upload.into_future())`.
 ///
 /// # Errors
-/// [`Source`](crate::ErrorKind::Source) where the bytes can't be read, change meanwhile, or are not as many as was said;
+/// [`Source`](crate::ErrorKind::Source) where the bytes can't be read, change meanwhile, or are not as many as was said,
+/// and where the source panics;
 /// [`Error::part`] says which part failed. A large file is cancelled then, unless [`on_failure`](Self::on_failure) says
 /// otherwise. As the calls for the rest.
 ///
@@ -71,6 +78,7 @@ struct Own {
     sha1: Option<Sha1>,
     custom_upload_timestamp: Option<Timestamp>,
     part_size: Option<u64>,
+    read_once: bool,
     resume: Option<Resume>,
 }
 
@@ -121,8 +129,9 @@ impl Upload {
         self
     }
 
-    /// Notes that go with the file, such as `b2-cache-control`. `src_last_modified_millis` and `large_file_sha1` are added
-    /// where they are known, and a large file has a note by which this crate knows it again, if there is room for it.
+    /// Notes that go with the file, such as `b2-cache-control`. Where they are known and there is room for them among the
+    /// ten that a file can have, `large_file_sha1` and `src_last_modified_millis` are added, in this order; and to a large
+    /// file a note by which this crate knows it again.
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.own.file_info = info;
         self
@@ -142,9 +151,27 @@ impl Upload {
         self
     }
 
-    /// Takes up an earlier upload of this name that was not finished, if there is one that this crate began and that has
-    /// the same notes, type, encryption and lock. Parts are used again only where their size and SHA-1 are those of the
-    /// bytes here, so these are read once more. Without one, the upload begins anew.
+    /// Whether a large file is read and hashed as a whole before it is sent. Defaults to `true`, as B2's official tools do.
+    ///
+    /// The SHA-1 goes along as `large_file_sha1`, one of the ten entries that a file's info can have. B2 doesn't check it;
+    /// so the SHA-1 of each part is kept as well, and if a part has other bytes when it is sent, the upload fails with
+    /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind.
+    ///
+    /// With `false` each byte is read once, and hashed while it is sent: that is faster, but nobody can verify the file as
+    /// a whole later, and [`require_verified`](super::FileDownload::require_verified) refuses it. Nothing is hashed before
+    /// where the file goes in one piece (then B2 has its SHA-1), where the source comes once, where its SHA-1
+    /// [was given](Source::with_sha1), or where its info has ten entries already.
+    pub const fn hash_first(mut self, hash_first: bool) -> Self {
+        self.own.read_once = !hash_first;
+        self
+    }
+
+    /// Takes up an earlier upload of this name that was not finished, if there is one that this crate began, or one of the
+    /// same `large_file_sha1`, and that has the same notes, type, encryption and lock. Parts are used again only where
+    /// their size and SHA-1 are those of the bytes here. Without one, the upload begins anew.
+    ///
+    /// The source is read once to know this, for all uploads that are there; and once more if it was
+    /// [hashed](Self::hash_first) as a whole, and what is there was cut otherwise.
     ///
     /// If it fails, it is kept, unless [`on_failure`](Self::on_failure) says otherwise.
     ///
@@ -160,7 +187,8 @@ impl Upload {
         self
     }
 
-    /// What the upload would send and what it would use again, and why. Reads the bytes that it would use again.
+    /// What the upload would send and what it would use again, and why. Where it is to be resumed, the source is read as
+    /// the upload would read it.
     ///
     /// # Errors
     /// As the upload.
@@ -176,7 +204,7 @@ impl Upload {
         match self.source.open(job.bucket.client()).await? {
             Opened::Anywhere(source) => {
                 let job = job.of(&source);
-                let (plan, _) = job.plan(&source, job.sizes().await?).await?;
+                let (plan, _) = job.plan(&source, true).await?;
                 Ok(plan)
             }
             Opened::Once(..) => Err(Error::invalid(
@@ -255,12 +283,16 @@ pub(super) fn note(
     }
 }
 
+/// As long as one is.
+const NO_SHA1: &str = "0000000000000000000000000000000000000000";
+
 /// An upload whose source is known.
 struct Job {
     bucket: BucketHandle,
     name: FileName,
     options: Options,
     own: Own,
+    modified: Option<Timestamp>,
 }
 
 impl Job {
@@ -275,28 +307,63 @@ impl Job {
         if own.resume.is_some() {
             options.on_failure.get_or_insert(OnFailure::Keep);
         }
-        let job = Self {
+        Self {
             bucket,
             name,
             options,
             own,
-        };
-        job.modified(source.modified)
+            modified: source.modified,
+        }
     }
 
     /// Takes in what the source says of itself.
-    fn of(self, source: &Anywhere) -> Self {
+    fn of(mut self, source: &Anywhere) -> Self {
         self.options.progress.expect_bytes(source.len);
-        self.modified(source.modified)
+        self.modified = source.modified;
+        self
     }
 
-    fn modified(mut self, modified: Option<Timestamp>) -> Self {
-        if let Some(modified) = modified {
-            let (info, millis) = (&mut self.own.file_info, modified.as_millis().to_string());
-            let limit = self.options.limit();
-            note(info, &self.name, limit, "src_last_modified_millis", &millis);
+    /// The file's info, with what is known of the source.
+    fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
+        let (mut info, limit) = (self.own.file_info.clone(), self.options.limit());
+        // First: a file that can be verified is worth more than its time.
+        if let Some(sha1) = large_file_sha1 {
+            note(
+                &mut info,
+                &self.name,
+                limit,
+                LARGE_FILE_SHA1,
+                &sha1.to_string(),
+            );
         }
-        self
+        if let Some(modified) = self.modified {
+            let millis = modified.as_millis().to_string();
+            note(
+                &mut info,
+                &self.name,
+                limit,
+                "src_last_modified_millis",
+                &millis,
+            );
+        }
+        info
+    }
+
+    /// Whether the source of a large file is to be hashed before it is sent.
+    fn is_hashed_first(&self) -> bool {
+        if self.own.read_once || self.own.sha1.is_some() {
+            return false;
+        }
+        let mut info = self.own.file_info.clone();
+        let is_given = info.get(LARGE_FILE_SHA1).is_some();
+        note(
+            &mut info,
+            &self.name,
+            self.options.limit(),
+            LARGE_FILE_SHA1,
+            NO_SHA1,
+        );
+        !is_given && info.get(LARGE_FILE_SHA1).is_some()
     }
 
     async fn sizes(&self) -> Result<Sizes, Error> {
@@ -304,13 +371,13 @@ impl Job {
     }
 
     async fn anywhere(self, source: Anywhere) -> Result<Uploaded, Error> {
-        let (plan, found) = self.plan(&source, self.sizes().await?).await?;
+        let (plan, found) = self.plan(&source, false).await?;
         if found.is_none() && plan.parts.len() <= 1 {
             return self.small(source.stretch(0..source.len)).await;
         }
         let file = match found {
             Some(found) => self.take_up(&found),
-            None => self.start_large().await?,
+            None => self.start_large(plan.large_file_sha1).await?,
         };
         let works = plan.works(&source);
         let again = |number: PartNumber| {
@@ -342,7 +409,7 @@ impl Job {
         if parts.is_over().await? {
             return self.small(first.into()).await;
         }
-        let file = self.start_large().await?;
+        let file = self.start_large(None).await?;
         let number = Arc::new(AtomicU32::new(1));
         let counted = Arc::clone(&number);
         let works = stream::try_unfold((parts, Some(first)), move |(mut parts, first)| {
@@ -378,16 +445,37 @@ impl Job {
     async fn plan(
         &self,
         source: &Anywhere,
-        sizes: Sizes,
+        is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let cut = sizes.cut(source.len, self.own.part_size)?;
-        let token = match &self.own.resume {
-            Some(Resume::Token(token)) => Some(token),
-            // A small file is sent in less time than it takes to look for what is there of it.
-            Some(Resume::Any) if cut.parts() > 1 => None,
-            _ => return Ok((UploadPlan::anew(cut), None)),
+        let cut = self.sizes().await?.cut(source.len, self.own.part_size)?;
+        let is_large = cut.parts() > 1;
+        // A small file is sent in less time than it takes to look for what is there of it.
+        let resume = self.own.resume.as_ref();
+        let resume = resume.filter(|resume| is_large || matches!(resume, Resume::Token(_)));
+        let mut digests = Digests::default();
+        if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
+            // To hear what is wrong with it before the time is spent.
+            self.start(None).check()?;
+            let ranges = cut.ranges().map(|(_, range)| range);
+            let progress = &self.options.progress;
+            digests.learn(source, ranges, true, progress).await?;
+            self.bucket.client().check_open()?;
+        }
+        let Some(resume) = resume else {
+            return Ok((UploadPlan::anew(cut, &digests), None));
         };
-        resume::plan(&self.bucket, &self.name, source, cut, &self.start(), token).await
+        let look = Look {
+            bucket: &self.bucket,
+            name: &self.name,
+            source,
+            progress: &self.options.progress,
+            start: &self.start(digests.whole),
+            token: match resume {
+                Resume::Any => None,
+                Resume::Token(token) => Some(token),
+            },
+        };
+        look.plan(cut, digests).await
     }
 
     /// Goes on with a large file that is there.
@@ -399,19 +487,16 @@ impl Job {
             client,
             file_id: found.file_id.clone(),
             line,
-            customer_key: self.start().customer_key(),
+            customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),
+            is_of_one_sha1: false,
             progress: &self.options.progress,
         }
     }
 
-    fn start(&self) -> StartLargeFile {
-        let mut info = self.own.file_info.clone();
-        if let Some(sha1) = self.own.sha1 {
-            let (limit, sha1) = (self.options.limit(), sha1.to_string());
-            note(&mut info, &self.name, limit, "large_file_sha1", &sha1);
-        }
+    fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
+        let info = self.file_info(sha1.or(self.own.sha1));
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
             .content_type(self.own.content_type.clone())
             .file_info(info);
@@ -421,9 +506,11 @@ impl Job {
         self.options.of_large(start)
     }
 
-    async fn start_large(&self) -> Result<LargeFile<'_>, Error> {
-        let start = self.start();
-        self.options.start(&self.bucket, &self.name, start).await
+    async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
+        let start = self.start(sha1);
+        let mut file = self.options.start(&self.bucket, &self.name, start).await?;
+        file.is_of_one_sha1 = sha1.is_some();
+        Ok(file)
     }
 
     /// In one piece.
@@ -432,10 +519,11 @@ impl Job {
         progress.enter(Stage::Moving);
         let sent = Sent::new(progress);
         let body = sent.watch(&content.body);
+        let info = self.file_info(None);
         let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
             .hashed_by_source(content.digest)
             .content_type(self.own.content_type)
-            .file_info(self.own.file_info);
+            .file_info(info);
         if let Some(sha1) = self.own.sha1 {
             upload = upload.content_sha1(sha1);
         }

@@ -40,7 +40,8 @@ pub struct Bucket {
     pub bucket_id: BucketId,
     /// Its name.
     pub bucket_name: Box<str>,
-    /// Who may download its files.
+    /// Who may download its files; a word of no letters where B2 doesn't say.
+    #[serde(default = "unsaid", skip_serializing_if = "is_unsaid")]
     pub bucket_type: BucketType,
     /// What its owner noted about it.
     #[serde(default)]
@@ -86,6 +87,14 @@ pub struct FileLockConfiguration {
     /// The retention of files that come without one.
     #[serde(default)]
     pub default_retention: DefaultRetention,
+}
+
+fn unsaid() -> BucketType {
+    BucketType::from("")
+}
+
+fn is_unsaid(bucket_type: &BucketType) -> bool {
+    bucket_type.as_str().is_empty()
 }
 
 /// A setting that B2 doesn't mention is one that it doesn't show.

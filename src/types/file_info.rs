@@ -7,6 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::encryption::EncryptionSetting;
+use super::header_grammar::broken;
 use super::percent::percent_encode;
 use super::rules::Shown;
 use super::text::Text;
@@ -60,6 +61,9 @@ impl FileInfoLimit {
     }
 }
 
+/// The key of a large file's SHA-1, by B2's convention: B2 itself keeps none.
+pub(crate) const LARGE_FILE_SHA1: &str = "large_file_sha1";
+
 /// The keys beginning with `b2-` that B2 takes; all others are reserved.
 const B2_KEYS: [&str; 5] = [
     "b2-content-disposition",
@@ -80,10 +84,11 @@ impl FileInfo {
     ///
     /// # Errors
     /// If the key is not 1 to 50 characters of those that header names are made of, begins with `b2-` and is none of
-    /// the five that B2 takes, or would be the eleventh.
+    /// the five that B2 takes, or would be the eleventh; or if the value of `b2-content-disposition`,
+    /// `b2-content-language` or `b2-expires` is none that such a header can have, by the RFCs that B2's pages name.
     pub fn with(mut self, key: &str, value: impl AsRef<str>) -> Result<Self, Error> {
         let key = key.to_ascii_lowercase();
-        let broken = if !(1..=50).contains(&key.len()) {
+        let why = if !(1..=50).contains(&key.len()) {
             format!("has {} bytes; a key has 1 to 50", key.len())
         } else if let Some(other) = key
             .chars()
@@ -97,14 +102,14 @@ impl FileInfo {
             )
         } else if self.0.len() >= 10 && self.get(&key).is_none() {
             "would be one too many; a file has at most 10".to_owned()
+        } else if let Some(rule) = broken(&key, value.as_ref()) {
+            format!("has a value that {rule}")
         } else {
             self.insert(Text::new(&key), Text::new(value.as_ref()));
             return Ok(self);
         };
         let shown: String = key.chars().take(60).collect();
-        Err(Error::invalid(format!(
-            "the file info key {shown:?} {broken}"
-        )))
+        Err(Error::invalid(format!("the file info key {shown:?} {why}")))
     }
 
     /// Takes notes unchecked, for where B2 allows more than this version of the crate knows, and for those that came
@@ -337,11 +342,11 @@ mod tests {
         let info = info
             .with("src_last_modified_millis", "2")
             .unwrap()
-            .with("b2-Expires", "x")
+            .with("b2-Cache-Control", "x")
             .unwrap();
         assert_eq!(
             info.iter().collect::<Vec<_>>(),
-            [("b2-expires", "x"), ("src_last_modified_millis", "2")]
+            [("b2-cache-control", "x"), ("src_last_modified_millis", "2")]
         );
         for (bad, rule) in [
             ("", "has 0 bytes"),

@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde::ser::SerializeStruct as _;
+use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, Sha1, md5_or_none};
 use super::encryption::Encryption;
-use super::file_info::{ContentType, FileInfo};
+use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
 use super::names::FileName;
 use super::open_enum::open_enum;
@@ -35,8 +35,10 @@ open_enum! {
 }
 
 /// One version of a file: its bytes never change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again: a marker that hides a name has
+/// neither lock nor encryption, and most files no replication.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
     /// The account that owns it.
@@ -71,7 +73,6 @@ pub struct FileVersion {
     pub upload_timestamp: Timestamp,
     /// Whether B2 may hold the same a second time: an earlier attempt's answer was lost, and what became of it could not
     /// be found out. Only ever set in what a call that makes a version gives back, never in what B2 shows.
-    #[serde(skip)]
     pub possible_duplicate: bool,
 }
 
@@ -97,7 +98,7 @@ impl FileVersion {
 }
 
 pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sha1> {
-    let noted = || info.get("large_file_sha1")?.parse().ok();
+    let noted = || info.get(LARGE_FILE_SHA1)?.parse().ok();
     content.sha1().copied().or_else(noted)
 }
 
@@ -105,6 +106,8 @@ pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sh
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folder {
+    /// The account that owns the bucket, where B2 says it.
+    pub account_id: Option<AccountId>,
     /// The bucket it is in.
     pub bucket_id: BucketId,
     /// What the names begin with; the delimiter is its end.
@@ -176,12 +179,15 @@ impl Serialize for ListedFile {
 /// As B2's row, without what is always 0 or null there.
 impl Serialize for Folder {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Folder", 5)?;
-        row.serialize_field("action", &Action::Folder)?;
-        row.serialize_field("bucketId", &self.bucket_id)?;
-        row.serialize_field("fileId", &None::<FileId>)?;
-        row.serialize_field("fileName", &self.file_name)?;
-        row.serialize_field("uploadTimestamp", &0)?;
+        let mut row = serializer.serialize_map(None)?;
+        if let Some(account_id) = &self.account_id {
+            row.serialize_entry("accountId", account_id)?;
+        }
+        row.serialize_entry("action", &Action::Folder)?;
+        row.serialize_entry("bucketId", &self.bucket_id)?;
+        row.serialize_entry("fileId", &None::<FileId>)?;
+        row.serialize_entry("fileName", &self.file_name)?;
+        row.serialize_entry("uploadTimestamp", &0)?;
         row.end()
     }
 }
@@ -253,6 +259,44 @@ impl Serialize for ContentSha1 {
     }
 }
 
+impl Serialize for FileVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut json = serializer.serialize_map(None)?;
+        if let Some(account_id) = &self.account_id {
+            json.serialize_entry("accountId", account_id)?;
+        }
+        json.serialize_entry("action", &self.action)?;
+        json.serialize_entry("bucketId", &self.bucket_id)?;
+        json.serialize_entry("contentLength", &self.content_length)?;
+        json.serialize_entry("contentSha1", &self.content_sha1)?;
+        if let Some(md5) = &self.content_md5 {
+            json.serialize_entry("contentMd5", md5)?;
+        }
+        if let Some(content_type) = &self.content_type {
+            json.serialize_entry("contentType", content_type)?;
+        }
+        json.serialize_entry("fileId", &self.file_id)?;
+        json.serialize_entry("fileInfo", &self.file_info)?;
+        json.serialize_entry("fileName", &self.file_name)?;
+        // B2 says of all others that there is none.
+        let has_none = self.action == Action::Hide;
+        if !(has_none && self.file_retention == none_set()) {
+            json.serialize_entry("fileRetention", &self.file_retention)?;
+        }
+        if !(has_none && self.legal_hold == none_set()) {
+            json.serialize_entry("legalHold", &self.legal_hold)?;
+        }
+        if let Some(status) = &self.replication_status {
+            json.serialize_entry("replicationStatus", status)?;
+        }
+        if !(has_none && self.server_side_encryption == Encryption::none()) {
+            json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
+        }
+        json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        json.end()
+    }
+}
+
 /// How a row of either kind is read: straight into a version, since nearly all rows are one. A folder has no id.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", remote = "FileVersion")]
@@ -280,6 +324,8 @@ struct Row {
     replication_status: Option<ReplicationStatus>,
     #[serde(default, deserialize_with = "null_is_default")]
     server_side_encryption: Encryption,
+    // A folder has none.
+    #[serde(default = "the_beginning", deserialize_with = "moment_or_beginning")]
     upload_timestamp: Timestamp,
     #[serde(skip)]
     possible_duplicate: bool,
@@ -301,6 +347,14 @@ fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
 
 fn none_set<T: Default>() -> Readable<T> {
     Readable::Value(T::default())
+}
+
+const fn the_beginning() -> Timestamp {
+    Timestamp::from_millis(0)
+}
+
+fn moment_or_beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    Option::deserialize(deserializer).map(|moment| moment.unwrap_or_else(the_beginning))
 }
 
 fn null_is_none_set<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
@@ -355,6 +409,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
             let row = Row::deserialize(MapAccessDeserializer::new(map))?;
             self.0.push(if row.file_id.as_str().is_empty() {
                 ListedFile::Folder(Folder {
+                    account_id: row.account_id,
                     bucket_id: row.bucket_id,
                     file_name: row.file_name,
                 })

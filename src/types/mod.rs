@@ -12,6 +12,7 @@ mod durations;
 mod encryption;
 mod file_info;
 mod file_version;
+mod header_grammar;
 mod ids;
 mod key;
 mod lifecycle;
@@ -38,9 +39,11 @@ pub use durations::{DownloadDuration, KeyDuration};
 pub use encryption::{
     CustomerKey, Encryption, EncryptionAlgorithm, EncryptionMode, EncryptionSetting,
 };
+pub(crate) use file_info::LARGE_FILE_SHA1;
 pub use file_info::{ContentType, FileInfo, FileInfoLimit};
 pub use file_version::{Action, ContentSha1, FileVersion, Folder, ListedFile};
 pub(crate) use file_version::{expected_sha1, rows};
+pub(crate) use header_grammar::broken as broken_header;
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
 pub use key::ApplicationKey;
 pub use lifecycle::{LifecycleRule, LifecycleRules};

@@ -77,8 +77,10 @@ pub struct ReplicationRule {
     /// The bucket they go to.
     pub destination_bucket_id: BucketId,
     /// The prefix of the names; empty is all files.
+    #[serde(default)]
     pub file_name_prefix: String,
     /// Whether files that were there before the rule are copied too.
+    #[serde(default)]
     pub include_existing_files: bool,
     /// Whether the rule is in force.
     pub is_enabled: bool,

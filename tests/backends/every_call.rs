@@ -13,7 +13,7 @@ use b2kit::api::{
 };
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{
-    BucketName, BucketType, Capability, DownloadDuration, EventNotificationRule,
+    BucketName, BucketType, ByteRange, Capability, DownloadDuration, EventNotificationRule,
     EventNotificationRules, EventType, FileName, FileRetention, KeyName, LegalHold, PartNumber,
     RetentionMode, Sha1, TargetConfiguration, Timestamp,
 };
@@ -77,6 +77,13 @@ fn every_call_goes_through() {
         let copied = b2.call(copied).await.unwrap();
         let by_id = b2.call(DownloadFileById::new(&copied.file_id)).await;
         assert_eq!(by_id.unwrap().body.collect(10).await.unwrap(), b"0123456789");
+        // A range that is the whole file may be answered as the whole file.
+        let whole = [ByteRange::from(0), ByteRange::inclusive(0, 99).unwrap(), ByteRange::last(20).unwrap()];
+        for range in whole {
+            let download = DownloadFileById::new(&copied.file_id).range(range);
+            let download = b2.call(download).await.unwrap();
+            assert_eq!(download.body.collect(10).await.unwrap(), b"0123456789", "{range}");
+        }
         let by_name = b2.call(DownloadFileByName::new(name, file("g"))).await;
         assert_eq!(by_name.unwrap().body.collect(10).await.unwrap(), b"0123456789");
         let hour = DownloadDuration::from_secs(3_600).unwrap();

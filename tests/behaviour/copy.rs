@@ -95,9 +95,8 @@ fn notes_and_type_go_with_the_copy_or_are_replaced() {
                 assert_eq!(kept.content_type, source.content_type);
                 assert_eq!(kept.file_info.get("k"), Some("v"));
                 if part_size.is_some() {
-                    // What B2 knew of the source is not known of the copy otherwise.
-                    let known = (!large_source).then(|| Sha1::of(&content));
-                    assert_eq!(kept.expected_sha1(), known);
+                    // What is known of the source is not known of the copy otherwise.
+                    assert_eq!(kept.expected_sha1(), Some(Sha1::of(&content)));
                     let id = |file: &FileVersion| {
                         file.file_info.get("b2kit-upload-id").map(str::to_owned)
                     };

@@ -338,12 +338,12 @@ fn notes_and_content_types_come_back_as_they_went() {
             Some("text/x-test; q=1")
         );
         let download = b2
-            .call(by_name(&bucket, "noted").b2_content_language("de & fr"))
+            .call(by_name(&bucket, "noted").b2_content_language("de, fr"))
             .await
             .unwrap();
         assert_eq!(download.file.file_info.get("note"), Some("ü\r\n+ %41"));
         assert_eq!(download.file.headers["cache-control"], "no-store");
-        assert_eq!(download.file.headers["content-language"], "de & fr");
+        assert_eq!(download.file.headers["content-language"], "de, fr");
         assert_eq!(
             download.file.content_type.as_ref().map(ContentType::as_str),
             Some("text/x-test; q=1")

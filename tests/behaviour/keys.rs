@@ -1,6 +1,8 @@
 //! Application keys, in each version of the API.
 
-use b2kit::api::{AuthorizeAccount, CreateBucket, CreateKey, DeleteKey, ListBuckets, ListKeys};
+use b2kit::api::{
+    AuthorizeAccount, Call as _, CreateBucket, CreateKey, DeleteKey, ListBuckets, ListKeys, Target,
+};
 use b2kit::types::{BucketId, BucketName, BucketType, Capability, KeyDuration, KeyName};
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind};
 use futures::executor::block_on;
@@ -44,13 +46,67 @@ fn a_key_for_one_bucket_is_asked_for_in_each_versions_own_words() {
 }
 
 #[test]
+fn a_key_for_older_programs_is_made_through_v3_whatever_the_session_speaks() {
+    let create = create().api_version(ApiVersion::V3);
+    for version in ALL {
+        let one = create.clone().bucket_ids(["b1"]);
+        let session = crate::session(version);
+        let request = one.request(&Target::session(&session)).unwrap();
+        assert!(request.uri().path().ends_with("/b2api/v3/b2_create_key"));
+        let sent = document_in(version, &one);
+        assert_eq!(sent.get("bucketId"), Some(&json!("b1")), "{version}");
+        assert_eq!(sent.get("bucketIds"), None, "{version}");
+        assert!(refused(version, &create.clone().bucket_ids(["b1", "b2"])).contains("v3"));
+    }
+    // With a session of v4 it is made and works in v3.
+    let (b2, emulator, _) = client();
+    block_on(async {
+        let name = BucketName::new("bucket-of-mine").unwrap();
+        let made = b2.call(CreateBucket::new(name, BucketType::AllPrivate));
+        let bucket_id = made.await.unwrap().bucket_id;
+        let one = create.bucket_ids([bucket_id.clone()]);
+        let key = b2.call(one).await.unwrap();
+        assert_eq!(key.key.bucket_ids.as_deref(), Some(&[bucket_id][..]));
+        let older = Client::builder()
+            .credentials(key.credentials().unwrap())
+            .endpoint(emulator.url())
+            .backend(emulator.clone())
+            .api_version(ApiVersion::V3);
+        older.build().unwrap().session().await.unwrap();
+    });
+}
+
+#[test]
+fn a_login_in_v3_with_a_key_of_v4_is_a_matter_of_credentials_with_a_hint_at_v4() {
+    let text = r#"{"status":400,"code":"bad_request","message":"This request is not currently supported on API version number 3"}"#;
+    let backend = |_| async {
+        let refusal = b2kit::http::Response::builder().status(400);
+        Ok(refusal.body(text.into()).unwrap())
+    };
+    let b2 = Client::builder()
+        .credentials(Credentials::new("id", "key").unwrap())
+        .backend(backend)
+        .api_version(ApiVersion::V3)
+        .build()
+        .unwrap();
+    let error = block_on(b2.session()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Credentials);
+    let told = error.to_string();
+    assert!(
+        told.contains("speaks v3") && told.contains("ApiVersion::V4"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_key_for_several_buckets_needs_v4() {
     let create = create().bucket_ids(["b1", "b2"]);
     assert_eq!(document(&create)["bucketIds"], json!(["b1", "b2"]));
     for version in [ApiVersion::V2, ApiVersion::V3] {
         let told = refused(version, &create);
-        let expected =
-            format!("for 2 buckets needs version v4 of the API, and the session speaks {version}");
+        let expected = format!(
+            "for 2 buckets needs version v4 of the API, and this is made through {version}"
+        );
         assert!(told.contains(&expected), "{told}");
     }
 }

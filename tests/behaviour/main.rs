@@ -14,6 +14,7 @@ mod edges; // what shows only at the edges
 mod extremes; // numbers at their ends
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod foreign; // errors of somebody on the way, who can't know what B2 has done
+mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
@@ -22,6 +23,7 @@ mod many; // many files at once, and what bounds all of them together
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod observed; // what a program can see of its calls: events, spans and counts
+mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
 mod outages; // what becomes of many calls when nobody answers any of them
 mod pacing; // how fast calls go when B2 wants them slower
 mod pods; // uploads to machines that misbehave

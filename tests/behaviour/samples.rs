@@ -1,7 +1,11 @@
 //! B2's documented samples.
 
+use b2kit::api::ListBuckets;
 use b2kit::api::{Call, ListFileVersions, Reply};
-use b2kit::types::{Action, ContentSha1, ContentType, FileRetention, ListedFile, Readable};
+use b2kit::types::{
+    Action, Bucket, ContentSha1, ContentType, FileRetention, FileVersion, ListedFile, Readable,
+};
+use serde_json::{Value, json};
 
 fn reply(text: &'static [u8]) -> Reply {
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
@@ -136,5 +140,60 @@ fn a_folder_row_is_a_folder() {
         panic!("a folder, not {:?}", page.files)
     };
     assert_eq!(&*folder.file_name, "photos/cats/");
+    assert_eq!(folder.account_id.as_ref().unwrap().as_str(), "a");
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
+}
+
+/// What B2 leaves out, and what it says of nothing, is not invented when a version is written again.
+#[test]
+fn what_was_absent_stays_absent_when_a_version_is_written_again() {
+    let hide = json!({
+        "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0, "contentSha1": "none",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "uploadTimestamp": 1,
+    });
+    let mut locked = hide.clone();
+    locked["action"] = json!("upload");
+    locked["fileRetention"] = json!({"isClientAuthorizedToRead": false, "value": null});
+    locked["legalHold"] = json!({"isClientAuthorizedToRead": true, "value": "off"});
+    locked["replicationStatus"] = json!("pending");
+    locked["serverSideEncryption"] = json!({"algorithm": "AES256", "mode": "SSE-B2"});
+    for sample in [hide.clone(), locked] {
+        let version: FileVersion = serde_json::from_value(sample.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&version).unwrap(), sample);
+    }
+    // Nothing that is said of nothing is lost.
+    let mut nothing = hide;
+    let none = json!({"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}});
+    nothing["fileRetention"] = none;
+    nothing["legalHold"] = json!({"isClientAuthorizedToRead": true, "value": null});
+    nothing["replicationStatus"] = Value::Null;
+    nothing["serverSideEncryption"] = json!({"algorithm": null, "mode": null});
+    let version: FileVersion = serde_json::from_value(nothing).unwrap();
+    let again = serde_json::from_value(serde_json::to_value(&version).unwrap());
+    assert_eq!(version, again.unwrap());
+}
+
+#[test]
+fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
+    let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos","revision":3,
+        "replicationConfiguration":{"isClientAuthorizedToRead":true,"value":{"asReplicationSource":{
+        "replicationRules":[{"destinationBucketId":"c","isEnabled":true,"priority":1,"replicationRuleName":"r"}],
+        "sourceApplicationKeyId":"k"},"asReplicationDestination":null}}}]}"#;
+    let buckets = ListBuckets::new().read(reply(sample)).unwrap().buckets;
+    let bucket: &Bucket = &buckets[0];
+    assert_eq!(bucket.bucket_type.as_str(), "");
+    let written = serde_json::to_value(bucket).unwrap();
+    assert_eq!(written.get("bucketType"), None);
+    let replication = bucket.replication_configuration.value().unwrap();
+    let source = replication.as_replication_source.as_ref().unwrap();
+    let rule = &source.replication_rules[0];
+    assert!(!rule.include_existing_files && rule.file_name_prefix.is_empty());
+}
+
+#[test]
+fn a_folder_row_with_nothing_but_a_name_does_not_fail_a_listing() {
+    let page = reply(br#"{"files":[{"action":"folder","bucketId":"b","fileName":"photos/"}]}"#);
+    let page = ListFileVersions::new("b").read(page).unwrap();
+    assert_eq!(page.files[0].file_name(), "photos/");
 }

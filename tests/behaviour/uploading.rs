@@ -225,8 +225,13 @@ fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
 }
 
 #[test]
-fn each_byte_is_read_once_and_again_only_where_a_part_is_sent_again() {
-    for lost in [false, true] {
+fn each_byte_is_read_once_and_once_more_to_be_hashed_first_and_where_a_part_is_sent_again() {
+    for (lost, hash_first, expected) in [
+        (false, false, 1_000),
+        (true, false, 1_100),
+        (false, true, 2_000),
+        (true, true, 2_100),
+    ] {
         let (content, read) = (content(1_000), Arc::new(AtomicUsize::new(0)));
         let struck = AtomicUsize::new(0);
         let (b2, chaos) = Chaos::new(move |_, call| {
@@ -241,10 +246,10 @@ fn each_byte_is_read_once_and_again_only_where_a_part_is_sent_again() {
         });
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
-            let uploaded = bucket.upload("f", source).await.unwrap();
+            let upload = bucket.upload("f", source).hash_first(hash_first);
+            let uploaded = upload.await.unwrap();
             assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
         });
-        let expected = if lost { 1_100 } else { 1_000 };
         assert_eq!(read.load(Ordering::Relaxed), expected);
     }
 }
@@ -612,7 +617,9 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
                     numbers.map(move |number| Ok(steps(number).into())),
                 ))
             });
-            let uploaded = bucket.upload("f", source).await.unwrap();
+            // Whole chunks are hashed on a thread, for which this clock doesn't wait.
+            let upload = bucket.upload("f", source).hash_first(false);
+            let uploaded = upload.await.unwrap();
             assert_eq!(
                 (uploaded.parts, uploaded.file.content_length),
                 (40, LEN),
@@ -637,26 +644,109 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
     });
 }
 
+/// Sources whose code panics, each at another place.
+fn panicking(content: &Bytes) -> Vec<Source> {
+    struct Panics(bool);
+    impl futures::io::AsyncRead for Panics {
+        fn poll_read(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            panic!("a bug of the program's")
+        }
+    }
+    impl futures::io::AsyncSeek for Panics {
+        fn poll_seek(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: io::SeekFrom,
+        ) -> Poll<io::Result<u64>> {
+            assert!(self.0, "a bug of the program's");
+            Poll::Ready(Ok(500))
+        }
+    }
+    let broken = |chunks: Vec<io::Result<Bytes>>| {
+        let panics = stream::poll_fn(|_| panic!("a bug of the program's"));
+        stream::iter(chunks).chain(panics)
+    };
+    let len = content.len() as u64;
+    let (late, half) = (
+        content.clone(),
+        in_chunks(&content.slice(..content.len() / 2)),
+    );
+    let again = half.iter().map(|chunk| chunk.as_ref().unwrap().clone());
+    let again: Vec<_> = again.collect();
+    vec![
+        Source::ranges(len, |_| -> io::Result<stream::Empty<_>> {
+            panic!("a bug of the program's")
+        }),
+        Source::ranges(len, move |range| {
+            assert!(range.start < 500, "a bug of the program's");
+            let chunks = again.iter().cloned().map(Ok).collect();
+            Ok(broken(chunks).skip(range.start as usize))
+        }),
+        Source::ranges(len, move |range| {
+            let stretch = late.slice(range.start as usize..range.end as usize);
+            Ok(broken(vec![Ok(stretch)]))
+        }),
+        Source::stream(broken(half)),
+        Source::reader(Panics(true)),
+        Source::reader_of(len, Panics(true)),
+        Source::seekable(Panics(true)),
+        Source::seekable(Panics(false)),
+    ]
+}
+
 #[test]
-fn a_source_that_panics_takes_its_upload_with_it_and_nothing_else() {
+fn a_source_that_panics_fails_its_upload_with_a_source_error_and_leaves_nothing() {
+    for len in [50, 1_000] {
+        for hash_first in [true, false] {
+            for (at, source) in panicking(&content(len)).into_iter().enumerate() {
+                let (b2, chaos) = Chaos::calm();
+                chaos.timer.run(async {
+                    let bucket = bucket(&b2).await;
+                    let upload = bucket.upload("f", source).hash_first(hash_first);
+                    let error = upload.await.unwrap_err();
+                    let case = format!("{len} {hash_first} {at}");
+                    assert_eq!(error.kind(), ErrorKind::Source, "{case}: {error:?}");
+                    let told = format!("{error:#}");
+                    assert!(told.contains("panicked: a bug of the program's"), "{told}");
+                    assert!(b2.unfinished().is_empty(), "{case}");
+                    assert!(versions(&bucket).await.is_empty(), "{case}");
+                    assert!(unfinished(&bucket).await.is_empty(), "{case}");
+                    bucket.upload("f", "x").await.unwrap();
+                });
+            }
+        }
+    }
+}
+
+/// A body that a program gives to a call is its code, too.
+#[test]
+fn a_body_that_panics_fails_its_call_with_a_source_error() {
     let (b2, chaos) = Chaos::calm();
-    let bucket = chaos.timer.run(bucket(&b2));
-    let content = content(1_000);
-    let source = Source::ranges(1_000, move |range| {
-        assert!(range.start < 500, "a bug of the program's");
-        let stretch = content.slice(range.start as usize..range.end as usize);
-        Ok(stream::iter([Ok(stretch)]))
-    });
-    let upload = bucket.upload("f", source);
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        chaos.timer.run(upload.into_future())
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(b2.unfinished()[0].state, Left::Orphaned);
     chaos.timer.run(async {
-        assert!(b2.reap().await.is_empty());
-        assert!(unfinished(&bucket).await.is_empty());
-        bucket.upload("f", "x").await.unwrap();
+        let bucket = bucket(&b2).await;
+        let body = || {
+            b2kit::Body::replay(5, || {
+                Ok(stream::poll_fn(|_| -> Poll<Option<io::Result<Bytes>>> {
+                    panic!("a bug of the program's")
+                }))
+            })
+        };
+        let upload = || {
+            let name = FileName::new("f").unwrap();
+            b2kit::api::UploadFile::new(bucket.id(), name, body())
+        };
+        for upload in [
+            upload(),
+            upload().content_sha1(Sha1::of(b"hello")),
+            upload().do_not_verify(),
+        ] {
+            let error = b2.call(upload).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Source, "{error:?}");
+        }
     });
 }
 
@@ -751,7 +841,9 @@ fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancell
 /// An upload that B2 stops after so many parts, and that is kept. Gives the token, from which it goes on.
 async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> ResumeToken {
     let b2 = bucket.client();
+    let sha1 = Sha1::of(content).to_string();
     let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap())
+        .file_info(FileInfo::new().with("large_file_sha1", sha1).unwrap())
         .upload_id("an earlier run")
         .unwrap();
     let file = b2.call(start).await.unwrap();
@@ -868,6 +960,7 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
         b2.call(longer.upload_id("z").unwrap()).await.unwrap();
         let plan = bucket
             .upload("f", content.clone())
+            .hash_first(false)
             .resume()
             .plan()
             .await
@@ -890,7 +983,8 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
             .await
             .unwrap_err();
         assert!(error.to_string().contains("another file info"), "{error}");
-        let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
+        let upload = bucket.upload("f", content.clone()).hash_first(false);
+        let uploaded = upload.resume().await.unwrap();
         assert_eq!(uploaded.reused_parts, 0);
         assert_eq!(unfinished(&bucket).await.len(), 4);
     });
@@ -1070,7 +1164,8 @@ fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
                 others.count()
             );
             assert!(others > 0);
-            assert_eq!((told[0].bytes, told[0].stage), (0, Stage::Planning));
+            assert_eq!(told[0].bytes, 0);
+            assert!(matches!(told[0].stage, Stage::Planning | Stage::Hashing));
             assert!(told.windows(2).all(|pair| pair[0] != pair[1]), "{told:?}");
             let last = told.last().unwrap();
             assert!(uploaded.is_err() || seed % 4 > 0);

@@ -76,9 +76,7 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
     assert_eq!(decoded.revision, 2);
 
     let copied = answered(&CopyFile::new("f", name()), file());
-    let mut same = file();
-    same["replicationStatus"] = Value::Null;
-    assert_eq!(serde_json::to_value(&copied).unwrap(), same);
+    assert_eq!(serde_json::to_value(&copied).unwrap(), file());
     let hidden = json!({
         "accountId": "15f935cf4dcb", "action": "hide", "bucketId": "b1", "contentLength": 0,
         "contentMd5": "d41d8cd98f00b204e9800998ecf8427e", "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, facts, post_to_groups};
+use super::{Region, facts, id, post_to_groups};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
@@ -30,6 +30,7 @@ pub struct EjectedGroupMember {
     /// Its address.
     pub email: Box<str>,
     /// The group it was in.
+    #[serde(deserialize_with = "id")]
     pub group_id: Box<str>,
     /// The group's name.
     pub group_name: Box<str>,

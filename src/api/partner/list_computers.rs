@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{facts, post_to_computers};
+use super::{facts, moment, post_to_computers};
 use crate::api::page_check::{check_count, check_ids};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
@@ -43,6 +43,7 @@ pub struct Computer {
     /// Its name.
     pub computer_name: Box<str>,
     /// When its last file was uploaded.
+    #[serde(default, deserialize_with = "moment")]
     pub last_file_uploaded_timestamp: Option<Timestamp>,
 }
 

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{Region, count, facts, post_to_groups};
+use super::{Region, count, facts, id, moment, post_to_groups};
 use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
@@ -28,6 +28,7 @@ pub struct ListGroupMembers {
 #[non_exhaustive]
 pub struct GroupMembers {
     /// The group.
+    #[serde(deserialize_with = "id")]
     pub group_id: Box<str>,
     /// Its name.
     pub group_name: Box<str>,
@@ -46,9 +47,13 @@ pub struct GroupMember {
     pub account_id: AccountId,
     /// What it stores, where that was counted.
     pub b2_stats: Option<MemberStats>,
+    /// Which of B2's clusters holds its files.
+    #[serde(default, deserialize_with = "count")]
+    pub cluster_num: Option<u64>,
     /// Its address.
     pub email: Box<str>,
     /// The group.
+    #[serde(deserialize_with = "id")]
     pub group_id: Box<str>,
     /// The group's name.
     pub group_name: Box<str>,
@@ -70,6 +75,7 @@ pub struct MemberStats {
     #[serde(default, deserialize_with = "count")]
     pub b2_files_stored_count: Option<u64>,
     /// When that was counted.
+    #[serde(default, deserialize_with = "moment")]
     pub b2_stats_as_of_timestamp: Option<Timestamp>,
     /// In how many buckets.
     #[serde(default, deserialize_with = "count")]

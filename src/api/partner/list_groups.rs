@@ -3,7 +3,8 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::{count, facts, post_to_groups};
+use super::list_group_members::MemberStats;
+use super::{count, facts, id, id_or_none, moment, post_to_groups};
 use crate::api::page_check::{check_count, check_ids, outside};
 use crate::api::{Call, CallKind, Facts, Reply, Target};
 use crate::error::Error;
@@ -33,6 +34,7 @@ pub struct Groups {
     /// The groups.
     pub groups: Vec<Group>,
     /// Where the next page starts; `None` when this is the last.
+    #[serde(default, deserialize_with = "id_or_none")]
     pub next_group_id: Option<Box<str>>,
 }
 
@@ -41,7 +43,12 @@ pub struct Groups {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Group {
+    /// Whether the account is in good standing.
+    pub account_standing_details: Option<AccountStandingDetails>,
+    /// What its accounts store, counted once a day, where the group has the product for it.
+    pub b2_stats: Option<MemberStats>,
     /// Its id.
+    #[serde(deserialize_with = "id")]
     pub group_id: Box<str>,
     /// Its name.
     pub group_name: Box<str>,
@@ -52,14 +59,24 @@ pub struct Group {
     pub group_stats: Option<GroupStats>,
 }
 
+/// Whether an account is in good standing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct AccountStandingDetails {
+    /// As `B2_GOOD_STANDING`.
+    pub state: Option<Box<str>>,
+}
+
 /// How many accounts are in a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct GroupStats {
     /// When the group was made.
+    #[serde(default, deserialize_with = "moment")]
     pub created_timestamp: Option<Timestamp>,
     /// When the accounts were counted.
+    #[serde(default, deserialize_with = "moment")]
     pub group_stats_as_of_timestamp: Option<Timestamp>,
     /// How many they were.
     #[serde(default, deserialize_with = "count")]

@@ -25,7 +25,7 @@ pub use delete_computer::DeleteComputer;
 pub use eject_group_member::{EjectGroupMember, EjectedGroupMember};
 pub use list_computers::{Computer, Computers, ListComputers};
 pub use list_group_members::{GroupMember, GroupMembers, ListGroupMembers, MemberStats};
-pub use list_groups::{Group, GroupStats, Groups, ListGroups};
+pub use list_groups::{AccountStandingDetails, Group, GroupStats, Groups, ListGroups};
 
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use super::call::{BillingClass, CallKind, Facts};
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{AccountId, open_enum};
+use crate::types::{AccountId, Timestamp, open_enum};
 
 open_enum! {
     /// Where the files of an account are.
@@ -99,6 +99,83 @@ fn post_to_computers(
     let origin = target.account()?.backup_api_url();
     let origin = origin.ok_or_else(|| Error::invalid(NOT_A_PARTNER))?;
     target.post_to(&format!("{origin}/api/backup/v1/{}", facts.name), document)
+}
+
+/// Reads a moment, which the groups' API writes as `d20240512_m010709`, a day and a time in UTC. Numbers are milliseconds.
+/// What is neither is none: a page is not to fail for it.
+fn moment<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Moment {
+        Number(i64),
+        Text(String),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(match Option::deserialize(deserializer)? {
+        Some(Moment::Number(millis)) => Some(Timestamp::from_millis(millis)),
+        Some(Moment::Text(text)) => day_and_time(&text),
+        Some(Moment::Other(_)) | None => None,
+    })
+}
+
+fn day_and_time(text: &str) -> Option<Timestamp> {
+    let digits = text.strip_prefix('d')?;
+    let (day, time) = digits.split_once("_m")?;
+    let is_right = |text: &str, len| text.len() == len && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_right(day, 8) || !is_right(time, 6) {
+        return None;
+    }
+    let number = |at: std::ops::Range<usize>, text: &str| text[at].parse::<i64>().ok();
+    let (year, month, day) = (number(0..4, day)?, number(4..6, day)?, number(6..8, day)?);
+    let (hour, minute, second) = (
+        number(0..2, time)?,
+        number(2..4, time)?,
+        number(4..6, time)?,
+    );
+    if !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+    // Days since 1970, in years that begin with March, so that the odd day is their last.
+    let (years, months) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day
+        - 1
+        - 719_468;
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    Some(Timestamp::from_millis(seconds * 1_000))
+}
+
+/// Reads an id, which B2's samples write as a text and its page as a number.
+fn id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Id {
+        Text(Box<str>),
+        Number(u64),
+    }
+    Ok(match Id::deserialize(deserializer)? {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string().into(),
+    })
+}
+
+fn id_or_none<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct One(#[serde(deserialize_with = "id")] Box<str>);
+    let one: Option<One> = Option::deserialize(deserializer)?;
+    Ok(one.map(|One(id)| id))
 }
 
 /// Reads a count, which B2's samples write as a number and its SDK as a text.
@@ -206,17 +283,41 @@ mod tests {
             &json!({
                 "accountId": "admin",
                 "groups": [{
-                    "accountStandingDetails": {"state": "GOOD"}, "groupId": "7", "groupName": "group",
-                    "groupProducts": ["b2"],
-                    "groupStats": {"createdTimestamp": 1, "groupStatsAsOfTimestamp": 2, "memberCount": "3"},
+                    "accountStandingDetails": {"state": "B2_GOOD_STANDING"},
+                    "b2Stats": {
+                        "b2BytesStoredCount": 0, "b2FilesStoredCount": 0, "b2StatsAsOfTimestamp": "d20240511_m221251",
+                        "bucketCount": 0,
+                    },
+                    "groupId": "123456", "groupName": "B2 Group", "groupProducts": ["STORAGE"],
+                    "groupStats": {
+                        "createdTimestamp": "d20220202_m201921", "groupStatsAsOfTimestamp": "d20240512_m010709",
+                        "memberCount": "3",
+                    },
                 }],
-                "nextGroupId": "8",
+                "nextGroupId": 8,
             }),
         );
         assert_eq!(page.next_group_id.as_deref(), Some("8"));
+        let group = &page.groups[0];
         assert_eq!(
-            page.groups[0].group_stats.as_ref().unwrap().member_count,
-            Some(3)
+            (&*group.group_id, &*group.group_products),
+            ("123456", &["STORAGE".to_owned()][..])
+        );
+        let standing = group.account_standing_details.as_ref().unwrap();
+        assert_eq!(standing.state.as_deref(), Some("B2_GOOD_STANDING"));
+        let millis = |moment: Option<Timestamp>| moment.map(Timestamp::as_millis);
+        let stored = group.b2_stats.as_ref().unwrap();
+        assert_eq!(stored.b2_bytes_stored_count, Some(0));
+        assert_eq!(
+            millis(stored.b2_stats_as_of_timestamp),
+            Some(1_715_465_571_000)
+        );
+        let stats = group.group_stats.as_ref().unwrap();
+        assert_eq!(stats.member_count, Some(3));
+        assert_eq!(millis(stats.created_timestamp), Some(1_643_833_161_000));
+        assert_eq!(
+            millis(stats.group_stats_as_of_timestamp),
+            Some(1_715_476_029_000)
         );
 
         let list = ListGroupMembers::new("7")
@@ -230,7 +331,7 @@ mod tests {
         other["email"] = "b@example.com".into();
         full["b2Stats"] = json!({
             "b2BytesStoredCount": 18_446_744_073_709_551_615_u64, "b2FilesStoredCount": "2",
-            "b2StatsAsOfTimestamp": 5, "bucketCount": null,
+            "b2StatsAsOfTimestamp": "d20210907_m162205", "bucketCount": null,
         });
         let page = answered(
             &list,
@@ -242,7 +343,39 @@ mod tests {
             (stats.b2_files_stored_count, stats.bucket_count),
             (Some(2), None)
         );
+        assert_eq!(
+            stats.b2_stats_as_of_timestamp,
+            Some(Timestamp::from_millis(1_631_031_725_000))
+        );
+        assert_eq!(page.group_members[0].cluster_num, Some(4));
         assert!(page.group_members[1].b2_stats.is_none());
+    }
+
+    #[test]
+    fn a_moment_is_read_in_every_form_and_is_none_where_it_is_no_moment() {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default, deserialize_with = "moment")]
+            at: Option<Timestamp>,
+        }
+        for (at, millis) in [
+            (json!("d19700101_m000000"), Some(0)),
+            (json!("d20000229_m235959"), Some(951_868_799_000)),
+            (json!("d20240512_m010709"), Some(1_715_476_029_000)),
+            (json!(7), Some(7)),
+            (json!(null), None),
+            (json!("d20241312_m010709"), None),
+            (json!("d20240512_m240000"), None),
+            (json!("d2024051_m010709"), None),
+            (json!("d+0240512_m010709"), None),
+            (json!("yesterday"), None),
+            (json!("dääää_m010709"), None),
+            (json!({"seconds": 7}), None),
+        ] {
+            let answer: Answer = serde_json::from_value(json!({"at": at})).unwrap();
+            assert_eq!(answer.at.map(Timestamp::as_millis), millis, "{at}");
+        }
+        assert!(serde_json::from_str::<Answer>("{}").unwrap().at.is_none());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use blocking::{Task, unblock};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use super::super::source::{CHUNK, unreadable};
+use super::super::source::{CHUNK, changed, unreadable};
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
@@ -70,14 +70,14 @@ impl SourceFile {
         let mut filled = 0;
         while let Some(rest) = chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match read_at(&self.file, rest, from + filled as u64) {
-                Ok(0) => return Err(changed()),
+                Ok(0) => return Err(changed(CHANGED)),
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
         if last && self.is_changed(&self.file.metadata()?) {
-            return Err(changed());
+            return Err(changed(CHANGED));
         }
         Ok(())
     }
@@ -86,6 +86,8 @@ impl SourceFile {
         now.len() != self.len || now.modified().ok() != self.modified
     }
 }
+
+const CHANGED: &str = "the file was changed while it was read";
 
 /// Opens a file, and doesn't wait if it has become a pipe since it was looked at.
 fn open(path: &Path) -> io::Result<File> {
@@ -100,10 +102,6 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn changed() -> io::Error {
-    io::Error::other("the file was changed while it was read")
-}
-
 #[cfg(unix)]
 pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, chunk, from)
@@ -114,17 +112,19 @@ pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<us
     std::os::windows::fs::FileExt::seek_read(file, chunk, from)
 }
 
-/// The bytes of this stretch, hashed on the thread that reads them: another than the one that sends. Before the last of
-/// them is given, the file is looked at once more, and the digest is there.
+/// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that
+/// sends. Before the last of them is given, the file is looked at once more, and the digest is there.
 pub(in super::super) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
-    digest: &Digest,
+    digest: Option<&Digest>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
-    let empty = range.is_empty().then(|| Sha1::of(b""));
-    *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    if let Some(digest) = digest {
+        let empty = range.is_empty().then(|| Sha1::of(b""));
+        *digest.lock().unwrap_or_else(PoisonError::into_inner) = empty;
+    }
     Chunks {
-        digest: Arc::clone(digest),
+        digest: digest.cloned(),
         hasher: Sha1Hasher::default(),
         file: Arc::clone(file),
         range,
@@ -138,7 +138,7 @@ const GIVEN: usize = 3;
 
 struct Chunks {
     file: Arc<SourceFile>,
-    digest: Digest,
+    digest: Option<Digest>,
     /// Of what was read; it is away while a chunk is read.
     hasher: Sha1Hasher,
     /// What is still to be read.
@@ -159,15 +159,17 @@ impl Chunks {
         let (from, last) = (self.range.start, len as u64 == left);
         self.range.start += len as u64;
         let mut chunk = self.memory();
-        let (file, digest) = (Arc::clone(&self.file), Arc::clone(&self.digest));
+        let (file, digest) = (Arc::clone(&self.file), self.digest.clone());
         let mut hasher = mem::take(&mut self.hasher);
         self.job = Some(unblock(move || {
             chunk.resize(len, 0);
             file.fill(&mut chunk, from, last)?;
-            hasher.update(&chunk);
-            if last {
-                let sha1 = mem::take(&mut hasher).finish();
-                *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+            if let Some(digest) = digest {
+                hasher.update(&chunk);
+                if last {
+                    let sha1 = mem::take(&mut hasher).finish();
+                    *digest.lock().unwrap_or_else(PoisonError::into_inner) = Some(sha1);
+                }
             }
             Ok((chunk, hasher))
         }));

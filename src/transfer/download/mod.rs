@@ -110,9 +110,7 @@ impl BucketHandle {
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        let name = name.try_into().map_err(Into::into);
-        let what = name.map(|name| What::Name(self.name().clone(), name));
-        FileDownload::new(self.client(), what)
+        self.client().download_by_name(self.name().clone(), name)
     }
 }
 
@@ -120,6 +118,17 @@ impl Client {
     /// Downloads this version of a file, hidden or not.
     pub fn download(&self, file_id: impl Into<FileId>) -> FileDownload {
         FileDownload::new(self, Ok(What::Version(file_id.into())))
+    }
+
+    /// Downloads the file with this name in its current version, from a bucket of which only the name is known. See also
+    /// [`BucketHandle::download`].
+    pub fn download_by_name<N>(&self, bucket_name: BucketName, name: N) -> FileDownload
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        let name = name.try_into().map_err(Into::into);
+        FileDownload::new(self, name.map(|name| What::Name(bucket_name, name)))
     }
 }
 
@@ -156,9 +165,10 @@ impl FileDownload {
 
     /// What can't be checked against a SHA-1 is an [`Integrity`](crate::ErrorKind::Integrity) error, before the first byte.
     ///
-    /// That is a stretch of a file, and a large file whose uploader has not noted its SHA-1. An upload notes it where it is
-    /// known beforehand ([`Source::with_sha1`](crate::transfer::Source::with_sha1)), since a source is read only once; each
-    /// part of it was checked when it arrived all the same.
+    /// That is a stretch of a file, and a large file whose uploader has not noted its SHA-1. An upload of this crate notes it
+    /// where its source can be read twice ([`Upload::hash_first`](crate::transfer::Upload::hash_first)) or it is known
+    /// beforehand ([`Source::with_sha1`](crate::transfer::Source::with_sha1)); each part was checked when it arrived all the
+    /// same.
     pub const fn require_verified(mut self) -> Self {
         self.must_be_verified = true;
         self
@@ -261,6 +271,12 @@ impl FileDownload {
         let version = Version {
             client: self.client.about(bucket, &file.file_name),
             file_id: file.file_id.clone(),
+            name: match &self.what {
+                Ok(What::Name(bucket, name)) if self.client.downloads_by_name() => {
+                    Some((bucket.clone(), name.clone()))
+                }
+                _ => None,
+            },
             content_length: file.content_length,
             customer_key: self.customer_key.clone(),
             progress: self.progress.clone(),

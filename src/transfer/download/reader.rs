@@ -10,17 +10,19 @@ use b2kit_core::{Bytes, HttpErrorKind};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
-use crate::api::{DownloadBody, DownloadFileById};
+use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName};
 use crate::client::{Client, Patience};
 use crate::error::Error;
 use crate::transfer::Progress;
-use crate::types::{ByteRange, CustomerKey, FileId};
+use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
 /// The version that the first answer was about. All that is asked for later is asked of it.
 #[derive(Debug)]
 pub(super) struct Version {
     pub(super) client: Client,
     pub(super) file_id: FileId,
+    /// Where it has to be asked for by name.
+    pub(super) name: Option<(BucketName, FileName)>,
     pub(super) content_length: u64,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) progress: Progress,
@@ -135,12 +137,22 @@ async fn open(
     client.sleep(pause).await;
     let range = ByteRange::inclusive(span.start, span.end.saturating_sub(1))?;
     // The call itself takes no answer that is about another version, another range or another length.
-    let mut call = DownloadFileById::new(version.file_id.clone())
-        .of_length(version.content_length)
-        .range(range);
-    if let Some(key) = &version.customer_key {
-        call = call.customer_key(key.clone());
+    macro_rules! ask {
+        ($call:expr) => {{
+            let mut call = $call.range(range);
+            if let Some(key) = &version.customer_key {
+                call = call.customer_key(key.clone());
+            }
+            client.call(call).await
+        }};
     }
-    let download = client.call(call).await?;
+    let (id, len) = (version.file_id.clone(), version.content_length);
+    let download = match &version.name {
+        Some((bucket, name)) => {
+            let call = DownloadFileByName::new(bucket.clone(), name.clone());
+            ask!(call.of_version(id, len))
+        }
+        None => ask!(DownloadFileById::new(id).of_length(len)),
+    }?;
     Ok(download.body.unchecked())
 }
