@@ -38,13 +38,11 @@ impl Head {
     }
 
     pub fn header(&self, name: &str) -> Option<String> {
-        let text = self.text();
-        let found = text.lines().skip(1).find_map(|line| {
+        self.text().lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name)
                 .then(|| value.trim().to_owned())
-        });
-        found
+        })
     }
 
     /// The second word of the first line: a request's target, a response's status.

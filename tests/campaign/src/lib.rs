@@ -8,6 +8,10 @@
 //! B2KIT_SEED=17 cargo test -p b2kit-campaign NAME     one seed, as a failure prints it
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a hostile network is late, and a hang has to be noticed"
+)]
 #![expect(clippy::unwrap_used, reason = "it is made of tests")]
 #![expect(
     missing_docs,

@@ -297,7 +297,7 @@ impl Run {
         };
         let call = DeleteFileVersion::new(&*version.file_name, &version.file_id);
         let deleted = block_on(bucket.client().call(call)).map(drop);
-        self.model.deleted(&version, deleted.as_ref().map(|()| ()));
+        self.model.deleted(&version, deleted.as_ref().copied());
         deleted
     }
 

@@ -2,10 +2,14 @@
 //! up again ends with the same bytes, once.
 
 #![cfg(unix)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is what is killed and hangs"
+)]
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -170,7 +174,7 @@ fn rounds(count: u64) {
     let ran = for_seeds(count, |seed| {
         killed_and_resumed(seed, &mut kills.borrow_mut())
     });
-    writeln!(std::io::stderr(), "{ran} seeds, {:?}", kills.borrow()).unwrap();
+    eprintln!("{ran} seeds, {:?}", kills.borrow());
 }
 
 #[test]

@@ -6,6 +6,10 @@
 //! b2kit-campaign down URL NAME FILE       downloads to FILE, taking up what an earlier one left
 //! ```
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real time is what is killed and hangs"
+)]
 #![expect(clippy::unwrap_used, reason = "it is a part of a test")]
 
 use std::io::Write as _;
