@@ -642,8 +642,10 @@ mod tests {
     fn a_call_of_a_client_that_was_never_answered_ends_before_its_first_connection_is_too_late() {
         for trouble in [Trouble::Own, Trouble::Shared, Trouble::Outage] {
             for (limit, most) in [(10, 10), (0, 0), (60, 60)] {
-                let mut policy = RetryPolicy::default();
-                policy.first_connection_timeout = Duration::from_secs(limit);
+                let policy = RetryPolicy {
+                    first_connection_timeout: Duration::from_secs(limit),
+                    ..RetryPolicy::default()
+                };
                 let never = |course: &mut Course<'_>, _| course.in_trouble(trouble, false);
                 let (took, why) = goes_on(&Budget::default(), policy, never);
                 assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");

@@ -139,10 +139,6 @@ impl Document {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::single_range_in_vec_init,
-    reason = "a list of one span is meant"
-)]
 mod tests {
     use super::*;
     use crate::types::Secret;
