@@ -22,8 +22,8 @@ use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType, Sha1, Sha1Hasher};
 use b2kit::{BucketHandle, Bytes, Client, Credentials, Mode, RetryPolicy};
-use futures::TryStreamExt as _;
-use futures::executor::block_on;
+use futures_lite::StreamExt as _;
+use futures_lite::future::block_on;
 
 /// Any error at all: the program only shows it.
 type Failure = Box<dyn StdError + Send + Sync>;
