@@ -50,6 +50,10 @@ pub(crate) struct Cp {
     #[arg(long)]
     pub(crate) resume: bool,
 
+    /// Read a large file once only, while it is sent: it has no SHA-1 at B2 then that downloads could be checked against
+    #[arg(long)]
+    pub(crate) no_hash_first: bool,
+
     /// No progress; errors only
     #[arg(long, short)]
     pub(crate) quiet: bool,

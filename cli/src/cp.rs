@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use b2kit::api::ListFileNames;
-use b2kit::transfer::{Progress, Source, local_name};
+use b2kit::transfer::{FileDownload, Progress, Source, local_name};
 use b2kit::{BucketHandle, Client, Error, ErrorKind, Left};
 use futures::future::{Either, select};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -148,7 +148,11 @@ impl Job<'_> {
                 if is_prefix(name) {
                     return self.all_down(&bucket, name, path).await;
                 }
-                self.down(&bucket, name, &self.path_of(name, path)?).await?;
+                let path = self.path_of(name, path)?;
+                let (down, progress) = self.download(&bucket, name);
+                let down = self.shown.transfer(name, &progress, down.to_path(&path));
+                down.await
+                    .map_err(|error| about(format!("{name} to {}", path.display()), error))?;
             }
             (Place::There { bucket, name }, Place::Standard) => {
                 let bucket = self.bucket(bucket).await?;
@@ -188,6 +192,7 @@ impl Job<'_> {
     ) -> Result<(), Failure> {
         let progress = Progress::new();
         let mut upload = bucket.upload(name, source).progress(&progress);
+        upload = upload.hash_first(!self.args.no_hash_first);
         if self.args.resume {
             upload = upload.resume();
         }
@@ -197,17 +202,14 @@ impl Job<'_> {
         Ok(())
     }
 
-    async fn down(&self, bucket: &BucketHandle, name: &str, path: &Path) -> Result<(), Failure> {
+    /// A file that goes to the disk, and how far it is.
+    fn download(&self, bucket: &BucketHandle, name: &str) -> (FileDownload, Progress) {
         let progress = Progress::new();
         let mut download = bucket.download(name).progress(&progress).modified_time();
         if self.args.resume {
             download = download.resume();
         }
-        let down = self.shown.transfer(name, &progress, download.to_path(path));
-        let path = path.display();
-        down.await
-            .map_err(|error| about(format!("{name} to {path}"), error))?;
-        Ok(())
+        (download, progress)
     }
 
     async fn all_up(
@@ -249,6 +251,7 @@ impl Job<'_> {
         prefix: &str,
         directory: &Path,
     ) -> Result<ExitCode, Failure> {
+        fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
         let names = self
             .client
             .stream(ListFileNames::new(bucket.id()).prefix(prefix));
@@ -261,11 +264,12 @@ impl Job<'_> {
                 return Ok(false);
             }
             let safe = local_name(inside).map_err(|error| about(&*name, error))?;
-            let path = directory.join(safe);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(|error| at(parent, "can't be made", error))?;
-            }
-            self.down(bucket, &name, &path).await?;
+            let path = directory.join(&safe);
+            let (down, progress) = self.download(bucket, &name);
+            let down = down.to_path_below(directory, safe);
+            let down = self.shown.transfer(&name, &progress, down);
+            down.await
+                .map_err(|error| about(format!("{name} to {}", path.display()), error))?;
             Ok(true)
         })
         .await?;

@@ -2,13 +2,16 @@
 //! warnings, errors.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
-use b2kit::transfer::{Progress, ProgressNow};
+use b2kit::transfer::{Progress, ProgressNow, Stage};
 use indicatif::{DecimalBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing::Level;
+use tracing::field::Field;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::Failure;
 
@@ -45,6 +48,7 @@ impl Shown {
             .with_ansi(false)
             .with_target(false)
             .without_time()
+            .fmt_fields(debug_fn(message_only))
             .with_writer(shown.clone())
             .try_init();
         shown
@@ -110,12 +114,19 @@ fn advance(bar: &ProgressBar, now: ProgressNow) {
         bar.set_length(total);
         bar.set_style(style(true));
     }
-    bar.set_position(now.bytes);
+    bar.set_prefix(match now.stage {
+        Stage::Hashing => "hashing ",
+        _ => "",
+    });
+    bar.set_position(match now.stage {
+        Stage::Hashing => now.hashed_bytes,
+        _ => now.bytes,
+    });
 }
 
 fn style(length_is_known: bool) -> ProgressStyle {
     let template = if length_is_known {
-        "{wide_msg} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec:>12} {eta:>4}"
+        "{prefix}{wide_msg} {bar:20} {decimal_bytes:>10} of {decimal_total_bytes:<10} {decimal_bytes_per_sec:>12} {eta:>4}"
     } else {
         "{wide_msg} {spinner} {decimal_bytes:>10} {decimal_bytes_per_sec:>12}"
     };
@@ -157,6 +168,14 @@ fn harmless(text: &str) -> String {
         false => c.to_string(),
     };
     text.chars().map(escaped).collect()
+}
+
+/// An event's message says all that its fields say.
+fn message_only(to: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    match field.name() {
+        "message" => write!(to, "{value:?}"),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the lines of what the library tells.

@@ -67,6 +67,9 @@ impl Tree {
         if kind.is_dir() {
             return self.enter(path, name + "/");
         }
+        if own.starts_with('.') && own.to_ascii_lowercase().contains(".b2part") {
+            return Some(Found::Skipped(path, "it is part of a download"));
+        }
         Some(Found::File(path, name))
     }
 }

@@ -1,7 +1,7 @@
 //! Tells of what the client warns of: above all, that it is trying again, and why. A program that logs already has its own
 //! subscriber, such as that of the crate `tracing-subscriber`; this one keeps the example small.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -23,7 +23,7 @@ impl Subscriber for Warnings {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line::default();
         event.record(&mut line);
-        eprintln!("  … {}{}", line.message, line.fields);
+        eprintln!("  … {}", line.message);
     }
 
     // No span is enabled.
@@ -36,19 +36,16 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// What an event says, and what it says it with.
+/// What an event says; its fields say the same for programs.
 #[derive(Default)]
 struct Line {
     message: String,
-    fields: String,
 }
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a string doesn't fail.
-        let _ = match field.name() {
-            "message" => write!(self.message, "{value:?}"),
-            name => write!(self.fields, " {name}={value:?}"),
-        };
+        if field.name() == "message" {
+            self.message = format!("{value:?}");
+        }
     }
 }

@@ -60,7 +60,7 @@ pub struct Group {
 }
 
 /// Whether an account is in good standing.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AccountStandingDetails {
     /// As `B2_GOOD_STANDING`.
