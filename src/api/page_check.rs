@@ -255,6 +255,7 @@ mod tests {
 
     fn folder(name: &str) -> ListedFile {
         ListedFile::Folder(Folder {
+            account_id: None,
             bucket_id: "b".into(),
             file_name: name.into(),
         })

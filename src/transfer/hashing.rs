@@ -331,11 +331,29 @@ mod tests {
 
     use futures::executor::block_on;
 
+    use b2kit_core::{HttpError, HttpErrorKind, Phase};
+
     use super::super::source::{Opened, Source};
     use super::*;
+    use crate::api::{ApiVersion, Session};
+    use crate::client::Client;
+    use crate::types::Secret;
 
     fn anywhere(source: Source) -> Anywhere {
-        match block_on(source.open()).expect("it can be opened") {
+        let nobody = |_| async { Err(HttpError::new(HttpErrorKind::Other, Phase::NotSent)) };
+        let session = Session::new(
+            ApiVersion::V4,
+            "a",
+            Secret::new("t"),
+            "https://a.test",
+            "https://a.test",
+        );
+        let client = Client::builder()
+            .endpoint("https://a.test")
+            .session(session)
+            .backend(nobody);
+        let client = client.build().expect("it needs no more");
+        match block_on(source.open(&client)).expect("it can be opened") {
             Opened::Anywhere(source) => source,
             Opened::Once(..) => unreachable!("it can be read anywhere"),
         }
