@@ -251,7 +251,6 @@ impl Job<'_> {
         prefix: &str,
         directory: &Path,
     ) -> Result<ExitCode, Failure> {
-        fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
         let names = self
             .client
             .stream(ListFileNames::new(bucket.id()).prefix(prefix));
@@ -265,6 +264,7 @@ impl Job<'_> {
             }
             let safe = local_name(inside).map_err(|error| about(&*name, error))?;
             let path = directory.join(&safe);
+            fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
             let (down, progress) = self.download(bucket, &name);
             let down = down.to_path_below(directory, safe);
             let down = self.shown.transfer(&name, &progress, down);

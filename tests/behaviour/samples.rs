@@ -194,6 +194,9 @@ fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
 #[test]
 fn a_folder_row_with_nothing_but_a_name_does_not_fail_a_listing() {
     let page = reply(br#"{"files":[{"action":"folder","bucketId":"b","fileName":"photos/"}]}"#);
-    let page = ListFileVersions::new("b").read(page).unwrap();
+    let page = ListFileVersions::new("b")
+        .delimiter("/")
+        .read(page)
+        .unwrap();
     assert_eq!(page.files[0].file_name(), "photos/");
 }

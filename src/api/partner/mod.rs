@@ -288,7 +288,7 @@ mod tests {
                         "b2BytesStoredCount": 0, "b2FilesStoredCount": 0, "b2StatsAsOfTimestamp": "d20240511_m221251",
                         "bucketCount": 0,
                     },
-                    "groupId": "123456", "groupName": "B2 Group", "groupProducts": ["STORAGE"],
+                    "groupId": "123456", "groupName": "group", "groupProducts": ["STORAGE"],
                     "groupStats": {
                         "createdTimestamp": "d20220202_m201921", "groupStatsAsOfTimestamp": "d20240512_m010709",
                         "memberCount": "3",
