@@ -30,6 +30,7 @@
 //! |---|---|
 //! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::stream) |
 //! | see what a file is | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
+//! | create a file only if there is none | [`BucketHandle::create`] |
 //! | delete | [`hide`](Client::hide) it, delete [one version](api::DeleteFileVersion) or [all there are](Client::delete_all_versions) |
 //! | give somebody a link | [`GetDownloadAuthorization`](api::GetDownloadAuthorization), then [`link`](api::DownloadAuthorization::link) |
 //! | let a browser upload | [`GetUploadUrl`](api::GetUploadUrl), and [CORS rules](types::CorsRules) for the bucket |

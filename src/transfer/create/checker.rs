@@ -286,7 +286,7 @@ impl World {
     fn delay(&mut self, ask: &Ask<Stage>) {
         self.delayed.push(ask.clone());
         // In which order they were sent plays no part.
-        self.delayed.sort_by_cached_key(|ask| hash_of(ask));
+        self.delayed.sort_by_cached_key(hash_of);
     }
 
     /// A process that is left alone comes to its end.
