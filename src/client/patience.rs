@@ -112,8 +112,7 @@ impl Patience {
         let (Some(kind), Some(uri)) = (broken, uri) else {
             return Trouble::Own;
         };
-        let place = shared.outages.place(&uri);
-        shared.outages.broke(place, now, kind, &self.client.policy)
+        shared.outages.broke(&uri, now, kind, &self.client.policy)
     }
 }
 
