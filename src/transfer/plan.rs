@@ -154,6 +154,7 @@ mod tests {
             let sizes = Sizes::new(minimum, recommended);
             assert!(1 <= sizes.minimum && sizes.minimum <= sizes.recommended);
             assert!(sizes.recommended <= MAX_PART);
+            assert!(sizes.of_unknown(PartNumber::FIRST, None) <= 100_000_000);
             assert!(sizes.cut(1 << 40, None).unwrap().parts() <= 10_000);
         }
     }

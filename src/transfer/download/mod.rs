@@ -224,19 +224,22 @@ impl FileDownload {
     where
         W: AsyncWrite + Unpin + Send,
     {
-        let mut writer = writer;
+        let (mut writer, client) = (writer, self.client.clone());
         let mut stream = self.stream().await?;
         let mut written = 0;
-        let refused = |error| Error::destination("what arrived could not be written", error);
+        let refused = |error, name: &str| {
+            let error = Error::destination("what arrived could not be written", error);
+            client.masked(error.about(name))
+        };
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error).about(&stream.file().file_name))?;
+                .map_err(|error| refused(error, &stream.file().file_name))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error).about(&stream.file().file_name))?;
+            .map_err(|error| refused(error, &stream.file().file_name))?;
         let (file, verified) = stream.into_facts();
         Ok(Downloaded {
             file,
