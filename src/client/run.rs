@@ -62,7 +62,7 @@ pub(super) fn masked(client: &Client, error: Error) -> Error {
 
 /// The session, made now if there is none.
 pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
-    authorized(client)
+    authorized(client, false)
         .await
         .map(|generation| generation.session)
         .map_err(|error| masked(client, error))
@@ -263,7 +263,7 @@ impl Ticket {
             client.sleep(pause).await;
             return Ok(Self::Realm);
         }
-        let generation = authorized(client).await?;
+        let generation = authorized(client, true).await?;
         refuse_known_missing(&C::FACTS, &call.also_needs(), &generation.session)?;
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
@@ -350,8 +350,9 @@ impl Ticket {
     }
 }
 
-/// The session. Boxed, since logging in is a call too, and would contain itself.
-fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
+/// The session, for a call that is bounded by its own deadline, or for itself. Boxed, since logging in is a call too, and
+/// would contain itself.
+fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Generation, Error>> {
     if let Some(current) = client.shared.authorization.current() {
         return Box::pin(std::future::ready(Ok(current)));
     }
@@ -360,10 +361,13 @@ fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
         let (facts, began) = (&AuthorizeAccount::FACTS, client.now());
         let deadline = client.policy.deadline_of(facts).unwrap_or(FOREVER);
         let login = async |call| {
-            // What was waited for somebody else's login is gone.
-            let waited = client.now().saturating_duration_since(began);
-            let policy = client.policy.as_ref().clone();
-            let in_time = client.with_retry(policy.with_deadline(deadline.saturating_sub(waited)));
+            let mut in_time = client.clone();
+            if !is_for_a_call {
+                // What was waited for somebody else's login is gone.
+                let waited = client.now().saturating_duration_since(began);
+                let policy = client.policy.as_ref().clone();
+                in_time = in_time.with_retry(policy.with_deadline(deadline.saturating_sub(waited)));
+            }
             let session: Session = run(&in_time, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
             trusted
