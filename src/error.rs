@@ -199,8 +199,12 @@ impl Error {
         error
     }
 
-    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read.
-    pub(crate) fn masked(mut self, mask: impl Fn(&str) -> String) -> Self {
+    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A file's name may be a server's.
+    pub(crate) fn masked(
+        mut self,
+        mask: impl Fn(&str) -> String,
+        mask_name: impl Fn(&str) -> String,
+    ) -> Self {
         let masked = |text: &mut String, most| {
             if !text.is_empty() {
                 *text = mask(text);
@@ -209,6 +213,9 @@ impl Error {
         };
         let inner = &mut *self.0;
         masked(&mut inner.what, LONGEST);
+        if let Some(file) = &mut inner.file {
+            *file = mask_name(file).into();
+        }
         inner
             .earlier
             .iter_mut()
@@ -673,7 +680,7 @@ mod tests {
             Error::from_non_b2(response),
         ];
         for error in errors {
-            let error = error.masked(str::to_owned);
+            let error = error.masked(str::to_owned, str::to_owned);
             assert!(
                 error.to_string().len() < 16_000,
                 "{}",
@@ -697,9 +704,11 @@ mod tests {
         };
         let mask = |text: &str| text.replace("secret", "***");
         let error = Error::from_b2(b2).with_hint("secret".to_owned());
-        let error = error.with_earlier(vec!["secret".to_owned()]).masked(mask);
+        let error = error
+            .with_earlier(vec!["secret".to_owned()])
+            .masked(mask, str::to_owned);
         assert_eq!(error.to_string(), "B2 answered 400 secret: *** (***) (***)");
-        let error = Error::from_non_b2(response).masked(mask);
+        let error = Error::from_non_b2(response).masked(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
             "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""

@@ -27,6 +27,7 @@ use std::time::Instant;
 
 use b2kit_core::{HttpError, HttpErrorKind};
 use http::Uri;
+use http::uri::Authority;
 use tracing::{info, warn};
 
 pub(super) use self::place::{Standstill, Trouble};
@@ -34,6 +35,7 @@ pub(super) use self::place::{Standstill, Trouble};
 use self::place::{Change, Entered, Place, Sign, Waiting};
 use super::policy::RetryPolicy;
 use crate::error::Error;
+use crate::types::Shown;
 
 /// Places that are remembered, at most, for failures that were no outage.
 const MOST_PLACES: usize = 64;
@@ -114,20 +116,22 @@ impl Outages {
         Ok(Way {
             outages: self,
             place,
+            host: None,
             entered,
             now,
         })
     }
 
-    /// A connection has broken whose answer had begun.
+    /// A connection to there has broken whose answer had begun.
     pub(super) fn broke(
         &self,
-        place: PlaceId,
+        uri: &Uri,
         now: Instant,
         kind: HttpErrorKind,
         policy: &RetryPolicy,
     ) -> Trouble {
-        self.failed(place, Entered::Freely, now, kind, policy)
+        let (place, host) = (self.place(uri), uri.authority());
+        self.failed(place, host, Entered::Freely, now, kind, policy)
     }
 
     /// Waits until there is something new since that standstill.
@@ -143,6 +147,7 @@ impl Outages {
     fn failed(
         &self,
         place: PlaceId,
+        host: Option<&Authority>,
         entered: Entered,
         now: Instant,
         kind: HttpErrorKind,
@@ -166,6 +171,7 @@ impl Outages {
         self.settle(places, place, era);
         if change == Change::Began {
             warn!(
+                host = host.map(|host| display(Shown(host.as_str()))),
                 ?kind,
                 "an outage begins: calls wait, and one at a time tries"
             );
@@ -211,11 +217,18 @@ impl Outages {
 pub(super) struct Way<'a> {
     outages: &'a Outages,
     place: PlaceId,
+    host: Option<Authority>,
     entered: Entered,
     now: Instant,
 }
 
 impl Way<'_> {
+    /// The same, for an attempt that goes to this host: it is told where an outage begins.
+    pub(super) fn to(mut self, uri: &Uri) -> Self {
+        self.host = uri.authority().cloned();
+        self
+    }
+
     /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
     pub(super) fn over<T>(
         mut self,
@@ -244,7 +257,14 @@ impl Way<'_> {
             Sign::Failed => {
                 let kind = outcome.as_ref().err().and_then(Error::http_error);
                 let kind = kind.map_or(HttpErrorKind::Other, HttpError::kind);
-                outages.failed(self.place, self.entered, now, kind, policy)
+                outages.failed(
+                    self.place,
+                    self.host.as_ref(),
+                    self.entered,
+                    now,
+                    kind,
+                    policy,
+                )
             }
         }
     }

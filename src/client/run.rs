@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::{later, share};
+use b2kit_core::time::{FOREVER, later, share};
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
@@ -52,13 +52,17 @@ pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output,
 }
 
 /// An error as it may leave the client. Not before: what is judged are B2's own words.
-fn masked(client: &Client, error: Error) -> Error {
-    error.masked(|text| client.shared.secrets.masked(text))
+pub(super) fn masked(client: &Client, error: Error) -> Error {
+    let secrets = &client.shared.secrets;
+    error.masked(
+        |text| secrets.masked(text),
+        |name| secrets.masked_in_name(name),
+    )
 }
 
 /// The session, made now if there is none.
 pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
-    authorized(client)
+    authorized(client, false)
         .await
         .map(|generation| generation.session)
         .map_err(|error| masked(client, error))
@@ -112,6 +116,7 @@ async fn attempts<C: Call>(
         let mut request = request.map_err(|error| course.error(error, None, client.now()))?;
         let place = ticket.place(client, request.uri());
         let (pass, way) = admitted(client, facts.kind, place, course).await?;
+        let way = way.to(request.uri());
         let sent = client.now();
         stamp(client, facts, &mut request, course.left(sent));
         course.attempt(client.shared.server_clock.not_later_than(sent));
@@ -258,7 +263,7 @@ impl Ticket {
             client.sleep(pause).await;
             return Ok(Self::Realm);
         }
-        let generation = authorized(client).await?;
+        let generation = authorized(client, true).await?;
         refuse_known_missing(&C::FACTS, &call.also_needs(), &generation.session)?;
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
@@ -345,25 +350,42 @@ impl Ticket {
     }
 }
 
-/// The session. Boxed, since logging in is a call too, and would contain itself.
-fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
+/// The session, for a call that is bounded by its own deadline, or for itself. Boxed, since logging in is a call too, and
+/// would contain itself.
+fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Generation, Error>> {
     if let Some(current) = client.shared.authorization.current() {
         return Box::pin(std::future::ready(Ok(current)));
     }
     Box::pin(async move {
         debug!("waiting for a login");
+        let (facts, began) = (&AuthorizeAccount::FACTS, client.now());
+        let deadline = client.policy.deadline_of(facts).unwrap_or(FOREVER);
         let login = async |call| {
-            let session: Session = run(client, &call).await?;
+            let mut in_time = client.clone();
+            if !is_for_a_call {
+                // What was waited for somebody else's login is gone.
+                let waited = client.now().saturating_duration_since(began);
+                let policy = client.policy.as_ref().clone();
+                in_time = in_time.with_retry(policy.with_deadline(deadline.saturating_sub(waited)));
+            }
+            let session: Session = run(&in_time, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
             trusted
                 .map_err(|error| error.in_call(AuthorizeAccount::FACTS.name, 1, Duration::ZERO))?;
             Ok(session)
         };
-        client
-            .shared
-            .authorization
-            .session(&client.policy, || client.now(), login)
-            .await
+        let authorization = &client.shared.authorization;
+        let session = authorization.session(
+            &client.policy,
+            || client.now(),
+            client.shared.timer.sleep(deadline),
+            login,
+        );
+        let outcome = session.await;
+        outcome.map_err(|error| {
+            let waited = client.now().saturating_duration_since(began);
+            error.in_call(facts.name, 0, waited)
+        })
     })
 }
 

@@ -191,7 +191,8 @@ impl FileDownload {
         let begun = begun.map_err(|error| self.named(error))?;
         let (verified, sha1) = verification(&begun.download.file, begun.is_whole);
         if self.must_be_verified {
-            must_be_verified(verified, &begun.download.file.file_name)?;
+            must_be_verified(verified, &begun.download.file.file_name)
+                .map_err(|error| self.named(error))?;
         }
         self.progress
             .expect_bytes(begun.sent.end - begun.sent.start);
@@ -223,19 +224,22 @@ impl FileDownload {
     where
         W: AsyncWrite + Unpin + Send,
     {
-        let mut writer = writer;
+        let (mut writer, client) = (writer, self.client.clone());
         let mut stream = self.stream().await?;
         let mut written = 0;
-        let refused = |error| Error::destination("what arrived could not be written", error);
+        let refused = |error, name: &str| {
+            let error = Error::destination("what arrived could not be written", error);
+            client.masked(error.about(name))
+        };
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error).about(&stream.file().file_name))?;
+                .map_err(|error| refused(error, &stream.file().file_name))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error).about(&stream.file().file_name))?;
+            .map_err(|error| refused(error, &stream.file().file_name))?;
         let (file, verified) = stream.into_facts();
         Ok(Downloaded {
             file,
@@ -247,11 +251,12 @@ impl FileDownload {
 
     /// Says in the error which file it is about, unless it does.
     fn named(&self, error: Error) -> Error {
-        match &self.what {
+        let error = match &self.what {
             Ok(What::Name(_, name)) => error.about(name.as_str()),
             Ok(What::Version(file_id)) => error.about(file_id.as_str()),
             Err(_) => error,
-        }
+        };
+        self.client.masked(error)
     }
 
     /// Makes the first call, for these bytes or for none.
@@ -268,8 +273,15 @@ impl FileDownload {
             Ok(What::Name(bucket, _)) => Some(bucket),
             _ => None,
         };
+        let client = match &self.what {
+            // Its name is what a server says it is.
+            Ok(What::Version(_)) => self
+                .client
+                .about(bucket, &self.client.masked_name(&file.file_name)),
+            _ => self.client.about(bucket, &file.file_name),
+        };
         let version = Version {
-            client: self.client.about(bucket, &file.file_name),
+            client,
             file_id: file.file_id.clone(),
             name: match &self.what {
                 Ok(What::Name(bucket, name)) if self.client.downloads_by_name() => {

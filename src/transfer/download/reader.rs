@@ -73,6 +73,11 @@ impl Reader {
         self.left.start
     }
 
+    /// An error as it may leave the client.
+    pub(super) fn masked(&self, error: Error) -> Error {
+        self.version.client.masked(error)
+    }
+
     fn arrived(&mut self, bytes: &Bytes) {
         let len = bytes.len() as u64;
         self.left.start += len;

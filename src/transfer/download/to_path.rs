@@ -185,9 +185,14 @@ impl FileDownload {
             .filter(|_| self.to_disk.modified_time)
             .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
         let len = landed.bytes;
-        on_pool(move || temp.put_in_place(len, modified))
-            .await
-            .map_err(refused)?;
+        let put = || {
+            let temp = Arc::clone(&temp);
+            on_pool(move || temp.put_in_place(len, modified))
+        };
+        if let Err(error) = self.client.with_room(put).await {
+            on_pool(move || temp.give_up()).await;
+            return Err(refused(error));
+        }
         self.progress.enter(Stage::Done);
         Ok(landed)
     }
