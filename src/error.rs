@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
+use http::uri::Authority;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type SharedError = Arc<dyn StdError + Send + Sync>;
@@ -271,6 +272,14 @@ impl Error {
         self
     }
 
+    /// Says which host did not answer, or not in full.
+    pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
+        if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
+            self.0.what = format!("{host}: {}", self.0.what);
+        }
+        self
+    }
+
     /// What it says of itself, without the call.
     pub(crate) fn what(&self) -> &str {
         &self.0.what
@@ -499,7 +508,7 @@ impl fmt::Display for Error {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
             Some(GaveUp::NeverConnected) => f.write_str(
-                " (and nobody has answered yet: is the address right, and the network there?)",
+                " (no server has answered this client yet: is the address right, and is the network up?)",
             )?,
             Some(GaveUp::Attempts) | None => {}
         }

@@ -17,6 +17,7 @@
 mod place;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
@@ -25,7 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use b2kit_core::{HttpError, HttpErrorKind};
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use http::Uri;
 use tracing::{info, warn};
 
@@ -127,7 +128,8 @@ impl Outages {
         kind: HttpErrorKind,
         policy: &RetryPolicy,
     ) -> Trouble {
-        self.failed(place, Entered::Freely, now, kind, policy)
+        let why = HttpError::new(kind, Phase::ResponseBegun);
+        self.failed(place, Entered::Freely, now, (kind, &why), policy)
     }
 
     /// Waits until there is something new since that standstill.
@@ -145,7 +147,7 @@ impl Outages {
         place: PlaceId,
         entered: Entered,
         now: Instant,
-        kind: HttpErrorKind,
+        (kind, why): (HttpErrorKind, &dyn fmt::Display),
         policy: &RetryPolicy,
     ) -> Trouble {
         let chance = || {
@@ -167,7 +169,7 @@ impl Outages {
         if change == Change::Began {
             warn!(
                 ?kind,
-                "an outage begins: calls wait, and one at a time tries"
+                "an outage has begun ({why}): calls to this place wait, and one at a time is retried"
             );
         }
         trouble
@@ -242,9 +244,11 @@ impl Way<'_> {
                 Trouble::Shared
             }
             Sign::Failed => {
-                let kind = outcome.as_ref().err().and_then(Error::http_error);
+                let error = outcome.as_ref().err();
+                let kind = error.and_then(Error::http_error);
                 let kind = kind.map_or(HttpErrorKind::Other, HttpError::kind);
-                outages.failed(self.place, self.entered, now, kind, policy)
+                let why = error.map_or("", Error::what);
+                outages.failed(self.place, self.entered, now, (kind, &why), policy)
             }
         }
     }
