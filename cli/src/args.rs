@@ -42,23 +42,23 @@ pub(crate) struct Cp {
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
     pub(crate) to: Place,
 
-    /// Another B2 than the real one: a URL, such as an emulator prints, or production or staging
+    /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
     #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 
-    /// Go on with what an earlier run has left, and leave what there is if this one is stopped
+    /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped
     #[arg(long)]
     pub(crate) resume: bool,
 
-    /// Read a large file once only, while it is sent: it has no SHA-1 at B2 then that downloads could be checked against
+    /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads against
     #[arg(long)]
     pub(crate) no_hash_first: bool,
 
-    /// No progress; errors only
+    /// No progress and no warnings, only errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
 
-    /// Tell of every attempt that failed
+    /// Report every failed attempt
     #[arg(long, short, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

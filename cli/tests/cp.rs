@@ -344,6 +344,32 @@ fn it_says_that_it_tries_again_and_why() {
     let told = told(&up);
     assert!(told.contains("b2_list_buckets: attempt 2 of "), "{told}");
     assert!(told.contains("B2 answered 503"), "{told}");
+    assert!(told.contains("; retrying in "), "{told}");
+}
+
+#[test]
+fn where_nobody_listens_it_says_what_it_tries_and_ends_with_the_address_and_the_reason() {
+    let there = There::new();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = port.local_addr().unwrap().to_string();
+    drop(port);
+    let output = there
+        .program(&["Cargo.toml", "b2://holiday-photos/"])
+        .env("B2_ENVIRONMENT", format!("http://{host}"))
+        .output()
+        .unwrap();
+    assert_failed(&output);
+    let told = told(&output);
+    assert!(
+        told.contains("b2_authorize_account: attempt 2 of "),
+        "{told}"
+    );
+    assert!(told.contains("outage has begun"), "{told}");
+    let last = told.lines().last().unwrap();
+    for word in ["error: ", &host, "is the address right", "refused"] {
+        assert!(last.contains(word), "{word}: {told}");
+    }
 }
 
 #[cfg(unix)]
