@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::place::Place;
+use crate::realm;
 
 /// Backblaze B2 from the command line.
 ///
@@ -32,7 +33,10 @@ pub(crate) enum Command {
 ///
 /// Exit status: 0 if all was copied, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "b2kit cp [OPTIONS] <FROM> <TO>"
+)]
 pub(crate) struct Cp {
     /// A path, b2://BUCKET/NAME, or - for standard input
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
@@ -43,7 +47,7 @@ pub(crate) struct Cp {
     pub(crate) to: Place,
 
     /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
-    #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL")]
+    #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = realm::named)]
     pub(crate) endpoint: Option<String>,
 
     /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped

@@ -194,11 +194,22 @@ fn wrong_arguments_are_told_with_the_usage_and_status_2() {
         ),
         (&["--wat"], "unexpected argument '--wat'"),
         (&[], "required arguments"),
+        (&["", "b2://a/b"], "it is empty"),
+        (
+            &["--endpoint", "prod", "a", "b2://a/b"],
+            "neither a URL nor",
+        ),
     ] {
         let output = there.cp(args);
         assert_eq!(output.status.code(), Some(2), "{}", told(&output));
         let told = told(&output);
         assert!(told.contains(line) && told.contains("--help"), "{told}");
+        if let Some((_, usage)) = told.split_once("Usage: ") {
+            assert!(
+                usage.starts_with("b2kit cp [OPTIONS] <FROM> <TO>\n"),
+                "{told}"
+            );
+        }
     }
 }
 
@@ -235,9 +246,9 @@ fn an_endpoint_wins_over_the_environment_and_what_is_none_is_refused() {
     assert_eq!(other.emulator.snapshot().versions, 0);
 
     let refused = up("prod", &[]).unwrap();
-    assert_failed(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     assert!(
-        told(&refused).contains("\"prod\" is no B2"),
+        told(&refused).contains("\"prod\" is neither a URL"),
         "{}",
         told(&refused)
     );
