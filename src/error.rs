@@ -52,7 +52,7 @@ pub enum GaveUp {
     Budget,
     /// The bytes to be sent came from a stream that can be read only once.
     Spent,
-    /// No connection could be made, and nobody has ever answered this client: see
+    /// No connection could be made, and no server has ever answered this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }
@@ -62,7 +62,7 @@ pub enum GaveUp {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A value breaks one of B2's rules, or the client is not set up for this: a name, a key that was mistyped, an
-    /// environment variable. Nothing was sent: mend the program, or what its user gave it.
+    /// environment variable. Nothing was sent: fix the input, or the program.
     Invalid,
     /// B2 does not accept the application key. Nothing helps but another key.
     Credentials,
@@ -401,8 +401,8 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// For code that has to give an [`io::Error`]: its kind says what there is of the error's, and the error is in it, to be had
-/// by `downcast`. What the disk or a source of bytes reported keeps its own kind.
+/// An [`io::Error`] of the kind that comes closest; the error itself is inside, for `downcast`. What the disk or a source of
+/// bytes reported keeps its own kind.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {

@@ -169,7 +169,7 @@ impl Outages {
         if change == Change::Began {
             warn!(
                 ?kind,
-                "an outage has begun ({why}): calls to this place wait, and one at a time is retried"
+                "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
         }
         trouble
