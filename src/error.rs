@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
+use http::uri::Authority;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type SharedError = Arc<dyn StdError + Send + Sync>;
@@ -51,7 +52,7 @@ pub enum GaveUp {
     Budget,
     /// The bytes to be sent came from a stream that can be read only once.
     Spent,
-    /// No connection could be made, and nobody has ever answered this client: see
+    /// No connection could be made, and no server has ever answered this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }
@@ -61,7 +62,7 @@ pub enum GaveUp {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A value breaks one of B2's rules, or the client is not set up for this: a name, a key that was mistyped, an
-    /// environment variable. Nothing was sent: mend the program, or what its user gave it.
+    /// environment variable. Nothing was sent: fix the input, or the program.
     Invalid,
     /// B2 does not accept the application key. Nothing helps but another key.
     Credentials,
@@ -278,6 +279,14 @@ impl Error {
         self
     }
 
+    /// Says which host did not answer, or not in full.
+    pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
+        if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
+            self.0.what = format!("{host}: {}", self.0.what);
+        }
+        self
+    }
+
     /// What it says of itself, without the call.
     pub(crate) fn what(&self) -> &str {
         &self.0.what
@@ -399,8 +408,8 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// For code that has to give an [`io::Error`]: its kind says what there is of the error's, and the error is in it, to be had
-/// by `downcast`. What the disk or a source of bytes reported keeps its own kind.
+/// An [`io::Error`] of the kind that comes closest; the error itself is inside, for `downcast`. What the disk or a source of
+/// bytes reported keeps its own kind.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
@@ -506,7 +515,7 @@ impl fmt::Display for Error {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
             Some(GaveUp::NeverConnected) => f.write_str(
-                " (and nobody has answered yet: is the address right, and the network there?)",
+                " (no server has answered this client yet: is the address right, and is the network up?)",
             )?,
             Some(GaveUp::Attempts) | None => {}
         }

@@ -66,10 +66,16 @@ impl Credentials {
     /// If one of them is not set, or as [`new`](Self::new).
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name| {
-            env::var(name).map_err(|_| {
-                Error::invalid(format!(
-                    "the environment variable {name} is not set, or has something else than text"
-                ))
+            env::var(name).map_err(|error| {
+                Error::invalid(match error {
+                    env::VarError::NotPresent => {
+                        format!("the environment variable {name} is not set")
+                    }
+                    // What it is may be a secret.
+                    env::VarError::NotUnicode(_) => {
+                        format!("the environment variable {name} is not valid UTF-8")
+                    }
+                })
             })
         };
         Self::new(

@@ -50,12 +50,12 @@ impl FromStr for ApiVersion {
     }
 }
 
-/// Whether the account's token goes to an origin of downloads that is not B2's own.
+/// Whether the account's token is sent to a download origin that is not B2's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginToken {
-    /// It goes there. Whoever runs the origin can do with it what the key may do, for up to 24 hours.
+    /// It is sent. Whoever runs the origin can do with it whatever the key may do, for up to 24 hours.
     Send,
-    /// It doesn't, nor does a customer's key: files of public buckets, or an origin that authorizes itself.
+    /// It is not sent, nor is a customer's key: for public buckets, or an origin that authorizes itself with B2.
     Withhold,
 }
 
@@ -176,7 +176,7 @@ impl Session {
         own.is_some_and(|own| own.token == OriginToken::Withhold)
     }
 
-    /// The URL of a file, for buckets that anyone may read. With an origin of one's own it leads there.
+    /// The URL of a file in a bucket that anyone may read; at the download origin, where one is set.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes, since browsers would ask

@@ -17,6 +17,7 @@
 mod place;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
@@ -25,7 +26,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use b2kit_core::{HttpError, HttpErrorKind};
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use http::Uri;
 use http::uri::Authority;
 use tracing::{info, warn};
@@ -131,7 +132,8 @@ impl Outages {
         policy: &RetryPolicy,
     ) -> Trouble {
         let (place, host) = (self.place(uri), uri.authority());
-        self.failed(place, host, Entered::Freely, now, kind, policy)
+        let why = HttpError::new(kind, Phase::ResponseBegun);
+        self.failed(place, host, Entered::Freely, now, (kind, &why), policy)
     }
 
     /// Waits until there is something new since that standstill.
@@ -150,7 +152,7 @@ impl Outages {
         host: Option<&Authority>,
         entered: Entered,
         now: Instant,
-        kind: HttpErrorKind,
+        (kind, why): (HttpErrorKind, &dyn fmt::Display),
         policy: &RetryPolicy,
     ) -> Trouble {
         let chance = || {
@@ -173,7 +175,7 @@ impl Outages {
             warn!(
                 host = host.map(|host| display(Shown(host.as_str()))),
                 ?kind,
-                "an outage begins: calls wait, and one at a time tries"
+                "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
         }
         trouble
@@ -255,14 +257,16 @@ impl Way<'_> {
                 Trouble::Shared
             }
             Sign::Failed => {
-                let kind = outcome.as_ref().err().and_then(Error::http_error);
+                let error = outcome.as_ref().err();
+                let kind = error.and_then(Error::http_error);
                 let kind = kind.map_or(HttpErrorKind::Other, HttpError::kind);
+                let why = error.map_or("", Error::what);
                 outages.failed(
                     self.place,
                     self.host.as_ref(),
                     self.entered,
                     now,
-                    kind,
+                    (kind, &why),
                     policy,
                 )
             }

@@ -204,8 +204,13 @@ async fn attempts<C: Call>(
         match step {
             Step::Again { pause, everyone } => {
                 let told_once = everyone || course.is_in_outage();
+                // The next login may have to wait for longer than the call itself would.
+                let pace = match facts.kind {
+                    CallKind::Login => client.shared.authorization.pause(client.now()),
+                    _ => Duration::ZERO,
+                };
                 let wait = Wait {
-                    pause,
+                    pause: pause.max(pace),
                     everyone: told_once,
                 };
                 title.again(&failure, course.attempts_of(), wait);
@@ -543,6 +548,7 @@ async fn exchange<C: Call>(
         Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
+    let host = request.uri().authority().cloned();
     let response =
         client
             .shared
@@ -556,7 +562,7 @@ async fn exchange<C: Call>(
                  DownloadFileById asks for the same file by its id",
                 )
                 .with_source(error),
-                _ => Error::http(error),
+                _ => Error::http(error).at_host(host.as_ref()),
             })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);

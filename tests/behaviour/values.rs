@@ -847,6 +847,36 @@ fn words_and_versions_are_read_from_text() {
     assert!("v1".parse::<ApiVersion>().is_err());
 }
 
+#[test]
+fn a_page_of_every_listing_can_be_written_and_read_again() {
+    use b2kit::api::{Buckets, FileNames, FileVersions, Keys, Parts, UnfinishedLargeFiles};
+    fn again<T>(page: Value, cursor: &str)
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    {
+        let read: T = serde_json::from_value(page).unwrap();
+        let written = serde_json::to_value(&read).unwrap();
+        assert!(
+            cursor.is_empty() || written[cursor] == json!("x"),
+            "{written}"
+        );
+        assert_eq!(serde_json::from_value::<T>(written).unwrap(), read);
+    }
+    again::<Buckets>(json!({"buckets": [bucket()]}), "");
+    again::<FileNames>(
+        json!({"files": [file()], "nextFileName": "x"}),
+        "nextFileName",
+    );
+    let versions = json!({"files": [file()], "nextFileName": "x", "nextFileId": "y"});
+    again::<FileVersions>(versions, "nextFileName");
+    again::<Keys>(
+        json!({"keys": [], "nextApplicationKeyId": "x"}),
+        "nextApplicationKeyId",
+    );
+    again::<Parts>(json!({"parts": [], "nextPartNumber": 7}), "");
+    again::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
+}
+
 /// As a browser does it that is given the URL and the token.
 #[test]
 fn an_upload_url_can_be_used_by_others() {

@@ -121,9 +121,9 @@ impl FileDownload {
         landed.map_err(|error| self.named(error))
     }
 
-    /// As [`to_path`](Self::to_path), for a path whose names come from elsewhere, as of
-    /// [`local_name`](crate::transfer::local_name): below `root` no link is followed, so that one that somebody has put there
-    /// leads nothing to elsewhere. Directories that are missing below `root` are made first.
+    /// Downloads to a path below `root` whose names come from elsewhere, as those that
+    /// [`local_name`](crate::transfer::local_name) returns: like [`to_path`](Self::to_path), but no link below `root` is
+    /// followed, so none can lead the download out of it. Missing directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::local_name};
