@@ -10,10 +10,10 @@ use crate::types::{broken_header, percent_encode};
 /// Headers that a download is to have instead of the file's own, by the names of B2's parameters for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(super) struct Overrides(BTreeMap<&'static str, String>);
+pub(crate) struct Overrides(BTreeMap<&'static str, String>);
 
 impl Overrides {
-    pub(super) fn set(&mut self, name: &'static str, value: String) {
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
         self.0.insert(name, value);
     }
 
@@ -101,4 +101,4 @@ macro_rules! overrides {
     };
 }
 
-pub(super) use overrides;
+pub(crate) use overrides;

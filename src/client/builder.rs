@@ -122,7 +122,9 @@ impl ClientBuilder {
     ///
     /// Paths have to be as B2's own, `/file/…` and, for downloads by id, `/b2api/…`; a download that was begun by name
     /// goes on by name. The `x-bz-` headers have to come through, since they say which version of which file it is:
-    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol).
+    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
+    /// [composition](crate::transfer::Compose) has to download goes by id and with the token, so it comes from B2's own origin
+    /// where this one is not to get the token.
     pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
         self.download_origin = Some((origin.into(), token));
         self
