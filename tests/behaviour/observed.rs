@@ -2,7 +2,7 @@
 
 use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use b2kit::api::{
@@ -70,11 +70,34 @@ impl Watcher {
 
     /// What happens in `work`, on this thread.
     fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Note>) {
+        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment, may
+        // stay silent for that listener. So somebody always listens.
+        static DEAF: Once = Once::new();
+        DEAF.call_once(|| drop(tracing::subscriber::set_global_default(Deaf)));
         let watcher = Self::default();
         let result = tracing::subscriber::with_default(watcher.clone(), work);
         let notes = watcher.notes.lock().unwrap().clone();
         (result, notes)
     }
+}
+
+/// Wants to hear everything, and does nothing with it.
+struct Deaf;
+
+impl Subscriber for Deaf {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
 }
 
 impl Subscriber for Watcher {
