@@ -522,7 +522,7 @@ mod tests {
     fn what_was_absent_is_absent_when_written_again_and_a_status_keeps_its_spelling() {
         let least = r#"{"action":"upload","bucketId":"b","contentLength":3,"contentSha1":"none","fileId":"f","fileInfo":{},"fileName":"n""#;
         let locks = r#""fileRetention":{"isClientAuthorizedToRead":true,"value":{"mode":null,"retainUntilTimestamp":null}},"legalHold":{"isClientAuthorizedToRead":true,"value":null}"#;
-        let plain = r#""serverSideEncryption":{"algorithm":null,"mode":null}"#;
+        let plain = r#""serverSideEncryption":{"mode":null,"algorithm":null}"#;
         let status = |word| format!(r#","replicationStatus":"{word}""#);
         for more in [
             String::new(),
