@@ -57,42 +57,42 @@ macro_rules! overrides {
     ($name:ident, $($field:ident).+) => {
         impl $name {
             /// Sends this as `Content-Disposition`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentDisposition", value.into());
                 self
             }
 
             /// Sends this as `Content-Language`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentLanguage", value.into());
                 self
             }
 
             /// Sends this as `Expires`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2Expires", value.into());
                 self
             }
 
             /// Sends this as `Cache-Control`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2CacheControl", value.into());
                 self
             }
 
             /// Sends this as `Content-Encoding`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentEncoding", value.into());
                 self
             }
 
             /// Sends this as `Content-Type`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentType", value.into());
                 self
