@@ -122,7 +122,9 @@ impl ClientBuilder {
     ///
     /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was started by name
     /// continues by name. It must pass on the `x-bz-` headers, which say which version of which file a response holds:
-    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol).
+    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
+    /// [composition](crate::transfer::Compose) has to download is asked for by id and with the token, so it comes from B2's
+    /// own origin where this one is not to get the token.
     pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
         self.download_origin = Some((origin.into(), token));
         self

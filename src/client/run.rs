@@ -119,6 +119,7 @@ async fn attempts<C: Call>(
         let way = way.to(request.uri());
         let sent = client.now();
         stamp(client, facts, &mut request, course.left(sent));
+        let had_token = request.headers().contains_key(AUTHORIZATION);
         course.attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
         let now = client.now();
@@ -160,7 +161,8 @@ async fn attempts<C: Call>(
             pass.refused();
             course.without_room(client.shared.gates.successes(), now);
         }
-        if ticket.sent_no_token(facts) && failure.b2().is_some_and(|b2| b2.status == 401) {
+        // A refusal says nothing about the session's token where that was not sent.
+        if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let failure = failure.with_hint(
                 "no token was sent there, since download_origin() was told to withhold it"
                     .to_owned(),
@@ -301,16 +303,6 @@ impl Ticket {
         match self {
             Self::Upload(generation, ..) => outages.upload_place(uri, generation.session.api_url()),
             Self::Realm | Self::Account(_) => outages.place(uri),
-        }
-    }
-
-    /// Whether a refusal says nothing about the session's token, since it was not there.
-    fn sent_no_token(&self, facts: &Facts) -> bool {
-        match self {
-            Self::Account(generation) => {
-                facts.kind == CallKind::Download && generation.session.withholds_token()
-            }
-            Self::Realm | Self::Upload(..) => false,
         }
     }
 

@@ -400,6 +400,14 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
         serde_json::to_value(answered(&upload, part(Value::Null))).unwrap(),
         part(Value::Null)
     );
+    let mut bare = part(Value::Null);
+    for absent in ["b2Checksum", "contentMd5", "serverSideEncryption"] {
+        bare.as_object_mut().unwrap().remove(absent);
+        assert_eq!(
+            serde_json::to_value(answered(&upload, bare.clone())).unwrap(),
+            bare
+        );
+    }
     for (checksum, read) in [
         (Value::Null, None),
         (json!("abc"), Some("abc")),
