@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
+use http::uri::Authority;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 type SharedError = Arc<dyn StdError + Send + Sync>;
@@ -51,7 +52,7 @@ pub enum GaveUp {
     Budget,
     /// The bytes to be sent came from a stream that can be read only once.
     Spent,
-    /// No connection could be made, and nobody has ever answered this client: see
+    /// No connection could be made, and no server has ever answered this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,
 }
@@ -61,7 +62,7 @@ pub enum GaveUp {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// A value breaks one of B2's rules, or the client is not set up for this: a name, a key that was mistyped, an
-    /// environment variable. Nothing was sent: mend the program, or what its user gave it.
+    /// environment variable. Nothing was sent: fix the input, or the program.
     Invalid,
     /// B2 does not accept the application key. Nothing helps but another key.
     Credentials,
@@ -199,8 +200,12 @@ impl Error {
         error
     }
 
-    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read.
-    pub(crate) fn masked(mut self, mask: impl Fn(&str) -> String) -> Self {
+    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A file's name may be a server's.
+    pub(crate) fn masked(
+        mut self,
+        mask: impl Fn(&str) -> String,
+        mask_name: impl Fn(&str) -> String,
+    ) -> Self {
         let masked = |text: &mut String, most| {
             if !text.is_empty() {
                 *text = mask(text);
@@ -209,6 +214,9 @@ impl Error {
         };
         let inner = &mut *self.0;
         masked(&mut inner.what, LONGEST);
+        if let Some(file) = &mut inner.file {
+            *file = mask_name(file).into();
+        }
         inner
             .earlier
             .iter_mut()
@@ -274,6 +282,14 @@ impl Error {
     /// Tells what earlier attempts were answered.
     pub(crate) fn with_earlier(mut self, earlier: Vec<String>) -> Self {
         self.0.earlier = earlier;
+        self
+    }
+
+    /// Says which host did not answer, or not in full.
+    pub(crate) fn at_host(mut self, host: Option<&Authority>) -> Self {
+        if let (ErrorKind::Http, Some(host)) = (self.0.kind, host) {
+            self.0.what = format!("{host}: {}", self.0.what);
+        }
         self
     }
 
@@ -398,8 +414,8 @@ impl From<std::convert::Infallible> for Error {
     }
 }
 
-/// For code that has to give an [`io::Error`]: its kind says what there is of the error's, and the error is in it, to be had
-/// by `downcast`. What the disk or a source of bytes reported keeps its own kind.
+/// An [`io::Error`] of the kind that comes closest; the error itself is inside, for `downcast`. What the disk or a source of
+/// bytes reported keeps its own kind.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match error.kind() {
@@ -505,7 +521,7 @@ impl fmt::Display for Error {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
             Some(GaveUp::NeverConnected) => f.write_str(
-                " (and nobody has answered yet: is the address right, and the network there?)",
+                " (no server has answered this client yet: is the address right, and is the network up?)",
             )?,
             Some(GaveUp::Attempts) | None => {}
         }
@@ -679,7 +695,7 @@ mod tests {
             Error::from_non_b2(response),
         ];
         for error in errors {
-            let error = error.masked(str::to_owned);
+            let error = error.masked(str::to_owned, str::to_owned);
             assert!(
                 error.to_string().len() < 16_000,
                 "{}",
@@ -703,9 +719,11 @@ mod tests {
         };
         let mask = |text: &str| text.replace("secret", "***");
         let error = Error::from_b2(b2).with_hint("secret".to_owned());
-        let error = error.with_earlier(vec!["secret".to_owned()]).masked(mask);
+        let error = error
+            .with_earlier(vec!["secret".to_owned()])
+            .masked(mask, str::to_owned);
         assert_eq!(error.to_string(), "B2 answered 400 secret: *** (***) (***)");
-        let error = Error::from_non_b2(response).masked(mask);
+        let error = Error::from_non_b2(response).masked(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
             "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""

@@ -29,31 +29,31 @@
 //! | | |
 //! |---|---|
 //! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::stream) |
-//! | see what a file is | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
 //! | create a file only if there is none | [`BucketHandle::create`] |
+//! | get a file's metadata | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
 //! | delete | [`hide`](Client::hide) it, delete [one version](api::DeleteFileVersion) or [all there are](Client::delete_all_versions) |
 //! | give somebody a link | [`GetDownloadAuthorization`](api::GetDownloadAuthorization), then [`link`](api::DownloadAuthorization::link) |
 //! | let a browser upload | [`GetUploadUrl`](api::GetUploadUrl), and [CORS rules](types::CorsRules) for the bucket |
 //! | resume | [`Upload::resume`](transfer::Upload::resume), and `FileDownload::resume` for a path |
 //! | many files at once | [`upload_all`](BucketHandle::upload_all), [`download_all`](BucketHandle::download_all) |
-//! | see how far it is | [`Progress`](transfer::Progress) |
-//! | use it on tokio | as it is; `tokio::spawn(upload.into_future())`, and `.compat()` for [tokio's readers](transfer::Source::reader) |
+//! | show progress | [`Progress`](transfer::Progress) |
+//! | use tokio | nothing to set up; `tokio::spawn(upload.into_future())`, and `.compat()` for [tokio's readers](transfer::Source::reader) |
 //! | serve files with axum | [`DownloadStream`](transfer::DownloadStream) is a body: `axum::body::Body::from_stream` |
-//! | use it without async | `futures::executor::block_on`; the default backend brings a thread of its own |
-//! | test my program | feature `emulator`: B2 in memory, with failures on request; feature `cassette`: recordings |
-//! | set how long to try | [`RetryPolicy`] |
-//! | handle errors | [`Error::kind`] says what can be done; it converts to `std::io::Error` |
+//! | use it from blocking code | `futures::executor::block_on`; the default backend brings a thread of its own |
+//! | test my program | feature `emulator`: B2 in memory, which can inject faults; feature `cassette`: recordings |
+//! | configure retries | [`RetryPolicy`] |
+//! | handle errors | [`Error::kind`] says what a program can do about one; errors convert to `std::io::Error` |
 //!
-//! Most of these are programs in the folder `recipes` of the source, which its tests run.
+//! The folder `recipes` of the source has programs for most of these; its tests run them.
 //!
-//! # The words
-//! - A *backend* moves one HTTP request to a server and its response back. It knows nothing of B2.
-//! - A *call* is one of B2's operations, as a value: [`api`] has them all.
-//! - The [`Client`] is calls and authorization, over a backend.
+//! # Terms
+//! - A *backend* sends one HTTP request to a server and returns the response. It knows nothing of B2.
+//! - A *call* is one of B2's operations as a value; [`api`] has them all.
+//! - The [`Client`] makes calls through a backend: it authorizes, retries and checks.
 //! - A *cassette* is a recorded HTTP session; an *emulator* is B2 in memory. Both are backends.
 //!
 //! # The layers
-//! Each names only those below it.
+//! Each depends only on those below it.
 //! ```text
 //! transfer    files of any size, from any source, up and down
 //! client      authorization, the loop through which every call goes, listings as streams
@@ -76,15 +76,15 @@
 //! - `emulator`: B2 in memory, in `backend::emulator`; `emulator-server` puts it behind a port as well,
 //!   and `emulator-tls` lets that speak HTTPS.
 //! - `partner`: the calls of B2's Partner API, in `api::partner`.
-//! - `chrono`, `jiff`: conversions of [`types::Timestamp`] to and from the types of these crates.
-//! - `webhook`: check and read the event notifications that B2 sends, in `webhook`.
+//! - `chrono`, `jiff`: conversions between [`types::Timestamp`] and the types of these crates.
+//! - `webhook`: verify and parse the event notifications that B2 sends, in `webhook`.
 //!
-//! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features only
-//! add.
+//! Without features there is no HTTP library, no runtime and no TLS; bring an [`HttpClient`] of your own. Features are
+//! additive.
 //!
-//! # What dropping does
+//! # Cancellation
 //! The library never spawns, so a call makes progress only while its future is polled, and dropping the future closes
-//! its connection. What B2 received by then it may still do; each call's page says what that leaves behind.
+//! its connection. B2 may still act on what it had received by then; each call's page says what that leaves behind.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))] // of time: see clippy.toml
 #![cfg_attr(docsrs, feature(doc_cfg))]

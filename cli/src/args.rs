@@ -5,6 +5,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::place::Place;
+use crate::realm;
 
 /// Backblaze B2 from the command line.
 ///
@@ -32,7 +33,10 @@ pub(crate) enum Command {
 ///
 /// Exit status: 0 if all was copied, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "b2kit cp [OPTIONS] <FROM> <TO>"
+)]
 pub(crate) struct Cp {
     /// A path, b2://BUCKET/NAME, or - for standard input
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
@@ -42,23 +46,23 @@ pub(crate) struct Cp {
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]
     pub(crate) to: Place,
 
-    /// Another B2 than the real one: a URL, such as an emulator prints, or production or staging
-    #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL")]
+    /// The B2 to use: a URL (such as the one that an emulator prints), production (the default) or staging
+    #[arg(long, env = "B2_ENVIRONMENT", value_name = "URL", value_parser = realm::named)]
     pub(crate) endpoint: Option<String>,
 
-    /// Go on with what an earlier run has left, and leave what there is if this one is stopped
+    /// Resume what an earlier run left unfinished, and keep what is unfinished if this one is stopped
     #[arg(long)]
     pub(crate) resume: bool,
 
-    /// Read a large file once only, while it is sent: it has no SHA-1 at B2 then that downloads could be checked against
+    /// Read large files only once, while sending: faster, but B2 then has no SHA-1 to verify downloads against
     #[arg(long)]
     pub(crate) no_hash_first: bool,
 
-    /// No progress; errors only
+    /// No progress and no warnings, only errors
     #[arg(long, short)]
     pub(crate) quiet: bool,
 
-    /// Tell of every attempt that failed
+    /// Report every failed attempt
     #[arg(long, short, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 }

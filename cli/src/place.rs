@@ -20,6 +20,9 @@ impl Place {
             // A path may be any bytes.
             return Ok(Self::Here(text.into()));
         };
+        if word.is_empty() {
+            return Err("it is empty".to_owned());
+        }
         if word == "-" {
             return Ok(Self::Standard);
         }
@@ -65,5 +68,6 @@ mod tests {
             assert_eq!(Place::parse(text.into()), Ok(place), "{text}");
         }
         assert!(Place::parse("b2:///name".into()).is_err());
+        assert!(Place::parse("".into()).is_err());
     }
 }

@@ -14,6 +14,11 @@ pub(crate) fn client(named: Option<&str>) -> Result<Client, Failure> {
     Ok(client.build()?)
 }
 
+/// A name that [`client`] takes.
+pub(crate) fn named(text: &str) -> Result<String, String> {
+    origin(text).map(|_| text.to_owned())
+}
+
 /// Where to authorize; `None` for the real service.
 fn origin(named: &str) -> Result<Option<&str>, String> {
     match named {
@@ -21,7 +26,7 @@ fn origin(named: &str) -> Result<Option<&str>, String> {
         "staging" => Ok(Some("https://api.backblaze.net")),
         url if url.contains("://") => Ok(Some(url)),
         other => Err(format!(
-            "{other:?} is no B2: --endpoint and B2_ENVIRONMENT take a URL, production or staging"
+            "{other:?} is neither a URL nor production or staging (the environment variable B2_ENVIRONMENT sets it, too)"
         )),
     }
 }

@@ -194,11 +194,22 @@ fn wrong_arguments_are_told_with_the_usage_and_status_2() {
         ),
         (&["--wat"], "unexpected argument '--wat'"),
         (&[], "required arguments"),
+        (&["", "b2://a/b"], "it is empty"),
+        (
+            &["--endpoint", "prod", "a", "b2://a/b"],
+            "neither a URL nor",
+        ),
     ] {
         let output = there.cp(args);
         assert_eq!(output.status.code(), Some(2), "{}", told(&output));
         let told = told(&output);
         assert!(told.contains(line) && told.contains("--help"), "{told}");
+        if let Some((_, usage)) = told.split_once("Usage: ") {
+            assert!(
+                usage.starts_with("b2kit cp [OPTIONS] <FROM> <TO>\n"),
+                "{told}"
+            );
+        }
     }
 }
 
@@ -235,9 +246,9 @@ fn an_endpoint_wins_over_the_environment_and_what_is_none_is_refused() {
     assert_eq!(other.emulator.snapshot().versions, 0);
 
     let refused = up("prod", &[]).unwrap();
-    assert_failed(&refused);
+    assert_eq!(refused.status.code(), Some(2), "{}", told(&refused));
     assert!(
-        told(&refused).contains("\"prod\" is no B2"),
+        told(&refused).contains("\"prod\" is neither a URL"),
         "{}",
         told(&refused)
     );
@@ -344,6 +355,32 @@ fn it_says_that_it_tries_again_and_why() {
     let told = told(&up);
     assert!(told.contains("b2_list_buckets: attempt 2 of "), "{told}");
     assert!(told.contains("B2 answered 503"), "{told}");
+    assert!(told.contains("; retrying in "), "{told}");
+}
+
+#[test]
+fn where_nobody_listens_it_says_what_it_tries_and_ends_with_the_address_and_the_reason() {
+    let there = There::new();
+    // A port that was free a moment ago.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = port.local_addr().unwrap().to_string();
+    drop(port);
+    let output = there
+        .program(&["Cargo.toml", "b2://holiday-photos/"])
+        .env("B2_ENVIRONMENT", format!("http://{host}"))
+        .output()
+        .unwrap();
+    assert_failed(&output);
+    let told = told(&output);
+    assert!(
+        told.contains("b2_authorize_account: attempt 2 of "),
+        "{told}"
+    );
+    assert!(told.contains("outage has begun"), "{told}");
+    let last = told.lines().last().unwrap();
+    for word in ["error: ", &host, "is the address right", "refused"] {
+        assert!(last.contains(word), "{word}: {told}");
+    }
 }
 
 #[cfg(unix)]

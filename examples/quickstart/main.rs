@@ -30,6 +30,15 @@ type Failure = Box<dyn StdError + Send + Sync>;
 
 const USAGE: &str = "usage: quickstart [--real | --endpoint URL] [FILE]";
 
+const HELP: &str = "\
+Uploads two files to B2, lists them, downloads them again, compares them and tidies up.
+
+  FILE              upload this file instead of two generated ones
+  --real            use the real B2 instead of an emulator in memory
+  --endpoint URL    use the B2 at this URL
+
+With --real and --endpoint the key comes from B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY.";
+
 fn main() -> ExitCode {
     told::warnings();
     let outcome =
@@ -69,7 +78,7 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
             .build()?,
     };
 
-    // Where nobody listens, say so at once; from here on, what may pass is tried again for a while.
+    // Where nobody listens, say so at once. From here on, transient errors are retried with backoff.
     let session = b2.with_retry(RetryPolicy::never()).session().await?;
     say(
         "authorized",
@@ -99,7 +108,7 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
     let farewell = match choice.service {
         Service::Emulator => {
-            "That was B2 in memory. The lines that change for the real service, in examples/quickstart/main.rs:\n\n    \
+            "That was B2 in memory. For the real service, this is how examples/quickstart/main.rs makes its client:\n\n    \
              Client::builder().credentials(Credentials::from_env()?).build()?\n\n\
              Or just: cargo run --example quickstart -- --real\n\
              with B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY set."
@@ -203,11 +212,11 @@ impl Choice {
                     choice.service = Service::Endpoint(url);
                 }
                 Some("--help" | "-h") => {
-                    println!("{USAGE}");
+                    println!("{USAGE}\n\n{HELP}");
                     std::process::exit(0);
                 }
                 Some(option) if option.starts_with('-') || option.is_empty() => {
-                    return Err(format!("what is {option:?}? {USAGE}").into());
+                    return Err(format!("unknown option {option:?}; {USAGE}").into());
                 }
                 _ if choice.file.is_some() => {
                     return Err(format!("one file at a time; {USAGE}").into());

@@ -1,5 +1,5 @@
-//! Tells of what the client warns of: above all, that it is trying again, and why. A program that logs already has its own
-//! subscriber, such as that of the crate `tracing-subscriber`; this one keeps the example small.
+//! Prints the client's warnings: above all, that it is retrying, and why. A program that logs has a subscriber already, such
+//! as the one in the crate `tracing-subscriber`; this one keeps the example small.
 
 use std::fmt;
 

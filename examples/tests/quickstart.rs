@@ -6,7 +6,7 @@ mod example;
 
 use std::process::Output;
 
-use b2kit::backend::emulator::{Emulator, Server};
+use b2kit::backend::emulator::{Emulator, Fault, Server, Trouble};
 
 use example::example;
 
@@ -82,6 +82,31 @@ fn it_runs_against_any_endpoint_with_the_key_from_the_environment() {
         (0, 0, 0)
     );
     assert_eq!(snapshot.calls_of("b2_upload_part"), 3);
+}
+
+#[test]
+fn it_says_that_it_tries_again_and_why() {
+    let emulator = Emulator::new();
+    let server = Server::start(&emulator).unwrap();
+    let fault = Fault::new(Trouble::service_unavailable()).on("b2_list_file_names");
+    emulator.faults().add(fault.times(2));
+    let key = Some((emulator.key_id(), emulator.key()));
+    let output = quickstart(&["--endpoint", server.url()], key);
+    assert!(output.status.success(), "{output:?}");
+    let warnings = String::from_utf8(output.stderr).unwrap();
+    for word in ["b2_list_file_names", "attempt 2 of ", "503", "; retrying "] {
+        assert!(warnings.contains(word), "{word}: {warnings}");
+    }
+    assert_eq!(warnings.lines().count(), 1, "{warnings}");
+}
+
+#[test]
+fn help_explains_every_option() {
+    let output = quickstart(&["--help"], None);
+    assert!(output.status.success(), "{output:?}");
+    for word in ["FILE", "--real", "--endpoint URL", "B2_APPLICATION_KEY_ID"] {
+        assert!(told(&output).contains(word), "{word}: {output:?}");
+    }
 }
 
 #[test]

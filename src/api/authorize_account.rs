@@ -66,10 +66,16 @@ impl Credentials {
     /// If one of them is not set, or as [`new`](Self::new).
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name| {
-            env::var(name).map_err(|_| {
-                Error::invalid(format!(
-                    "the environment variable {name} is not set, or has something else than text"
-                ))
+            env::var(name).map_err(|error| {
+                Error::invalid(match error {
+                    env::VarError::NotPresent => {
+                        format!("the environment variable {name} is not set")
+                    }
+                    // What it is may be a secret.
+                    env::VarError::NotUnicode(_) => {
+                        format!("the environment variable {name} is not valid UTF-8")
+                    }
+                })
             })
         };
         Self::new(
@@ -169,22 +175,26 @@ struct ApiInfo {
     backup_api: Option<BackupApi>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupsApi {
     /// v3.
     #[serde(default)]
     capabilities: Vec<Capability>,
     groups_api_url: Option<String>,
+    /// v3.
+    info_type: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BackupApi {
     /// v3.
     #[serde(default)]
     capabilities: Vec<Capability>,
     backup_api_url: Option<String>,
+    /// v3.
+    info_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -195,6 +205,8 @@ struct StorageApi {
     api_url: String,
     download_url: String,
     s3_api_url: Option<String>,
+    /// v3.
+    info_type: Option<String>,
     /// v2 and v4.
     allowed: Option<WireAllowed>,
     /// v3, which has no `allowed`.
@@ -240,12 +252,8 @@ impl Wire {
                 name: allowed.bucket_name,
             }]
         });
-        let (groups, groups_may) = groups
-            .map(|api| (api.groups_api_url, api.capabilities))
-            .unwrap_or_default();
-        let (backup, backup_may) = backup
-            .map(|api| (api.backup_api_url, api.capabilities))
-            .unwrap_or_default();
+        let groups = groups.unwrap_or_default();
+        let backup = backup.unwrap_or_default();
         Ok(Session {
             version,
             account_id: self.account_id,
@@ -253,10 +261,13 @@ impl Wire {
             api_url: origin(storage.api_url),
             download_url: origin(storage.download_url),
             s3_api_url: storage.s3_api_url,
-            groups_api_url: groups.map(origin),
-            groups_api_capabilities: groups_may,
-            backup_api_url: backup.map(origin),
-            backup_api_capabilities: backup_may,
+            info_type: storage.info_type,
+            groups_api_url: groups.groups_api_url.map(origin),
+            groups_api_capabilities: groups.capabilities,
+            groups_api_info_type: groups.info_type,
+            backup_api_url: backup.backup_api_url.map(origin),
+            backup_api_capabilities: backup.capabilities,
+            backup_api_info_type: backup.info_type,
             absolute_minimum_part_size: storage.absolute_minimum_part_size,
             recommended_part_size: storage.recommended_part_size,
             allowed: Allowed {

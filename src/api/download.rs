@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use b2kit_core::{Bytes, Request, ResponseBody};
 use futures_core::Stream;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 
 use super::overrides::Overrides;
 use super::reply::Reply;
+use super::session::Session;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
@@ -79,6 +80,8 @@ pub(super) struct Asked {
     pub(super) file_id: Option<FileId>,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) overrides: Overrides,
+    /// It has to go with the token: to B2 itself, where an origin of one's own is not to get it.
+    pub(super) needs_token: bool,
 }
 
 impl Asked {
@@ -90,15 +93,27 @@ impl Asked {
         }
     }
 
+    /// The origin to ask, and whether it gets the token.
+    pub(super) fn origin<'a>(&self, session: &'a Session) -> (&'a str, bool) {
+        match session.withholds_token() {
+            true if self.needs_token => (session.b2s_download_url(), true),
+            withholds => (session.download_url(), !withholds),
+        }
+    }
+
     /// A request for it, to this URL.
     pub(super) fn request(&self, target: &Target<'_>, url: &str) -> Result<Request, Error> {
-        if self.customer_key.is_some() && target.account()?.withholds_token() {
+        let (_, gets_token) = self.origin(target.account()?);
+        if self.customer_key.is_some() && !gets_token {
             return Err(Error::invalid(
                 "the download would hand the customer's key to an origin that doesn't even get the account's token; nothing \
                  was sent",
             ));
         }
-        let mut request = target.download(self.method(), url)?;
+        let mut request = target.request(self.method(), url)?;
+        if !gets_token {
+            request.headers_mut().remove(AUTHORIZATION);
+        }
         let headers = request.headers_mut();
         if let Some(range) = self.range {
             headers.insert(RANGE, range.header());
@@ -181,6 +196,17 @@ macro_rules! asked {
             #[must_use]
             pub fn customer_key(mut self, key: $crate::types::CustomerKey) -> Self {
                 self.asked.customer_key = Some(key);
+                self
+            }
+
+            pub(crate) fn overrides(mut self, overrides: $crate::api::Overrides) -> Self {
+                self.asked.overrides = overrides;
+                self
+            }
+
+            /// Goes with the token: to B2 itself, where an origin of one's own is not to get it.
+            pub(crate) const fn with_token(mut self, needed: bool) -> Self {
+                self.asked.needs_token = needed;
                 self
             }
         }

@@ -54,7 +54,7 @@ impl Call for DownloadFileById {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        let origin = target.account()?.download_url();
+        let (origin, _) = self.asked.origin(target.account()?);
         let (version, name) = (target.version(), Self::FACTS.name);
         let (id, overrides) = (
             percent_encode(self.file_id.as_str()),

@@ -60,7 +60,8 @@ impl Call for DownloadFileByName {
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let overrides = self.asked.overrides.query('?');
-        let url = file_url(target.account()?, &self.bucket_name, &self.file_name) + &overrides;
+        let (origin, _) = self.asked.origin(target.account()?);
+        let url = file_url(origin, &self.bucket_name, &self.file_name) + &overrides;
         self.asked.request(target, &url)
     }
 
@@ -86,15 +87,11 @@ pub(super) fn link_to(
             "browsers would turn the link to {name:?} into one to another file"
         )));
     }
-    Ok(file_url(session, bucket, file))
+    Ok(file_url(session.download_url(), bucket, file))
 }
 
 /// Where a file is downloaded by its name.
-fn file_url(session: &Session, bucket: &BucketName, file: &FileName) -> String {
+fn file_url(origin: &str, bucket: &BucketName, file: &FileName) -> String {
     let bucket = percent_encode(bucket.as_str());
-    format!(
-        "{}/file/{bucket}/{}",
-        session.download_url(),
-        file.encoded()
-    )
+    format!("{origin}/file/{bucket}/{}", file.encoded())
 }

@@ -102,7 +102,8 @@ impl Call for FinishLargeFile {
         }
         match ask.ask(GetFileInfo::new(&self.file_id)).await {
             Ok(file) if file.action == Action::Start => Finding::NotDone,
-            Ok(file) => Finding::Done(file),
+            Ok(file) if not_a_file(&file).is_none() => Finding::Done(file),
+            Ok(_) => Finding::Unknown,
             Err(error) => match error.kind() {
                 // B2 shows no unfinished large files here.
                 ErrorKind::NotFound | ErrorKind::Rejected => Finding::NotDone,

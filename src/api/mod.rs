@@ -118,6 +118,7 @@ pub use list_file_versions::{FileVersions, ListFileVersions};
 pub use list_keys::{Keys, ListKeys};
 pub use list_parts::{ListParts, Parts};
 pub use list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
+pub(crate) use overrides::{Overrides, overrides};
 pub use paged::Paged;
 pub use reply::Reply;
 pub(crate) use session::DownloadOrigin;

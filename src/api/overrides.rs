@@ -10,10 +10,10 @@ use crate::types::{broken_header, percent_encode};
 /// Headers that a download is to have instead of the file's own, by the names of B2's parameters for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(super) struct Overrides(BTreeMap<&'static str, String>);
+pub(crate) struct Overrides(BTreeMap<&'static str, String>);
 
 impl Overrides {
-    pub(super) fn set(&mut self, name: &'static str, value: String) {
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
         self.0.insert(name, value);
     }
 
@@ -57,42 +57,42 @@ macro_rules! overrides {
     ($name:ident, $($field:ident).+) => {
         impl $name {
             /// Sends this as `Content-Disposition`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_disposition(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentDisposition", value.into());
                 self
             }
 
             /// Sends this as `Content-Language`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_language(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentLanguage", value.into());
                 self
             }
 
             /// Sends this as `Expires`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_expires(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2Expires", value.into());
                 self
             }
 
             /// Sends this as `Cache-Control`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_cache_control(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2CacheControl", value.into());
                 self
             }
 
             /// Sends this as `Content-Encoding`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_encoding(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentEncoding", value.into());
                 self
             }
 
             /// Sends this as `Content-Type`.
-            #[must_use]
+            #[must_use = "what it gives back has the header, and nothing else"]
             pub fn b2_content_type(mut self, value: impl Into<String>) -> Self {
                 self.$($field).+.set("b2ContentType", value.into());
                 self
@@ -101,4 +101,4 @@ macro_rules! overrides {
     };
 }
 
-pub(super) use overrides;
+pub(crate) use overrides;

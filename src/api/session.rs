@@ -50,12 +50,12 @@ impl FromStr for ApiVersion {
     }
 }
 
-/// Whether the account's token goes to an origin of downloads that is not B2's own.
+/// Whether the account's token is sent to a download origin that is not B2's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OriginToken {
-    /// It goes there. Whoever runs the origin can do with it what the key may do, for up to 24 hours.
+    /// It is sent. Whoever runs the origin can do with it whatever the key may do, for up to 24 hours.
     Send,
-    /// It doesn't, nor does a customer's key: files of public buckets, or an origin that authorizes itself.
+    /// It is not sent, nor is a customer's key: for public buckets, or an origin that authorizes itself with B2.
     Withhold,
 }
 
@@ -86,10 +86,13 @@ pub struct Session {
     pub(crate) api_url: String,
     pub(crate) download_url: String,
     pub(crate) s3_api_url: Option<String>,
+    pub(crate) info_type: Option<String>,
     pub(crate) groups_api_url: Option<String>,
     pub(crate) groups_api_capabilities: Vec<Capability>,
+    pub(crate) groups_api_info_type: Option<String>,
     pub(crate) backup_api_url: Option<String>,
     pub(crate) backup_api_capabilities: Vec<Capability>,
+    pub(crate) backup_api_info_type: Option<String>,
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) allowed: Allowed,
@@ -141,10 +144,13 @@ impl Session {
             api_url: origin(api_url.into()),
             download_url: origin(download_url.into()),
             s3_api_url: None,
+            info_type: None,
             groups_api_url: None,
             groups_api_capabilities: Vec::new(),
+            groups_api_info_type: None,
             backup_api_url: None,
             backup_api_capabilities: Vec::new(),
+            backup_api_info_type: None,
             absolute_minimum_part_size: 5_000_000,
             recommended_part_size: 100_000_000,
             allowed: Allowed {
@@ -176,7 +182,7 @@ impl Session {
         own.is_some_and(|own| own.token == OriginToken::Withhold)
     }
 
-    /// The URL of a file, for buckets that anyone may read. With an origin of one's own it leads there.
+    /// The URL of a file in a bucket that anyone may read; at the download origin, where one is set.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes, since browsers would ask
@@ -217,10 +223,21 @@ impl Session {
         own.map_or(&self.download_url, |own| &own.origin)
     }
 
+    /// The origin of downloads that B2 names.
+    pub(crate) fn b2s_download_url(&self) -> &str {
+        &self.download_url
+    }
+
     /// The origin of the S3-compatible API, which this crate doesn't use.
     #[must_use]
     pub fn s3_api_url(&self) -> Option<&str> {
         self.s3_api_url.as_deref()
+    }
+
+    /// What B2 calls its words on the API of buckets and files; only in v3, which says `storageApi`.
+    #[must_use]
+    pub fn info_type(&self) -> Option<&str> {
+        self.info_type.as_deref()
     }
 
     /// The origin of the Partner API; only for the administrator of a group, and not in v2.
@@ -235,6 +252,12 @@ impl Session {
         &self.groups_api_capabilities
     }
 
+    /// What B2 calls its words on the Partner API; only in v3, which says `groupsApi`.
+    #[must_use]
+    pub fn groups_api_info_type(&self) -> Option<&str> {
+        self.groups_api_info_type.as_deref()
+    }
+
     /// The origin of the Computer Backup API; only for the administrator of a group, and not in v2.
     #[must_use]
     pub fn backup_api_url(&self) -> Option<&str> {
@@ -245,6 +268,12 @@ impl Session {
     #[must_use]
     pub fn backup_api_capabilities(&self) -> &[Capability] {
         &self.backup_api_capabilities
+    }
+
+    /// What B2 calls its words on the Computer Backup API; only in v3, which says `backupApi`.
+    #[must_use]
+    pub fn backup_api_info_type(&self) -> Option<&str> {
+        self.backup_api_info_type.as_deref()
     }
 
     /// The least bytes that a part may have, the last one apart.
@@ -287,12 +316,15 @@ struct Exported {
     api_url: String,
     download_url: String,
     s3_api_url: Option<String>,
+    info_type: Option<String>,
     groups_api_url: Option<String>,
     #[serde(default)]
     groups_api_capabilities: Vec<Capability>,
+    groups_api_info_type: Option<String>,
     backup_api_url: Option<String>,
     #[serde(default)]
     backup_api_capabilities: Vec<Capability>,
+    backup_api_info_type: Option<String>,
     absolute_minimum_part_size: u64,
     recommended_part_size: u64,
     allowed: Allowed,
@@ -314,10 +346,13 @@ impl Session {
             api_url: self.api_url.clone(),
             download_url: self.download_url.clone(),
             s3_api_url: self.s3_api_url.clone(),
+            info_type: self.info_type.clone(),
             groups_api_url: self.groups_api_url.clone(),
             groups_api_capabilities: self.groups_api_capabilities.clone(),
+            groups_api_info_type: self.groups_api_info_type.clone(),
             backup_api_url: self.backup_api_url.clone(),
             backup_api_capabilities: self.backup_api_capabilities.clone(),
+            backup_api_info_type: self.backup_api_info_type.clone(),
             absolute_minimum_part_size: self.absolute_minimum_part_size,
             recommended_part_size: self.recommended_part_size,
             allowed: self.allowed.clone(),
@@ -362,10 +397,13 @@ impl Session {
             api_url: origin(exported.api_url),
             download_url: origin(exported.download_url),
             s3_api_url: exported.s3_api_url,
+            info_type: exported.info_type,
             groups_api_url: exported.groups_api_url,
             groups_api_capabilities: exported.groups_api_capabilities,
+            groups_api_info_type: exported.groups_api_info_type,
             backup_api_url: exported.backup_api_url,
             backup_api_capabilities: exported.backup_api_capabilities,
+            backup_api_info_type: exported.backup_api_info_type,
             absolute_minimum_part_size: exported.absolute_minimum_part_size,
             recommended_part_size: exported.recommended_part_size,
             allowed: exported.allowed,

@@ -123,15 +123,6 @@ impl<'a> Target<'a> {
         )
     }
 
-    /// A download, without the token where that is not to go there.
-    pub(crate) fn download(&self, method: Method, url: &str) -> Result<Request, Error> {
-        let mut request = self.request(method, url)?;
-        if self.account()?.withholds_token() {
-            request.headers_mut().remove(AUTHORIZATION);
-        }
-        Ok(request)
-    }
-
     /// An upload to the target's upload URL.
     pub(crate) fn upload_request(&self) -> Result<Request, Error> {
         let (url, token) = self

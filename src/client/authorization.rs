@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use b2kit_core::time::{later, share};
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
+use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
 
 #[cfg(feature = "fs")]
@@ -127,17 +129,28 @@ impl Authorization {
     }
 
     /// The session, made by `login` if there is none, which goes on for as long as `policy` says.
+    ///
+    /// Somebody else's login is waited for until `enough`: it may have more time than this one, or be one that nobody
+    /// polls any more.
     pub(super) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
         now: impl Fn() -> Instant + Send,
+        enough: impl Future<Output = ()> + Unpin + Send,
         login: impl FnOnce(AuthorizeAccount) -> F + Send,
     ) -> Result<Generation, Error>
     where
         F: Future<Output = Result<Session, Error>> + Send,
     {
         let logins = self.lock().logins;
-        let _turn = self.turn.lock().await;
+        let _turn = match select(self.turn.lock(), enough).await {
+            Either::Left((turn, _)) => turn,
+            Either::Right(_) => {
+                let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
+                    .with_source("another call's login took too long");
+                return Err(Error::http(late).with_gave_up(Some(GaveUp::Deadline)));
+            }
+        };
         if let Some(current) = self.current() {
             return Ok(current);
         }

@@ -90,9 +90,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Nothing but the permission to download: `token` is that of a
-    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) that somebody with an account has made, and
-    /// `download_url` the origin that its links have. No account and no key are needed, and nothing else can be done.
+    /// A permission to download instead of an application key: `token` is that of a
+    /// [`DownloadAuthorization`](crate::api::DownloadAuthorization) that somebody with an account has created, and
+    /// `download_url` the origin of its links. The client can do nothing else then.
     ///
     /// B2 takes such a token for downloads by name only: [`Client::download_by_name`] and
     /// [`DownloadFileByName`](crate::api::DownloadFileByName). The latter can set the headers that are part of an
@@ -116,13 +116,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Downloads from this origin instead of the one that B2 names: a CDN or a domain of one's own before B2. It holds for
-    /// all downloads, for [public URLs](Session::public_url) and for links with an authorization, and stays when the
-    /// account is authorized anew. Nothing else goes there, so it needs no [`trust_host`](Self::trust_host).
+    /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2. It is used for all
+    /// downloads, for [public URLs](Session::public_url) and for links with an authorization, also after the account was
+    /// authorized again. Nothing else is sent there, so it needs no [`trust_host`](Self::trust_host).
     ///
-    /// Paths have to be as B2's own, `/file/…` and, for downloads by id, `/b2api/…`; a download that was begun by name
-    /// goes on by name. The `x-bz-` headers have to come through, since they say which version of which file it is:
-    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol).
+    /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was started by name
+    /// continues by name. It must pass on the `x-bz-` headers, which say which version of which file a response holds:
+    /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
+    /// [composition](crate::transfer::Compose) has to download is asked for by id and with the token, so it comes from B2's
+    /// own origin where this one is not to get the token.
     pub fn download_origin(mut self, origin: impl Into<String>, token: OriginToken) -> Self {
         self.download_origin = Some((origin.into(), token));
         self
@@ -201,12 +203,12 @@ impl ClientBuilder {
         self
     }
 
-    /// The least that has to move in the middle of an upload or a download while it is the server's turn: so many bytes
-    /// within so much waiting. Defaults to 16 KiB in a minute, [`Throughput::DEFAULT`]; 0 bytes is no limit. What is slower
-    /// is given up and tried again as the [`RetryPolicy`] says.
+    /// The minimum throughput of an upload or a download while it is the server's turn: so many bytes within so much
+    /// waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0 bytes disables it. A slower attempt is aborted and
+    /// retried as the [`RetryPolicy`] says.
     ///
-    /// Time in which the source isn't ready, nobody asks for bytes, or a [bandwidth limit](Self::bandwidth_limit) holds, does
-    /// not count.
+    /// Time in which the source isn't ready, nobody reads, or a [bandwidth limit](Self::bandwidth_limit) holds the bytes back
+    /// does not count.
     pub const fn throughput(mut self, least: Throughput) -> Self {
         self.throughput = least;
         self

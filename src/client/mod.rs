@@ -164,6 +164,16 @@ impl Client {
         self.shared.counters.read()
     }
 
+    /// An error that was made outside of any call, as it may leave the client.
+    pub(crate) fn masked(&self, error: Error) -> Error {
+        run::masked(self, error)
+    }
+
+    /// A name that a server gives, as it may be told.
+    pub(crate) fn masked_name(&self, name: &str) -> String {
+        self.shared.secrets.masked_in_name(name)
+    }
+
     /// Whether a download that was begun by name goes on by name.
     pub(crate) fn downloads_by_name(&self) -> bool {
         self.shared.downloads_by_name

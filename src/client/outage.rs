@@ -17,6 +17,7 @@
 mod place;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::pin::Pin;
@@ -25,8 +26,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use b2kit_core::{HttpError, HttpErrorKind};
+use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use http::Uri;
+use http::uri::Authority;
 use tracing::{info, warn};
 
 pub(super) use self::place::{Standstill, Trouble};
@@ -34,6 +36,7 @@ pub(super) use self::place::{Standstill, Trouble};
 use self::place::{Change, Entered, Place, Sign, Waiting};
 use super::policy::RetryPolicy;
 use crate::error::Error;
+use crate::types::Shown;
 
 /// Places that are remembered, at most, for failures that were no outage.
 const MOST_PLACES: usize = 64;
@@ -114,20 +117,23 @@ impl Outages {
         Ok(Way {
             outages: self,
             place,
+            host: None,
             entered,
             now,
         })
     }
 
-    /// A connection has broken whose answer had begun.
+    /// A connection to there has broken whose answer had begun.
     pub(super) fn broke(
         &self,
-        place: PlaceId,
+        uri: &Uri,
         now: Instant,
         kind: HttpErrorKind,
         policy: &RetryPolicy,
     ) -> Trouble {
-        self.failed(place, Entered::Freely, now, kind, policy)
+        let (place, host) = (self.place(uri), uri.authority());
+        let why = HttpError::new(kind, Phase::ResponseBegun);
+        self.failed(place, host, Entered::Freely, now, (kind, &why), policy)
     }
 
     /// Waits until there is something new since that standstill.
@@ -143,9 +149,10 @@ impl Outages {
     fn failed(
         &self,
         place: PlaceId,
+        host: Option<&Authority>,
         entered: Entered,
         now: Instant,
-        kind: HttpErrorKind,
+        (kind, why): (HttpErrorKind, &dyn fmt::Display),
         policy: &RetryPolicy,
     ) -> Trouble {
         let chance = || {
@@ -166,8 +173,9 @@ impl Outages {
         self.settle(places, place, era);
         if change == Change::Began {
             warn!(
+                host = host.map(|host| display(Shown(host.as_str()))),
                 ?kind,
-                "an outage begins: calls wait, and one at a time tries"
+                "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
         }
         trouble
@@ -211,11 +219,18 @@ impl Outages {
 pub(super) struct Way<'a> {
     outages: &'a Outages,
     place: PlaceId,
+    host: Option<Authority>,
     entered: Entered,
     now: Instant,
 }
 
 impl Way<'_> {
+    /// The same, for an attempt that goes to this host: it is told where an outage begins.
+    pub(super) fn to(mut self, uri: &Uri) -> Self {
+        self.host = uri.authority().cloned();
+        self
+    }
+
     /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
     pub(super) fn over<T>(
         mut self,
@@ -242,9 +257,18 @@ impl Way<'_> {
                 Trouble::Shared
             }
             Sign::Failed => {
-                let kind = outcome.as_ref().err().and_then(Error::http_error);
+                let error = outcome.as_ref().err();
+                let kind = error.and_then(Error::http_error);
                 let kind = kind.map_or(HttpErrorKind::Other, HttpError::kind);
-                outages.failed(self.place, self.entered, now, kind, policy)
+                let why = error.map_or("", Error::what);
+                outages.failed(
+                    self.place,
+                    self.host.as_ref(),
+                    self.entered,
+                    now,
+                    (kind, &why),
+                    policy,
+                )
             }
         }
     }

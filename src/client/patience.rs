@@ -1,5 +1,7 @@
 //! [`Patience`]: how long a download goes on whose bytes break off in the middle.
 
+use std::error::Error as _;
+use std::io;
 use std::time::{Duration, Instant};
 
 use b2kit_core::time::later;
@@ -61,7 +63,7 @@ impl Patience {
         let now = self.client.now();
         let late = failure
             .http_error()
-            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout);
+            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_the_systems(error));
         if late && self.client.policy.deadline.is_some() {
             // Too few bytes came in all the time that there was.
             let (attempts, elapsed) = self.course.so_far(now);
@@ -112,8 +114,7 @@ impl Patience {
         let (Some(kind), Some(uri)) = (broken, uri) else {
             return Trouble::Own;
         };
-        let place = shared.outages.place(&uri);
-        shared.outages.broke(place, now, kind, &self.client.policy)
+        shared.outages.broke(&uri, now, kind, &self.client.policy)
     }
 }
 
@@ -127,6 +128,18 @@ impl Patience {
         let policy = self.client.policy.as_ref().clone();
         self.client.with_retry(policy.with_deadline(left))
     }
+}
+
+/// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline that has passed.
+fn is_the_systems(error: &HttpError) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if error.is::<io::Error>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn begin(client: &Client) -> Course<'static> {

@@ -51,10 +51,10 @@ pub struct RetryPolicy {
     /// a source, a disk, [memory](crate::ClientBuilder::memory_budget), a
     /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), or for whoever reads the bytes.
     pub deadline: Option<Duration>,
-    /// How long a call goes on to which no connection could be made, of a client that nobody has answered yet: then the
-    /// address, the proxy or the network is more likely to be wrong than B2 to be away. Counted from the beginning of the
-    /// call; the attempt that is under way then is still waited for. Without any meaning from the client's first answer on.
-    /// A service that is started before its network is there sets it to more. Defaults to 10 seconds.
+    /// How long a call is retried that can't connect, as long as no server has ever answered this client: a wrong address,
+    /// proxy or network is likelier then than an outage of B2. Counted from the start of the call; an attempt that is under
+    /// way at its end is still awaited. It has no effect after the client's first response. A service that may be started
+    /// before its network is up should set it higher. Defaults to 10 seconds.
     pub first_connection_timeout: Duration,
     /// Defaults to 1 second.
     pub first_pause: Duration,

@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use b2kit_core::time::{later, share};
+use b2kit_core::time::{FOREVER, later, share};
 use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
@@ -52,13 +52,17 @@ pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output,
 }
 
 /// An error as it may leave the client. Not before: what is judged are B2's own words.
-fn masked(client: &Client, error: Error) -> Error {
-    error.masked(|text| client.shared.secrets.masked(text))
+pub(super) fn masked(client: &Client, error: Error) -> Error {
+    let secrets = &client.shared.secrets;
+    error.masked(
+        |text| secrets.masked(text),
+        |name| secrets.masked_in_name(name),
+    )
 }
 
 /// The session, made now if there is none.
 pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
-    authorized(client)
+    authorized(client, false)
         .await
         .map(|generation| generation.session)
         .map_err(|error| masked(client, error))
@@ -112,8 +116,10 @@ async fn attempts<C: Call>(
         let mut request = request.map_err(|error| course.error(error, None, client.now()))?;
         let place = ticket.place(client, request.uri());
         let (pass, way) = admitted(client, facts.kind, place, course).await?;
+        let way = way.to(request.uri());
         let sent = client.now();
         stamp(client, facts, &mut request, course.left(sent));
+        let had_token = request.headers().contains_key(AUTHORIZATION);
         course.attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
         let now = client.now();
@@ -155,7 +161,8 @@ async fn attempts<C: Call>(
             pass.refused();
             course.without_room(client.shared.gates.successes(), now);
         }
-        if ticket.sent_no_token(facts) && failure.b2().is_some_and(|b2| b2.status == 401) {
+        // A refusal says nothing about the session's token where that was not sent.
+        if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
             let failure = failure.with_hint(
                 "no token was sent there, since download_origin() was told to withhold it"
                     .to_owned(),
@@ -199,8 +206,13 @@ async fn attempts<C: Call>(
         match step {
             Step::Again { pause, everyone } => {
                 let told_once = everyone || course.is_in_outage();
+                // The next login may have to wait for longer than the call itself would.
+                let pace = match facts.kind {
+                    CallKind::Login => client.shared.authorization.pause(client.now()),
+                    _ => Duration::ZERO,
+                };
                 let wait = Wait {
-                    pause,
+                    pause: pause.max(pace),
                     everyone: told_once,
                 };
                 title.again(&failure, course.attempts_of(), wait);
@@ -258,7 +270,7 @@ impl Ticket {
             client.sleep(pause).await;
             return Ok(Self::Realm);
         }
-        let generation = authorized(client).await?;
+        let generation = authorized(client, true).await?;
         refuse_known_missing(&C::FACTS, &call.also_needs(), &generation.session)?;
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
@@ -291,16 +303,6 @@ impl Ticket {
         match self {
             Self::Upload(generation, ..) => outages.upload_place(uri, generation.session.api_url()),
             Self::Realm | Self::Account(_) => outages.place(uri),
-        }
-    }
-
-    /// Whether a refusal says nothing about the session's token, since it was not there.
-    fn sent_no_token(&self, facts: &Facts) -> bool {
-        match self {
-            Self::Account(generation) => {
-                facts.kind == CallKind::Download && generation.session.withholds_token()
-            }
-            Self::Realm | Self::Upload(..) => false,
         }
     }
 
@@ -345,25 +347,42 @@ impl Ticket {
     }
 }
 
-/// The session. Boxed, since logging in is a call too, and would contain itself.
-fn authorized(client: &Client) -> BoxFuture<'_, Result<Generation, Error>> {
+/// The session, for a call that is bounded by its own deadline, or for itself. Boxed, since logging in is a call too, and
+/// would contain itself.
+fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Generation, Error>> {
     if let Some(current) = client.shared.authorization.current() {
         return Box::pin(std::future::ready(Ok(current)));
     }
     Box::pin(async move {
         debug!("waiting for a login");
+        let (facts, began) = (&AuthorizeAccount::FACTS, client.now());
+        let deadline = client.policy.deadline_of(facts).unwrap_or(FOREVER);
         let login = async |call| {
-            let session: Session = run(client, &call).await?;
+            let mut in_time = client.clone();
+            if !is_for_a_call {
+                // What was waited for somebody else's login is gone.
+                let waited = client.now().saturating_duration_since(began);
+                let policy = client.policy.as_ref().clone();
+                in_time = in_time.with_retry(policy.with_deadline(deadline.saturating_sub(waited)));
+            }
+            let session: Session = run(&in_time, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
             trusted
                 .map_err(|error| error.in_call(AuthorizeAccount::FACTS.name, 1, Duration::ZERO))?;
             Ok(session)
         };
-        client
-            .shared
-            .authorization
-            .session(&client.policy, || client.now(), login)
-            .await
+        let authorization = &client.shared.authorization;
+        let session = authorization.session(
+            &client.policy,
+            || client.now(),
+            client.shared.timer.sleep(deadline),
+            login,
+        );
+        let outcome = session.await;
+        outcome.map_err(|error| {
+            let waited = client.now().saturating_duration_since(began);
+            error.in_call(facts.name, 0, waited)
+        })
     })
 }
 
@@ -521,6 +540,7 @@ async fn exchange<C: Call>(
         Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
+    let host = request.uri().authority().cloned();
     let response =
         client
             .shared
@@ -534,7 +554,7 @@ async fn exchange<C: Call>(
                  DownloadFileById asks for the same file by its id",
                 )
                 .with_source(error),
-                _ => Error::http(error),
+                _ => Error::http(error).at_host(host.as_ref()),
             })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);

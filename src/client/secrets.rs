@@ -78,6 +78,15 @@ impl Secrets {
         without(text, &hidden)
     }
 
+    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens and keys are no words.
+    pub(super) fn masked_in_name(&self, name: &str) -> String {
+        let name = beginning(name, LONGEST_TEXT);
+        let hidden = self
+            .lock()
+            .find(name.as_bytes(), |entry| entry.len() >= LONG);
+        without(name, &hidden)
+    }
+
     /// Whether a token or a key is in what should be a code of B2's.
     pub(super) fn are_in_code(&self, code: &str) -> bool {
         let code = beginning(code, LONGEST_TEXT);

@@ -92,7 +92,7 @@ impl<'a> Title<'a> {
         let outcome = judge::outcome(failure).name();
         let Wait { pause, everyone } = wait;
         let told = format_args!(
-            "{self}: attempt {attempt} of {of} failed ({}), and the next is made in {pause:.1?}",
+            "{self}: attempt {attempt} of {of} failed ({}); {wait}",
             Reason(failure),
         );
         macro_rules! tell {
@@ -142,6 +142,18 @@ pub(super) struct Wait {
     pub(super) everyone: bool,
 }
 
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pause.is_zero(), self.everyone) {
+            (false, _) => write!(f, "retrying in {:.1?}", self.pause),
+            (true, false) => f.write_str("retrying at once"),
+            (true, true) => {
+                f.write_str("retrying when the outage is over, or to see whether it is")
+            }
+        }
+    }
+}
+
 /// All calls of a kind wait from now on.
 pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
     let what = match kind {
@@ -154,7 +166,7 @@ pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
         status = b2.map(|b2| b2.status),
         code = b2.map(|b2| display(Shown(&b2.code))),
         ?pause,
-        "all {what} wait for {pause:.1?}, since there are too many for B2"
+        "B2 asks for fewer requests: all {what} wait for {pause:.1?}"
     );
 }
 

@@ -195,9 +195,9 @@ impl Compose {
 
     async fn run(mut self) -> Result<Composed, Error> {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
-        let called = name.clone();
+        let (called, client) = (name.clone(), self.bucket.client().clone());
         let composed = self.composed(name).await;
-        composed.map_err(|error| error.about(called.as_str()))
+        composed.map_err(|error| client.masked(error.about(called.as_str())))
     }
 
     async fn composed(self, name: FileName) -> Result<Composed, Error> {

@@ -158,7 +158,8 @@ impl FileCopy {
             },
             None => self.asked(&name).await,
         };
-        let copied = copied.map_err(|error| error.about(name.as_str()))?;
+        let copied =
+            copied.map_err(|error| self.bucket.client().masked(error.about(name.as_str())))?;
         self.options.progress.enter(Stage::Done);
         Ok(copied)
     }

@@ -32,6 +32,9 @@ const PIECE: u64 = 1 << 20;
 /// What is smaller than this is hashed on the spot: another thread would take longer to be woken.
 const SMALL: usize = 64 << 10;
 
+/// Up to here all of a source that is in memory is: reading it waits for nothing, so it needs no thread at all.
+const SMALL_SOURCE: u64 = 32 << 20;
+
 /// After so many bytes on the spot, others have their turn.
 const TURN: usize = 256 << 10;
 
@@ -79,6 +82,7 @@ impl Digests {
             merged(&wanted)
         };
         let mut hashing = Hashing::new(wanted);
+        hashing.is_on_the_spot = source.is_in_memory() && source.len <= SMALL_SOURCE;
         for run in runs {
             hashing.run(source, run, whole, progress).await?;
         }
@@ -118,6 +122,7 @@ struct Hashing {
     done: Vec<((u64, u64), Sha1)>,
     /// Hashed on the spot since others had their turn.
     since_turn: usize,
+    is_on_the_spot: bool,
 }
 
 impl Hashing {
@@ -130,6 +135,7 @@ impl Hashing {
             whole_sha1: None,
             done: Vec::new(),
             since_turn: 0,
+            is_on_the_spot: false,
         }
     }
 
@@ -163,6 +169,9 @@ impl Hashing {
                 at += len;
                 self.close(at);
                 progress.hashed(len);
+                if self.is_on_the_spot {
+                    self.turn(usize::try_from(len).unwrap_or(TURN)).await;
+                }
             }
         }
         if at < end {
@@ -186,7 +195,12 @@ impl Hashing {
         let ends = self.open.iter().map(|(_, end, _)| *end);
         let begins = self.wanted.last().map(|(start, _)| *start);
         let border = ends.chain(begins).min().unwrap_or(u64::MAX);
-        (border - at).min(PIECE)
+        let piece = if self.is_on_the_spot {
+            TURN as u64
+        } else {
+            PIECE
+        };
+        (border - at).min(piece)
     }
 
     /// Ends the ranges that end here.
@@ -197,7 +211,7 @@ impl Hashing {
     }
 
     async fn take(&mut self, piece: Bytes) {
-        if piece.len() < SMALL {
+        if piece.len() < SMALL || self.is_on_the_spot {
             update(&mut self.whole, &mut self.open, &piece);
             return;
         }

@@ -63,14 +63,16 @@ impl Stream for Exactly {
     }
 }
 
-/// A stretch of a file in B2, downloaded while it is sent.
+/// A stretch of a file in B2, downloaded while it is sent. Only its id is known, and with the account's token that is enough:
+/// so an origin that doesn't get the token is passed by.
 pub(super) fn fetched(
     client: &Client,
     file_id: &FileId,
     range: Range<u64>,
     key: Option<&CustomerKey>,
 ) -> Body {
-    let mut download = client.download(file_id).range(byte_range(range.clone()));
+    let mut download = client.download(file_id).with_token();
+    download = download.range(byte_range(range.clone()));
     if let Some(key) = key {
         download = download.customer_key(key.clone());
     }

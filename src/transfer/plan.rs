@@ -8,6 +8,10 @@ use crate::types::{MAX_FILE, PartNumber};
 /// The most that a part, or a file in one piece, can have.
 pub(super) const MAX_PART: u64 = 5_000_000_000;
 
+/// The largest size that is believed to be the smallest that a part can have. B2's is 5 MB; parts of what comes once are
+/// held in memory, and a server's answer is not to fill it. B2 says so if a part is too small.
+const MOST_MINIMUM: u64 = 100_000_000;
+
 pub(super) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
 /// What the account says of parts.
@@ -27,7 +31,7 @@ pub(super) struct Cut {
 impl Sizes {
     /// What the account says, kept within what can be: a server's answer is not to make us cut a file into bytes.
     pub(super) fn new(minimum: u64, recommended: u64) -> Self {
-        let minimum = minimum.clamp(1, MAX_PART);
+        let minimum = minimum.clamp(1, MOST_MINIMUM);
         Self {
             minimum,
             recommended: recommended.clamp(minimum, MAX_PART),
@@ -150,6 +154,7 @@ mod tests {
             let sizes = Sizes::new(minimum, recommended);
             assert!(1 <= sizes.minimum && sizes.minimum <= sizes.recommended);
             assert!(sizes.recommended <= MAX_PART);
+            assert!(sizes.of_unknown(PartNumber::FIRST, None) <= 100_000_000);
             assert!(sizes.cut(1 << 40, None).unwrap().parts() <= 10_000);
         }
     }

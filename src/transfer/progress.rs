@@ -69,7 +69,7 @@ pub struct ProgressNow {
 pub enum Stage {
     /// Looking what there is to do.
     Planning,
-    /// The source is read, to know the SHA-1 of its bytes before they are sent: see [`ProgressNow::hashed_bytes`].
+    /// The source is read and hashed before it is sent: see [`ProgressNow::hashed_bytes`].
     Hashing,
     /// Bytes move.
     Moving,

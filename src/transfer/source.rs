@@ -238,6 +238,11 @@ impl Source {
 }
 
 impl Anywhere {
+    /// Whether reading it waits for nothing.
+    pub(super) const fn is_in_memory(&self) -> bool {
+        matches!(self.read, Read::Bytes(_))
+    }
+
     /// A stretch, as something to send.
     pub(super) fn stretch(&self, range: Range<u64>) -> Stretch {
         match &self.read {

@@ -247,12 +247,14 @@ impl IntoFuture for Upload {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let name = self.name.clone();
+        let (name, client) = (self.name.clone(), self.bucket.client().clone());
         Box::pin(async move {
             let uploaded = self.run().await;
-            uploaded.map_err(|error| match name {
-                Ok(name) => error.about(name.as_str()),
-                Err(_) => error,
+            uploaded.map_err(|error| {
+                client.masked(match name {
+                    Ok(name) => error.about(name.as_str()),
+                    Err(_) => error,
+                })
             })
         })
     }

@@ -1,6 +1,8 @@
 //! [`Bucket`]: a bucket and its settings, as B2 shows them.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::bucket_info::BucketInfo;
 use super::cors::CorsRules;
@@ -30,8 +32,9 @@ open_enum! {
 }
 
 /// A bucket and its settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bucket {
     /// The account that owns it.
@@ -41,31 +44,158 @@ pub struct Bucket {
     /// Its name.
     pub bucket_name: Box<str>,
     /// Who may download its files; a word of no letters where B2 doesn't say.
-    #[serde(default = "unsaid", skip_serializing_if = "is_unsaid")]
     pub bucket_type: BucketType,
     /// What its owner noted about it.
-    #[serde(default)]
     pub bucket_info: BucketInfo,
     /// Rules for browsers.
-    #[serde(default)]
     pub cors_rules: CorsRules,
     /// Rules for what happens to files with time.
-    #[serde(default)]
     pub lifecycle_rules: LifecycleRules,
     /// As `s3`: the bucket can be used through the S3 API.
-    #[serde(default)]
     pub options: Vec<String>,
     /// Counts the changes of its settings.
     pub revision: u64,
     /// How files are encrypted that don't say how.
-    #[serde(default = "unauthorized")]
     pub default_server_side_encryption: Readable<Encryption>,
     /// Object Lock.
-    #[serde(default = "unauthorized")]
     pub file_lock_configuration: Readable<FileLockConfiguration>,
     /// Replication.
-    #[serde(default = "unauthorized")]
     pub replication_configuration: Readable<ReplicationConfiguration>,
+    lacks: Lacks,
+}
+
+/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of the bucket.
+#[derive(Debug, Clone, Copy)]
+struct Lacks {
+    info: bool,
+    cors: bool,
+    lifecycle: bool,
+    options: bool,
+    encryption: bool,
+    lock: bool,
+    replication: bool,
+}
+
+impl PartialEq for Lacks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lacks {}
+
+/// As B2 shows it. It is the one form in which a bucket is read and written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire<'a> {
+    account_id: Cow<'a, AccountId>,
+    bucket_id: Cow<'a, BucketId>,
+    bucket_name: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_type: Option<Cow<'a, BucketType>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket_info: Option<Cow<'a, BucketInfo>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cors_rules: Option<Cow<'a, CorsRules>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifecycle_rules: Option<Cow<'a, LifecycleRules>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<Cow<'a, [String]>>,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_server_side_encryption: Option<Cow<'a, Readable<Encryption>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file_lock_configuration: Option<Cow<'a, Readable<FileLockConfiguration>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replication_configuration: Option<Cow<'a, Readable<ReplicationConfiguration>>>,
+}
+
+impl<'de> Deserialize<'de> for Bucket {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = Wire::deserialize(deserializer)?;
+        let lacks = Lacks {
+            info: wire.bucket_info.is_none(),
+            cors: wire.cors_rules.is_none(),
+            lifecycle: wire.lifecycle_rules.is_none(),
+            options: wire.options.is_none(),
+            encryption: wire.default_server_side_encryption.is_none(),
+            lock: wire.file_lock_configuration.is_none(),
+            replication: wire.replication_configuration.is_none(),
+        };
+        Ok(Self {
+            account_id: wire.account_id.into_owned(),
+            bucket_id: wire.bucket_id.into_owned(),
+            bucket_name: wire.bucket_name.into(),
+            bucket_type: wire
+                .bucket_type
+                .map_or_else(|| BucketType::from(""), Cow::into_owned),
+            bucket_info: said(wire.bucket_info),
+            cors_rules: said(wire.cors_rules),
+            lifecycle_rules: said(wire.lifecycle_rules),
+            options: wire.options.map(Cow::into_owned).unwrap_or_default(),
+            revision: wire.revision,
+            default_server_side_encryption: shown(wire.default_server_side_encryption),
+            file_lock_configuration: shown(wire.file_lock_configuration),
+            replication_configuration: shown(wire.replication_configuration),
+            lacks,
+        })
+    }
+}
+
+impl Serialize for Bucket {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let lacks = self.lacks;
+        let is_unsaid = self.bucket_type.as_str().is_empty();
+        let wire = Wire {
+            account_id: Cow::Borrowed(&self.account_id),
+            bucket_id: Cow::Borrowed(&self.bucket_id),
+            bucket_name: Cow::Borrowed(&self.bucket_name),
+            bucket_type: (!is_unsaid).then_some(Cow::Borrowed(&self.bucket_type)),
+            bucket_info: unless(lacks.info, &self.bucket_info, &BucketInfo::default()),
+            cors_rules: unless(lacks.cors, &self.cors_rules, &CorsRules::default()),
+            lifecycle_rules: unless(
+                lacks.lifecycle,
+                &self.lifecycle_rules,
+                &LifecycleRules::default(),
+            ),
+            options: unless(lacks.options, self.options.as_slice(), &[]),
+            revision: self.revision,
+            default_server_side_encryption: unless(
+                lacks.encryption,
+                &self.default_server_side_encryption,
+                &Readable::Unauthorized,
+            ),
+            file_lock_configuration: unless(
+                lacks.lock,
+                &self.file_lock_configuration,
+                &Readable::Unauthorized,
+            ),
+            replication_configuration: unless(
+                lacks.replication,
+                &self.replication_configuration,
+                &Readable::Unauthorized,
+            ),
+        };
+        wire.serialize(serializer)
+    }
+}
+
+fn said<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
+    value.map(Cow::into_owned).unwrap_or_default()
+}
+
+/// A setting that B2 doesn't mention is one that it doesn't show.
+fn shown<T: Clone>(value: Option<Cow<'_, Readable<T>>>) -> Readable<T> {
+    value.map_or(Readable::Unauthorized, Cow::into_owned)
+}
+
+/// The value, unless B2 left it out and it still is what was taken for it.
+fn unless<'a, T: ToOwned + PartialEq + ?Sized>(
+    was_absent: bool,
+    value: &'a T,
+    taken: &T,
+) -> Option<Cow<'a, T>> {
+    (!was_absent || value != taken).then_some(Cow::Borrowed(value))
 }
 
 impl Bucket {
@@ -89,15 +219,37 @@ pub struct FileLockConfiguration {
     pub default_retention: DefaultRetention,
 }
 
-fn unsaid() -> BucketType {
-    BucketType::from("")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn is_unsaid(bucket_type: &BucketType) -> bool {
-    bucket_type.as_str().is_empty()
-}
+    #[test]
+    fn a_bucket_is_written_with_what_b2_said_and_what_was_set_since() {
+        let least = r#"{"accountId":"a","bucketId":"b","bucketName":"my-bucket""#;
+        let full = r#","bucketType":"allPublic","bucketInfo":{},"corsRules":[],"lifecycleRules":[],"options":["s3"]"#;
+        let hidden = r#"{"isClientAuthorizedToRead":false,"value":null}"#;
+        for (before, after) in [
+            (String::new(), String::new()),
+            (full.to_owned(), String::new()),
+            (r#","options":[]"#.to_owned(), String::new()),
+            (
+                full.to_owned(),
+                format!(
+                    r#","defaultServerSideEncryption":{hidden},"fileLockConfiguration":{hidden},"replicationConfiguration":{hidden}"#
+                ),
+            ),
+        ] {
+            let json = format!(r#"{least}{before},"revision":2{after}}}"#);
+            let bucket: Bucket = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&bucket).unwrap(), json);
+        }
 
-/// A setting that B2 doesn't mention is one that it doesn't show.
-fn unauthorized<T>() -> Readable<T> {
-    Readable::Unauthorized
+        let mut bucket: Bucket =
+            serde_json::from_str(&format!(r#"{least},"revision":2}}"#)).unwrap();
+        bucket.options.push("s3".to_owned());
+        let json = serde_json::to_string(&bucket).unwrap();
+        assert!(json.contains(r#""options":["s3"]"#), "{json}");
+        let again: Bucket = serde_json::from_str(&json).unwrap();
+        assert_eq!(again, bucket);
+    }
 }

@@ -36,8 +36,8 @@ open_enum! {
 
 /// One version of a file: its bytes never change.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again: a marker that hides a name has
-/// neither lock nor encryption, and most files no replication.
+/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since: a marker
+/// that hides a name has neither lock nor encryption, and most files no replication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
@@ -74,7 +74,25 @@ pub struct FileVersion {
     /// Whether B2 may hold the same a second time: an earlier attempt's answer was lost, and what became of it could not
     /// be found out. Only ever set in what a call that makes a version gives back, never in what B2 shows.
     pub possible_duplicate: bool,
+    wording: Wording,
 }
+
+/// How B2 put what the fields mean, so that it can be written again in the same way. It says nothing of the version.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wording {
+    lacks_retention: bool,
+    lacks_legal_hold: bool,
+    lacks_encryption: bool,
+    status_in_capitals: bool,
+}
+
+impl PartialEq for Wording {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Wording {}
 
 impl FileVersion {
     /// The SHA-1 of the whole file: B2's own, or what the uploader of a large file noted.
@@ -278,18 +296,26 @@ impl Serialize for FileVersion {
         json.serialize_entry("fileId", &self.file_id)?;
         json.serialize_entry("fileInfo", &self.file_info)?;
         json.serialize_entry("fileName", &self.file_name)?;
-        // B2 says of all others that there is none.
-        let has_none = self.action == Action::Hide;
-        if !(has_none && self.file_retention == none_set()) {
+        let wording = self.wording;
+        if !(wording.lacks_retention && self.file_retention == none_set()) {
             json.serialize_entry("fileRetention", &self.file_retention)?;
         }
-        if !(has_none && self.legal_hold == none_set()) {
+        if !(wording.lacks_legal_hold && self.legal_hold == none_set()) {
             json.serialize_entry("legalHold", &self.legal_hold)?;
         }
-        if let Some(status) = &self.replication_status {
-            json.serialize_entry("replicationStatus", status)?;
+        match &self.replication_status {
+            // A word that isn't known is kept as it came.
+            Some(status @ ReplicationStatus::Other(_)) => {
+                json.serialize_entry("replicationStatus", status)?;
+            }
+            Some(status) if wording.status_in_capitals => {
+                let word = status.as_str().to_ascii_uppercase();
+                json.serialize_entry("replicationStatus", &word)?;
+            }
+            Some(status) => json.serialize_entry("replicationStatus", status)?,
+            None => {}
         }
-        if !(has_none && self.server_side_encryption == Encryption::none()) {
+        if !(wording.lacks_encryption && self.server_side_encryption == Encryption::none()) {
             json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
         }
         json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
@@ -297,9 +323,9 @@ impl Serialize for FileVersion {
     }
 }
 
-/// How a row of either kind is read: straight into a version, since nearly all rows are one. A folder has no id.
+/// How a row of either kind is read. A folder has no id.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", remote = "FileVersion")]
+#[serde(rename_all = "camelCase")]
 struct Row {
     account_id: Option<AccountId>,
     action: Action,
@@ -316,19 +342,56 @@ struct Row {
     #[serde(default, deserialize_with = "null_is_default")]
     file_info: FileInfo,
     file_name: Box<str>,
-    // B2 leaves the locks out where there can be none, as on hide markers.
-    #[serde(default = "none_set", deserialize_with = "null_is_none_set")]
-    file_retention: Readable<FileRetention>,
-    #[serde(default = "none_set", deserialize_with = "null_is_none_set")]
-    legal_hold: Readable<Option<LegalHold>>,
-    replication_status: Option<ReplicationStatus>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    server_side_encryption: Encryption,
+    // B2 leaves these out where there can be none, as on hide markers.
+    file_retention: Option<Readable<FileRetention>>,
+    legal_hold: Option<Readable<Option<LegalHold>>>,
+    replication_status: Option<Status>,
+    server_side_encryption: Option<Encryption>,
     // A folder has none.
     #[serde(default = "the_beginning", deserialize_with = "moment_or_beginning")]
     upload_timestamp: Timestamp,
-    #[serde(skip)]
-    possible_duplicate: bool,
+}
+
+/// A status, and whether it came in capitals, as B2's pages print it.
+struct Status(ReplicationStatus, bool);
+
+impl<'de> Deserialize<'de> for Status {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let is_capital = word.starts_with(|first: char| first.is_ascii_uppercase());
+        Ok(Self((&*word).into(), is_capital))
+    }
+}
+
+impl Row {
+    #[inline]
+    fn version(self) -> FileVersion {
+        let wording = Wording {
+            lacks_retention: self.file_retention.is_none(),
+            lacks_legal_hold: self.legal_hold.is_none(),
+            lacks_encryption: self.server_side_encryption.is_none(),
+            status_in_capitals: matches!(self.replication_status, Some(Status(_, true))),
+        };
+        FileVersion {
+            account_id: self.account_id,
+            action: self.action,
+            bucket_id: self.bucket_id,
+            content_length: self.content_length,
+            content_sha1: self.content_sha1,
+            content_md5: self.content_md5,
+            content_type: self.content_type,
+            file_id: self.file_id,
+            file_info: self.file_info,
+            file_name: self.file_name,
+            file_retention: self.file_retention.unwrap_or_else(none_set),
+            legal_hold: self.legal_hold.unwrap_or_else(none_set),
+            replication_status: self.replication_status.map(|Status(status, _)| status),
+            server_side_encryption: self.server_side_encryption.unwrap_or_default(),
+            upload_timestamp: self.upload_timestamp,
+            possible_duplicate: false,
+            wording,
+        }
+    }
 }
 
 fn no_id() -> FileId {
@@ -357,19 +420,13 @@ fn moment_or_beginning<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tim
     Option::deserialize(deserializer).map(|moment| moment.unwrap_or_else(the_beginning))
 }
 
-fn null_is_none_set<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Readable<T>, D::Error> {
-    Option::deserialize(deserializer).map(|value| value.unwrap_or_else(none_set))
-}
-
 impl<'de> Deserialize<'de> for FileVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let version = Row::deserialize(deserializer)?;
-        if version.file_id.as_str().is_empty() {
+        let row = Row::deserialize(deserializer)?;
+        if row.file_id.as_str().is_empty() {
             return Err(serde::de::Error::missing_field("fileId"));
         }
-        Ok(version)
+        Ok(row.version())
     }
 }
 
@@ -414,7 +471,7 @@ pub(crate) fn rows<'de, D: Deserializer<'de>>(
                     file_name: row.file_name,
                 })
             } else {
-                ListedFile::Version(row)
+                ListedFile::Version(row.version())
             });
             Ok(())
         }
@@ -459,6 +516,39 @@ mod tests {
             [ListedFile::Version(_), ListedFile::Folder(_)]
         ));
         assert_eq!(read(&serde_json::to_string(&listed).unwrap()), listed);
+    }
+
+    #[test]
+    fn what_was_absent_is_absent_when_written_again_and_a_status_keeps_its_spelling() {
+        let least = r#"{"action":"upload","bucketId":"b","contentLength":3,"contentSha1":"none","fileId":"f","fileInfo":{},"fileName":"n""#;
+        let locks = r#""fileRetention":{"isClientAuthorizedToRead":true,"value":{"mode":null,"retainUntilTimestamp":null}},"legalHold":{"isClientAuthorizedToRead":true,"value":null}"#;
+        let plain = r#""serverSideEncryption":{"mode":null,"algorithm":null}"#;
+        let status = |word| format!(r#","replicationStatus":"{word}""#);
+        for more in [
+            String::new(),
+            format!(",{locks}"),
+            format!(",{plain}"),
+            format!(",{locks}{},{plain}", status("PENDING")),
+            status("COMPLETED"),
+            status("replica"),
+            status("Paused"),
+        ] {
+            let json = format!(r#"{least}{more},"uploadTimestamp":5}}"#);
+            let version: FileVersion = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&version).unwrap(), json);
+        }
+
+        // What is set since is written, and how B2 put it makes no difference between versions.
+        let read = |json: String| serde_json::from_str::<FileVersion>(&json).unwrap();
+        let mut version = read(format!(r#"{least},"uploadTimestamp":5}}"#));
+        assert_eq!(
+            version,
+            read(format!(r#"{least},{locks},{plain},"uploadTimestamp":5}}"#))
+        );
+        version.legal_hold = Readable::Value(Some(LegalHold::On));
+        let json = serde_json::to_string(&version).unwrap();
+        assert!(json.contains(r#""value":"on""#), "{json}");
+        assert_eq!(read(json), version);
     }
 
     #[test]

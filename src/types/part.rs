@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::digest::{Md5, md5_or_none};
 use super::encryption::Encryption;
@@ -52,8 +53,9 @@ impl fmt::Display for PartNumber {
 }
 
 /// A part of an unfinished large file, as B2 holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+///
+/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {
     /// The unfinished large file.
@@ -63,24 +65,103 @@ pub struct Part {
     /// Its size in bytes.
     pub content_length: u64,
     /// Its SHA-1.
-    #[serde(default)]
     pub content_sha1: ContentSha1,
     /// Its MD5.
-    #[serde(default, deserialize_with = "md5_or_none")]
     pub content_md5: Option<Md5>,
     /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its JSON.
-    #[serde(default, deserialize_with = "text_or_json")]
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
-    #[serde(default)]
     pub server_side_encryption: Encryption,
     /// When it was uploaded; [`ListParts`](crate::api::ListParts) gives whole seconds only.
     pub upload_timestamp: Timestamp,
+    lacks: Lacks,
 }
 
-fn text_or_json<'de, D: serde::Deserializer<'de>>(
+/// What B2 left out, so that it is left out when the part is written again. It says nothing of the part.
+#[derive(Debug, Clone, Copy)]
+struct Lacks {
+    md5: bool,
+    checksum: bool,
+    encryption: bool,
+}
+
+impl PartialEq for Lacks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Lacks {}
+
+impl Serialize for Part {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut json = serializer.serialize_map(None)?;
+        json.serialize_entry("fileId", &self.file_id)?;
+        json.serialize_entry("partNumber", &self.part_number)?;
+        json.serialize_entry("contentLength", &self.content_length)?;
+        json.serialize_entry("contentSha1", &self.content_sha1)?;
+        if !(self.lacks.md5 && self.content_md5.is_none()) {
+            json.serialize_entry("contentMd5", &self.content_md5)?;
+        }
+        if !(self.lacks.checksum && self.b2_checksum.is_none()) {
+            json.serialize_entry("b2Checksum", &self.b2_checksum)?;
+        }
+        if !(self.lacks.encryption && self.server_side_encryption == Encryption::none()) {
+            json.serialize_entry("serverSideEncryption", &self.server_side_encryption)?;
+        }
+        json.serialize_entry("uploadTimestamp", &self.upload_timestamp)?;
+        json.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Wire {
+            file_id: FileId,
+            part_number: u32,
+            content_length: u64,
+            #[serde(default)]
+            content_sha1: ContentSha1,
+            #[serde(default, deserialize_with = "said_md5")]
+            content_md5: Option<Option<Md5>>,
+            #[serde(default, deserialize_with = "said_text_or_json")]
+            b2_checksum: Option<Option<Box<str>>>,
+            server_side_encryption: Option<Encryption>,
+            upload_timestamp: Timestamp,
+        }
+        let wire = Wire::deserialize(deserializer)?;
+        let lacks = Lacks {
+            md5: wire.content_md5.is_none(),
+            checksum: wire.b2_checksum.is_none(),
+            encryption: wire.server_side_encryption.is_none(),
+        };
+        Ok(Self {
+            file_id: wire.file_id,
+            part_number: wire.part_number,
+            content_length: wire.content_length,
+            content_sha1: wire.content_sha1,
+            content_md5: wire.content_md5.flatten(),
+            b2_checksum: wire.b2_checksum.flatten(),
+            server_side_encryption: wire.server_side_encryption.unwrap_or_default(),
+            upload_timestamp: wire.upload_timestamp,
+            lacks,
+        })
+    }
+}
+
+fn said_md5<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Md5>>, D::Error> {
+    md5_or_none(deserializer).map(Some)
+}
+
+fn said_text_or_json<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<Box<str>>, D::Error> {
+) -> Result<Option<Option<Box<str>>>, D::Error> {
+    text_or_json(deserializer).map(Some)
+}
+
+fn text_or_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<str>>, D::Error> {
     Ok(match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => None,
         serde_json::Value::String(text) => Some(text.into()),

@@ -88,7 +88,7 @@ const fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + next, month, day)
 }
 
-/// What is finer than a millisecond is cut off.
+/// Truncates to whole milliseconds.
 impl TryFrom<SystemTime> for Timestamp {
     type Error = Error;
 
@@ -109,7 +109,7 @@ impl TryFrom<Timestamp> for SystemTime {
     }
 }
 
-/// What is finer than a millisecond is cut off.
+/// Truncates to whole milliseconds.
 #[cfg(feature = "chrono")]
 impl<Z: chrono::TimeZone> From<chrono::DateTime<Z>> for Timestamp {
     fn from(time: chrono::DateTime<Z>) -> Self {
@@ -117,7 +117,7 @@ impl<Z: chrono::TimeZone> From<chrono::DateTime<Z>> for Timestamp {
     }
 }
 
-/// Fails where `chrono` can't express it: some 262,000 years from now.
+/// Fails where `chrono` can't represent it: some 262,000 years from now.
 #[cfg(feature = "chrono")]
 impl TryFrom<Timestamp> for chrono::DateTime<chrono::Utc> {
     type Error = Error;
@@ -128,7 +128,7 @@ impl TryFrom<Timestamp> for chrono::DateTime<chrono::Utc> {
     }
 }
 
-/// What is finer than a millisecond is cut off.
+/// Truncates to whole milliseconds.
 #[cfg(feature = "jiff")]
 impl From<jiff::Timestamp> for Timestamp {
     fn from(time: jiff::Timestamp) -> Self {
@@ -136,7 +136,7 @@ impl From<jiff::Timestamp> for Timestamp {
     }
 }
 
-/// Fails where `jiff` can't express it: before the year -9999 and after 9999.
+/// Fails where `jiff` can't represent it: before the year -9999 and after 9999.
 #[cfg(feature = "jiff")]
 impl TryFrom<Timestamp> for jiff::Timestamp {
     type Error = Error;

@@ -379,3 +379,25 @@ fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_na
     );
     assert!(told.ends_with("the server stopped sending"), "{told}");
 }
+
+#[test]
+fn what_is_no_file_is_never_taken_for_one_that_was_finished() {
+    for action in ["hide", "folder"] {
+        let (_, emulator, timer) = crate::client();
+        let b2 = crate::wired(&emulator, &timer, move |request| {
+            let lost = || HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived);
+            let marker = serde_json::json!({
+                "accountId": "a", "action": action, "bucketId": "b", "contentLength": 0, "contentSha1": null,
+                "contentType": null, "fileId": "4_z1", "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+            });
+            match crate::call_of(request) {
+                "b2_finish_large_file" => Some(Err(lost())),
+                "b2_get_file_info" => Some(Ok(crate::http_answer(200, &marker))),
+                _ => None,
+            }
+        });
+        let finish = b2kit::api::FinishLargeFile::new("4_z1", [Sha1::of(b"x")]);
+        let error = timer.run(b2.build().unwrap().call(finish)).unwrap_err();
+        assert!(error.may_have_taken_effect(), "{error:?}");
+    }
+}

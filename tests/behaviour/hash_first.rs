@@ -467,3 +467,24 @@ fn a_copy_with_other_metadata_keeps_the_large_file_s_sha1() {
         }
     });
 }
+
+#[test]
+fn a_source_in_memory_is_hashed_without_waiting_for_another_thread() {
+    let content = content(3_500_000);
+    let (b2, chaos) = Chaos::calm();
+    // Time that stands still would wake nobody who waits for a thread.
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let source = Source::bytes(content.clone());
+        let uploaded = bucket
+            .upload("f", source)
+            .part_size(1_000_001)
+            .await
+            .unwrap();
+        assert_eq!(uploaded.parts, 4);
+        assert_eq!(
+            sha1_of(&uploaded.file),
+            Some(Sha1::of(&content).to_string())
+        );
+    });
+}

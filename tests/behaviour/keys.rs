@@ -394,6 +394,18 @@ fn the_documents_of_all_versions_become_the_same_session() {
         assert_eq!(session.version(), version);
         assert_eq!(session.account_id().as_str(), "15f935cf4dcb");
         assert!(session.authorization_token().expose().ends_with("_acct_"));
+        let types = [
+            session.info_type(),
+            session.groups_api_info_type(),
+            session.backup_api_info_type(),
+        ];
+        assert_eq!(
+            types,
+            match version {
+                ApiVersion::V3 => [Some("storageApi"), Some("groupsApi"), Some("backupApi")],
+                _ => [None; 3],
+            }
+        );
         assert_eq!(session.api_url(), "https://api004.backblazeb2.com");
         assert_eq!(session.download_url(), "https://f004.backblazeb2.com");
         assert_eq!(

@@ -169,6 +169,67 @@ fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
     }
 }
 
+/// What users of other libraries type into the search field of the documentation.
+#[test]
+fn the_words_that_people_search_for_lead_somewhere() {
+    let sources = sources(Path::new("src"));
+    for word in [
+        "presigned_url",
+        "multipart",
+        "put_object",
+        "get_object",
+        "head_object",
+        "list_objects",
+        "metadata",
+        "backoff",
+    ] {
+        let alias = format!("#[doc(alias = \"{word}\")]");
+        let found = sources.iter().any(|(_, text)| text.contains(&alias));
+        assert!(found, "{word}");
+    }
+}
+
+/// Programs of others depend on these, and docs.rs shows them whole.
+#[test]
+fn what_is_published_says_what_a_registry_asks_for_and_shows_all_its_features() {
+    let packages = manifests();
+    let mut published = BTreeSet::new();
+    for package in &packages {
+        if !package["publish"].is_null() {
+            continue;
+        }
+        let name = package["name"].as_str().unwrap();
+        published.insert(name);
+        for field in ["description", "license", "rust_version"] {
+            assert!(package[field].is_string(), "{name} has no {field}");
+        }
+        for field in ["keywords", "categories"] {
+            let said = package[field].as_array().unwrap();
+            assert!((1..=5).contains(&said.len()), "{name}: {field}");
+        }
+        let targets = package["targets"].as_array().unwrap();
+        if targets.iter().any(|of| of["kind"][0] == "lib") {
+            let docs = &package["metadata"]["docs"]["rs"];
+            assert_eq!(docs["all-features"], true, "{name} on docs.rs");
+            let args = docs["rustdoc-args"].to_string();
+            assert!(args.contains("docsrs"), "{name} on docs.rs: {args}");
+        }
+    }
+    let expected = [
+        "b2kit",
+        "b2kit-cassette",
+        "b2kit-cli",
+        "b2kit-conformance",
+        "b2kit-core",
+        "b2kit-emulator",
+        "b2kit-hyper",
+        "b2kit-isahc",
+        "b2kit-reqwest",
+        "b2kit-surf",
+    ];
+    assert_eq!(published, BTreeSet::from(expected));
+}
+
 /// What one asks for is built for each example, so none of the members that plain cargo commands see may ask for a
 /// backend that the examples don't use.
 #[test]

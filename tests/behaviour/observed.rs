@@ -298,7 +298,7 @@ fn retries(notes: &[Note]) -> Vec<(Level, String)> {
     let events = notes.iter().filter(|note| note.is_event);
     let message = |note: &Note| {
         let (_, rest) = note.text.split_once("message=")?;
-        let (told, _) = rest.split_once(", and the next is made in ")?;
+        let (told, _) = rest.split_once("; retrying ")?;
         Some((note.level, told.to_owned()))
     };
     events.filter_map(message).collect()
@@ -359,6 +359,46 @@ fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
         assert!(event.text.contains(field), "{field}: {}", event.text);
     }
     assert_eq!(failures(&notes).len(), 3, "each is told once");
+}
+
+#[test]
+fn a_login_that_fails_is_told_with_the_pause_that_it_really_makes() {
+    let (_, emulator, timer) = client();
+    let logins = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        let fails = call_of(request) == "b2_authorize_account"
+            && logins.fetch_add(1, Ordering::Relaxed) < 2;
+        fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
+    });
+    let b2 = b2.build().unwrap();
+    let ((), notes) = Watcher::watch(|| drop(timer.run(b2.session()).unwrap()));
+    let second = notes
+        .iter()
+        .find(|note| note.text.contains("attempt 2 of "));
+    let second = second.unwrap();
+    assert_eq!(second.level, Level::WARN);
+    assert!(second.text.contains("; retrying in "), "{}", second.text);
+}
+
+#[test]
+fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
+    let (_, emulator, timer) = client();
+    let calls = AtomicUsize::new(0);
+    let b2 = wired(&emulator, &timer, move |request| {
+        let fails =
+            call_of(request) == "b2_list_buckets" && calls.fetch_add(1, Ordering::Relaxed) < 5;
+        fails.then(|| Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)))
+    });
+    let b2 = b2.build().unwrap();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(b2.call(ListBuckets::new())).unwrap();
+    });
+    let is_warning = |note: &&Note| note.level == Level::WARN && note.text.contains("outage has");
+    let warnings: Vec<_> = notes.iter().filter(is_warning).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let (_, host) = emulator.url().split_once("://").unwrap();
+    let why = format!("outage has begun ({host}: no connection could be made");
+    assert!(warnings[0].text.contains(&why), "{warnings:?}");
 }
 
 #[test]
@@ -746,4 +786,32 @@ fn what_never_left_is_not_counted_and_what_was_tried_again_is() {
         let error = b2.call(upload).await.unwrap_err();
         assert_eq!((error.attempts(), counted(&b2)), (0, [0, 0, 4]), "{error}");
     });
+}
+
+#[test]
+fn the_warning_at_an_outages_start_names_the_host() {
+    let (_, emulator, timer) = client();
+    let is_away = Arc::new(AtomicUsize::new(0));
+    let away = Arc::clone(&is_away);
+    let b2 = wired(&emulator, &timer, move |_| {
+        let refused = || Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent));
+        (away.load(Ordering::Relaxed) > 0).then(refused)
+    });
+    let b2 = b2.build().unwrap();
+    let ((), notes) = Watcher::watch(|| {
+        timer.run(async {
+            b2.session().await.unwrap();
+            is_away.store(1, Ordering::Relaxed);
+            b2.call(ListBuckets::new()).await.unwrap_err();
+        });
+    });
+    let begun: Vec<_> = notes
+        .iter()
+        .filter(|note| note.is_event && note.text.contains("an outage begins"))
+        .collect();
+    assert_eq!(begun.len(), 1, "{begun:?}");
+    assert_eq!(begun[0].level, Level::WARN);
+    let host = emulator.url().parse::<b2kit::http::Uri>().unwrap();
+    let named = format!(" host={:?} ", host.authority().unwrap().as_str());
+    assert!(begun[0].text.contains(&named), "{begun:?}");
 }

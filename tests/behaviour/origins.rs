@@ -10,6 +10,7 @@ use b2kit::api::{
 use b2kit::backend::emulator::{AheadClock, Emulator, Fault, Trouble};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
+use b2kit::transfer::Piece;
 use b2kit::types::{
     BucketName, BucketType, ByteRange, CustomerKey, DownloadDuration, FileName, Secret,
 };
@@ -272,6 +273,84 @@ fn a_customers_key_goes_to_no_origin_that_does_not_even_get_the_token() {
         );
     });
     assert!(world.seen.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_does_not_get_it() {
+    for (token, from) in [
+        (OriginToken::Send, "files.example"),
+        (OriginToken::Withhold, "localhost"),
+    ] {
+        let content = content(1_000);
+        let world = World::new();
+        let b2 = world
+            .with_key()
+            .download_origin(CDN, token)
+            .build()
+            .unwrap();
+        world.timer.run(async {
+            let there = world.bucket(BucketType::AllPrivate, &content).await;
+            let bucket = at(&b2, &there);
+            let listed = b2.call(ListFileNames::new(bucket.id())).await.unwrap();
+            let file = listed.files[0].version().unwrap();
+            // The token is dead when it is needed: a refusal by B2 itself leads to a new one.
+            world.clock.advance(Duration::from_secs(25 * 3_600));
+            world.forget();
+            // Both pieces are less than a part may have, so they are downloaded and sent.
+            let pieces = [Piece::file(file), Piece::local("and more")];
+            let composed = bucket.compose("g", pieces).await.unwrap();
+            assert_eq!(composed.file.content_length, 1_008);
+            let downloads = world.downloads();
+            assert!(!downloads.is_empty());
+            for (host, has_token) in downloads {
+                assert_eq!((&*host, has_token), (from, true), "{token:?}");
+            }
+            let whole = there.download("g").stream().await.unwrap();
+            let whole = whole.collect(2_000).await.unwrap();
+            assert_eq!(whole, [&content[..], b"and more"].concat());
+        });
+    }
+}
+
+#[test]
+fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it_goes_on() {
+    let content = content(1_000);
+    let world = World::new();
+    world.timer.run(async {
+        let there = world.bucket(BucketType::AllPrivate, &content).await;
+        let hour = DownloadDuration::from_secs(3_600).unwrap();
+        let ask = GetDownloadAuthorization::new(there.id(), "f", hour)
+            .b2_content_disposition("attachment; filename=\"cat.jpg\"");
+        let given = there.client().call(ask).await.unwrap();
+        let session = there.client().session().await.unwrap();
+        let friend = world
+            .builder()
+            .download_authorization(session.download_url(), given.authorization_token)
+            .build()
+            .unwrap();
+        let download = friend.download_by_name(there.name().clone(), "f");
+        let refused = download.clone().stream().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unauthorized, "{refused:?}");
+
+        let cut = Fault::new(Trouble::CutResponse { after: 300 });
+        let cut = cut.on("b2_download_file_by_name").times(1);
+        world.emulator.faults().add(cut);
+        world.forget();
+        let download = download.b2_content_disposition("attachment; filename=\"cat.jpg\"");
+        let stream = download.clone().stream().await.unwrap();
+        assert_eq!(
+            stream.file().headers["content-disposition"],
+            "attachment; filename=\"cat.jpg\""
+        );
+        assert_eq!(stream.collect(1_000).await.unwrap(), content);
+        assert_eq!(world.downloads().len(), 2);
+
+        let broken = download.b2_content_disposition("inline;");
+        world.forget();
+        let refused = broken.stream().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(world.downloads().is_empty());
+    });
 }
 
 #[test]

@@ -600,6 +600,8 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
             error.to_string().contains("is the address right"),
             "{error}"
         );
+        let (_, host) = net.emulator.url().split_once("://").unwrap();
+        assert!(error.to_string().contains(host), "{host}: {error}");
 
         // Many at once hear of it too.
         let began = net.timer.now();

@@ -1,6 +1,7 @@
 //! What nobody may see: keys and tokens, in anything that prints.
 
 use std::error::Error as StdError;
+use std::sync::{Arc, Mutex};
 
 use b2kit::api::partner::CreateGroupMember;
 use b2kit::api::{
@@ -8,6 +9,7 @@ use b2kit::api::{
     GetBucketNotificationRules, GetDownloadAuthorization, GetUploadPartUrl, GetUploadUrl,
     ListBuckets, Reply, SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
 };
+use b2kit::http::header::AUTHORIZATION;
 use b2kit::transfer::Piece;
 use b2kit::types::{
     BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
@@ -15,9 +17,12 @@ use b2kit::types::{
     PartNumber, Secret, TargetConfiguration,
 };
 use b2kit::{
-    ApiVersion, BucketHandle, Client, Credentials, Error, ManualTimer, Request, Response, Session,
+    ApiVersion, BucketHandle, Client, Credentials, Error, HttpClient as _, ManualTimer, Request,
+    Response, Session,
 };
 use serde_json::json;
+
+use crate::{call_of, client, client_over};
 
 const CANARY: &str = "canary7f3a";
 const ORIGIN: &str = "https://api002.backblazeb2.com";
@@ -497,4 +502,38 @@ fn a_map_that_is_wrong_at_a_key_does_not_show_the_key() {
     let error = info.read(reply(document.to_string())).unwrap_err();
     assert_hidden(&chain(&error));
     assert!(error.to_string().contains("fileInfo"), "{error}");
+}
+
+#[test]
+fn a_token_that_a_server_gives_as_a_files_name_is_told_by_no_transfer() {
+    let (_, emulator, timer) = client();
+    let b2 = emulator.clone();
+    let seen = Arc::new(Mutex::new(String::new()));
+    let token = Arc::clone(&seen);
+    let backend = move |request: Request| {
+        let (b2, token) = (b2.clone(), Arc::clone(&token));
+        async move {
+            let is_download = call_of(&request) == "b2_download_file_by_id";
+            let its = request.headers().get(AUTHORIZATION).cloned();
+            let mut response = b2.send(request).await?;
+            if let Some(its) = its.filter(|_| is_download) {
+                *token.lock().unwrap() = its.to_str().unwrap().to_owned();
+                response.headers_mut().insert("x-bz-file-name", its);
+            }
+            Ok(response)
+        }
+    };
+    let b2 = client_over(&emulator, &timer, backend);
+    timer.run(async {
+        let bucket = crate::uploading::bucket(&b2).await;
+        let file = bucket.upload("f", "meow").await.unwrap().file;
+        let range = b2kit::types::ByteRange::inclusive(0, 1).unwrap();
+        let part = b2.download(file.file_id).range(range);
+        let error = part.require_verified().stream().await.unwrap_err();
+        let token = seen.lock().unwrap().clone();
+        assert!(token.len() > 20, "{token}");
+        let shown = format!("{} {:?}", chain(&error), error.file());
+        assert!(!shown.contains(&token), "{shown}");
+        assert!(shown.contains("[redacted]"), "{shown}");
+    });
 }

@@ -967,3 +967,25 @@ fn a_session_decides_the_version_and_a_contradiction_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("v2"), "{error}");
 }
+
+#[test]
+fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own_deadline() {
+    let (_, emulator, timer) = client();
+    let hangs = |_: Request| std::future::pending::<Result<Response, HttpError>>();
+    let b2 = client_over(&emulator, &timer, hangs);
+    let mut first = Box::pin(b2.session());
+    assert!((&mut first).now_or_never().is_none());
+    let second = |deadline: u64| Duration::from_secs(deadline);
+    let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second(5)));
+    let began = timer.now();
+    let error = timer.run(hurried.session()).unwrap_err();
+    assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+    assert_eq!(error.call(), Some(LOGIN));
+    assert!(timer.now() - began <= second(5));
+    // Nor does a download, which has no deadline of its own, wait for ever.
+    let began = timer.now();
+    let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
+    assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+    assert!(timer.now() - began <= second(300));
+    drop(first);
+}

@@ -543,3 +543,38 @@ fn a_response_without_a_length_is_held_to_the_limits_too() {
     assert!(timed_out(&error), "{error:?}");
     assert!(timer.now() - began <= 300 * SECOND);
 }
+
+#[test]
+fn a_connection_that_the_system_gives_up_is_no_deadline_that_has_passed() {
+    let (_, emulator, timer) = client();
+    let (b2, asked) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
+    let backend = move |request: Request| {
+        let (b2, asked) = (b2.clone(), Arc::clone(&asked));
+        async move {
+            let is_meant = name_of(&request) == "b2_download_file_by_name";
+            let response = b2.send(request).await?;
+            if !is_meant || asked.fetch_add(1, Ordering::Relaxed) > 0 {
+                return Ok(response);
+            }
+            let (head, body) = response.into_parts();
+            let bytes = body.collect(1 << 20).await?;
+            let gone = std::io::ErrorKind::TimedOut.into();
+            let gone = b2kit::HttpError::from_io(b2kit::Phase::ResponseBegun, gone);
+            let broken = stream::iter([Ok(bytes.slice(..10)), Err(gone)]);
+            Ok(Response::from_parts(head, ResponseBody::new(None, broken)))
+        }
+    };
+    let b2 = served(&emulator)
+        .backend(backend)
+        .timer(timer.clone())
+        .retry(within(3_600 * SECOND))
+        .seed(1)
+        .build()
+        .unwrap();
+    timer.run(async {
+        let (bucket, content) = (bucket(&b2).await, content(50));
+        bucket.upload("f", content.clone()).await.unwrap();
+        let download = bucket.download("f").stream().await.unwrap();
+        assert_eq!(download.collect(100).await.unwrap(), content);
+    });
+}

@@ -33,6 +33,8 @@
 //!   case, and so are names that differ in case (`names`).
 //! - Only `b2_list_buckets` finds a bucket whatever the case of its name: a download by name asks for its own spelling
 //!   (`state`).
+//! - The info `b2-content-disposition`, `b2-content-language` and `b2-expires`, and the overrides of downloads, aren't held to the
+//!   grammars that the documents name: how strictly B2 does so isn't known (`names`).
 //! - Bucket names may begin and end with `-`; names of files may be `.`, begin or end with `/` and have `//` (`names`), as
 //!   the current documents don't forbid it: `old_file_name_rules` does.
 //! - A custom header of a notification may be `Content-Type`, and then stands beside B2's own (`calls::notifications`).

@@ -179,6 +179,38 @@ fn what_says_nothing_is_encrypted_with_b2s_key_and_none_is_refused() {
     assert_eq!(default(), managed);
 }
 
+#[test]
+fn saying_how_a_bucket_encrypts_needs_a_capability_and_saying_nothing_does_not() {
+    let wire = Wire::new();
+    let managed = json!({"mode": "SSE-B2", "algorithm": "AES256"});
+    let explicit = json!({"defaultServerSideEncryption": managed});
+    let may = ["writeBuckets", "readBucketEncryption"];
+    let lacks = wire.with_key(&may, &json!({}));
+    let has = wire.with_key(&[&may[..], &["writeBucketEncryption"]].concat(), &json!({}));
+    let create = |wire: &Wire, name: &str, fields: &Value| {
+        let mut body = json!({"accountId": wire.emulator.account_id(), "bucketName": name,
+            "bucketType": "allPrivate"});
+        wire::merge(&mut body, fields);
+        wire.post("b2_create_bucket", &body)
+    };
+    let automatic = create(&lacks, "automatic", &json!({})).ok();
+    let of = |bucket: &Value| bucket["defaultServerSideEncryption"]["value"].clone();
+    assert_eq!(of(&automatic), managed);
+    let id = automatic["bucketId"].as_str().unwrap();
+    for refused in [
+        create(&lacks, "explicit", &explicit),
+        lacks.update_bucket(id, &explicit),
+        lacks.update_bucket(id, &json!({"defaultServerSideEncryption": {"mode": null}})),
+    ] {
+        refused.is_error(401, "unauthorized", "");
+    }
+    lacks
+        .update_bucket(id, &json!({"bucketInfo": {"a": "b"}}))
+        .ok();
+    assert_eq!(of(&create(&has, "explicit", &explicit).ok()), managed);
+    assert_eq!(of(&has.update_bucket(id, &explicit).ok()), managed);
+}
+
 /// An old bucket, and one of an old account.
 fn legacy() -> [(Wire, String); 2] {
     let (wire, bucket) = with_bucket();

@@ -56,7 +56,7 @@ impl ReqwestClient {
         Self::trusting(web_roots())
     }
 
-    /// The [`defaults`](Self::defaults), with these root certificates trusted beside the web's: one or more in PEM, as in a
+    /// A builder with the [`defaults`](Self::defaults) that also trusts these root certificates: one or more in PEM, as in a
     /// `ca.pem`.
     ///
     /// ```

@@ -43,7 +43,11 @@ pub struct Computer {
     /// Its name.
     pub computer_name: Box<str>,
     /// When its last file was uploaded.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(
+        default,
+        deserialize_with = "moment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub last_file_uploaded_timestamp: Option<Timestamp>,
 }
 

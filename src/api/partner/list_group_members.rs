@@ -46,9 +46,14 @@ pub struct GroupMember {
     /// The account.
     pub account_id: AccountId,
     /// What it stores, where that was counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub b2_stats: Option<MemberStats>,
     /// Which of B2's clusters holds its files.
-    #[serde(default, deserialize_with = "count")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub cluster_num: Option<u64>,
     /// Its address.
     pub email: Box<str>,
@@ -58,8 +63,10 @@ pub struct GroupMember {
     /// The group's name.
     pub group_name: Box<str>,
     /// Where its files are.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
     /// Where it is reached through the S3 API.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub s3_endpoint: Option<Box<str>>,
 }
 
@@ -69,16 +76,32 @@ pub struct GroupMember {
 #[non_exhaustive]
 pub struct MemberStats {
     /// How many bytes.
-    #[serde(default, deserialize_with = "count")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub b2_bytes_stored_count: Option<u64>,
     /// How many files.
-    #[serde(default, deserialize_with = "count")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub b2_files_stored_count: Option<u64>,
     /// When that was counted.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(
+        default,
+        deserialize_with = "moment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub b2_stats_as_of_timestamp: Option<Timestamp>,
     /// In how many buckets.
-    #[serde(default, deserialize_with = "count")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub bucket_count: Option<u64>,
 }
 

@@ -44,8 +44,10 @@ pub struct Groups {
 #[non_exhaustive]
 pub struct Group {
     /// Whether the account is in good standing.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account_standing_details: Option<AccountStandingDetails>,
     /// What its accounts store, counted once a day, where the group has the product for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub b2_stats: Option<MemberStats>,
     /// Its id.
     #[serde(deserialize_with = "id")]
@@ -56,6 +58,7 @@ pub struct Group {
     #[serde(default)]
     pub group_products: Vec<String>,
     /// How many accounts are in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group_stats: Option<GroupStats>,
 }
 
@@ -64,6 +67,7 @@ pub struct Group {
 #[non_exhaustive]
 pub struct AccountStandingDetails {
     /// As `B2_GOOD_STANDING`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<Box<str>>,
 }
 
@@ -73,13 +77,25 @@ pub struct AccountStandingDetails {
 #[non_exhaustive]
 pub struct GroupStats {
     /// When the group was made.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(
+        default,
+        deserialize_with = "moment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub created_timestamp: Option<Timestamp>,
     /// When the accounts were counted.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(
+        default,
+        deserialize_with = "moment",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub group_stats_as_of_timestamp: Option<Timestamp>,
     /// How many they were.
-    #[serde(default, deserialize_with = "count")]
+    #[serde(
+        default,
+        deserialize_with = "count",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub member_count: Option<u64>,
 }
 

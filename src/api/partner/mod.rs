@@ -352,6 +352,52 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_is_written_so_that_it_reads_the_same_and_what_was_absent_stays_absent() {
+        let list = ListGroups::new();
+        let least = json!({
+            "accountId": "admin", "groups": [{"groupId": "1", "groupName": "g", "groupProducts": []}], "nextGroupId": null,
+        });
+        assert_eq!(
+            serde_json::to_value(answered(&list, &least)).unwrap(),
+            least
+        );
+        let mut full = least;
+        full["groups"][0]["groupStats"] = json!({"createdTimestamp": "d20240512_m010709"});
+        full["groups"][0]["b2Stats"] = json!({
+            "b2BytesStoredCount": "7", "b2StatsAsOfTimestamp": "d20240512_m010709",
+        });
+        let page = answered(&list, &full);
+        let written = serde_json::to_value(&page).unwrap();
+        assert_eq!(answered(&list, &written), page);
+        let moment = Some(Timestamp::from_millis(1_715_476_029_000));
+        let group = &page.groups[0];
+        assert_eq!(
+            group.b2_stats.as_ref().unwrap().b2_stats_as_of_timestamp,
+            moment
+        );
+        assert_eq!(
+            written["groups"][0]["groupStats"],
+            json!({"createdTimestamp": 1_715_476_029_000_i64})
+        );
+
+        let list = ListGroupMembers::new("7");
+        let mut least = member();
+        for absent in ["clusterNum", "region", "s3Endpoint"] {
+            least.as_object_mut().unwrap().remove(absent);
+        }
+        let page = json!({
+            "groupId": "7", "groupName": "group", "groupMembers": [least], "nextEmail": null,
+        });
+        assert_eq!(serde_json::to_value(answered(&list, &page)).unwrap(), page);
+
+        let list = ListComputers::new("a1");
+        let page = json!({
+            "computers": [{"computerId": "c1", "computerName": "mine"}], "nextComputerId": null,
+        });
+        assert_eq!(serde_json::to_value(answered(&list, &page)).unwrap(), page);
+    }
+
+    #[test]
     fn a_moment_is_read_in_every_form_and_is_none_where_it_is_no_moment() {
         #[derive(Deserialize)]
         struct Answer {

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 
+use b2kit_core::adapter::is_exhaustion;
+
 use super::dir::{Dir, Found, Kind};
 
 /// What nobody else may open.
@@ -15,8 +17,12 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
     let usual = if is_kept(replaced) {
         0
     } else {
-        // Where no file can be made for a moment, it stays private.
-        dir.usual_mode(empty).unwrap_or(PRIVATE)
+        match dir.usual_mode(empty) {
+            // There will be room.
+            Err(error) if is_exhaustion(&error) => return Err(error),
+            // Where no file can be made for a moment, it stays private.
+            usual => usual.unwrap_or(PRIVATE),
+        }
     };
     let mode = finished(replaced, usual);
     if Dir::look_at(file)?.mode == mode {

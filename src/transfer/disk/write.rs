@@ -219,12 +219,15 @@ impl Temp {
         })
     }
 
-    /// Puts its `len` bytes in the target's place, for good.
+    /// Puts its `len` bytes in the target's place, for good. Where the machine has no room for that, it can be tried again.
     pub(in crate::transfer) fn put_in_place(
         &self,
         len: u64,
         modified: Option<SystemTime>,
     ) -> io::Result<()> {
+        if self.is_settled.load(Ordering::Relaxed) {
+            return self.place.dir.sync();
+        }
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

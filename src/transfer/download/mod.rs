@@ -30,7 +30,7 @@ pub use self::verified::{Downloaded, Verified};
 use self::verified::{must_be_verified, verification};
 use super::bucket::BucketHandle;
 use super::progress::{Progress, Stage};
-use crate::api::{Download, DownloadFileById, DownloadFileByName};
+use crate::api::{Download, DownloadFileById, DownloadFileByName, Overrides, overrides};
 use crate::client::Client;
 use crate::error::Error;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
@@ -49,6 +49,9 @@ const RANGE_SIZE: u64 = 64 << 20;
 /// answer has to be about that version and about exactly the bytes that were asked for. Bytes that break off are asked for
 /// again from there. A whole file is checked against its SHA-1, where B2 or the uploader has noted one; [`Verified`] says
 /// so.
+///
+/// The headers that B2 is to send instead of the file's own, as [`b2_content_type`](Self::b2_content_type), matter to who reads
+/// them in [`DownloadStream::file`], and to a download authorization that was given for certain ones: it needs the same here.
 ///
 /// Nothing happens before one of the ends is awaited: [`stream`](Self::stream), [`to_writer`](Self::to_writer),
 /// and, with the feature `fs`, `to_path`.
@@ -78,6 +81,8 @@ pub struct FileDownload {
     what: Result<What, Error>,
     range: Option<ByteRange>,
     customer_key: Option<CustomerKey>,
+    overrides: Overrides,
+    needs_token: bool,
     must_be_verified: bool,
     progress: Progress,
     #[cfg(feature = "fs")]
@@ -139,6 +144,8 @@ impl FileDownload {
             what,
             range: None,
             customer_key: None,
+            overrides: Overrides::default(),
+            needs_token: false,
             must_be_verified: false,
             progress: Progress::new(),
             #[cfg(feature = "fs")]
@@ -160,6 +167,12 @@ impl FileDownload {
     /// The key that decrypts the file, where it is the customer's own.
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
         self.customer_key = Some(key);
+        self
+    }
+
+    /// Goes with the token: to B2 itself, where an origin of one's own is not to get it.
+    pub(super) const fn with_token(mut self) -> Self {
+        self.needs_token = true;
         self
     }
 
@@ -191,7 +204,8 @@ impl FileDownload {
         let begun = begun.map_err(|error| self.named(error))?;
         let (verified, sha1) = verification(&begun.download.file, begun.is_whole);
         if self.must_be_verified {
-            must_be_verified(verified, &begun.download.file.file_name)?;
+            must_be_verified(verified, &begun.download.file.file_name)
+                .map_err(|error| self.named(error))?;
         }
         self.progress
             .expect_bytes(begun.sent.end - begun.sent.start);
@@ -223,19 +237,22 @@ impl FileDownload {
     where
         W: AsyncWrite + Unpin + Send,
     {
-        let mut writer = writer;
+        let (mut writer, client) = (writer, self.client.clone());
         let mut stream = self.stream().await?;
         let mut written = 0;
-        let refused = |error| Error::destination("what arrived could not be written", error);
+        let refused = |error, name: &str| {
+            let error = Error::destination("what arrived could not be written", error);
+            client.masked(error.about(name))
+        };
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error).about(&stream.file().file_name))?;
+                .map_err(|error| refused(error, &stream.file().file_name))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error).about(&stream.file().file_name))?;
+            .map_err(|error| refused(error, &stream.file().file_name))?;
         let (file, verified) = stream.into_facts();
         Ok(Downloaded {
             file,
@@ -247,11 +264,12 @@ impl FileDownload {
 
     /// Says in the error which file it is about, unless it does.
     fn named(&self, error: Error) -> Error {
-        match &self.what {
+        let error = match &self.what {
             Ok(What::Name(_, name)) => error.about(name.as_str()),
             Ok(What::Version(file_id)) => error.about(file_id.as_str()),
             Err(_) => error,
-        }
+        };
+        self.client.masked(error)
     }
 
     /// Makes the first call, for these bytes or for none.
@@ -268,8 +286,15 @@ impl FileDownload {
             Ok(What::Name(bucket, _)) => Some(bucket),
             _ => None,
         };
+        let client = match &self.what {
+            // Its name is what a server says it is.
+            Ok(What::Version(_)) => self
+                .client
+                .about(bucket, &self.client.masked_name(&file.file_name)),
+            _ => self.client.about(bucket, &file.file_name),
+        };
         let version = Version {
-            client: self.client.about(bucket, &file.file_name),
+            client,
             file_id: file.file_id.clone(),
             name: match &self.what {
                 Ok(What::Name(bucket, name)) if self.client.downloads_by_name() => {
@@ -279,6 +304,8 @@ impl FileDownload {
             },
             content_length: file.content_length,
             customer_key: self.customer_key.clone(),
+            overrides: self.overrides.clone(),
+            needs_token: self.needs_token,
             progress: self.progress.clone(),
         };
         Ok(Begun {
@@ -292,7 +319,9 @@ impl FileDownload {
     async fn ask(&self, range: Option<ByteRange>, head: bool) -> Result<Download, Error> {
         macro_rules! ask {
             ($call:expr) => {{
-                let mut call = $call;
+                let mut call = $call
+                    .overrides(self.overrides.clone())
+                    .with_token(self.needs_token);
                 if let Some(range) = range {
                     call = call.range(range);
                 }
@@ -313,6 +342,8 @@ impl FileDownload {
         }
     }
 }
+
+overrides!(FileDownload, overrides);
 
 /// The first answer.
 struct Begun {

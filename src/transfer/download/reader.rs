@@ -10,7 +10,7 @@ use b2kit_core::{Bytes, HttpErrorKind};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
-use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName};
+use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName, Overrides};
 use crate::client::{Client, Patience};
 use crate::error::Error;
 use crate::transfer::Progress;
@@ -25,6 +25,8 @@ pub(super) struct Version {
     pub(super) name: Option<(BucketName, FileName)>,
     pub(super) content_length: u64,
     pub(super) customer_key: Option<CustomerKey>,
+    pub(super) overrides: Overrides,
+    pub(super) needs_token: bool,
     pub(super) progress: Progress,
 }
 
@@ -71,6 +73,11 @@ impl Reader {
     #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
+    }
+
+    /// An error as it may leave the client.
+    pub(super) fn masked(&self, error: Error) -> Error {
+        self.version.client.masked(error)
     }
 
     fn arrived(&mut self, bytes: &Bytes) {
@@ -139,7 +146,10 @@ async fn open(
     // The call itself takes no answer that is about another version, another range or another length.
     macro_rules! ask {
         ($call:expr) => {{
-            let mut call = $call.range(range);
+            let mut call = $call
+                .range(range)
+                .overrides(version.overrides.clone())
+                .with_token(version.needs_token);
             if let Some(key) = &version.customer_key {
                 call = call.customer_key(key.clone());
             }

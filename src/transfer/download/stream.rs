@@ -122,6 +122,10 @@ impl Stream for DownloadStream {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.poll_checked(cx));
+        let item = match (item, &self.reader) {
+            (Some(Err(error)), Some(reader)) => Some(Err(reader.masked(error))),
+            (item, _) => item,
+        };
         if !matches!(item, Some(Ok(_))) {
             self.reader = None;
             self.check = None;

@@ -121,9 +121,9 @@ impl FileDownload {
         landed.map_err(|error| self.named(error))
     }
 
-    /// As [`to_path`](Self::to_path), for a path whose names come from elsewhere, as of
-    /// [`local_name`](crate::transfer::local_name): below `root` no link is followed, so that one that somebody has put there
-    /// leads nothing to elsewhere. Directories that are missing below `root` are made first.
+    /// Downloads to a path below `root` whose names come from elsewhere, as those that
+    /// [`local_name`](crate::transfer::local_name) returns: like [`to_path`](Self::to_path), but no link below `root` is
+    /// followed, so none can lead the download out of it. Missing directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::local_name};
@@ -185,9 +185,14 @@ impl FileDownload {
             .filter(|_| self.to_disk.modified_time)
             .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
         let len = landed.bytes;
-        on_pool(move || temp.put_in_place(len, modified))
-            .await
-            .map_err(refused)?;
+        let put = || {
+            let temp = Arc::clone(&temp);
+            on_pool(move || temp.put_in_place(len, modified))
+        };
+        if let Err(error) = self.client.with_room(put).await {
+            on_pool(move || temp.give_up()).await;
+            return Err(refused(error));
+        }
         self.progress.enter(Stage::Done);
         Ok(landed)
     }

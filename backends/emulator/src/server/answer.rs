@@ -125,7 +125,7 @@ async fn reply_to(
     let origin = door.hosts.origin(head, &door.url);
     let mut origins = Origins::one(&origin);
     if let Some(ports) = door.ports {
-        origins = ports.origins(&origin);
+        origins = ports.origins(&origin, role);
         let wanted = Role::of(head);
         if wanted != role {
             let refusal = guesses::other_origin(wanted.origin(&origins));

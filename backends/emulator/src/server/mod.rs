@@ -108,6 +108,7 @@ impl Server {
             let (download, download_address) = listen(after(settings.address, 2)?)?;
             listeners.extend([(Role::Upload, upload), (Role::Download, download)]);
             ports = Some(Ports {
+                api: address.port(),
                 upload: upload_address.port(),
                 download: download_address.port(),
             });

@@ -18,6 +18,7 @@ pub(super) enum Role {
 /// A port for each role.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {
+    pub(super) api: u16,
     pub(super) upload: u16,
     pub(super) download: u16,
 }
@@ -47,12 +48,22 @@ impl Role {
 }
 
 impl Ports {
-    /// The origins, of which the API's is this one.
-    pub(super) fn origins(self, api: &Arc<str>) -> Origins {
+    /// The origins, of which `own` is the API's; or the one of this role, if it was taken from a request that came there.
+    pub(super) fn origins(self, own: &Arc<str>, role: Role) -> Origins {
+        let came_to = match role {
+            Role::Api => self.api,
+            Role::Upload => self.upload,
+            Role::Download => self.download,
+        };
+        let api = if role != Role::Api && *with_port(own, came_to) == **own {
+            with_port(own, self.api).into()
+        } else {
+            Arc::clone(own)
+        };
         Origins {
-            api: Arc::clone(api),
-            upload: with_port(api, self.upload).into(),
-            download: with_port(api, self.download).into(),
+            upload: with_port(&api, self.upload).into(),
+            download: with_port(&api, self.download).into(),
+            api,
         }
     }
 }
@@ -79,6 +90,27 @@ mod tests {
             ("http://[::1]", "http://[::1]:7"),
         ] {
             assert_eq!(with_port(origin, 7), other);
+        }
+    }
+
+    #[test]
+    fn the_api_keeps_its_port_whichever_port_a_request_came_to() {
+        let ports = Ports {
+            api: 1,
+            upload: 2,
+            download: 3,
+        };
+        for (own, role) in [
+            ("http://b2.test:1", Role::Api),
+            ("http://b2.test:2", Role::Upload),
+            ("http://b2.test:3", Role::Download),
+            // One that doesn't follow the request.
+            ("http://b2.test:1", Role::Upload),
+        ] {
+            let origins = ports.origins(&own.into(), role);
+            assert_eq!(&*origins.api, "http://b2.test:1", "{own} {role:?}");
+            assert_eq!(&*origins.upload, "http://b2.test:2", "{own} {role:?}");
+            assert_eq!(&*origins.download, "http://b2.test:3", "{own} {role:?}");
         }
     }
 
