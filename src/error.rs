@@ -266,6 +266,12 @@ impl Error {
         self
     }
 
+    /// Says that it is about this file, whatever it said.
+    pub(crate) fn about_instead(mut self, file: &str) -> Self {
+        self.0.file = Some(file.into());
+        self
+    }
+
     /// Says something before what it says.
     pub(crate) fn with_note(mut self, note: &str) -> Self {
         self.0.what = format!("{note:?}: {}", self.0.what);

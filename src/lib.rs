@@ -29,6 +29,7 @@
 //! | | |
 //! |---|---|
 //! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::stream) |
+//! | create a file only if there is none | [`BucketHandle::create`] |
 //! | get a file's metadata | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
 //! | delete | [`hide`](Client::hide) it, delete [one version](api::DeleteFileVersion) or [all there are](Client::delete_all_versions) |
 //! | give somebody a link | [`GetDownloadAuthorization`](api::GetDownloadAuthorization), then [`link`](api::DownloadAuthorization::link) |

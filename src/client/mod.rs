@@ -44,6 +44,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use b2kit_core::time::share;
 use b2kit_core::{Deadlines, Guard, Timer};
 use tracing::warn;
 
@@ -75,6 +76,7 @@ use crate::api::{Call, Session};
 use crate::error::Error;
 #[cfg(feature = "fs")]
 use crate::types::Secret;
+use crate::types::Timestamp;
 
 /// A client of one B2 account. Clones are cheap and share everything.
 ///
@@ -196,6 +198,16 @@ impl Client {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         format!("{:016x}{:016x}", chance.u64(..), chance.u64(..))
+    }
+
+    /// A time that is not later than B2's own and earlier by a minute at most, if B2 has said lately what time it is.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.shared.server_clock.not_later_than(self.now())
+    }
+
+    /// A pause of up to this, by chance.
+    pub(crate) async fn sleep_up_to(&self, most: Duration) {
+        self.sleep(share(most, self.shared.chance())).await;
     }
 
     fn now(&self) -> Instant {

@@ -7,12 +7,13 @@
 //! cut; `hashing` what is known of them before they are sent; `large_file` carries parts side by side; `resume` finds what
 //! is on the server already; `progress` tells how far it is. `download` is the way back, and `local_name` decides which paths the
 //! names of files may become. `disk` is all that touches local files. `copy` and `compose` make files of what is in B2;
-//! `many` does things to many files at once.
+//! `many` does things to many files at once. `create` makes a file only where there is none.
 
 mod bucket;
 mod compose;
 mod compose_plan;
 mod copy;
+mod create;
 #[cfg(feature = "fs")]
 mod disk;
 mod download;
@@ -35,6 +36,7 @@ pub use bucket::BucketHandle;
 pub use compose::{Compose, Composed, Piece};
 pub use compose_plan::{ComposePlan, ComposedPart};
 pub use copy::{Copied, CopySource, FileCopy};
+pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]

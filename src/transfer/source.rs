@@ -50,6 +50,8 @@ enum Kind {
     #[cfg(feature = "fs")]
     Path(std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
+    /// One that was opened before.
+    Opened(Anywhere),
 }
 
 pub(super) type OpenRange = Arc<dyn Fn(Range<u64>) -> io::Result<BodyStream> + Send + Sync>;
@@ -108,6 +110,11 @@ impl Source {
             sha1: None,
             modified: None,
         }
+    }
+
+    /// What was opened before, to be sent as often as needed.
+    pub(super) const fn opened(anywhere: Anywhere) -> Self {
+        Self::new(Kind::Opened(anywhere))
     }
 
     /// Bytes that are in memory.
@@ -225,6 +232,7 @@ impl Source {
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }
             Kind::Stream(len, stream) => Opened::Once(len, Box::pin(CatchPanics::new(stream))),
+            Kind::Opened(opened) => anywhere(opened.len, modified.or(opened.modified), opened.read),
         })
     }
 }
@@ -378,6 +386,7 @@ impl fmt::Debug for Source {
             Kind::Path(path) => format!("{path:?}"),
             Kind::Stream(Some(len), _) => format!("a stream of {len} bytes"),
             Kind::Stream(None, _) => "a stream".to_owned(),
+            Kind::Opened(opened) => format!("{} bytes", opened.len),
         };
         write!(f, "Source({kind})")
     }

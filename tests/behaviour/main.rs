@@ -9,6 +9,7 @@ mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod compose; // files put together of pieces
 mod copy; // copies of any size
 mod coverage; // that no call is missing
+mod create; // files created only where there is none
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
 mod extremes; // numbers at their ends

@@ -1,0 +1,519 @@
+//! Files that are created only where there is none, by many writers at once.
+
+use std::collections::BTreeMap;
+use std::future::IntoFuture as _;
+use std::time::Duration;
+
+use b2kit::api::{
+    CreateBucket, DeleteFileVersion, HideFile, ListBuckets, ListFileVersions, UpdateBucket,
+};
+use b2kit::backend::emulator::{Emulator, ManualClock};
+use b2kit::transfer::{CREATE_STAGES, CreateSlot, Created, Source, is_create_stage};
+use b2kit::types::{
+    Action, Bucket, BucketInfo, BucketName, BucketType, ContentType, DefaultRetention, FileInfo,
+    FileName, FileVersion, RetentionMode,
+};
+use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Timer as _};
+use futures::future::join_all;
+use futures::{TryStreamExt as _, stream};
+use serde_json::json;
+
+use crate::chaos::{Chaos, Trouble};
+use crate::client_of;
+use crate::seeds::for_seeds;
+use crate::uploading::{bucket, content, polled, stored};
+
+/// The bucket for the slot, which has notes of its user's own.
+async fn coordination(b2: &Client) -> BucketHandle {
+    let name = BucketName::new("coordination").unwrap();
+    let info = BucketInfo::new().with("owner", "photos").unwrap();
+    let create = CreateBucket::new(name.clone(), BucketType::AllPrivate).bucket_info(info);
+    let bucket = b2.call(create).await.unwrap();
+    BucketHandle::new(b2.clone(), bucket.bucket_id, name)
+}
+
+/// The same bucket, through another client.
+fn through(b2: &Client, bucket: &BucketHandle) -> BucketHandle {
+    BucketHandle::new(b2.clone(), bucket.id().clone(), bucket.name().clone())
+}
+
+async fn settings(bucket: &BucketHandle) -> Bucket {
+    let list = ListBuckets::new().bucket_id(bucket.id());
+    bucket.client().call(list).await.unwrap().buckets.remove(0)
+}
+
+/// Whether the slot is empty, and all else in the bucket's info as it was.
+async fn assert_slot_is_empty(slot: &BucketHandle) {
+    let info = settings(slot).await.bucket_info;
+    assert_eq!(info, BucketInfo::new().with("owner", "photos").unwrap());
+}
+
+/// All versions, stages apart, by their names.
+async fn files(bucket: &BucketHandle) -> BTreeMap<String, Vec<FileVersion>> {
+    let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for version in all(bucket).await {
+        if !is_create_stage(&version.file_name) {
+            let name = version.file_name.to_string();
+            files.entry(name).or_default().push(version);
+        }
+    }
+    files
+}
+
+async fn stages(bucket: &BucketHandle) -> Vec<FileVersion> {
+    let mut all = all(bucket).await;
+    all.retain(|version| is_create_stage(&version.file_name));
+    all
+}
+
+async fn all(bucket: &BucketHandle) -> Vec<FileVersion> {
+    let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
+    let versions = rows.try_filter_map(|row| async { Ok(row.into_version()) });
+    versions.try_collect().await.unwrap()
+}
+
+fn is_taken(outcome: &Result<Created, Error>) -> bool {
+    let kind = outcome.as_ref().map_err(Error::kind);
+    kind.is_err_and(|kind| kind == ErrorKind::Conflict)
+}
+
+/// What one writer came to with one name; `None` where it was dropped.
+type Outcome = (usize, usize, Option<Result<Created, Error>>);
+
+/// 8 writers create 20 names each, in an order of their own; each has the client that `client` makes of its number.
+async fn race(
+    seed: u64,
+    files: &BucketHandle,
+    slot: &BucketHandle,
+    client: impl Fn(usize) -> Client,
+) -> Vec<Outcome> {
+    let writers = (0..8).map(|writer| {
+        let (b2, mut chance) = (
+            client(writer),
+            fastrand::Rng::with_seed(seed * 8 + writer as u64),
+        );
+        let (bucket, slot) = (through(&b2, files), CreateSlot::new(through(&b2, slot)));
+        async move {
+            let mut names: Vec<_> = (0..20).collect();
+            chance.shuffle(&mut names);
+            let mut outcomes = Vec::new();
+            for name in names {
+                let create = bucket.create(format!("log/{name}"), bytes(writer, name), &slot);
+                let outcome = match chance.usize(..4) {
+                    0 => polled(create, chance.usize(..40)).await,
+                    _ => Some(create.await),
+                };
+                outcomes.push((writer, name, outcome));
+            }
+            outcomes
+        }
+    });
+    join_all(writers).await.into_iter().flatten().collect()
+}
+
+fn bytes(writer: usize, name: usize) -> Bytes {
+    Bytes::from(format!("{name} by {writer}"))
+}
+
+/// Holds that nobody was told anything that isn't so. `bucket` and `slot` are reached without trouble.
+async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle) {
+    let files = files(bucket).await;
+    for name in 0..20 {
+        let of_this = || outcomes.iter().filter(|outcome| outcome.1 == name);
+        let winners: Vec<_> = of_this()
+            .filter_map(|(writer, _, outcome)| match outcome {
+                Some(Ok(created)) => Some((*writer, created)),
+                _ => None,
+            })
+            .collect();
+        assert!(winners.len() <= 1, "seed {seed}: {winners:?}");
+        let versions = files.get(&format!("log/{name}"));
+        let anybody_is_taken = of_this().any(|outcome| outcome.2.as_ref().is_some_and(is_taken));
+        let Some(versions) = versions else {
+            assert!(
+                winners.is_empty() && !anybody_is_taken,
+                "seed {seed}: {name}"
+            );
+            continue;
+        };
+        let there = stored(bucket.client(), &versions[0].file_id).await;
+        // A copy that was made twice is the same twice.
+        for version in versions {
+            assert_eq!(stored(bucket.client(), &version.file_id).await, there);
+        }
+        for (writer, created) in winners {
+            assert_eq!(there, bytes(writer, name), "seed {seed}: {name}");
+            assert_eq!(created.file, versions[0], "seed {seed}: {name}");
+        }
+        // Who was told that it exists, or that nothing happened, has not made it.
+        for (writer, _, outcome) in of_this() {
+            let Some(Err(error)) = outcome else { continue };
+            if !error.may_have_taken_effect() {
+                assert_ne!(there, bytes(*writer, name), "seed {seed}: {error:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn of_8_writers_of_20_names_each_of_which_some_are_dropped_none_is_told_what_is_not_so() {
+    for_seeds(0..6, |seed| {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let (bucket, slot) = (bucket(&b2).await, coordination(&b2).await);
+            let outcomes = race(seed, &bucket, &slot, |writer| {
+                chaos.client(seed * 100 + writer as u64)
+            })
+            .await;
+            assert_told_true(seed, &outcomes, &bucket).await;
+            let mut won = 0;
+            for (_, _, outcome) in &outcomes {
+                match outcome {
+                    None => {}
+                    Some(Ok(_)) => won += 1,
+                    Some(outcome) => assert!(is_taken(outcome), "seed {seed}: {outcome:?}"),
+                }
+            }
+            assert!(won >= 10, "seed {seed}: {won}");
+            // Somebody who comes later finds whatever was left in the slot, and clears it.
+            let slot = CreateSlot::new(slot);
+            bucket.create("after", "x", &slot).await.unwrap();
+            bucket
+                .discard_abandoned_creates(&slot, Duration::ZERO)
+                .await
+                .unwrap();
+            assert_slot_is_empty(slot.bucket()).await;
+            assert_eq!(stages(&bucket).await, [], "seed {seed}");
+            assert_told_true(seed, &outcomes, &bucket).await;
+        });
+    });
+}
+
+#[test]
+fn of_8_writers_over_a_network_that_fails_none_is_told_what_is_not_so() {
+    for_seeds(0..6, |seed| {
+        let (b2, chaos) = Chaos::seeded(seed, 5);
+        let calm = client_of(&chaos.emulator, &chaos.timer);
+        drop(b2);
+        chaos.timer.run(async {
+            let (bucket, slot) = (bucket(&calm).await, coordination(&calm).await);
+            let outcomes = race(seed, &bucket, &slot, |writer| {
+                chaos.client(seed * 100 + writer as u64)
+            })
+            .await;
+            let won = outcomes
+                .iter()
+                .filter(|outcome| matches!(outcome.2, Some(Ok(_))));
+            assert!(won.count() >= 5, "seed {seed}");
+            assert_told_true(seed, &outcomes, &bucket).await;
+            let slot = CreateSlot::new(slot);
+            bucket.create("after", "x", &slot).await.unwrap();
+            assert_slot_is_empty(slot.bucket()).await;
+            assert_told_true(seed, &outcomes, &bucket).await;
+        });
+    });
+}
+
+#[test]
+fn a_file_that_is_created_is_as_it_was_said_to_be_and_costs_the_calls_that_the_docs_name() {
+    for part_size in [None, Some(50)] {
+        let (b2, chaos) = Chaos::calm();
+        chaos.timer.run(async {
+            let (bucket, slot) = (bucket(&b2).await, coordination(&b2).await);
+            let slot = CreateSlot::new(slot);
+            chaos.forget();
+            let info = FileInfo::new().with("camera", "x").unwrap();
+            let mut create = bucket
+                .create("a/cat.jpg", content(90), &slot)
+                .file_info(info);
+            if let Some(size) = part_size {
+                create = create.part_size(size);
+            }
+            let file = create.await.unwrap().file;
+            for (call, count) in [
+                ("b2_list_buckets", 2),
+                ("b2_update_bucket", 2),
+                ("b2_list_file_names", 3),
+                ("b2_copy_file", 1),
+                ("b2_get_file_info", 1),
+                ("b2_delete_file_version", 1),
+            ] {
+                assert_eq!(chaos.count(call), count, "{call}");
+            }
+            assert_eq!(&*file.file_name, "a/cat.jpg");
+            assert_eq!(
+                file.content_type,
+                Some(ContentType::new("image/jpeg").unwrap())
+            );
+            assert_eq!(file.file_info.get("camera"), Some("x"));
+            assert_eq!(stored(&b2, &file.file_id).await, content(90));
+            assert_eq!(all(&bucket).await.len(), 1);
+            assert_slot_is_empty(slot.bucket()).await;
+            // Once more, and it is there already.
+            let error = bucket.create("a/cat.jpg", "y", &slot).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict);
+            assert!(!error.may_have_taken_effect());
+            assert_eq!(error.file(), Some("a/cat.jpg"));
+            assert_eq!(all(&bucket).await.len(), 1);
+            // What is hidden is no file, and what only begins so isn't it.
+            b2.call(HideFile::new(
+                bucket.id(),
+                FileName::new("a/cat.jpg").unwrap(),
+            ))
+            .await
+            .unwrap();
+            bucket.create("a/cat.jpg", "z", &slot).await.unwrap();
+            bucket.create("a/cat", "z", &slot).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn the_slot_may_be_in_the_bucket_of_the_files() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let slot = CreateSlot::new(bucket.clone());
+        bucket.create("f", "x", &slot).await.unwrap();
+        assert!(is_taken(&bucket.create("f", "y", &slot).await));
+        assert!(settings(&bucket).await.bucket_info.is_empty());
+    });
+}
+
+#[test]
+fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let slot = CreateSlot::new(coordination(&b2).await);
+        let full = (0..10).try_fold(FileInfo::new(), |info, key| info.with(&key.to_string(), ""));
+        let large = FileInfo::new().with("k", "v".repeat(1_800)).unwrap();
+        let endless = || Source::ranges(5_000_000_001, |_| Ok(stream::empty()));
+        let unknown = || Source::stream(stream::iter([Ok(Bytes::from("x"))]));
+        let x = || Source::bytes("x");
+        let stage = format!("{CREATE_STAGES}f");
+        chaos.forget();
+        for (create, told) in [
+            (bucket.create("f", endless(), &slot), "5000000000 at most"),
+            (bucket.create("f", unknown(), &slot), "has to have a length"),
+            (bucket.create(stage.as_str(), x(), &slot), "kept for stages"),
+            (bucket.create("", x(), &slot), "is empty"),
+            (
+                bucket.create("f", x(), &slot).file_info(full.unwrap()),
+                "one too many",
+            ),
+            (
+                bucket
+                    .create("f".repeat(300).as_str(), x(), &slot)
+                    .file_info(large),
+                "together",
+            ),
+        ] {
+            let error = create.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            assert!(error.to_string().contains(told), "{error}");
+            assert!(!error.may_have_taken_effect());
+        }
+        assert_eq!(chaos.tally().0, 0);
+        let name = BucketName::new("locked-photos").unwrap();
+        let locked =
+            CreateBucket::new(name.clone(), BucketType::AllPrivate).file_lock_enabled(true);
+        let locked = b2.call(locked).await.unwrap().bucket_id;
+        let retention = DefaultRetention::days(RetentionMode::Governance, 1);
+        b2.call(UpdateBucket::new(&locked).default_retention(retention))
+            .await
+            .unwrap();
+        let locked = BucketHandle::new(b2.clone(), locked, name);
+        let error = locked.create("f", "x", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        assert_eq!(all(&locked).await, []);
+        assert_slot_is_empty(slot.bucket()).await;
+    });
+}
+
+#[test]
+fn a_create_dropped_at_any_moment_is_carried_out_by_the_next_or_never_and_what_it_left_is_discarded()
+ {
+    let mut fates = [0, 0];
+    for polls in 0.. {
+        let clock = ManualClock::at(1_000_000_000);
+        let emulator = Emulator::builder().clock(clock.clone()).build();
+        let (_, mut chaos) = Chaos::calm();
+        chaos.emulator = emulator;
+        let b2 = chaos.client(1);
+        let finished = chaos.timer.run(async {
+            let (bucket, slot) = (bucket(&b2).await, coordination(&b2).await);
+            let slot = CreateSlot::new(slot);
+            let first = polled(bucket.create("f", "first", &slot), polls).await;
+            let other = chaos.client(2);
+            let (its, its_slot) = (
+                through(&other, &bucket),
+                CreateSlot::new(through(&other, slot.bucket())),
+            );
+            let second = its.create("f", "second", &its_slot).await;
+            let there = files(&bucket).await.remove("f").unwrap();
+            assert_eq!(there.len(), 1, "after {polls}");
+            let there = stored(&b2, &there[0].file_id).await;
+            match &second {
+                Ok(_) => assert_eq!(there, b"second", "after {polls}"),
+                Err(_) => {
+                    assert!(is_taken(&second), "after {polls}: {second:?}");
+                    assert_eq!(there, b"first", "after {polls}");
+                }
+            }
+            if first.is_none() {
+                fates[usize::from(second.is_ok())] += 1;
+            }
+            assert_slot_is_empty(slot.bucket()).await;
+            // Only what is old enough goes.
+            let left = stages(&bucket).await.len();
+            let minimum_age = Duration::from_secs(3_600);
+            let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
+            assert_eq!(discarded.unwrap(), 0);
+            clock.set(1_000_000_000 + 3_700_000);
+            // The client believes in a jump of B2's clock when a second answer agrees.
+            stages(&bucket).await;
+            stages(&bucket).await;
+            let discarded = bucket.discard_abandoned_creates(&slot, minimum_age).await;
+            assert_eq!(discarded.unwrap(), left as u64, "after {polls}");
+            assert_eq!(stages(&bucket).await, []);
+            assert_slot_is_empty(slot.bucket()).await;
+            first.is_some()
+        });
+        if finished {
+            break;
+        }
+        assert!(polls < 1_000);
+    }
+    // Some were carried out by the other, and some never were.
+    assert!(fates[0] >= 3 && fates[1] >= 3, "{fates:?}");
+}
+
+#[test]
+fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_again() {
+    for (source, comes_again) in [
+        (Source::bytes("x"), true),
+        (
+            Source::stream_of(1, stream::iter([Ok(Bytes::from("x"))])),
+            false,
+        ),
+    ] {
+        let (b2, chaos) = Chaos::calm();
+        let calm = client_of(&chaos.emulator, &chaos.timer);
+        chaos.timer.run(async {
+            let bucket = bucket(&b2).await;
+            let slot = CreateSlot::new(coordination(&b2).await);
+            let sweeper = (
+                through(&calm, &bucket),
+                CreateSlot::new(through(&calm, slot.bucket())),
+            );
+            // As soon as there is a stage, somebody in a hurry discards it, once.
+            let sweep = async {
+                for _ in 0..1_000 {
+                    let swept = sweeper
+                        .0
+                        .discard_abandoned_creates(&sweeper.1, Duration::ZERO);
+                    if swept.await.unwrap() > 0 {
+                        return;
+                    }
+                    chaos.timer.sleep(Duration::from_millis(1)).await;
+                }
+                panic!("there never was a stage");
+            };
+            let (created, ()) =
+                futures::join!(bucket.create("f", source, &slot).into_future(), sweep);
+            if comes_again {
+                let file = created.unwrap().file;
+                assert_eq!(stored(&b2, &file.file_id).await, b"x");
+            } else {
+                let error = created.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Source, "{error}");
+                assert!(!error.may_have_taken_effect());
+                assert!(files(&bucket).await.is_empty());
+            }
+            assert_slot_is_empty(slot.bucket()).await;
+        });
+    }
+}
+
+#[test]
+fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let slot = coordination(&b2).await;
+        let entry = json!({"form": 2, "op": "create", "stageId": "4_z1"}).to_string();
+        let info = BucketInfo::new().with("b2kit-create", entry).unwrap();
+        b2.call(UpdateBucket::new(slot.id()).bucket_info(info.clone()))
+            .await
+            .unwrap();
+        let slot = CreateSlot::new(slot);
+        let error = bucket.create("f", "x", &slot).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert!(!error.may_have_taken_effect());
+        assert_eq!(all(&bucket).await, [], "the stage is gone again");
+        assert_eq!(settings(slot.bucket()).await.bucket_info, info);
+    });
+}
+
+#[test]
+fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_never_that_the_file_exists()
+ {
+    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(Trouble::Lost));
+    let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
+    chaos.timer.run(async {
+        let bucket = bucket(&calm).await;
+        let slot = coordination(&calm).await;
+        let its = CreateSlot::new(through(&b2, &slot));
+        let outcome = through(&b2, &bucket).create("f", "x", &its).await;
+        if let Err(error) = outcome {
+            assert_ne!(error.kind(), ErrorKind::Conflict, "{error}");
+            assert!(error.may_have_taken_effect(), "{error:?}");
+        }
+        let other = bucket
+            .create("f", "y", &CreateSlot::new(slot.clone()))
+            .await;
+        assert!(is_taken(&other), "{other:?}");
+        assert_slot_is_empty(&slot).await;
+    });
+}
+
+#[test]
+fn a_copy_that_b2_refuses_does_not_block_the_slot() {
+    let (_, chaos) = Chaos::new(|_, call| {
+        (call == "b2_copy_file").then_some(Trouble::Status(400, "bad_request"))
+    });
+    let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
+    chaos.timer.run(async {
+        let bucket = bucket(&calm).await;
+        let slot = CreateSlot::new(coordination(&calm).await);
+        let error = through(&b2, &bucket)
+            .create("f", "x", &slot)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_slot_is_empty(slot.bucket()).await;
+        bucket.create("f", "y", &slot).await.unwrap();
+    });
+}
+
+#[test]
+fn a_file_may_be_deleted_and_created_again_once_its_creator_was_told() {
+    let (b2, chaos) = Chaos::calm();
+    chaos.timer.run(async {
+        let bucket = bucket(&b2).await;
+        let slot = CreateSlot::new(coordination(&b2).await);
+        for round in 0..3 {
+            let file = bucket
+                .create("f", format!("{round}"), &slot)
+                .await
+                .unwrap()
+                .file;
+            assert_eq!(file.action, Action::Upload);
+            b2.call(DeleteFileVersion::new(&*file.file_name, &file.file_id))
+                .await
+                .unwrap();
+        }
+        assert_eq!(all(&bucket).await, []);
+    });
+}
