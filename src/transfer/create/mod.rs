@@ -3,8 +3,6 @@
 //! `protocol` says which request comes next, and is pure; `run` makes the requests; `slot` is what stands in a bucket's info.
 //! `checker`, a test, drives the protocol through every order in which things can go wrong.
 
-#[cfg(test)]
-mod checker;
 mod protocol;
 mod run;
 mod slot;
@@ -474,3 +472,6 @@ fn locked() -> Error {
         "the bucket has a default retention, so that stages could not be deleted; nothing can be created in it",
     )
 }
+
+#[cfg(test)]
+mod checker;
