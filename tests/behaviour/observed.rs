@@ -399,6 +399,8 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
     let (_, host) = emulator.url().split_once("://").unwrap();
     let why = format!("outage has begun ({host}: no connection could be made");
     assert!(warnings[0].text.contains(&why), "{warnings:?}");
+    let field = format!(" host={host:?} ");
+    assert!(warnings[0].text.contains(&field), "{warnings:?}");
 }
 
 #[test]
@@ -786,32 +788,4 @@ fn what_never_left_is_not_counted_and_what_was_tried_again_is() {
         let error = b2.call(upload).await.unwrap_err();
         assert_eq!((error.attempts(), counted(&b2)), (0, [0, 0, 4]), "{error}");
     });
-}
-
-#[test]
-fn the_warning_at_an_outages_start_names_the_host() {
-    let (_, emulator, timer) = client();
-    let is_away = Arc::new(AtomicUsize::new(0));
-    let away = Arc::clone(&is_away);
-    let b2 = wired(&emulator, &timer, move |_| {
-        let refused = || Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent));
-        (away.load(Ordering::Relaxed) > 0).then(refused)
-    });
-    let b2 = b2.build().unwrap();
-    let ((), notes) = Watcher::watch(|| {
-        timer.run(async {
-            b2.session().await.unwrap();
-            is_away.store(1, Ordering::Relaxed);
-            b2.call(ListBuckets::new()).await.unwrap_err();
-        });
-    });
-    let begun: Vec<_> = notes
-        .iter()
-        .filter(|note| note.is_event && note.text.contains("an outage begins"))
-        .collect();
-    assert_eq!(begun.len(), 1, "{begun:?}");
-    assert_eq!(begun[0].level, Level::WARN);
-    let host = emulator.url().parse::<b2kit::http::Uri>().unwrap();
-    let named = format!(" host={:?} ", host.authority().unwrap().as_str());
-    assert!(begun[0].text.contains(&named), "{begun:?}");
 }
