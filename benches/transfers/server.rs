@@ -52,7 +52,15 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             answer(&mut output, &CALLS.swap(0, Ordering::Relaxed).to_string())?;
             continue;
         }
-        let tail = swallow(&mut input, request.content_length)?;
+        let is_start = request.path.contains("b2_start_large_file");
+        let tail = if is_start {
+            let mut document = Vec::new();
+            let len = request.content_length;
+            input.by_ref().take(len).read_to_end(&mut document)?;
+            document
+        } else {
+            swallow(&mut input, request.content_length)?
+        };
         CALLS.fetch_add(1, Ordering::Relaxed);
         wait(LATENCY.load(Ordering::Relaxed));
         let path = request.path.split('?').next().unwrap_or_default();
@@ -65,6 +73,7 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             ),
             "b2_start_large_file" => {
                 LARGE.store(0, Ordering::Relaxed);
+                *STARTED.lock().unwrap_or_else(PoisonError::into_inner) = attributes(&tail)?;
                 large("start", 0)
             }
             "b2_finish_large_file" => large("upload", LARGE.load(Ordering::Relaxed)),
@@ -128,8 +137,18 @@ fn part(request: &Head, tail: &[u8]) -> String {
     )
 }
 
+/// The type and info of the large file, as its start gave them.
+static STARTED: Mutex<String> = Mutex::new(String::new());
+
+fn attributes(start: &[u8]) -> io::Result<String> {
+    let start: serde_json::Value = serde_json::from_slice(start)?;
+    let (content_type, info) = (&start["contentType"], &start["fileInfo"]);
+    Ok(format!(r#""contentType":{content_type},"fileInfo":{info}"#))
+}
+
 fn large(action: &str, len: u64) -> String {
+    let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     format!(
-        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0}}"#
+        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0,{started}}}"#
     )
 }
