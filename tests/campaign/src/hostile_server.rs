@@ -90,7 +90,7 @@ impl HttpClient for HostileServer {
             seen.hosts
                 .insert(request.uri().host().unwrap_or_default().to_owned());
             if let Some(token) = request.headers().get("authorization") {
-                let token = token.to_str().unwrap();
+                let token = String::from_utf8_lossy(token.as_bytes());
                 seen.secrets
                     .insert(token.trim_start_matches("Basic ").to_owned());
             }
