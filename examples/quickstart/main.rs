@@ -21,7 +21,7 @@ use b2kit::api::{CreateBucket, DeleteBucket, ListFileNames};
 use b2kit::backend::emulator::{Emulator, Server};
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType, Sha1, Sha1Hasher};
-use b2kit::{BucketHandle, Bytes, Client, Credentials, Mode, RetryPolicy};
+use b2kit::{BucketHandle, Bytes, Client, Credentials, DeleteMode, RetryPolicy};
 use futures_lite::StreamExt as _;
 use futures_lite::future::block_on;
 
@@ -175,7 +175,7 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
 /// Deletes all that is in the bucket, and the bucket.
 async fn tidy_up(bucket: &BucketHandle) -> Result<(), Failure> {
     let b2 = bucket.client();
-    let mut deleted = b2.delete_all_versions(bucket.id(), "", Mode::Delete { concurrency: 4 });
+    let mut deleted = b2.delete_all_versions(bucket.id(), "", DeleteMode::Delete { concurrency: 4 });
     while let Some((_, outcome)) = deleted.try_next().await? {
         outcome?;
     }

@@ -14,7 +14,7 @@ use crate::types::{Action, BucketId, FileName, FileVersion, Timestamp};
 
 /// Whether a helper that deletes does it, or only says what it would delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum DeleteMode {
     /// It only says so.
     DryRun,
     /// It does it, so many at a time.
@@ -92,7 +92,7 @@ impl Client {
         &self,
         bucket_id: &BucketId,
         prefix: &str,
-        mode: Mode,
+        mode: DeleteMode,
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
         let versions = self.stream(ListFileVersions::new(bucket_id).prefix(prefix));
@@ -118,7 +118,7 @@ impl Client {
         &self,
         bucket_id: &BucketId,
         before: Timestamp,
-        mode: Mode,
+        mode: DeleteMode,
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
         let files = self.stream(ListUnfinishedLargeFiles::new(bucket_id));
@@ -134,18 +134,18 @@ impl Client {
 /// Does `work` with each version, several at a time, or with none.
 fn each<F>(
     versions: impl Stream<Item = Result<FileVersion, Error>> + Send,
-    mode: Mode,
+    mode: DeleteMode,
     work: impl Fn(&FileVersion) -> F + Send,
 ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin
 where
     F: Future<Output = Result<(), Error>> + Send,
 {
     let concurrency = match mode {
-        Mode::DryRun => 1,
-        Mode::Delete { concurrency } => concurrency.max(1),
+        DeleteMode::DryRun => 1,
+        DeleteMode::Delete { concurrency } => concurrency.max(1),
     };
     let done = versions.map_ok(move |version| {
-        let work = (mode != Mode::DryRun).then(|| work(&version));
+        let work = (mode != DeleteMode::DryRun).then(|| work(&version));
         async move {
             let outcome = match work {
                 Some(work) => work.await,

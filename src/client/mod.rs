@@ -49,7 +49,7 @@ use b2kit_core::{Deadlines, Guard, Timer};
 use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
-pub use self::cleanup::Mode;
+pub use self::cleanup::DeleteMode;
 pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
 pub use self::ledger::{Left, Unfinished};

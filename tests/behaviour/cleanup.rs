@@ -14,7 +14,7 @@ use b2kit::types::{
     Action, BucketId, BucketName, BucketType, Capability, FileName, FileVersion, KeyName,
     LegalHold, Timestamp,
 };
-use b2kit::{Client, Credentials, Error, ErrorKind, HttpClient as _, ManualTimer, Mode, Request};
+use b2kit::{Client, Credentials, Error, ErrorKind, HttpClient as _, ManualTimer, DeleteMode, Request};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::{call_of, client, client_of, http_refusal, sent, wired};
@@ -252,7 +252,7 @@ async fn outcomes(
     deleting.try_collect().await.unwrap()
 }
 
-const DELETE: Mode = Mode::Delete { concurrency: 4 };
+const DELETE: DeleteMode = DeleteMode::Delete { concurrency: 4 };
 
 /// Versions, hide markers and unfinished large files, under `a/` and under `b/`.
 async fn fill(b2: &Client) -> BucketId {
@@ -316,9 +316,9 @@ fn a_dry_run_tells_what_it_would_delete_and_deletes_nothing() {
     timer.run(async {
         let bucket = fill(&b2).await;
         let before = emulator.snapshot();
-        let told = outcomes(b2.delete_all_versions(&bucket, "a/", Mode::DryRun)).await;
+        let told = outcomes(b2.delete_all_versions(&bucket, "a/", DeleteMode::DryRun)).await;
         let later = Timestamp::from_millis(i64::MAX);
-        let files = b2.cancel_unfinished_large_files(&bucket, later, Mode::DryRun);
+        let files = b2.cancel_unfinished_large_files(&bucket, later, DeleteMode::DryRun);
         let files = outcomes(files).await;
         assert_eq!((told.len(), files.len()), (6, 3));
         assert!(
@@ -381,7 +381,7 @@ fn measured(emulator: &Emulator, timer: &ManualTimer, call: &'static str) -> (Cl
 #[test]
 fn as_many_are_under_way_at_once_as_was_asked_for() {
     for (concurrency, expected) in [(0, 1), (1, 1), (2, 2), (7, 7), (100, 20)] {
-        let mode = Mode::Delete { concurrency };
+        let mode = DeleteMode::Delete { concurrency };
         let (owner, emulator, timer) = client();
         let (b2, deleting) = measured(&emulator, &timer, "b2_delete_file_version");
         let (b2_too, cancelling) = measured(&emulator, &timer, "b2_cancel_large_file");
@@ -424,7 +424,7 @@ fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
             for file in ["c", "d", "e"] {
                 upload(&b2, &bucket, file).await;
             }
-            let mode = Mode::Delete { concurrency };
+            let mode = DeleteMode::Delete { concurrency };
             let deleted = outcomes(b2.delete_all_versions(&bucket, "", mode)).await;
             assert_eq!(deleted.len(), 5);
             let failed = |(version, outcome): (FileVersion, Result<(), Error>)| {
@@ -463,7 +463,7 @@ fn a_listing_that_fails_is_told_last_after_all_that_was_begun() {
             for n in 0..1_001 {
                 upload(&owner, &bucket, &format!("f{n}")).await;
             }
-            let mode = Mode::Delete { concurrency };
+            let mode = DeleteMode::Delete { concurrency };
             let items: Vec<_> = b2.delete_all_versions(&bucket, "", mode).collect().await;
             let errors: Vec<_> = items.iter().map(Result::is_err).collect();
             let first = errors.iter().position(|is_error| *is_error);
@@ -489,7 +489,7 @@ fn unfinished_files_are_cancelled_if_they_are_old_enough() {
             ids.push(b2.call(start).await.unwrap().file_id);
         }
         let before = Timestamp::from_millis(1_003_000);
-        let told = b2.cancel_unfinished_large_files(&bucket, before, Mode::DryRun);
+        let told = b2.cancel_unfinished_large_files(&bucket, before, DeleteMode::DryRun);
         assert_eq!(outcomes(told).await.len(), 2);
         let cancelled = b2.cancel_unfinished_large_files(&bucket, before, DELETE);
         let mut cancelled: Vec<_> = outcomes(cancelled)
@@ -566,9 +566,9 @@ fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
 fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
     fn unpin(_: &impl Unpin) {}
     let (b2, ..) = client();
-    unpin(&b2.delete_all_versions(&"b".into(), "", Mode::DryRun));
+    unpin(&b2.delete_all_versions(&"b".into(), "", DeleteMode::DryRun));
     let before = Timestamp::from_millis(0);
-    unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, Mode::DryRun));
+    unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, DeleteMode::DryRun));
 }
 
 /// Asked for one bucket and prefix, a server shows versions of others: what a helper deletes must have been asked for.

@@ -11,7 +11,7 @@ use b2kit::transfer::{Piece, Source};
 use b2kit::types::{ByteRange, FileName, FileVersion};
 use b2kit::{
     BucketHandle, Client, ClientBuilder, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer,
-    Mode, Phase, RetryPolicy, Throughput, Timer as _,
+    DeleteMode, Phase, RetryPolicy, Throughput, Timer as _,
 };
 use futures::{StreamExt as _, stream};
 use tempfile::tempdir;
@@ -235,7 +235,7 @@ fn every_setting_of_a_transfer_may_be_anything() {
             let inputs = stream::iter(0..5);
             let over = bucket.upload_all(inputs, concurrency, |bucket, _| bucket.upload("j", "x"));
             assert_eq!(over.count().await, 5);
-            let mode = Mode::Delete { concurrency };
+            let mode = DeleteMode::Delete { concurrency };
             let client = bucket.client();
             let deleted = client.delete_all_versions(bucket.id(), "j", mode);
             assert_eq!(deleted.count().await, 5);
