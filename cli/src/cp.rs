@@ -74,7 +74,7 @@ async fn tidy_up(client: &Client, shown: &Shown) {
         shown.error(&*about(what, error));
     }
     for file in client.unfinished() {
-        if file.state == Left::Kept {
+        if file.state == UnfinishedState::Kept {
             shown.word(&format!("{} is kept at B2, to be resumed", file.file_name));
         }
     }

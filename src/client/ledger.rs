@@ -92,12 +92,12 @@ impl Line {
 
     /// Dropping the upload keeps it too.
     pub(crate) const fn keep_if_dropped(&mut self) {
-        self.if_dropped = Left::Kept;
+        self.if_dropped = UnfinishedState::Kept;
     }
 
     /// Dropping the upload leaves it to be cancelled.
     pub(crate) const fn cancel_if_dropped(&mut self) {
-        self.if_dropped = Left::Orphaned;
+        self.if_dropped = UnfinishedState::Orphaned;
     }
 
     /// From now on it may be a file.
@@ -123,7 +123,7 @@ impl Line {
     /// It stays, for its owner to resume.
     pub(crate) fn keep(mut self) {
         self.settled = true;
-        self.ledger.set(self.number, |line| line.state = Left::Kept);
+        self.ledger.set(self.number, |line| line.state = UnfinishedState::Kept);
     }
 }
 
@@ -133,7 +133,7 @@ impl Drop for Line {
             return;
         }
         let state = if self.finishing {
-            Left::Unknown
+            UnfinishedState::Unknown
         } else {
             self.if_dropped
         };
@@ -153,14 +153,14 @@ impl Client {
             bucket_id: bucket_id.clone(),
             file_name: name.to_owned(),
             file_id: None,
-            state: Left::UnderWay,
+            state: UnfinishedState::UnderWay,
         };
         state.lines.push((number, line, upload_id.to_owned()));
         drop(state);
         Line {
             ledger: Arc::clone(ledger),
             number,
-            if_dropped: Left::Orphaned,
+            if_dropped: UnfinishedState::Orphaned,
             finishing: false,
             settled: false,
         }
@@ -199,10 +199,10 @@ impl Client {
         let lines = self.shared.ledger.lock().lines.clone();
         let left = lines
             .into_iter()
-            .filter(|(_, line, _)| matches!(line.state, Left::Orphaned | Left::Unknown));
+            .filter(|(_, line, _)| matches!(line.state, UnfinishedState::Orphaned | UnfinishedState::Unknown));
         let cleared = stream::iter(left).map(|(number, line, upload_id)| async move {
             let outcome = match line.state {
-                Left::Unknown => self.look_into(number, &line).await,
+                UnfinishedState::Unknown => self.look_into(number, &line).await,
                 _ => self.clear(number, &line, &upload_id).await,
             };
             outcome.err().map(|error| (line, error))
@@ -218,7 +218,7 @@ impl Client {
         const LOOK: Duration = Duration::from_millis(20);
         self.shared.ledger.lock().closing = true;
         let work = async {
-            let under_way = |line: &Unfinished| line.state == Left::UnderWay;
+            let under_way = |line: &Unfinished| line.state == UnfinishedState::UnderWay;
             while self.unfinished().iter().any(under_way) {
                 self.sleep(LOOK).await;
             }
@@ -238,10 +238,10 @@ impl Client {
         };
         match self.call(GetFileInfo::new(file_id)).await {
             Ok(file) if file.action != Action::Start => ledger.cross_out(number),
-            Ok(_) => ledger.set(number, |line| line.state = Left::Kept),
+            Ok(_) => ledger.set(number, |line| line.state = UnfinishedState::Kept),
             // B2 shows no unfinished large files here.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
-                ledger.set(number, |line| line.state = Left::Kept);
+                ledger.set(number, |line| line.state = UnfinishedState::Kept);
             }
             Err(error) => return Err(error),
         }

@@ -428,7 +428,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
             );
             assert_eq!(unfinished(&bucket).await.len(), usize::from(keep));
             let left: Vec<_> = b2.unfinished().iter().map(|left| left.state).collect();
-            assert_eq!(left, vec![Left::Kept; usize::from(keep)]);
+            assert_eq!(left, vec![UnfinishedState::Kept; usize::from(keep)]);
         });
     }
 }
@@ -528,7 +528,7 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                     }
                 }
                 let left = b2.unfinished();
-                assert!(left.iter().all(|left| left.state == Left::Kept));
+                assert!(left.iter().all(|left| left.state == UnfinishedState::Kept));
                 assert_eq!(unfinished(&bucket).await.len(), left.len(), "after {polls}");
                 assert!(existing(&b2, &old).await);
                 finished

@@ -364,7 +364,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
             assert_eq!(chaos.count("b2_copy_part"), 2, "the others are not begun");
             assert_eq!(unfinished(&bucket).await.len(), usize::from(keep));
             let left: Vec<_> = b2.unfinished().iter().map(|left| left.state).collect();
-            assert_eq!(left, vec![Left::Kept; usize::from(keep)]);
+            assert_eq!(left, vec![UnfinishedState::Kept; usize::from(keep)]);
         });
     }
 }
@@ -421,7 +421,7 @@ fn a_copy_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
                     assert_eq!(stored(&b2, &version.file_id).await, content);
                 }
                 let left = b2.unfinished();
-                assert!(left.iter().all(|left| left.state == Left::Kept));
+                assert!(left.iter().all(|left| left.state == UnfinishedState::Kept));
                 assert_eq!(unfinished(&bucket).await.len(), left.len(), "after {polls}");
                 finished
             });

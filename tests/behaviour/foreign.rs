@@ -61,7 +61,7 @@ fn a_foreign_error_in_place_of_an_answer_leaves_nothing_unfinished_that_the_ledg
                     let kept = b2.unfinished();
                     assert_eq!(left.len(), kept.len(), "{what}: {left:?} {kept:?}");
                     assert!(
-                        kept.iter().all(|line| line.state == Left::Kept),
+                        kept.iter().all(|line| line.state == UnfinishedState::Kept),
                         "{what}: {kept:?}"
                     );
                     let stored = versions(&bucket).await.len();

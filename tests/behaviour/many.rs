@@ -354,7 +354,7 @@ fn uploads_dropped_at_any_moment_hold_up_no_other() {
             whole.await.unwrap();
             assert!(b2.reap().await.is_empty(), "seed {seed}");
             let kept = b2.unfinished();
-            assert!(kept.iter().all(|left| left.state == Left::Kept));
+            assert!(kept.iter().all(|left| left.state == UnfinishedState::Kept));
             assert_eq!(unfinished(&bucket).await.len(), kept.len(), "seed {seed}");
         });
     });

@@ -409,7 +409,7 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
             "the first failure is told"
         );
         let left = b2.unfinished();
-        assert_eq!((left.len(), left[0].state), (1, Left::Orphaned));
+        assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
         assert_eq!(left[0].file_name, "f");
         assert_eq!(b2.reap().await.len(), 1, "it can't be reached yet");
         reachable.store(true, Ordering::Relaxed);
@@ -448,7 +448,7 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
         };
         assert_eq!(
             state(&b2),
-            [(Left::Orphaned, false), (Left::UnderWay, true)]
+            [(UnfinishedState::Orphaned, false), (UnfinishedState::UnderWay, true)]
         );
         assert_eq!(b2.reap().await.len(), 1, "nobody may look for it yet");
         may_look.store(true, Ordering::Relaxed);
@@ -483,7 +483,7 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
             let [(left, error)] = &reaped[..] else {
                 panic!("{reaped:?}");
             };
-            assert_eq!((left.state, &left.file_id), (Left::Orphaned, &None));
+            assert_eq!((left.state, &left.file_id), (UnfinishedState::Orphaned, &None));
             assert!(
                 error.to_string().contains("no room for the note"),
                 "{error}"
@@ -791,7 +791,7 @@ fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() 
                 let left: Vec<_> = b2.unfinished();
                 // What may have been finished is not cancelled, but asked about.
                 assert!(
-                    left.iter().all(|left| left.state == Left::Kept),
+                    left.iter().all(|left| left.state == UnfinishedState::Kept),
                     "after {polls}: {left:?}"
                 );
                 assert_eq!(unfinished(&bucket).await.len(), left.len(), "after {polls}");
@@ -821,9 +821,9 @@ fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancell
         }
         drop(upload);
         let left = b2.unfinished();
-        assert_eq!((left.len(), left[0].state), (1, Left::Unknown));
+        assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Unknown));
         assert!(b2.reap().await.is_empty());
-        assert_eq!(b2.unfinished()[0].state, Left::Kept);
+        assert_eq!(b2.unfinished()[0].state, UnfinishedState::Kept);
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
         // It can be resumed, by its token alone.
         let token = b2.unfinished()[0].resume_token().unwrap();
@@ -1025,7 +1025,7 @@ fn a_failed_upload_that_may_be_resumed_is_kept() {
         let error = upload.concurrency(1).await.unwrap_err();
         assert_eq!(error.part(), Some(7));
         let left = b2.unfinished();
-        assert_eq!((left.len(), left[0].state), (1, Left::Kept));
+        assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Kept));
         assert!(b2.reap().await.is_empty());
         assert_eq!(
             unfinished(&bucket).await.len(),
@@ -1065,7 +1065,7 @@ fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
             assert_eq!(left.len(), 1, "what was asked to be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
             assert_eq!(parts.parts.len(), kept);
-            assert!(b2.unfinished().iter().all(|line| line.state == Left::Kept));
+            assert!(b2.unfinished().iter().all(|line| line.state == UnfinishedState::Kept));
         }
     });
 }
