@@ -115,7 +115,7 @@ pub mod backend {
 
 pub use api::{ApiVersion, Credentials, OriginToken, Session};
 pub use client::{
-    CallCounts, Client, ClientBuilder, Left, DeleteMode, RetryPolicy, TestMode, Unfinished,
+    CallCounts, Client, ClientBuilder, DeleteMode, UnfinishedState, RetryPolicy, TestMode, Unfinished,
 };
 pub use error::{B2Error, Error, ErrorKind, GaveUp, NonB2Response};
 pub use transfer::BucketHandle;

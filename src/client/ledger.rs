@@ -26,13 +26,13 @@ pub struct Unfinished {
     /// Its id; `None` where B2 never told it: the upload was dropped before, or the answer was lost.
     pub file_id: Option<FileId>,
     /// How it came to be left.
-    pub state: Left,
+    pub state: UnfinishedState,
 }
 
 /// How a large file came to be left unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Left {
+pub enum UnfinishedState {
     /// It is not left: its upload is under way.
     UnderWay,
     /// Its upload was dropped, or failed and could not cancel it. [`Client::reap`] will.
@@ -60,7 +60,7 @@ pub(crate) struct Line {
     ledger: Arc<Ledger>,
     number: u64,
     /// What it is once its upload is dropped, unless it may be a file by then.
-    if_dropped: Left,
+    if_dropped: UnfinishedState,
     finishing: bool,
     settled: bool,
 }

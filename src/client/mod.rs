@@ -52,7 +52,7 @@ pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::DeleteMode;
 pub use self::counts::CallCounts;
 pub(crate) use self::ledger::Line;
-pub use self::ledger::{Left, Unfinished};
+pub use self::ledger::{UnfinishedState, Unfinished};
 #[cfg(feature = "fs")]
 pub(crate) use self::local_key::LocalKey;
 pub(crate) use self::memory::Room;
