@@ -36,14 +36,14 @@ struct Inner {
     elapsed: Duration,
     effect: bool,
     retry_after: Option<Duration>,
-    gave_up: Option<GaveUp>,
+    gave_up: Option<RetryStopReason>,
     source: Option<SharedError>,
 }
 
 /// Why the client stopped trying, where trying again might have helped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum GaveUp {
+pub enum RetryStopReason {
     /// There were as many attempts as the policy allows, over the time that it asks for.
     Attempts,
     /// The next attempt would have come after the deadline, or later than B2's own wish may put it.
@@ -255,7 +255,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_gave_up(mut self, why: Option<GaveUp>) -> Self {
+    pub(crate) fn with_gave_up(mut self, why: Option<RetryStopReason>) -> Self {
         self.0.gave_up = why;
         self
     }
@@ -390,7 +390,7 @@ impl Error {
 
     /// Why the client stopped trying; `None` where trying again could not have helped.
     #[must_use]
-    pub fn gave_up(&self) -> Option<GaveUp> {
+    pub fn gave_up(&self) -> Option<RetryStopReason> {
         self.0.gave_up
     }
 
@@ -510,20 +510,20 @@ impl fmt::Display for Error {
         }
         match gave_up {
             // After a single attempt there is nothing to tell.
-            Some(GaveUp::Attempts) if *attempts > 1 => write!(f, " (after {attempts} attempts)")?,
-            Some(GaveUp::Deadline) => {
+            Some(RetryStopReason::Attempts) if *attempts > 1 => write!(f, " (after {attempts} attempts)")?,
+            Some(RetryStopReason::Deadline) => {
                 f.write_str(" (and another attempt would have come too late)")?
             }
-            Some(GaveUp::Budget) => {
+            Some(RetryStopReason::RetryQuotaExhausted) => {
                 f.write_str(" (and so much fails that another attempt would only add to it)")?
             }
-            Some(GaveUp::Spent) => {
+            Some(RetryStopReason::BodyNotReplayable) => {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
-            Some(GaveUp::NeverConnected) => f.write_str(
+            Some(RetryStopReason::NeverConnected) => f.write_str(
                 " (no server has answered this client yet: is the address right, and is the network up?)",
             )?,
-            Some(GaveUp::Attempts) | None => {}
+            Some(RetryStopReason::Attempts) | None => {}
         }
         if f.alternate() {
             let mut source = self.source();

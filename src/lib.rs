@@ -117,7 +117,7 @@ pub use api::{ApiVersion, Credentials, OriginToken, Session};
 pub use client::{
     CallCounts, Client, ClientBuilder, DeleteMode, UnfinishedState, RetryPolicy, TestMode, Unfinished,
 };
-pub use error::{B2Error, Error, ErrorKind, GaveUp, NonB2Response};
+pub use error::{B2Error, Error, ErrorKind, RetryStopReason, NonB2Response};
 pub use transfer::BucketHandle;
 
 pub use b2kit_core::{

@@ -14,7 +14,7 @@ use futures_util::lock::Mutex as AsyncMutex;
 use super::local_key::LocalKey;
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
-use crate::error::{Error, ErrorKind, GaveUp};
+use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
@@ -148,7 +148,7 @@ impl Authorization {
             Either::Right(_) => {
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
                     .with_source("another call's login took too long");
-                return Err(Error::http(late).with_gave_up(Some(GaveUp::Deadline)));
+                return Err(Error::http(late).with_gave_up(Some(RetryStopReason::Deadline)));
             }
         };
         if let Some(current) = self.current() {
@@ -208,7 +208,7 @@ impl Authorization {
         // The one who logged in may have been in more of a hurry than those who waited.
         let final_for_us = match failure.error.gave_up() {
             None => true,
-            Some(GaveUp::Deadline) => false,
+            Some(RetryStopReason::Deadline) => false,
             Some(_) => failure.policy.outlasts(policy),
         };
         (state.logins > logins && final_for_us || just_now).then(|| failure.error.clone())

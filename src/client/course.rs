@@ -10,7 +10,7 @@ use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, jud
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, CallKind, Facts, Lost};
-use crate::error::{Error, GaveUp};
+use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 
 /// Where nothing is paid no two attempts come closer together, whatever the policy says.
@@ -74,7 +74,7 @@ pub(super) enum Step {
     /// Asks what became of the call.
     Settle(Lost),
     /// Stops.
-    Stop(Option<GaveUp>),
+    Stop(Option<RetryStopReason>),
 }
 
 impl<'a> Course<'a> {
@@ -218,19 +218,19 @@ impl<'a> Course<'a> {
         failed: u64,
         answered: bool,
         now: Instant,
-    ) -> Result<Duration, GaveUp> {
+    ) -> Result<Duration, RetryStopReason> {
         self.answered = answered;
         self.first_failure.get_or_insert(now);
         let failed = u32::try_from(failed).unwrap_or(u32::MAX);
         self.witnessed = self.witnessed.saturating_add(failed);
         if self.has_persisted(now) {
-            return Err(GaveUp::Attempts);
+            return Err(RetryStopReason::Attempts);
         }
         let until = standstill.until.saturating_duration_since(now);
         let mut wait = until;
         for (left, why) in [
-            (self.patience(now), GaveUp::Deadline),
-            (self.unanswered_for(now), GaveUp::NeverConnected),
+            (self.patience(now), RetryStopReason::Deadline),
+            (self.unanswered_for(now), RetryStopReason::NeverConnected),
         ] {
             // Where nothing can happen before, waiting is of no use.
             if left.is_zero() || standstill.is_idle && until >= left {
@@ -326,7 +326,7 @@ impl<'a> Course<'a> {
     }
 
     /// The error, with what is known of the call.
-    pub(super) fn error(&self, failure: Error, gave_up: Option<GaveUp>, now: Instant) -> Error {
+    pub(super) fn error(&self, failure: Error, gave_up: Option<RetryStopReason>, now: Instant) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let outcome = outcome(&failure);
         // What B2 has not read to its end it does not store.
@@ -400,26 +400,26 @@ impl<'a> Course<'a> {
         chance: f64,
     ) -> Step {
         if spent {
-            return Step::Stop(Some(GaveUp::Spent));
+            return Step::Stop(Some(RetryStopReason::BodyNotReplayable));
         }
         if self.has_persisted(now) {
-            return Step::Stop(Some(GaveUp::Attempts));
+            return Step::Stop(Some(RetryStopReason::Attempts));
         }
         let wish = failure.retry_after();
         if wish.is_some_and(|wish| wish > self.policy.longest_retry_after) {
-            return Step::Stop(Some(GaveUp::Deadline));
+            return Step::Stop(Some(RetryStopReason::Deadline));
         }
         let pause_for = self.pause(pause, wish, chance);
         if pause_for >= self.patience(now) {
-            return Step::Stop(Some(GaveUp::Deadline));
+            return Step::Stop(Some(RetryStopReason::Deadline));
         }
         if matches!(outcome(failure), Outcome::NotSent)
             && pause_for.max(self.pace) >= self.unanswered_for(now)
         {
-            return Step::Stop(Some(GaveUp::NeverConnected));
+            return Step::Stop(Some(RetryStopReason::NeverConnected));
         }
         if self.pays() && !budget.pay(cost(self.facts.kind, failure)) {
-            return Step::Stop(Some(GaveUp::Budget));
+            return Step::Stop(Some(RetryStopReason::RetryQuotaExhausted));
         }
         Step::Again {
             pause: pause_for,
@@ -483,7 +483,7 @@ mod tests {
         policy: RetryPolicy,
         failure: &Error,
         chance: f64,
-    ) -> (Vec<Duration>, Option<GaveUp>) {
+    ) -> (Vec<Duration>, Option<RetryStopReason>) {
         let (mut now, budget) = (SystemTimer.now(), Budget::default());
         let mut course = Course::begin(facts, &Arc::new(policy), now);
         let mut pauses = Vec::new();
@@ -512,7 +512,7 @@ mod tests {
             let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0];
             let pauses: Vec<_> = pauses.iter().map(Duration::as_secs_f64).take(8).collect();
             assert_eq!(pauses, expected.map(|seconds| seconds * factor));
-            assert_eq!(why, Some(GaveUp::Attempts));
+            assert_eq!(why, Some(RetryStopReason::Attempts));
         }
     }
 
@@ -523,10 +523,10 @@ mod tests {
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
             "{pauses:?}"
         );
-        assert_eq!(why, Some(GaveUp::Attempts));
+        assert_eq!(why, Some(RetryStopReason::Attempts));
         assert_eq!(
             course(&ListBuckets::FACTS, RetryPolicy::never(), &busy(), 0.0),
-            (vec![], Some(GaveUp::Attempts))
+            (vec![], Some(RetryStopReason::Attempts))
         );
     }
 
@@ -536,7 +536,7 @@ mod tests {
         let (pauses, why) = course(&ListBuckets::FACTS, policy.clone(), &busy(), 0.99);
         assert_eq!(
             (pauses.len(), why),
-            (2, Some(GaveUp::Deadline)),
+            (2, Some(RetryStopReason::Deadline)),
             "{pauses:?}"
         );
     }
@@ -553,7 +553,7 @@ mod tests {
         assert_eq!(pauses, [Duration::from_millis(7_500)]);
         for seconds in [301, 1_000_000_000, u64::MAX] {
             let gave_up = course(&ListBuckets::FACTS, policy.clone(), &wish(seconds), 0.5);
-            assert_eq!(gave_up, (vec![], Some(GaveUp::Deadline)));
+            assert_eq!(gave_up, (vec![], Some(RetryStopReason::Deadline)));
         }
     }
 
@@ -564,7 +564,7 @@ mod tests {
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), true, now, &budget, 0.0);
-        assert!(matches!(step, Step::Stop(Some(GaveUp::Spent))), "{step:?}");
+        assert!(matches!(step, Step::Stop(Some(RetryStopReason::BodyNotReplayable))), "{step:?}");
     }
 
     #[test]
@@ -588,7 +588,7 @@ mod tests {
         budget: &Budget,
         policy: RetryPolicy,
         circumstance: impl Fn(&mut Course<'_>, Instant),
-    ) -> (Duration, Option<GaveUp>) {
+    ) -> (Duration, Option<RetryStopReason>) {
         let facts = ListBuckets::FACTS;
         let began = SystemTimer.now();
         let mut now = began;
@@ -613,16 +613,16 @@ mod tests {
         let own = goes_on(&budget, policy(), |course, _| {
             course.in_trouble(Trouble::Own, true)
         });
-        assert_eq!(own, (Duration::ZERO, Some(GaveUp::Budget)));
+        assert_eq!(own, (Duration::ZERO, Some(RetryStopReason::RetryQuotaExhausted)));
         for trouble in [Trouble::Shared, Trouble::Outage] {
             let shared = |course: &mut Course<'_>, _| course.in_trouble(trouble, true);
             let (took, why) = goes_on(&budget, policy(), shared);
             assert!(took >= policy().persistence, "{trouble:?}: {took:?}");
-            assert_eq!(why, Some(GaveUp::Attempts), "{trouble:?}");
+            assert_eq!(why, Some(RetryStopReason::Attempts), "{trouble:?}");
         }
         let full = |course: &mut Course<'_>, now| course.without_room(0, now);
         let (took, why) = goes_on(&budget, policy(), full);
-        assert_eq!((took, why), (policy().persistence, Some(GaveUp::Attempts)));
+        assert_eq!((took, why), (policy().persistence, Some(RetryStopReason::Attempts)));
     }
 
     #[test]
@@ -635,7 +635,7 @@ mod tests {
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(1_000));
         let (took, why) = goes_on(&Budget::default(), policy, full);
         assert!(took > Duration::from_secs(990), "{took:?}");
-        assert_eq!(why, Some(GaveUp::Deadline));
+        assert_eq!(why, Some(RetryStopReason::Deadline));
     }
 
     #[test]
@@ -649,7 +649,7 @@ mod tests {
                 let never = |course: &mut Course<'_>, _| course.in_trouble(trouble, false);
                 let (took, why) = goes_on(&Budget::default(), policy, never);
                 assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");
-                assert_eq!(why, Some(GaveUp::NeverConnected), "{trouble:?}");
+                assert_eq!(why, Some(RetryStopReason::NeverConnected), "{trouble:?}");
             }
         }
     }
@@ -662,6 +662,6 @@ mod tests {
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), false, now, &budget, 0.0);
-        assert!(matches!(step, Step::Stop(Some(GaveUp::Budget))), "{step:?}");
+        assert!(matches!(step, Step::Stop(Some(RetryStopReason::RetryQuotaExhausted))), "{step:?}");
     }
 }

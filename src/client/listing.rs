@@ -10,7 +10,7 @@ use futures_core::future::BoxFuture;
 
 use super::Client;
 use crate::api::Paged;
-use crate::error::{Error, ErrorKind, GaveUp};
+use crate::error::{Error, ErrorKind, RetryStopReason};
 
 impl Client {
     /// Makes a paged call page by page, as one stream of its items. A page is asked for when the items of the one
@@ -110,7 +110,7 @@ impl<C: Paged + 'static> Stream for Items<C> {
                 self.next = None;
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
                     .with_source("no page with an item came in time");
-                let late = Error::http(late).with_gave_up(Some(GaveUp::Deadline));
+                let late = Error::http(late).with_gave_up(Some(RetryStopReason::Deadline));
                 let late = late.in_call(C::FACTS.name, 0, std::time::Duration::ZERO);
                 return Poll::Ready(Some(Err(late)));
             };

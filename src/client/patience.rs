@@ -13,7 +13,7 @@ use super::course::{Course, Step};
 use super::outage::Trouble;
 use super::told::{Title, Wait};
 use crate::api::{Call as _, DownloadFileById, Facts};
-use crate::error::{Error, GaveUp};
+use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
 pub(super) const PROGRESS: u64 = 256 << 10;
@@ -67,7 +67,7 @@ impl Patience {
         if late && self.client.policy.deadline.is_some() {
             // Too few bytes came in all the time that there was.
             let (attempts, elapsed) = self.course.so_far(now);
-            let error = self.course.error(failure, Some(GaveUp::Deadline), now);
+            let error = self.course.error(failure, Some(RetryStopReason::Deadline), now);
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {

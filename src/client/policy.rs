@@ -20,7 +20,7 @@ use crate::api::{CallKind, Facts};
 /// that were under way when it began, a longer one no more than one in half of the longest pause, and one in 10 seconds
 /// while attempts get no answer at all. Calls that may make one attempt only don't wait. What fails otherwise, a 503 say, is
 /// bounded over all calls of a client: while hardly any succeeds, calls fail after fewer attempts than are allowed here
-/// ([`GaveUp::Budget`](crate::GaveUp::Budget)).
+/// ([`RetryStopReason::RetryQuotaExhausted`](crate::RetryStopReason::RetryQuotaExhausted)).
 ///
 /// ```
 /// # use b2kit::RetryPolicy;

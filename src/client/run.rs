@@ -27,7 +27,7 @@ use crate::api::{
     ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
-use crate::error::{Error, ErrorKind, GaveUp};
+use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::Secret;
 
 /// Error bodies are read up to this many bytes.
@@ -91,7 +91,7 @@ async fn bounded<C: Call>(client: &Client, call: &C, title: Title<'_>) -> Result
     };
     let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
     let cause = course.take_last().unwrap_or_else(late);
-    Err(course.error(cause, Some(GaveUp::Deadline), client.now()))
+    Err(course.error(cause, Some(RetryStopReason::Deadline), client.now()))
 }
 
 async fn attempts<C: Call>(
@@ -462,7 +462,7 @@ async fn pass_gate<'a>(
                 continue;
             }
             if let Some(why) = course.take_last().or_else(|| gates.closed_by(kind)) {
-                return Err(course.error(why, Some(GaveUp::Deadline), client.now()));
+                return Err(course.error(why, Some(RetryStopReason::Deadline), client.now()));
             }
         }
         let pass = match gates.try_pass(kind) {

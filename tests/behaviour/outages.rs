@@ -8,7 +8,7 @@ use b2kit::api::{CreateBucket, GetUploadUrl, ListBuckets, UploadFile};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{Bucket, BucketName, BucketType, FileName};
 use b2kit::{
-    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, GaveUp, HttpClient,
+    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, RetryStopReason, HttpClient,
     HttpError, HttpErrorKind, ManualTimer, Phase, Request, Response, ResponseBody, RetryPolicy,
     Timer as _, async_trait,
 };
@@ -266,7 +266,7 @@ async fn upload_many(b2: &Client, bucket: &Bucket, many: usize) -> Result<usize,
 }
 
 /// One that could not be made since nobody was there.
-fn unreachable(error: &Error) -> (ErrorKind, Option<GaveUp>, Option<HttpErrorKind>, bool) {
+fn unreachable(error: &Error) -> (ErrorKind, Option<RetryStopReason>, Option<HttpErrorKind>, bool) {
     let kind = error.http_error().map(HttpError::kind);
     (
         error.kind(),
@@ -397,7 +397,7 @@ fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_req
             let error = outcome.unwrap_err();
             let expected = (
                 ErrorKind::Http,
-                Some(GaveUp::Attempts),
+                Some(RetryStopReason::Attempts),
                 Some(HttpErrorKind::Connect),
                 false,
             );
@@ -503,7 +503,7 @@ fn a_deadline_wins_over_an_outage_and_tells_of_it() {
         let error = outcome.unwrap_err();
         let expected = (
             ErrorKind::Http,
-            Some(GaveUp::Deadline),
+            Some(RetryStopReason::Deadline),
             Some(HttpErrorKind::Connect),
             false,
         );
@@ -527,7 +527,7 @@ fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(
                 (error.attempts(), error.gave_up()),
-                (1, Some(GaveUp::Attempts))
+                (1, Some(RetryStopReason::Attempts))
             );
             assert_eq!(net.timer.now(), began);
             assert_eq!(net.count("b2_list_buckets"), before + 1);
@@ -593,7 +593,7 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
         let b2 = builder.backend(refuse).build().unwrap();
         let (began, error) = (net.timer.now(), net.timer.run(b2.call(ListBuckets::new())));
         let error = error.unwrap_err();
-        assert_eq!(error.gave_up(), Some(GaveUp::NeverConnected), "{error:?}");
+        assert_eq!(error.gave_up(), Some(RetryStopReason::NeverConnected), "{error:?}");
         assert_eq!(error.http_error().unwrap().kind(), kind);
         assert!(net.timer.now() - began <= 10 * SECOND);
         assert!(
@@ -607,7 +607,7 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
         let began = net.timer.now();
         let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
         for outcome in net.timer.run(join_all(calls)) {
-            assert_eq!(outcome.unwrap_err().gave_up(), Some(GaveUp::NeverConnected));
+            assert_eq!(outcome.unwrap_err().gave_up(), Some(RetryStopReason::NeverConnected));
         }
         assert!(net.timer.now() - began <= 11 * SECOND);
     }
@@ -615,7 +615,7 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
     net.timer.run(b2.session()).unwrap();
     net.set(|state| state.away = true);
     let error = net.timer.run(b2.call(ListBuckets::new())).unwrap_err();
-    assert_eq!(error.gave_up(), Some(GaveUp::Attempts));
+    assert_eq!(error.gave_up(), Some(RetryStopReason::Attempts));
     assert!(error.elapsed() >= 120 * SECOND);
 }
 
@@ -669,7 +669,7 @@ fn want_of_room_is_no_outage_and_ends_a_call_when_nothing_succeeds_for_two_minut
             let error = outcome.unwrap_err();
             let expected = (
                 ErrorKind::Http,
-                Some(GaveUp::Attempts),
+                Some(RetryStopReason::Attempts),
                 Some(HttpErrorKind::Exhausted),
                 false,
             );

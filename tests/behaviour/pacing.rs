@@ -7,7 +7,7 @@ use b2kit::api::{CreateBucket, DeleteBucket, ListBuckets, ListKeys};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{
-    Client, ErrorKind, GaveUp, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy,
+    Client, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy,
     Timer as _,
 };
 use futures::FutureExt as _;
@@ -92,7 +92,7 @@ fn five_minutes_hold_for_who_waits_until_all_may_go_again() {
             (error.kind(), error.gave_up(), error.call()),
             (
                 ErrorKind::TooManyRequests,
-                Some(GaveUp::Deadline),
+                Some(RetryStopReason::Deadline),
                 Some("b2_list_buckets")
             )
         );
@@ -115,7 +115,7 @@ fn who_was_never_sent_tells_what_all_wait_for() {
     });
     assert_eq!(
         (error.kind(), error.gave_up(), error.attempts()),
-        (ErrorKind::TooManyRequests, Some(GaveUp::Deadline), 0)
+        (ErrorKind::TooManyRequests, Some(RetryStopReason::Deadline), 0)
     );
     assert_eq!(error.call(), Some("b2_delete_bucket"));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
@@ -190,7 +190,7 @@ fn a_deadline_while_the_token_is_renewed_leaves_nothing_open_and_tells_why() {
     assert!(!error.may_have_taken_effect(), "{error:?}");
     assert_eq!(
         (error.gave_up(), error.b2().unwrap().code.as_str()),
-        (Some(GaveUp::Deadline), "expired_auth_token")
+        (Some(RetryStopReason::Deadline), "expired_auth_token")
     );
 }
 
@@ -208,6 +208,6 @@ fn a_deadline_while_b2_is_asked_what_became_of_a_call_tells_how_its_answer_was_l
         b2.call(create).await.unwrap_err()
     });
     assert!(error.may_have_taken_effect(), "{error:?}");
-    assert_eq!(error.gave_up(), Some(GaveUp::Deadline));
+    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
     assert_eq!(error.http_error().unwrap().kind(), HttpErrorKind::Closed);
 }

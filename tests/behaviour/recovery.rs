@@ -11,7 +11,7 @@ use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, Capability, FileName,
     FileVersion, KeyName, PartNumber, Sha1,
 };
-use b2kit::{Body, Bytes, Client, Error, ErrorKind, GaveUp, RetryPolicy};
+use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryStopReason, RetryPolicy};
 use futures::future::join_all;
 use futures::stream;
 
@@ -139,7 +139,7 @@ fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
     });
     assert_eq!(
         (error.kind(), error.gave_up()),
-        (ErrorKind::Unavailable, Some(GaveUp::Attempts))
+        (ErrorKind::Unavailable, Some(RetryStopReason::Attempts))
     );
     assert!(
         error.attempts() >= 10 && error.elapsed() >= Duration::from_secs(120),
@@ -256,7 +256,7 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
     });
     assert_eq!(
         (error.kind(), error.gave_up()),
-        (ErrorKind::Http, Some(GaveUp::Spent))
+        (ErrorKind::Http, Some(RetryStopReason::BodyNotReplayable))
     );
     assert!(error.may_have_taken_effect());
 
@@ -824,7 +824,7 @@ fn a_wish_that_is_too_long_ends_the_call_and_is_told() {
     assert_eq!(
         (error.gave_up(), error.retry_after()),
         (
-            Some(GaveUp::Deadline),
+            Some(RetryStopReason::Deadline),
             Some(Duration::from_secs(1_000_000_000))
         )
     );
@@ -899,7 +899,7 @@ fn a_deadline_that_the_next_pause_would_pass_ends_the_call_at_once_with_its_caus
     let error = script.timer.run(b2.call(ListBuckets::new())).unwrap_err();
     assert_eq!(
         (error.gave_up(), error.b2().unwrap().status),
-        (Some(GaveUp::Deadline), 503)
+        (Some(RetryStopReason::Deadline), 503)
     );
     assert!(b2kit::Timer::now(&script.timer) - began <= Duration::from_millis(100));
 }
@@ -927,7 +927,7 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
     });
     assert_eq!(
         (error.gave_up(), error.call()),
-        (Some(GaveUp::Deadline), Some("b2_authorize_account"))
+        (Some(RetryStopReason::Deadline), Some("b2_authorize_account"))
     );
     assert!(
         !error.may_have_taken_effect(),
@@ -961,7 +961,7 @@ fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
     });
     assert_eq!(
         (error.gave_up(), error.b2().map(|b2| b2.status)),
-        (Some(GaveUp::Deadline), Some(429))
+        (Some(RetryStopReason::Deadline), Some(429))
     );
     assert!(error.elapsed() <= Duration::from_secs(10), "{error:?}");
 }
@@ -974,7 +974,7 @@ fn a_client_that_fails_and_fails_stops_adding_to_it() {
         for _ in 0..100 {
             let error = b2.call(ListBuckets::new()).await.unwrap_err();
             requests += error.attempts();
-            exhausted += u32::from(error.gave_up() == Some(GaveUp::Budget));
+            exhausted += u32::from(error.gave_up() == Some(RetryStopReason::RetryQuotaExhausted));
         }
     });
     assert!(exhausted > 80, "{exhausted}");

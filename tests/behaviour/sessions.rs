@@ -15,7 +15,7 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::http::header::{AUTHORIZATION, DATE, HeaderValue};
 use b2kit::types::{BucketName, BucketType, Capability, FileName, KeyName, Secret};
 use b2kit::{
-    ApiVersion, Client, Credentials, Error, ErrorKind, GaveUp, HttpClient as _, HttpError,
+    ApiVersion, Client, Credentials, Error, ErrorKind, RetryStopReason, HttpClient as _, HttpError,
     HttpErrorKind, ManualTimer, Phase, Request, Response, RetryPolicy, Session, Timer as _,
 };
 use futures::channel::oneshot;
@@ -300,14 +300,14 @@ fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
         let hasty = async {
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{error}");
-            assert_eq!(error.gave_up(), Some(GaveUp::Deadline));
+            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
             assert!(!error.may_have_taken_effect());
             timer.now() - began
         };
         let (patient, waited) = join(b2.call(ListBuckets::new()), hasty).await;
         let patient = patient.unwrap_err();
         assert_eq!(patient.call(), Some(LOGIN));
-        assert_eq!(patient.gave_up(), Some(GaveUp::Attempts));
+        assert_eq!(patient.gave_up(), Some(RetryStopReason::Attempts));
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
     // The logins that failed have left a long pause before the next one, which is not used up.
@@ -979,13 +979,13 @@ fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own
     let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second(5)));
     let began = timer.now();
     let error = timer.run(hurried.session()).unwrap_err();
-    assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
     assert_eq!(error.call(), Some(LOGIN));
     assert!(timer.now() - began <= second(5));
     // Nor does a download, which has no deadline of its own, wait for ever.
     let began = timer.now();
     let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
-    assert_eq!(error.gave_up(), Some(GaveUp::Deadline), "{error:?}");
+    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
     assert!(timer.now() - began <= second(300));
     drop(first);
 }

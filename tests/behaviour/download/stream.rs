@@ -11,7 +11,7 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, ErrorKind, GaveUp, HttpError, HttpErrorKind, Phase, ResponseBody,
+    BucketHandle, Bytes, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, Phase, ResponseBody,
     RetryPolicy, Throughput, Timer as _,
 };
 use futures::{AsyncWrite, StreamExt as _, stream};
@@ -159,7 +159,7 @@ fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
     });
     let error = items.pop().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Http, "{error}");
-    assert_eq!(error.gave_up(), Some(GaveUp::Attempts));
+    assert_eq!(error.gave_up(), Some(RetryStopReason::Attempts));
     let asked = net.asked();
     assert_eq!(error.attempts() as usize, asked.len());
     assert!(
