@@ -68,7 +68,7 @@ pub(crate) async fn run(args: &Cp, shown: &Shown) -> Result<ExitCode, Failure> {
 
 /// Cancels the large files that were begun and are not to be resumed, and says what stays.
 async fn tidy_up(client: &Client, shown: &Shown) {
-    for (file, error) in client.reap().await {
+    for (file, error) in client.cancel_orphaned_uploads().await {
         let id = file.file_id.as_ref().map_or("unknown", |id| id.as_str());
         let what = format!("{} is left unfinished at B2 (id {id})", file.file_name);
         shown.error(&*about(what, error));

@@ -35,12 +35,12 @@ pub struct Unfinished {
 pub enum UnfinishedState {
     /// It is not left: its upload is under way.
     UnderWay,
-    /// Its upload was dropped, or failed and could not cancel it. [`Client::reap`] will.
+    /// Its upload was dropped, or failed and could not cancel it. [`Client::cancel_orphaned_uploads`] will.
     Orphaned,
     /// Its upload failed or was dropped and was asked to keep it, so that it can be resumed. Nobody cancels it but its owner.
     Kept,
     /// Its upload was dropped, or lost B2's answer, while it was being finished. It may be a file by now, so it is never
-    /// cancelled; [`Client::reap`] asks what became of it.
+    /// cancelled; [`Client::cancel_orphaned_uploads`] asks what became of it.
     Unknown,
 }
 
@@ -195,7 +195,7 @@ impl Client {
     ///
     /// # Cancellation
     /// What was not reached stays in the ledger.
-    pub async fn reap(&self) -> Vec<(Unfinished, Error)> {
+    pub async fn cancel_orphaned_uploads(&self) -> Vec<(Unfinished, Error)> {
         let lines = self.shared.ledger.lock().lines.clone();
         let left = lines
             .into_iter()
@@ -222,7 +222,7 @@ impl Client {
             while self.unfinished().iter().any(under_way) {
                 self.sleep(LOOK).await;
             }
-            self.reap().await;
+            self.cancel_orphaned_uploads().await;
         };
         let work = std::pin::pin!(work);
         let late = self.shared.timer.sleep(deadline);

@@ -39,7 +39,7 @@ use crate::types::{
 ///
 /// # Cancellation
 /// A copy in one call may come to be although the future was dropped. A large file stays unfinished, and
-/// [`Client::unfinished`](crate::Client::unfinished) has it: [`Client::reap`](crate::Client::reap) cancels it.
+/// [`Client::unfinished`](crate::Client::unfinished) has it: [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it.
 #[derive(Debug)]
 #[must_use = "a copy begins when it is awaited"]
 pub struct FileCopy {

@@ -56,7 +56,7 @@ pub(super) const CONCURRENCY: usize = 4;
 ///
 /// # Cancellation
 /// Dropping the future stops everything at once. A small file that has not arrived whole is not stored. A large file
-/// stays unfinished, and [`Client::unfinished`] has it: [`Client::reap`] cancels it, unless it was
+/// stays unfinished, and [`Client::unfinished`] has it: [`Client::cancel_orphaned_uploads`] cancels it, unless it was
 /// [to be kept](Self::on_failure).
 #[doc(alias = "multipart")]
 #[derive(Debug)]

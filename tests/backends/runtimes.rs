@@ -115,7 +115,7 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
     let left = b2.unfinished();
     assert_eq!(left.len(), 1, "{what}: {left:?}");
     // Whether or not its library has lost the ground under it, the client answers.
-    let reaped = block_on(b2.reap());
+    let reaped = block_on(b2.cancel_orphaned_uploads());
     if reaped.is_empty() {
         assert!(b2.unfinished().is_empty(), "{what}");
     } else {

@@ -55,7 +55,7 @@ fn a_foreign_error_in_place_of_an_answer_leaves_nothing_unfinished_that_the_ledg
                     // Several starts of one upload may have been made, and one line stands for those without an id.
                     let known = b2.unfinished();
                     assert!(unfinished.is_empty() || !known.is_empty(), "{what}");
-                    let failed = b2.reap().await;
+                    let failed = b2.cancel_orphaned_uploads().await;
                     assert!(failed.is_empty(), "{what}: {failed:?}");
                     let left = b2.call(list).await.unwrap().files;
                     let kept = b2.unfinished();

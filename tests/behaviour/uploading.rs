@@ -411,9 +411,9 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
         assert_eq!(left[0].file_name, "f");
-        assert_eq!(b2.reap().await.len(), 1, "it can't be reached yet");
+        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "it can't be reached yet");
         reachable.store(true, Ordering::Relaxed);
-        assert!(b2.reap().await.is_empty());
+        assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert!(b2.unfinished().is_empty());
         assert!(unfinished(&bucket).await.is_empty());
     });
@@ -450,9 +450,9 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
             state(&b2),
             [(UnfinishedState::Orphaned, false), (UnfinishedState::UnderWay, true)]
         );
-        assert_eq!(b2.reap().await.len(), 1, "nobody may look for it yet");
+        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "nobody may look for it yet");
         may_look.store(true, Ordering::Relaxed);
-        let (reaped, uploaded) = futures::join!(b2.reap(), upload);
+        let (reaped, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
         assert!(reaped.is_empty());
         let uploaded = uploaded.unwrap();
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
@@ -479,7 +479,7 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
             .await
             .unwrap();
         for _ in 0..2 {
-            let reaped = b2.reap().await;
+            let reaped = b2.cancel_orphaned_uploads().await;
             let [(left, error)] = &reaped[..] else {
                 panic!("{reaped:?}");
             };
@@ -529,7 +529,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
                             || (login && trouble == Trouble::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
-                        b2.reap().await;
+                        b2.cancel_orphaned_uploads().await;
                         assert!(b2.unfinished().is_empty(), "{case}: {:?}", b2.unfinished());
                     }
                 }
@@ -780,7 +780,7 @@ fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() 
                 let sent = chaos.tally().0;
                 chaos.timer.sleep(Duration::from_secs(3_600)).await;
                 assert_eq!(chaos.tally().0, sent, "nothing leaves after the drop");
-                assert!(b2.reap().await.is_empty(), "after {polls}");
+                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
                 for version in versions(&bucket).await {
                     assert_eq!(
                         stored(&b2, &version.file_id).await,
@@ -822,7 +822,7 @@ fn a_file_dropped_while_it_was_finished_is_kept_if_it_is_there_and_never_cancell
         drop(upload);
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Unknown));
-        assert!(b2.reap().await.is_empty());
+        assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert_eq!(b2.unfinished()[0].state, UnfinishedState::Kept);
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
         // It can be resumed, by its token alone.
@@ -1026,7 +1026,7 @@ fn a_failed_upload_that_may_be_resumed_is_kept() {
         assert_eq!(error.part(), Some(7));
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Kept));
-        assert!(b2.reap().await.is_empty());
+        assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert_eq!(
             unfinished(&bucket).await.len(),
             1,
@@ -1060,7 +1060,7 @@ fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
                 futures::future::select(&mut upload, pause).await;
             }
             drop(upload);
-            assert!(b2.reap().await.is_empty());
+            assert!(b2.cancel_orphaned_uploads().await.is_empty());
             let left = unfinished(&bucket).await;
             assert_eq!(left.len(), 1, "what was asked to be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();

@@ -309,7 +309,7 @@ impl Run {
             unfinished <= ledger.len(),
             "{unfinished} unfinished files, the ledger has {ledger:?}"
         );
-        let failed = block_on(b2.reap());
+        let failed = block_on(b2.cancel_orphaned_uploads());
         assert!(failed.is_empty(), "{failed:?}");
         let left = emulator.snapshot().unfinished_large_files;
         assert_eq!(left, 0, "{:?} was on the ledger", ledger);

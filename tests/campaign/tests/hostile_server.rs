@@ -159,7 +159,7 @@ fn everything(b2: &Client, shown: &Shown) {
     tell(block_on(
         deleted.try_for_each(|(_, outcome)| std::future::ready(outcome)),
     ));
-    drop(block_on(b2.reap()));
+    drop(block_on(b2.cancel_orphaned_uploads()));
 }
 
 fn told(lie: Option<Lie>) -> HostileServer {
