@@ -198,7 +198,7 @@ impl ClientBuilder {
 
     /// How long nothing may move in the middle of an upload or a download while it is the server's turn. Defaults to 20
     /// seconds. This holds for the bytes of a download too, which a [`RetryPolicy`]'s deadline does not reach.
-    pub const fn stall(mut self, limit: Duration) -> Self {
+    pub const fn stall_timeout(mut self, limit: Duration) -> Self {
         self.stall = Some(limit);
         self
     }

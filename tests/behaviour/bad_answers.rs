@@ -361,7 +361,7 @@ fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_na
         .backend(backend)
         .timer(timer.clone());
     let b2 = builder
-        .stall(std::time::Duration::from_secs(3))
+        .stall_timeout(std::time::Duration::from_secs(3))
         .build()
         .unwrap();
     let began = b2kit::Timer::now(&timer);

@@ -177,7 +177,7 @@ fn every_setting_of_a_client_may_be_anything() {
     let sizes = [1, 7, u64::MAX / 2, u64::MAX];
     let mut settings: Vec<Box<dyn Fn(ClientBuilder) -> ClientBuilder>> = Vec::new();
     for duration in DURATIONS {
-        settings.push(Box::new(move |builder| builder.stall(duration)));
+        settings.push(Box::new(move |builder| builder.stall_timeout(duration)));
         for bytes in [0, 1, u64::MAX] {
             let least = Throughput::new(bytes, duration);
             settings.push(Box::new(move |builder| builder.throughput(least)));
@@ -187,7 +187,7 @@ fn every_setting_of_a_client_may_be_anything() {
         settings.push(Box::new(move |builder| builder.memory_budget(size)));
         settings.push(Box::new(move |builder| builder.bandwidth_limit(size)));
         settings.push(Box::new(move |builder| {
-            builder.bandwidth_limit(size).stall(Duration::ZERO)
+            builder.bandwidth_limit(size).stall_timeout(Duration::ZERO)
         }));
     }
     for (number, set) in settings.iter().enumerate() {

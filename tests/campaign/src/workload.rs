@@ -90,7 +90,7 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         .endpoint(proxy.url())
         .backend(backend)
         .retry(impatient())
-        .stall(Duration::from_secs(2))
+        .stall_timeout(Duration::from_secs(2))
         .seed(seed)
         .build()
         .unwrap();
