@@ -191,7 +191,7 @@ impl ClientBuilder {
     }
 
     /// How long to go on when calls fail.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+    pub fn retry_policy(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }

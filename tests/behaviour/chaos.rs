@@ -119,7 +119,7 @@ impl Chaos {
             .endpoint(self.emulator.url())
             .backend(self.clone())
             .timer(self.timer.clone())
-            .retry(RetryPolicy::default())
+            .retry_policy(RetryPolicy::default())
             .seed(seed)
     }
 

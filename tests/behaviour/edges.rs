@@ -40,7 +40,7 @@ fn partial(length: Option<&'static str>, body: &'static str) -> Result<Vec<u8>, 
         .session(session())
         .backend(backend)
         .timer(timer.clone())
-        .retry(RetryPolicy::never())
+        .retry_policy(RetryPolicy::never())
         .build()
         .unwrap();
     let call = DownloadFileById::new("4_z1").range(ByteRange::inclusive(0, 4).unwrap());
@@ -74,7 +74,7 @@ fn a_deadline_as_long_as_can_be_is_no_panic() {
     let b2 = Client::builder()
         .session(session())
         .backend(backend)
-        .retry(RetryPolicy::default().with_deadline(Duration::MAX))
+        .retry_policy(RetryPolicy::default().with_deadline(Duration::MAX))
         .build()
         .unwrap();
     assert!(block_on(b2.call(ListBuckets::new())).is_ok());

@@ -151,7 +151,7 @@ fn every_setting_of_a_policy_may_be_anything() {
         for (at, wish) in [WISHES[0], WISHES[5], WISHES[10]].into_iter().enumerate() {
             let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
             let told = format!("{policy:?}, {wish}");
-            let b2 = builder.retry(policy.clone()).build().unwrap();
+            let b2 = builder.retry_policy(policy.clone()).build().unwrap();
             timer.run(use_it(&b2, &told));
         }
     }
@@ -165,7 +165,7 @@ fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
                 let (builder, timer, _) = failing(wish, date);
                 let mut policy = RetryPolicy::default();
                 policy.longest_retry_after = longest;
-                let b2 = builder.retry(policy).build().unwrap();
+                let b2 = builder.retry_policy(policy).build().unwrap();
                 timer.run(use_it(&b2, &format!("{wish}, {date}, {longest:?}")));
             }
         }
@@ -354,7 +354,7 @@ fn every_header_with_a_number_may_say_anything() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&bytes(1_000));
     let policy = RetryPolicy::never();
-    let client = net.builder().retry(policy).build().unwrap();
+    let client = net.builder().retry_policy(policy).build().unwrap();
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     for (name, value) in cases {
         let told = format!("{name}: {value}");

@@ -624,7 +624,7 @@ fn a_program_that_is_there_before_its_network_says_how_long_it_waits() {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = 180 * SECOND;
     let (builder, net) = Net::builder();
-    let b2 = builder.retry(policy).build().unwrap();
+    let b2 = builder.retry_policy(policy).build().unwrap();
     net.timer.run(async {
         let outage = net.goes_away(Duration::ZERO, 45 * SECOND);
         let (_, outcome) = futures::join!(outage, b2.call(ListBuckets::new()));

@@ -87,7 +87,7 @@ impl Script {
             .endpoint(self.emulator.url())
             .backend(self.clone())
             .timer(self.timer.clone())
-            .retry(retry)
+            .retry_policy(retry)
             .seed(7)
             .build()
             .unwrap()

@@ -65,7 +65,7 @@ fn trickling(
     let client = served(&emulator)
         .backend(backend)
         .timer(timer.clone())
-        .retry(retry)
+        .retry_policy(retry)
         .seed(1)
         .build()
         .unwrap();
@@ -193,7 +193,7 @@ fn file_that_trickles(
     let b2 = served(&emulator)
         .backend(backend)
         .timer(timer.clone())
-        .retry(retry)
+        .retry_policy(retry)
         .seed(1)
         .build()
         .unwrap();
@@ -293,7 +293,7 @@ fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
     // A thirtieth of the least throughput, by our own will.
     let b2 = served(&emulator)
         .timer(timer.clone())
-        .retry(within(5 * SECOND))
+        .retry_policy(within(5 * SECOND))
         .bandwidth_limit(10)
         .build()
         .unwrap();
@@ -460,7 +460,7 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
         }
     };
     let b2 = served(&emulator).backend(backend).timer(timer.clone());
-    let b2 = b2.retry(within(5 * SECOND)).build().unwrap();
+    let b2 = b2.retry_policy(within(5 * SECOND)).build().unwrap();
     let began = timer.now();
     let mut files = b2.stream(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
@@ -567,7 +567,7 @@ fn a_connection_that_the_system_gives_up_is_no_deadline_that_has_passed() {
     let b2 = served(&emulator)
         .backend(backend)
         .timer(timer.clone())
-        .retry(within(3_600 * SECOND))
+        .retry_policy(within(3_600 * SECOND))
         .seed(1)
         .build()
         .unwrap();

@@ -66,7 +66,7 @@ impl Serving {
         Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
             .endpoint(&self.url)
-            .retry(impatient())
+            .retry_policy(impatient())
             .build()
             .unwrap()
     }

@@ -48,7 +48,7 @@ fn client(url: &str) -> Client {
     Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(url)
-        .retry(impatient())
+        .retry_policy(impatient())
         .build()
         .unwrap()
 }
