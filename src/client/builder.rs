@@ -221,7 +221,7 @@ impl ClientBuilder {
     }
 
     /// Where chance begins, so that a test can be repeated. Defaults to a place that nobody knows.
-    pub const fn seed(mut self, seed: u64) -> Self {
+    pub const fn rng_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }

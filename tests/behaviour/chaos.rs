@@ -120,7 +120,7 @@ impl Chaos {
             .backend(self.clone())
             .timer(self.timer.clone())
             .retry_policy(RetryPolicy::default())
-            .seed(seed)
+            .rng_seed(seed)
     }
 
     pub(crate) fn count(&self, call: &str) -> usize {

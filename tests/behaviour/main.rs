@@ -122,7 +122,7 @@ fn wired(
         .endpoint(emulator.url())
         .backend(backend)
         .timer(timer.clone())
-        .seed(1)
+        .rng_seed(1)
 }
 
 /// The name of the call that a request makes; a download's by name is not in its URL.

@@ -56,7 +56,7 @@ impl World {
         let world = self.clone();
         Client::builder()
             .timer(self.timer.clone())
-            .seed(7)
+            .rng_seed(7)
             .endpoint(self.emulator.url())
             .backend(move |request: Request| {
                 let world = world.clone();

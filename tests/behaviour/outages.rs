@@ -81,7 +81,7 @@ impl Net {
             .backend(net.clone())
             .timer(net.timer.clone())
             .trust_host("pod.example")
-            .seed(7);
+            .rng_seed(7);
         (builder, net)
     }
 

@@ -139,7 +139,7 @@ fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
         });
         let mut policy = RetryPolicy::default();
         policy.first_connection_timeout = Duration::from_secs(120);
-        let b2 = b2.seed(seed).retry_policy(policy).build().unwrap();
+        let b2 = b2.rng_seed(seed).retry_policy(policy).build().unwrap();
         timer.run(async {
             if authorized {
                 b2.session().await.unwrap();

@@ -88,7 +88,7 @@ impl Script {
             .backend(self.clone())
             .timer(self.timer.clone())
             .retry_policy(retry)
-            .seed(7)
+            .rng_seed(7)
             .build()
             .unwrap()
     }

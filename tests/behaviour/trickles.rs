@@ -66,7 +66,7 @@ fn trickling(
         .backend(backend)
         .timer(timer.clone())
         .retry_policy(retry)
-        .seed(1)
+        .rng_seed(1)
         .build()
         .unwrap();
     (client, timer, asked)
@@ -194,7 +194,7 @@ fn file_that_trickles(
         .backend(backend)
         .timer(timer.clone())
         .retry_policy(retry)
-        .seed(1)
+        .rng_seed(1)
         .build()
         .unwrap();
     let bucket = timer.run(async {
@@ -568,7 +568,7 @@ fn a_connection_that_the_system_gives_up_is_no_deadline_that_has_passed() {
         .backend(backend)
         .timer(timer.clone())
         .retry_policy(within(3_600 * SECOND))
-        .seed(1)
+        .rng_seed(1)
         .build()
         .unwrap();
     timer.run(async {

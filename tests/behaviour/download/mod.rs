@@ -58,7 +58,7 @@ impl Net {
         let timer = ManualTimer::new();
         Self {
             emulator: Emulator::builder()
-                .seed(seed)
+                .rng_seed(seed)
                 .clock(ManualClock::default())
                 .absolute_minimum_part_size(10)
                 .recommended_part_size(100)
@@ -94,7 +94,7 @@ impl Net {
             .endpoint(self.emulator.url())
             .backend(self.clone())
             .timer(self.timer.clone())
-            .seed(7)
+            .rng_seed(7)
     }
 
     /// A bucket with one file, whose name is `f`.

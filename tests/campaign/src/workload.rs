@@ -91,7 +91,7 @@ pub fn run(backend: Arc<dyn HttpClient>, seed: u64, percent: u64, steps: usize) 
         .backend(backend)
         .retry_policy(impatient())
         .stall_timeout(Duration::from_secs(2))
-        .seed(seed)
+        .rng_seed(seed)
         .build()
         .unwrap();
     let shown = Shown::default();
