@@ -247,7 +247,7 @@ impl<'a> Course<'a> {
             .first_failure
             .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
         let attempts = self.attempts.saturating_add(self.witnessed);
-        attempts >= self.policy.attempts(self.facts.kind) && since_first >= self.policy.persistence
+        attempts >= self.policy.attempts(self.facts.kind) && since_first >= self.policy.min_retry_duration
     }
 
     /// How much longer the call goes on without any connection.
@@ -406,7 +406,7 @@ impl<'a> Course<'a> {
             return Step::Stop(Some(RetryStopReason::Attempts));
         }
         let wish = failure.retry_after();
-        if wish.is_some_and(|wish| wish > self.policy.longest_retry_after) {
+        if wish.is_some_and(|wish| wish > self.policy.max_retry_after) {
             return Step::Stop(Some(RetryStopReason::Deadline));
         }
         let pause_for = self.pause(pause, wish, chance);
@@ -504,7 +504,7 @@ mod tests {
     fn pauses_double_up_to_the_longest_and_half_of_each_is_chance() {
         let policy = RetryPolicy {
             deadline: Some(Duration::from_secs(100_000)),
-            api_attempts: 9,
+            max_api_attempts: 9,
             ..RetryPolicy::default()
         };
         for (chance, factor) in [(0.0, 0.5), (0.5, 0.75)] {
@@ -525,7 +525,7 @@ mod tests {
         );
         assert_eq!(why, Some(RetryStopReason::Attempts));
         assert_eq!(
-            course(&ListBuckets::FACTS, RetryPolicy::never(), &busy(), 0.0),
+            course(&ListBuckets::FACTS, RetryPolicy::disabled(), &busy(), 0.0),
             (vec![], Some(RetryStopReason::Attempts))
         );
     }
@@ -544,8 +544,8 @@ mod tests {
     #[test]
     fn what_b2_asks_for_is_the_least_and_what_is_too_long_ends_the_call() {
         let policy = RetryPolicy {
-            api_attempts: 2,
-            persistence: Duration::ZERO,
+            max_api_attempts: 2,
+            min_retry_duration: Duration::ZERO,
             ..RetryPolicy::default()
         };
         let wish = |seconds| busy().with_retry_after(Some(Duration::from_secs(seconds)));
@@ -617,12 +617,12 @@ mod tests {
         for trouble in [Trouble::Shared, Trouble::Outage] {
             let shared = |course: &mut Course<'_>, _| course.in_trouble(trouble, true);
             let (took, why) = goes_on(&budget, policy(), shared);
-            assert!(took >= policy().persistence, "{trouble:?}: {took:?}");
+            assert!(took >= policy().min_retry_duration, "{trouble:?}: {took:?}");
             assert_eq!(why, Some(RetryStopReason::Attempts), "{trouble:?}");
         }
         let full = |course: &mut Course<'_>, now| course.without_room(0, now);
         let (took, why) = goes_on(&budget, policy(), full);
-        assert_eq!((took, why), (policy().persistence, Some(RetryStopReason::Attempts)));
+        assert_eq!((took, why), (policy().min_retry_duration, Some(RetryStopReason::Attempts)));
     }
 
     #[test]

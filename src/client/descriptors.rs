@@ -87,7 +87,7 @@ impl Client {
             let pause = self.policy.pause(0, self.shared.chance()).max(LEAST_PAUSE);
             let elapsed = now.saturating_duration_since(began);
             let too_late = |deadline: Duration| pause >= deadline.saturating_sub(elapsed);
-            if now.saturating_duration_since(since) >= self.policy.persistence
+            if now.saturating_duration_since(since) >= self.policy.min_retry_duration
                 || self.policy.deadline.is_some_and(too_late)
             {
                 return Err(error);

@@ -10,8 +10,8 @@
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
 //! So an outage costs the requests that were under way when it began, and after them at most one in
-//! half of [`RetryPolicy::first_pause`](super::RetryPolicy::first_pause), then in half of twice that, up to half of
-//! [`longest_pause`](super::RetryPolicy::longest_pause); or one in ten seconds while probes hang. However many calls
+//! half of [`RetryPolicy::initial_backoff`](super::RetryPolicy::initial_backoff), then in half of twice that, up to half of
+//! [`max_backoff`](super::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
 //! wait.
 
 mod place;

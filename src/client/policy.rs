@@ -9,8 +9,8 @@ use crate::api::{CallKind, Facts};
 /// How long a client goes on when calls fail in ways that may pass.
 ///
 /// A call is given up when it was tried as often as its kind allows *and* for as long as
-/// [`persistence`](Self::persistence) asks, or when the next attempt would come after its deadline. The pauses between
-/// attempts double from [`first_pause`](Self::first_pause) to [`longest_pause`](Self::longest_pause); a random half of
+/// [`min_retry_duration`](Self::min_retry_duration) asks, or when the next attempt would come after its deadline. The pauses between
+/// attempts double from [`initial_backoff`](Self::initial_backoff) to [`max_backoff`](Self::max_backoff); a random half of
 /// each keeps a thousand clients from coming back in the same second.
 ///
 /// Where a server can't be reached (no connection, or connections that break, a few in a row) that is one outage, and not
@@ -25,22 +25,22 @@ use crate::api::{CallKind, Facts};
 /// ```
 /// # use b2kit::RetryPolicy;
 /// let mut policy = RetryPolicy::default();
-/// policy.api_attempts = 3;
+/// policy.max_api_attempts = 3;
 /// ```
 #[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
     /// Attempts at a call of the API. Defaults to 8.
-    pub api_attempts: u32,
+    pub max_api_attempts: u32,
     /// Attempts at an upload, each at another upload URL. Defaults to 10.
-    pub upload_attempts: u32,
+    pub max_upload_attempts: u32,
     /// Attempts at a download until its first byte; of a transfer, also those in a row that bring less than 256 KiB.
     /// Defaults to 10.
-    pub download_attempts: u32,
+    pub max_download_attempts: u32,
     /// How long to go on at least, counted from the first failure: B2 can be busy for a minute or two. Defaults to
     /// 2 minutes.
-    pub persistence: Duration,
+    pub min_retry_duration: Duration,
     /// The time that a call may take with all its attempts, whatever it waits for: its head, a body that trickles, a new
     /// login. It ends as soon as the next pause would not fit in, which can be well before. Without a deadline of yours a
     /// call of the API has 5 minutes (40 where B2 moves files around), and uploads and downloads have none.
@@ -57,26 +57,26 @@ pub struct RetryPolicy {
     /// before its network is up should set it higher. Defaults to 10 seconds.
     pub first_connection_timeout: Duration,
     /// Defaults to 1 second.
-    pub first_pause: Duration,
+    pub initial_backoff: Duration,
     /// Defaults to 64 seconds.
-    pub longest_pause: Duration,
+    pub max_backoff: Duration,
     /// The longest pause that B2 may ask for with `Retry-After`; if it asks for more, the call fails at once and its
     /// error says how long. Defaults to 5 minutes.
-    pub longest_retry_after: Duration,
+    pub max_retry_after: Duration,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
-            api_attempts: 8,
-            upload_attempts: 10,
-            download_attempts: 10,
-            persistence: Duration::from_secs(120),
+            max_api_attempts: 8,
+            max_upload_attempts: 10,
+            max_download_attempts: 10,
+            min_retry_duration: Duration::from_secs(120),
             deadline: None,
             first_connection_timeout: Duration::from_secs(10),
-            first_pause: Duration::from_secs(1),
-            longest_pause: Duration::from_secs(64),
-            longest_retry_after: Duration::from_secs(300),
+            initial_backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(64),
+            max_retry_after: Duration::from_secs(300),
         }
     }
 }
@@ -84,12 +84,12 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// One attempt and no more. An expired token is renewed all the same.
     #[must_use]
-    pub fn never() -> Self {
+    pub fn disabled() -> Self {
         Self {
-            api_attempts: 1,
-            upload_attempts: 1,
-            download_attempts: 1,
-            persistence: Duration::ZERO,
+            max_api_attempts: 1,
+            max_upload_attempts: 1,
+            max_download_attempts: 1,
+            min_retry_duration: Duration::ZERO,
             ..Self::default()
         }
     }
@@ -103,28 +103,28 @@ impl RetryPolicy {
 
     /// How long to wait after so many pauses: half of it is certain, and half is chance.
     pub(super) fn pause(&self, pauses: u32, chance: f64) -> Duration {
-        let doubled = self.first_pause.saturating_mul(1 << pauses.min(20));
-        let half = doubled.min(self.longest_pause) / 2;
+        let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
+        let half = doubled.min(self.max_backoff) / 2;
         half.saturating_add(share(half, chance))
     }
 
     /// Whether it allows one attempt and no more.
     pub(super) const fn is_once(&self, kind: CallKind) -> bool {
-        self.attempts(kind) <= 1 && self.persistence.is_zero()
+        self.attempts(kind) <= 1 && self.min_retry_duration.is_zero()
     }
 
     /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
     pub(super) fn outlasts(&self, other: &Self) -> bool {
-        self.api_attempts >= other.api_attempts
-            && self.persistence >= other.persistence
+        self.max_api_attempts >= other.max_api_attempts
+            && self.min_retry_duration >= other.min_retry_duration
             && self.first_connection_timeout >= other.first_connection_timeout
     }
 
     pub(super) const fn attempts(&self, kind: CallKind) -> u32 {
         match kind {
-            CallKind::Login | CallKind::Read | CallKind::Write => self.api_attempts,
-            CallKind::Upload => self.upload_attempts,
-            CallKind::Download => self.download_attempts,
+            CallKind::Login | CallKind::Read | CallKind::Write => self.max_api_attempts,
+            CallKind::Upload => self.max_upload_attempts,
+            CallKind::Download => self.max_download_attempts,
         }
     }
 

@@ -149,7 +149,7 @@ async fn attempts<C: Call>(
             let wish = failure
                 .retry_after()
                 .unwrap_or_default()
-                .min(client.policy.longest_retry_after);
+                .min(client.policy.max_retry_after);
             let until = later(client.now(), wish);
             close_gate(client, facts.kind, until, &failure);
         }

@@ -85,7 +85,7 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
     // What there is takes seconds, so that it is under way when the runtime goes.
     let b2 = client(&server, &emulator, backend)
         .bandwidth_limit(1_000_000)
-        .retry_policy(RetryPolicy::never());
+        .retry_policy(RetryPolicy::disabled());
     let b2 = b2.build().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");

@@ -40,7 +40,7 @@ fn partial(length: Option<&'static str>, body: &'static str) -> Result<Vec<u8>, 
         .session(session())
         .backend(backend)
         .timer(timer.clone())
-        .retry_policy(RetryPolicy::never())
+        .retry_policy(RetryPolicy::disabled())
         .build()
         .unwrap();
     let call = DownloadFileById::new("4_z1").range(ByteRange::inclusive(0, 4).unwrap());

@@ -59,14 +59,14 @@ const DATES: [&str; 4] = [
 fn policies() -> Vec<RetryPolicy> {
     type Set = fn(&mut RetryPolicy, Duration, u32);
     let settings: [Set; 8] = [
-        |policy, _, count| policy.api_attempts = count,
-        |policy, _, count| policy.upload_attempts = count,
-        |policy, _, count| policy.download_attempts = count,
-        |policy, duration, _| policy.persistence = duration,
+        |policy, _, count| policy.max_api_attempts = count,
+        |policy, _, count| policy.max_upload_attempts = count,
+        |policy, _, count| policy.max_download_attempts = count,
+        |policy, duration, _| policy.min_retry_duration = duration,
         |policy, duration, _| policy.deadline = Some(duration),
-        |policy, duration, _| policy.first_pause = duration,
-        |policy, duration, _| policy.longest_pause = duration,
-        |policy, duration, _| policy.longest_retry_after = duration,
+        |policy, duration, _| policy.initial_backoff = duration,
+        |policy, duration, _| policy.max_backoff = duration,
+        |policy, duration, _| policy.max_retry_after = duration,
     ];
     let mut policies = Vec::new();
     for (at, duration) in DURATIONS.into_iter().enumerate() {
@@ -164,7 +164,7 @@ fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
             for longest in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
                 let (builder, timer, _) = failing(wish, date);
                 let mut policy = RetryPolicy::default();
-                policy.longest_retry_after = longest;
+                policy.max_retry_after = longest;
                 let b2 = builder.retry_policy(policy).build().unwrap();
                 timer.run(use_it(&b2, &format!("{wish}, {date}, {longest:?}")));
             }
@@ -353,7 +353,7 @@ fn every_header_with_a_number_may_say_anything() {
     }
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&bytes(1_000));
-    let policy = RetryPolicy::never();
+    let policy = RetryPolicy::disabled();
     let client = net.builder().retry_policy(policy).build().unwrap();
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     for (name, value) in cases {

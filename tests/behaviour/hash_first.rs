@@ -114,7 +114,7 @@ fn changing(content: &Bytes) -> Source {
 
 #[test]
 fn a_part_that_differs_from_what_was_hashed_is_a_source_error_and_leaves_nothing() {
-    for policy in [RetryPolicy::default(), RetryPolicy::never()] {
+    for policy in [RetryPolicy::default(), RetryPolicy::disabled()] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
             let there = bucket(&b2).await;

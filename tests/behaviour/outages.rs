@@ -523,7 +523,7 @@ fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
             net.timer.sleep(10 * SECOND).await;
             let before = net.count("b2_list_buckets");
             let began = net.timer.now();
-            let hasty = b2.with_retry(RetryPolicy::never());
+            let hasty = b2.with_retry(RetryPolicy::disabled());
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(
                 (error.attempts(), error.gave_up()),

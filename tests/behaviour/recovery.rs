@@ -249,7 +249,7 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
         let call = UploadFile::new(&bucket.bucket_id, name("f"), body);
-        b2.with_retry(RetryPolicy::never())
+        b2.with_retry(RetryPolicy::disabled())
             .call(call)
             .await
             .unwrap_err()

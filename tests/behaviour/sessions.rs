@@ -321,7 +321,7 @@ fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
 #[test]
 fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
     let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
-    for hasty in [RetryPolicy::never(), deadline] {
+    for hasty in [RetryPolicy::disabled(), deadline] {
         let (_, emulator, timer) = client();
         let (b2, logins) = with_logins(&emulator, &timer, |n| {
             (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
@@ -343,7 +343,7 @@ fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
     let (_, emulator, timer) = client();
     let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
     let b2 = b2.with_retry(before_its_network());
-    let hasty = b2.with_retry(RetryPolicy::never());
+    let hasty = b2.with_retry(RetryPolicy::disabled());
     timer.run(async {
         let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
         let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
@@ -929,7 +929,7 @@ fn what_a_restricted_key_may_do_is_read_from_each_versions_document() {
 fn clones_of_a_client_share_its_session() {
     let (b2, emulator, timer) = client();
     timer.run(async {
-        let hasty = b2.with_retry(RetryPolicy::never());
+        let hasty = b2.with_retry(RetryPolicy::disabled());
         b2.clone().call(ListBuckets::new()).await.unwrap();
         hasty.call(ListBuckets::new()).await.unwrap();
         emulator.expire_account_tokens();

@@ -336,7 +336,7 @@ fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_ther
 
 #[test]
 fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for() {
-    let retry = RetryPolicy::never();
+    let retry = RetryPolicy::disabled();
     let (b2, timer, _) = trickling("b2_upload_file", 5 * SECOND, retry);
     timer.run(async {
         let bucket = bucket(&b2).await;

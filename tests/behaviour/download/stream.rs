@@ -177,7 +177,7 @@ fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, Trouble::CutResponse { after: 10 });
-    let client = bucket.client().with_retry(RetryPolicy::never());
+    let client = bucket.client().with_retry(RetryPolicy::disabled());
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
     assert_eq!(read.unwrap_err().kind(), ErrorKind::Http);

@@ -51,12 +51,12 @@ impl Outcome {
 /// Short pauses and many attempts.
 pub fn impatient() -> RetryPolicy {
     let mut policy = RetryPolicy::default().with_deadline(DEADLINE);
-    policy.api_attempts = 12;
-    policy.upload_attempts = 12;
-    policy.download_attempts = 12;
-    policy.persistence = Duration::ZERO;
-    policy.first_pause = Duration::from_millis(4);
-    policy.longest_pause = Duration::from_millis(60);
+    policy.max_api_attempts = 12;
+    policy.max_upload_attempts = 12;
+    policy.max_download_attempts = 12;
+    policy.min_retry_duration = Duration::ZERO;
+    policy.initial_backoff = Duration::from_millis(4);
+    policy.max_backoff = Duration::from_millis(60);
     policy
 }
 

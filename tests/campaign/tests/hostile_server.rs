@@ -171,7 +171,7 @@ fn told(lie: Option<Lie>) -> HostileServer {
         .credentials(Credentials::new(emulator.key_id(), emulator.key()).unwrap())
         .endpoint(emulator.url())
         .backend(server.clone())
-        .retry_policy(RetryPolicy::never().with_deadline(Duration::from_secs(3)))
+        .retry_policy(RetryPolicy::disabled().with_deadline(Duration::from_secs(3)))
         .build()
         .unwrap();
     shown.while_doing(|| everything(&b2, &shown));
