@@ -10,11 +10,11 @@ use crate::api::BillingClass;
 #[non_exhaustive]
 pub struct CallCounts {
     /// Requests of class A: free.
-    pub a: u64,
+    pub class_a: u64,
     /// Requests of class B: reading files.
-    pub b: u64,
+    pub class_b: u64,
     /// Requests of class C: the rest. A listing of more than a thousand rows is charged as several, and counted as one.
-    pub c: u64,
+    pub class_c: u64,
 }
 
 /// The counters themselves.
@@ -27,9 +27,13 @@ impl Counters {
     }
 
     pub(super) fn read(&self) -> CallCounts {
-        let [a, b, c] = [BillingClass::A, BillingClass::B, BillingClass::C]
+        let [class_a, class_b, class_c] = [BillingClass::A, BillingClass::B, BillingClass::C]
             .map(|class| self.0[index(class)].load(Ordering::Relaxed));
-        CallCounts { a, b, c }
+        CallCounts {
+            class_a,
+            class_b,
+            class_c,
+        }
     }
 }
 
