@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::call::{Call, Facts};
+use super::call::{Call, CallMetadata};
 use super::reply::Reply;
 use super::session::{Allowed, AllowedBucket, ApiVersion, Session, origin};
 use super::target::{Target, authorization, request};
@@ -130,14 +130,14 @@ impl AuthorizeAccount {
 }
 
 impl Call for AuthorizeAccount {
-    const FACTS: Facts = Facts::login("b2_authorize_account");
+    const METADATA: CallMetadata = CallMetadata::login("b2_authorize_account");
     type Output = Session;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let basic = self.credentials.basic();
         request(
             Method::GET,
-            &target.realm_url(&Self::FACTS),
+            &target.realm_url(&Self::METADATA),
             &authorization(&basic)?,
         )
     }

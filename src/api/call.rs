@@ -18,7 +18,7 @@ use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 /// next one not be sent, and then [`is_spent`](Self::is_spent) says so.
 pub trait Call: Send + Sync {
     /// What is true of the call whatever its arguments.
-    const FACTS: Facts;
+    const METADATA: CallMetadata;
 
     /// What a success gives.
     type Output: Send;
@@ -214,7 +214,7 @@ pub enum Place {
 /// What is true of a call whatever its arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Facts {
+pub struct CallMetadata {
     /// B2's name for it, as `b2_list_buckets`.
     pub name: &'static str,
     /// What it does; how failures are met hangs on it.
@@ -224,9 +224,9 @@ pub struct Facts {
     /// What B2 charges for it.
     pub class: BillingClass,
     /// Whether B2 may work on it for minutes before it answers.
-    pub patient: bool,
+    pub long_running: bool,
     /// Whether even its first refusal may mean that it has taken effect: someone on the way may have sent it twice.
-    pub refusal_needs_settling: bool,
+    pub reconcile_on_first_error: bool,
 }
 
 /// What a call does.
@@ -256,7 +256,7 @@ pub enum BillingClass {
     C,
 }
 
-impl Facts {
+impl CallMetadata {
     /// The facts of a call that asks and changes nothing.
     pub(crate) const fn read(
         name: &'static str,
@@ -268,8 +268,8 @@ impl Facts {
             kind: CallKind::Read,
             capability: Some(capability),
             class,
-            patient: false,
-            refusal_needs_settling: false,
+            long_running: false,
+            reconcile_on_first_error: false,
         }
     }
 
@@ -291,8 +291,8 @@ impl Facts {
             kind: CallKind::Upload,
             capability: Some(Capability::WriteFiles),
             class: BillingClass::A,
-            patient: false,
-            refusal_needs_settling: false,
+            long_running: false,
+            reconcile_on_first_error: false,
         }
     }
 
@@ -303,8 +303,8 @@ impl Facts {
             kind: CallKind::Download,
             capability: Some(Capability::ReadFiles),
             class: BillingClass::B,
-            patient: false,
-            refusal_needs_settling: false,
+            long_running: false,
+            reconcile_on_first_error: false,
         }
     }
 
@@ -315,20 +315,20 @@ impl Facts {
             kind: CallKind::Login,
             capability: None,
             class: BillingClass::C,
-            patient: false,
-            refusal_needs_settling: false,
+            long_running: false,
+            reconcile_on_first_error: false,
         }
     }
 
     /// The same, for a call on which B2 may work for minutes.
-    pub(crate) const fn patient(mut self) -> Self {
-        self.patient = true;
+    pub(crate) const fn long_running(mut self) -> Self {
+        self.long_running = true;
         self
     }
 
     /// The same, for a call whose first refusal may already mean that it has taken effect.
-    pub(crate) const fn refusal_needs_settling(mut self) -> Self {
-        self.refusal_needs_settling = true;
+    pub(crate) const fn reconcile_on_first_error(mut self) -> Self {
+        self.reconcile_on_first_error = true;
         self
     }
 }

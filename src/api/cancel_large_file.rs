@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
@@ -52,7 +52,7 @@ impl CancelLargeFile {
 }
 
 impl Call for CancelLargeFile {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_cancel_large_file",
         Capability::WriteFiles,
         BillingClass::A,
@@ -64,7 +64,7 @@ impl Call for CancelLargeFile {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<CanceledLargeFile, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
@@ -176,8 +176,8 @@ impl CopyFile {
 }
 
 impl Call for CopyFile {
-    const FACTS: Facts =
-        Facts::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).patient();
+    const METADATA: CallMetadata =
+        CallMetadata::write("b2_copy_file", Capability::WriteFiles, BillingClass::C).long_running();
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {
@@ -202,7 +202,7 @@ impl Call for CopyFile {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {

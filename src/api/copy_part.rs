@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -74,8 +74,8 @@ impl CopyPart {
 }
 
 impl Call for CopyPart {
-    const FACTS: Facts =
-        Facts::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).patient();
+    const METADATA: CallMetadata =
+        CallMetadata::write("b2_copy_part", Capability::WriteFiles, BillingClass::C).long_running();
     type Output = Part;
 
     fn subject(&self) -> Subject<'_> {
@@ -83,7 +83,7 @@ impl Call for CopyPart {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Part, Error> {

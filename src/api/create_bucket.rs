@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -106,7 +106,7 @@ impl CreateBucket {
 }
 
 impl Call for CreateBucket {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_create_bucket",
         Capability::WriteBuckets,
         BillingClass::C,
@@ -125,7 +125,7 @@ impl Call for CreateBucket {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post_for_account(&Self::FACTS, self)
+        target.post_for_account(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Bucket, Error> {

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::authorize_account::Credentials;
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -134,7 +134,7 @@ struct Wire<'a> {
 }
 
 impl Call for CreateKey {
-    const FACTS: Facts = Facts::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
+    const METADATA: CallMetadata = CallMetadata::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
     type Output = CreatedKey;
 
     fn check(&self) -> Result<(), Error> {
@@ -169,7 +169,7 @@ impl Call for CreateKey {
             name_prefix: self.name_prefix.as_deref(),
             valid_duration_in_seconds: self.valid_duration,
         };
-        target.post_for_account(&Self::FACTS, &wire)
+        target.post_for_account(&Self::METADATA, &wire)
     }
 
     fn read(&self, reply: Reply) -> Result<CreatedKey, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -37,7 +37,7 @@ impl DeleteBucket {
 }
 
 impl Call for DeleteBucket {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_delete_bucket",
         Capability::DeleteBuckets,
         BillingClass::A,
@@ -49,7 +49,7 @@ impl Call for DeleteBucket {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post_for_account(&Self::FACTS, self)
+        target.post_for_account(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Option<Bucket>, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -59,7 +59,7 @@ impl DeleteFileVersion {
 }
 
 impl Call for DeleteFileVersion {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_delete_file_version",
         Capability::DeleteFiles,
         BillingClass::A,
@@ -71,7 +71,7 @@ impl Call for DeleteFileVersion {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -40,11 +40,11 @@ impl DeleteKey {
 }
 
 impl Call for DeleteKey {
-    const FACTS: Facts = Facts::write("b2_delete_key", Capability::DeleteKeys, BillingClass::A);
+    const METADATA: CallMetadata = CallMetadata::write("b2_delete_key", Capability::DeleteKeys, BillingClass::A);
     type Output = Option<ApplicationKey>;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Option<ApplicationKey>, Error> {

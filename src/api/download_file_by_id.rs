@@ -2,7 +2,7 @@
 
 use b2kit_core::Request;
 
-use super::call::{Call, Facts, Subject};
+use super::call::{Call, CallMetadata, Subject};
 use super::download::{Asked, Download, asked, integrity};
 use super::reply::Reply;
 use super::target::Target;
@@ -42,7 +42,7 @@ impl DownloadFileById {
 asked!(DownloadFileById);
 
 impl Call for DownloadFileById {
-    const FACTS: Facts = Facts::download("b2_download_file_by_id");
+    const METADATA: CallMetadata = CallMetadata::download("b2_download_file_by_id");
     type Output = Download;
 
     fn subject(&self) -> Subject<'_> {
@@ -55,7 +55,7 @@ impl Call for DownloadFileById {
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
         let (origin, _) = self.asked.origin(target.account()?);
-        let (version, name) = (target.version(), Self::FACTS.name);
+        let (version, name) = (target.version(), Self::METADATA.name);
         let (id, overrides) = (
             percent_encode(self.file_id.as_str()),
             self.asked.overrides.query('&'),
@@ -65,7 +65,7 @@ impl Call for DownloadFileById {
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(Self::FACTS.name, reply)?;
+        let download = self.asked.read(Self::METADATA.name, reply)?;
         if download.file.file_id != self.file_id {
             return Err(integrity("B2 sends another version than the one asked for"));
         }

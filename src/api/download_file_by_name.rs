@@ -2,7 +2,7 @@
 
 use b2kit_core::Request;
 
-use super::call::{Call, Facts, Subject};
+use super::call::{Call, CallMetadata, Subject};
 use super::download::{Asked, Download, asked, integrity};
 use super::reply::Reply;
 use super::session::Session;
@@ -47,7 +47,7 @@ impl DownloadFileByName {
 asked!(DownloadFileByName);
 
 impl Call for DownloadFileByName {
-    const FACTS: Facts = Facts::download("b2_download_file_by_name");
+    const METADATA: CallMetadata = CallMetadata::download("b2_download_file_by_name");
     type Output = Download;
 
     fn subject(&self) -> Subject<'_> {
@@ -66,7 +66,7 @@ impl Call for DownloadFileByName {
     }
 
     fn read(&self, reply: Reply) -> Result<Download, Error> {
-        let download = self.asked.read(Self::FACTS.name, reply)?;
+        let download = self.asked.read(Self::METADATA.name, reply)?;
         // A proxy or a library that tidies `a/../b` up to `b` would fetch another file.
         if download.file.file_name != self.file_name.as_str() {
             return Err(integrity("B2 sends another file than the one asked for"));

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
@@ -50,13 +50,13 @@ impl FinishLargeFile {
 }
 
 impl Call for FinishLargeFile {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_finish_large_file",
         Capability::WriteFiles,
         BillingClass::A,
     )
-    .patient()
-    .refusal_needs_settling();
+    .long_running()
+    .reconcile_on_first_error();
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {
@@ -75,7 +75,7 @@ impl Call for FinishLargeFile {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {

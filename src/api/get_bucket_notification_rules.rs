@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::set_bucket_notification_rules::secrets;
 use super::target::Target;
@@ -43,7 +43,7 @@ impl GetBucketNotificationRules {
 }
 
 impl Call for GetBucketNotificationRules {
-    const FACTS: Facts = Facts::read(
+    const METADATA: CallMetadata = CallMetadata::read(
         "b2_get_bucket_notification_rules",
         Capability::ReadBucketNotifications,
         BillingClass::C,
@@ -55,7 +55,7 @@ impl Call for GetBucketNotificationRules {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {

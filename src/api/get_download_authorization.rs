@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::download_file_by_name::link_to;
 use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
@@ -92,7 +92,7 @@ impl GetDownloadAuthorization {
 overrides!(GetDownloadAuthorization, overrides);
 
 impl Call for GetDownloadAuthorization {
-    const FACTS: Facts = Facts::read(
+    const METADATA: CallMetadata = CallMetadata::read(
         "b2_get_download_authorization",
         Capability::ShareFiles,
         BillingClass::C,
@@ -108,7 +108,7 @@ impl Call for GetDownloadAuthorization {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<DownloadAuthorization, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -32,7 +32,7 @@ impl GetFileInfo {
 }
 
 impl Call for GetFileInfo {
-    const FACTS: Facts = Facts::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
+    const METADATA: CallMetadata = CallMetadata::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {
@@ -40,7 +40,7 @@ impl Call for GetFileInfo {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -70,7 +70,7 @@ impl GetUploadPartUrl {
 }
 
 impl Call for GetUploadPartUrl {
-    const FACTS: Facts = Facts::read(
+    const METADATA: CallMetadata = CallMetadata::read(
         "b2_get_upload_part_url",
         Capability::WriteFiles,
         BillingClass::A,
@@ -82,7 +82,7 @@ impl Call for GetUploadPartUrl {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<UploadPartUrl, Error> {

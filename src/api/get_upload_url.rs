@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -70,7 +70,7 @@ impl GetUploadUrl {
 }
 
 impl Call for GetUploadUrl {
-    const FACTS: Facts = Facts::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    const METADATA: CallMetadata = CallMetadata::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
 
     fn subject(&self) -> Subject<'_> {
@@ -78,7 +78,7 @@ impl Call for GetUploadUrl {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<UploadUrl, Error> {

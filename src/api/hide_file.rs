@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, Facts, Finding, Lost, Subject};
+use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
@@ -38,7 +38,7 @@ impl HideFile {
 }
 
 impl Call for HideFile {
-    const FACTS: Facts = Facts::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
+    const METADATA: CallMetadata = CallMetadata::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {
@@ -46,7 +46,7 @@ impl Call for HideFile {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, CallMetadata};
 use super::page_check::outside;
 use super::reply::Reply;
 use super::target::Target;
@@ -92,7 +92,7 @@ impl ListBuckets {
 }
 
 impl Call for ListBuckets {
-    const FACTS: Facts = Facts::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
+    const METADATA: CallMetadata = CallMetadata::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
     type Output = Buckets;
 
     fn check(&self) -> Result<(), Error> {
@@ -107,7 +107,7 @@ impl Call for ListBuckets {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post_for_account(&Self::FACTS, self)
+        target.post_for_account(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Buckets, Error> {

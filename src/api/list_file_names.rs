@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::page_check::{NameQuery, check_count};
 use super::reply::Reply;
 use super::target::Target;
@@ -93,7 +93,7 @@ impl ListFileNames {
 }
 
 impl Call for ListFileNames {
-    const FACTS: Facts = Facts::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
+    const METADATA: CallMetadata = CallMetadata::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
     type Output = FileNames;
 
     fn subject(&self) -> Subject<'_> {
@@ -101,7 +101,7 @@ impl Call for ListFileNames {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileNames, Error> {

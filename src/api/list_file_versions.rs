@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::list_file_names::{MOST_ROWS, listing_limit};
 use super::page_check::{NameQuery, check_count, stuck};
 use super::reply::Reply;
@@ -106,7 +106,7 @@ impl ListFileVersions {
 }
 
 impl Call for ListFileVersions {
-    const FACTS: Facts = Facts::read(
+    const METADATA: CallMetadata = CallMetadata::read(
         "b2_list_file_versions",
         Capability::ListFiles,
         BillingClass::C,
@@ -118,7 +118,7 @@ impl Call for ListFileVersions {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<FileVersions, Error> {

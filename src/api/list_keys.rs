@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts};
+use super::call::{BillingClass, Call, CallMetadata};
 use super::page_check::{check_count, check_ids};
 use super::reply::Reply;
 use super::target::Target;
@@ -67,11 +67,11 @@ impl ListKeys {
 }
 
 impl Call for ListKeys {
-    const FACTS: Facts = Facts::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
+    const METADATA: CallMetadata = CallMetadata::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
     type Output = Keys;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post_for_account(&Self::FACTS, self)
+        target.post_for_account(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Keys, Error> {

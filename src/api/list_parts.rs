@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::page_check::{check_count, outside, stuck};
 use super::reply::Reply;
 use super::target::Target;
@@ -69,7 +69,7 @@ impl ListParts {
 }
 
 impl Call for ListParts {
-    const FACTS: Facts = Facts::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
+    const METADATA: CallMetadata = CallMetadata::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
     type Output = Parts;
 
     fn subject(&self) -> Subject<'_> {
@@ -77,7 +77,7 @@ impl Call for ListParts {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Parts, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::page_check::{check_count, check_ids, check_unfinished};
 use super::reply::Reply;
 use super::target::Target;
@@ -77,7 +77,7 @@ impl ListUnfinishedLargeFiles {
 }
 
 impl Call for ListUnfinishedLargeFiles {
-    const FACTS: Facts = Facts::read(
+    const METADATA: CallMetadata = CallMetadata::read(
         "b2_list_unfinished_large_files",
         Capability::ListFiles,
         BillingClass::C,
@@ -89,7 +89,7 @@ impl Call for ListUnfinishedLargeFiles {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<UnfinishedLargeFiles, Error> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::get_bucket_notification_rules::BucketNotificationRules;
 use super::reply::Reply;
 use super::target::Target;
@@ -39,7 +39,7 @@ impl SetBucketNotificationRules {
 }
 
 impl Call for SetBucketNotificationRules {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_set_bucket_notification_rules",
         Capability::WriteBucketNotifications,
         BillingClass::C,
@@ -61,7 +61,7 @@ impl Call for SetBucketNotificationRules {
             bucket_id: &self.bucket_id,
             event_notification_rules: self.rules.wire(),
         };
-        target.post(&Self::FACTS, &wire)
+        target.post(&Self::METADATA, &wire)
     }
 
     fn read(&self, reply: Reply) -> Result<BucketNotificationRules, Error> {

@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Uri};
 use serde::Serialize;
 
-use super::call::Facts;
+use super::call::CallMetadata;
 use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
@@ -68,7 +68,7 @@ impl<'a> Target<'a> {
     }
 
     /// A call with a JSON document as its body.
-    pub(crate) fn post(&self, facts: &Facts, document: &impl Serialize) -> Result<Request, Error> {
+    pub(crate) fn post(&self, facts: &CallMetadata, document: &impl Serialize) -> Result<Request, Error> {
         let url = format!(
             "{}/b2api/{}/{}",
             self.account()?.api_url(),
@@ -94,7 +94,7 @@ impl<'a> Target<'a> {
     /// As [`post`](Self::post), with the account's id added to the document.
     pub(crate) fn post_for_account(
         &self,
-        facts: &Facts,
+        facts: &CallMetadata,
         document: &impl Serialize,
     ) -> Result<Request, Error> {
         #[derive(Serialize)]
@@ -131,7 +131,7 @@ impl<'a> Target<'a> {
         request(Method::POST, url, &authorization(token)?)
     }
 
-    pub(crate) fn realm_url(&self, facts: &Facts) -> String {
+    pub(crate) fn realm_url(&self, facts: &CallMetadata) -> String {
         format!("{}/b2api/{}/{}", self.realm, self.version, facts.name)
     }
 }

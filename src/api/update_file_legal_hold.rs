@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -57,7 +57,7 @@ impl UpdateFileLegalHold {
 }
 
 impl Call for UpdateFileLegalHold {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_update_file_legal_hold",
         Capability::WriteFileLegalHolds,
         BillingClass::A,
@@ -69,7 +69,7 @@ impl Call for UpdateFileLegalHold {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {

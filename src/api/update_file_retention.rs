@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, Call, Facts, Subject};
+use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::echo::same_retention;
 use super::reply::Reply;
 use super::target::Target;
@@ -73,7 +73,7 @@ impl UpdateFileRetention {
 }
 
 impl Call for UpdateFileRetention {
-    const FACTS: Facts = Facts::write(
+    const METADATA: CallMetadata = CallMetadata::write(
         "b2_update_file_retention",
         Capability::WriteFileRetentions,
         BillingClass::A,
@@ -89,7 +89,7 @@ impl Call for UpdateFileRetention {
     }
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        target.post(&Self::FACTS, self)
+        target.post(&Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {

@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{Ask, Call, Facts, Finding, Lost, Place, Subject};
+use super::call::{Ask, Call, CallMetadata, Finding, Lost, Place, Subject};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -140,7 +140,7 @@ impl UploadFile {
 }
 
 impl Call for UploadFile {
-    const FACTS: Facts = Facts::upload("b2_upload_file");
+    const METADATA: CallMetadata = CallMetadata::upload("b2_upload_file");
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {

@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::call::{Call, Facts, Place, Subject};
+use super::call::{Call, CallMetadata, Place, Subject};
 use super::content::{Content, Digest};
 use super::reply::Reply;
 use super::target::Target;
@@ -79,7 +79,7 @@ impl UploadPart {
 }
 
 impl Call for UploadPart {
-    const FACTS: Facts = Facts::upload("b2_upload_part");
+    const METADATA: CallMetadata = CallMetadata::upload("b2_upload_part");
     type Output = Part;
 
     fn subject(&self) -> Subject<'_> {

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 
 use super::Client;
-use crate::api::{Call, Facts, ListBuckets, Reply, Target};
+use crate::api::{Call, CallMetadata, ListBuckets, Reply, Target};
 use crate::error::{Error, ErrorKind};
 use crate::types::{BucketId, BucketName};
 
@@ -53,7 +53,7 @@ struct Find<'a> {
 }
 
 impl Call for Find<'_> {
-    const FACTS: Facts = ListBuckets::FACTS;
+    const METADATA: CallMetadata = ListBuckets::METADATA;
     type Output = (BucketId, BucketName);
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

@@ -9,7 +9,7 @@ use super::budget::{Budget, cost};
 use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
-use crate::api::{ApiVersion, CallKind, Facts, Lost};
+use crate::api::{ApiVersion, CallKind, CallMetadata, Lost};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 
@@ -19,7 +19,7 @@ const LEAST_FREE_PAUSE: Duration = Duration::from_millis(100);
 /// How one call goes. Pure but for the purse that all calls share: time and chance are handed in.
 #[derive(Debug)]
 pub(super) struct Course<'a> {
-    facts: &'a Facts,
+    facts: &'a CallMetadata,
     policy: Arc<RetryPolicy>,
     began: Instant,
     first_failure: Option<Instant>,
@@ -79,9 +79,9 @@ pub(super) enum Step {
 
 impl<'a> Course<'a> {
     /// A call begins.
-    pub(super) fn begin(facts: &'a Facts, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
+    pub(super) fn begin(facts: &'a CallMetadata, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
         let seen = Seen {
-            refusal_needs_settling: facts.refusal_needs_settling,
+            reconcile_on_first_error: facts.reconcile_on_first_error,
             ..Seen::default()
         };
         Self {
@@ -479,7 +479,7 @@ mod tests {
 
     /// Fails with `failure` until it is given up; the pauses, and why.
     fn course(
-        facts: &Facts,
+        facts: &CallMetadata,
         policy: RetryPolicy,
         failure: &Error,
         chance: f64,
@@ -508,7 +508,7 @@ mod tests {
             ..RetryPolicy::default()
         };
         for (chance, factor) in [(0.0, 0.5), (0.5, 0.75)] {
-            let (pauses, why) = course(&ListBuckets::FACTS, policy.clone(), &busy(), chance);
+            let (pauses, why) = course(&ListBuckets::METADATA, policy.clone(), &busy(), chance);
             let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0];
             let pauses: Vec<_> = pauses.iter().map(Duration::as_secs_f64).take(8).collect();
             assert_eq!(pauses, expected.map(|seconds| seconds * factor));
@@ -518,14 +518,14 @@ mod tests {
 
     #[test]
     fn attempts_alone_do_not_end_a_call_before_it_has_persisted() {
-        let (pauses, why) = course(&ListBuckets::FACTS, RetryPolicy::default(), &busy(), 0.0);
+        let (pauses, why) = course(&ListBuckets::METADATA, RetryPolicy::default(), &busy(), 0.0);
         assert!(
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
             "{pauses:?}"
         );
         assert_eq!(why, Some(RetryStopReason::Attempts));
         assert_eq!(
-            course(&ListBuckets::FACTS, RetryPolicy::disabled(), &busy(), 0.0),
+            course(&ListBuckets::METADATA, RetryPolicy::disabled(), &busy(), 0.0),
             (vec![], Some(RetryStopReason::Attempts))
         );
     }
@@ -533,7 +533,7 @@ mod tests {
     #[test]
     fn a_pause_that_would_end_after_the_deadline_ends_the_call_at_once() {
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
-        let (pauses, why) = course(&ListBuckets::FACTS, policy.clone(), &busy(), 0.99);
+        let (pauses, why) = course(&ListBuckets::METADATA, policy.clone(), &busy(), 0.99);
         assert_eq!(
             (pauses.len(), why),
             (2, Some(RetryStopReason::Deadline)),
@@ -549,17 +549,17 @@ mod tests {
             ..RetryPolicy::default()
         };
         let wish = |seconds| busy().with_retry_after(Some(Duration::from_secs(seconds)));
-        let (pauses, _) = course(&ListBuckets::FACTS, policy.clone(), &wish(7), 0.5);
+        let (pauses, _) = course(&ListBuckets::METADATA, policy.clone(), &wish(7), 0.5);
         assert_eq!(pauses, [Duration::from_millis(7_500)]);
         for seconds in [301, 1_000_000_000, u64::MAX] {
-            let gave_up = course(&ListBuckets::FACTS, policy.clone(), &wish(seconds), 0.5);
+            let gave_up = course(&ListBuckets::METADATA, policy.clone(), &wish(seconds), 0.5);
             assert_eq!(gave_up, (vec![], Some(RetryStopReason::Deadline)));
         }
     }
 
     #[test]
     fn a_body_that_was_read_once_is_not_sent_again() {
-        let facts = UploadFile::FACTS;
+        let facts = UploadFile::METADATA;
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
@@ -569,7 +569,7 @@ mod tests {
 
     #[test]
     fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
-        let facts = ListBuckets::FACTS;
+        let facts = ListBuckets::METADATA;
         let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
@@ -589,7 +589,7 @@ mod tests {
         policy: RetryPolicy,
         circumstance: impl Fn(&mut Course<'_>, Instant),
     ) -> (Duration, Option<RetryStopReason>) {
-        let facts = ListBuckets::FACTS;
+        let facts = ListBuckets::METADATA;
         let began = SystemTimer.now();
         let mut now = began;
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
@@ -658,7 +658,7 @@ mod tests {
     fn an_empty_purse_ends_the_call() {
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
         assert!(budget.pay(500));
-        let facts = ListBuckets::FACTS;
+        let facts = ListBuckets::METADATA;
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), false, now, &budget, 0.0);

@@ -64,7 +64,7 @@ pub(super) struct Seen {
     /// Upload URLs that were refused for want of authority.
     pub(super) refused_urls: u32,
     /// A refusal of this call has to be looked into even if nothing was lost.
-    pub(super) refusal_needs_settling: bool,
+    pub(super) reconcile_on_first_error: bool,
 }
 
 /// What comes next.
@@ -209,7 +209,7 @@ fn refused(kind: CallKind, b2: &B2Error, seen: Seen) -> Next {
         }
         // An earlier attempt may have made this one impossible.
         (400 | 404 | 409, _)
-            if kind == CallKind::Write && (seen.ambiguous || seen.refusal_needs_settling) =>
+            if kind == CallKind::Write && (seen.ambiguous || seen.reconcile_on_first_error) =>
         {
             Next::Settle
         }
@@ -440,7 +440,7 @@ mod tests {
             refused_urls: n / 12 % 2,
             renewed: n / 24 % 2 == 1,
             ambiguous: n / 48 % 2 == 1,
-            refusal_needs_settling: n / 96 % 2 == 1,
+            reconcile_on_first_error: n / 96 % 2 == 1,
             foreign: n / 192 % 4,
         })
     }
@@ -475,7 +475,7 @@ mod tests {
             (UrlInUse, Upload) => paced,
             (Sha1, Upload) => again_if(seen.corrupt < 2, AT_ONCE),
             (UrlInUse | Sha1 | Impossible, Write) => {
-                again_if(seen.ambiguous || seen.refusal_needs_settling, Next::Settle)
+                again_if(seen.ambiguous || seen.reconcile_on_first_error, Next::Settle)
             }
             (UrlInUse | Sha1 | Impossible, _) => Next::GiveUp,
         }
@@ -573,7 +573,7 @@ mod tests {
             ..Seen::default()
         };
         let wary = Seen {
-            refusal_needs_settling: true,
+            reconcile_on_first_error: true,
             ..Seen::default()
         };
         for status in [400, 404, 409] {

@@ -111,7 +111,7 @@ impl<C: Paged + 'static> Stream for Items<C> {
                 let late = HttpError::new(HttpErrorKind::Timeout, Phase::NotSent)
                     .with_source("no page with an item came in time");
                 let late = Error::http(late).with_gave_up(Some(RetryStopReason::Deadline));
-                let late = late.in_call(C::FACTS.name, 0, std::time::Duration::ZERO);
+                let late = late.in_call(C::METADATA.name, 0, std::time::Duration::ZERO);
                 return Poll::Ready(Some(Err(late)));
             };
             self.next = None;
@@ -152,7 +152,7 @@ impl<C: Paged> Pages<C> {
                     ErrorKind::Protocol,
                     "B2 leads in a circle: a page starts where one did before",
                 );
-                return Err(circle.in_call(C::FACTS.name, 1, std::time::Duration::ZERO));
+                return Err(circle.in_call(C::METADATA.name, 1, std::time::Duration::ZERO));
             }
         };
         let output = self.client.call(call.clone()).await?;

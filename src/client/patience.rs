@@ -12,13 +12,13 @@ use super::budget::cost;
 use super::course::{Course, Step};
 use super::outage::Trouble;
 use super::told::{Title, Wait};
-use crate::api::{Call as _, DownloadFileById, Facts};
+use crate::api::{Call as _, DownloadFileById, CallMetadata};
 use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
 pub(super) const PROGRESS: u64 = 256 << 10;
 
-const FACTS: &Facts = &DownloadFileById::FACTS;
+const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
 /// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Patience {
             .failed(&failure, false, now, &shared.budget, shared.chance());
         let why = match step {
             Step::Again { pause, .. } => {
-                let title = Title::of(&self.client, FACTS.name);
+                let title = Title::of(&self.client, METADATA.name);
                 let everyone = self.course.is_in_outage();
                 title.again(
                     &failure,
@@ -90,7 +90,7 @@ impl Patience {
                     Wait { pause, everyone },
                 );
                 if self.course.pays() {
-                    self.paid = self.paid.saturating_add(cost(FACTS.kind, &failure));
+                    self.paid = self.paid.saturating_add(cost(METADATA.kind, &failure));
                 }
                 self.course.attempt(None);
                 return Ok((pause, self.in_time(pause)));
@@ -143,7 +143,7 @@ fn is_the_systems(error: &HttpError) -> bool {
 }
 
 fn begin(client: &Client) -> Course<'static> {
-    let mut course = Course::begin(FACTS, &client.policy, client.now());
+    let mut course = Course::begin(METADATA, &client.policy, client.now());
     course.attempt(None);
     course
 }

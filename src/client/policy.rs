@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use b2kit_core::time::share;
 
-use crate::api::{CallKind, Facts};
+use crate::api::{CallKind, CallMetadata};
 
 /// How long a client goes on when calls fail in ways that may pass.
 ///
@@ -128,10 +128,10 @@ impl RetryPolicy {
         }
     }
 
-    pub(super) fn deadline_of(&self, facts: &Facts) -> Option<Duration> {
+    pub(super) fn deadline_of(&self, facts: &CallMetadata) -> Option<Duration> {
         self.deadline.or(match facts.kind {
             CallKind::Upload | CallKind::Download => None,
-            _ if facts.patient => Some(Duration::from_secs(40 * 60)),
+            _ if facts.long_running => Some(Duration::from_secs(40 * 60)),
             _ => Some(Duration::from_secs(5 * 60)),
         })
     }

@@ -1,12 +1,12 @@
 //! What a key may not do, told so that its owner knows what to change.
 
-use crate::api::{Allowed, ApiVersion, CallKind, Facts, Session};
+use crate::api::{Allowed, ApiVersion, CallKind, CallMetadata, Session};
 use crate::error::{Error, ErrorKind};
 use crate::types::Capability;
 
 /// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a round trip.
 pub(super) fn refuse_known_missing(
-    facts: &Facts,
+    facts: &CallMetadata,
     also: &[Capability],
     session: &Session,
 ) -> Result<(), Error> {
@@ -39,7 +39,7 @@ pub(super) fn refuse_known_missing(
 }
 
 /// Adds to B2's refusal what the key may do.
-pub(super) fn with_restriction(failure: Error, facts: &Facts, session: &Session) -> Error {
+pub(super) fn with_restriction(failure: Error, facts: &CallMetadata, session: &Session) -> Error {
     let unauthorized = failure
         .b2()
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");

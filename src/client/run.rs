@@ -24,7 +24,7 @@ use super::retry_after::{retry_after, server_time};
 use super::told::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
-    ApiVersion, Ask, AuthorizeAccount, Call, CallKind, Facts, Finding, GetUploadPartUrl,
+    ApiVersion, Ask, AuthorizeAccount, Call, CallKind, CallMetadata, Finding, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
 use crate::error::{Error, ErrorKind, RetryStopReason};
@@ -70,7 +70,7 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
 
 /// Bounds the call by its deadline, whatever it is waiting for.
 async fn bounded<C: Call>(client: &Client, call: &C, title: Title<'_>) -> Result<C::Output, Error> {
-    let facts = &C::FACTS;
+    let facts = &C::METADATA;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
     let mut course = Course::begin(facts, &client.policy, client.now());
@@ -100,7 +100,7 @@ async fn attempts<C: Call>(
     course: &mut Course<'_>,
     title: Title<'_>,
 ) -> Result<C::Output, Error> {
-    let facts = &C::FACTS;
+    let facts = &C::METADATA;
     let finish = |course: &Course<'_>, mut output: C::Output| {
         if course.possibly_twice() {
             warn!("B2 may hold the result twice");
@@ -258,7 +258,7 @@ impl Ticket {
         call: &C,
         course: &Course<'_>,
     ) -> Result<Self, Error> {
-        if C::FACTS.kind == CallKind::Login {
+        if C::METADATA.kind == CallKind::Login {
             let mut pause = client.shared.authorization.pause(client.now());
             if !client.shared.outages.ever_answered() {
                 // Logins of calls before this one may have failed again and again.
@@ -271,7 +271,7 @@ impl Ticket {
             return Ok(Self::Realm);
         }
         let generation = authorized(client, true).await?;
-        refuse_known_missing(&C::FACTS, &call.also_needs(), &generation.session)?;
+        refuse_known_missing(&C::METADATA, &call.also_needs(), &generation.session)?;
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
         };
@@ -337,7 +337,7 @@ impl Ticket {
     }
 
     /// What B2 refuses, with what is known of the key.
-    fn explain(&self, client: &Client, facts: &Facts, failure: Error) -> Error {
+    fn explain(&self, client: &Client, facts: &CallMetadata, failure: Error) -> Error {
         match self {
             Self::Realm => explain_login(failure, client.shared.authorization.version()),
             Self::Account(generation) | Self::Upload(generation, ..) => {
@@ -355,7 +355,7 @@ fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Gene
     }
     Box::pin(async move {
         debug!("waiting for a login");
-        let (facts, began) = (&AuthorizeAccount::FACTS, client.now());
+        let (facts, began) = (&AuthorizeAccount::METADATA, client.now());
         let deadline = client.policy.deadline_of(facts).unwrap_or(FOREVER);
         let login = async |call| {
             let mut in_time = client.clone();
@@ -368,7 +368,7 @@ fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Gene
             let session: Session = run(&in_time, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
             trusted
-                .map_err(|error| error.in_call(AuthorizeAccount::FACTS.name, 1, Duration::ZERO))?;
+                .map_err(|error| error.in_call(AuthorizeAccount::METADATA.name, 1, Duration::ZERO))?;
             Ok(session)
         };
         let authorization = &client.shared.authorization;
@@ -494,7 +494,7 @@ fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) 
 /// From a call to a request that may go where it goes.
 fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Request, Error> {
     let request = call.request(target)?;
-    match C::FACTS.kind {
+    match C::METADATA.kind {
         CallKind::Download => client.shared.policy.check_download(request.uri())?,
         _ => client.shared.policy.check(request.uri())?,
     }
@@ -503,7 +503,7 @@ fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Re
 
 /// Makes one attempt.
 async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
-    let facts = &C::FACTS;
+    let facts = &C::METADATA;
     let outcome = exchange(client, call, request).await;
     if facts.kind == CallKind::Login {
         client.shared.authorization.attempted(
@@ -534,10 +534,10 @@ async fn exchange<C: Call>(
 ) -> Result<C::Output, Error> {
     learn_secrets(client, call, request.headers());
     let to_head = request.method() == Method::HEAD;
-    let is_download = C::FACTS.kind == CallKind::Download && request.method() == Method::GET;
+    let is_download = C::METADATA.kind == CallKind::Download && request.method() == Method::GET;
     let bandwidth = client.shared.bandwidth.as_ref();
     let request = match bandwidth {
-        Some(bandwidth) if C::FACTS.kind == CallKind::Upload => bandwidth.outgoing(request),
+        Some(bandwidth) if C::METADATA.kind == CallKind::Upload => bandwidth.outgoing(request),
         _ => request,
     };
     let host = request.uri().authority().cloned();
@@ -585,7 +585,7 @@ async fn exchange<C: Call>(
         };
         return Err(error.with_retry_after(wish));
     }
-    let reply = if C::FACTS.kind == CallKind::Download {
+    let reply = if C::METADATA.kind == CallKind::Download {
         Reply::stream(
             head,
             match bandwidth {
@@ -617,7 +617,7 @@ fn lost_in_the_middle(error: HttpError) -> Error {
 }
 
 /// What every request carries.
-fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Duration>) {
+fn stamp(client: &Client, facts: &CallMetadata, request: &mut Request, left: Option<Duration>) {
     let headers = request.headers_mut();
     headers.insert(USER_AGENT, client.shared.user_agent.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -626,7 +626,7 @@ fn stamp(client: &Client, facts: &Facts, request: &mut Request, left: Option<Dur
     }
     let head = match facts.kind {
         CallKind::Upload => UPLOAD_HEAD,
-        _ if facts.patient => PATIENT_HEAD,
+        _ if facts.long_running => PATIENT_HEAD,
         _ => HEAD,
     };
     let mut deadlines = client.shared.deadlines.with_head(head);

@@ -44,7 +44,7 @@ impl Client {
 
 impl<'a> Title<'a> {
     pub(super) fn new<C: Call>(client: &'a Client, call: &'a C) -> Self {
-        let (about, subject) = (Self::of(client, C::FACTS.name), call.subject());
+        let (about, subject) = (Self::of(client, C::METADATA.name), call.subject());
         Self {
             bucket: about.bucket.or(subject.bucket),
             file: subject.file.or(about.file).or(subject.file_id),

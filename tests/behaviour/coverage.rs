@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use b2kit::api::{
     self, ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion,
-    DeleteKey, Facts, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
+    DeleteKey, CallMetadata, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
 };
 use b2kit::types::{
     BucketName, BucketType, Capability, DefaultRetention, Encryption, FileName, FileRetention,
@@ -16,12 +16,12 @@ use crate::names::NAMES;
 
 macro_rules! facts {
     ($($call:ident)+) => {
-        [$((stringify!($call), <api::$call as Call>::FACTS)),+]
+        [$((stringify!($call), <api::$call as Call>::METADATA)),+]
     };
 }
 
 /// Each call that there is, by the name of its type.
-pub(super) fn calls() -> [(&'static str, Facts); 31] {
+pub(super) fn calls() -> [(&'static str, CallMetadata); 31] {
     facts! {
         AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket DeleteFileVersion
         DeleteKey DownloadFileById DownloadFileByName FinishLargeFile GetBucketNotificationRules

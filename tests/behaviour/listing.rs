@@ -279,12 +279,12 @@ fn no_list_is_endless_when_its_cursor_stands_still() {
         let (b2, count) = scripted(move |_| page.clone());
         let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.stream(call).try_collect());
         let Err(error) = outcome else {
-            panic!("{} went on", C::FACTS.name)
+            panic!("{} went on", C::METADATA.name)
         };
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         // The second page is asked for twice more: it may have been another's answer.
         let count = count.load(Ordering::Relaxed);
-        assert!(count <= 4, "{count} for {}", C::FACTS.name);
+        assert!(count <= 4, "{count} for {}", C::METADATA.name);
     }
     outcome(
         ListFileNames::new("b"),
@@ -553,7 +553,7 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
         let Err(error) = error else {
             panic!(
                 "{} took a page that should have been told as {told}",
-                C::FACTS.name
+                C::METADATA.name
             )
         };
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Protocol, 3));

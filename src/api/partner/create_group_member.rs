@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{GroupMember, Region, facts, post_to_groups};
-use crate::api::{Ask, Call, CallKind, Facts, Finding, Lost, Reply, Target};
+use crate::api::{Ask, Call, CallKind, CallMetadata, Finding, Lost, Reply, Target};
 use crate::error::Error;
 use crate::types::{ApplicationKeyId, Secret};
 
@@ -52,11 +52,11 @@ impl CreateGroupMember {
 }
 
 impl Call for CreateGroupMember {
-    const FACTS: Facts = facts("b2_create_group_member", CallKind::Write);
+    const METADATA: CallMetadata = facts("b2_create_group_member", CallKind::Write);
     type Output = CreatedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_groups(target, &Self::FACTS, self)
+        post_to_groups(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<CreatedGroupMember, Error> {

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::{Computer, facts, post_to_computers};
-use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
 
@@ -29,11 +29,11 @@ impl DeleteComputer {
 }
 
 impl Call for DeleteComputer {
-    const FACTS: Facts = facts("bz_delete_computer", CallKind::Write);
+    const METADATA: CallMetadata = facts("bz_delete_computer", CallKind::Write);
     type Output = Computer;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_computers(target, &Self::FACTS, self)
+        post_to_computers(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Computer, Error> {

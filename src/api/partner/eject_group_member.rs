@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{Region, facts, id, post_to_groups};
-use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::AccountId;
 
@@ -57,11 +57,11 @@ impl EjectGroupMember {
 }
 
 impl Call for EjectGroupMember {
-    const FACTS: Facts = facts("b2_eject_group_member", CallKind::Write);
+    const METADATA: CallMetadata = facts("b2_eject_group_member", CallKind::Write);
     type Output = EjectedGroupMember;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_groups(target, &Self::FACTS, self)
+        post_to_groups(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<EjectedGroupMember, Error> {

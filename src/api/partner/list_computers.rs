@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{facts, moment, post_to_computers};
 use crate::api::page_check::{check_count, check_ids};
-use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -77,11 +77,11 @@ impl ListComputers {
 }
 
 impl Call for ListComputers {
-    const FACTS: Facts = facts("bz_list_computers", CallKind::Read);
+    const METADATA: CallMetadata = facts("bz_list_computers", CallKind::Read);
     type Output = Computers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_computers(target, &Self::FACTS, self)
+        post_to_computers(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Computers, Error> {

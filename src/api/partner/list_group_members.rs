@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Region, count, facts, id, moment, post_to_groups};
 use crate::api::page_check::{check_count, check_ids, outside};
-use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -131,11 +131,11 @@ impl ListGroupMembers {
 }
 
 impl Call for ListGroupMembers {
-    const FACTS: Facts = facts("b2_list_group_members", CallKind::Read);
+    const METADATA: CallMetadata = facts("b2_list_group_members", CallKind::Read);
     type Output = GroupMembers;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_groups(target, &Self::FACTS, self)
+        post_to_groups(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<GroupMembers, Error> {

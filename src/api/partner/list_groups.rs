@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::list_group_members::MemberStats;
 use super::{count, facts, id, id_or_none, moment, post_to_groups};
 use crate::api::page_check::{check_count, check_ids, outside};
-use crate::api::{Call, CallKind, Facts, Reply, Target};
+use crate::api::{Call, CallKind, CallMetadata, Reply, Target};
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp};
 
@@ -129,11 +129,11 @@ impl ListGroups {
 }
 
 impl Call for ListGroups {
-    const FACTS: Facts = facts("b2_list_groups", CallKind::Read);
+    const METADATA: CallMetadata = facts("b2_list_groups", CallKind::Read);
     type Output = Groups;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
-        post_to_groups(target, &Self::FACTS, self)
+        post_to_groups(target, &Self::METADATA, self)
     }
 
     fn read(&self, reply: Reply) -> Result<Groups, Error> {

@@ -1,7 +1,7 @@
 //! The Partner API: accounts in groups, and computers that are backed up.
 //!
 //! All calls need the master key of a group's administrator and a session of v3 or v4. What they cost is not documented;
-//! [`Facts::class`](super::Facts::class) says the dearest. They are made after B2's samples, and were tried on no real
+//! [`CallMetadata::class`](super::CallMetadata::class) says the dearest. They are made after B2's samples, and were tried on no real
 //! group; `b2_reserve_trial_create_account` is left out, since what it takes is documented in two ways.
 //!
 //! | call | what it does |
@@ -30,7 +30,7 @@ pub use list_groups::{AccountStandingDetails, Group, GroupStats, Groups, ListGro
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{BillingClass, CallKind, Facts};
+use super::call::{BillingClass, CallKind, CallMetadata};
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{AccountId, Timestamp, open_enum};
@@ -50,14 +50,14 @@ open_enum! {
 }
 
 /// What the storage API lists of a key's capabilities says nothing about these calls, so none is named.
-const fn facts(name: &'static str, kind: CallKind) -> Facts {
-    Facts {
+const fn facts(name: &'static str, kind: CallKind) -> CallMetadata {
+    CallMetadata {
         name,
         kind,
         capability: None,
         class: BillingClass::C,
-        patient: false,
-        refusal_needs_settling: false,
+        long_running: false,
+        reconcile_on_first_error: false,
     }
 }
 
@@ -66,7 +66,7 @@ const NOT_A_PARTNER: &str = "the session knows no Partner API: its key is not th
 /// A call of the groups' API, with the administrator's account added to the document.
 fn post_to_groups(
     target: &Target<'_>,
-    facts: &Facts,
+    facts: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     #[derive(Serialize)]
@@ -93,7 +93,7 @@ fn post_to_groups(
 /// A call of the computers' API, which has versions of its own.
 fn post_to_computers(
     target: &Target<'_>,
-    facts: &Facts,
+    facts: &CallMetadata,
     document: &impl Serialize,
 ) -> Result<Request, Error> {
     let origin = target.account()?.backup_api_url();
