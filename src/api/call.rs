@@ -87,13 +87,13 @@ pub trait Call: Send + Sync {
 
     /// Finds out, by asking B2, whether the call has taken effect although its reply was lost, or was refused after an
     /// earlier reply was lost. Without a way to ask, sending it again is what there is to do.
-    fn settle(
+    fn reconcile(
         &self,
-        ask: &impl Ask,
-        lost: &Lost,
-    ) -> impl Future<Output = Finding<Self::Output>> + Send {
+        ask: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> impl Future<Output = Reconciliation<Self::Output>> + Send {
         let _ = (ask, lost);
-        std::future::ready(Finding::NotDone)
+        std::future::ready(Reconciliation::NotDone)
     }
 }
 
@@ -146,8 +146,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Makes the calls by which a lost one is [settled](Call::settle).
-pub trait Ask: Send + Sync {
+/// Makes the calls by which a lost one is [settled](Call::reconcile).
+pub trait CallExecutor: Send + Sync {
     /// Makes one.
     fn ask<C: Call + 'static>(
         &self,
@@ -158,7 +158,7 @@ pub trait Ask: Send + Sync {
 /// What is known of a call whose reply was lost.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Lost {
+pub struct LostResponse {
     /// The server's own time when the call was sent or up to a minute before; what is older than that is not its doing.
     pub since: Option<Timestamp>,
     /// How B2 refused the call when it was sent again.
@@ -166,16 +166,16 @@ pub struct Lost {
     /// The version of the API that was spoken: older ones don't show all that there is.
     pub version: ApiVersion,
     /// Whether some attempt was given up while it may still have been under way: what is not there now may yet come.
-    pub may_come_late: bool,
+    pub may_still_execute: bool,
 }
 
-impl Lost {
+impl LostResponse {
     /// Nothing was found that is the call's doing. That says little without a time to hold it against, or where it may
     /// yet come.
-    pub(crate) const fn absent<T>(&self) -> Finding<T> {
+    pub(crate) const fn absent<T>(&self) -> Reconciliation<T> {
         match self.since {
-            Some(_) if !self.may_come_late => Finding::NotDone,
-            _ => Finding::Unclear,
+            Some(_) if !self.may_still_execute => Reconciliation::NotDone,
+            _ => Reconciliation::Unclear,
         }
     }
 
@@ -191,7 +191,7 @@ impl Lost {
 /// What became of a call whose reply was lost.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Finding<T> {
+pub enum Reconciliation<T> {
     /// It has taken effect, and this is what the reply would have said.
     Done(T),
     /// It has not: it can be sent again.

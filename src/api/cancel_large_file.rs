@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
@@ -72,9 +72,9 @@ impl Call for CancelLargeFile {
     }
 
     /// There is nothing to cancel any more: it was, or somebody has finished the file.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<CanceledLargeFile> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<CanceledLargeFile> {
         if lost.refusal.is_none() {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         }
         let gone = CanceledLargeFile {
             account_id: None,
@@ -83,13 +83,13 @@ impl Call for CancelLargeFile {
             file_name: None,
         };
         match ask.ask(GetFileInfo::new(&self.file_id)).await {
-            Ok(_) => Finding::NotDone,
+            Ok(_) => Reconciliation::NotDone,
             Err(error) => match error.kind() {
                 // Where the key may not look, the refusal has to do.
                 ErrorKind::NotFound | ErrorKind::Rejected | ErrorKind::Unauthorized => {
-                    Finding::Done(gone)
+                    Reconciliation::Done(gone)
                 }
-                _ => Finding::Unknown,
+                _ => Reconciliation::Unknown,
             },
         }
     }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
@@ -210,10 +210,10 @@ impl Call for CopyFile {
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
         // A key that may not ask can't tell; a second version is the lesser harm.
         let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
-            return Finding::Unclear;
+            return Reconciliation::Unclear;
         };
         // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
         let special = self.file_retention.is_some()
@@ -225,7 +225,7 @@ impl Call for CopyFile {
             .copied()
             .filter(|_| self.range.is_none() && !special)
         else {
-            return Finding::Unclear;
+            return Reconciliation::Unclear;
         };
         let info = self.file_info.as_ref().unwrap_or(&source.file_info);
         // What B2 makes of its own choice can't be told before.
@@ -236,7 +236,7 @@ impl Call for CopyFile {
             .as_ref()
             .unwrap_or(&source.bucket_id);
         let Some(newest) = Newest::of(ask, bucket_id, &self.file_name).await else {
-            return Finding::Unclear;
+            return Reconciliation::Unclear;
         };
         newest.made(lost, |version| {
             version.file_id != self.source_file_id

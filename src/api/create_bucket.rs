@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -141,15 +141,15 @@ impl Call for CreateBucket {
     }
 
     /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Bucket> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Bucket> {
         let Ok(found) = ask
             .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
             .await
         else {
             return if lost.refusal.is_some() {
-                Finding::Unknown
+                Reconciliation::Unknown
             } else {
-                Finding::NotDone
+                Reconciliation::NotDone
             };
         };
         // One that was there before and is the same in everything can't be told apart, nor need it be.
@@ -158,12 +158,12 @@ impl Call for CreateBucket {
             .into_iter()
             .find(|bucket| bucket.name() == self.bucket_name && bucket.revision <= 2);
         let Some(bucket) = ours else {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         };
         match shows(&bucket, self) {
-            Shows::All => Finding::Done(bucket),
-            Shows::AllReadable => Finding::Unknown,
-            Shows::Other(_) => Finding::NotDone,
+            Shows::All => Reconciliation::Done(bucket),
+            Shows::AllReadable => Reconciliation::Unknown,
+            Shows::Other(_) => Reconciliation::NotDone,
         }
     }
 

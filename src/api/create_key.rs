@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::authorize_account::Credentials;
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, Lost};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -199,33 +199,33 @@ impl Call for CreateKey {
     /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
     /// this name may as well be an older one: it is left alone, and no second one is made. Nor is one made while the first
     /// may yet come.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<CreatedKey> {
-        if lost.may_come_late {
-            return Finding::Unknown;
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<CreatedKey> {
+        if lost.may_still_execute {
+            return Reconciliation::Unknown;
         }
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
         // Who has more keys than this can't be told.
         while passed.len() < 100 {
             let Ok(page) = ask.ask(list.clone()).await else {
-                return Finding::Unknown;
+                return Reconciliation::Unknown;
             };
             if page
                 .keys
                 .iter()
                 .any(|key| *key.key_name == *self.key_name.as_str())
             {
-                return Finding::Unknown;
+                return Reconciliation::Unknown;
             }
             let Some(next) = page.next_application_key_id else {
-                return Finding::NotDone;
+                return Reconciliation::NotDone;
             };
             // B2 leads in a circle.
             if passed.contains(&next) {
-                return Finding::Unknown;
+                return Reconciliation::Unknown;
             }
             list = list.start_application_key_id(&next);
             passed.push(next);
         }
-        Finding::Unknown
+        Reconciliation::Unknown
     }
 }

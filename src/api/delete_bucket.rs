@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -57,12 +57,12 @@ impl Call for DeleteBucket {
         bucket.map(Some)
     }
 
-    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<Option<Bucket>> {
+    async fn reconcile(&self, _: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Option<Bucket>> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "bad_bucket_id" || refusal.status == 404 => {
-                Finding::Done(None)
+                Reconciliation::Done(None)
             }
-            _ => Finding::NotDone,
+            _ => Reconciliation::NotDone,
         }
     }
 }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -80,13 +80,13 @@ impl Call for DeleteFileVersion {
         })
     }
 
-    async fn settle(&self, _: &impl Ask, lost: &Lost) -> Finding<DeletedFileVersion> {
+    async fn reconcile(&self, _: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<DeletedFileVersion> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
                 let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
-                Finding::Done(DeletedFileVersion { file_id, file_name })
+                Reconciliation::Done(DeletedFileVersion { file_id, file_name })
             }
-            _ => Finding::NotDone,
+            _ => Reconciliation::NotDone,
         }
     }
 

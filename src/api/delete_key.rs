@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, Lost};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -53,13 +53,13 @@ impl Call for DeleteKey {
     }
 
     /// B2 refuses an unknown key with its most general code, so only the list tells.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<Option<ApplicationKey>> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Option<ApplicationKey>> {
         if lost.refusal.is_none() {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         }
         // Below v4, keys for several buckets can neither be deleted nor seen.
         if lost.version < ApiVersion::V4 {
-            return Finding::Unknown;
+            return Reconciliation::Unknown;
         }
         let id = &self.application_key_id;
         match ask
@@ -71,10 +71,10 @@ impl Call for DeleteKey {
             .await
         {
             Ok(page) if page.keys.iter().any(|key| key.application_key_id == *id) => {
-                Finding::NotDone
+                Reconciliation::NotDone
             }
-            Ok(_) => Finding::Done(None),
-            Err(_) => Finding::Unknown,
+            Ok(_) => Reconciliation::Done(None),
+            Err(_) => Reconciliation::Unknown,
         }
     }
 }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
@@ -90,7 +90,7 @@ impl Call for FinishLargeFile {
         })
     }
 
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
         // B2 says this of an upload that it still has.
         let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
         if lost
@@ -98,22 +98,22 @@ impl Call for FinishLargeFile {
             .as_ref()
             .is_some_and(|refusal| unfinished(&refusal.code))
         {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         }
         match ask.ask(GetFileInfo::new(&self.file_id)).await {
-            Ok(file) if file.action == Action::Start => Finding::NotDone,
-            Ok(file) if not_a_file(&file).is_none() => Finding::Done(file),
-            Ok(_) => Finding::Unknown,
+            Ok(file) if file.action == Action::Start => Reconciliation::NotDone,
+            Ok(file) if not_a_file(&file).is_none() => Reconciliation::Done(file),
+            Ok(_) => Reconciliation::Unknown,
             Err(error) => match error.kind() {
                 // B2 shows no unfinished large files here.
-                ErrorKind::NotFound | ErrorKind::Rejected => Finding::NotDone,
+                ErrorKind::NotFound | ErrorKind::Rejected => Reconciliation::NotDone,
                 // Whoever may finish it may list its parts, for as long as it is not finished.
                 ErrorKind::Unauthorized => {
                     let parts = ListParts::new(&self.file_id).max_part_count(1);
                     let parts = ask.ask(parts).await;
-                    parts.map_or(Finding::Unknown, |_| Finding::NotDone)
+                    parts.map_or(Reconciliation::Unknown, |_| Reconciliation::NotDone)
                 }
-                _ => Finding::Unknown,
+                _ => Reconciliation::Unknown,
             },
         }
     }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
@@ -62,20 +62,20 @@ impl Call for HideFile {
     }
 
     /// The newest version tells, if the key may list.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
         let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
             return if lost.refusal.is_some() {
-                Finding::Unknown
+                Reconciliation::Unknown
             } else {
-                Finding::Unclear
+                Reconciliation::Unclear
             };
         };
         // What is still to come will be refused, since the file will be hidden by then.
         match newest.into_top() {
             Some(top) if top.action == Action::Hide && lost.covers(top.upload_timestamp) => {
-                Finding::Done(top)
+                Reconciliation::Done(top)
             }
-            _ => Finding::NotDone,
+            _ => Reconciliation::NotDone,
         }
     }
 }

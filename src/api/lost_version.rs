@@ -1,6 +1,6 @@
 //! Looks for the version that a lost call may have made.
 
-use super::call::{Ask, Finding, Lost};
+use super::call::{CallExecutor, Reconciliation, Lost};
 use super::list_file_versions::ListFileVersions;
 use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
 
@@ -15,7 +15,7 @@ pub(super) struct Newest {
 impl Newest {
     /// `None` if they can't be listed: a key that may not list can't tell.
     pub(super) async fn of(
-        ask: &impl Ask,
+        ask: &impl CallExecutor,
         bucket_id: &BucketId,
         file_name: &FileName,
     ) -> Option<Self> {
@@ -43,17 +43,17 @@ impl Newest {
     /// it: one beneath may be older than the call, and to say that the call has made it would leave another at the top.
     pub(super) fn made(
         self,
-        lost: &Lost,
+        lost: &LostResponse,
         looks: impl Fn(&FileVersion) -> bool,
-    ) -> Finding<FileVersion> {
+    ) -> Reconciliation<FileVersion> {
         let ours = |version: &FileVersion| lost.covers(version.upload_timestamp) && looks(version);
         let mut versions = self.versions.into_iter();
         match versions.next() {
-            Some(top) if ours(&top) => Finding::Done(top),
+            Some(top) if ours(&top) => Reconciliation::Done(top),
             // Nothing is as new as the call.
             Some(top) if !lost.covers(top.upload_timestamp) => lost.absent(),
             // Somebody else's lies at the top, and perhaps ours beneath.
-            _ if self.cut_off || versions.any(|version| ours(&version)) => Finding::Unclear,
+            _ if self.cut_off || versions.any(|version| ours(&version)) => Reconciliation::Unclear,
             _ => lost.absent(),
         }
     }
@@ -62,13 +62,13 @@ impl Newest {
     pub(super) fn made_at(
         self,
         time: Timestamp,
-        lost: &Lost,
+        lost: &LostResponse,
         looks: impl Fn(&FileVersion) -> bool,
-    ) -> Finding<FileVersion> {
+    ) -> Reconciliation<FileVersion> {
         let mut versions = self.versions.into_iter();
         match versions.find(|version| version.upload_timestamp == time && looks(version)) {
-            Some(ours) => Finding::Done(ours),
-            None if self.cut_off => Finding::Unclear,
+            Some(ours) => Reconciliation::Done(ours),
+            None if self.cut_off => Reconciliation::Unclear,
             None => lost.absent(),
         }
     }

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
@@ -251,16 +251,16 @@ impl Call for StartLargeFile {
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
         let Some(id) = self.file_info.get(UPLOAD_ID) else {
-            return Finding::Unclear;
+            return Reconciliation::Unclear;
         };
         let mut list =
             ListUnfinishedLargeFiles::new(&self.bucket_id).name_prefix(self.file_name.as_str());
         // The oldest come first; a bucket with more than this of one name has other troubles.
         for _ in 0..100 {
             let Ok(page) = ask.ask(list.clone()).await else {
-                return Finding::Unclear;
+                return Reconciliation::Unclear;
             };
             if let Some(ours) = page.files.into_iter().find(|file| {
                 let its = file.file_info.get(UPLOAD_ID);
@@ -268,19 +268,19 @@ impl Call for StartLargeFile {
             }) {
                 // One that was started otherwise than asked for can't be taken up.
                 return match self.misses(&ours) {
-                    None => Finding::Done(ours),
-                    Some(_) => Finding::Unclear,
+                    None => Reconciliation::Done(ours),
+                    Some(_) => Reconciliation::Unclear,
                 };
             }
             let Some(next) = page.next_file_id else {
-                return match lost.may_come_late {
-                    true => Finding::Unclear,
-                    false => Finding::NotDone,
+                return match lost.may_still_execute {
+                    true => Reconciliation::Unclear,
+                    false => Reconciliation::NotDone,
                 };
             };
             list = list.start_file_id(next);
         }
-        Finding::Unclear
+        Reconciliation::Unclear
     }
 
     fn mark_possible_duplicate(file: &mut FileVersion) {

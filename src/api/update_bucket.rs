@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{Ask, BillingClass, Call, CallMetadata, Finding, Lost, Subject};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -194,24 +194,24 @@ impl Call for UpdateBucket {
 
     /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
     /// sake: that was ours if the bucket is one revision on and is as we wanted it.
-    async fn settle(&self, ask: &impl Ask, _: &Lost) -> Finding<Bucket> {
+    async fn reconcile(&self, ask: &impl CallExecutor, _: &LostResponse) -> Reconciliation<Bucket> {
         let Some(revision) = self.if_revision_is else {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         };
         let Ok(found) = ask.ask(ListBuckets::new().bucket_id(&self.bucket_id)).await else {
-            return Finding::Unknown;
+            return Reconciliation::Unknown;
         };
         let next = found.buckets.into_iter().find(|bucket| {
             bucket.bucket_id == self.bucket_id && bucket.revision.checked_sub(1) == Some(revision)
         });
         let Some(bucket) = next else {
-            return Finding::NotDone;
+            return Reconciliation::NotDone;
         };
         match shows(&bucket, self) {
-            Shows::All => Finding::Done(bucket),
+            Shows::All => Reconciliation::Done(bucket),
             // It may be somebody else's change to what the key may set and not read.
-            Shows::AllReadable => Finding::Unknown,
-            Shows::Other(_) => Finding::NotDone,
+            Shows::AllReadable => Reconciliation::Unknown,
+            Shows::Other(_) => Reconciliation::NotDone,
         }
     }
 

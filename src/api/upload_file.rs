@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{Ask, Call, CallMetadata, Finding, Lost, Place, Subject};
+use super::call::{CallExecutor, Call, CallMetadata, Reconciliation, LostResponse, Place, Subject};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -229,17 +229,17 @@ impl Call for UploadFile {
     }
 
     /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
-    async fn settle(&self, ask: &impl Ask, lost: &Lost) -> Finding<FileVersion> {
+    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
             return if self.content.is_verified() {
-                Finding::NotDone
+                Reconciliation::NotDone
             } else {
-                Finding::Unclear
+                Reconciliation::Unclear
             };
         };
         // A key that may not list can't tell; a second version is the lesser harm.
         let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
-            return Finding::Unclear;
+            return Reconciliation::Unclear;
         };
         let looks = |version: &FileVersion| {
             version.action == Action::Upload

@@ -164,7 +164,7 @@ impl Authorization {
             ));
         };
         let outcome = login(AuthorizeAccount::new(credentials.clone())).await;
-        self.settle(outcome, policy, now())
+        self.reconcile(outcome, policy, now())
     }
 
     /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already: then this
@@ -214,7 +214,7 @@ impl Authorization {
         (state.logins > logins && final_for_us || just_now).then(|| failure.error.clone())
     }
 
-    fn settle(
+    fn reconcile(
         &self,
         outcome: Result<Session, Error>,
         policy: &Arc<RetryPolicy>,

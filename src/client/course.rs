@@ -29,7 +29,7 @@ pub(super) struct Course<'a> {
     seen: Seen,
     since: Option<Timestamp>,
     /// What some attempt asked for may be done yet.
-    may_come_late: bool,
+    may_still_execute: bool,
     /// B2 may hold the result of some attempt beside that of the last.
     possibly_twice: bool,
     /// Why the last attempt failed: what a deadline that strikes later is to tell.
@@ -72,7 +72,7 @@ pub(super) enum Step {
     /// Renews the token, and makes another attempt.
     Renew,
     /// Asks what became of the call.
-    Settle(Lost),
+    Settle(LostResponse),
     /// Stops.
     Stop(Option<RetryStopReason>),
 }
@@ -93,7 +93,7 @@ impl<'a> Course<'a> {
             backoffs: 0,
             seen,
             since: None,
-            may_come_late: false,
+            may_still_execute: false,
             possibly_twice: false,
             last: None,
             misplaced: Vec::new(),
@@ -279,14 +279,14 @@ impl<'a> Course<'a> {
         match next {
             Next::GiveUp => Step::Stop(None),
             Next::Renew => Step::Renew,
-            Next::Settle => Step::Settle(Lost {
+            Next::Settle => Step::Settle(LostResponse {
                 since: self.since,
                 refusal: match outcome {
                     Outcome::Refused(b2) => Some(b2.clone()),
                     _ => None,
                 },
                 version: ApiVersion::default(),
-                may_come_late: self.may_come_late,
+                may_still_execute: self.may_still_execute,
             }),
             Next::Again(pause) => self.again(pause, failure, spent, now, budget, chance),
         }
@@ -366,7 +366,7 @@ impl<'a> Course<'a> {
             }
             Outcome::Late => {
                 self.seen.ambiguous = true;
-                self.may_come_late = true;
+                self.may_still_execute = true;
             }
             Outcome::Corrupt | Outcome::Garbled => {
                 self.seen.corrupt += 1;

@@ -285,7 +285,7 @@ mod tests {
     enum Class {
         Unsent,
         /// It may have been done.
-        Lost,
+        LostResponse,
         /// The same, and the connection may just have been too old.
         Broken,
         /// It may be done yet.
@@ -313,26 +313,26 @@ mod tests {
     }
 
     use Class::{
-        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, Lost, Sha1,
+        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, LostResponse, Sha1,
         SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
     const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
-        (HttpErrorKind::Resolve, [Unsent, Lost, Lost]),
-        (HttpErrorKind::Connect, [Unsent, Lost, Lost]),
-        (HttpErrorKind::Exhausted, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Resolve, [Unsent, LostResponse, LostResponse]),
+        (HttpErrorKind::Connect, [Unsent, LostResponse, LostResponse]),
+        (HttpErrorKind::Exhausted, [Unsent, LostResponse, LostResponse]),
         (HttpErrorKind::Tls, [Final; 3]),
-        (HttpErrorKind::Timeout, [Unsent, Late, Lost]),
-        (HttpErrorKind::Stalled, [Unsent, Late, Lost]),
-        (HttpErrorKind::Reset, [Unsent, Broken, Lost]),
-        (HttpErrorKind::Closed, [Unsent, Broken, Lost]),
-        (HttpErrorKind::Protocol, [Unsent, Lost, Lost]),
+        (HttpErrorKind::Timeout, [Unsent, Late, LostResponse]),
+        (HttpErrorKind::Stalled, [Unsent, Late, LostResponse]),
+        (HttpErrorKind::Reset, [Unsent, Broken, LostResponse]),
+        (HttpErrorKind::Closed, [Unsent, Broken, LostResponse]),
+        (HttpErrorKind::Protocol, [Unsent, LostResponse, LostResponse]),
         (HttpErrorKind::TooLarge, [Final; 3]),
         (HttpErrorKind::Source, [Final; 3]),
         (HttpErrorKind::Invalid, [Final; 3]),
         (HttpErrorKind::NoMatch, [Final; 3]),
-        (HttpErrorKind::Other, [Final, Lost, Lost]),
+        (HttpErrorKind::Other, [Final, LostResponse, LostResponse]),
     ];
 
     /// What somebody on the way may answer.
@@ -348,7 +348,7 @@ mod tests {
         (404, Foreign),
         (405, Foreign),
         (407, Foreign),
-        (408, Lost),
+        (408, LostResponse),
         (409, Foreign),
         (413, Foreign),
         (416, Foreign),
@@ -357,12 +357,12 @@ mod tests {
         (429, ForeignSlowDown),
         (451, Foreign),
         (499, Late),
-        (500, Lost),
-        (501, Lost),
+        (500, LostResponse),
+        (501, LostResponse),
         (502, Late),
-        (503, Lost),
+        (503, LostResponse),
         (504, Late),
-        (599, Lost),
+        (599, LostResponse),
     ];
 
     /// What B2 may answer; without a code to `HEAD`.
@@ -398,13 +398,13 @@ mod tests {
         (416, "range_not_satisfiable", "", Final),
         (429, "too_many_requests", "", SlowDown),
         (429, "", "", SlowDown),
-        (500, "internal_error", "", Lost),
-        (500, "", "", Lost),
+        (500, "internal_error", "", LostResponse),
+        (500, "", "", LostResponse),
         (502, "", "", Late),
         (503, "service_unavailable", "", Unsent),
-        (503, "", "", Lost),
+        (503, "", "", LostResponse),
         (504, "", "", Late),
-        (599, "", "", Lost),
+        (599, "", "", LostResponse),
     ];
 
     fn failures() -> Vec<(Error, Class)> {
@@ -458,9 +458,9 @@ mod tests {
             (Final, _) => Next::GiveUp,
             (Unsent, _) => paced,
             (SlowDown, _) => Next::Again(Pause::Everyone),
-            (Lost | Late | Broken, Write | Upload) => Next::Settle,
+            (LostResponse | Late | Broken, Write | Upload) => Next::Settle,
             (Broken, Read | Download) if seen.failures == 0 => AT_ONCE,
-            (Lost | Late | Broken, _) => paced,
+            (LostResponse | Late | Broken, _) => paced,
             (Wrong | Unreadable, Write) | (Unreadable, Upload) => Next::Settle,
             (Wrong | Unreadable, _) => again_if(seen.corrupt < 2, AT_ONCE),
             (Expired | Denied, Login) => Next::GiveUp,

@@ -24,7 +24,7 @@ use super::retry_after::{retry_after, server_time};
 use super::told::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
-    ApiVersion, Ask, AuthorizeAccount, Call, CallKind, CallMetadata, Finding, GetUploadPartUrl,
+    ApiVersion, CallExecutor, AuthorizeAccount, Call, CallKind, CallMetadata, Reconciliation, GetUploadPartUrl,
     GetUploadUrl, Place, Reply, Session, Target,
 };
 use crate::error::{Error, ErrorKind, RetryStopReason};
@@ -184,10 +184,10 @@ async fn attempts<C: Call>(
             title.failed(&failure, course.attempts(), elapsed);
             debug!("asking what became of the call");
             course.keep_last(failure.clone());
-            step = match call.settle(client, &lost).await {
-                Finding::Done(output) => return finish(course, output),
-                found @ (Finding::NotDone | Finding::Unclear) => {
-                    if matches!(found, Finding::Unclear) {
+            step = match call.reconcile(client, &lost).await {
+                Reconciliation::Done(output) => return finish(course, output),
+                found @ (Reconciliation::NotDone | Reconciliation::Unclear) => {
+                    if matches!(found, Reconciliation::Unclear) {
                         course.unclear();
                     }
                     course.not_done(
@@ -198,7 +198,7 @@ async fn attempts<C: Call>(
                         chance,
                     )
                 }
-                Finding::Unknown => {
+                Reconciliation::Unknown => {
                     return Err(course.error(failure, None, client.now()).with_effect(true));
                 }
             };
@@ -400,7 +400,7 @@ fn upload_url<'a>(client: &'a Client, place: &'a Place) -> BoxFuture<'a, Result<
     })
 }
 
-impl Ask for Client {
+impl CallExecutor for Client {
     fn ask<C: Call + 'static>(
         &self,
         call: C,

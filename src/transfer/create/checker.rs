@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::protocol::{Answer, Ask, Intent, Outcome, Planted, Presence, Process, Step, Target};
+use super::protocol::{Answer, CallExecutor, Intent, Outcome, Planted, Presence, Process, Step, Target};
 
 /// A stage is known by its nonce, a version by the nonce that it carries and a number.
 type Stage = u8;
@@ -25,7 +25,7 @@ struct World {
     /// Who has said how it ended.
     ended: Vec<bool>,
     /// Requests that may be carried out at any moment, whoever sent them.
-    delayed: Vec<Ask<Stage>>,
+    delayed: Vec<CallExecutor<Stage>>,
     crashes: u8,
     faults: u8,
     deletes: u8,
@@ -68,10 +68,10 @@ const SOUND: Limits = Limits {
 #[derive(Debug)]
 #[expect(dead_code, reason = "they are shown")]
 enum Event {
-    Asks(usize, Ask<Stage>, &'static str),
+    Asks(usize, CallExecutor<Stage>, &'static str),
     Ends(usize, Outcome<Version>),
     Crashes(usize),
-    Late(Ask<Stage>),
+    Late(CallExecutor<Stage>),
     Other(&'static str),
 }
 
@@ -108,23 +108,23 @@ impl World {
     }
 
     /// Carries a request out, as B2 does.
-    fn serve(&mut self, ask: &Ask<Stage>) -> Result<Answer<Stage, Version>, String> {
+    fn serve(&mut self, ask: &CallExecutor<Stage>) -> Result<Answer<Stage, Version>, String> {
         Ok(match ask {
-            Ask::Slot => Answer::Slot(self.revision, self.slot.clone()),
-            Ask::Stage(stage) if self.has(*stage) => Answer::Stage(Presence::There),
-            Ask::Stage(_) => Answer::Stage(Presence::Gone),
-            Ask::Target(stage) => Answer::Target(match self.versions.last() {
+            CallExecutor::Slot => Answer::Slot(self.revision, self.slot.clone()),
+            CallExecutor::Stage(stage) if self.has(*stage) => Answer::Stage(Presence::There),
+            CallExecutor::Stage(_) => Answer::Stage(Presence::Gone),
+            CallExecutor::Target(stage) => Answer::Target(match self.versions.last() {
                 None => Target::Absent,
                 Some(version) if version.0 == *stage => Target::Own(*version),
                 Some(_) => Target::Other,
             }),
-            Ask::Swap(revision, _) if *revision != self.revision => Answer::Refused,
-            Ask::Swap(_, slot) => {
+            CallExecutor::Swap(revision, _) if *revision != self.revision => Answer::Refused,
+            CallExecutor::Swap(_, slot) => {
                 self.slot = slot.clone();
                 self.revision += 1;
                 Answer::Swapped(self.revision)
             }
-            Ask::Copy(stage) => {
+            CallExecutor::Copy(stage) => {
                 if self.has(*stage) {
                     if let Some(other) = self.versions.iter().find(|it| it.0 != *stage) {
                         return Err(format!(
@@ -142,7 +142,7 @@ impl World {
                 }
                 Answer::Done
             }
-            Ask::Delete(stage) => {
+            CallExecutor::Delete(stage) => {
                 self.stages &= !(1 << stage);
                 Answer::Done
             }
@@ -214,9 +214,9 @@ impl World {
                     }
                     continue;
                 }
-                Step::Ask(ask) => ask,
+                Step::CallExecutor(ask) => ask,
             };
-            let writes = matches!(ask, Ask::Swap(..) | Ask::Copy(_) | Ask::Delete(_));
+            let writes = matches!(ask, CallExecutor::Swap(..) | CallExecutor::Copy(_) | CallExecutor::Delete(_));
             let mut world = self.clone();
             let answer = world.serve(&ask)?;
             let mut done = world.clone();
@@ -226,13 +226,13 @@ impl World {
                 for (what, mut world) in [("reply lost", world.clone()), ("dropped", self.clone())]
                 {
                     world.faults -= 1;
-                    world.process(number).answered(Answer::Lost);
+                    world.process(number).answered(Answer::LostResponse);
                     next.push((Event::Asks(number, ask.clone(), what), world));
                 }
                 let mut world = self.clone();
                 world.faults -= 1;
                 world.delay(&ask);
-                world.process(number).answered(Answer::Lost);
+                world.process(number).answered(Answer::LostResponse);
                 next.push((Event::Asks(number, ask.clone(), "delayed"), world));
             }
             if self.crashes > 0 {
@@ -283,7 +283,7 @@ impl World {
         self.processes[number].as_mut().unwrap()
     }
 
-    fn delay(&mut self, ask: &Ask<Stage>) {
+    fn delay(&mut self, ask: &CallExecutor<Stage>) {
         self.delayed.push(ask.clone());
         // In which order they were sent plays no part.
         self.delayed.sort_by_cached_key(hash_of);
@@ -295,7 +295,7 @@ impl World {
         for _ in 0..60 {
             match world.processes[number].as_ref().map(Process::step) {
                 None | Some(Step::End(_)) => return true,
-                Some(Step::Ask(ask)) => {
+                Some(Step::CallExecutor(ask)) => {
                     let Ok(answer) = world.serve(&ask) else {
                         return true;
                     };

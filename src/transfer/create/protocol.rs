@@ -26,7 +26,7 @@ impl<S> Intent<S> {
 
 /// A request of the protocol. All are about the stage's own target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Ask<S> {
+pub(crate) enum CallExecutor<S> {
     /// The slot and the revision that it was seen at.
     Slot,
     /// Whether the stage is there.
@@ -54,7 +54,7 @@ pub(crate) enum Answer<S, V> {
     /// A swap was refused: the revision is another.
     Refused,
     /// The reply was lost: it may have been done, or be done later.
-    Lost,
+    LostResponse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +88,7 @@ pub(crate) enum Outcome<V> {
 /// What a process does next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step<S, V> {
-    Ask(Ask<S>),
+    CallExecutor(CallExecutor<S>),
     End(Outcome<V>),
 }
 
@@ -188,15 +188,15 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     pub(crate) fn step(&self) -> Step<S, V> {
         let own = || self.goal.stage().clone();
         let ask = match &self.phase {
-            Phase::Look | Phase::Resolve(Resolve::Slot) => Ask::Slot,
-            Phase::CheckStage(_) | Phase::Resolve(Resolve::Stage) => Ask::Stage(own()),
-            Phase::CheckTarget(_) | Phase::Resolve(Resolve::Target) => Ask::Target(own()),
-            Phase::Fill { revision, .. } => Ask::Swap(*revision, Some(self.goal.clone())),
-            Phase::CleanUp => Ask::Delete(own()),
+            Phase::Look | Phase::Resolve(Resolve::Slot) => CallExecutor::Slot,
+            Phase::CheckStage(_) | Phase::Resolve(Resolve::Stage) => CallExecutor::Stage(own()),
+            Phase::CheckTarget(_) | Phase::Resolve(Resolve::Target) => CallExecutor::Target(own()),
+            Phase::Fill { revision, .. } => CallExecutor::Swap(*revision, Some(self.goal.clone())),
+            Phase::CleanUp => CallExecutor::Delete(own()),
             Phase::Carry(carry) => carry.ask(),
             Phase::End(outcome) => return Step::End(outcome.clone()),
         };
-        Step::Ask(ask)
+        Step::CallExecutor(ask)
     }
 
     /// Goes on by the answer to what [`step`](Self::step) asked.
@@ -240,7 +240,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 }
             }
             // The same swap until the revision has moved: then no copy of it that is still on its way can be made.
-            (Phase::Fill { revision, .. }, Answer::Lost) => Phase::Fill {
+            (Phase::Fill { revision, .. }, Answer::LostResponse) => Phase::Fill {
                 revision,
                 unsure: true,
             },
@@ -285,7 +285,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 }
             }
             (CarryStep::Look, Answer::Target(_)) => CarryStep::Copy,
-            (CarryStep::Copy, Answer::Lost) => CarryStep::Look,
+            (CarryStep::Copy, Answer::LostResponse) => CarryStep::Look,
             (CarryStep::Delete, Answer::Done) if planted => return self.cleared(carry),
             (CarryStep::Delete, Answer::Done) if creates => CarryStep::Read,
             (CarryStep::Delete, Answer::Done) => CarryStep::Clear,
@@ -336,14 +336,14 @@ fn carry<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
 }
 
 impl<S: Clone, V> Carry<S, V> {
-    fn ask(&self) -> Ask<S> {
+    fn ask(&self) -> CallExecutor<S> {
         let stage = self.intent.stage().clone();
         match self.step {
-            CarryStep::Look | CarryStep::Read => Ask::Target(stage),
-            CarryStep::Copy => Ask::Copy(stage),
-            CarryStep::Delete => Ask::Delete(stage),
-            CarryStep::Clear => Ask::Swap(self.revision, None),
-            CarryStep::LookAgain => Ask::Slot,
+            CarryStep::Look | CarryStep::Read => CallExecutor::Target(stage),
+            CarryStep::Copy => CallExecutor::Copy(stage),
+            CarryStep::Delete => CallExecutor::Delete(stage),
+            CarryStep::Clear => CallExecutor::Swap(self.revision, None),
+            CarryStep::LookAgain => CallExecutor::Slot,
         }
     }
 }

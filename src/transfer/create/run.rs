@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 
-use super::protocol::{Answer, Ask, Intent, Outcome, Presence, Process, Step, Target};
+use super::protocol::{Answer, CallExecutor, Intent, Outcome, Presence, Process, Step, Target};
 use super::slot::{self, KEY, NONCE, Stage};
 use super::{BucketHandle, CreateSlot};
 use crate::api::{
@@ -59,7 +59,7 @@ pub(super) async fn run(
     let error = loop {
         let ask = match process.step() {
             Step::End(outcome) => return Ok(outcome),
-            Step::Ask(ask) => ask,
+            Step::CallExecutor(ask) => ask,
         };
         requests += 1;
         if requests > MOST_REQUESTS {
@@ -96,14 +96,14 @@ pub(super) fn without_conflict(error: Error) -> Error {
 type Answered = Result<Answer<Stage, Version>, Error>;
 
 impl Run<'_> {
-    async fn answer(&mut self, ask: Ask<Stage>) -> Answered {
+    async fn answer(&mut self, ask: CallExecutor<Stage>) -> Answered {
         match ask {
-            Ask::Slot => self.look().await,
-            Ask::Stage(stage) => self.stage(&stage).await,
-            Ask::Target(stage) => self.target(&stage).await,
-            Ask::Swap(revision, intent) => self.swap(revision, intent).await,
-            Ask::Copy(stage) => self.copy(&stage).await,
-            Ask::Delete(stage) => self.delete(&stage).await,
+            CallExecutor::Slot => self.look().await,
+            CallExecutor::Stage(stage) => self.stage(&stage).await,
+            CallExecutor::Target(stage) => self.target(&stage).await,
+            CallExecutor::Swap(revision, intent) => self.swap(revision, intent).await,
+            CallExecutor::Copy(stage) => self.copy(&stage).await,
+            CallExecutor::Delete(stage) => self.delete(&stage).await,
         }
     }
 
@@ -111,7 +111,7 @@ impl Run<'_> {
     fn lost(&mut self, error: Error) -> Answered {
         self.lost += 1;
         match self.lost {
-            ..=MOST_LOST => Ok(Answer::Lost),
+            ..=MOST_LOST => Ok(Answer::LostResponse),
             _ => Err(error),
         }
     }
@@ -227,7 +227,7 @@ impl Run<'_> {
         match self.client().call(delete).await {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
-            Err(_) if is_garbage => Ok(Answer::Lost),
+            Err(_) if is_garbage => Ok(Answer::LostResponse),
             Err(error) if error.may_have_taken_effect() => self.lost(error),
             Err(error) => Err(error),
         }
