@@ -59,7 +59,7 @@ pub trait Call: Send + Sync {
     }
 
     /// Where an upload's bytes go; `None` for all other calls.
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<UploadTarget> {
         None
     }
 
@@ -204,7 +204,7 @@ pub enum Reconciliation<T> {
 
 /// Where an upload's bytes go. B2 gives out URLs and tokens for it, and the client keeps them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum UploadTarget {
     /// To a bucket, as a file.
     Bucket(BucketId),
     /// To an unfinished large file, as a part.
@@ -234,7 +234,7 @@ pub struct CallMetadata {
 #[non_exhaustive]
 pub enum CallKind {
     /// Turns an application key into a session.
-    Login,
+    Authorize,
     /// Asks, and changes nothing.
     Read,
     /// Changes something.
@@ -312,7 +312,7 @@ impl CallMetadata {
     pub(crate) const fn login(name: &'static str) -> Self {
         Self {
             name,
-            kind: CallKind::Login,
+            kind: CallKind::Authorize,
             capability: None,
             class: BillingClass::C,
             long_running: false,

@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{CallExecutor, Call, CallMetadata, Reconciliation, LostResponse, Place, Subject};
+use super::call::{CallExecutor, Call, CallMetadata, Reconciliation, LostResponse, UploadTarget, Subject};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -220,8 +220,8 @@ impl Call for UploadFile {
         Ok(file)
     }
 
-    fn place(&self) -> Option<Place> {
-        Some(Place::Bucket(self.bucket_id.clone()))
+    fn place(&self) -> Option<UploadTarget> {
+        Some(UploadTarget::Bucket(self.bucket_id.clone()))
     }
 
     fn is_spent(&self) -> bool {

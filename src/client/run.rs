@@ -25,7 +25,7 @@ use super::told::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
     ApiVersion, CallExecutor, AuthorizeAccount, Call, CallKind, CallMetadata, Reconciliation, GetUploadPartUrl,
-    GetUploadUrl, Place, Reply, Session, Target,
+    GetUploadUrl, UploadTarget, Reply, Session, Target,
 };
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::Secret;
@@ -154,7 +154,7 @@ async fn attempts<C: Call>(
             close_gate(client, facts.kind, until, &failure);
         }
         course.in_trouble(trouble, client.shared.outages.ever_answered());
-        if facts.kind == CallKind::Login {
+        if facts.kind == CallKind::Authorize {
             course.paced(client.shared.authorization.pause(now));
         }
         if judge::is_for_want_of_room(&failure) {
@@ -208,7 +208,7 @@ async fn attempts<C: Call>(
                 let told_once = everyone || course.is_in_outage();
                 // The next login may have to wait for longer than the call itself would.
                 let pace = match facts.kind {
-                    CallKind::Login => client.shared.authorization.pause(client.now()),
+                    CallKind::Authorize => client.shared.authorization.pause(client.now()),
                     _ => Duration::ZERO,
                 };
                 let wait = Wait {
@@ -249,7 +249,7 @@ async fn attempts<C: Call>(
 enum Ticket {
     Realm,
     Account(Generation),
-    Upload(Generation, Place, Lease),
+    Upload(Generation, UploadTarget, Lease),
 }
 
 impl Ticket {
@@ -258,7 +258,7 @@ impl Ticket {
         call: &C,
         course: &Course<'_>,
     ) -> Result<Self, Error> {
-        if C::METADATA.kind == CallKind::Login {
+        if C::METADATA.kind == CallKind::Authorize {
             let mut pause = client.shared.authorization.pause(client.now());
             if !client.shared.outages.ever_answered() {
                 // Logins of calls before this one may have failed again and again.
@@ -387,13 +387,13 @@ fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Gene
 }
 
 /// A fresh upload URL. Boxed, for the same reason.
-fn upload_url<'a>(client: &'a Client, place: &'a Place) -> BoxFuture<'a, Result<Lease, Error>> {
+fn upload_url<'a>(client: &'a Client, place: &'a UploadTarget) -> BoxFuture<'a, Result<Lease, Error>> {
     Box::pin(async move {
         Ok(match place {
-            Place::Bucket(id) => {
+            UploadTarget::Bucket(id) => {
                 Lease::of_file(run(client, &GetUploadUrl::new(id)).await?, client.now())
             }
-            Place::LargeFile(id) => {
+            UploadTarget::LargeFile(id) => {
                 Lease::of_part(run(client, &GetUploadPartUrl::new(id)).await?, client.now())
             }
         })
@@ -505,7 +505,7 @@ fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Re
 async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
     let facts = &C::METADATA;
     let outcome = exchange(client, call, request).await;
-    if facts.kind == CallKind::Login {
+    if facts.kind == CallKind::Authorize {
         client.shared.authorization.attempted(
             outcome.is_err(),
             client.now(),

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::{Place, UploadPartUrl, UploadUrl};
+use crate::api::{UploadTarget, UploadPartUrl, UploadUrl};
 use crate::types::Secret;
 
 /// B2 lets them live for 24 hours.
@@ -20,7 +20,7 @@ const MAX_PLACES: usize = 100;
 
 /// The upload URLs that are free.
 #[derive(Default)]
-pub(super) struct UploadUrls(Mutex<HashMap<Place, Free>>);
+pub(super) struct UploadUrls(Mutex<HashMap<UploadTarget, Free>>);
 
 struct Free {
     urls: Vec<Lease>,
@@ -54,7 +54,7 @@ impl Lease {
 
 impl UploadUrls {
     /// Takes out a URL for this place, if one is free.
-    pub(super) fn take(&self, place: &Place, now: Instant) -> Option<Lease> {
+    pub(super) fn take(&self, place: &UploadTarget, now: Instant) -> Option<Lease> {
         let mut places = self.lock();
         let free = places.get_mut(place)?;
         free.used = now;
@@ -64,7 +64,7 @@ impl UploadUrls {
     }
 
     /// Gives back a URL to which an upload has succeeded.
-    pub(super) fn give_back(&self, place: Place, lease: Lease, now: Instant) {
+    pub(super) fn give_back(&self, place: UploadTarget, lease: Lease, now: Instant) {
         let mut places = self.lock();
         if places.len() >= MAX_PLACES && !places.contains_key(&place) {
             let oldest = places
@@ -81,7 +81,7 @@ impl UploadUrls {
         free.urls.push(lease);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Free>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<UploadTarget, Free>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,8 +108,8 @@ mod tests {
         }
     }
 
-    fn bucket(id: &str) -> Place {
-        Place::Bucket(id.into())
+    fn bucket(id: &str) -> UploadTarget {
+        UploadTarget::Bucket(id.into())
     }
 
     #[test]
