@@ -124,7 +124,7 @@ impl Gates {
 
     const fn gate(&self, kind: CallKind) -> &Gate {
         &self.0[match kind {
-            CallKind::Login | CallKind::Read | CallKind::Write => 0,
+            CallKind::Authorize | CallKind::Read | CallKind::Write => 0,
             CallKind::Upload => 1,
             CallKind::Download => 2,
         }]

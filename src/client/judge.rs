@@ -221,7 +221,7 @@ fn unauthorized(kind: CallKind, code: &str, seen: Seen) -> Next {
     // Without a code: the answer to HEAD has no body to hold one.
     let expired = matches!(code, "expired_auth_token" | "bad_auth_token" | "");
     match kind {
-        CallKind::Login => Next::GiveUp,
+        CallKind::Authorize => Next::GiveUp,
         // The URL is spent; whether the account's token is too shows when another URL is asked for.
         CallKind::Upload if expired || seen.refused_urls == 0 => Next::Again(patience(kind, seen)),
         CallKind::Upload => Next::GiveUp,
@@ -235,7 +235,7 @@ fn patience(kind: CallKind, seen: Seen) -> Pause {
     match kind {
         CallKind::Upload if seen.failures < 2 => Pause::None,
         // Logins have a pace of their own, which all calls share.
-        CallKind::Login => Pause::None,
+        CallKind::Authorize => Pause::None,
         _ => Pause::Backoff,
     }
 }
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     const KINDS: [CallKind; 5] = [
-        CallKind::Login,
+        CallKind::Authorize,
         CallKind::Read,
         CallKind::Write,
         CallKind::Upload,

@@ -122,7 +122,7 @@ impl RetryPolicy {
 
     pub(super) const fn attempts(&self, kind: CallKind) -> u32 {
         match kind {
-            CallKind::Login | CallKind::Read | CallKind::Write => self.max_api_attempts,
+            CallKind::Authorize | CallKind::Read | CallKind::Write => self.max_api_attempts,
             CallKind::Upload => self.max_upload_attempts,
             CallKind::Download => self.max_download_attempts,
         }

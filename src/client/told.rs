@@ -157,7 +157,7 @@ impl fmt::Display for Wait {
 /// All calls of a kind wait from now on.
 pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
     let what = match kind {
-        CallKind::Login | CallKind::Read | CallKind::Write => "calls of the API",
+        CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",
         CallKind::Upload => "uploads",
         CallKind::Download => "downloads",
     };

@@ -71,7 +71,7 @@ fn the_table_in_the_documentation_says_what_the_calls_say() {
         let expected = match (&facts.capability, facts.kind) {
             (Some(capability), _) => format!("`{capability}`"),
             (None, kind) => {
-                assert_eq!(kind, CallKind::Login);
+                assert_eq!(kind, CallKind::Authorize);
                 String::new()
             }
         };
