@@ -15,7 +15,7 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, Readable,
+    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, Restricted,
     ReplicationStatus, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
@@ -50,9 +50,9 @@ pub struct DownloadedFile {
     /// When its upload began.
     pub upload_timestamp: Option<Timestamp>,
     /// Until when it can't be deleted.
-    pub file_retention: Readable<FileRetention>,
+    pub file_retention: Restricted<FileRetention>,
     /// Whether it is held regardless of time; `None` if that was never set.
-    pub legal_hold: Readable<Option<LegalHold>>,
+    pub legal_hold: Restricted<Option<LegalHold>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
     /// How far its replication is, if it takes part in one.
@@ -423,7 +423,7 @@ fn readable<const N: usize, T>(
     headers: &HeaderMap,
     names: &[&str; N],
     read: impl FnOnce([Option<&str>; N]) -> T,
-) -> Readable<T> {
+) -> Restricted<T> {
     let withheld = headers
         .get_all("x-bz-client-unauthorized-to-read")
         .into_iter()
@@ -435,9 +435,9 @@ fn readable<const N: usize, T>(
                 .any(|ours| name.trim().eq_ignore_ascii_case(ours))
         });
     if withheld {
-        return Readable::Unauthorized;
+        return Restricted::Unauthorized;
     }
-    Readable::Value(read(names.map(|name| headers.get(name)?.to_str().ok())))
+    Restricted::Value(read(names.map(|name| headers.get(name)?.to_str().ok())))
 }
 
 fn encryption(headers: &HeaderMap) -> Encryption {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::types::{
     Action, Bucket, BucketInfo, ContentType, EncryptionMode, EncryptionSetting, FileInfo,
-    FileRetention, FileVersion, LegalHold, Readable, Timestamp, is_reserved,
+    FileRetention, FileVersion, LegalHold, Restricted, Timestamp, is_reserved,
 };
 
 /// What a call gives a version beside its name and bytes; `None` is what B2 or the bucket chooses.
@@ -53,10 +53,10 @@ impl Attributes<'_> {
         } else if !self
             .legal_hold
             .is_none_or(|wanted| match &shown.legal_hold {
-                Readable::Unauthorized => true,
+                Restricted::Unauthorized => true,
                 // What was never held is not held.
-                Readable::Value(None) => *wanted == LegalHold::Off,
-                Readable::Value(Some(shown)) => shown == wanted,
+                Restricted::Value(None) => *wanted == LegalHold::Off,
+                Restricted::Value(Some(shown)) => shown == wanted,
             })
         {
             Some("it has another legal hold")

@@ -11,7 +11,7 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{
     Action, BucketId, Capability, ContentType, CustomerKey, EncryptionMode, EncryptionSetting,
-    FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Readable,
+    FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold, Restricted,
     RetentionMode, Secret, Timestamp,
 };
 
@@ -189,11 +189,11 @@ impl StartLargeFile {
             .server_side_encryption
             .as_ref()
             .map(EncryptionSetting::mode);
-        let retention = self.file_retention.clone().map(Readable::Value);
+        let retention = self.file_retention.clone().map(Restricted::Value);
         let hold = self
             .legal_hold
             .clone()
-            .map(|hold| Readable::Value(Some(hold)));
+            .map(|hold| Restricted::Value(Some(hold)));
         let auto = self.content_type == ContentType::auto();
         let what = if file.bucket_id != self.bucket_id {
             "bucket"

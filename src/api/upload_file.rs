@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     Action, BucketId, Capability, ContentType, EncryptionSetting, FileInfo, FileInfoLimit,
-    FileName, FileRetention, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
+    FileName, FileRetention, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
 
 /// Uploads a file in one piece: `b2_upload_file`. At most 5,000,000,000 bytes; nothing at all is a file too.
@@ -280,7 +280,7 @@ impl UploadFile {
     /// asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
         let retention = self.file_retention.as_ref().map(|(mode, until)| {
-            Readable::Value(FileRetention {
+            Restricted::Value(FileRetention {
                 mode: Some(mode.clone()),
                 retain_until_timestamp: Some(*until),
             })
@@ -288,7 +288,7 @@ impl UploadFile {
         let hold = self
             .legal_hold
             .clone()
-            .map(|hold| Readable::Value(Some(hold)));
+            .map(|hold| Restricted::Value(Some(hold)));
         let mode = self
             .server_side_encryption
             .as_ref()

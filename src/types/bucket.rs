@@ -11,7 +11,7 @@ use super::ids::{AccountId, BucketId};
 use super::lifecycle::LifecycleRules;
 use super::names::BucketName;
 use super::open_enum::open_enum;
-use super::readable::Readable;
+use super::restricted::Restricted;
 use super::replication::ReplicationConfiguration;
 use super::retention::DefaultRetention;
 
@@ -56,11 +56,11 @@ pub struct Bucket {
     /// Counts the changes of its settings.
     pub revision: u64,
     /// How files are encrypted that don't say how.
-    pub default_server_side_encryption: Readable<Encryption>,
+    pub default_server_side_encryption: Restricted<Encryption>,
     /// Object Lock.
-    pub file_lock_configuration: Readable<FileLockConfiguration>,
+    pub file_lock_configuration: Restricted<FileLockConfiguration>,
     /// Replication.
-    pub replication_configuration: Readable<ReplicationConfiguration>,
+    pub replication_configuration: Restricted<ReplicationConfiguration>,
     lacks: Lacks,
 }
 
@@ -103,11 +103,11 @@ struct Wire<'a> {
     options: Option<Cow<'a, [String]>>,
     revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    default_server_side_encryption: Option<Cow<'a, Readable<Encryption>>>,
+    default_server_side_encryption: Option<Cow<'a, Restricted<Encryption>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_lock_configuration: Option<Cow<'a, Readable<FileLockConfiguration>>>,
+    file_lock_configuration: Option<Cow<'a, Restricted<FileLockConfiguration>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    replication_configuration: Option<Cow<'a, Readable<ReplicationConfiguration>>>,
+    replication_configuration: Option<Cow<'a, Restricted<ReplicationConfiguration>>>,
 }
 
 impl<'de> Deserialize<'de> for Bucket {
@@ -163,17 +163,17 @@ impl Serialize for Bucket {
             default_server_side_encryption: unless(
                 lacks.encryption,
                 &self.default_server_side_encryption,
-                &Readable::Unauthorized,
+                &Restricted::Unauthorized,
             ),
             file_lock_configuration: unless(
                 lacks.lock,
                 &self.file_lock_configuration,
-                &Readable::Unauthorized,
+                &Restricted::Unauthorized,
             ),
             replication_configuration: unless(
                 lacks.replication,
                 &self.replication_configuration,
-                &Readable::Unauthorized,
+                &Restricted::Unauthorized,
             ),
         };
         wire.serialize(serializer)
@@ -185,8 +185,8 @@ fn said<T: Clone + Default>(value: Option<Cow<'_, T>>) -> T {
 }
 
 /// A setting that B2 doesn't mention is one that it doesn't show.
-fn shown<T: Clone>(value: Option<Cow<'_, Readable<T>>>) -> Readable<T> {
-    value.map_or(Readable::Unauthorized, Cow::into_owned)
+fn shown<T: Clone>(value: Option<Cow<'_, Restricted<T>>>) -> Restricted<T> {
+    value.map_or(Restricted::Unauthorized, Cow::into_owned)
 }
 
 /// The value, unless B2 left it out and it still is what was taken for it.

@@ -13,7 +13,7 @@ use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
 use super::names::FileName;
 use super::open_enum::open_enum;
-use super::readable::Readable;
+use super::restricted::Restricted;
 use super::replication::ReplicationStatus;
 use super::retention::{FileRetention, LegalHold};
 use super::timestamp::Timestamp;
@@ -62,9 +62,9 @@ pub struct FileVersion {
     /// Its name.
     pub file_name: Box<str>,
     /// Until when it can't be deleted.
-    pub file_retention: Readable<FileRetention>,
+    pub file_retention: Restricted<FileRetention>,
     /// Whether it is held regardless of time; `None` if that was never set.
-    pub legal_hold: Readable<Option<LegalHold>>,
+    pub legal_hold: Restricted<Option<LegalHold>>,
     /// How far its replication is, if it takes part in one.
     pub replication_status: Option<ReplicationStatus>,
     /// How it is encrypted.
@@ -343,8 +343,8 @@ struct Row {
     file_info: FileInfo,
     file_name: Box<str>,
     // B2 leaves these out where there can be none, as on hide markers.
-    file_retention: Option<Readable<FileRetention>>,
-    legal_hold: Option<Readable<Option<LegalHold>>>,
+    file_retention: Option<Restricted<FileRetention>>,
+    legal_hold: Option<Restricted<Option<LegalHold>>>,
     replication_status: Option<Status>,
     server_side_encryption: Option<Encryption>,
     // A folder has none.
@@ -408,8 +408,8 @@ fn null_is_default<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-fn none_set<T: Default>() -> Readable<T> {
-    Readable::Value(T::default())
+fn none_set<T: Default>() -> Restricted<T> {
+    Restricted::Value(T::default())
 }
 
 const fn the_beginning() -> Timestamp {
@@ -545,7 +545,7 @@ mod tests {
             version,
             read(format!(r#"{least},{locks},{plain},"uploadTimestamp":5}}"#))
         );
-        version.legal_hold = Readable::Value(Some(LegalHold::On));
+        version.legal_hold = Restricted::Value(Some(LegalHold::On));
         let json = serde_json::to_string(&version).unwrap();
         assert!(json.contains(r#""value":"on""#), "{json}");
         assert_eq!(read(json), version);
@@ -565,9 +565,9 @@ mod tests {
         );
         assert_eq!(
             version.legal_hold,
-            Readable::Value(Some(LegalHold::Other("perhaps".into())))
+            Restricted::Value(Some(LegalHold::Other("perhaps".into())))
         );
-        assert_eq!(version.file_retention, Readable::Unauthorized);
+        assert_eq!(version.file_retention, Restricted::Unauthorized);
         assert_eq!(version.replication_status, Some(ReplicationStatus::Pending));
         assert_eq!(
             version.server_side_encryption.mode.unwrap().as_str(),

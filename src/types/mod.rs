@@ -22,7 +22,7 @@ mod open_enum;
 mod part;
 mod percent;
 mod range;
-mod readable;
+mod restricted;
 mod replication;
 mod retention;
 mod rules;
@@ -58,7 +58,7 @@ pub(crate) use part::MAX_FILE;
 pub use part::{Part, PartNumber};
 pub use percent::{percent_decode, percent_encode};
 pub use range::ByteRange;
-pub use readable::Readable;
+pub use restricted::Restricted;
 pub use replication::{
     AsReplicationDestination, AsReplicationSource, ReplicationConfiguration, ReplicationRule,
     ReplicationRules, ReplicationStatus,

@@ -1,18 +1,18 @@
-//! [`Readable`]: a value that the key may not be allowed to see.
+//! [`Restricted`]: a value that the key may not be allowed to see.
 
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A setting that B2 shows only to keys with the capability for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Readable<T> {
+pub enum Restricted<T> {
     /// The key may read the setting, and this is it.
     Value(T),
     /// The key may not read the setting: there may be one or none.
     Unauthorized,
 }
 
-impl<T> Readable<T> {
+impl<T> Restricted<T> {
     /// The value, where the key may read it.
     pub const fn value(&self) -> Option<&T> {
         match self {
@@ -22,7 +22,7 @@ impl<T> Readable<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Readable<T> {
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Restricted<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -40,9 +40,9 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Readable<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Readable<T> {
+impl<T: Serialize> Serialize for Restricted<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("Readable", 2)?;
+        let mut json = serializer.serialize_struct("Restricted", 2)?;
         json.serialize_field("isClientAuthorizedToRead", &self.value().is_some())?;
         json.serialize_field("value", &self.value())?;
         json.end()

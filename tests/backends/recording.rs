@@ -8,7 +8,7 @@ use b2kit::api::{
 use b2kit::backend::cassette::Player;
 use b2kit::types::{
     Action, ByteRange, ContentSha1, ContentType, FileName, FileRetention, FileVersion, Part,
-    PartNumber, Readable, Secret, Sha1,
+    PartNumber, Restricted, Secret, Sha1,
 };
 use b2kit::{ApiVersion, Client, ErrorKind, Session};
 use futures::executor::block_on;
@@ -325,9 +325,9 @@ fn assert_start_row(file: &FileVersion, id: &str, name: &str, content_type: &str
 fn assert_unlocked_and_plain(file: &FileVersion) {
     assert_eq!(
         file.file_retention,
-        Readable::Value(FileRetention::default())
+        Restricted::Value(FileRetention::default())
     );
-    assert_eq!(file.legal_hold, Readable::Value(None));
+    assert_eq!(file.legal_hold, Restricted::Value(None));
     assert_eq!(
         (
             &file.server_side_encryption.mode,

@@ -7,7 +7,7 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::transfer::{OnFailure, Progress, Stage};
 use b2kit::types::{
     BucketName, BucketType, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileId,
-    FileInfo, FileVersion, LegalHold, Readable, RetentionMode, Sha1, Timestamp,
+    FileInfo, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, ErrorKind, Left, ManualTimer, Request, Response};
 use serde_json::{Value, json};
@@ -157,8 +157,8 @@ fn copies_cross_buckets_and_encryption_settings_and_can_be_locked() {
                     }
                     let file = copy.await.unwrap().file;
                     assert_eq!(file.bucket_id, *there.id());
-                    assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
-                    let Readable::Value(retention) = &file.file_retention else {
+                    assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
+                    let Restricted::Value(retention) = &file.file_retention else {
                         panic!("the key may read it")
                     };
                     assert_eq!(retention.retain_until_timestamp, Some(FAR));

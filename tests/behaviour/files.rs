@@ -10,7 +10,7 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, ContentSha1, ContentType,
     CorsOperation, CorsRule, CorsRules, FileInfo, FileName, FileVersion, LifecycleRule,
-    LifecycleRules, ListedFile, PartNumber, Readable, Sha1,
+    LifecycleRules, ListedFile, PartNumber, Restricted, Sha1,
 };
 use b2kit::{ApiVersion, Body, Bytes, Client, Error, ErrorKind};
 use futures::executor::block_on;
@@ -687,7 +687,7 @@ fn a_buckets_settings_come_back_as_they_went() {
             (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),
             (name.as_str(), "ü")
         );
-        assert!(matches!(bucket.file_lock_configuration, Readable::Value(_)));
+        assert!(matches!(bucket.file_lock_configuration, Restricted::Value(_)));
 
         let taken = b2.call(create).await.unwrap_err();
         assert_eq!(

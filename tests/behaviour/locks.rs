@@ -6,7 +6,7 @@ use b2kit::api::{
 };
 use b2kit::types::{
     Bucket, BucketName, BucketType, Capability, DefaultRetention, FileName, FileRetention,
-    LegalHold, Readable, RetentionMode, Timestamp,
+    LegalHold, Restricted, RetentionMode, Timestamp,
 };
 use b2kit::{ApiVersion, Client, ErrorKind};
 use futures::executor::block_on;
@@ -133,7 +133,7 @@ fn the_sample_of_a_bucket_with_locks_decodes() {
     .file_lock_enabled(true);
     assert_eq!(document(&create)["fileLockEnabled"], json!(true));
     let bucket = answered(&create, crate::values::bucket());
-    let Readable::Value(lock) = &bucket.file_lock_configuration else {
+    let Restricted::Value(lock) = &bucket.file_lock_configuration else {
         panic!("the key may read it")
     };
     assert!(lock.is_file_lock_enabled);
@@ -165,15 +165,15 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
             .call(UploadFile::new(&bucket.bucket_id, name, "x"))
             .await
             .unwrap();
-        assert_eq!(file.file_retention, Readable::Value(FileRetention::none()));
+        assert_eq!(file.file_retention, Restricted::Value(FileRetention::none()));
         let update = |retention| UpdateFileRetention::new("f", &file.file_id, retention);
         let governance = FileRetention::until(RetentionMode::Governance, FAR);
         let updated = b2.call(update(governance.clone())).await.unwrap();
         assert_eq!(updated.file_retention, governance);
         let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
-        assert_eq!(shown.file_retention, Readable::Value(governance.clone()));
+        assert_eq!(shown.file_retention, Restricted::Value(governance.clone()));
         let download = b2.call(DownloadFileById::new(&file.file_id)).await.unwrap();
-        assert_eq!(download.file.file_retention, Readable::Value(governance));
+        assert_eq!(download.file.file_retention, Restricted::Value(governance));
 
         let denied = (ErrorKind::Unauthorized, "access_denied".to_owned());
         let delete = || DeleteFileVersion::new("f", &file.file_id);
@@ -201,13 +201,13 @@ fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
         let name = || FileName::new("f").unwrap();
         let upload = UploadFile::new(&bucket.bucket_id, name(), "x").legal_hold(LegalHold::On);
         let file = b2.call(upload).await.unwrap();
-        assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+        assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
         let delete = DeleteFileVersion::new("f", &file.file_id);
         assert_eq!(refusal(&b2, delete.clone()).await.1, "access_denied");
         let lift = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::Off);
         assert_eq!(b2.call(lift).await.unwrap().legal_hold, LegalHold::Off);
         let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
-        assert_eq!(shown.legal_hold, Readable::Value(Some(LegalHold::Off)));
+        assert_eq!(shown.legal_hold, Restricted::Value(Some(LegalHold::Off)));
         b2.call(delete).await.unwrap();
 
         let create =
@@ -243,7 +243,7 @@ fn a_buckets_default_retention_holds_for_new_files_until_it_is_removed() {
         let until = file.upload_timestamp.as_millis() + 7 * 86_400_000;
         let expected =
             FileRetention::until(RetentionMode::Governance, Timestamp::from_millis(until));
-        assert_eq!(file.file_retention, Readable::Value(expected));
+        assert_eq!(file.file_retention, Restricted::Value(expected));
         let updated = b2.call(update(DefaultRetention::none())).await.unwrap();
         let left = &updated
             .file_lock_configuration
@@ -253,7 +253,7 @@ fn a_buckets_default_retention_holds_for_new_files_until_it_is_removed() {
         assert_eq!(*left, DefaultRetention::none());
         assert_eq!(
             b2.call(upload()).await.unwrap().file_retention,
-            Readable::Value(FileRetention::none())
+            Restricted::Value(FileRetention::none())
         );
     });
 }

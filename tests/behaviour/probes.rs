@@ -10,7 +10,7 @@ use b2kit::api::{
 };
 use b2kit::types::{
     Bucket, BucketInfo, BucketName, BucketType, Capability, EventNotificationRules, FileId,
-    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Readable, RetentionMode,
+    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Restricted, RetentionMode,
     Sha1, Timestamp,
 };
 use b2kit::{Client, Error};
@@ -373,11 +373,11 @@ impl World {
             "b2_set_bucket_notification_rules" => 1,
             "b2_update_file_legal_hold" => {
                 let file = b2.call(GetFileInfo::new(&self.file.file_id)).await.unwrap();
-                usize::from(file.legal_hold == Readable::Value(Some(LegalHold::On)))
+                usize::from(file.legal_hold == Restricted::Value(Some(LegalHold::On)))
             }
             "b2_update_file_retention" => {
                 let file = b2.call(GetFileInfo::new(&self.file.file_id)).await.unwrap();
-                usize::from(file.file_retention == Readable::Value(RETAINED))
+                usize::from(file.file_retention == Restricted::Value(RETAINED))
             }
             _ => panic!("{call} is not looked for"),
         }

@@ -3,7 +3,7 @@
 use b2kit::api::ListBuckets;
 use b2kit::api::{Call, ListFileVersions, Reply};
 use b2kit::types::{
-    Action, Bucket, ContentSha1, ContentType, FileRetention, FileVersion, ListedFile, Readable,
+    Action, Bucket, ContentSha1, ContentType, FileRetention, FileVersion, ListedFile, Restricted,
 };
 use serde_json::{Value, json};
 
@@ -107,9 +107,9 @@ fn the_documented_answer_of_list_file_versions_decodes_fully() {
         assert_eq!(version.file_info.get("src_last_modified_millis"), modified);
         assert_eq!(
             version.file_retention,
-            Readable::Value(FileRetention::default())
+            Restricted::Value(FileRetention::default())
         );
-        assert_eq!(version.legal_hold, Readable::Value(None));
+        assert_eq!(version.legal_hold, Restricted::Value(None));
         assert_eq!(version.upload_timestamp.as_millis(), timestamp);
     }
     let types: Vec<_> = versions

@@ -14,7 +14,7 @@ use b2kit::api::{
 use b2kit::transfer::{OnFailure, Progress, ResumeToken, Source, Stage, Uploaded};
 use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
-    FileVersion, LegalHold, ListedFile, PartNumber, Readable, RetentionMode, Sha1, Timestamp,
+    FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
 use futures::StreamExt as _;
@@ -214,8 +214,8 @@ fn an_upload_can_be_locked_and_says_how_it_is_to_be_cached() {
                 .file_retention(RetentionMode::Governance, until)
                 .legal_hold(LegalHold::On);
             let file = uploaded.await.unwrap().file;
-            assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
-            let Readable::Value(retention) = &file.file_retention else {
+            assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
+            let Restricted::Value(retention) = &file.file_retention else {
                 panic!("the key may read it")
             };
             assert_eq!(retention.retain_until_timestamp, Some(until));

@@ -13,7 +13,7 @@ use b2kit::types::{
     CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
     EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileInfoLimit, FileName,
     FileRetention, FileVersion, KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
-    Readable, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
+    Restricted, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
     RetentionMode, Sha1, Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
@@ -87,9 +87,9 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
     assert_eq!(marker.action, Action::Hide);
     assert_eq!(
         marker.file_retention,
-        Readable::Value(FileRetention::none())
+        Restricted::Value(FileRetention::none())
     );
-    assert_eq!(marker.legal_hold, Readable::Value(None));
+    assert_eq!(marker.legal_hold, Restricted::Value(None));
     assert_eq!(marker.server_side_encryption, Encryption::none());
 }
 
@@ -199,10 +199,10 @@ fn what_the_key_may_not_read_is_neither_a_value_nor_its_absence() {
     let bucket = listed(bare);
     assert_eq!(
         bucket.default_server_side_encryption,
-        Readable::Unauthorized
+        Restricted::Unauthorized
     );
-    assert_eq!(bucket.file_lock_configuration, Readable::Unauthorized);
-    assert_eq!(bucket.replication_configuration, Readable::Unauthorized);
+    assert_eq!(bucket.file_lock_configuration, Restricted::Unauthorized);
+    assert_eq!(bucket.replication_configuration, Restricted::Unauthorized);
     let mut version = file();
     version["fileRetention"] = hidden.clone();
     version["legalHold"] = hidden;
@@ -526,8 +526,8 @@ fn downloaded(headers: &[(&str, &str)]) -> b2kit::api::DownloadedFile {
 #[test]
 fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     let plain = downloaded(&[]);
-    assert_eq!(plain.file_retention, Readable::Value(FileRetention::none()));
-    assert_eq!(plain.legal_hold, Readable::Value(None));
+    assert_eq!(plain.file_retention, Restricted::Value(FileRetention::none()));
+    assert_eq!(plain.legal_hold, Restricted::Value(None));
     assert_eq!(
         (plain.server_side_encryption, plain.replication_status),
         (Encryption::none(), None)
@@ -545,8 +545,8 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     ]);
     let until = Timestamp::from_millis(1_770_334_823_346);
     let retention = FileRetention::until(RetentionMode::Compliance, until);
-    assert_eq!(file.file_retention, Readable::Value(retention));
-    assert_eq!(file.legal_hold, Readable::Value(Some(LegalHold::On)));
+    assert_eq!(file.file_retention, Restricted::Value(retention));
+    assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
     assert_eq!(file.server_side_encryption, Encryption::sse_b2());
     assert_eq!(file.replication_status, Some(ReplicationStatus::Replica));
 
@@ -559,7 +559,7 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     ]);
     assert_eq!(
         (file.file_retention, file.legal_hold),
-        (Readable::Unauthorized, Readable::Unauthorized)
+        (Restricted::Unauthorized, Restricted::Unauthorized)
     );
     let encryption = file.server_side_encryption;
     assert_eq!(encryption.mode, Some(EncryptionMode::SseC));
@@ -569,8 +569,8 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     );
     assert_eq!(encryption.customer_key_md5.as_deref(), Some("bWQ1"));
     let half = downloaded(&[("X-Bz-Client-Unauthorized-To-Read", "X-Bz-File-Legal-Hold")]);
-    assert_eq!(half.legal_hold, Readable::Unauthorized);
-    assert_eq!(half.file_retention, Readable::Value(FileRetention::none()));
+    assert_eq!(half.legal_hold, Restricted::Unauthorized);
+    assert_eq!(half.file_retention, Restricted::Value(FileRetention::none()));
 }
 
 #[test]
@@ -646,7 +646,7 @@ fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
         );
         assert_eq!(
             updated.default_server_side_encryption,
-            Readable::Value(Encryption::sse_b2())
+            Restricted::Value(Encryption::sse_b2())
         );
         assert_eq!(updated.bucket_info, created.bucket_info);
         let error = b2.call(update).await.unwrap_err();
@@ -666,7 +666,7 @@ fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
         // B2's own default: it resets, and switches nothing off
         assert_eq!(
             cleared.default_server_side_encryption,
-            Readable::Value(Encryption::sse_b2())
+            Restricted::Value(Encryption::sse_b2())
         );
         let found = b2
             .call(ListBuckets::new().bucket_id(id))
@@ -703,18 +703,18 @@ fn a_bucket_takes_part_in_replication_until_it_does_not() {
         let update = |id, replication| UpdateBucket::new(id).replication_configuration(replication);
         let there = ReplicationConfiguration::none().destination([(&keys[0], &keys[1])]);
         let updated = b2.call(update(&ids[1], there.clone())).await.unwrap();
-        assert_eq!(updated.replication_configuration, Readable::Value(there));
+        assert_eq!(updated.replication_configuration, Restricted::Value(there));
         let rules = ReplicationRules::new([ReplicationRule::new("all", &ids[1])]).unwrap();
         let here = ReplicationConfiguration::none().source(&keys[0], rules);
         let updated = b2.call(update(&ids[0], here.clone())).await.unwrap();
-        assert_eq!(updated.replication_configuration, Readable::Value(here));
+        assert_eq!(updated.replication_configuration, Restricted::Value(here));
         let ended = b2
             .call(update(&ids[0], ReplicationConfiguration::none()))
             .await
             .unwrap();
         assert_eq!(
             ended.replication_configuration,
-            Readable::Value(ReplicationConfiguration::none())
+            Restricted::Value(ReplicationConfiguration::none())
         );
     });
 }

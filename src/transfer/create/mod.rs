@@ -26,7 +26,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     Action, Capability, ContentType, FileInfo, FileInfoLimit, FileName, FileVersion,
-    LARGE_FILE_SHA1, Readable,
+    LARGE_FILE_SHA1, Restricted,
 };
 
 /// What the names of stages begin with: bytes that are to become a file by [`BucketHandle::create`].
@@ -382,7 +382,7 @@ impl Job<'_> {
         let file = uploaded
             .map_err(|error| without_conflict(error).with_effect(false))?
             .file;
-        let is_locked = matches!(&file.file_retention, Readable::Value(its) if its.mode.is_some());
+        let is_locked = matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
         let stage = Stage {
             file_id: file.file_id,
             file_name: file.file_name,
