@@ -38,7 +38,7 @@ impl ByteRange {
 
     /// All from byte `first` on.
     #[must_use]
-    pub const fn from(first: u64) -> Self {
+    pub const fn from_offset(first: u64) -> Self {
         Self(Span::From(first))
     }
 
@@ -46,7 +46,7 @@ impl ByteRange {
     ///
     /// # Errors
     /// If `count` is 0: no file has such a range.
-    pub fn last(count: u64) -> Result<Self, Error> {
+    pub fn suffix(count: u64) -> Result<Self, Error> {
         if count == 0 {
             return Err(Error::invalid("the range of the last 0 bytes is empty"));
         }
@@ -127,8 +127,8 @@ impl FromStr for ByteRange {
             return Err(wrong());
         }
         match (first, last) {
-            ("", count) => Self::last(number(count)?),
-            (first, "") => Ok(Self::from(number(first)?)),
+            ("", count) => Self::suffix(number(count)?),
+            (first, "") => Ok(Self::from_offset(number(first)?)),
             (first, last) => Self::inclusive(number(first)?, number(last)?),
         }
     }
@@ -153,11 +153,11 @@ mod tests {
             (between, 4, Some((2, 3))),
             (between, 2, None),
             (between, 0, None),
-            (ByteRange::from(3), 4, Some((3, 3))),
-            (ByteRange::from(4), 4, None),
-            (ByteRange::last(3).unwrap(), 10, Some((7, 9))),
-            (ByteRange::last(30).unwrap(), 10, Some((0, 9))),
-            (ByteRange::last(1).unwrap(), 0, None),
+            (ByteRange::from_offset(3), 4, Some((3, 3))),
+            (ByteRange::from_offset(4), 4, None),
+            (ByteRange::suffix(3).unwrap(), 10, Some((7, 9))),
+            (ByteRange::suffix(30).unwrap(), 10, Some((0, 9))),
+            (ByteRange::suffix(1).unwrap(), 0, None),
             (
                 ByteRange::inclusive(0, u64::MAX).unwrap(),
                 u64::MAX,
@@ -179,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ByteRange>().unwrap().to_string(), text);
         }
-        assert_eq!("Bytes=1-".parse::<ByteRange>().unwrap(), ByteRange::from(1));
+        assert_eq!("Bytes=1-".parse::<ByteRange>().unwrap(), ByteRange::from_offset(1));
         for bad in [
             "",
             "bytes",
@@ -205,6 +205,6 @@ mod tests {
     #[test]
     fn an_empty_range_can_not_be_made() {
         assert!(ByteRange::inclusive(5, 4).is_err());
-        assert!(ByteRange::last(0).is_err());
+        assert!(ByteRange::suffix(0).is_err());
     }
 }
