@@ -78,7 +78,7 @@ fn every_call_goes_through() {
         let by_id = b2.call(DownloadFileById::new(&copied.file_id)).await;
         assert_eq!(by_id.unwrap().body.collect(10).await.unwrap(), b"0123456789");
         // A range that is the whole file may be answered as the whole file.
-        let whole = [ByteRange::from(0), ByteRange::inclusive(0, 99).unwrap(), ByteRange::last(20).unwrap()];
+        let whole = [ByteRange::from_offset(0), ByteRange::inclusive(0, 99).unwrap(), ByteRange::suffix(20).unwrap()];
         for range in whole {
             let download = DownloadFileById::new(&copied.file_id).range(range);
             let download = b2.call(download).await.unwrap();

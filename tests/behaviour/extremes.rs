@@ -242,11 +242,11 @@ fn every_setting_of_a_transfer_may_be_anything() {
         });
     }
     for range in [
-        ByteRange::from(0),
-        ByteRange::from(u64::MAX),
+        ByteRange::from_offset(0),
+        ByteRange::from_offset(u64::MAX),
         ByteRange::inclusive(0, u64::MAX).unwrap(),
         ByteRange::inclusive(u64::MAX, u64::MAX).unwrap(),
-        ByteRange::last(u64::MAX).unwrap(),
+        ByteRange::suffix(u64::MAX).unwrap(),
     ] {
         let told = range.to_string();
         let read = async {

@@ -580,7 +580,7 @@ fn a_range_that_is_the_whole_file_may_be_answered_as_the_whole_file() {
         world.timer.run(async {
             let there = world.bucket(BucketType::AllPrivate, &content).await;
             let bucket = at(&b2, &there);
-            let all = ByteRange::from(0);
+            let all = ByteRange::from_offset(0);
             let download = bucket.download("f").range(all).require_verified();
             let download = download.stream().await.unwrap();
             assert_eq!(download.collect(1_000).await.unwrap(), content, "{len}");

@@ -336,7 +336,7 @@ impl FileDownload {
         }
         let mut range = self.range;
         if self.to_disk.concurrency > 1 {
-            let all = ByteRange::from(0);
+            let all = ByteRange::from_offset(0);
             range = Some(range.unwrap_or(all).first(self.to_disk.range_size));
         }
         let begun = match self.begin(range, false).await {

@@ -103,8 +103,8 @@ fn ranges_go_side_by_side_and_each_byte_is_asked_for_once() {
 fn a_range_of_a_file_goes_to_a_file_of_its_own() {
     let ranges = [
         (ByteRange::inclusive(10, 99_999).unwrap(), 10..100_000, 4),
-        (ByteRange::from(50_000), 50_000..100_000, 2),
-        (ByteRange::last(70_000).unwrap(), 30_000..100_000, 1),
+        (ByteRange::from_offset(50_000), 50_000..100_000, 2),
+        (ByteRange::suffix(70_000).unwrap(), 30_000..100_000, 1),
         (ByteRange::inclusive(5, 900_000).unwrap(), 5..100_000, 4),
     ];
     for (range, expected, calls) in ranges {

@@ -416,10 +416,10 @@ fn a_range_is_not_verified_unless_it_is_the_whole_file() {
             10..20,
             Verified::Range,
         ),
-        (ByteRange::from(990), 990..1_000, Verified::Range),
-        (ByteRange::last(5).unwrap(), 995..1_000, Verified::Range),
-        (ByteRange::from(0), 0..1_000, Verified::Sha1),
-        (ByteRange::last(9_999).unwrap(), 0..1_000, Verified::Sha1),
+        (ByteRange::from_offset(990), 990..1_000, Verified::Range),
+        (ByteRange::suffix(5).unwrap(), 995..1_000, Verified::Range),
+        (ByteRange::from_offset(0), 0..1_000, Verified::Sha1),
+        (ByteRange::suffix(9_999).unwrap(), 0..1_000, Verified::Sha1),
     ];
     for (range, expected, verified) in ranges {
         net.nth(1, Trouble::CutResponse { after: 3 });
@@ -434,7 +434,7 @@ fn a_range_is_not_verified_unless_it_is_the_whole_file() {
         });
         net.emulator.faults().clear();
     }
-    let beyond = net.run(bucket.download("f").range(ByteRange::from(1_000)).stream());
+    let beyond = net.run(bucket.download("f").range(ByteRange::from_offset(1_000)).stream());
     assert_eq!(beyond.unwrap_err().b2().unwrap().status, 416);
 }
 
