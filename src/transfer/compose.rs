@@ -245,7 +245,7 @@ async fn send(
     (content_type, info): Metadata,
     content: source::Stretch,
 ) -> Result<FileVersion, Error> {
-    options.progress.enter(Stage::Moving);
+    options.progress.enter(Stage::Transferring);
     let sent = Sent::new(&options.progress);
     let upload = UploadFile::new(bucket.id(), name, sent.watch(&content.body))
         .hashed_by_source(content.digest)
@@ -456,7 +456,7 @@ impl Pieces {
         name: FileName,
         (content_type, info): Metadata,
     ) -> Result<FileVersion, Error> {
-        options.progress.enter(Stage::Moving);
+        options.progress.enter(Stage::Transferring);
         let (stored, range) = self.source(all);
         let mut copy = CopyFile::new(&stored.file_id, name)
             .destination_bucket_id(bucket.id())

@@ -189,7 +189,7 @@ impl FileCopy {
 
     /// In one call.
     async fn whole(&self, name: &FileName, version: Option<&FileVersion>) -> Result<Copied, Error> {
-        self.options.progress.enter(Stage::Moving);
+        self.options.progress.enter(Stage::Transferring);
         let mut copy = CopyFile::new(&self.source.file_id, name.clone())
             .destination_bucket_id(self.bucket.id());
         if let Some((content_type, info)) = &self.metadata {

@@ -111,7 +111,7 @@ impl<'a> LargeFile<'a> {
         parts: impl Stream<Item = Result<PartWork, Error>> + Send,
         again: impl Fn(PartNumber) -> Option<PartWork> + Send,
     ) -> Result<FileVersion, Error> {
-        self.progress.enter(Stage::Moving);
+        self.progress.enter(Stage::Transferring);
         if self.on_failure == OnFailure::Keep {
             self.line.keep_if_dropped();
         }

@@ -72,7 +72,7 @@ pub enum Stage {
     /// The source is read and hashed before it is sent: see [`ProgressNow::hashed_bytes`].
     Hashing,
     /// Bytes move.
-    Moving,
+    Transferring,
     /// All bytes are over; the whole is checked, put together or put in its place.
     Finishing,
     /// It has ended well.
@@ -208,7 +208,7 @@ impl Counters {
             stage: match self.stage.load(SeqCst) {
                 0 => Stage::Planning,
                 1 => Stage::Hashing,
-                2 => Stage::Moving,
+                2 => Stage::Transferring,
                 3 => Stage::Finishing,
                 _ => Stage::Done,
             },

@@ -518,7 +518,7 @@ impl Job {
     /// In one piece.
     async fn small(self, content: Stretch) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
-        progress.enter(Stage::Moving);
+        progress.enter(Stage::Transferring);
         let sent = Sent::new(progress);
         let body = sent.watch(&content.body);
         let info = self.file_info(None);

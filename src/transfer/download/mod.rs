@@ -209,7 +209,7 @@ impl FileDownload {
         }
         self.progress
             .expect_bytes(begun.sent.end - begun.sent.start);
-        self.progress.enter(Stage::Moving);
+        self.progress.enter(Stage::Transferring);
         let Download { file, body } = begun.download;
         let reader = Reader::begun(begun.version, begun.sent, body);
         Ok(DownloadStream::new(

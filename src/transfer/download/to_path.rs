@@ -274,7 +274,7 @@ impl FileDownload {
         }
         done.iter()
             .for_each(|span| self.progress.part_reused(span.end - span.start));
-        self.progress.enter(Stage::Moving);
+        self.progress.enter(Stage::Transferring);
         let landing = Landing {
             temp,
             target,
