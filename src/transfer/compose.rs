@@ -36,9 +36,9 @@ use crate::types::{
 /// middle of it, without the rest being sent again:
 ///
 /// ```
-/// # use b2kit::{BucketHandle, Error, types::FileVersion, transfer::Piece};
+/// # use b2kit::{BucketHandle, Error, types::FileVersion, transfer::ComposeSource};
 /// # async fn append(bucket: BucketHandle, log: &FileVersion) -> Result<(), Error> {
-/// let pieces = [Piece::file(log), Piece::local("one line more\n")];
+/// let pieces = [ComposeSource::file(log), ComposeSource::local("one line more\n")];
 /// let composed = bucket.compose("log.txt", pieces).like(log).await?;
 /// assert_eq!(composed.file.content_length, log.content_length + 14);
 /// # Ok(()) }
@@ -62,7 +62,7 @@ use crate::types::{
 pub struct Compose {
     bucket: BucketHandle,
     name: Result<FileName, Error>,
-    pieces: Vec<Piece>,
+    pieces: Vec<ComposeSource>,
     content_type: ContentType,
     file_info: FileInfo,
     part_size: Option<u64>,
@@ -71,7 +71,7 @@ pub struct Compose {
 
 /// A piece of a file that is to be put together.
 #[derive(Debug)]
-pub struct Piece(From);
+pub struct ComposeSource(From);
 
 #[derive(Debug)]
 enum From {
@@ -97,7 +97,7 @@ pub struct Composed {
     pub plan: ComposePlan,
 }
 
-impl Piece {
+impl ComposeSource {
     /// These bytes of a file in B2, counted from its first, which is byte 0. It may be in any bucket of the account.
     pub fn copy(file_id: impl Into<FileId>, range: Range<u64>) -> Self {
         Self(From::There(Stored {
@@ -133,7 +133,7 @@ impl BucketHandle {
     /// Makes a file of these pieces, one after the other.
     ///
     /// The name is checked when the composition is awaited; a [`FileName`] is taken as it is.
-    pub fn compose<N>(&self, name: N, pieces: impl IntoIterator<Item = Piece>) -> Compose
+    pub fn compose<N>(&self, name: N, pieces: impl IntoIterator<Item = ComposeSource>) -> Compose
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
@@ -352,7 +352,7 @@ enum OpenFrom {
 }
 
 impl Pieces {
-    async fn open(client: &Client, pieces: Vec<Piece>) -> Result<Self, Error> {
+    async fn open(client: &Client, pieces: Vec<ComposeSource>) -> Result<Self, Error> {
         let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
         for (number, piece) in (1..).zip(pieces) {
             let (len, from) = match piece.0 {

@@ -33,7 +33,7 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
-pub use compose::{Compose, Composed, Piece};
+pub use compose::{Compose, Composed, ComposeSource};
 pub use compose_plan::{ComposePlan, ComposedPart};
 pub use copy::{Copied, CopySource, FileCopy};
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use b2kit::api::{DeleteFileVersion, DownloadFileById, GetFileInfo, UploadPart};
 use b2kit::backend::emulator::{Fault, Trouble as Emulated};
-use b2kit::transfer::{OnFailure, Piece, Progress, Source, Stage};
+use b2kit::transfer::{OnFailure, ComposeSource, Progress, Source, Stage};
 use b2kit::types::{
     ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo, FileVersion, PartNumber,
     Sha1,
@@ -34,7 +34,7 @@ fn appending_sends_what_is_appended_and_copies_the_rest() {
         let bucket = bucket(&b2).await;
         let (log, before) = file(&bucket, 950).await;
         chaos.forget();
-        let pieces = [Piece::file(&log), Piece::local("more")];
+        let pieces = [ComposeSource::file(&log), ComposeSource::local("more")];
         let composed = bucket.compose("log", pieces).await.unwrap();
         assert_eq!(composed.plan.copied_bytes(), 950);
         assert_eq!(composed.plan.uploaded_bytes(), 4);
@@ -61,9 +61,9 @@ fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
         let (old, before) = file(&bucket, 950).await;
         chaos.forget();
         let pieces = [
-            Piece::copy(&old.file_id, 0..400),
-            Piece::local("new"),
-            Piece::copy(&old.file_id, 403..950),
+            ComposeSource::copy(&old.file_id, 0..400),
+            ComposeSource::local("new"),
+            ComposeSource::copy(&old.file_id, 403..950),
         ];
         let composed = bucket.compose("new", pieces).await.unwrap();
         // A part has at least 10 bytes here.
@@ -83,11 +83,11 @@ fn what_is_no_more_than_one_part_is_one_call() {
         let bucket = bucket(&b2).await;
         let (old, before) = file(&bucket, 950).await;
         bucket.upload("for its URL", "").await.unwrap();
-        let copy = |range| Piece::copy(&old.file_id, range);
+        let copy = |range| ComposeSource::copy(&old.file_id, range);
         for (pieces, expected, calls) in [
             (vec![], vec![], &["b2_upload_file"][..]),
             (
-                vec![copy(5..5), Piece::local("")],
+                vec![copy(5..5), ComposeSource::local("")],
                 vec![],
                 &["b2_upload_file"],
             ),
@@ -98,12 +98,12 @@ fn what_is_no_more_than_one_part_is_one_call() {
                 &["b2_copy_file"],
             ),
             (
-                vec![Piece::local("ab"), Piece::local(Source::bytes("cd"))],
+                vec![ComposeSource::local("ab"), ComposeSource::local(Source::bytes("cd"))],
                 b"abcd".to_vec(),
                 &["b2_upload_file"],
             ),
             (
-                vec![copy(5..8), Piece::local("abcd")],
+                vec![copy(5..8), ComposeSource::local("abcd")],
                 [&before[5..8], b"abcd"].concat(),
                 &["b2_download_file_by_id", "b2_upload_file"],
             ),
@@ -120,10 +120,10 @@ fn what_is_no_more_than_one_part_is_one_call() {
 }
 
 /// A piece of these bytes, from a source of some kind.
-fn local(kind: usize, bytes: Bytes) -> Piece {
+fn local(kind: usize, bytes: Bytes) -> ComposeSource {
     let len = bytes.len() as u64;
     let reader = futures::io::Cursor::new(bytes.clone());
-    Piece::local(match kind {
+    ComposeSource::local(match kind {
         0 => Source::bytes(bytes),
         1 => ranges(&bytes),
         2 => Source::seekable(reader),
@@ -133,7 +133,7 @@ fn local(kind: usize, bytes: Bytes) -> Piece {
 }
 
 /// Pieces by chance, and what they come to.
-fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Vec<Piece>, Vec<u8>) {
+fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Vec<ComposeSource>, Vec<u8>) {
     let (mut pieces, mut model) = (Vec::new(), Vec::new());
     for _ in 0..chance.usize(0..12) {
         let len = match chance.u8(0..4) {
@@ -150,7 +150,7 @@ fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Ve
             let start = chance.usize(0..=content.len());
             let end = (start + len).min(content.len());
             model.extend_from_slice(&content[start..end]);
-            pieces.push(Piece::copy(&version.file_id, start as u64..end as u64));
+            pieces.push(ComposeSource::copy(&version.file_id, start as u64..end as u64));
         }
     }
     (pieces, model)
@@ -242,7 +242,7 @@ fn the_plan_reads_nothing_and_says_what_would_be_done() {
         let unreadable = Source::ranges(20, |_| -> io::Result<stream::Empty<_>> {
             Err(io::Error::other("read"))
         });
-        let pieces = [Piece::file(&old), Piece::local(unreadable)];
+        let pieces = [ComposeSource::file(&old), ComposeSource::local(unreadable)];
         let plan = bucket.compose("f", pieces).plan().await.unwrap();
         let parts: Vec<_> = plan.parts.iter().map(|part| part.range.clone()).collect();
         assert_eq!(parts, [0..950, 950..970]);
@@ -271,10 +271,10 @@ fn encryption_notes_and_type_are_those_of_the_new_file() {
                 .unwrap()
                 .file;
             assert!(old.file_info.get("large_file_sha1").is_some());
-            let copied = || Piece::copy(&old.file_id, from..to).customer_key(key(1));
+            let copied = || ComposeSource::copy(&old.file_id, from..to).customer_key(key(1));
             let mut pieces = vec![copied()];
             if to != 20 {
-                pieces.push(Piece::local("ab"));
+                pieces.push(ComposeSource::local("ab"));
                 pieces.push(copied());
             }
             let stretch = &before[from as usize..to as usize];
@@ -314,22 +314,22 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
         let reversed = 5..4;
         for (pieces, told) in [
             (
-                vec![Piece::local("x"), Piece::copy("4_z1", reversed)],
+                vec![ComposeSource::local("x"), ComposeSource::copy("4_z1", reversed)],
                 "the range 5..4 of piece 2",
             ),
             (
-                vec![Piece::local(Source::stream(stream::empty()))],
+                vec![ComposeSource::local(Source::stream(stream::empty()))],
                 "piece 1 comes once, and nobody knows its length",
             ),
             (
                 vec![
-                    Piece::copy("4_z1", 0..u64::MAX),
-                    Piece::copy("4_z1", 0..u64::MAX),
+                    ComposeSource::copy("4_z1", 0..u64::MAX),
+                    ComposeSource::copy("4_z1", 0..u64::MAX),
                 ],
                 "more bytes together",
             ),
             (
-                vec![Piece::copy("4_z1", 0..10_000_000_000_001)],
+                vec![ComposeSource::copy("4_z1", 0..10_000_000_000_001)],
                 "10000000000000 bytes",
             ),
         ] {
@@ -337,28 +337,28 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains(told), "{error}");
         }
-        let small = bucket.compose("f", [Piece::local("x")]).part_size(9);
+        let small = bucket.compose("f", [ComposeSource::local("x")]).part_size(9);
         assert_eq!(small.await.unwrap_err().kind(), ErrorKind::Invalid);
-        let unnamed = bucket.compose("", [Piece::local("x")]);
+        let unnamed = bucket.compose("", [ComposeSource::local("x")]);
         assert_eq!(unnamed.await.unwrap_err().kind(), ErrorKind::Invalid);
         assert_eq!(chaos.tally().0, 0);
     });
 }
 
 /// Pieces of which one isn't what it was said to be; and what comes of it.
-fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<Piece>, ErrorKind)> {
+fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSource>, ErrorKind)> {
     let whole = content.slice(..len);
     let said = |len: u64, bytes: &Bytes| {
         let bytes = bytes.clone();
-        Piece::local(Source::ranges(len, move |_| {
+        ComposeSource::local(Source::ranges(len, move |_| {
             Ok(stream::iter([Ok(bytes.clone())]))
         }))
     };
     let once = |len: u64, bytes: &Bytes| {
-        Piece::local(Source::stream_of(len, stream::iter(in_chunks(bytes))))
+        ComposeSource::local(Source::stream_of(len, stream::iter(in_chunks(bytes))))
     };
     let real = len as u64;
-    let copy = |range| Piece::copy(&old.file_id, range);
+    let copy = |range| ComposeSource::copy(&old.file_id, range);
     vec![
         // One too few and one too many are as many as was said.
         (
@@ -377,7 +377,7 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<Piece>, Er
         (vec![copy(0..200), once(0, &whole)], ErrorKind::Source),
         // The file has 950 bytes.
         (vec![copy(940..951)], ErrorKind::Integrity),
-        (vec![copy(0..951), Piece::local("x")], ErrorKind::Integrity),
+        (vec![copy(0..951), ComposeSource::local("x")], ErrorKind::Integrity),
         (vec![copy(949..951), said(real, &whole)], ErrorKind::Source),
         (
             vec![copy(951..1_000), said(real, &whole)],
@@ -416,7 +416,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let (old, _) = file(&bucket, 90).await;
-            let pieces = [Piece::file(&old), Piece::local(content(50))];
+            let pieces = [ComposeSource::file(&old), ComposeSource::local(content(50))];
             let mut compose = bucket.compose("f", pieces);
             if keep {
                 compose = compose.on_failure(OnFailure::Keep);
@@ -442,7 +442,7 @@ fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
             let (old, _) = file(&bucket, 950).await;
             let call = DeleteFileVersion::new(&*old.file_name, &old.file_id);
             b2.call(call).await.unwrap();
-            let pieces = [Piece::file(&old), Piece::local(local)];
+            let pieces = [ComposeSource::file(&old), ComposeSource::local(local)];
             let error = bucket.compose("f", pieces).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
@@ -460,7 +460,7 @@ fn a_part_that_was_replaced_behind_our_back_is_made_again_unless_it_came_once() 
             let bucket = bucket(&b2).await;
             let (old, before) = file(&bucket, 950).await;
             let more = content(50);
-            let pieces = [Piece::file(&old), local(kind, more.clone())];
+            let pieces = [ComposeSource::file(&old), local(kind, more.clone())];
             chaos.forget();
             let mut compose = Box::pin(bucket.compose("f", pieces).into_future());
             // As late as can be.
@@ -507,15 +507,15 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 let (pieces, all) = if short {
                     let all = [&before[..3], b"x"].concat();
                     (
-                        vec![Piece::copy(&old.file_id, 0..3), Piece::local("x")],
+                        vec![ComposeSource::copy(&old.file_id, 0..3), ComposeSource::local("x")],
                         all,
                     )
                 } else {
                     let pieces = vec![
-                        Piece::file(&old),
-                        Piece::local("xyz"),
-                        Piece::file(&old),
-                        Piece::local("x"),
+                        ComposeSource::file(&old),
+                        ComposeSource::local("xyz"),
+                        ComposeSource::file(&old),
+                        ComposeSource::local("x"),
                     ];
                     (pieces, [&before[..], b"xyz", &before, b"x"].concat())
                 };

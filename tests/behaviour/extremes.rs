@@ -7,7 +7,7 @@ use std::time::Duration;
 use b2kit::api::{ListBuckets, ListFileVersions, UploadFile};
 use b2kit::http::HeaderValue;
 use b2kit::http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY_AFTER};
-use b2kit::transfer::{Piece, Source};
+use b2kit::transfer::{ComposeSource, Source};
 use b2kit::types::{ByteRange, FileName, FileVersion};
 use b2kit::{
     BucketHandle, Client, ClientBuilder, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer,
@@ -223,7 +223,7 @@ fn every_setting_of_a_transfer_may_be_anything() {
                 ends(&told, upload.part_size(size).await);
                 let copy = bucket.copy(&version, "h").concurrency(concurrency);
                 ends(&told, copy.part_size(size).await);
-                let piece = || Piece::file(&version);
+                let piece = || ComposeSource::file(&version);
                 let compose = bucket.compose("i", [piece(), piece()]);
                 ends(
                     &told,
@@ -290,14 +290,14 @@ fn a_version_may_be_said_to_have_any_length() {
         net.run(async {
             ends(&told, bucket.copy(&version, "g").await);
             ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
-            let piece = || Piece::file(&version);
+            let piece = || ComposeSource::file(&version);
             ends(
                 &told,
                 bucket
-                    .compose("h", [piece(), piece(), Piece::local("x")])
+                    .compose("h", [piece(), piece(), ComposeSource::local("x")])
                     .await,
             );
-            let piece = || Piece::copy(&version.file_id, len / 2..len);
+            let piece = || ComposeSource::copy(&version.file_id, len / 2..len);
             ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
         });
         let sources = [

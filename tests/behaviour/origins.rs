@@ -10,7 +10,7 @@ use b2kit::api::{
 use b2kit::backend::emulator::{AheadClock, Emulator, Fault, Trouble};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
-use b2kit::transfer::Piece;
+use b2kit::transfer::ComposeSource;
 use b2kit::types::{
     BucketName, BucketType, ByteRange, CustomerKey, DownloadDuration, FileName, Secret,
 };
@@ -297,7 +297,7 @@ fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_do
             world.clock.advance(Duration::from_secs(25 * 3_600));
             world.forget();
             // Both pieces are less than a part may have, so they are downloaded and sent.
-            let pieces = [Piece::file(file), Piece::local("and more")];
+            let pieces = [ComposeSource::file(file), ComposeSource::local("and more")];
             let composed = bucket.compose("g", pieces).await.unwrap();
             assert_eq!(composed.file.content_length, 1_008);
             let downloads = world.downloads();

@@ -10,7 +10,7 @@ use b2kit::api::{
     ListBuckets, Reply, SetBucketNotificationRules, StartLargeFile, Target, UploadFile, UploadPart,
 };
 use b2kit::http::header::AUTHORIZATION;
-use b2kit::transfer::Piece;
+use b2kit::transfer::ComposeSource;
 use b2kit::types::{
     BucketName, Capability, CustomerKey, DownloadDuration, EncryptionSetting,
     EventNotificationRule, EventNotificationRules, EventType, FileId, FileName, KeyName,
@@ -319,7 +319,7 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
         ),
         (
             "transfer::Compose",
-            Box::new(bucket.compose("f", [Piece::copy("g", 0..1).customer_key(key())])),
+            Box::new(bucket.compose("f", [ComposeSource::copy("g", 0..1).customer_key(key())])),
         ),
     ]
 }

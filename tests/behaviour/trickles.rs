@@ -388,11 +388,11 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
                 "copy" => bucket.copy(&file, "g").await.unwrap_err(),
                 "copy in parts" => bucket.copy(&file, "g").part_size(30).await.unwrap_err(),
                 "compose" => {
-                    let pieces = [b2kit::transfer::Piece::file(&file)];
+                    let pieces = [b2kit::transfer::ComposeSource::file(&file)];
                     bucket.compose("g", pieces).await.unwrap_err()
                 }
                 "compose in parts" => {
-                    let piece = || b2kit::transfer::Piece::file(&file);
+                    let piece = || b2kit::transfer::ComposeSource::file(&file);
                     bucket.compose("g", [piece(), piece()]).await.unwrap_err()
                 }
                 "list" => {

@@ -447,7 +447,7 @@ enum Next {
 }
 
 /// A piece of the file on its way to the disk.
-struct Piece {
+struct ComposeSource {
     reader: Reader,
     /// Where the gathered bytes begin.
     start: u64,
@@ -458,7 +458,7 @@ struct Piece {
 impl Landing<'_> {
     /// Brings a piece to the disk: while some bytes are written, the next are gathered.
     async fn piece(&self, reader: Reader) -> Result<(), Error> {
-        let mut piece = Piece {
+        let mut piece = ComposeSource {
             start: reader.at(),
             reader,
             gathered: Vec::new(),
@@ -482,7 +482,7 @@ impl Landing<'_> {
     /// The next bytes, once those before are on the disk; none at the end.
     fn poll_gather(
         &self,
-        piece: &mut Piece,
+        piece: &mut ComposeSource,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Vec<Bytes>, Error>> {
         if let Some((span, job)) = &mut piece.writing
