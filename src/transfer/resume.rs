@@ -29,7 +29,7 @@ pub struct UploadPlan {
     /// Its parts, in order.
     pub parts: Vec<PlannedPart>,
     /// The large files of this name that would not be taken up, and why.
-    pub passed_over: Vec<(FileId, String)>,
+    pub rejected: Vec<(FileId, String)>,
     /// The SHA-1 of the whole source, where it was read for the plan.
     pub large_file_sha1: Option<Sha1>,
 }
@@ -63,7 +63,7 @@ impl UploadPlan {
         Self {
             file_id: None,
             parts: parts.collect(),
-            passed_over: Vec::new(),
+            rejected: Vec::new(),
             large_file_sha1: digests.whole,
         }
     }
@@ -206,7 +206,7 @@ impl Look<'_> {
         cut: Cut,
         mut digests: Digests,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let (candidates, passed_over) = self.candidates(cut).await?;
+        let (candidates, rejected) = self.candidates(cut).await?;
         self.read(cut, &candidates, &mut digests).await?;
         let mut plan = UploadPlan::anew(cut, &digests);
         let mut found: Option<FileVersion> = None;
@@ -222,7 +222,7 @@ impl Look<'_> {
             }
         }
         if let (Some(token), None) = (self.token, &found) {
-            let mut why = passed_over.into_iter().map(|(_, why)| why);
+            let mut why = rejected.into_iter().map(|(_, why)| why);
             let why = why.next_back().unwrap_or_else(|| {
                 "it is not among the unfinished large files of this name".to_owned()
             });
@@ -232,13 +232,13 @@ impl Look<'_> {
                 format!("the upload {id} can't be resumed: {why}"),
             ));
         }
-        plan.passed_over = passed_over;
+        plan.rejected = rejected;
         Ok((plan, found))
     }
 
     /// The large files that may be taken up; and those that can't be, and why.
     async fn candidates(&self, cut: Cut) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
-        let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
+        let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
         let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
         let mut files = self.bucket.client().stream(list);
         while let Some(file) = files.try_next().await? {
@@ -256,18 +256,18 @@ impl Look<'_> {
             };
             match candidate {
                 Ok(candidate) => candidates.push(candidate),
-                Err(why) => passed_over.push(why),
+                Err(why) => rejected.push(why),
             }
             if candidates.len() > MOST_CANDIDATES {
                 // Those with the most come first, and of these the oldest.
                 candidates.sort_by_key(|candidate| Reverse(candidate.promise()));
                 if let Some(least) = candidates.pop() {
                     let why = "there are others of which more is there".to_owned();
-                    passed_over.push((least.file.file_id, why));
+                    rejected.push((least.file.file_id, why));
                 }
             }
         }
-        Ok((candidates, passed_over))
+        Ok((candidates, rejected))
     }
 
     async fn candidate(

@@ -315,7 +315,7 @@ fn an_upload_of_the_same_sha1_is_resumed_whoever_began_it() {
         let plan = plan.await.unwrap();
         assert_eq!(plan.large_file_sha1, Some(Sha1::of(&content)));
         assert_eq!(plan.parts[7].sha1, Some(Sha1::of(&content[700..800])));
-        assert_eq!(plan.passed_over[0].1, "it has another file info");
+        assert_eq!(plan.rejected[0].1, "it has another file info");
         let uploaded = bucket.upload("f", content.clone()).resume().await.unwrap();
         assert_eq!((uploaded.parts, uploaded.reused_parts), (10, 4));
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
@@ -393,7 +393,7 @@ fn of_many_unfinished_uploads_those_with_the_most_are_looked_at() {
         }
         let plan = bucket.upload("f", content.clone()).resume().plan();
         let plan = plan.await.unwrap();
-        assert_eq!((plan.reused_bytes(), plan.passed_over.len()), (100, 10));
+        assert_eq!((plan.reused_bytes(), plan.rejected.len()), (100, 10));
     });
 }
 

@@ -966,7 +966,7 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
             .await
             .unwrap();
         let why: Vec<_> = plan
-            .passed_over
+            .rejected
             .iter()
             .map(|(id, why)| (id, &**why))
             .collect();
