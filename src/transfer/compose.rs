@@ -122,7 +122,7 @@ impl ComposeSource {
         self
     }
 
-    /// Bytes that are not in B2. What comes once has to have a known length, as from [`Source::stream_of`], and is held in
+    /// Bytes that are not in B2. What comes once has to have a known length, as from [`Source::sized_stream`], and is held in
     /// memory part by part. Files of the disk are all opened at the beginning.
     pub fn local(source: impl Into<Source>) -> Self {
         Self(From::Here(source.into()))

@@ -155,7 +155,7 @@ impl Source {
     }
 
     /// What comes once and has `len` bytes: more or fewer are an error.
-    pub fn stream_of(
+    pub fn sized_stream(
         len: u64,
         stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> Self {
@@ -171,8 +171,8 @@ impl Source {
     }
 
     /// What is read once and has `len` bytes: more or fewer are an error.
-    pub fn reader_of(len: u64, reader: impl AsyncRead + Send + 'static) -> Self {
-        Self::stream_of(len, chunks(Box::pin(reader)))
+    pub fn sized_reader(len: u64, reader: impl AsyncRead + Send + 'static) -> Self {
+        Self::sized_stream(len, chunks(Box::pin(reader)))
     }
 
     /// The SHA-1 of all bytes, where it is known. B2 then gets it with the file (a large one keeps it in

@@ -66,7 +66,7 @@ fn an_upload_that_is_dropped_in_the_middle_of_its_parts_harms_no_other() {
             std::future::pending().await
         });
         let source = stream::iter([Ok(first)]).chain(silence).boxed();
-        let source = Source::stream_of(whole.len() as u64, source);
+        let source = Source::sized_stream(whole.len() as u64, source);
         stopped_when(bucket.upload("f", source), is_stuck).await;
 
         assert_eq!(emulator.snapshot().versions, 0);

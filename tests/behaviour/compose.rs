@@ -127,8 +127,8 @@ fn local(kind: usize, bytes: Bytes) -> ComposeSource {
         0 => Source::bytes(bytes),
         1 => ranges(&bytes),
         2 => Source::seekable(reader),
-        3 => Source::reader_of(len, reader),
-        _ => Source::stream_of(len, stream::iter(in_chunks(&bytes))),
+        3 => Source::sized_reader(len, reader),
+        _ => Source::sized_stream(len, stream::iter(in_chunks(&bytes))),
     })
 }
 
@@ -355,7 +355,7 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
         }))
     };
     let once = |len: u64, bytes: &Bytes| {
-        ComposeSource::local(Source::stream_of(len, stream::iter(in_chunks(bytes))))
+        ComposeSource::local(Source::sized_stream(len, stream::iter(in_chunks(bytes))))
     };
     let real = len as u64;
     let copy = |range| ComposeSource::copy(&old.file_id, range);

@@ -394,7 +394,7 @@ fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_aga
     for (source, comes_again) in [
         (Source::bytes("x"), true),
         (
-            Source::stream_of(1, stream::iter([Ok(Bytes::from("x"))])),
+            Source::sized_stream(1, stream::iter([Ok(Bytes::from("x"))])),
             false,
         ),
     ] {

@@ -302,7 +302,7 @@ fn a_version_may_be_said_to_have_any_length() {
         });
         let sources = [
             Source::ranges(len, |_| Ok(stream::empty())),
-            Source::stream_of(len, stream::empty()),
+            Source::sized_stream(len, stream::empty()),
         ];
         for source in sources {
             ends(&told, net.run(async { bucket.upload("i", source).await }));

@@ -30,7 +30,7 @@ fn a_large_file_whose_source_can_be_read_twice_is_downloaded_as_verified() {
         (Source::seekable(reader()), true, true),
         (Source::bytes(content.clone()), false, false),
         (Source::stream(chunks()), true, false),
-        (Source::reader_of(1_000, reader()), true, false),
+        (Source::sized_reader(1_000, reader()), true, false),
     ] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {

@@ -484,7 +484,7 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
             let bucket = bucket(&b2).await;
             for source in [
                 Source::stream(nothing()),
-                Source::stream_of(350, nothing()),
+                Source::sized_stream(350, nothing()),
                 Source::ranges(50, move |_| Ok(nothing())),
                 Source::ranges(350, move |_| Ok(nothing())),
                 Source::ranges(0, move |_| Ok(nothing())),

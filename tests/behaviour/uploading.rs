@@ -84,11 +84,11 @@ fn sources(content: &Bytes) -> Vec<(&'static str, Source)> {
         ("seekable", Source::seekable(reader())),
         ("stream", Source::stream(stream::iter(in_chunks(content)))),
         (
-            "stream_of",
-            Source::stream_of(len, stream::iter(in_chunks(content))),
+            "sized_stream",
+            Source::sized_stream(len, stream::iter(in_chunks(content))),
         ),
         ("reader", Source::reader(reader())),
-        ("reader_of", Source::reader_of(len, reader())),
+        ("sized_reader", Source::sized_reader(len, reader())),
     ]
 }
 
@@ -306,14 +306,14 @@ fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
     vec![
         (
             "promised",
-            Source::stream_of(len, stream::iter(in_chunks(&short))),
+            Source::sized_stream(len, stream::iter(in_chunks(&short))),
         ),
         (
             "promised",
-            Source::stream_of(len - 1, stream::iter(in_chunks(content))),
+            Source::sized_stream(len - 1, stream::iter(in_chunks(content))),
         ),
         ("the tape tore", Source::stream(broken())),
-        ("the tape tore", Source::stream_of(len, broken())),
+        ("the tape tore", Source::sized_stream(len, broken())),
         (
             "",
             Source::ranges(len, move |range| {
@@ -692,7 +692,7 @@ fn panicking(content: &Bytes) -> Vec<Source> {
         }),
         Source::stream(broken(half)),
         Source::reader(Panics(true)),
-        Source::reader_of(len, Panics(true)),
+        Source::sized_reader(len, Panics(true)),
         Source::seekable(Panics(true)),
         Source::seekable(Panics(false)),
     ]
@@ -1153,7 +1153,7 @@ fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
             let progress = Progress::new();
             let (changes, others) = (progress.changes(), progress.changes());
             let source = match seed % 4 {
-                0 => Source::stream_of(900, stream::iter([Ok(content(450))])), // it fails
+                0 => Source::sized_stream(900, stream::iter([Ok(content(450))])), // it fails
                 _ => content(900).into(),
             };
             let upload = bucket.upload("f", source).progress(&progress);

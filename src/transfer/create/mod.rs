@@ -314,7 +314,7 @@ impl Create {
             }
             Opened::Once(len, stream) => {
                 let len = len.unwrap_or_default();
-                let source = with_notes(Source::stream_of(len, stream));
+                let source = with_notes(Source::sized_stream(len, stream));
                 let created = job.attempt(&nonce, source).await?;
                 created.ok_or_else(|| {
                     let what = "the stage was discarded, and the source can't be read again";
