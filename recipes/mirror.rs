@@ -45,7 +45,7 @@ async fn mirror(
         }
     }
     let uploaded = changed.len();
-    let mut over = bucket.upload_all(stream::iter(changed), 4, |bucket, (name, path)| {
+    let mut over = bucket.upload_many(stream::iter(changed), 4, |bucket, (name, path)| {
         bucket.upload(name.as_str(), Source::path(path))
     });
     while let Some(((_, path), outcome)) = over.next().await {

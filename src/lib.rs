@@ -35,7 +35,7 @@
 //! | give somebody a link | [`GetDownloadAuthorization`](api::GetDownloadAuthorization), then [`link`](api::DownloadAuthorization::link) |
 //! | let a browser upload | [`GetUploadUrl`](api::GetUploadUrl), and [CORS rules](types::CorsRules) for the bucket |
 //! | resume | [`Upload::resume`](transfer::Upload::resume), and `FileDownload::resume` for a path |
-//! | many files at once | [`upload_all`](BucketHandle::upload_all), [`download_all`](BucketHandle::download_all) |
+//! | many files at once | [`upload_many`](BucketHandle::upload_many), [`download_many`](BucketHandle::download_many) |
 //! | show progress | [`Progress`](transfer::Progress) |
 //! | use tokio | nothing to set up; `tokio::spawn(upload.into_future())`, and `.compat()` for [tokio's readers](transfer::Source::reader) |
 //! | serve files with axum | [`DownloadStream`](transfer::DownloadStream) is a body: `axum::body::Body::from_stream` |

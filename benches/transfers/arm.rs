@@ -100,7 +100,7 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
     match load.task {
         Task::Up | Task::UpFromDisk => {
             let path = disk.source();
-            let uploads = bucket.upload_all(numbers, load.at_once, |bucket, number| {
+            let uploads = bucket.upload_many(numbers, load.at_once, |bucket, number| {
                 let source = match load.task {
                     Task::Up => Source::bytes(Bytes::copy_from_slice(chunk(load.size))),
                     _ => Source::path(&path),
@@ -115,7 +115,7 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
         }
         Task::Down => {
             let id = file.id();
-            let downloads = bucket.download_all(numbers, load.at_once, |_, _| {
+            let downloads = bucket.download_many(numbers, load.at_once, |_, _| {
                 let download = client.download(&*id).require_verified();
                 download.to_writer(futures::io::sink())
             });

@@ -146,7 +146,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
             let names = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().into_string()));
             let names: Vec<_> = names.collect::<Result<_, std::io::Error>>()?;
             let names = names.into_iter().flatten();
-            let uploads = bucket.upload_all(stream::iter(names), at_once, |bucket, name| {
+            let uploads = bucket.upload_many(stream::iter(names), at_once, |bucket, name| {
                 bucket.upload(&**name, Source::path(directory.join(name)))
             });
             uploads
@@ -158,7 +158,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
             let files = client.stream(ListFileNames::new(bucket.id()));
             let files: Vec<_> = files.try_collect().await?;
             let files = files.into_iter().filter_map(|file| file.into_version());
-            let downloads = bucket.download_all(stream::iter(files), at_once, |_, file| {
+            let downloads = bucket.download_many(stream::iter(files), at_once, |_, file| {
                 let download = client.download(&file.file_id);
                 download.to_path(directory.join(&*file.file_name))
             });

@@ -24,7 +24,7 @@ impl BucketHandle {
     /// # use futures::{StreamExt, stream};
     /// # async fn upload(bucket: BucketHandle) {
     /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut over = bucket.upload_all(days, 10, |bucket, day| bucket.upload(*day, "sunny"));
+    /// let mut over = bucket.upload_many(days, 10, |bucket, day| bucket.upload(*day, "sunny"));
     /// while let Some((day, outcome)) = over.next().await {
     ///     match outcome {
     ///         Ok(uploaded) => println!("{day}: {} bytes", uploaded.file.content_length),
@@ -36,7 +36,7 @@ impl BucketHandle {
     ///
     /// # Cancellation
     /// Dropping the stream drops the uploads that are under way; see [`Upload`].
-    pub fn upload_all<T, S, F>(
+    pub fn upload_many<T, S, F>(
         &self,
         inputs: S,
         concurrency: usize,
@@ -66,7 +66,7 @@ impl BucketHandle {
     /// # use futures::{StreamExt, io, stream};
     /// # async fn download(bucket: BucketHandle) {
     /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut over = bucket.download_all(days, 10, |bucket, day| {
+    /// let mut over = bucket.download_many(days, 10, |bucket, day| {
     ///     bucket.download(*day).to_writer(io::sink())
     /// });
     /// while let Some((day, outcome)) = over.next().await {
@@ -80,7 +80,7 @@ impl BucketHandle {
     ///
     /// # Cancellation
     /// Dropping the stream drops the downloads that are under way; see [`FileDownload`](super::FileDownload).
-    pub fn download_all<T, S, F, W>(
+    pub fn download_many<T, S, F, W>(
         &self,
         inputs: S,
         concurrency: usize,

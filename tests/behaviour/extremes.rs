@@ -233,7 +233,7 @@ fn every_setting_of_a_transfer_may_be_anything() {
         }
         net.run(async {
             let inputs = stream::iter(0..5);
-            let over = bucket.upload_all(inputs, concurrency, |bucket, _| bucket.upload("j", "x"));
+            let over = bucket.upload_many(inputs, concurrency, |bucket, _| bucket.upload("j", "x"));
             assert_eq!(over.count().await, 5);
             let mode = DeleteMode::Delete { concurrency };
             let client = bucket.client();

@@ -31,7 +31,7 @@ fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
             // Every fourth name is none.
             let inputs: Vec<usize> = (0..20).collect();
             let over: Vec<_> = bucket
-                .upload_all(stream::iter(inputs), concurrency, |bucket, number| {
+                .upload_many(stream::iter(inputs), concurrency, |bucket, number| {
                     let name = if number % 4 == 3 {
                         String::new()
                     } else {
@@ -67,7 +67,7 @@ fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
         let (asked, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // The first has the most to do.
         let inputs = stream::iter([1_000, 50, 50, 50, 50, 50]);
-        let mut outcomes = bucket.upload_all(inputs, 3, |bucket, len| {
+        let mut outcomes = bucket.upload_many(inputs, 3, |bucket, len| {
             asked.fetch_add(1, Ordering::Relaxed);
             let under_way = asked.load(Ordering::Relaxed) - over.load(Ordering::Relaxed);
             assert!(under_way <= 3);
@@ -123,7 +123,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
             let calm = bucket(&calm).await;
             let bucket = through(&b2, &calm);
             b2.session().await.unwrap();
-            let uploads = bucket.upload_all(stream::iter(0..crowd), crowd, |bucket, number| {
+            let uploads = bucket.upload_many(stream::iter(0..crowd), crowd, |bucket, number| {
                 bucket.upload(format!("f{number:04}"), number.to_string())
             });
             let over: Vec<_> = uploads.collect().await;
@@ -165,7 +165,7 @@ fn many_files_are_downloaded_each_with_its_own_outcome() {
             upload.await.unwrap();
         }
         let arrived: Vec<Mutex<Vec<u8>>> = (0..12).map(|_| Mutex::default()).collect();
-        let downloads = bucket.download_all(stream::iter(0..12), 5, |bucket, number| {
+        let downloads = bucket.download_many(stream::iter(0..12), 5, |bucket, number| {
             let (download, number) = (bucket.download(format!("f{number}")), *number);
             let arrived = &arrived;
             async move {
@@ -279,7 +279,7 @@ fn what_comes_once_is_held_within_the_budget_of_the_client() {
         let (b2, held) = (builder.build().unwrap(), Held::default());
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
-            let uploads = bucket.upload_all(stream::iter(0..12), 5, |bucket, number| {
+            let uploads = bucket.upload_many(stream::iter(0..12), 5, |bucket, number| {
                 let content = content(number * 70);
                 let source = held.source(content);
                 bucket.upload(format!("f{number}"), source).part_size(100)

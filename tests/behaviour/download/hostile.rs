@@ -167,7 +167,7 @@ fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_ar
             let dir = tempdir().unwrap();
             let root = dir.path().to_owned();
             let each =
-                bucket.download_all(futures::stream::iter(all.clone()), 3, |bucket, name| {
+                bucket.download_many(futures::stream::iter(all.clone()), 3, |bucket, name| {
                     let mut download = bucket.download(name.as_str());
                     if resume {
                         download = download.resume();
