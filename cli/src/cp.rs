@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 
 use b2kit::api::ListFileNames;
-use b2kit::transfer::{FileDownload, Progress, Source, local_name};
+use b2kit::transfer::{FileDownload, Progress, Source, safe_local_path};
 use b2kit::{BucketHandle, Client, Error, ErrorKind, Left};
 use futures::future::{Either, select};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
@@ -180,7 +180,7 @@ impl Job<'_> {
             return Ok(path.to_owned());
         }
         let (_, own) = name.rsplit_once('/').unwrap_or(("", name));
-        Ok(path.join(local_name(own)?))
+        Ok(path.join(safe_local_path(own)?))
     }
 
     async fn up(
@@ -262,7 +262,7 @@ impl Job<'_> {
                 self.shown.word(&format!("{name} is skipped: {why}"));
                 return Ok(false);
             }
-            let safe = local_name(inside).map_err(|error| about(&*name, error))?;
+            let safe = safe_local_path(inside).map_err(|error| about(&*name, error))?;
             let path = directory.join(&safe);
             fs::create_dir_all(directory).map_err(|error| at(directory, "can't be made", error))?;
             let (down, progress) = self.download(bucket, &name);

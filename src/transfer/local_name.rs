@@ -1,4 +1,4 @@
-//! [`local_name`]: which path of the local disk the name of a file may become.
+//! [`safe_local_path`]: which path of the local disk the name of a file may become.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,10 +17,10 @@ use crate::error::Error;
 ///
 /// ```
 /// use std::path::Path;
-/// use b2kit::transfer::local_name;
+/// use b2kit::transfer::safe_local_path;
 ///
-/// assert_eq!(local_name("2026/cat.jpg")?, Path::new("2026").join("cat.jpg"));
-/// assert!(local_name("../cat.jpg").is_err());
+/// assert_eq!(safe_local_path("2026/cat.jpg")?, Path::new("2026").join("cat.jpg"));
+/// assert!(safe_local_path("../cat.jpg").is_err());
 /// # Ok::<(), b2kit::transfer::UnsafeName>(())
 /// ```
 ///
@@ -29,18 +29,18 @@ use crate::error::Error;
 /// a dot or a space at its end; is a device of Windows, as `NUL` or `com1.txt`, or such a name as Windows gives to a file
 /// beside its own, as `LONGFI~1.TXT`; begins with a dot and has `.b2part` in it, as what a download leaves that is not
 /// finished; or is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
-pub fn local_name(name: &str) -> Result<PathBuf, UnsafeName> {
+pub fn safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, |part| unix_rule(part).or_else(|| windows_rule(part)))
 }
 
-/// As [`local_name`], for paths that only Unix systems will see: what matters only to Windows is let through, as `10:30`,
+/// As [`safe_local_path`], for paths that only Unix systems will see: what matters only to Windows is let through, as `10:30`,
 /// `a\b` and `CON`.
 ///
 /// # Errors
 /// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`, has a NUL, begins with a dot and has `.b2part` in it, or
 /// is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
 #[cfg(unix)]
-pub fn unix_local_name(name: &str) -> Result<PathBuf, UnsafeName> {
+pub fn unix_safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, unix_rule)
 }
 
@@ -220,7 +220,7 @@ mod tests {
             "a\"b",
         ];
         for name in names {
-            let refused = local_name(name).unwrap_err();
+            let refused = safe_local_path(name).unwrap_err();
             assert_eq!(refused.name(), name);
             let told = refused.to_string();
             assert!(!told.contains(char::is_control), "{told}");
@@ -256,7 +256,7 @@ mod tests {
             "x.b2part",
             &"x".repeat(255),
         ] {
-            assert_eq!(local_name(name).unwrap(), PathBuf::from(name), "{name}");
+            assert_eq!(safe_local_path(name).unwrap(), PathBuf::from(name), "{name}");
         }
     }
 
@@ -264,7 +264,7 @@ mod tests {
     #[cfg(unix)]
     fn on_unix_what_only_windows_minds_is_let_through() {
         for name in ["10:30", "a\\b", "CON", "a.", "C:\\x"] {
-            assert_eq!(unix_local_name(name).unwrap(), PathBuf::from(name));
+            assert_eq!(unix_safe_local_path(name).unwrap(), PathBuf::from(name));
         }
         for name in [
             "",
@@ -277,14 +277,14 @@ mod tests {
             "./a",
             "d/.x.11f6ad8ec52a2984.b2part",
         ] {
-            assert!(unix_local_name(name).is_err(), "{name:?}");
+            assert!(unix_safe_local_path(name).is_err(), "{name:?}");
         }
     }
 
     fn paths(name: &str) -> Vec<PathBuf> {
-        let paths = local_name(name).into_iter();
+        let paths = safe_local_path(name).into_iter();
         #[cfg(unix)]
-        let paths = paths.chain(unix_local_name(name));
+        let paths = paths.chain(unix_safe_local_path(name));
         paths.collect()
     }
 

@@ -5,7 +5,7 @@
 //!
 //! In the order in which an upload meets them: `bucket` is the door; `source` where bytes come from; `plan` how they are
 //! cut; `hashing` what is known of them before they are sent; `large_file` carries parts side by side; `resume` finds what
-//! is on the server already; `progress` tells how far it is. `download` is the way back, and `local_name` decides which paths the
+//! is on the server already; `progress` tells how far it is. `download` is the way back, and `safe_local_path` decides which paths the
 //! names of files may become. `disk` is all that touches local files. `copy` and `compose` make files of what is in B2;
 //! `many` does things to many files at once. `create` makes a file only where there is none.
 
@@ -19,7 +19,7 @@ mod disk;
 mod download;
 mod hashing;
 mod large_file;
-mod local_name;
+mod safe_local_path;
 mod many;
 mod once;
 mod options;
@@ -40,8 +40,8 @@ pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]
-pub use local_name::unix_local_name;
-pub use local_name::{UnsafeName, local_name};
+pub use safe_local_path::unix_safe_local_path;
+pub use safe_local_path::{UnsafeName, safe_local_path};
 pub use progress::{Progress, ProgressNow, Stage};
 pub use resume::{PlannedPart, ResumeToken, UploadPlan};
 pub use source::Source;

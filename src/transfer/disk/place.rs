@@ -138,7 +138,7 @@ pub(in crate::transfer) fn is_kept(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::local_name;
+    use crate::transfer::safe_local_path;
     use crate::types::Secret;
 
     fn place(target: &str, key: &str) -> Place {
@@ -163,8 +163,8 @@ mod tests {
                 for name in [state_of(&part), new_state_of(&part), part] {
                     let name = name.to_str().unwrap();
                     assert!(is_reserved(name) && name.len() <= 255, "{name}");
-                    assert!(local_name(name).is_err(), "{name}");
-                    assert!(local_name(&format!("{name}/x")).is_err(), "{name}");
+                    assert!(safe_local_path(name).is_err(), "{name}");
+                    assert!(safe_local_path(&format!("{name}/x")).is_err(), "{name}");
                 }
             }
         }

@@ -122,13 +122,13 @@ impl FileDownload {
     }
 
     /// Downloads to a path below `root` whose names come from elsewhere, as those that
-    /// [`local_name`](crate::transfer::local_name) returns: like [`to_path`](Self::to_path), but no link below `root` is
+    /// [`safe_local_path`](crate::transfer::safe_local_path) returns: like [`to_path`](Self::to_path), but no link below `root` is
     /// followed, so none can lead the download out of it. Missing directories below `root` are created.
     ///
     /// ```no_run
-    /// # use b2kit::{BucketHandle, Error, transfer::local_name};
+    /// # use b2kit::{BucketHandle, Error, transfer::safe_local_path};
     /// # async fn download(bucket: BucketHandle, name: &str) -> Result<(), Error> {
-    /// let path = local_name(name)?;
+    /// let path = safe_local_path(name)?;
     /// bucket.download(name).to_path_below("/srv/restored", path).await?;
     /// # Ok(())
     /// # }

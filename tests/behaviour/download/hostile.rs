@@ -9,7 +9,7 @@ use std::{env, io, thread};
 
 use b2kit::api::{CreateKey, UploadFile};
 use b2kit::backend::emulator::Trouble;
-use b2kit::transfer::{FileDownload, Verified, local_name};
+use b2kit::transfer::{FileDownload, Verified, safe_local_path};
 use b2kit::types::{Capability, FileName, KeyName};
 use b2kit::{BucketHandle, Client, Error, ErrorKind};
 use futures::StreamExt as _;
@@ -161,7 +161,7 @@ fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_ar
             bucket.client().call(upload).await.unwrap();
         }
     });
-    // As with names from `local_name`, and as with a program's own.
+    // As with names from `safe_local_path`, and as with a program's own.
     for is_checked in [true, false] {
         for resume in [true, false] {
             let dir = tempdir().unwrap();
@@ -175,7 +175,7 @@ fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_ar
                     let (name, root) = (name.clone(), root.clone());
                     async move {
                         if is_checked {
-                            let path = local_name(&name)?;
+                            let path = safe_local_path(&name)?;
                             return download.to_path_below(root, path).await;
                         }
                         download.to_path(root.join(&name)).await
