@@ -121,7 +121,7 @@ pub use error::{B2Error, Error, ErrorKind, RetryStopReason, NonB2Response};
 pub use transfer::BucketHandle;
 
 pub use b2kit_core::{
-    Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,
+    Body, BodyStream, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer,
     Phase, Request, Response, ResponseBody, SystemTimer, Throughput, Timer, async_trait, http,
 };
 

@@ -3,7 +3,7 @@
 use b2kit::backend::hyper::HyperClient;
 use b2kit::backend::isahc::IsahcClient;
 use b2kit::backend::reqwest::ReqwestClient;
-use b2kit::{Body, Guard, HttpClient, Request, SystemTimer};
+use b2kit::{Body, CheckedClient, HttpClient, Request, SystemTimer};
 use futures::executor::block_on;
 use tokio::runtime;
 
@@ -17,33 +17,33 @@ pub(crate) fn run(library: Library, origin: &str, tasks: Vec<Task>) -> Result<(f
     let inside = tokio.enter();
     match library {
         Library::Hyper => {
-            let guard = Guard::new(HyperClient::new()?, SystemTimer);
+            let guard = CheckedClient::new(HyperClient::new()?, SystemTimer);
             drop(inside);
             tokio.block_on(all(&guard, origin, tasks))
         }
         Library::Reqwest => {
-            let guard = Guard::new(ReqwestClient::new()?, SystemTimer);
+            let guard = CheckedClient::new(ReqwestClient::new()?, SystemTimer);
             drop(inside);
             tokio.block_on(all(&guard, origin, tasks))
         }
         Library::Isahc => block_on(all(
-            &Guard::new(IsahcClient::new(), SystemTimer),
+            &CheckedClient::new(IsahcClient::new(), SystemTimer),
             origin,
             tasks,
         )),
         #[cfg(feature = "surf")]
         Library::Surf => {
             let client = b2kit::backend::surf::SurfClient::new();
-            block_on(all(&Guard::new(client, SystemTimer), origin, tasks))
+            block_on(all(&CheckedClient::new(client, SystemTimer), origin, tasks))
         }
     }
 }
 
-async fn all(guard: &Guard, origin: &str, tasks: Vec<Task>) -> Result<(f64, f64), Failure> {
+async fn all(guard: &CheckedClient, origin: &str, tasks: Vec<Task>) -> Result<(f64, f64), Failure> {
     measured(tasks, |task| perform(guard, origin, task)).await
 }
 
-async fn perform(guard: &Guard, origin: &str, task: Task) -> Result<(), Failure> {
+async fn perform(guard: &CheckedClient, origin: &str, task: Task) -> Result<(), Failure> {
     match task {
         Task::Up(bytes) => {
             let request = post(origin, Body::replay(bytes, move || Ok(chunks(bytes))))?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer, Throughput, Timer};
+use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer, Throughput, Timer};
 use http::HeaderValue;
 
 use super::authorization::Authorization;
@@ -132,7 +132,7 @@ impl ClientBuilder {
 
     /// The HTTP library to go through. Defaults to hyper, where the feature is on.
     ///
-    /// The client stands a [`Guard`] before it, so a bare backend or wrapper needs no rules of its own. A closure is a
+    /// The client stands a [`CheckedClient`] before it, so a bare backend or wrapper needs no rules of its own. A closure is a
     /// backend; what it needs goes into the future that it gives:
     ///
     /// ```
@@ -309,7 +309,7 @@ impl ClientBuilder {
                 .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
         };
         let shared = Shared {
-            backend: Guard::shared(backend, Arc::clone(&timer)),
+            backend: CheckedClient::shared(backend, Arc::clone(&timer)),
             timer,
             downloads_by_name: is_for_downloads_only || download_origin.is_some(),
             authorization: Authorization::new(

@@ -45,7 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use b2kit_core::time::share;
-use b2kit_core::{Deadlines, Guard, Timer};
+use b2kit_core::{Deadlines, CheckedClient, Timer};
 use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
@@ -91,7 +91,7 @@ pub struct Client {
 
 /// What all clones share.
 struct Shared {
-    backend: Guard,
+    backend: CheckedClient,
     timer: Arc<dyn Timer>,
     authorization: Authorization,
     policy: EndpointPolicy,

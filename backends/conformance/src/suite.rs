@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use b2kit_core::{Deadlines, Guard, HttpClient, SystemTimer};
+use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer};
 
 use crate::cases::all;
 use crate::limit::Limit;
@@ -184,7 +184,7 @@ impl Subject<'_> {
 
     /// A client behind the guard, as programs have it.
     pub(crate) fn guarded(&self, deadlines: Deadlines) -> Client {
-        let guard = Guard::shared(self.client(), Arc::new(SystemTimer));
+        let guard = CheckedClient::shared(self.client(), Arc::new(SystemTimer));
         Arc::new(guard.with_deadlines(deadlines))
     }
 

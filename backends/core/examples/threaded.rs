@@ -26,7 +26,7 @@ pub struct ThreadedClient {
 #[async_trait]
 impl HttpClient for ThreadedClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
-        // 1: the length is stated and right; `Guard` sees to that. 2: an `http::Uri` stays as it was given.
+        // 1: the length is stated and right; `CheckedClient` sees to that. 2: an `http::Uri` stays as it was given.
         let (head, body) = request.into_parts();
         let plain = head.uri.scheme_str() == Some("http");
         if !plain

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long the parts of one exchange may take. `None` is "as long as it likes".
 ///
-/// Put one into a request's [extensions](http::Extensions) and [`Guard`](crate::Guard) keeps it. The time to connect is
+/// Put one into a request's [extensions](http::Extensions) and [`CheckedClient`](crate::CheckedClient) keeps it. The time to connect is
 /// not here: only the HTTP library can see it, so each adapter has a setting of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

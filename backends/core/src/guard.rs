@@ -1,4 +1,4 @@
-//! [`Guard`]: what holds above every backend. Exact lengths both ways, deadlines, and an end to uploads that are moot.
+//! [`CheckedClient`]: what holds above every backend. Exact lengths both ways, deadlines, and an end to uploads that are moot.
 //!
 //! HTTP libraries differ in what they do with a source that is longer than its `Content-Length`, a response that ends
 //! early, a server that falls silent, an error that arrives while the body is still on its way. Here it is decided once.
@@ -36,13 +36,13 @@ use crate::timer::{Sleep, Timer};
 /// - stops an upload that can only be wasted: after an error status the source is not read on, and when the response
 ///   has been read, or anything is dropped, the body fails and with it the connection.
 #[derive(Clone)]
-pub struct Guard {
+pub struct CheckedClient {
     backend: Arc<dyn HttpClient>,
     timer: Arc<dyn Timer>,
     deadlines: Deadlines,
 }
 
-impl Guard {
+impl CheckedClient {
     /// Stands before `backend`, with `timer` as its clock and [`Deadlines::DEFAULT`].
     pub fn new(backend: impl HttpClient, timer: impl Timer) -> Self {
         Self::shared(Arc::new(backend), Arc::new(timer))
@@ -67,7 +67,7 @@ impl Guard {
 }
 
 #[async_trait]
-impl HttpClient for Guard {
+impl HttpClient for CheckedClient {
     async fn send(&self, mut request: Request) -> Result<Response, HttpError> {
         agree_on_length(&mut request)?;
         let deadlines = request
@@ -142,9 +142,9 @@ impl HttpClient for Guard {
     }
 }
 
-impl std::fmt::Debug for Guard {
+impl std::fmt::Debug for CheckedClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Guard")
+        f.debug_struct("CheckedClient")
             .field("deadlines", &self.deadlines)
             .finish_non_exhaustive()
     }

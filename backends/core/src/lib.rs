@@ -29,7 +29,7 @@
 //! 10. **Time.** The adapter bounds the time to connect (10 s unless told otherwise), since nobody else can see it, and
 //!     nothing else.
 //!
-//! What every library gets wrong somewhere is not left to it: [`Guard`] stands between the caller and any backend, and
+//! What every library gets wrong somewhere is not left to it: [`CheckedClient`] stands between the caller and any backend, and
 //! holds exact lengths both ways and the [`Deadlines`] of each request.
 //!
 //! Closures and `Arc`s of backends are backends, so a wrapper that records, counts or injects trouble is a few lines.
@@ -60,7 +60,7 @@ mod waiting;
 pub use body::{Body, BodyStream, Filled, ResponseBody};
 pub use deadlines::{Deadlines, Throughput};
 pub use error::{HttpError, HttpErrorKind, Phase};
-pub use guard::Guard;
+pub use guard::CheckedClient;
 pub use http_client::{HttpClient, Request, Response};
 pub use manual_timer::ManualTimer;
 pub use timer::{Sleep, SystemTimer, Timer};

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, BodyStream, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer,
+    Body, BodyStream, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer,
     Request, Response, ResponseBody, SystemTimer, Timer, http,
 };
 use futures_core::Stream;
@@ -52,7 +52,7 @@ fn a_request_given_up_while_its_source_is_asked_wakes_the_reader_of_the_body() {
         *taken.lock().unwrap() = Some(request.body().open().unwrap());
         std::future::pending::<Result<Response, HttpError>>()
     };
-    let guard = Guard::new(backend, ManualTimer::new());
+    let guard = CheckedClient::new(backend, ManualTimer::new());
     let body = Body::once(5, GivenUpMeanwhile(Arc::clone(&sending)));
     let mut future: Sending = Box::pin(async move { guard.send(post(body)).await });
     let mut noop = Context::from_waker(Waker::noop());
@@ -89,7 +89,7 @@ fn the_total_deadline_ends_a_response_that_always_has_bytes() {
         let body = ResponseBody::new(None, Trickle(bytes.clone()));
         async { Ok(Response::new(body)) }
     };
-    let guard = Guard::new(backend, timer.clone())
+    let guard = CheckedClient::new(backend, timer.clone())
         .with_deadlines(Deadlines::NONE.with_total(Duration::from_secs(10)));
     let response = timer.run(guard.send(post(Body::empty()))).unwrap();
     let mut body = response.into_body();
@@ -116,7 +116,7 @@ impl Stream for Never {
 fn the_total_deadline_holds_while_an_empty_source_is_looked_at() {
     let timer = ManualTimer::new();
     let backend = |_: Request| async { Ok(Response::new(ResponseBody::empty())) };
-    let guard = Guard::new(backend, timer.clone())
+    let guard = CheckedClient::new(backend, timer.clone())
         .with_deadlines(Deadlines::NONE.with_total(Duration::from_secs(10)));
     let error = timer
         .run(guard.send(post(Body::once(0, Never))))

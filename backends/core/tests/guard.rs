@@ -1,4 +1,4 @@
-//! What `Guard` holds above a backend, on backends that are closures and time that is turned by hand.
+//! What `CheckedClient` holds above a backend, on backends that are closures and time that is turned by hand.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, Bytes, Deadlines, Guard, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
+    Body, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
     Request, Response, ResponseBody, Sleep, Throughput, Timer,
 };
 use futures::StreamExt as _;
@@ -55,9 +55,9 @@ async fn echo(request: Request) -> Result<Response, HttpError> {
     Ok(ok(got))
 }
 
-fn guard(backend: impl HttpClient) -> (Guard, ManualTimer) {
+fn guard(backend: impl HttpClient) -> (CheckedClient, ManualTimer) {
     let timer = ManualTimer::new();
-    (Guard::new(backend, timer.clone()), timer)
+    (CheckedClient::new(backend, timer.clone()), timer)
 }
 
 fn text(response: Response) -> Result<String, HttpError> {
@@ -366,7 +366,7 @@ fn the_heads_deadline_counts_from_the_end_of_the_body() {
             pending().await
         }
     };
-    let guard = Guard::new(backend, timer.clone());
+    let guard = CheckedClient::new(backend, timer.clone());
     let began = timer.now();
     let error = timer
         .run(guard.send(post_stream(3, vec![Ok("a"), Ok("b"), Ok("c")])))
@@ -404,7 +404,7 @@ fn a_slow_source_is_no_stall() {
             (n < 3).then(|| (Ok(Bytes::from("x")), n + 1))
         }
     });
-    let guard = Guard::new(echo, timer.clone());
+    let guard = CheckedClient::new(echo, timer.clone());
     let request = request("POST", "").map(|_| Body::once(3, source));
     assert_eq!(
         text(timer.run(guard.send(request)).unwrap()).unwrap(),
@@ -419,7 +419,7 @@ fn a_response_that_falls_silent_is_a_stall_and_a_reader_that_rests_is_not() {
         let first = stream::iter([Ok(Bytes::from("ab")), Ok(Bytes::from("cd"))]);
         ResponseBody::new(None, first.chain(stream::pending()))
     };
-    let guard = Guard::new(
+    let guard = CheckedClient::new(
         move |_: Request| {
             let body = body();
             async { Ok(with_length("5", body)) }
@@ -472,7 +472,7 @@ fn a_response_that_drips_takes_few_sleeps_and_a_stall_is_still_noticed_on_time()
     // As fast as it has to be.
     let deadlines =
         Deadlines::DEFAULT.with_throughput(Throughput::new(50, Duration::from_secs(61)));
-    let guard = Guard::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
+    let guard = CheckedClient::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
     let guard = guard.with_deadlines(deadlines);
     let response = timer.run(guard.send(request("GET", ""))).unwrap();
     let mut body = response.into_body();
@@ -504,7 +504,7 @@ fn the_total_deadline_covers_the_whole_exchange_and_comes_with_the_request() {
             Ok(ok(ResponseBody::new(None, stream::pending())))
         }
     };
-    let guard = Guard::new(backend, timer.clone());
+    let guard = CheckedClient::new(backend, timer.clone());
     for (total, in_body) in [(5, false), (10, true)] {
         let began = timer.now();
         let mut request = request("GET", "");
@@ -598,7 +598,7 @@ fn a_body_larger_than_the_caller_can_hold_is_refused_as_soon_as_it_is_known() {
 fn shared_and_boxed_backends_are_backends() {
     let shared: Arc<dyn HttpClient> = Arc::new(echo);
     let timer = ManualTimer::new();
-    let guard = Guard::new(Arc::new(Guard::new(shared, timer.clone())), timer.clone());
+    let guard = CheckedClient::new(Arc::new(CheckedClient::new(shared, timer.clone())), timer.clone());
     assert_eq!(
         text(timer.run(guard.send(request("POST", "abc"))).unwrap()).unwrap(),
         "abc"
@@ -622,6 +622,6 @@ fn errors_show_their_level_only_and_no_url() {
 fn the_public_types_are_send_and_sync_where_they_should_be() {
     fn send_sync<T: Send + Sync>() {}
     fn send<T: Send>() {}
-    send_sync::<(Body, Request, HttpError, Guard, ManualTimer, Deadlines)>();
+    send_sync::<(Body, Request, HttpError, CheckedClient, ManualTimer, Deadlines)>();
     send::<(ResponseBody, Response)>();
 }

@@ -1,4 +1,4 @@
-//! What `Guard` does with bytes that come, or go, one by one; and with chunks that have none.
+//! What `CheckedClient` does with bytes that come, or go, one by one; and with chunks that have none.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use b2kit_core::{
-    Body, Bytes, Deadlines, Guard, HttpClient as _, HttpError, HttpErrorKind, ManualTimer, Phase,
+    Body, Bytes, Deadlines, CheckedClient, HttpClient as _, HttpError, HttpErrorKind, ManualTimer, Phase,
     Request, Response, ResponseBody, Throughput, Timer as _,
 };
 use futures::StreamExt as _;
@@ -38,7 +38,7 @@ fn trickle(timer: &ManualTimer, pause: Duration) -> impl Stream<Item = Bytes> + 
 }
 
 /// A guard whose backend answers with this status and a body that trickles.
-fn trickling(status: u16, pause: Duration) -> (Guard, ManualTimer) {
+fn trickling(status: u16, pause: Duration) -> (CheckedClient, ManualTimer) {
     let timer = ManualTimer::new();
     let clock = timer.clone();
     let backend = move |_: Request| {
@@ -46,7 +46,7 @@ fn trickling(status: u16, pause: Duration) -> (Guard, ManualTimer) {
         let response = http::Response::builder().status(status).body(body);
         async { Ok(response.unwrap()) }
     };
-    (Guard::new(backend, timer.clone()), timer)
+    (CheckedClient::new(backend, timer.clone()), timer)
 }
 
 /// How the body ends, after how long, and after how many bytes.
@@ -134,7 +134,7 @@ fn a_reader_that_rests_between_the_bytes_is_not_slow_for_the_server() {
         let body = ResponseBody::new(None, trickle(&clock, Duration::from_millis(1)).map(Ok));
         async { Ok(http::Response::new(body)) }
     };
-    let guard = Guard::new(backend, timer.clone());
+    let guard = CheckedClient::new(backend, timer.clone());
     let mut body = timer.run(guard.send(request(""))).unwrap().into_body();
     for _ in 0..100 {
         let mut cx = Context::from_waker(Waker::noop());
@@ -147,7 +147,7 @@ fn a_reader_that_rests_between_the_bytes_is_not_slow_for_the_server() {
 }
 
 /// A backend that asks for a byte of the body after each pause.
-fn slow_server(timer: &ManualTimer, pause: Duration) -> Guard {
+fn slow_server(timer: &ManualTimer, pause: Duration) -> CheckedClient {
     let clock = timer.clone();
     let backend = move |request: Request| {
         let clock = clock.clone();
@@ -159,7 +159,7 @@ fn slow_server(timer: &ManualTimer, pause: Duration) -> Guard {
             Ok(http::Response::new(ResponseBody::empty()))
         }
     };
-    Guard::new(backend, timer.clone())
+    CheckedClient::new(backend, timer.clone())
 }
 
 /// Single bytes, each ready after a pause.
@@ -275,7 +275,7 @@ fn a_response_of_endless_empty_chunks_neither_spins_nor_goes_on_for_ever() {
         let body = ResponseBody::new(None, nothing(&count).map(Ok));
         async { Ok(http::Response::new(body)) }
     };
-    let guard = Guard::new(backend, ManualTimer::new());
+    let guard = CheckedClient::new(backend, ManualTimer::new());
     let (_, response) = in_polls(guard.send(request("")), &asked);
     let (most, outcome) = in_polls(response.unwrap().into_body().collect(100), &asked);
     assert!(most <= 100, "{most} at once");
@@ -319,7 +319,7 @@ fn deadlines_may_be_anything() {
                 Ok(http::Response::new(ResponseBody::new(None, body)))
             }
         };
-        let guard = Guard::new(backend, timer.clone()).with_deadlines(deadlines);
+        let guard = CheckedClient::new(backend, timer.clone()).with_deadlines(deadlines);
         let began: Instant = timer.now();
         let body = bytes_of(&timer, 3, SECOND);
         let outcome = timer.run(async {

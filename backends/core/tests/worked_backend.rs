@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, Bytes, Guard, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response,
+    Body, Bytes, CheckedClient, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response,
     SystemTimer, http,
 };
 use futures::executor::block_on;
@@ -344,7 +344,7 @@ fn it_works_behind_a_guard() {
     let (listener, origin) = listen();
     let (sender, sending) = channel();
     thread::spawn(move || {
-        let guard = Guard::new(client(), SystemTimer);
+        let guard = CheckedClient::new(client(), SystemTimer);
         // Without a Content-Length: the guard states it.
         let request = http::Request::post(origin + "/").body(Body::from("body"));
         let _ = sender.send(block_on(guard.send(request.unwrap())));

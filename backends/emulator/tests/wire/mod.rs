@@ -7,7 +7,7 @@
     reason = "only tests are here, and each of them uses its own part"
 )]
 
-use b2kit_core::{Body, Guard, HttpClient, ManualTimer, Request, http};
+use b2kit_core::{Body, CheckedClient, HttpClient, ManualTimer, Request, http};
 use b2kit_emulator::{Builder, Emulator, ManualClock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -97,7 +97,7 @@ impl Wire {
     /// Through the seam's guard, which holds every length against what was said.
     pub fn send(&self, request: Request) -> Answer {
         block_on(async {
-            let guard = Guard::new(self.emulator.clone(), ManualTimer::new());
+            let guard = CheckedClient::new(self.emulator.clone(), ManualTimer::new());
             let response = guard.send(request).await.unwrap();
             let (head, body) = response.into_parts();
             let body = body.collect(usize::MAX).await.unwrap();
