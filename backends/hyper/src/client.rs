@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
-use b2kit_core::adapter::{Pieces, checked, pieces};
+use b2kit_core::adapter::{BodyChunks, checked, pieces};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 use hyper_util::client::legacy;
 
@@ -24,7 +24,7 @@ pub struct HyperClient {
 }
 
 struct Inner {
-    client: legacy::Client<Connector, Pieces>,
+    client: legacy::Client<Connector, BodyChunks>,
     runtime: Arc<Runtime>,
 }
 
@@ -44,7 +44,7 @@ impl HyperClient {
     }
 
     pub(crate) fn from_parts(
-        client: legacy::Client<Connector, Pieces>,
+        client: legacy::Client<Connector, BodyChunks>,
         runtime: Arc<Runtime>,
     ) -> Self {
         Self {
@@ -57,7 +57,7 @@ impl HyperClient {
 impl HttpClient for HyperClient {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
         let (head, body) = checked(request)?.into_parts();
-        let (body, upload) = pieces(body);
+        let (body, upload) = body_chunks(body);
         let mut request = http::Request::from_parts(head, body);
         let captured = legacy::connect::capture_connection(&mut request);
 

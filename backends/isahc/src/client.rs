@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::adapter::{
-    Clients, Exchange, GiveUp, Lease, Pieces, checked, is_exhaustion, pieces, same_to_curl,
+    ClientPool, Exchange, AbortOnDrop, PooledClient, BodyChunks, checked, is_exhaustion, pieces, same_to_curl,
 };
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};
@@ -27,7 +27,7 @@ pub struct IsahcClient(Source);
 #[derive(Clone)]
 enum Source {
     Made {
-        clients: Clients<isahc::HttpClient>,
+        clients: ClientPool<isahc::HttpClient>,
         make: Arc<dyn Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync>,
     },
     Shared(isahc::HttpClient),
@@ -47,7 +47,7 @@ impl IsahcClient {
         make: impl Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync + 'static,
     ) -> Self {
         Self(Source::Made {
-            clients: Clients::new(),
+            clients: ClientPool::new(),
             make: Arc::new(make),
         })
     }
@@ -68,9 +68,9 @@ impl IsahcClient {
     }
 
     /// The client for a request, and what gives it back.
-    fn client_for(&self, request: &Request) -> Result<Lease<isahc::HttpClient>, HttpError> {
+    fn client_for(&self, request: &Request) -> Result<PooledClient<isahc::HttpClient>, HttpError> {
         let (clients, make) = match &self.0 {
-            Source::Shared(client) => return Ok(Lease::of_all(client.clone())),
+            Source::Shared(client) => return Ok(PooledClient::shared(client.clone())),
             Source::Made { clients, make } => (clients, &**make),
         };
         // libcurl would repeat what has no body and finds its used connection closed.
@@ -106,8 +106,8 @@ impl HttpClient for IsahcClient {
         let client = self.client_for(&request)?;
 
         let (head, body) = request.into_parts();
-        let (pieces, upload) = pieces(body);
-        let upload = GiveUp(upload);
+        let (pieces, upload) = body_chunks(body);
+        let upload = AbortOnDrop(upload);
         let request = configured(head, pieces)?;
         let response = client
             .send_async(request)
@@ -120,7 +120,7 @@ impl HttpClient for IsahcClient {
 /// The request for isahc, with settings that win over those of its client.
 fn configured(
     head: http::request::Parts,
-    pieces: Pieces,
+    pieces: BodyChunks,
 ) -> Result<isahc::Request<AsyncBody>, HttpError> {
     let body = match pieces.remaining() {
         0 => AsyncBody::empty(),

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{GiveUp, checked, pieces, same_target};
+use b2kit_core::adapter::{AbortOnDrop, checked, pieces, same_target};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::crypto::ring;
@@ -128,11 +128,11 @@ impl HttpClient for ReqwestClient {
 
         let mut request = reqwest::Request::new(head.method, url.clone());
         *request.headers_mut() = head.headers;
-        let (pieces, upload) = pieces(body);
+        let (pieces, upload) = body_chunks(body);
         if pieces.remaining() > 0 {
             *request.body_mut() = Some(reqwest::Body::wrap(pieces));
         }
-        let upload = GiveUp(upload);
+        let upload = AbortOnDrop(upload);
         let executing = Box::pin(self.client.execute(request));
         let response = Inside(self.runtime.handle(), executing)
             .await

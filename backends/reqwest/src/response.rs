@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use b2kit_core::adapter::{GiveUp, check_framing};
+use b2kit_core::adapter::{AbortOnDrop, check_framing};
 use b2kit_core::{Bytes, HttpError, Response, ResponseBody};
 use futures_core::Stream;
 use http_body::Body as _;
@@ -15,7 +15,7 @@ use crate::runtime::Runtime;
 /// The response, with a body that keeps alive what it needs.
 pub(crate) fn received(
     response: reqwest::Response,
-    upload: GiveUp,
+    upload: AbortOnDrop,
     runtime: Arc<Runtime>,
 ) -> Result<Response, HttpError> {
     let (mut head, incoming) = http::Response::<reqwest::Body>::from(response).into_parts();
@@ -32,7 +32,7 @@ pub(crate) fn received(
 
 /// A response's body.
 struct Receiving {
-    upload: GiveUp,
+    upload: AbortOnDrop,
     /// `None` after the end or an error.
     incoming: Option<reqwest::Body>,
     /// The client may be gone before the body is read.

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{Clients, Exchange, GiveUp, Lease, checked};
+use b2kit_core::adapter::{ClientPool, Exchange, AbortOnDrop, PooledClient, checked};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use futures_util::FutureExt as _;
 use http::Method;
@@ -29,7 +29,7 @@ pub struct SurfClient(Source);
 #[derive(Clone)]
 enum Source {
     Made {
-        clients: Clients<surf::Client>,
+        clients: ClientPool<surf::Client>,
         make: Arc<dyn Fn() -> Result<surf::Client, surf::Error> + Send + Sync>,
     },
     Shared(surf::Client),
@@ -49,7 +49,7 @@ impl SurfClient {
         make: impl Fn() -> Result<surf::Client, surf::Error> + Send + Sync + 'static,
     ) -> Self {
         Self(Source::Made {
-            clients: Clients::new(),
+            clients: ClientPool::new(),
             make: Arc::new(make),
         })
     }
@@ -83,9 +83,9 @@ impl SurfClient {
     }
 
     /// The client for a request, and what gives it back.
-    fn client_for(&self, request: &Request) -> Result<Lease<surf::Client>, HttpError> {
+    fn client_for(&self, request: &Request) -> Result<PooledClient<surf::Client>, HttpError> {
         let (clients, make) = match &self.0 {
-            Source::Shared(client) => return Ok(Lease::of_all(client.clone())),
+            Source::Shared(client) => return Ok(PooledClient::shared(client.clone())),
             Source::Made { clients, make } => (clients, &**make),
         };
         // libcurl would repeat what has no body and finds its used connection closed.
@@ -113,7 +113,7 @@ impl HttpClient for SurfClient {
         let request = checked(request)?;
         let client = self.client_for(&request)?;
         let (request, upload) = converted(request)?;
-        let upload = GiveUp(upload);
+        let upload = AbortOnDrop(upload);
         let sending = client.send(request);
         // It panics at what it doesn't know in a response: a status, a header that is not ASCII.
         let response = AssertUnwindSafe(sending).catch_unwind().await;

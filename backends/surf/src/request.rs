@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use b2kit_core::adapter::{Pieces, Upload, pieces, same_target, same_to_curl};
+use b2kit_core::adapter::{BodyChunks, Upload, pieces, same_target, same_to_curl};
 use b2kit_core::{Bytes, HttpError, Request};
 use futures_core::Stream as _;
 use futures_io::{AsyncBufRead, AsyncRead};
@@ -45,7 +45,7 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
         })?;
         request.append_header(name, text);
     }
-    let (pieces, upload) = pieces(body);
+    let (pieces, upload) = body_chunks(body);
     let Ok(len) = usize::try_from(pieces.remaining()) else {
         return Err(HttpError::invalid(
             "surf can't send a body of this length here",
@@ -64,7 +64,7 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
 
 /// The pieces, as a reader with a buffer: the buffer is a piece.
 struct Buffered {
-    pieces: Pieces,
+    pieces: BodyChunks,
     piece: Bytes,
 }
 

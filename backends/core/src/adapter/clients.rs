@@ -1,4 +1,4 @@
-//! [`Clients`]: one client of a library for each exchange under way.
+//! [`ClientPool`]: one client of a library for each exchange under way.
 
 use std::fmt;
 use std::mem;
@@ -15,13 +15,13 @@ const IDLE: Duration = Duration::from_millis(2500);
 /// Each client has threads and file descriptors of its own. Exchanges beyond so many share the clients there are.
 const MOST: usize = 32;
 
-/// Clients of a library that stops a transfer at once only when its client ends.
+/// ClientPool of a library that stops a transfer at once only when its client ends.
 ///
 /// Each exchange has a client to itself, as long as there are no more than 32 at a time, so that ending that one ends
 /// nothing else. Beyond that they share: a client that was to end then ends with the last who has it. A client whose
 /// exchanges went well is kept, with its connection, for another that begins within 2.5 s; what is older ends when the
 /// next begins.
-pub struct Clients<C: Clone + Send + 'static>(Arc<Shared<C>>);
+pub struct ClientPool<C: Clone + Send + 'static>(Arc<Shared<C>>);
 
 struct Shared<C> {
     state: Mutex<State<C>>,
@@ -41,7 +41,7 @@ struct Busy<C> {
     exchanges: usize,
 }
 
-impl<C: Clone + Send + 'static> Clients<C> {
+impl<C: Clone + Send + 'static> ClientPool<C> {
     /// No client yet.
     #[must_use]
     pub fn new() -> Self {
@@ -59,7 +59,7 @@ impl<C: Clone + Send + 'static> Clients<C> {
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<Lease<C>, E> {
+    pub fn lease<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let now = SystemTimer.now();
         let mut state = self.0.state();
         let since = |idle: &(C, Instant)| now.duration_since(idle.1);
@@ -85,14 +85,14 @@ impl<C: Clone + Send + 'static> Clients<C> {
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<Lease<C>, E> {
+    pub fn lease_new<E>(&self, make: impl FnOnce() -> Result<C, E>) -> Result<PooledClient<C>, E> {
         let client = make()?;
         let (id, client) = self.0.state().enter(client);
         Ok(self.leased(id, client))
     }
 
-    fn leased(&self, id: u64, client: C) -> Lease<C> {
-        Lease {
+    fn leased(&self, id: u64, client: C) -> PooledClient<C> {
+        PooledClient {
             id,
             client: Some(client),
             home: Some(Arc::clone(&self.0)),
@@ -100,22 +100,22 @@ impl<C: Clone + Send + 'static> Clients<C> {
     }
 }
 
-impl<C: Clone + Send + 'static> Clone for Clients<C> {
+impl<C: Clone + Send + 'static> Clone for ClientPool<C> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<C: Clone + Send + 'static> Default for Clients<C> {
+impl<C: Clone + Send + 'static> Default for ClientPool<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<C: Clone + Send + 'static> fmt::Debug for Clients<C> {
+impl<C: Clone + Send + 'static> fmt::Debug for ClientPool<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state();
-        f.debug_struct("Clients")
+        f.debug_struct("ClientPool")
             .field("idle", &state.idle.len())
             .field("busy", &state.busy.len())
             .finish()
@@ -174,17 +174,17 @@ impl<C: Clone> State<C> {
 }
 
 /// A client while an exchange has it. Unless it is [given back](Self::give_back) its end is that of the client.
-pub struct Lease<C: Clone + Send + 'static> {
+pub struct PooledClient<C: Clone + Send + 'static> {
     id: u64,
     client: Option<C>,
     /// `None` if the client is somebody else's.
     home: Option<Arc<Shared<C>>>,
 }
 
-impl<C: Clone + Send + 'static> Lease<C> {
+impl<C: Clone + Send + 'static> PooledClient<C> {
     /// A client that all exchanges share, and that none of them ends.
     #[must_use]
-    pub const fn of_all(client: C) -> Self {
+    pub const fn shared(client: C) -> Self {
         Self {
             id: 0,
             client: Some(client),
@@ -201,7 +201,7 @@ impl<C: Clone + Send + 'static> Lease<C> {
     }
 }
 
-impl<C: Clone + Send + 'static> Deref for Lease<C> {
+impl<C: Clone + Send + 'static> Deref for PooledClient<C> {
     type Target = C;
 
     fn deref(&self) -> &C {
@@ -210,7 +210,7 @@ impl<C: Clone + Send + 'static> Deref for Lease<C> {
     }
 }
 
-impl<C: Clone + Send + 'static> Drop for Lease<C> {
+impl<C: Clone + Send + 'static> Drop for PooledClient<C> {
     fn drop(&mut self) {
         if let (Some(client), Some(home)) = (self.client.take(), &self.home) {
             let other = home.state().give_up(self.id);
@@ -219,9 +219,9 @@ impl<C: Clone + Send + 'static> Drop for Lease<C> {
     }
 }
 
-impl<C: Clone + Send + 'static> fmt::Debug for Lease<C> {
+impl<C: Clone + Send + 'static> fmt::Debug for PooledClient<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Lease")
+        f.write_str("PooledClient")
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
         Ok(Client(Arc::new(sender.clone())))
     }
 
-    fn same(one: &Lease<Client>, other: &Lease<Client>) -> bool {
+    fn same(one: &PooledClient<Client>, other: &PooledClient<Client>) -> bool {
         Arc::ptr_eq(&one.0, &other.0)
     }
 
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_client_that_is_given_back_is_used_again() {
         let (sender, _all) = channel();
-        let clients = Clients::new();
+        let clients = ClientPool::new();
         let first = clients.lease(|| made(&sender)).unwrap();
         let made_first = Arc::clone(&first.0);
         let second = clients.lease(|| made(&sender)).unwrap();
@@ -282,18 +282,18 @@ mod tests {
     #[test]
     fn a_client_that_is_not_given_back_ends() {
         let (sender, all) = channel();
-        let clients = Clients::new();
+        let clients = ClientPool::new();
         let lease = clients.lease(|| made(&sender)).unwrap();
         drop(sender);
         drop(lease);
         wait_for_the_end(&all);
-        assert_eq!(format!("{clients:?}"), "Clients { idle: 0, busy: 0 }");
+        assert_eq!(format!("{clients:?}"), "ClientPool { idle: 0, busy: 0 }");
     }
 
     #[test]
     fn beyond_so_many_they_share_and_end_with_the_last() {
         let (sender, all) = channel();
-        let clients = Clients::new();
+        let clients = ClientPool::new();
         let lease = || clients.lease(|| made(&sender)).unwrap();
         let leases: Vec<_> = (0..MOST).map(|_| lease()).collect();
         let shared = lease();

@@ -10,17 +10,17 @@ use futures_core::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
 use super::find::find;
-use super::pieces::{Pieces, Stopped};
+use super::body_chunks::{BodyChunks, Aborted};
 use crate::error::HttpErrorKind;
 
-impl Body for Pieces {
+impl Body for BodyChunks {
     type Data = Bytes;
-    type Error = Stopped;
+    type Error = Aborted;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Stopped>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let piece = self.poll_next(cx);
         piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }

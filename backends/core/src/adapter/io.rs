@@ -8,11 +8,11 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
-use super::clients::Lease;
-use super::pieces::{GiveUp, Pieces, Upload};
+use super::client_pool::PooledClient;
+use super::body_chunks::{AbortOnDrop, BodyChunks, Upload};
 use crate::error::HttpError;
 
-impl AsyncRead for Pieces {
+impl AsyncRead for BodyChunks {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -33,9 +33,9 @@ impl AsyncRead for Pieces {
 #[derive(Debug)]
 pub struct Exchange<C: Clone + Send + 'static> {
     /// The request's body, which may still be on its way.
-    pub upload: GiveUp,
+    pub upload: AbortOnDrop,
     /// The client, which is given back when both bodies are through.
-    pub client: Lease<C>,
+    pub client: PooledClient<C>,
 }
 
 /// A response's body, read from `reader`. `error` says what an error of the reader is.

@@ -2,31 +2,31 @@
 //!
 //! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`same_target`] and
 //!   [`same_to_curl`] for libraries that rewrite URIs;
-//! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`GiveUp`];
-//! - [`Clients`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
+//! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`AbortOnDrop`];
+//! - [`ClientPool`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
 //!   in any other way than by the end of their client;
-//! - [`receiving`], and [`Pieces`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
+//! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
 //! - [`check_framing`]: whether a response says beyond doubt where it ends;
-//! - [`exchange_kind`], and [`Pieces`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
+//! - [`exchange_kind`], and [`BodyChunks`] as an `http_body::Body`, for libraries that stand on hyper (feature `hyper`);
 //! - [`find`]: an error of a type among all that lies beneath another; [`is_exhaustion`]: whether any of that says that this
 //!   machine is full.
 
-mod clients;
+mod client_pool;
 mod find;
 mod framing;
 #[cfg(feature = "hyper")]
 mod hyper;
 #[cfg(feature = "futures-io")]
 mod io;
-mod pieces;
+mod body_chunks;
 mod request;
 
-pub use clients::{Clients, Lease};
+pub use client_pool::{ClientPool, PooledClient};
 pub use find::{find, is_exhaustion};
 pub use framing::check_framing;
 #[cfg(feature = "hyper")]
 pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::{Exchange, receiving};
-pub use pieces::{GiveUp, Pieces, Stopped, Upload, pieces};
+pub use body_chunks::{AbortOnDrop, BodyChunks, Aborted, Upload, pieces};
 pub use request::{checked, same_target, same_to_curl};

@@ -1,4 +1,4 @@
-//! [`Pieces`]: a request's body as a library pulls it, and [`Upload`]: how far that is.
+//! [`BodyChunks`]: a request's body as a library pulls it, and [`Upload`]: how far that is.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ const PIECE: usize = 256 << 10;
 
 /// The two ends of a body that is to be sent: its bytes for the library, and the hand that stops them.
 #[must_use]
-pub fn pieces(body: Body) -> (Pieces, Upload) {
+pub fn body_chunks(body: Body) -> (BodyChunks, Upload) {
     let stage = if body.is_empty() {
         Stage::Sent
     } else {
@@ -29,7 +29,7 @@ pub fn pieces(body: Body) -> (Pieces, Upload) {
         waker: None,
     };
     let upload = Upload(Arc::new(Mutex::new(state)));
-    let pieces = Pieces {
+    let pieces = BodyChunks {
         remaining: body.len(),
         body,
         stream: None,
@@ -39,7 +39,7 @@ pub fn pieces(body: Body) -> (Pieces, Upload) {
     (pieces, upload)
 }
 
-/// How far the sending of one body is, known to both ends: to [`Pieces`] in the library's hands and to the caller's.
+/// How far the sending of one body is, known to both ends: to [`BodyChunks`] in the library's hands and to the caller's.
 #[derive(Clone)]
 pub struct Upload(Arc<Mutex<State>>);
 
@@ -63,7 +63,7 @@ enum Stage {
 }
 
 impl Upload {
-    /// Stops the sending; whether there was anything left to stop. If so, [`Pieces`] will never finish.
+    /// Stops the sending; whether there was anything left to stop. If so, [`BodyChunks`] will never finish.
     pub fn give_up(&self) -> bool {
         let mut state = self.state();
         let flowing = matches!(state.stage, Stage::Flowing);
@@ -99,7 +99,7 @@ impl Upload {
         }
     }
 
-    fn sent(&self) -> Result<(), Stopped> {
+    fn sent(&self) -> Result<(), Aborted> {
         let mut state = self.state();
         match state.stage {
             Stage::Flowing => {
@@ -107,21 +107,21 @@ impl Upload {
                 Ok(())
             }
             Stage::Sent => Ok(()),
-            Stage::Failed(_) | Stage::GivenUp => Err(Stopped),
+            Stage::Failed(_) | Stage::GivenUp => Err(Aborted),
         }
     }
 
-    fn failed(&self, error: io::Error) -> Stopped {
+    fn failed(&self, error: io::Error) -> Aborted {
         self.state().stage = Stage::Failed(Some(error));
-        Stopped
+        Aborted
     }
 
     /// Before the source is asked: whoever gives up from here on wakes this one.
-    fn listen(&self, cx: &Context<'_>) -> Result<(), Stopped> {
+    fn listen(&self, cx: &Context<'_>) -> Result<(), Aborted> {
         let mut state = self.state();
         state.asked = true;
         if matches!(state.stage, Stage::GivenUp) {
-            return Err(Stopped);
+            return Err(Aborted);
         }
         let _outlives_the_lock = match &mut state.waker {
             Some(waker) if waker.will_wake(cx.waker()) => None,
@@ -138,9 +138,9 @@ impl Upload {
 
 /// Stops an upload when it is dropped: first with the future of `send`, then with the response's body.
 #[derive(Debug)]
-pub struct GiveUp(pub Upload);
+pub struct AbortOnDrop(pub Upload);
 
-impl Drop for GiveUp {
+impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.give_up();
     }
@@ -160,8 +160,8 @@ impl fmt::Debug for Upload {
 /// The bytes of a [`Body`], of exactly its length, at most 256 KiB at a time.
 ///
 /// The body is opened at the first poll, which is when its connection asks for it. The source is dropped with the last
-/// piece. [`Stopped`] is the last item of a body that does not finish; the reason is in [`Upload`].
-pub struct Pieces {
+/// piece. [`Aborted`] is the last item of a body that does not finish; the reason is in [`Upload`].
+pub struct BodyChunks {
     body: Body,
     /// In a mutex that is never locked: so the pieces are `Sync`, as some libraries want a body to be.
     stream: Option<Mutex<BodyStream>>,
@@ -172,7 +172,7 @@ pub struct Pieces {
     upload: Upload,
 }
 
-impl Pieces {
+impl BodyChunks {
     /// How many bytes are still to come.
     #[must_use]
     pub const fn remaining(&self) -> u64 {
@@ -184,7 +184,7 @@ impl Pieces {
         &mut self,
         most: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Stopped>>> {
+    ) -> Poll<Option<Result<Bytes, Aborted>>> {
         if self.remaining == 0 {
             return Poll::Ready(None);
         }
@@ -230,17 +230,17 @@ fn length_error(how: &str) -> io::Error {
     ))
 }
 
-impl Stream for Pieces {
-    type Item = Result<Bytes, Stopped>;
+impl Stream for BodyChunks {
+    type Item = Result<Bytes, Aborted>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_piece(PIECE, cx)
     }
 }
 
-impl fmt::Debug for Pieces {
+impl fmt::Debug for BodyChunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pieces")
+        f.debug_struct("BodyChunks")
             .field("remaining", &self.remaining)
             .field("upload", &self.upload)
             .finish_non_exhaustive()
@@ -249,12 +249,12 @@ impl fmt::Debug for Pieces {
 
 /// What a library is told when there is no more to send although there should be: it closes the connection.
 #[derive(Debug)]
-pub struct Stopped;
+pub struct Aborted;
 
-impl fmt::Display for Stopped {
+impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the request's body stopped")
     }
 }
 
-impl std::error::Error for Stopped {}
+impl std::error::Error for Aborted {}

@@ -128,7 +128,7 @@ impl Upload {
             return Stop::Go;
         }
         if state.aborted {
-            return Stop::GiveUp;
+            return Stop::AbortOnDrop;
         }
         if !state.paused {
             return Stop::Go;
@@ -169,7 +169,7 @@ impl State {
 enum Stop {
     Go,
     Wait,
-    GiveUp,
+    AbortOnDrop,
 }
 
 /// Ends the upload when it is dropped: the body's stream fails, and the backend has to close the connection.
@@ -264,7 +264,7 @@ impl Stream for Outgoing {
         match this.upload.stop(cx) {
             Stop::Go => {}
             Stop::Wait => return Poll::Pending,
-            Stop::GiveUp => return this.give_up(),
+            Stop::AbortOnDrop => return this.give_up(),
         }
         loop {
             let whole = this.read == this.upload.len;
