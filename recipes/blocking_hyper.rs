@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let b2 = Client::builder()
         .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
         .endpoint(server.url())
-        .backend(HyperClient::builder().own_runtime().build()?)
+        .backend(HyperClient::builder().dedicated_runtime().build()?)
         .build()?;
 
     // Each call blocks this thread until it is done; nothing goes on between them.

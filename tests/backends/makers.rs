@@ -23,7 +23,7 @@ pub(crate) const MAKERS: &[(&str, Maker)] = &[
 ];
 
 pub(crate) fn hyper(root: Option<&str>) -> Arc<dyn HttpClient> {
-    let mut builder = HyperClient::builder().own_runtime();
+    let mut builder = HyperClient::builder().dedicated_runtime();
     if let Some(pem) = root {
         builder = builder.root_certificates_pem(pem);
     }
@@ -32,7 +32,7 @@ pub(crate) fn hyper(root: Option<&str>) -> Arc<dyn HttpClient> {
 
 pub(crate) fn isahc(root: Option<&str>) -> Arc<dyn HttpClient> {
     let root = root.map(str::to_owned);
-    Arc::new(IsahcClient::made_by(move || {
+    Arc::new(IsahcClient::with_factory(move || {
         let mut builder = IsahcClient::defaults();
         if let Some(pem) = &root {
             let store = TrustStore::builder().certificate_from_pem(pem).build();

@@ -55,14 +55,14 @@ impl Builder {
     }
 
     /// Run on a runtime of the client's own: one thread, which works with every executor.
-    pub fn own_runtime(mut self) -> Self {
+    pub fn dedicated_runtime(mut self) -> Self {
         self.runtime = Choice::Own;
         self
     }
 
     /// Run on the tokio runtime that [`build`](Self::build) is called in, and nowhere else. It needs its I/O and time
     /// drivers (`enable_all`).
-    pub fn ambient_runtime(mut self) -> Self {
+    pub fn current_runtime(mut self) -> Self {
         self.runtime = Choice::Ambient;
         self
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn without_a_runtime_around_the_ambient_one_is_refused() {
         let error = HyperClient::builder()
-            .ambient_runtime()
+            .current_runtime()
             .build()
             .unwrap_err();
         assert!(error.to_string().contains("no tokio runtime"), "{error}");

@@ -23,7 +23,7 @@
 //!   `static` that many `#[tokio::test]`s share.
 //!
 //! [`HyperClient::new`] takes the ambient runtime where there is one and its own where there is none;
-//! [`Builder::ambient_runtime`] and [`Builder::own_runtime`] decide it.
+//! [`Builder::current_runtime`] and [`Builder::dedicated_runtime`] decide it.
 //!
 //! # What it does on the wire
 //! - HTTP/1.1 only, over http and https. One request at a time on each connection, so that parts sent side by side have

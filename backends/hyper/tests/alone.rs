@@ -2,4 +2,4 @@
 
 use b2kit_hyper::HyperClient;
 
-b2kit_conformance::alone!(|| HyperClient::builder().own_runtime().build().unwrap());
+b2kit_conformance::alone!(|| HyperClient::builder().dedicated_runtime().build().unwrap());

@@ -37,13 +37,13 @@ impl IsahcClient {
     /// A backend whose clients have the [`defaults`](Self::defaults).
     #[must_use]
     pub fn new() -> Self {
-        Self::made_by(|| Self::defaults().build())
+        Self::with_factory(|| Self::defaults().build())
     }
 
     /// A backend whose clients are made by `make`: one for each exchange that is under way at the same time.
     ///
     /// Where `make` fails, so does the request, and nothing was sent.
-    pub fn made_by(
+    pub fn with_factory(
         make: impl Fn() -> Result<isahc::HttpClient, isahc::Error> + Send + Sync + 'static,
     ) -> Self {
         Self(Source::Made {

@@ -7,7 +7,7 @@
 //!
 //! let plain = IsahcClient::new();
 //! let proxy: isahc::http::Uri = "http://proxy.example:3128".parse().expect("a URI");
-//! let mine = IsahcClient::made_by(move || IsahcClient::defaults().proxy(proxy.clone()).build());
+//! let mine = IsahcClient::with_factory(move || IsahcClient::defaults().proxy(proxy.clone()).build());
 //! let shared = IsahcClient::from_client(isahc::HttpClient::new()?);
 //! # Ok(()) }
 //! ```
@@ -22,7 +22,7 @@
 //! A client of isahc is one thread, on which all its transfers run, TLS and the reading of request bodies included; and
 //! a transfer whose future was dropped goes on until libcurl has something to say, which may be never. So this backend
 //! keeps as many clients as there are exchanges at a time, up to 32, each with its thread and its connection; a dropped
-//! exchange ends with its client. Beyond 32 they share. [`IsahcClient::made_by`] takes a closure that makes them as you like.
+//! exchange ends with its client. Beyond 32 they share. [`IsahcClient::with_factory`] takes a closure that makes them as you like.
 //!
 //! [`IsahcClient::from_client`] takes one client for all. Then the sources of bodies must not block, and a dropped
 //! exchange holds its connection until the server says something or closes it; nothing more of its body is sent. Build such

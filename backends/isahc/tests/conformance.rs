@@ -12,7 +12,7 @@ use isahc::tls::{TlsConfig, TrustStore};
 
 fn trusting(pem: &str) -> IsahcClient {
     let pem = pem.to_owned();
-    IsahcClient::made_by(move || {
+    IsahcClient::with_factory(move || {
         let store = TrustStore::builder().certificate_from_pem(&pem).build();
         let tls = TlsConfig::builder().trust_store(store).build();
         IsahcClient::defaults().tls_config(tls).build()
@@ -46,7 +46,7 @@ fn one_client_for_all_conforms_less() {
 /// Whose settings say nothing of idle connections.
 #[test]
 fn clients_of_a_users_own_are_not_kept_too_long() {
-    Suite::new(|| IsahcClient::made_by(|| isahc::HttpClient::builder().proxy(None).build()))
+    Suite::new(|| IsahcClient::with_factory(|| isahc::HttpClient::builder().proxy(None).build()))
         .only("idle_for_three_seconds")
         .run()
         .assert_passed();
@@ -55,7 +55,7 @@ fn clients_of_a_users_own_are_not_kept_too_long() {
 #[test]
 fn a_timeout_of_the_clients_own_is_not_kept() {
     let soon = Duration::from_millis(100);
-    let client = IsahcClient::made_by(move || {
+    let client = IsahcClient::with_factory(move || {
         let builder = IsahcClient::defaults().timeout(soon);
         builder.low_speed_timeout(1, Duration::from_secs(1)).build()
     });

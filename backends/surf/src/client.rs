@@ -45,7 +45,7 @@ impl SurfClient {
     /// A backend whose clients are made by `make`: one for each exchange that is under way at the same time.
     ///
     /// Where `make` fails, so does the request, and nothing was sent.
-    pub fn made_by(
+    pub fn with_factory(
         make: impl Fn() -> Result<surf::Client, surf::Error> + Send + Sync + 'static,
     ) -> Self {
         Self(Source::Made {
@@ -54,11 +54,11 @@ impl SurfClient {
         })
     }
 
-    /// As [`made_by`](Self::made_by), for plain clients of surf over what `make` makes.
+    /// As [`with_factory`](Self::with_factory), for plain clients of surf over what `make` makes.
     pub fn over_isahc(
         make: impl Fn() -> Result<isahc_0_9::HttpClient, isahc_0_9::Error> + Send + Sync + 'static,
     ) -> Self {
-        Self::made_by(move || {
+        Self::with_factory(move || {
             let client = IsahcClient::from_client(make()?);
             Ok(surf::Client::with_http_client(client))
         })

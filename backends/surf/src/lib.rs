@@ -21,7 +21,7 @@
 //! None: isahc has threads of its own. Its futures and streams can be polled on any executor, also by a plain `block_on`.
 //!
 //! # A client for each exchange
-//! As in the backend over isahc 2: a transfer that was dropped ends only with its client. [`SurfClient::made_by`] takes a
+//! As in the backend over isahc 2: a transfer that was dropped ends only with its client. [`SurfClient::with_factory`] takes a
 //! closure that makes clients of surf, [`SurfClient::over_isahc`] one that makes those of [`isahc`] beneath.
 //! [`SurfClient::from_client`] takes one client for all; then the sources of bodies must not block, and a dropped
 //! exchange holds its connection until the server says something or closes it. A client of your own must not follow

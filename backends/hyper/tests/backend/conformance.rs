@@ -7,7 +7,7 @@ use b2kit_core::HttpErrorKind;
 use b2kit_hyper::{Builder, HyperClient};
 
 fn builder() -> Builder {
-    HyperClient::builder().own_runtime()
+    HyperClient::builder().dedicated_runtime()
 }
 
 fn trusting(pem: &str) -> HyperClient {

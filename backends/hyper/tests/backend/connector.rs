@@ -28,7 +28,7 @@ fn a_connector_of_a_users_own_conforms() {
         "source",
     ] {
         let suite = Suite::new(|| {
-            let builder = HyperClient::builder().own_runtime();
+            let builder = HyperClient::builder().dedicated_runtime();
             builder.connector(over_http()).build().unwrap()
         });
         let report = suite.only(group).run();
@@ -44,7 +44,7 @@ fn a_connector_of_a_users_own_conforms() {
 fn a_proxy_is_a_connector() {
     let proxy = RawServer::start();
     let tunnel = Tunnel::new(proxy.uri("/").parse().unwrap(), over_http());
-    let builder = HyperClient::builder().own_runtime();
+    let builder = HyperClient::builder().dedicated_runtime();
     let client = builder.connector(tunnel).build().unwrap();
     let sending = start_send(&client, get("http://b2.test:80/file"));
     let mut peer = proxy.accept();
@@ -59,7 +59,7 @@ fn a_proxy_is_a_connector() {
 fn a_connector_that_fails_is_a_connect_error() {
     let proxy = RawServer::start();
     let tunnel = Tunnel::new(proxy.uri("/").parse().unwrap(), over_http());
-    let builder = HyperClient::builder().own_runtime();
+    let builder = HyperClient::builder().dedicated_runtime();
     let client = builder.connector(tunnel).build().unwrap();
     let sending = start_send(&client, get("http://b2.test:80/file"));
     let mut peer = proxy.accept();
@@ -74,7 +74,7 @@ fn a_connector_that_fails_is_a_connect_error() {
 fn what_is_beneath_can_be_configured() {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&calls);
-    let builder = HyperClient::builder().own_runtime();
+    let builder = HyperClient::builder().dedicated_runtime();
     let builder = builder.configure(move |client| {
         count.fetch_add(1, Ordering::SeqCst);
         client.http1_max_headers(3);

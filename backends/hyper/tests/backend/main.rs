@@ -16,5 +16,5 @@ use b2kit_hyper::HyperClient;
 
 /// A client on a runtime of its own.
 fn client() -> HyperClient {
-    HyperClient::builder().own_runtime().build().unwrap()
+    HyperClient::builder().dedicated_runtime().build().unwrap()
 }

@@ -71,7 +71,7 @@ fn a_client_on_one_tokio_works_on_another_executor() {
     let tokio = multi_thread();
     let client = {
         let _context = tokio.enter();
-        HyperClient::builder().ambient_runtime().build().unwrap()
+        HyperClient::builder().current_runtime().build().unwrap()
     };
     futures::executor::block_on(works(&client));
     current_thread().block_on(works(&client));

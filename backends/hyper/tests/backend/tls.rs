@@ -17,7 +17,7 @@ fn uri(server: &RawServer) -> String {
 }
 
 fn builder() -> Builder {
-    HyperClient::builder().own_runtime()
+    HyperClient::builder().dedicated_runtime()
 }
 
 #[test]
