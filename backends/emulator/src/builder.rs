@@ -93,7 +93,7 @@ impl Builder {
     }
 
     /// How long every request takes besides its work, by the [`clock`](Self::clock). Defaults to nothing. A
-    /// [fault](crate::Trouble::Delay) that delays comes on top.
+    /// [fault](crate::FaultKind::Delay) that delays comes on top.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency.of_all = Some(latency);
         self

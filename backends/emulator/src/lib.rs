@@ -118,7 +118,7 @@ pub use builder::Builder;
 pub use clock::{AheadClock, Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Saved, Snapshot};
 pub use events::Webhook;
-pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, Trouble};
+pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, FaultKind};
 pub use guesses::{Cursor, Guesses};
 pub use receive::Checksums;
 #[cfg(feature = "tls")]

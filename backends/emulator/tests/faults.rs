@@ -1,4 +1,4 @@
-//! Trouble on request: what strikes whom, what the client sees of it, and what has happened behind it.
+//! FaultKind on request: what hits whom, what the client sees of it, and what has happened behind it.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::{Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, http};
-use b2kit_emulator::{Emulator, Fault, Gate, ManualClock, Trouble};
+use b2kit_emulator::{Emulator, Fault, Gate, ManualClock, FaultKind};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -67,7 +67,7 @@ fn list_buckets(wire: &Wire) -> Value {
 #[test]
 fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
     let (wire, _) = with_bucket();
-    let busy = Trouble::too_many_requests().retry_after(HeaderValue::from(7));
+    let busy = FaultKind::too_many_requests().retry_after(HeaderValue::from(7));
     let fault = Fault::new(busy).on("b2_list_buckets").times(2);
     let fault = wire.emulator.faults().add(fault);
     for strike in 1..=2 {
@@ -75,7 +75,7 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
         answer.is_error(429, "too_many_requests", "Too many requests");
         assert_eq!(answer.header("retry-after"), "7");
         assert!(!answer.header("date").is_empty());
-        assert_eq!(wire.emulator.faults().strikes(fault), strike);
+        assert_eq!(wire.emulator.faults().hits(fault), strike);
     }
     wire.post("b2_list_buckets", &list_buckets(&wire)).ok();
     assert_eq!(
@@ -84,22 +84,22 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
         "refused ones count"
     );
     for (trouble, status, code) in [
-        (Trouble::internal_error(), 500, "internal_error"),
-        (Trouble::service_unavailable(), 503, "service_unavailable"),
-        (Trouble::request_timeout(), 408, "request_timeout"),
-        (Trouble::storage_cap_exceeded(), 403, "storage_cap_exceeded"),
+        (FaultKind::internal_error(), 500, "internal_error"),
+        (FaultKind::service_unavailable(), 503, "service_unavailable"),
+        (FaultKind::request_timeout(), 408, "request_timeout"),
+        (FaultKind::storage_cap_exceeded(), 403, "storage_cap_exceeded"),
         (
-            Trouble::download_cap_exceeded(),
+            FaultKind::download_cap_exceeded(),
             403,
             "download_cap_exceeded",
         ),
         (
-            Trouble::transaction_cap_exceeded(),
+            FaultKind::transaction_cap_exceeded(),
             403,
             "transaction_cap_exceeded",
         ),
         (
-            Trouble::error(StatusCode::IM_A_TEAPOT, "teapot", "no"),
+            FaultKind::error(StatusCode::IM_A_TEAPOT, "teapot", "no"),
             418,
             "teapot",
         ),
@@ -118,7 +118,7 @@ fn rules_find_their_requests_by_bucket_file_name_and_part() {
     let file = wire.upload(&bucket, "a b", b"x");
     wire.upload(&other, "a b", b"x");
     let large = wire.start(&bucket, "l");
-    let fail = || Fault::new(Trouble::internal_error());
+    let fail = || Fault::new(FaultKind::internal_error());
     let id = file["fileId"].as_str().unwrap();
     let info = json!({ "fileId": id });
     let faults = wire.emulator.faults();
@@ -165,12 +165,12 @@ fn rules_find_their_requests_by_bucket_file_name_and_part() {
 fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
-    let busy = Fault::new(Trouble::too_many_requests()).times(1);
+    let busy = Fault::new(FaultKind::too_many_requests()).times(1);
     add(&wire, busy.on("b2_upload_file"));
     wire.send(upload_request(&url, "f", b"x", &[]))
         .has_code(429, "too_many_requests");
     wire.send(upload_request(&url, "f", b"x", &[])).ok();
-    let full = Fault::new(Trouble::service_unavailable()).times(1);
+    let full = Fault::new(FaultKind::service_unavailable()).times(1);
     add(&wire, full.on("b2_upload_file"));
     wire.send(upload_request(&url, "f", b"x", &[]))
         .has_code(503, "service_unavailable");
@@ -182,7 +182,7 @@ fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
 #[test]
 fn an_error_after_the_effect_says_no_to_what_was_done() {
     let (wire, bucket) = with_bucket();
-    let fault = Fault::new(Trouble::internal_error()).after_the_effect();
+    let fault = Fault::new(FaultKind::internal_error()).after_commit();
     add(&wire, fault.on("b2_upload_file"));
     wire.upload_with(&bucket, "f", b"x", &[])
         .has_code(500, "internal_error");
@@ -195,7 +195,7 @@ fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
     for phase in [Phase::NotSent, Phase::MaybeReceived] {
-        let fault = Fault::new(Trouble::LoseRequest(phase)).on("b2_hide_file");
+        let fault = Fault::new(FaultKind::LoseRequest(phase)).on("b2_hide_file");
         let fault = wire.emulator.faults().add(fault);
         let error = send(&wire, call(&wire, "b2_hide_file", &hide)).unwrap_err();
         assert_eq!((error.kind(), error.phase()), (HttpErrorKind::Reset, phase));
@@ -204,7 +204,7 @@ fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
     let snapshot = wire.emulator.snapshot();
     assert_eq!(snapshot.versions, 1);
     assert_eq!(snapshot.calls_of("b2_hide_file"), 1, "one of them arrived");
-    add(&wire, Fault::new(Trouble::LoseReply).times(1));
+    add(&wire, Fault::new(FaultKind::LoseReply).times(1));
     let error = send(&wire, call(&wire, "b2_hide_file", &hide)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
@@ -218,7 +218,7 @@ fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
 fn a_token_expires_or_is_forgotten_in_the_middle() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
-    let expire = Fault::new(Trouble::ExpireToken).times(1);
+    let expire = Fault::new(FaultKind::ExpireToken).times(1);
     add(&wire, expire.clone().on("b2_upload_file"));
     for _ in 0..2 {
         wire.send(upload_request(&url, "f", b"x", &[]))
@@ -230,7 +230,7 @@ fn a_token_expires_or_is_forgotten_in_the_middle() {
             .has_code(401, "expired_auth_token");
     }
     let (wire, _) = with_bucket();
-    add(&wire, Fault::new(Trouble::ForgetToken).nth(2));
+    add(&wire, Fault::new(FaultKind::ForgetToken).nth(2));
     wire.post("b2_list_buckets", &list_buckets(&wire)).ok();
     for _ in 0..2 {
         wire.post("b2_list_buckets", &list_buckets(&wire))
@@ -244,7 +244,7 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
     let delay = Duration::from_secs(3);
-    add(&wire, Fault::new(Trouble::Delay(delay)).times(1));
+    add(&wire, Fault::new(FaultKind::Delay(delay)).times(1));
     let mut sent = wire.emulator.send(call(&wire, "b2_hide_file", &hide));
     let mut turns = |expected: bool| {
         let done = (0..20).find_map(|_| (&mut sent).now_or_never());
@@ -258,7 +258,7 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
     turns(true);
 
     let gate = Gate::new();
-    let fault = Fault::new(Trouble::Wait(gate.clone())).after_the_effect();
+    let fault = Fault::new(FaultKind::Wait(gate.clone())).after_commit();
     add(&wire, fault.on("b2_upload_file"));
     let url = wire.upload_url(&bucket);
     let mut sent = wire.emulator.send(upload_request(&url, "g", b"x", &[]));
@@ -279,7 +279,7 @@ fn a_response_is_cut_stalls_or_lies() {
     let path = "the-bucket/f";
     let once = |trouble| Fault::new(trouble).on("b2_download_file_by_name").times(1);
 
-    add(&wire, once(Trouble::CutResponse { after: 200_000 }));
+    add(&wire, once(FaultKind::CutResponse { after: 200_000 }));
     let response = send(&wire, get(&wire, path)).unwrap();
     assert_eq!(response.headers()["content-length"], "300000");
     let (bytes, error) = read(response);
@@ -288,20 +288,20 @@ fn a_response_is_cut_stalls_or_lies() {
         (true, Some(HttpErrorKind::Closed))
     );
 
-    add(&wire, once(Trouble::CutResponse { after: 300_000 }));
+    add(&wire, once(FaultKind::CutResponse { after: 300_000 }));
     assert_eq!(
         read(send(&wire, get(&wire, path)).unwrap()),
         (content.clone(), None)
     );
 
-    add(&wire, once(Trouble::ResetResponse { after: 200_000 }));
+    add(&wire, once(FaultKind::ResetResponse { after: 200_000 }));
     let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
     assert_eq!(
         (bytes == content[..200_000], error),
         (true, Some(HttpErrorKind::Reset))
     );
 
-    add(&wire, once(Trouble::StallResponse { after: 1 }));
+    add(&wire, once(FaultKind::StallResponse { after: 1 }));
     let mut body = send(&wire, get(&wire, path)).unwrap().into_body();
     let first = block_on(futures::StreamExt::next(&mut body))
         .unwrap()
@@ -309,7 +309,7 @@ fn a_response_is_cut_stalls_or_lies() {
     assert_eq!(first, content[..1]);
     assert!(futures::StreamExt::next(&mut body).now_or_never().is_none());
 
-    add(&wire, once(Trouble::CorruptByte { at: 131_072 }));
+    add(&wire, once(FaultKind::CorruptByte { at: 131_072 }));
     let (bytes, error) = read(send(&wire, get(&wire, path)).unwrap());
     let wrong: Vec<usize> = (0..300_000)
         .filter(|&at| bytes[at] != content[at])
@@ -328,7 +328,7 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     let url = wire.upload_url(&bucket);
     add(
         &wire,
-        Fault::new(Trouble::ResetUpload { after: 3 }).times(1),
+        Fault::new(FaultKind::ResetUpload { after: 3 }).times(1),
     );
     let error = send(&wire, chunks(&url)).unwrap_err();
     assert_eq!(
@@ -337,14 +337,14 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     );
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
     let url = wire.upload_url(&bucket);
-    add(&wire, Fault::new(Trouble::CutUpload { after: 3 }).times(1));
+    add(&wire, Fault::new(FaultKind::CutUpload { after: 3 }).times(1));
     let error = send(&wire, chunks(&url)).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Closed);
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
     let url = wire.upload_url(&bucket);
     add(
         &wire,
-        Fault::new(Trouble::StallUpload { after: 3 }).times(1),
+        Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
     );
     let mut stuck = wire.emulator.send(chunks(&url));
     assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
@@ -354,7 +354,7 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     let url = wire.upload_url(&bucket);
     add(
         &wire,
-        Fault::new(Trouble::StallUpload { after: 3 }).times(1),
+        Fault::new(FaultKind::StallUpload { after: 3 }).times(1),
     );
     let mut stuck = wire.emulator.send(chunks(&url));
     assert!((0..20).all(|_| (&mut stuck).now_or_never().is_none()));
@@ -370,7 +370,7 @@ fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
     let (wire, bucket) = with_bucket();
     add(
         &wire,
-        Fault::new(Trouble::CorruptUpload { at: 4 })
+        Fault::new(FaultKind::CorruptUpload { at: 4 })
             .on("b2_upload_file")
             .times(1),
     );
@@ -382,7 +382,7 @@ fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
         .is_error(400, "bad_request", "Sha1 did not match data received");
     add(
         &wire,
-        Fault::new(Trouble::CorruptUpload { at: 6 })
+        Fault::new(FaultKind::CorruptUpload { at: 6 })
             .on("b2_upload_file")
             .times(1),
     );
@@ -395,7 +395,7 @@ fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
     let (wire, bucket) = with_bucket();
     add(
         &wire,
-        Fault::new(Trouble::WrongSha1).on("b2_upload_file").times(1),
+        Fault::new(FaultKind::WrongSha1).on("b2_upload_file").times(1),
     );
     let file = wire.upload(&bucket, "f", b"x");
     assert_eq!(file["contentSha1"], "0".repeat(40));
@@ -406,7 +406,7 @@ fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
     let large = wire.start(&bucket, "l");
     add(
         &wire,
-        Fault::new(Trouble::WrongLength)
+        Fault::new(FaultKind::WrongLength)
             .on("b2_upload_part")
             .times(1),
     );
@@ -419,16 +419,16 @@ fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
     let download = || wire.download("the-bucket/f", &[("range", "bytes=0-0")]);
     add(
         &wire,
-        Fault::new(Trouble::SetHeader(name.clone(), range)).times(1),
+        Fault::new(FaultKind::SetHeader(name.clone(), range)).times(1),
     );
     assert_eq!(download().header("content-range"), "bytes 1-2/9");
-    add(&wire, Fault::new(Trouble::RemoveHeader(name)).times(1));
+    add(&wire, Fault::new(FaultKind::RemoveHeader(name)).times(1));
     let answer = download();
     assert_eq!(
         (answer.status.as_u16(), answer.header("content-range")),
         (206, "")
     );
-    add(&wire, Fault::new(Trouble::WrongSha1).times(1));
+    add(&wire, Fault::new(FaultKind::WrongSha1).times(1));
     assert_eq!(download().header("x-bz-content-sha1"), "0".repeat(40));
 }
 
@@ -437,7 +437,7 @@ fn something_else_than_json_comes_with_its_own_type() {
     let (wire, _) = with_bucket();
     add(
         &wire,
-        Fault::new(Trouble::html(StatusCode::BAD_GATEWAY)).times(1),
+        Fault::new(FaultKind::html(StatusCode::BAD_GATEWAY)).times(1),
     );
     let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
     assert_eq!(
@@ -445,7 +445,7 @@ fn something_else_than_json_comes_with_its_own_type() {
         (502, "text/html")
     );
     assert!(answer.body.starts_with(b"<html>"));
-    add(&wire, Fault::new(Trouble::garbage()).times(1));
+    add(&wire, Fault::new(FaultKind::garbage()).times(1));
     let answer = wire.post("b2_list_buckets", &list_buckets(&wire));
     assert_eq!(answer.status, 200);
     assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
@@ -455,9 +455,9 @@ fn something_else_than_json_comes_with_its_own_type() {
 fn troubles_of_several_rules_add_up() {
     let (wire, bucket) = with_bucket();
     let gate = Gate::new();
-    add(&wire, Fault::new(Trouble::Wait(gate.clone())));
-    add(&wire, Fault::new(Trouble::internal_error()));
-    add(&wire, Fault::new(Trouble::service_unavailable()));
+    add(&wire, Fault::new(FaultKind::Wait(gate.clone())));
+    add(&wire, Fault::new(FaultKind::internal_error()));
+    add(&wire, Fault::new(FaultKind::service_unavailable()));
     let request = call(&wire, "b2_list_file_names", &json!({"bucketId": bucket}));
     let mut sent = pin!(wire.emulator.send(request));
     assert!((0..20).all(|_| (&mut sent).now_or_never().is_none()));
@@ -472,7 +472,7 @@ fn the_same_seed_brings_the_same_trouble() {
         let wire = Wire::of(Emulator::builder().seed(seed));
         add(
             &wire,
-            Fault::new(Trouble::internal_error()).probability(0.5),
+            Fault::new(FaultKind::internal_error()).probability(0.5),
         );
         let body = list_buckets(&wire);
         (0..40)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use b2kit_emulator::{Clock, Emulator, Fault, ManualClock, Server, ServerBuilder, Trouble};
+use b2kit_emulator::{Clock, Emulator, Fault, ManualClock, Server, ServerBuilder, FaultKind};
 use line::{Line, path};
 use serde_json::json;
 use wire::{Wire, sha1};
@@ -513,7 +513,7 @@ fn a_reset_is_a_reset_and_a_close_is_a_close() {
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPublic");
     wire.upload(&bucket, "f", &vec![7; 1 << 20]);
-    let ends = |trouble: Trouble| {
+    let ends = |trouble: FaultKind| {
         let faults = wire.emulator.faults();
         let fault = faults.add(Fault::new(trouble).times(1));
         let mut line = Line::to(&server);
@@ -525,22 +525,22 @@ fn a_reset_is_a_reset_and_a_close_is_a_close() {
     };
     let reset = b2kit_core::Phase::MaybeReceived;
     assert_eq!(
-        ends(Trouble::LoseRequest(reset)),
+        ends(FaultKind::LoseRequest(reset)),
         Err(ErrorKind::ConnectionReset)
     );
     assert_eq!(
-        ends(Trouble::ResetResponse { after: 500_000 }),
+        ends(FaultKind::ResetResponse { after: 500_000 }),
         Err(ErrorKind::ConnectionReset)
     );
-    assert_eq!(ends(Trouble::LoseReply), Ok(false));
-    assert_eq!(ends(Trouble::CutResponse { after: 500_000 }), Ok(true));
+    assert_eq!(ends(FaultKind::LoseReply), Ok(false));
+    assert_eq!(ends(FaultKind::CutResponse { after: 500_000 }), Ok(true));
     // an upload, in its middle
     for (trouble, kind) in [
         (
-            Trouble::ResetUpload { after: 3 },
+            FaultKind::ResetUpload { after: 3 },
             Some(ErrorKind::ConnectionReset),
         ),
-        (Trouble::CutUpload { after: 3 }, None),
+        (FaultKind::CutUpload { after: 3 }, None),
     ] {
         wire.emulator
             .faults()

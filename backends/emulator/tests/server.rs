@@ -8,7 +8,7 @@ mod wire;
 
 use std::io::Read as _;
 
-use b2kit_emulator::{Emulator, Fault, Server, Trouble};
+use b2kit_emulator::{Emulator, Fault, Server, FaultKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::executor::block_on;
@@ -211,13 +211,13 @@ fn trouble_reaches_clients_over_http_too() {
     let target = "/file/over-http/f";
     let faults = wire.emulator.faults();
 
-    faults.add(Fault::new(Trouble::internal_error()).times(1));
+    faults.add(Fault::new(FaultKind::internal_error()).times(1));
     let mut line = Line::to(&server);
     assert_eq!(line.ask("GET", target, &auth, b"").status, 500);
     let missing = line.ask("HEAD", "/file/over-http/none", &auth, b"");
     assert_eq!(missing.status, 404);
 
-    faults.add(Fault::new(Trouble::LoseReply).times(1).on("b2_hide_file"));
+    faults.add(Fault::new(FaultKind::LoseReply).times(1).on("b2_hide_file"));
     let body = json!({"bucketId": bucket, "fileName": "f"}).to_string();
     line.write(
         format!(
@@ -236,7 +236,7 @@ fn trouble_reaches_clients_over_http_too() {
     .has_code(400, "already_hidden");
 
     wire.upload(&bucket, "f", b"0123456789");
-    faults.add(Fault::new(Trouble::CutResponse { after: 4 }).times(1));
+    faults.add(Fault::new(FaultKind::CutResponse { after: 4 }).times(1));
     let mut line = Line::to(&server);
     line.write(
         format!(

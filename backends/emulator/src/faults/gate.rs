@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Holds up requests that run into a [`Trouble::Wait`](super::Trouble::Wait) until it is opened. Clones are one gate.
+/// Holds up requests that run into a [`FaultKind::Wait`](super::FaultKind::Wait) until it is opened. Clones are one gate.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<Mutex<State>>);
 

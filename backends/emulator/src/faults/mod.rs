@@ -1,4 +1,4 @@
-//! Trouble on request: rules that say which requests go wrong, and how.
+//! FaultKind on request: rules that say which requests go wrong, and how.
 //!
 //! [`Rules`] judges requests and makes a [`Plan`] for each; [`exchange`](crate::exchange) carries the plan out.
 
@@ -16,33 +16,33 @@ pub(crate) use plan::Cut;
 pub(crate) use plan::{BodyTrouble, Change, Plan, Stage, TokenTrouble, UploadEnd, Wait};
 pub(crate) use subject::Subject;
 pub(crate) use test_mode::TestMode;
-pub use trouble::{ErrorReply, Trouble};
+pub use trouble::{ErrorReply, FaultKind};
 
 use crate::calls;
 use crate::emulator::Emulator;
 use crate::random::Random;
 
-/// A rule: which requests run into which [`Trouble`].
+/// A rule: which requests run into which [`FaultKind`].
 ///
 /// Without conditions it is all of them, always. Conditions add up. Of several rules that strike one request, all delays
 /// are waited for, all changes made, and of what excludes each other the rule that was added first wins.
 ///
 /// ```
-/// use b2kit_emulator::{Emulator, Fault, Trouble};
+/// use b2kit_emulator::{Emulator, Fault, FaultKind};
 ///
 /// let emulator = Emulator::new();
 /// // the third part is stored, but nobody hears of it, once
-/// let lost = Fault::new(Trouble::LoseReply).on("b2_upload_part").part(3).times(1);
+/// let lost = Fault::new(FaultKind::LoseReply).on("b2_upload_part").part(3).times(1);
 /// let lost = emulator.faults().add(lost);
 /// // one upload in five finds its pod full
-/// let full = Fault::new(Trouble::service_unavailable()).on("b2_upload_file").every(5);
+/// let full = Fault::new(FaultKind::service_unavailable()).on("b2_upload_file").every(5);
 /// emulator.faults().add(full);
-/// assert_eq!(emulator.faults().strikes(lost), 0);
+/// assert_eq!(emulator.faults().hits(lost), 0);
 /// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Fault {
-    trouble: Trouble,
+    trouble: FaultKind,
     is_after: bool,
     call: Option<String>,
     bucket: Option<String>,
@@ -73,7 +73,7 @@ pub struct Faults<'a>(&'a Emulator);
 
 impl Fault {
     /// This trouble, for every request.
-    pub const fn new(trouble: Trouble) -> Self {
+    pub const fn new(trouble: FaultKind) -> Self {
         Self {
             trouble,
             is_after: false,
@@ -156,7 +156,7 @@ impl Fault {
 
     /// After the effect: the call does what it does, and then the error or the other answer comes, or the wait begins.
     /// What happens at a fixed moment anyway is not changed by it.
-    pub const fn after_the_effect(mut self) -> Self {
+    pub const fn after_commit(mut self) -> Self {
         self.is_after = true;
         self
     }
@@ -204,16 +204,16 @@ impl<'a> Faults<'a> {
         let rules = self.0.rules();
         let rules = rules.rules.iter();
         rules
-            .map(|rule| (rule.id, rule.matched, rule.strikes))
+            .map(|rule| (rule.id, rule.matched, rule.hits))
             .collect()
     }
 
     /// How often a rule has struck; 0 if it was taken away.
     #[must_use]
-    pub fn strikes(&self, id: FaultId) -> u64 {
+    pub fn hits(&self, id: FaultId) -> u64 {
         let rules = self.0.rules();
         let rule = rules.rules.iter().find(|rule| rule.id == id);
-        rule.map_or(0, |rule| rule.strikes)
+        rule.map_or(0, |rule| rule.hits)
     }
 }
 
@@ -229,7 +229,7 @@ struct Rule {
     id: FaultId,
     fault: Fault,
     matched: u64,
-    strikes: u64,
+    hits: u64,
     /// If it has some of its own.
     dice: Option<Random>,
 }
@@ -259,7 +259,7 @@ impl Rules {
             fault,
             dice,
             matched: 0,
-            strikes: 0,
+            hits: 0,
         });
         id
     }
@@ -288,11 +288,11 @@ impl Rules {
             if !judged(&rule.fault) || !rule.fault.matches(subject) {
                 continue;
             }
-            if rule.fault.times.is_some_and(|times| rule.strikes >= times) {
+            if rule.fault.times.is_some_and(|times| rule.hits >= times) {
                 continue;
             }
             rule.matched += 1;
-            let strikes = match rule.fault.when {
+            let hits = match rule.fault.when {
                 When::Always => true,
                 When::Nth(n) => rule.matched == n,
                 When::Every(k) => k > 0 && rule.matched.is_multiple_of(k),
@@ -300,8 +300,8 @@ impl Rules {
                     rule.dice.as_mut().unwrap_or(&mut self.dice).fraction() < probability
                 }
             };
-            if strikes {
-                rule.strikes += 1;
+            if hits {
+                rule.hits += 1;
                 plan.add(&rule.fault.trouble, rule.fault.is_after);
             }
         }
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn rules_count_the_requests_that_match() {
-        let lose = || Fault::new(Trouble::LoseReply);
+        let lose = || Fault::new(FaultKind::LoseReply);
         assert_eq!(struck(lose(), 3), [1, 2, 3]);
         assert_eq!(struck(lose().nth(2), 5), [2]);
         assert_eq!(struck(lose().every(2), 5), [2, 4]);
@@ -355,7 +355,7 @@ mod tests {
         assert_ne!(own, half);
         assert_ne!(own, struck(lose().probability(0.5).seed(2), 1000));
         let mut rules = Rules::new(7);
-        rules.add(Fault::new(Trouble::WrongSha1).probability(0.5));
+        rules.add(Fault::new(FaultKind::WrongSha1).probability(0.5));
         rules.add(lose().probability(0.5).seed(1));
         let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost);
         assert_eq!(
@@ -368,13 +368,13 @@ mod tests {
     #[test]
     #[should_panic(expected = "B2 has no call \"b2_list_bucket\"")]
     fn a_fault_on_a_call_that_does_not_exist_is_refused() {
-        let _ = Fault::new(Trouble::LoseReply).on("b2_list_bucket");
+        let _ = Fault::new(FaultKind::LoseReply).on("b2_list_bucket");
     }
 
     #[test]
     fn a_rule_about_fields_waits_until_they_are_known() {
         let mut rules = Rules::new(0);
-        let id = rules.add(Fault::new(Trouble::LoseReply).file("id").nth(1));
+        let id = rules.add(Fault::new(FaultKind::LoseReply).file("id").nth(1));
         let mut request = subject("b2_get_file_info");
         request.is_complete = false;
         let mut plan = rules.plan(&request);
@@ -382,7 +382,7 @@ mod tests {
         request.file = Some("id".to_owned());
         rules.plan_with_fields(&mut plan, &request);
         assert!(plan.is_reply_lost);
-        assert_eq!(rules.rules[0].strikes, 1);
+        assert_eq!(rules.rules[0].hits, 1);
         assert_eq!(rules.rules[0].id, id);
     }
 }

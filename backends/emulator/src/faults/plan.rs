@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::gate::Gate;
-use super::trouble::{ErrorReply, Trouble};
+use super::trouble::{ErrorReply, FaultKind};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 
@@ -99,15 +99,15 @@ pub(crate) struct BodyTrouble {
 }
 
 impl Plan {
-    pub(super) fn add(&mut self, trouble: &Trouble, is_after: bool) {
+    pub(super) fn add(&mut self, trouble: &FaultKind, is_after: bool) {
         let stage = if is_after {
             &mut self.after
         } else {
             &mut self.before
         };
         match trouble.clone() {
-            Trouble::Error(reply) => first(&mut stage.instead, Instead::Error(reply)),
-            Trouble::Instead {
+            FaultKind::Error(reply) => first(&mut stage.instead, Instead::Error(reply)),
+            FaultKind::Instead {
                 status,
                 content_type,
                 body,
@@ -119,26 +119,26 @@ impl Plan {
                     body,
                 },
             ),
-            Trouble::Delay(duration) => stage.waits.push(Wait::For(duration)),
-            Trouble::Wait(gate) => stage.waits.push(Wait::At(gate)),
-            Trouble::ExpireToken => first(&mut self.token, TokenTrouble::Expire),
-            Trouble::ForgetToken => first(&mut self.token, TokenTrouble::Forget),
-            Trouble::LoseRequest(phase) => {
+            FaultKind::Delay(duration) => stage.waits.push(Wait::For(duration)),
+            FaultKind::Wait(gate) => stage.waits.push(Wait::At(gate)),
+            FaultKind::ExpireToken => first(&mut self.token, TokenTrouble::Expire),
+            FaultKind::ForgetToken => first(&mut self.token, TokenTrouble::Forget),
+            FaultKind::LoseRequest(phase) => {
                 first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
-            Trouble::LoseReply => self.is_reply_lost = true,
-            Trouble::CutResponse { after } => first(&mut self.body.cut, (after, Cut::Close)),
-            Trouble::ResetResponse { after } => first(&mut self.body.cut, (after, Cut::Reset)),
-            Trouble::StallResponse { after } => first(&mut self.body.stall, after),
-            Trouble::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
-            Trouble::CorruptUpload { at } => self.corrupt_upload.push(at),
-            Trouble::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
-            Trouble::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
-            Trouble::CorruptByte { at } => self.body.corrupt.push(at),
-            Trouble::WrongSha1 => self.changes.push(Change::Sha1),
-            Trouble::WrongLength => self.changes.push(Change::Length),
-            Trouble::SetHeader(name, value) => self.changes.push(Change::SetHeader(name, value)),
-            Trouble::RemoveHeader(name) => self.changes.push(Change::RemoveHeader(name)),
+            FaultKind::LoseReply => self.is_reply_lost = true,
+            FaultKind::CutResponse { after } => first(&mut self.body.cut, (after, Cut::Close)),
+            FaultKind::ResetResponse { after } => first(&mut self.body.cut, (after, Cut::Reset)),
+            FaultKind::StallResponse { after } => first(&mut self.body.stall, after),
+            FaultKind::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
+            FaultKind::CorruptUpload { at } => self.corrupt_upload.push(at),
+            FaultKind::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
+            FaultKind::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
+            FaultKind::CorruptByte { at } => self.body.corrupt.push(at),
+            FaultKind::WrongSha1 => self.changes.push(Change::Sha1),
+            FaultKind::WrongLength => self.changes.push(Change::Length),
+            FaultKind::SetHeader(name, value) => self.changes.push(Change::SetHeader(name, value)),
+            FaultKind::RemoveHeader(name) => self.changes.push(Change::RemoveHeader(name)),
         }
     }
 }

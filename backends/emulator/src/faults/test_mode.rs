@@ -4,7 +4,7 @@
 //! that the seed decides.
 
 use super::Subject;
-use super::trouble::Trouble;
+use super::trouble::FaultKind;
 
 /// What a request wants rehearsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,17 +55,17 @@ impl Counts {
         }
     }
 
-    pub(super) fn trouble(&mut self, subject: &Subject) -> Option<Trouble> {
+    pub(super) fn trouble(&mut self, subject: &Subject) -> Option<FaultKind> {
         let call = subject.call?;
         match subject.test_mode? {
             TestMode::FailSomeUploads if matches!(call, "b2_upload_file" | "b2_upload_part") => {
                 self.uploads += 1;
                 self.uploads
                     .is_multiple_of(UPLOADS)
-                    .then(Trouble::service_unavailable)
+                    .then(FaultKind::service_unavailable)
             }
             TestMode::ForceCapExceeded if CAPPED.contains(&call) => {
-                Some(Trouble::storage_cap_exceeded())
+                Some(FaultKind::storage_cap_exceeded())
             }
             _ => None,
         }

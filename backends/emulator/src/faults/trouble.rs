@@ -1,4 +1,4 @@
-//! [`Trouble`]: what can go wrong with a request.
+//! [`FaultKind`]: what can go wrong with a request.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::gate::Gate;
 /// *After the effect* means that it has happened, and only the news of it goes wrong.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum FaultKind {
     /// An error of B2's. Of an upload it takes the upload URL along, as B2 does, unless it is a 429.
     Error(ErrorReply),
     /// An answer that isn't B2's: a page of a load balancer, half a JSON.
@@ -105,7 +105,7 @@ pub struct ErrorReply {
     pub retry_after: Option<HeaderValue>,
 }
 
-impl Trouble {
+impl FaultKind {
     /// An error of B2's.
     pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Error(ErrorReply {

@@ -1,6 +1,6 @@
 //! [`Control`]: what a test in any language asks of the emulator itself. `CONTROL.md` is its manual.
 //!
-//! It stands below a path that B2 doesn't have, and is no B2 call: no fault strikes it, and nothing counts it.
+//! It stands below a path that B2 doesn't have, and is no B2 call: no fault hits it, and nothing counts it.
 
 mod rule;
 
@@ -227,10 +227,10 @@ impl Control {
         let listed = self.emulator.faults().listed();
         let listed: Vec<Value> = listed
             .into_iter()
-            .map(|(FaultId(id), matched, strikes)| {
+            .map(|(FaultId(id), matched, hits)| {
                 // those from code are not known here
                 let rule = memory.rules.get(&id);
-                json!({"id": id, "matched": matched, "strikes": strikes, "rule": rule})
+                json!({"id": id, "matched": matched, "hits": hits, "rule": rule})
             })
             .collect();
         let gates: BTreeMap<&String, usize> = memory

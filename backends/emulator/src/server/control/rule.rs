@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::emulator::Emulator;
-use crate::faults::{Fault, Gate, Trouble};
+use crate::faults::{Fault, Gate, FaultKind};
 
 /// A fault.
 #[derive(Deserialize)]
@@ -159,7 +159,7 @@ impl Rule {
             fault = fault.part(number);
         }
         if self.after_effect {
-            fault = fault.after_the_effect();
+            fault = fault.after_commit();
         }
         self.when.apply(fault)
     }
@@ -190,8 +190,8 @@ impl When {
 }
 
 impl Kind {
-    fn into_trouble(self, gates: &mut BTreeMap<String, Gate>) -> Result<Trouble, String> {
-        let after = |trouble: Trouble, seconds: Option<u64>| match seconds {
+    fn into_trouble(self, gates: &mut BTreeMap<String, Gate>) -> Result<FaultKind, String> {
+        let after = |trouble: FaultKind, seconds: Option<u64>| match seconds {
             None => trouble,
             Some(seconds) => trouble.retry_after(seconds),
         };
@@ -201,32 +201,32 @@ impl Kind {
                 code,
                 message,
                 retry_after,
-            } => after(Trouble::error(status(number)?, code, message), retry_after),
-            Self::InternalError {} => Trouble::internal_error(),
+            } => after(FaultKind::error(status(number)?, code, message), retry_after),
+            Self::InternalError {} => FaultKind::internal_error(),
             Self::ServiceUnavailable { retry_after } => {
-                after(Trouble::service_unavailable(), retry_after)
+                after(FaultKind::service_unavailable(), retry_after)
             }
-            Self::RequestTimeout {} => Trouble::request_timeout(),
+            Self::RequestTimeout {} => FaultKind::request_timeout(),
             Self::TooManyRequests { retry_after } => {
-                after(Trouble::too_many_requests(), retry_after)
+                after(FaultKind::too_many_requests(), retry_after)
             }
-            Self::StorageCapExceeded {} => Trouble::storage_cap_exceeded(),
-            Self::DownloadCapExceeded {} => Trouble::download_cap_exceeded(),
-            Self::TransactionCapExceeded {} => Trouble::transaction_cap_exceeded(),
+            Self::StorageCapExceeded {} => FaultKind::storage_cap_exceeded(),
+            Self::DownloadCapExceeded {} => FaultKind::download_cap_exceeded(),
+            Self::TransactionCapExceeded {} => FaultKind::transaction_cap_exceeded(),
             Self::Answer {
                 status: number,
                 content_type,
                 body,
-            } => Trouble::Instead {
+            } => FaultKind::Instead {
                 status: status(number)?,
                 content_type: value(content_type)?,
                 body: body.into(),
             },
-            Self::Html { status: number } => Trouble::html(status(number)?),
-            Self::Garbage {} => Trouble::garbage(),
+            Self::Html { status: number } => FaultKind::html(status(number)?),
+            Self::Garbage {} => FaultKind::garbage(),
             Self::Delay { seconds } => {
                 let delay = Duration::try_from_secs_f64(seconds);
-                Trouble::Delay(delay.map_err(|_| "a delay is some seconds from 0 on")?)
+                FaultKind::Delay(delay.map_err(|_| "a delay is some seconds from 0 on")?)
             }
             Self::Wait { gate } => {
                 if gate.is_empty()
@@ -236,27 +236,27 @@ impl Kind {
                 {
                     return Err("a gate's name has letters, digits and '-'".into());
                 }
-                Trouble::Wait(gates.entry(gate).or_default().clone())
+                FaultKind::Wait(gates.entry(gate).or_default().clone())
             }
-            Self::ExpireToken {} => Trouble::ExpireToken,
-            Self::ForgetToken {} => Trouble::ForgetToken,
-            Self::LoseRequest {} => Trouble::LoseRequest(Phase::MaybeReceived),
-            Self::LoseReply {} => Trouble::LoseReply,
-            Self::CutResponse { after } => Trouble::CutResponse { after },
-            Self::ResetResponse { after } => Trouble::ResetResponse { after },
-            Self::StallResponse { after } => Trouble::StallResponse { after },
-            Self::CutUpload { after } => Trouble::CutUpload { after },
-            Self::ResetUpload { after } => Trouble::ResetUpload { after },
-            Self::StallUpload { after } => Trouble::StallUpload { after },
-            Self::CorruptResponse { at } => Trouble::CorruptByte { at },
-            Self::CorruptUpload { at } => Trouble::CorruptUpload { at },
-            Self::WrongSha1 {} => Trouble::WrongSha1,
-            Self::WrongLength {} => Trouble::WrongLength,
+            Self::ExpireToken {} => FaultKind::ExpireToken,
+            Self::ForgetToken {} => FaultKind::ForgetToken,
+            Self::LoseRequest {} => FaultKind::LoseRequest(Phase::MaybeReceived),
+            Self::LoseReply {} => FaultKind::LoseReply,
+            Self::CutResponse { after } => FaultKind::CutResponse { after },
+            Self::ResetResponse { after } => FaultKind::ResetResponse { after },
+            Self::StallResponse { after } => FaultKind::StallResponse { after },
+            Self::CutUpload { after } => FaultKind::CutUpload { after },
+            Self::ResetUpload { after } => FaultKind::ResetUpload { after },
+            Self::StallUpload { after } => FaultKind::StallUpload { after },
+            Self::CorruptResponse { at } => FaultKind::CorruptByte { at },
+            Self::CorruptUpload { at } => FaultKind::CorruptUpload { at },
+            Self::WrongSha1 {} => FaultKind::WrongSha1,
+            Self::WrongLength {} => FaultKind::WrongLength,
             Self::SetHeader {
                 name,
                 value: content,
-            } => Trouble::SetHeader(header(&name)?, value(content)?),
-            Self::RemoveHeader { name } => Trouble::RemoveHeader(header(&name)?),
+            } => FaultKind::SetHeader(header(&name)?, value(content)?),
+            Self::RemoveHeader { name } => FaultKind::RemoveHeader(header(&name)?),
         })
     }
 }
