@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use b2kit::api::CreateBucket;
-use b2kit::backend::emulator::{Emulator, Fault, Gate, Server, Trouble};
+use b2kit::backend::emulator::{Emulator, Fault, Gate, Server, FaultKind};
 use b2kit::transfer::Source;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{BucketHandle, Client, Credentials};
@@ -348,7 +348,7 @@ fn links_pipes_and_names_that_are_no_text_are_told_of() {
 #[test]
 fn it_says_that_it_tries_again_and_why() {
     let there = There::new();
-    let fault = Fault::new(Trouble::service_unavailable()).on("b2_list_buckets");
+    let fault = Fault::new(FaultKind::service_unavailable()).on("b2_list_buckets");
     there.emulator.faults().add(fault.times(2));
     let up = there.cp(&["Cargo.toml", "b2://holiday-photos/"]);
     assert_copied(&up);
@@ -390,7 +390,7 @@ mod stopped {
     /// What the program has come to when it is interrupted while `held` waits at the emulator.
     fn interrupted(there: &There, held: &str, args: &[&str]) -> Output {
         let gate = Gate::new();
-        let fault = Fault::new(Trouble::Wait(gate.clone())).on(held);
+        let fault = Fault::new(FaultKind::Wait(gate.clone())).on(held);
         there.emulator.faults().add(fault);
         let process = there.program(args).spawn().unwrap();
         while gate.waiting() == 0 {

@@ -6,7 +6,7 @@ mod example;
 
 use std::process::Output;
 
-use b2kit::backend::emulator::{Emulator, Fault, Server, Trouble};
+use b2kit::backend::emulator::{Emulator, Fault, Server, FaultKind};
 
 use example::example;
 
@@ -88,7 +88,7 @@ fn it_runs_against_any_endpoint_with_the_key_from_the_environment() {
 fn it_says_that_it_tries_again_and_why() {
     let emulator = Emulator::new();
     let server = Server::start(&emulator).unwrap();
-    let fault = Fault::new(Trouble::service_unavailable()).on("b2_list_file_names");
+    let fault = Fault::new(FaultKind::service_unavailable()).on("b2_list_file_names");
     emulator.faults().add(fault.times(2));
     let key = Some((emulator.key_id(), emulator.key()));
     let output = quickstart(&["--endpoint", server.url()], key);

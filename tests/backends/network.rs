@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use b2kit::backend::emulator::{Emulator, Fault, Server, Trouble};
+use b2kit::backend::emulator::{Emulator, Fault, Server, FaultKind};
 use b2kit::{BucketHandle, Bytes};
 use futures::executor::block_on;
 
@@ -38,9 +38,9 @@ fn places(len: usize) -> [u64; 5] {
 #[test]
 fn an_upload_whose_connection_breaks_anywhere_arrives_once_and_whole() {
     // The SHA-1 comes after the bytes.
-    let mut troubles = vec![Trouble::CorruptUpload { at: 7 }, Trouble::ExpireToken];
+    let mut troubles = vec![FaultKind::CorruptUpload { at: 7 }, FaultKind::ExpireToken];
     for after in places(LEN + 40) {
-        troubles.extend([Trouble::CutUpload { after }, Trouble::ResetUpload { after }]);
+        troubles.extend([FaultKind::CutUpload { after }, FaultKind::ResetUpload { after }]);
     }
     through_each(|name, emulator, bucket| {
         for trouble in &troubles {
@@ -51,7 +51,7 @@ fn an_upload_whose_connection_breaks_anywhere_arrives_once_and_whole() {
             let file = format!("{trouble:?}");
             let uploaded = block_on(bucket.upload(&*file, content()).into_future());
             let uploaded = uploaded.unwrap_or_else(|error| panic!("{what}: {error:?}"));
-            assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+            assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             let after = emulator.snapshot();
             let more = |call| after.calls_of(call) - before.calls_of(call);
             assert_eq!(more("b2_upload_file"), 2, "{what}");
@@ -75,8 +75,8 @@ fn a_download_whose_connection_breaks_anywhere_goes_on_from_there() {
         for after in &places(LEN)[..4] {
             let after = *after;
             for trouble in [
-                Trouble::CutResponse { after },
-                Trouble::ResetResponse { after },
+                FaultKind::CutResponse { after },
+                FaultKind::ResetResponse { after },
             ] {
                 let what = format!("{name}, {trouble:?}");
                 let fault = emulator
@@ -87,7 +87,7 @@ fn a_download_whose_connection_breaks_anywhere_goes_on_from_there() {
                     stream.collect(LEN).await
                 });
                 assert!(read.unwrap() == content(), "{what}");
-                assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+                assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             }
         }
     });

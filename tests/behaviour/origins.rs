@@ -7,7 +7,7 @@ use b2kit::api::{
     CreateBucket, DownloadFileById, DownloadFileByName, GetDownloadAuthorization, GetFileInfo,
     ListFileNames, UploadFile,
 };
-use b2kit::backend::emulator::{AheadClock, Emulator, Fault, Trouble};
+use b2kit::backend::emulator::{AheadClock, Emulator, Fault, FaultKind};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
 use b2kit::transfer::ComposeSource;
@@ -332,7 +332,7 @@ fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it
         let refused = download.clone().stream().await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unauthorized, "{refused:?}");
 
-        let cut = Fault::new(Trouble::CutResponse { after: 300 });
+        let cut = Fault::new(FaultKind::CutResponse { after: 300 });
         let cut = cut.on("b2_download_file_by_name").times(1);
         world.emulator.faults().add(cut);
         world.forget();
@@ -405,7 +405,7 @@ fn a_download_begun_by_name_from_an_own_origin_goes_on_by_name_and_from_the_same
             .unwrap();
         world.timer.run(async {
             let there = world.bucket(BucketType::AllPrivate, &content).await;
-            let cut = Fault::new(Trouble::CutResponse { after: 300 });
+            let cut = Fault::new(FaultKind::CutResponse { after: 300 });
             let cut = cut.on("b2_download_file_by_name").times(1);
             world.emulator.faults().add(cut);
             let mut download = at(&b2, &there).download("f").stream().await.unwrap();
@@ -463,7 +463,7 @@ fn a_download_authorization_alone_is_enough_to_download_with_and_for_nothing_els
             .unwrap();
         world.forget();
         let bucket = there.name().clone();
-        let cut = Fault::new(Trouble::CutResponse { after: 300 });
+        let cut = Fault::new(FaultKind::CutResponse { after: 300 });
         let cut = cut.on("b2_download_file_by_name").times(1);
         world.emulator.faults().add(cut);
         let download = friend

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use b2kit::backend::emulator::{Emulator, Fault, Trouble};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind};
 use b2kit::http::StatusCode;
 use b2kit::{Client, HttpClient as _, ManualTimer, Request, Timer as _};
 
@@ -38,8 +38,8 @@ fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> 
     })
 }
 
-fn refusal(code: &str, message: &str) -> Trouble {
-    Trouble::error(StatusCode::BAD_REQUEST, code, message)
+fn refusal(code: &str, message: &str) -> FaultKind {
+    FaultKind::error(StatusCode::BAD_REQUEST, code, message)
 }
 
 #[test]
@@ -53,11 +53,11 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
                 "more than one upload using auth token 4_x",
             ),
             refusal("bad_request", "more than one upload using auth token 4_x"),
-            Trouble::ExpireToken,
-            Trouble::CorruptUpload { at: 0 },
+            FaultKind::ExpireToken,
+            FaultKind::CorruptUpload { at: 0 },
         ];
         for after in [0, 1, sent / 2, sent - 1] {
-            troubles.extend([Trouble::CutUpload { after }, Trouble::ResetUpload { after }]);
+            troubles.extend([FaultKind::CutUpload { after }, FaultKind::ResetUpload { after }]);
         }
         for trouble in troubles {
             let (emulator, timer) = (emulator(), ManualTimer::new());
@@ -71,7 +71,7 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
             let b2 = client_of(&emulator, &timer);
             let (took, twice) = arrive(&emulator, &timer, &b2, len);
             let what = format!("{len} bytes, {trouble:?}");
-            assert_eq!(emulator.faults().strikes(fault), 1, "{what}");
+            assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             assert!(took < Duration::from_secs(1) && !twice, "{what}: {took:?}");
             let snapshot = emulator.snapshot();
             let (uploads, urls) = if len == 500 { (5, 4) } else { (1, 1) };
@@ -86,9 +86,9 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
 fn a_machine_that_stops_reading_is_left_after_20_seconds() {
     for len in [50, 500] {
         let (emulator, timer) = (emulator(), ManualTimer::new());
-        let stall = Fault::new(Trouble::StallUpload { after: 25 });
+        let stall = Fault::new(FaultKind::StallUpload { after: 25 });
         emulator.faults().add(stall.on("b2_upload_file").nth(1));
-        let stall = Fault::new(Trouble::StallUpload { after: 25 });
+        let stall = Fault::new(FaultKind::StallUpload { after: 25 });
         emulator.faults().add(stall.on("b2_upload_part").nth(1));
         let b2 = client_of(&emulator, &timer);
         let (took, twice) = arrive(&emulator, &timer, &b2, len);

@@ -1,8 +1,8 @@
-//! Trouble by seed, and each kind of trouble at each request.
+//! FaultKind by seed, and each kind of trouble at each request.
 
 use std::fs;
 
-use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::http::{HeaderName, HeaderValue, StatusCode};
 use b2kit::transfer::FileDownload;
 use b2kit::{BucketHandle, ErrorKind, Phase};
@@ -13,57 +13,57 @@ use super::{Net, bytes, files};
 use crate::seeds::for_seeds;
 
 /// What passes, at some byte of a body or before it.
-fn passing(at: u64) -> Vec<Trouble> {
+fn passing(at: u64) -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     vec![
-        Trouble::internal_error(),
-        Trouble::service_unavailable(),
-        Trouble::request_timeout(),
-        Trouble::too_many_requests().retry_after(HeaderValue::from_static("2")),
-        Trouble::error(status(503), "", ""),
-        Trouble::html(status(502)),
-        Trouble::html(status(504)),
-        Trouble::LoseRequest(Phase::NotSent),
-        Trouble::LoseRequest(Phase::MaybeReceived),
-        Trouble::LoseReply,
-        Trouble::ExpireToken,
-        Trouble::ForgetToken,
-        Trouble::CutResponse { after: 0 },
-        Trouble::CutResponse { after: at },
-        Trouble::StallResponse { after: 0 },
-        Trouble::StallResponse { after: at },
+        FaultKind::internal_error(),
+        FaultKind::service_unavailable(),
+        FaultKind::request_timeout(),
+        FaultKind::too_many_requests().retry_after(HeaderValue::from_static("2")),
+        FaultKind::error(status(503), "", ""),
+        FaultKind::html(status(502)),
+        FaultKind::html(status(504)),
+        FaultKind::LoseRequest(Phase::NotSent),
+        FaultKind::LoseRequest(Phase::MaybeReceived),
+        FaultKind::LoseReply,
+        FaultKind::ExpireToken,
+        FaultKind::ForgetToken,
+        FaultKind::CutResponse { after: 0 },
+        FaultKind::CutResponse { after: at },
+        FaultKind::StallResponse { after: 0 },
+        FaultKind::StallResponse { after: at },
     ]
 }
 
-fn set(name: &'static str, value: &'static str) -> Trouble {
+fn set(name: &'static str, value: &'static str) -> FaultKind {
     let name = HeaderName::from_static(name);
-    Trouble::SetHeader(name, HeaderValue::from_static(value))
+    FaultKind::SetHeader(name, HeaderValue::from_static(value))
 }
 
 /// Somebody on the way says no, which says nothing about B2. Twice in one call it passes.
-fn foreign() -> Vec<Trouble> {
+fn foreign() -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     [302, 307, 400, 401, 403, 404, 416]
-        .map(|code| Trouble::html(status(code)))
+        .map(|code| FaultKind::html(status(code)))
         .into()
 }
 
 /// What is no answer to what was asked; it passes when it comes once.
-fn wrong() -> Vec<Trouble> {
+fn wrong() -> Vec<FaultKind> {
     vec![
-        Trouble::garbage(),
+        FaultKind::garbage(),
         set("content-range", "bytes 1-2/3"),
         set("x-bz-file-name", "another"),
-        Trouble::RemoveHeader(HeaderName::from_static("x-bz-file-id")),
+        FaultKind::RemoveHeader(HeaderName::from_static("x-bz-file-id")),
     ]
 }
 
 /// What does not pass.
-fn lasting() -> Vec<(Trouble, ErrorKind)> {
-    let error = |status, code| Trouble::error(StatusCode::from_u16(status).unwrap(), code, "");
+fn lasting() -> Vec<(FaultKind, ErrorKind)> {
+    let error = |status, code| FaultKind::error(StatusCode::from_u16(status).unwrap(), code, "");
     vec![
-        (Trouble::download_cap_exceeded(), ErrorKind::CapExceeded),
-        (Trouble::transaction_cap_exceeded(), ErrorKind::CapExceeded),
+        (FaultKind::download_cap_exceeded(), ErrorKind::CapExceeded),
+        (FaultKind::transaction_cap_exceeded(), ErrorKind::CapExceeded),
         (error(403, "access_denied"), ErrorKind::Unauthorized),
         (error(401, "unauthorized"), ErrorKind::Unauthorized),
         (error(404, "not_found"), ErrorKind::NotFound),
@@ -79,7 +79,7 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
     let lasting = lasting()
         .into_iter()
         .map(|(trouble, kind)| (trouble, Some(kind)));
-    let more = [set("content-length", "3"), Trouble::CorruptByte { at: 77 }];
+    let more = [set("content-length", "3"), FaultKind::CorruptByte { at: 77 }];
     let more = more.map(|trouble| (trouble, None));
     for (trouble, kind) in passing.chain(lasting).chain(more) {
         for index in 1..=6 {
@@ -92,7 +92,7 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
                 let fault = net.nth(index, trouble.clone());
                 let download = bucket.download("f").range_size(10_000);
                 let done = net.run(download.concurrency(concurrency).to_path(&path));
-                assert_eq!(net.emulator.faults().strikes(fault), 1, "{what}");
+                assert_eq!(net.emulator.faults().hits(fault), 1, "{what}");
                 assert_eq!(files(dir.path()), ["f"], "{what}");
                 let now = fs::read(&path).unwrap();
                 let asked = net.asked().len();
@@ -105,9 +105,9 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
                     (done, _) => panic!("{what}: {done:?}"),
                 }
                 let most = match trouble {
-                    Trouble::CorruptByte { .. } => 12,
+                    FaultKind::CorruptByte { .. } => 12,
                     // A lost token is lost for all that were under way with it.
-                    Trouble::ExpireToken | Trouble::ForgetToken => 12,
+                    FaultKind::ExpireToken | FaultKind::ForgetToken => 12,
                     _ => 7,
                 };
                 assert!(asked <= most, "{what}: {asked} requests");
@@ -136,8 +136,8 @@ fn some_download(bucket: &BucketHandle, rng: &mut Rng) -> FileDownload {
     }
 }
 
-fn takes_the_token(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::ExpireToken | Trouble::ForgetToken)
+fn takes_the_token(trouble: &FaultKind) -> bool {
+    matches!(trouble, FaultKind::ExpireToken | FaultKind::ForgetToken)
 }
 
 /// Troubles for the next requests, each once; and how many.
@@ -176,7 +176,7 @@ fn whatever_the_network_does_a_path_gets_the_same_bytes() {
         let corrupt = if rng.u8(..4) == 0 { 1 } else { 0 };
         if corrupt == 1 {
             // Of the bytes of the file: a token with a byte changed is another token.
-            let corrupt = Trouble::CorruptByte {
+            let corrupt = FaultKind::CorruptByte {
                 at: rng.u64(..2_000),
             };
             let call = ["b2_download_file_by_name", "b2_download_file_by_id"][rng.usize(..2)];
@@ -230,7 +230,7 @@ fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
             .into_iter()
             .chain(wrong());
         let all = all.chain(lasting().into_iter().map(|(trouble, _)| trouble));
-        let all = all.chain([Trouble::CorruptByte {
+        let all = all.chain([FaultKind::CorruptByte {
             at: rng.u64(..2_000),
         }]);
         for trouble in all {
@@ -265,7 +265,7 @@ fn a_download_that_fails_again_and_again_is_gone_on_with_until_it_is_there() {
             net.emulator.faults().clear();
             if rng.u8(..4) > 0 {
                 // From some request on nothing goes any more.
-                let gone = Trouble::download_cap_exceeded();
+                let gone = FaultKind::download_cap_exceeded();
                 let from = rng.u64(1..6);
                 for n in from..from + 40 {
                     net.nth(n, gone.clone());
@@ -274,7 +274,7 @@ fn a_download_that_fails_again_and_again_is_gone_on_with_until_it_is_there() {
             if rng.u8(..8) == 0 {
                 net.nth(
                     rng.u64(1..6),
-                    Trouble::CorruptByte {
+                    FaultKind::CorruptByte {
                         at: rng.u64(..2_000),
                     },
                 );

@@ -4,7 +4,7 @@ use std::fs;
 use std::pin::pin;
 use std::task::Poll;
 
-use b2kit::backend::emulator::Trouble;
+use b2kit::backend::emulator::FaultKind;
 use tempfile::tempdir;
 
 use super::{Net, bytes, settles};
@@ -25,8 +25,8 @@ fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
 fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(file);
-    net.nth(2, Trouble::CutResponse { after: 3_333 });
-    net.nth(3, Trouble::internal_error());
+    net.nth(2, FaultKind::CutResponse { after: 3_333 });
+    net.nth(3, FaultKind::internal_error());
     (net, bucket)
 }
 
@@ -99,8 +99,8 @@ fn a_dropped_stream_stops_at_once() {
     at_each_poll(|k| {
         let net = Net::new(0);
         let (bucket, _) = net.with_file(&file);
-        net.nth(1, Trouble::CutResponse { after: 140_000 });
-        net.nth(2, Trouble::StallResponse { after: 140_000 });
+        net.nth(1, FaultKind::CutResponse { after: 140_000 });
+        net.nth(2, FaultKind::StallResponse { after: 140_000 });
         let done = polled(&net, k, async {
             let stream = bucket.download("f").stream().await.unwrap();
             assert!(stream.collect(400_000).await.unwrap() == file);

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::{env, io, thread};
 
 use b2kit::api::{CreateKey, UploadFile};
-use b2kit::backend::emulator::Trouble;
+use b2kit::backend::emulator::FaultKind;
 use b2kit::transfer::{FileDownload, Verified, safe_local_path};
 use b2kit::types::{Capability, FileName, KeyName};
 use b2kit::{BucketHandle, Client, Error, ErrorKind};
@@ -530,7 +530,7 @@ fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
 #[test]
 fn a_download_without_resume_that_fails_leaves_what_may_be_resumed() {
     let (net, bucket, file, dir) = left_behind();
-    net.nth(3, Trouble::download_cap_exceeded());
+    net.nth(3, FaultKind::download_cap_exceeded());
     let path = dir.path().join("f");
     net.run(download(&bucket, false).to_path(&path))
         .unwrap_err();

@@ -20,7 +20,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use b2kit::api::{CreateBucket, UploadFile};
-use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, Trouble};
+use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, FaultKind};
 use b2kit::types::{BucketName, BucketType, FileInfo, FileName, FileVersion};
 use b2kit::{
     BucketHandle, Client, ClientBuilder, Credentials, HttpClient, HttpError, ManualTimer, Request,
@@ -115,7 +115,7 @@ impl Net {
     }
 
     /// This happens to the `n`th request from now on, which is counted from 1.
-    pub(crate) fn nth(&self, n: u64, trouble: Trouble) -> FaultId {
+    pub(crate) fn nth(&self, n: u64, trouble: FaultKind) -> FaultId {
         self.fault(Fault::new(trouble).nth(n))
     }
 

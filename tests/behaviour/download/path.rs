@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 #[cfg(unix)]
 use std::{process::Command, thread};
 
-use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, FileInfo};
@@ -171,7 +171,7 @@ fn one_wrong_bit_is_fetched_again_and_the_target_is_not_touched_until_all_is_rig
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
     fs::write(&path, "old").unwrap();
-    net.nth(3, Trouble::CorruptByte { at: 7 });
+    net.nth(3, FaultKind::CorruptByte { at: 7 });
     let seen = path.clone();
     net.meddle(move |_, _| assert_eq!(fs::read(&seen).unwrap(), b"old"));
     let progress = Progress::new();
@@ -188,7 +188,7 @@ fn bits_that_are_wrong_each_time_are_an_error_after_three_fetches() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
     for round in 0..3 {
-        net.nth(2 + 5 * round, Trouble::CorruptByte { at: round });
+        net.nth(2 + 5 * round, FaultKind::CorruptByte { at: round });
     }
     let error = fails(&net, &bucket);
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error}");
@@ -205,7 +205,7 @@ fn a_sha1_that_was_wrong_from_the_start_costs_one_more_fetch_and_no_third() {
     let (bucket, _) = net.with_file(&file);
     let wrong = HeaderValue::from_static("0000000000000000000000000000000000000000");
     let name = HeaderName::from_static("x-bz-content-sha1");
-    net.fault(Fault::new(Trouble::SetHeader(name, wrong)));
+    net.fault(Fault::new(FaultKind::SetHeader(name, wrong)));
     assert_eq!(fails(&net, &bucket).kind(), ErrorKind::Integrity);
     assert_eq!(net.asked().len(), 10);
 }
@@ -221,7 +221,7 @@ fn what_can_not_be_verified_is_refused_before_the_first_byte_by_choice() {
     assert_eq!(error.kind(), ErrorKind::Integrity);
     let none = HeaderValue::from_static("none");
     let name = HeaderName::from_static("x-bz-content-sha1");
-    net.fault(Fault::new(Trouble::SetHeader(name, none)));
+    net.fault(Fault::new(FaultKind::SetHeader(name, none)));
     let download = bucket.download("f").require_verified();
     let error = net.run(download.to_path(&path)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
@@ -234,7 +234,7 @@ fn what_can_not_be_verified_is_refused_before_the_first_byte_by_choice() {
 fn a_version_that_is_gone_in_the_middle_leaves_nothing() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
-    let gone = Trouble::error(b2kit::http::StatusCode::NOT_FOUND, "not_found", "");
+    let gone = FaultKind::error(b2kit::http::StatusCode::NOT_FOUND, "not_found", "");
     net.nth(3, gone);
     assert_eq!(fails(&net, &bucket).kind(), ErrorKind::NotFound);
 }
@@ -436,12 +436,12 @@ fn two_hundred_ranges_wait_as_one_when_b2_asks_for_fewer() {
     let (net, file, dir) = (Net::new(0), bytes(200_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
-    let busy = Trouble::too_many_requests().retry_after(HeaderValue::from_static("7"));
+    let busy = FaultKind::too_many_requests().retry_after(HeaderValue::from_static("7"));
     let busy = net.fault(Fault::new(busy).on(BY_ID).times(20));
     let download = bucket.download("f").range_size(1_000).concurrency(200);
     net.run(download.to_path(&path)).unwrap();
     assert!(fs::read(&path).unwrap() == file);
-    assert_eq!(net.emulator.faults().strikes(busy), 20);
+    assert_eq!(net.emulator.faults().hits(busy), 20);
     let asked = net.asked();
     let first = asked[1].at;
     let early = |at: &Duration| (first..first + Duration::from_secs(7)).contains(at);
@@ -458,7 +458,7 @@ fn a_token_that_expires_under_64_ranges_is_renewed_once() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     let path = dir.path().join("f");
-    net.fault(Fault::new(Trouble::ExpireToken).on(BY_ID).nth(5));
+    net.fault(Fault::new(FaultKind::ExpireToken).on(BY_ID).nth(5));
     let download = bucket.download("f").range_size(1_000).concurrency(64);
     net.run(download.to_path(&path)).unwrap();
     assert!(fs::read(&path).unwrap() == file);

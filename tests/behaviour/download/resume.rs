@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::pin::pin;
 
-use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Downloaded, FileDownload, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName};
@@ -33,7 +33,7 @@ pub(super) fn left_behind() -> (Net, BucketHandle, Vec<u8>, TempDir) {
 
 pub(super) fn break_off(net: &Net, bucket: &BucketHandle, dir: &Path) {
     for n in 5..100 {
-        net.nth(n, Trouble::download_cap_exceeded());
+        net.nth(n, FaultKind::download_cap_exceeded());
     }
     let error = net.run(resumable(bucket).to_path(dir.join("f")));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::CapExceeded);
@@ -212,7 +212,7 @@ fn all_that_is_there_already_is_asked_about_and_not_fetched() {
 pub(super) fn nothing_verifies(net: &Net) {
     let none = HeaderValue::from_static("none");
     let name = HeaderName::from_static("x-bz-content-sha1");
-    net.fault(Fault::new(Trouble::SetHeader(name, none)));
+    net.fault(Fault::new(FaultKind::SetHeader(name, none)));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn what_no_sha1_will_verify_is_resumed_where_the_state_proves_itself() {
             let download = bucket.download("f").range_size((len / 12) as u64);
             download.concurrency(2).resume()
         };
-        let gone = (11..99).map(|n| net.nth(n, Trouble::download_cap_exceeded()));
+        let gone = (11..99).map(|n| net.nth(n, FaultKind::download_cap_exceeded()));
         let gone: Vec<_> = gone.collect();
         let error = net
             .run(download().to_path(dir.path().join("f")))
@@ -254,7 +254,7 @@ fn what_no_sha1_will_verify_is_fetched_again_where_the_file_is_another_one() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
     nothing_verifies(&net);
-    let gone = (5..100).map(|n| net.nth(n, Trouble::download_cap_exceeded()));
+    let gone = (5..100).map(|n| net.nth(n, FaultKind::download_cap_exceeded()));
     let gone: Vec<_> = gone.collect();
     net.run(resumable(&bucket).to_path(dir.path().join("f")))
         .unwrap_err();
@@ -339,7 +339,7 @@ fn what_is_left_is_for_the_owner_only_and_has_no_secret_in_it() {
         bucket.client().call(upload).await.unwrap();
     });
     for n in 5..100 {
-        net.nth(n, Trouble::download_cap_exceeded());
+        net.nth(n, FaultKind::download_cap_exceeded());
     }
     let download = || resumable(&bucket).customer_key(key());
     net.run(download().to_path(dir.path().join("f")))

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use b2kit::api::{DeleteFileVersion, DownloadFileById};
-use b2kit::backend::emulator::{Fault, Trouble};
+use b2kit::backend::emulator::{Fault, FaultKind};
 use b2kit::http::header::CONTENT_LENGTH;
 use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
@@ -18,9 +18,9 @@ use futures::{AsyncWrite, StreamExt as _, stream};
 
 use super::{BY_ID, BY_NAME, Net, bytes, put};
 
-fn set(name: &'static str, value: &str) -> Trouble {
+fn set(name: &'static str, value: &str) -> FaultKind {
     let value = HeaderValue::from_str(value).unwrap();
-    Trouble::SetHeader(HeaderName::from_static(name), value)
+    FaultKind::SetHeader(HeaderName::from_static(name), value)
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn bytes_that_break_off_are_asked_for_again_from_there_and_of_the_same_version()
     for after in (0..700_000).step_by(65_536) {
         let net = Net::new(0);
         let (bucket, _) = net.with_file(&file);
-        net.nth(1, Trouble::CutResponse { after });
+        net.nth(1, FaultKind::CutResponse { after });
         let progress = Progress::new();
         let read = net.run(async {
             let stream = bucket.download("f").progress(&progress).stream().await?;
@@ -71,7 +71,7 @@ fn bytes_that_break_off_are_asked_for_again_from_there_and_of_the_same_version()
 fn a_server_that_falls_silent_is_asked_again_after_20_seconds() {
     let (net, file) = (Net::new(0), bytes(200_000));
     let (bucket, _) = net.with_file(&file);
-    net.nth(1, Trouble::StallResponse { after: 77_777 });
+    net.nth(1, FaultKind::StallResponse { after: 77_777 });
     let read = net.run(async { bucket.download("f").stream().await?.collect(200_000).await });
     assert!(read.unwrap() == file);
     let asked = net.asked();
@@ -130,7 +130,7 @@ fn who_pauses_for_ten_minutes_finds_the_rest_where_it_was() {
 fn twenty_failures_with_progress_between_are_survived() {
     let (net, file) = (Net::new(0), bytes(21 * 300_000));
     let (bucket, _) = net.with_file(&file);
-    let cut = Trouble::CutResponse { after: 300_000 };
+    let cut = FaultKind::CutResponse { after: 300_000 };
     net.fault(Fault::new(cut).times(20));
     let read = net.run(async {
         bucket
@@ -148,7 +148,7 @@ fn twenty_failures_with_progress_between_are_survived() {
 fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
     let (net, file) = (Net::new(0), bytes(100_000));
     let (bucket, _) = net.with_file(&file);
-    net.fault(Fault::new(Trouble::CutResponse { after: 10 }));
+    net.fault(Fault::new(FaultKind::CutResponse { after: 10 }));
     let mut items = Vec::new();
     net.run(async {
         let mut stream = bucket.download("f").stream().await.unwrap();
@@ -176,7 +176,7 @@ fn ten_failures_in_a_row_over_two_minutes_are_the_end() {
 fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
-    net.nth(1, Trouble::CutResponse { after: 10 });
+    net.nth(1, FaultKind::CutResponse { after: 10 });
     let client = bucket.client().with_retry(RetryPolicy::disabled());
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
@@ -191,7 +191,7 @@ fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
     let policy = RetryPolicy::default().with_deadline(Duration::from_secs(60));
     let client = bucket.client().with_retry(policy);
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
-    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    net.nth(1, FaultKind::CutResponse { after: 200_000 });
     let read = net.run(async {
         let mut stream = bucket.download("f").stream().await.unwrap();
         let mut read = stream.next().await.unwrap().unwrap().to_vec();
@@ -206,7 +206,7 @@ fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
 fn what_is_uploaded_in_the_middle_does_not_get_into_the_file() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, version) = net.with_file(&file);
-    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    net.nth(1, FaultKind::CutResponse { after: 200_000 });
     net.run(async {
         let mut stream = bucket.download("f").stream().await.unwrap();
         let mut read = stream.next().await.unwrap().unwrap().to_vec();
@@ -221,7 +221,7 @@ fn what_is_uploaded_in_the_middle_does_not_get_into_the_file() {
 fn a_version_that_is_deleted_in_the_middle_is_not_found() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, version) = net.with_file(&file);
-    net.nth(1, Trouble::CutResponse { after: 200_000 });
+    net.nth(1, FaultKind::CutResponse { after: 200_000 });
     let error = net.run(async {
         let mut stream = bucket.download("f").stream().await.unwrap();
         stream.next().await.unwrap().unwrap();
@@ -246,7 +246,7 @@ fn an_answer_about_other_bytes_than_the_rest_is_never_taken() {
         for (times, succeeds) in [(1, true), (usize::MAX, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);
-            net.nth(1, Trouble::CutResponse { after: 50_000 });
+            net.nth(1, FaultKind::CutResponse { after: 50_000 });
             net.meddle(move |number, request| {
                 if number > 0 && number - 1 < times {
                     meddle(request);
@@ -268,7 +268,7 @@ fn an_answer_about_other_bytes_than_the_rest_is_never_taken() {
 
 #[test]
 fn headers_that_contradict_the_first_answer_are_never_taken() {
-    let remove = |name| Trouble::RemoveHeader(HeaderName::from_static(name));
+    let remove = |name| FaultKind::RemoveHeader(HeaderName::from_static(name));
     let troubles = [
         set("content-range", "bytes 50001-99999/100000"),
         set("content-range", "bytes 50000-99999/100001"),
@@ -282,7 +282,7 @@ fn headers_that_contradict_the_first_answer_are_never_taken() {
         for (times, succeeds) in [(1, true), (99, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);
-            net.nth(1, Trouble::CutResponse { after: 50_000 });
+            net.nth(1, FaultKind::CutResponse { after: 50_000 });
             net.fault(Fault::new(trouble.clone()).on(BY_ID).times(times));
             let read =
                 net.run(async { bucket.download("f").stream().await?.collect(100_000).await });
@@ -352,7 +352,7 @@ fn one_wrong_bit_is_the_last_item_and_never_a_clean_end() {
     for (len, at) in [(1_000, 999), (700_000, 0), (3_000_000, 1_234_567)] {
         let (net, file) = (Net::new(0), bytes(len));
         let (bucket, _) = net.with_file(&file);
-        net.nth(1, Trouble::CorruptByte { at });
+        net.nth(1, FaultKind::CorruptByte { at });
         net.run(async {
             let mut stream = bucket.download("f").stream().await.unwrap();
             let (mut read, mut error) = (0, None);
@@ -422,7 +422,7 @@ fn a_range_is_not_verified_unless_it_is_the_whole_file() {
         (ByteRange::suffix(9_999).unwrap(), 0..1_000, Verified::Sha1),
     ];
     for (range, expected, verified) in ranges {
-        net.nth(1, Trouble::CutResponse { after: 3 });
+        net.nth(1, FaultKind::CutResponse { after: 3 });
         net.run(async {
             let download = bucket
                 .client()
@@ -461,7 +461,7 @@ fn the_customers_key_goes_along_each_time() {
         let upload = b2kit::api::UploadFile::new(bucket.id(), name, file.clone())
             .server_side_encryption(EncryptionSetting::SseC(key()));
         bucket.client().call(upload).await.unwrap();
-        net.nth(1, Trouble::CutResponse { after: 100 });
+        net.nth(1, FaultKind::CutResponse { after: 100 });
         let stream = bucket
             .download("f")
             .customer_key(key())
@@ -477,8 +477,8 @@ fn the_customers_key_goes_along_each_time() {
 fn an_expired_token_is_renewed_in_the_middle() {
     let (net, file) = (Net::new(0), bytes(10_000));
     let (bucket, _) = net.with_file(&file);
-    net.nth(1, Trouble::CutResponse { after: 100 });
-    net.fault(Fault::new(Trouble::ExpireToken).on(BY_ID).times(1));
+    net.nth(1, FaultKind::CutResponse { after: 100 });
+    net.fault(Fault::new(FaultKind::ExpireToken).on(BY_ID).times(1));
     let read = net.run(async { bucket.download("f").stream().await?.collect(10_000).await });
     assert_eq!(read.unwrap(), file);
     assert_eq!(net.emulator.snapshot().calls["b2_authorize_account"], 2);
@@ -530,7 +530,7 @@ impl AsyncWrite for Narrow {
 fn a_writer_gets_all_bytes_in_order_and_is_flushed() {
     let (net, file) = (Net::new(0), bytes(500_000));
     let (bucket, _) = net.with_file(&file);
-    net.nth(1, Trouble::CutResponse { after: 123_456 });
+    net.nth(1, FaultKind::CutResponse { after: 123_456 });
     let mut writer = Narrow {
         taken: Vec::new(),
         room: 500_000,
