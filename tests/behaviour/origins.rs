@@ -7,7 +7,7 @@ use b2kit::api::{
     CreateBucket, DownloadFileById, DownloadFileByName, GetDownloadAuthorization, GetFileInfo,
     ListFileNames, UploadFile,
 };
-use b2kit::backend::emulator::{AheadClock, Emulator, Fault, FaultKind};
+use b2kit::backend::emulator::{OffsetClock, Emulator, Fault, FaultKind};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
 use b2kit::transfer::ComposeSource;
@@ -30,7 +30,7 @@ type Seen = Arc<Mutex<Vec<(String, String, bool)>>>;
 #[derive(Clone)]
 struct World {
     emulator: Emulator,
-    clock: AheadClock,
+    clock: OffsetClock,
     timer: ManualTimer,
     seen: Seen,
     /// What the host does to answers.
@@ -41,7 +41,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let clock = AheadClock::default();
+        let clock = OffsetClock::default();
         Self {
             emulator: Emulator::builder().clock(clock.clone()).build(),
             clock,

@@ -61,9 +61,9 @@ fn main() {
     let subjects = [
         Subject::new("memory, all checksums", Checksums::All, None, &sha1).like("/keep/sha1/md5"),
         Subject::new("memory, SHA-1 only", Checksums::Sha1, None, &sha1).like("/keep/sha1"),
-        Subject::new("memory, believed", Checksums::Believed, None, &sha1).like("/keep"),
+        Subject::new("memory, believed", Checksums::Unverified, None, &sha1).like("/keep"),
         Subject::discarding("discarded, SHA-1 only", Checksums::Sha1, &sha1).like("/sha1"),
-        Subject::discarding("discarded, believed", Checksums::Believed, &sha1),
+        Subject::discarding("discarded, believed", Checksums::Unverified, &sha1),
         Subject::new(
             "disk, all checksums",
             Checksums::All,
@@ -73,7 +73,7 @@ fn main() {
         .like("/write/sha1/md5"),
         Subject::new(
             "disk, believed",
-            Checksums::Believed,
+            Checksums::Unverified,
             Some(&directory.path().join("believed")),
             &sha1,
         )

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock, whole_millis};
 use crate::data::DataDir;
 use crate::emulator::{Emulator, Inner, Latency};
 use crate::faults::Rules;
-use crate::guesses::Guesses;
+use crate::guesses::UndocumentedBehavior;
 use crate::ids::Ids;
 use crate::origins::Origins;
 use crate::receive::Checksums;
@@ -41,7 +41,7 @@ pub struct Builder {
     token_lifetime: Duration,
     custom_timestamps: bool,
     legacy_encryption: bool,
-    guesses: Guesses,
+    guesses: UndocumentedBehavior,
 }
 
 impl Builder {
@@ -61,7 +61,7 @@ impl Builder {
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             custom_timestamps: false,
             legacy_encryption: false,
-            guesses: Guesses::default(),
+            guesses: UndocumentedBehavior::default(),
         }
     }
 
@@ -172,7 +172,7 @@ impl Builder {
     }
 
     /// What it does where B2's documents are silent.
-    pub fn guesses(mut self, guesses: Guesses) -> Self {
+    pub fn guesses(mut self, guesses: UndocumentedBehavior) -> Self {
         self.guesses = guesses;
         self
     }
@@ -259,7 +259,7 @@ impl Builder {
         state: State,
         store: Box<dyn BlobStore>,
         data: Option<DataDir>,
-        losses: Vec<String>,
+        recovery_warnings: Vec<String>,
     ) -> Emulator {
         let (key_id, key) = self.master();
         Emulator::of_inner(Inner {

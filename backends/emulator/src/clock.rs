@@ -63,9 +63,9 @@ impl Clock for SystemClock {
 /// The time of this computer, and as much more as it was turned forward. Clones share one time. What is delayed waits in
 /// real time.
 #[derive(Debug, Clone, Default)]
-pub struct AheadClock(Arc<AtomicU64>);
+pub struct OffsetClock(Arc<AtomicU64>);
 
-impl AheadClock {
+impl OffsetClock {
     /// Turns the clock forward.
     pub fn advance(&self, by: Duration) {
         let by = whole_millis(by);
@@ -77,7 +77,7 @@ impl AheadClock {
     }
 }
 
-impl Clock for AheadClock {
+impl Clock for OffsetClock {
     fn now_millis(&self) -> u64 {
         let ahead = self.0.load(Ordering::SeqCst);
         SystemClock.now_millis().saturating_add(ahead)

@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     pub(crate) store: Box<dyn BlobStore>,
     /// Where the account lies, if it outlives this.
     pub(crate) data: Option<DataDir>,
-    pub(crate) losses: Vec<String>,
+    pub(crate) recovery_warnings: Vec<String>,
     pub(crate) checksums: Checksums,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) origins: Origins,
@@ -193,8 +193,8 @@ impl Emulator {
     /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
     /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
     #[must_use]
-    pub fn take_webhooks(&self) -> Vec<Webhook> {
-        self.state().take_webhooks()
+    pub fn drain_webhooks(&self) -> Vec<Webhook> {
+        self.state().drain_webhooks()
     }
 
     /// The whole state: buckets, files, keys, tokens, ids that are still to come, all but the clock and the
@@ -238,7 +238,7 @@ impl Emulator {
 
     /// What the data directory could not keep over a crash, in words: see [`Builder::open`](crate::Builder::open).
     #[must_use]
-    pub fn losses(&self) -> &[String] {
+    pub fn recovery_warnings(&self) -> &[String] {
         &self.inner.losses
     }
 

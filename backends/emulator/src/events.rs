@@ -18,7 +18,7 @@ const MOST_EVENTS: usize = 10_000;
 
 /// A request that B2 would send to the receiver of events: a `POST` of JSON.
 ///
-/// [`Emulator::take_webhooks`](crate::Emulator::take_webhooks) hands them out, and the test plays the network; or a server
+/// [`Emulator::drain_webhooks`](crate::Emulator::drain_webhooks) hands them out, and the test plays the network; or a server
 /// sends them, if it was built to.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,7 +127,7 @@ impl State {
     }
 
     /// All that is to be told, in batches as large as the rules allow.
-    pub(crate) fn take_webhooks(&mut self) -> Vec<Webhook> {
+    pub(crate) fn drain_webhooks(&mut self) -> Vec<Webhook> {
         let mut batches: Vec<(Event, Vec<Value>)> = Vec::new();
         for event in self.events.drain(..) {
             let fits = |(first, batch): &&mut (Event, Vec<Value>)| {

@@ -1,6 +1,6 @@
 //! Everything that B2's documents and recordings don't say, and what the emulator does about it.
 //!
-//! A client should work either way, so what matters to clients is a switch in [`Guesses`]: run your tests under both
+//! A client should work either way, so what matters to clients is a switch in [`UndocumentedBehavior`]: run your tests under both
 //! settings. Below it are limits, codes and messages, here so that they can be found when somebody learns better.
 //!
 //! Rules that are guesses too, and stand where they are carried out:
@@ -65,7 +65,7 @@ use crate::state::bucket::Bucket;
 /// The switches: behaviours of B2 that nobody has written down. The default is our best guess.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Guesses {
+pub struct UndocumentedBehavior {
     /// What `nextFileName` of `b2_list_file_names` is. Documented: it may not be the name of a file. No reply of more
     /// than one page is on record. Default: [`Cursor::NextName`].
     pub cursor: Cursor,
@@ -103,7 +103,7 @@ pub struct Guesses {
     pub unknown_fields_are_refused: bool,
 }
 
-/// What `nextFileName` is; see [`Guesses::cursor`].
+/// What `nextFileName` is; see [`UndocumentedBehavior::cursor`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cursor {
@@ -114,7 +114,7 @@ pub enum Cursor {
     LastNameAndSpace,
 }
 
-impl Default for Guesses {
+impl Default for UndocumentedBehavior {
     fn default() -> Self {
         Self {
             cursor: Cursor::NextName,

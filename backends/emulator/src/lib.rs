@@ -60,7 +60,7 @@
 //! - `blob`, `receive`: where bytes lie, and how they get there: a blob is in memory, in a file, or nowhere.
 //! - `data`: the account on disk: what changed is in the journal before anybody is told.
 //! - `shell`: what an exchange asks of its shell.
-//! - [`guesses`](Guesses): all that B2's documents leave open. Look there before you trust an answer to the letter.
+//! - [`guesses`](UndocumentedBehavior): all that B2's documents leave open. Look there before you trust an answer to the letter.
 //! - `lifecycle`, `events`: what happens by itself, and who is told.
 //!
 //! Not emulated: replication is checked and kept, but not carried out; webhooks are made and signed, and sent only by a
@@ -115,11 +115,11 @@ pub fn is_call(name: &str) -> bool {
 }
 
 pub use builder::Builder;
-pub use clock::{AheadClock, Clock, ManualClock, SystemClock};
+pub use clock::{OffsetClock, Clock, ManualClock, SystemClock};
 pub use emulator::{Emulator, Saved, Snapshot};
 pub use events::Webhook;
 pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, FaultKind};
-pub use guesses::{Cursor, Guesses};
+pub use guesses::{Cursor, UndocumentedBehavior};
 pub use receive::Checksums;
 #[cfg(feature = "tls")]
 pub use server::TlsAuthority;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::guesses::{self, Guesses};
+use crate::guesses::{self, UndocumentedBehavior};
 use crate::refusal::Refusal;
 
 /// File info, as stored: keys in lower case.
@@ -24,7 +24,7 @@ pub(crate) const RESERVED: [(&str, &str); 5] = [
 ];
 
 /// Checks a file's name: 1 to 1024 bytes, without control characters.
-pub(crate) fn check_file_name(name: &str, guesses: &Guesses) -> Result<(), Refusal> {
+pub(crate) fn check_file_name(name: &str, guesses: &UndocumentedBehavior) -> Result<(), Refusal> {
     if name.is_empty() {
         return Err(Refusal::bad_request(
             "File names must contain at least one character",
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn file_names_obey_the_current_rule_and_no_other() {
-        let current = Guesses::default();
+        let current = UndocumentedBehavior::default();
         let long = "x".repeat(1024);
         for name in [
             "a", ".", "/x", "a//b", "/a/", "a/../b", "\\", "ü", &long, " ", "+%",
@@ -195,9 +195,9 @@ mod tests {
         for name in ["", "a\nb", "\u{7f}", &too_long] {
             assert!(check_file_name(name, &current).is_err(), "{name}");
         }
-        let old = Guesses {
+        let old = UndocumentedBehavior {
             old_file_name_rules: true,
-            ..Guesses::default()
+            ..UndocumentedBehavior::default()
         };
         let segment = "x".repeat(251);
         for name in ["a//b", "/a", "a/", "\\", &segment] {

@@ -24,7 +24,7 @@ pub enum Checksums {
     Sha1,
     /// None: the sender is believed, so a wrong SHA-1 or a corrupted byte goes unnoticed. For measuring how fast a client
     /// is, never for testing whether it is right. Where the sender says no SHA-1, it is computed all the same.
-    Believed,
+    Unverified,
 }
 
 /// What arrived: where it lies, and what it hashes to. The heart never sees more of a file than this.
@@ -138,7 +138,7 @@ impl Hashes {
     /// For bytes whose SHA-1 the sender says.
     pub(crate) fn of_claimed(checksums: Checksums) -> Self {
         match checksums {
-            Checksums::Believed => Self::default(),
+            Checksums::Unverified => Self::default(),
             Checksums::All | Checksums::Sha1 => Self::of_unclaimed(checksums),
         }
     }

@@ -7,7 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use b2kit_core::{Body, http};
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Wire, upload_request};
 
@@ -111,7 +111,7 @@ fn authorize_takes_post_and_only_the_right_key() {
         .body(Body::empty())
         .unwrap();
     wire.send(bare).has_code(401, "bad_auth_token");
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.wrong_key_is_bad_auth_token = true;
     let old = Wire::of(Emulator::builder().guesses(guesses));
     old.authorize(old.emulator.key_id(), "nearly")

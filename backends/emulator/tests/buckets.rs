@@ -4,7 +4,7 @@
 
 mod wire;
 
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::Wire;
 
@@ -235,7 +235,7 @@ fn only_empty_buckets_are_deleted() {
 
 #[test]
 fn whether_unfinished_files_block_deletion_is_a_guess() {
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.unfinished_files_block_deletion = false;
     let wire = Wire::of(Emulator::builder().guesses(guesses));
     let bucket = wire.create_bucket("the-bucket", "allPrivate");

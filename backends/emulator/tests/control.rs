@@ -6,7 +6,7 @@
 mod line;
 mod wire;
 
-use b2kit_emulator::{AheadClock, Emulator, Server};
+use b2kit_emulator::{OffsetClock, Emulator, Server};
 use line::{Answer, Line};
 use serde_json::{Value, json};
 use wire::Wire;
@@ -423,7 +423,7 @@ fn a_gate_holds_requests_until_it_is_opened() {
 
 #[test]
 fn the_clock_is_turned_and_tokens_expire_by_it() {
-    let turned = Emulator::builder().clock(AheadClock::default()).build();
+    let turned = Emulator::builder().clock(OffsetClock::default()).build();
     for (emulator, can_turn) in [(Emulator::new(), false), (turned, true)] {
         let wire = Wire::with(emulator, b2kit_emulator::ManualClock::default());
         let server = serve(&wire);

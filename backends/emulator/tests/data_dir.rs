@@ -21,7 +21,7 @@ fn builder() -> Builder {
 
 fn open(directory: &Path) -> Wire {
     let emulator = builder().open(directory).unwrap();
-    assert_eq!(emulator.losses(), [""; 0]);
+    assert_eq!(emulator.recovery_warnings(), [""; 0]);
     Wire::with(emulator, ManualClock::default())
 }
 
@@ -239,10 +239,10 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
         // the line was being written: the head was still about the line before
         fs::write(crashed.path().join("head"), &head).unwrap();
         let emulator = builder().open(crashed.path()).unwrap();
-        let losses = emulator.losses();
-        assert!(losses[0].contains("not written to their end"), "{losses:?}");
+        let losses = emulator.recovery_warnings();
+        assert!(losses[0].contains("not written to their end"), "{recovery_warnings:?}");
         // the bytes were whole, and no record speaks of them
-        assert!(losses[1].contains("1 blobs of 4 bytes"), "{losses:?}");
+        assert!(losses[1].contains("1 blobs of 4 bytes"), "{recovery_warnings:?}");
         let after = Wire::with(emulator, ManualClock::default());
         assert_eq!(shown(&after), before);
         assert_eq!(blobs(crashed.path()).len(), 1);
@@ -251,10 +251,10 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
         let cut = as_after_a_crash(directory.path());
         fs::write(cut.path().join("journal"), &torn[..len]).unwrap();
         let emulator = builder().open(cut.path()).unwrap();
-        let losses = emulator.losses();
+        let losses = emulator.recovery_warnings();
         assert!(
             losses[0].contains("are cut off: what they said is lost"),
-            "{losses:?}"
+            "{recovery_warnings:?}"
         );
     }
 }
@@ -278,12 +278,12 @@ fn a_journal_cut_between_two_lines_is_noticed_and_nothing_is_deleted() {
         let cut = as_after_a_crash(directory.path());
         fs::write(cut.path().join("journal"), &journal[..*end]).unwrap();
         let emulator = builder().open(cut.path()).unwrap();
-        let losses = emulator.losses();
+        let losses = emulator.recovery_warnings();
         assert!(
             losses
                 .iter()
                 .any(|it| it.contains("the journal is cut off")),
-            "{end}: {losses:?}"
+            "{end}: {recovery_warnings:?}"
         );
         let kept =
             blobs(cut.path()).len() + lost(cut.path()).iter().filter(|it| is_blob(it)).count();
@@ -311,8 +311,8 @@ fn an_older_journal_in_place_of_the_newest_is_noticed() {
     drop(open(directory.path()));
     fs::write(directory.path().join("journal"), older).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    let losses = emulator.losses();
-    assert!(losses[0].contains("steps are missing"), "{losses:?}");
+    let losses = emulator.recovery_warnings();
+    assert!(losses[0].contains("steps are missing"), "{recovery_warnings:?}");
     assert_eq!(fs::read(&lost(directory.path())[0]).unwrap(), b"content");
 }
 
@@ -324,10 +324,10 @@ fn another_directorys_journal_of_the_same_length_is_noticed() {
     }
     fs::copy(one.path().join("journal"), two.path().join("journal")).unwrap();
     let emulator = builder().open(two.path()).unwrap();
-    let losses = emulator.losses();
+    let losses = emulator.recovery_warnings();
     assert!(
         losses[0].contains("not the one that was written here last"),
-        "{losses:?}"
+        "{recovery_warnings:?}"
     );
 }
 
@@ -374,13 +374,13 @@ fn a_missing_or_damaged_head_is_said_and_blobs_without_a_record_stay() {
     let stray = directory.path().join("blobs/07/0000000000000007");
     fs::write(&stray, b"whose?").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    let losses = emulator.losses();
-    assert!(losses[0].contains("the file head is missing"), "{losses:?}");
-    assert!(losses[1].contains("1 blobs of 6 bytes"), "{losses:?}");
+    let losses = emulator.recovery_warnings();
+    assert!(losses[0].contains("the file head is missing"), "{recovery_warnings:?}");
+    assert!(losses[1].contains("1 blobs of 6 bytes"), "{recovery_warnings:?}");
     drop(emulator);
     fs::write(&head, "nonsense").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    assert!(emulator.losses()[0].contains("the file head is damaged"));
+    assert!(emulator.recovery_warnings()[0].contains("the file head is damaged"));
     assert_eq!(emulator.snapshot().versions, 1);
     let wire = Wire::with(emulator, ManualClock::default());
     // the number of what was set aside is not used again
@@ -445,7 +445,7 @@ fn a_last_line_that_is_damaged_is_reported_as_lost() {
     journal[last] ^= 1;
     fs::write(&path, journal).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    assert!(emulator.losses()[0].ends_with("are damaged: what they said is lost"));
+    assert!(emulator.recovery_warnings()[0].ends_with("are damaged: what they said is lost"));
     assert_eq!(emulator.snapshot().buckets, 1);
 }
 
@@ -482,7 +482,7 @@ fn who_takes_a_damaged_line_out_of_the_journal_keeps_what_the_others_say_and_hea
         "1 steps are missing before line {} of the journal",
         number + 1
     );
-    assert_eq!(emulator.losses()[0], said);
+    assert_eq!(emulator.recovery_warnings()[0], said);
     assert_eq!(
         emulator.snapshot().versions,
         4,
@@ -547,7 +547,7 @@ fn what_lost_its_bytes_is_named_and_left_out() {
     fs::remove_file(&files[3]).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
     assert_eq!(
-        emulator.losses(),
+        emulator.recovery_warnings(),
         [
             "the bytes of part 1 of \"large\" in a-bucket are lost",
             "the bytes of \"lost\" in a-bucket are lost",
@@ -750,7 +750,7 @@ fn a_sender_that_is_believed_is_not_checked_and_one_that_says_nothing_is_hashed(
     for (checksums, is_checked, has_md5) in [
         (Checksums::All, true, true),
         (Checksums::Sha1, true, false),
-        (Checksums::Believed, false, false),
+        (Checksums::Unverified, false, false),
     ] {
         let wire = Wire::of(Emulator::builder().checksums(checksums));
         let bucket = wire.create_bucket("a-bucket", "allPrivate");

@@ -7,7 +7,7 @@ mod wire;
 use std::time::Duration;
 
 use b2kit_core::{Body, http};
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Answer, Wire};
 
@@ -127,7 +127,7 @@ fn overrides_must_be_those_it_was_made_with() {
 
 #[test]
 fn whether_other_overrides_are_refused_is_a_guess() {
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.grants_refuse_other_overrides = false;
     let (wire, bucket) = with_files_of(Wire::of(Emulator::builder().guesses(guesses)));
     let token = token(&wire, &bucket, &json!({}));

@@ -5,7 +5,7 @@
 mod wire;
 
 use b2kit_core::{Body, http};
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::json;
 use wire::{Answer, Wire, sha1};
 
@@ -129,7 +129,7 @@ fn ranges_are_answered_with_206_or_416() {
 
 #[test]
 fn whether_a_range_of_everything_is_partial_is_a_guess() {
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.whole_range_is_partial = false;
     guesses.range_from_zero_is_partial = true;
     guesses.plus_for_space = false;
@@ -144,7 +144,7 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
     assert_eq!(whole.header("x-bz-file-name"), "a%20b");
     let from_zero = wire.download("download/a%20b", &[("range", "bytes=0-")]);
     assert_eq!(from_zero.status, 200, "it covers the whole file, too");
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.range_from_zero_is_partial = true;
     let partial = Wire::of(Emulator::builder().guesses(guesses));
     let bucket_of_it = partial.create_bucket("download", "allPrivate");

@@ -4,7 +4,7 @@
 
 mod wire;
 
-use b2kit_emulator::{Emulator, Guesses, ManualClock};
+use b2kit_emulator::{Emulator, UndocumentedBehavior, ManualClock};
 use serde_json::{Value, json};
 use wire::{Wire, customer_key, merge};
 
@@ -149,7 +149,7 @@ fn a_field_that_b2_does_not_know_is_refused_where_that_is_known() {
 #[test]
 fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
     let of = |refused: bool| {
-        let mut guesses = Guesses::default();
+        let mut guesses = UndocumentedBehavior::default();
         guesses.unknown_fields_are_refused = refused;
         Wire::of(Emulator::builder().guesses(guesses))
     };

@@ -6,7 +6,7 @@ mod wire;
 
 use std::time::Duration;
 
-use b2kit_emulator::{Emulator, Guesses};
+use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Wire, part_request, sha1};
 
@@ -432,7 +432,7 @@ fn parts_are_copied_as_recorded() {
 #[test]
 fn whether_the_copy_of_a_large_file_has_a_sha1_is_a_guess() {
     for has_sha1 in [true, false] {
-        let mut guesses = Guesses::default();
+        let mut guesses = UndocumentedBehavior::default();
         guesses.copies_of_large_files_have_a_sha1 = has_sha1;
         let wire = Wire::of(
             Emulator::builder()

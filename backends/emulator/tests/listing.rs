@@ -7,7 +7,7 @@ mod wire;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use b2kit_emulator::{Cursor, Emulator, Guesses};
+use b2kit_emulator::{Cursor, Emulator, UndocumentedBehavior};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use wire::{Wire, names_of};
@@ -310,7 +310,7 @@ fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec
 
 #[test]
 fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.names_scanned_per_page = Some(3);
     let wire = Wire::of(Emulator::builder().guesses(guesses));
     let bucket = wire.create_bucket("listing", "allPrivate");
@@ -331,7 +331,7 @@ fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
 
 #[test]
 fn a_page_of_hidden_names_is_empty_and_goes_on() {
-    let mut guesses = Guesses::default();
+    let mut guesses = UndocumentedBehavior::default();
     guesses.names_scanned_per_page = Some(2);
     let wire = Wire::of(Emulator::builder().guesses(guesses));
     let bucket = wire.create_bucket("listing", "allPrivate");
@@ -375,7 +375,7 @@ proptest! {
         spaces in any::<bool>(),
         scanned in prop::option::of(0_u64..5),
     ) {
-        let mut guesses = Guesses::default();
+        let mut guesses = UndocumentedBehavior::default();
         if spaces {
             guesses.cursor = Cursor::LastNameAndSpace;
         }

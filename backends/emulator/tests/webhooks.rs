@@ -33,7 +33,7 @@ fn an_upload_is_told_with_every_documented_field() {
     let (wire, bucket) = with_rules(&json!([rule("the-rule", &["b2:ObjectCreated:*"], 1)]));
     let file = wire.upload(&bucket, "in/f", b"four");
     wire.upload(&bucket, "out", b"x");
-    let hooks = wire.emulator.take_webhooks();
+    let hooks = wire.emulator.drain_webhooks();
     assert_eq!(hooks.len(), 1);
     let hook = &hooks[0];
     assert_eq!(
@@ -54,7 +54,7 @@ fn an_upload_is_told_with_every_documented_field() {
         signature.starts_with("v1=") && signature.len() == 67,
         "{signature}"
     );
-    assert!(wire.emulator.take_webhooks().is_empty(), "told once");
+    assert!(wire.emulator.drain_webhooks().is_empty(), "told once");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn every_kind_of_change_has_its_event_and_batches_have_their_size() {
     .ok();
     let delete = json!({"fileName": "in/f", "fileId": file["fileId"]});
     wire.post("b2_delete_file_version", &delete).ok();
-    let hooks = wire.emulator.take_webhooks();
+    let hooks = wire.emulator.drain_webhooks();
     let sizes: Vec<usize> = hooks.iter().map(|hook| events(hook).len()).collect();
     assert_eq!(sizes, [4, 1]);
     let told: Vec<Value> = hooks.iter().flat_map(events).collect();
@@ -118,7 +118,7 @@ fn rules_that_are_off_and_secrets_stay_silent() {
         &json!({"bucketId": bucket, "fileName": "in/f"}),
     )
     .ok();
-    let hooks = wire.emulator.take_webhooks();
+    let hooks = wire.emulator.drain_webhooks();
     assert_eq!(hooks.len(), 1);
     let names: Vec<&str> = hooks[0]
         .headers

@@ -10,7 +10,7 @@ use super::encryption;
 use super::lock::{HOLD_HEADER, MODE_HEADER, UNTIL_HEADER};
 use crate::args::Args;
 use crate::caller::Caller;
-use crate::guesses::{self, Guesses};
+use crate::guesses::{self, UndocumentedBehavior};
 use crate::ids;
 use crate::names::RESERVED;
 use crate::percent;
@@ -199,7 +199,7 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
 fn apply_overrides(
     headers: &mut HeaderMap,
     caller: &Caller,
-    guesses: &Guesses,
+    guesses: &UndocumentedBehavior,
     args: &Args,
 ) -> Result<(), Refusal> {
     for (parameter, header) in OVERRIDES {

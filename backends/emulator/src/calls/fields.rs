@@ -2,7 +2,7 @@
 //!
 //! B2 reads JSON with a parser that refuses unknown fields, by reports from the field for some calls ([`REFUSE_UNKNOWN`]);
 //! whether it does in all of them is not known, so for the others it is a
-//! [switch](crate::Guesses::unknown_fields_are_refused).
+//! [switch](crate::UndocumentedBehavior::unknown_fields_are_refused).
 //!
 //! Nothing that well-known clients send is refused: b2sdk, the `b2` CLI and rclone run with the switch on in
 //! `tests/real_clients`, and of blazer and Backblaze's TypeScript SDK the types of all requests were read.

@@ -67,7 +67,7 @@ pub(super) struct Read {
     /// The last line.
     pub(super) mark: Mark,
     /// What is missing or can't be read, in words.
-    pub(super) losses: Vec<String>,
+    pub(super) recovery_warnings: Vec<String>,
     /// Whether everything that was answered is known to be here.
     pub(super) is_whole: bool,
 }
@@ -263,7 +263,7 @@ impl Reading {
             read: Read {
                 records: Vec::new(),
                 mark: Mark::start(),
-                losses: Vec::new(),
+                recovery_warnings: Vec::new(),
                 is_whole: true,
             },
             is_v1,

@@ -179,7 +179,7 @@ fn replay(
     state: &mut State,
     found: &FoundBlobs,
     read: Read,
-    losses: &mut Vec<String>,
+    recovery_warnings: &mut Vec<String>,
 ) -> io::Result<Evidence> {
     let mut reading = Reading {
         state,
@@ -261,7 +261,7 @@ fn lock(directory: &Path) -> io::Result<File> {
 
 /// What the journal speaks of, and isn't there.
 struct Lost {
-    losses: Vec<String>,
+    recovery_warnings: Vec<String>,
     /// What is left of it.
     blobs: BTreeSet<u64>,
 }
@@ -269,7 +269,7 @@ struct Lost {
 /// Takes out what has lost its bytes, and says so.
 fn drop_lost(state: &mut State) -> Lost {
     let mut lost = Lost {
-        losses: Vec::new(),
+        recovery_warnings: Vec::new(),
         blobs: BTreeSet::new(),
     };
     let mut lost_files = Vec::new();

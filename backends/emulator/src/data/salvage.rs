@@ -67,7 +67,7 @@ pub(super) fn salvage(
     store: &DiskStore,
     found: &FoundBlobs,
     evidence: &Evidence,
-    losses: &mut Vec<String>,
+    recovery_warnings: &mut Vec<String>,
 ) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = found.blobs.keys().copied().collect();
     numbers.sort_unstable();
@@ -97,7 +97,7 @@ pub(super) fn salvage(
 }
 
 /// Keeps the journal as it was found, since what is written in its place will say less.
-pub(super) fn keep_journal(directory: &Path, losses: &mut Vec<String>) -> io::Result<()> {
+pub(super) fn keep_journal(directory: &Path, recovery_warnings: &mut Vec<String>) -> io::Result<()> {
     let lost = directory.join(LOST);
     make(&lost)?;
     let from = directory.join(journal::NAME);

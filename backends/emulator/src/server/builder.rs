@@ -118,7 +118,7 @@ impl ServerBuilder {
     }
 
     /// Sends webhooks, signed, to receivers at `http://` and a loopback address; never to others. They are not left for
-    /// [`Emulator::take_webhooks`] then. Defaults to no.
+    /// [`Emulator::drain_webhooks`] then. Defaults to no.
     pub const fn webhooks(mut self, sent: bool) -> Self {
         self.webhooks = sent;
         self

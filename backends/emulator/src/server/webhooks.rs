@@ -86,7 +86,7 @@ impl Courier {
         let free = Arc::new(Semaphore::new(COURIERS));
         loop {
             self.0.bell.notified().await;
-            for webhook in emulator.take_webhooks() {
+            for webhook in emulator.drain_webhooks() {
                 let courier = self.clone();
                 // nobody closes it
                 let permit = Arc::clone(&free).acquire_owned().await.ok();

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::events::Event;
-use crate::guesses::Guesses;
+use crate::guesses::UndocumentedBehavior;
 use crate::ids::Ids;
 use crate::refusal::Refusal;
 
@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     pub(crate) custom_timestamps: bool,
     /// Whether new buckets are under the encryption rules from before September 2026.
     pub(crate) legacy_encryption: bool,
-    pub(crate) guesses: Guesses,
+    pub(crate) guesses: UndocumentedBehavior,
 }
 
 impl State {

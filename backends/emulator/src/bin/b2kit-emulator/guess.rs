@@ -1,10 +1,10 @@
-//! `--guess`: the switches of [`Guesses`], by name.
+//! `--guess`: the switches of [`UndocumentedBehavior`], by name.
 
 use std::fmt::Write as _;
 
-use b2kit_emulator::{Cursor, Guesses};
+use b2kit_emulator::{Cursor, UndocumentedBehavior};
 
-type Switch = fn(&mut Guesses) -> &mut bool;
+type Switch = fn(&mut UndocumentedBehavior) -> &mut bool;
 
 const SWITCHES: [(&str, Switch); 9] = [
     ("range-from-zero-is-partial", |it| {
@@ -33,7 +33,7 @@ const SWITCHES: [(&str, Switch); 9] = [
 ];
 
 /// Sets the switch that a text like `plus-for-space=no` names.
-pub(crate) fn set(guesses: &mut Guesses, text: &str) -> Result<(), String> {
+pub(crate) fn set(guesses: &mut UndocumentedBehavior, text: &str) -> Result<(), String> {
     let unknown = || format!("there is no {text:?}: --guess list says what there is");
     let (name, value) = text.split_once('=').ok_or_else(unknown)?;
     if name == "cursor" {
@@ -63,7 +63,7 @@ pub(crate) fn set(guesses: &mut Guesses, text: &str) -> Result<(), String> {
 
 /// All switches, as they stand by default.
 pub(crate) fn list() -> String {
-    let mut defaults = Guesses::default();
+    let mut defaults = UndocumentedBehavior::default();
     let mut text = String::from(
         "cursor=next-name (or last-name-and-space)\nnames-scanned-per-page=no (or a number)\n",
     );

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit_emulator::{AheadClock, Emulator, Server, TlsAuthority};
+use b2kit_emulator::{OffsetClock, Emulator, Server, TlsAuthority};
 use options::{Asked, Log, Options};
 use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;
@@ -49,7 +49,7 @@ fn run() -> Result<(), Problem> {
     };
     log_to_stderr(options.log);
     let emulator = emulator(&options)?;
-    for loss in emulator.losses() {
+    for loss in emulator.recovery_warnings() {
         eprintln!("b2kit-emulator: {loss}");
     }
     for (name, is_public) in &options.buckets {
@@ -90,7 +90,7 @@ fn run() -> Result<(), Problem> {
 
 fn emulator(options: &Options) -> Result<Emulator, String> {
     let mut builder = Emulator::builder()
-        .clock(AheadClock::default())
+        .clock(OffsetClock::default())
         .seed(options.seed)
         .key(&options.key_id, &options.key)
         .recommended_part_size(options.part_size)

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use b2kit_emulator::{Checksums, Emulator, Guesses};
+use b2kit_emulator::{Checksums, Emulator, UndocumentedBehavior};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::{guess, size};
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     pub(crate) legacy_encryption: bool,
     /// Names of buckets that are made if they aren't there, and are under the old rules for encryption.
     pub(crate) legacy_buckets: Vec<String>,
-    pub(crate) guesses: Guesses,
+    pub(crate) guesses: UndocumentedBehavior,
     pub(crate) seed: u64,
     pub(crate) control_token: Option<String>,
     pub(crate) webhooks: bool,
@@ -109,7 +109,7 @@ impl Options {
             custom_timestamps: false,
             legacy_encryption: false,
             legacy_buckets: Vec::new(),
-            guesses: Guesses::default(),
+            guesses: UndocumentedBehavior::default(),
             seed: 0,
             control_token: None,
             webhooks: true,
@@ -186,7 +186,7 @@ fn one(
             options.checksums = match text(name, parser)?.as_str() {
                 "all" => Checksums::All,
                 "sha1" => Checksums::Sha1,
-                "believed" => Checksums::Believed,
+                "believed" => Checksums::Unverified,
                 other => return Err(wrong(name, other, "all, sha1 or believed")),
             }
         }

@@ -312,7 +312,7 @@ impl Control {
                 log
             }
             None => {
-                let taken = self.emulator.take_webhooks().into_iter();
+                let taken = self.emulator.drain_webhooks().into_iter();
                 taken.map(Delivery::kept).collect()
             }
         };
