@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::adapter::{
-    ClientPool, Exchange, AbortOnDrop, PooledClient, BodyChunks, checked, is_exhaustion, pieces, same_to_curl,
+    ClientPool, Exchange, AbortOnDrop, PooledClient, BodyChunks, checked, is_exhaustion, body_chunks, same_to_curl,
 };
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};
@@ -106,9 +106,9 @@ impl HttpClient for IsahcClient {
         let client = self.client_for(&request)?;
 
         let (head, body) = request.into_parts();
-        let (pieces, upload) = body_chunks(body);
+        let (chunks, upload) = body_chunks(body);
         let upload = AbortOnDrop(upload);
-        let request = configured(head, pieces)?;
+        let request = configured(head, chunks)?;
         let response = client
             .send_async(request)
             .await
@@ -120,11 +120,11 @@ impl HttpClient for IsahcClient {
 /// The request for isahc, with settings that win over those of its client.
 fn configured(
     head: http::request::Parts,
-    pieces: BodyChunks,
+    chunks: BodyChunks,
 ) -> Result<isahc::Request<AsyncBody>, HttpError> {
-    let body = match pieces.remaining() {
+    let body = match chunks.remaining() {
         0 => AsyncBody::empty(),
-        len => AsyncBody::from_reader_sized(pieces, len),
+        len => AsyncBody::from_reader_sized(chunks, len),
     };
     let mut builder = isahc::Request::builder()
         .method(head.method)

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use b2kit_core::adapter::{BodyChunks, Upload, pieces, same_target, same_to_curl};
+use b2kit_core::adapter::{BodyChunks, Upload, body_chunks, same_target, same_to_curl};
 use b2kit_core::{Bytes, HttpError, Request};
 use futures_core::Stream as _;
 use futures_io::{AsyncBufRead, AsyncRead};
@@ -45,15 +45,15 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
         })?;
         request.append_header(name, text);
     }
-    let (pieces, upload) = body_chunks(body);
-    let Ok(len) = usize::try_from(pieces.remaining()) else {
+    let (chunks, upload) = body_chunks(body);
+    let Ok(len) = usize::try_from(chunks.remaining()) else {
         return Err(HttpError::invalid(
             "surf can't send a body of this length here",
         ));
     };
     if len > 0 {
         let piece = Bytes::new();
-        request.set_body(Body::from_reader(Buffered { pieces, piece }, Some(len)));
+        request.set_body(Body::from_reader(Buffered { chunks, piece }, Some(len)));
         if !head.headers.contains_key(CONTENT_TYPE) {
             // Not ours: it came with the body.
             request.remove_header("content-type");
@@ -62,9 +62,9 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
     Ok((request, upload))
 }
 
-/// The pieces, as a reader with a buffer: the buffer is a piece.
+/// The body_chunks, as a reader with a buffer: the buffer is a piece.
 struct Buffered {
-    pieces: BodyChunks,
+    chunks: BodyChunks,
     piece: Bytes,
 }
 
@@ -72,7 +72,7 @@ impl AsyncBufRead for Buffered {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         if this.piece.is_empty()
-            && let Some(piece) = ready!(Pin::new(&mut this.pieces).poll_next(cx))
+            && let Some(piece) = ready!(Pin::new(&mut this.chunks).poll_next(cx))
         {
             this.piece = piece.map_err(io::Error::other)?;
         }

@@ -29,14 +29,14 @@ pub fn body_chunks(body: Body) -> (BodyChunks, Upload) {
         waker: None,
     };
     let upload = Upload(Arc::new(Mutex::new(state)));
-    let pieces = BodyChunks {
+    let chunks = BodyChunks {
         remaining: body.len(),
         body,
         stream: None,
         chunk: Bytes::new(),
         upload: upload.clone(),
     };
-    (pieces, upload)
+    (chunks, upload)
 }
 
 /// How far the sending of one body is, known to both ends: to [`BodyChunks`] in the library's hands and to the caller's.
@@ -163,7 +163,7 @@ impl fmt::Debug for Upload {
 /// piece. [`Aborted`] is the last item of a body that does not finish; the reason is in [`Upload`].
 pub struct BodyChunks {
     body: Body,
-    /// In a mutex that is never locked: so the pieces are `Sync`, as some libraries want a body to be.
+    /// In a mutex that is never locked: so the chunks are `Sync`, as some libraries want a body to be.
     stream: Option<Mutex<BodyStream>>,
     /// What is left of the stream's last chunk.
     chunk: Bytes,

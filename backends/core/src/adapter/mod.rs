@@ -2,7 +2,7 @@
 //!
 //! - [`checked`]: a request that can be sent as it is, with its `Content-Length`; [`same_target`] and
 //!   [`same_to_curl`] for libraries that rewrite URIs;
-//! - [`pieces`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`AbortOnDrop`];
+//! - [`body_chunks`]: a body's bytes as a library pulls them, and the hand that stops them, [`Upload`] and [`AbortOnDrop`];
 //! - [`ClientPool`]: one client of the library for each exchange under way, for libraries whose transfers can't be stopped
 //!   in any other way than by the end of their client;
 //! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries that speak that (feature `futures-io`);
