@@ -62,7 +62,7 @@ pub(crate) fn converted(request: Request) -> Result<(surf::Request, Upload), Htt
     Ok((request, upload))
 }
 
-/// The body_chunks, as a reader with a buffer: the buffer is a piece.
+/// The chunks, as a reader with a buffer: the buffer is a piece.
 struct Buffered {
     chunks: BodyChunks,
     piece: Bytes,

@@ -28,5 +28,5 @@ pub use framing::check_framing;
 pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::{Exchange, receiving};
-pub use body_chunks::{AbortOnDrop, BodyChunks, Aborted, Upload, pieces};
+pub use body_chunks::{AbortOnDrop, BodyChunks, Aborted, Upload, body_chunks};
 pub use request::{checked, same_target, same_to_curl};
