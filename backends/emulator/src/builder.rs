@@ -205,9 +205,9 @@ impl Builder {
     pub fn open(self, directory: impl AsRef<Path>) -> io::Result<Emulator> {
         let mut state = self.state();
         let cap = self.storage_cap.unwrap_or(u64::MAX);
-        let (data, losses) = DataDir::open(directory.as_ref(), &mut state, cap, self.syncs)?;
+        let (data, recovery_warnings) = DataDir::open(directory.as_ref(), &mut state, cap, self.syncs)?;
         let store = Box::new(data.store());
-        Ok(self.of_parts(state, store, Some(data), losses))
+        Ok(self.of_parts(state, store, Some(data), recovery_warnings))
     }
 
     fn master(&self) -> (String, String) {
@@ -267,7 +267,7 @@ impl Builder {
             rules: Mutex::new(Rules::new(self.seed)),
             store,
             data,
-            losses,
+            recovery_warnings,
             checksums: self.checksums,
             clock: self.clock,
             origins: Origins::one(&self.origin.into()),

@@ -239,7 +239,7 @@ impl Emulator {
     /// What the data directory could not keep over a crash, in words: see [`Builder::open`](crate::Builder::open).
     #[must_use]
     pub fn recovery_warnings(&self) -> &[String] {
-        &self.inner.losses
+        &self.inner.recovery_warnings
     }
 
     /// What is to go wrong.

@@ -338,14 +338,14 @@ impl Reading {
             ));
         } else {
             // it was being written when everything stopped
-            self.read.losses.push(format!(
+            self.read.recovery_warnings.push(format!(
                 "the last {len} bytes of the journal were not written to their end: what they said was not answered"
             ));
         }
     }
 
     fn lose(&mut self, loss: String) {
-        self.read.losses.push(loss);
+        self.read.recovery_warnings.push(loss);
         self.read.is_whole = false;
     }
 
@@ -489,11 +489,11 @@ mod tests {
         journal.add(&[Record::NoKey("two".into())], Vec::new());
         journal.write().unwrap_err();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.losses.len()), (0, 0));
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (0, 0));
         journal.file = good;
         journal.write().unwrap();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.losses.len()), (2, 0));
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
     }
 
     #[test]
@@ -512,6 +512,6 @@ mod tests {
         journal.add(&[record()], Vec::new());
         journal.write().unwrap();
         let read = Journal::read(directory.path()).unwrap().unwrap();
-        assert_eq!((read.records.len(), read.losses.len()), (2, 0));
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
     }
 }

@@ -64,15 +64,15 @@ impl DataDir {
             must_be_new(directory, &found)?;
         }
         salvage::skip_numbers(directory, &store)?;
-        let mut losses = Vec::new();
+        let mut recovery_warnings = Vec::new();
         let mut after = Mark::start();
         let mut superseded = Vec::new();
         if let Some(read) = read {
             after = read.mark.clone();
-            let evidence = replay(directory, state, &found, read, &mut losses)?;
-            superseded = salvage::salvage(directory, &store, &found, &evidence, &mut losses)?;
-            if !losses.is_empty() {
-                salvage::keep_journal(directory, &mut losses)?;
+            let evidence = replay(directory, state, &found, read, &mut recovery_warnings)?;
+            superseded = salvage::salvage(directory, &store, &found, &evidence, &mut recovery_warnings)?;
+            if !recovery_warnings.is_empty() {
+                salvage::keep_journal(directory, &mut recovery_warnings)?;
             }
         }
         state.changes.are_kept = true;
@@ -86,7 +86,7 @@ impl DataDir {
         // what is superseded goes now
         this.store.unshut();
         drop(found);
-        Ok((this, losses))
+        Ok((this, recovery_warnings))
     }
 
     pub(crate) fn store(&self) -> DiskStore {
@@ -194,9 +194,9 @@ fn replay(
         })?;
     }
     let (known, mut wanted) = (reading.known, reading.short);
-    losses.extend(read.losses);
+    recovery_warnings.extend(read.recovery_warnings);
     let lost = drop_lost(state);
-    losses.extend(lost.losses);
+    recovery_warnings.extend(lost.recovery_warnings);
     wanted.extend(lost.blobs);
     Ok(Evidence {
         is_whole: read.is_whole,
@@ -281,13 +281,13 @@ fn drop_lost(state: &mut State) -> Lost {
                     lost_files.push(version.file_id.clone());
                     lost.blobs.extend(stored.content.numbers());
                     let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
-                    lost.losses.push(loss);
+                    lost.recovery_warnings.push(loss);
                 }
                 Kind::Unfinished(parts) => parts.retain(|number, part| {
                     let is_there = part.content.numbered().is_some();
                     if !is_there {
                         lost.blobs.extend(part.content.numbers());
-                        lost.losses.push(format!(
+                        lost.recovery_warnings.push(format!(
                             "the bytes of part {number} of {name:?} in {} are lost",
                             bucket.name
                         ));

@@ -87,7 +87,7 @@ pub(super) fn salvage(
             store.set_aside(*number, is_whole, &lost)?;
             bytes += found.blobs.get(number).map_or(0, |blob| blob.len());
         }
-        losses.push(format!(
+        recovery_warnings.push(format!(
             "{} blobs of {bytes} bytes, which the journal doesn't account for, are now in {}",
             sorted.set_aside.len(),
             lost.display()
@@ -107,7 +107,7 @@ pub(super) fn keep_journal(directory: &Path, recovery_warnings: &mut Vec<String>
             if fs::hard_link(&from, &to).is_err() {
                 fs::copy(&from, &to)?;
             }
-            losses.push(format!(
+            recovery_warnings.push(format!(
                 "the journal as it was found is now {}",
                 to.display()
             ));
