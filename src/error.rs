@@ -49,9 +49,9 @@ pub enum RetryStopReason {
     /// The next attempt would have come after the deadline, or later than B2's own wish may put it.
     Deadline,
     /// So much failed lately that trying again would only have added to it.
-    Budget,
+    RetryQuotaExhausted,
     /// The bytes to be sent came from a stream that can be read only once.
-    Spent,
+    BodyNotReplayable,
     /// No connection could be made, and no server has ever answered this client: see
     /// [`RetryPolicy::first_connection_timeout`](crate::RetryPolicy::first_connection_timeout).
     NeverConnected,

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, Lost};
+use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;

@@ -9,7 +9,7 @@ use super::budget::{Budget, cost};
 use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
-use crate::api::{ApiVersion, CallKind, CallMetadata, Lost};
+use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 

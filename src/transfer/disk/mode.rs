@@ -12,7 +12,7 @@ use super::dir::{Dir, Found, Kind};
 const PRIVATE: u32 = 0o600;
 
 /// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
-pub(super) fn reconcile(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
+pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
     let replaced = dir.look(target)?;
     let usual = if is_kept(replaced) {
         0

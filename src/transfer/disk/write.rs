@@ -272,17 +272,17 @@ impl Temp {
         }
         if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
             let _ = unsigned.reset();
-            unsigned.reconcile(false);
+            unsigned.settle(false);
         }
     }
 
     /// Removes it or keeps it for later, once nobody works on it any more.
     pub(in crate::transfer) fn give_up(&self) {
         self.work.wait();
-        self.reconcile(true);
+        self.settle(true);
     }
 
-    fn reconcile(&self, may_wait: bool) {
+    fn settle(&self, may_wait: bool) {
         if self.is_settled.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -339,7 +339,7 @@ fn is_full(error: &io::Error) -> bool {
 
 impl Drop for Temp {
     fn drop(&mut self) {
-        self.reconcile(false);
+        self.settle(false);
     }
 }
 
