@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use b2kit::api::ListFileNames;
 use b2kit::transfer::{FileDownload, Progress, Source, safe_local_path};
-use b2kit::{BucketHandle, Client, Error, ErrorKind, Left};
+use b2kit::{BucketHandle, Client, Error, ErrorKind, UnfinishedState};
 use futures::future::{Either, select};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 

@@ -11,7 +11,7 @@ use b2kit::types::{
     ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo, FileVersion, PartNumber,
     Sha1,
 };
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, Left};
+use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState};
 use futures::stream;
 
 use crate::chaos::{Chaos, FaultKind};

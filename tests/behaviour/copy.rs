@@ -9,7 +9,7 @@ use b2kit::types::{
     BucketName, BucketType, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileId,
     FileInfo, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, Left, ManualTimer, Request, Response};
+use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState, ManualTimer, Request, Response};
 use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, FaultKind};

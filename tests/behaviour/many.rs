@@ -8,7 +8,7 @@ use b2kit::api::DeleteFileVersion;
 use b2kit::http::header::AUTHORIZATION;
 use b2kit::transfer::Source;
 use b2kit::types::{FileVersion, Sha1};
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Left, Request, Timer as _};
+use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, UnfinishedState, Request, Timer as _};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 

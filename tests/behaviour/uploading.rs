@@ -16,7 +16,7 @@ use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, Left, RetryPolicy, Timer as _};
+use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, UnfinishedState, RetryPolicy, Timer as _};
 use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
