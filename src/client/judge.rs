@@ -234,7 +234,7 @@ fn unauthorized(kind: CallKind, code: &str, seen: Seen) -> Next {
 fn patience(kind: CallKind, seen: Seen) -> Pause {
     match kind {
         CallKind::Upload if seen.failures < 2 => Pause::None,
-        // Logins have a pace of their own, which all calls share.
+        // Authorizations have a pace of their own, which all calls share.
         CallKind::Authorize => Pause::None,
         _ => Pause::Backoff,
     }
@@ -447,9 +447,9 @@ mod tests {
 
     /// The table.
     fn expected(class: Class, kind: CallKind, seen: Seen) -> Next {
-        use CallKind::{Download, Login, Read, Upload, Write};
+        use CallKind::{Download, Authorize, Read, Upload, Write};
         let paced = match kind {
-            Login => AT_ONCE,
+            Authorize => AT_ONCE,
             Upload if seen.failures < 2 => AT_ONCE,
             Upload | Read | Write | Download => BACKOFF,
         };
@@ -463,7 +463,7 @@ mod tests {
             (LostResponse | Late | Broken, _) => paced,
             (Wrong | Unreadable, Write) | (Unreadable, Upload) => Next::Settle,
             (Wrong | Unreadable, _) => again_if(seen.corrupt < 2, AT_ONCE),
-            (Expired | Denied, Login) => Next::GiveUp,
+            (Expired | Denied, Authorize) => Next::GiveUp,
             (Expired, Upload) => paced,
             (Denied, Upload) => again_if(seen.refused_urls == 0, paced),
             (Expired, Read | Write | Download) => again_if(!seen.renewed, Next::Renew),

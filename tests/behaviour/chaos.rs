@@ -15,7 +15,7 @@ use crate::call_of;
 
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum NetworkFault {
     /// Nobody listens.
     Refused,
     /// It breaks off in the middle of the body, and the server does nothing.
@@ -28,7 +28,7 @@ pub(crate) enum Trouble {
     Status(u16, &'static str),
 }
 
-impl Trouble {
+impl NetworkFault {
     pub(crate) const ALL: [Self; 11] = [
         Self::Refused,
         Self::Cut,
@@ -50,9 +50,9 @@ impl Trouble {
 }
 
 /// The calls, and what became of each.
-type Log = Vec<(String, Option<Trouble>)>;
+type Log = Vec<(String, Option<NetworkFault>)>;
 
-type Choose = Arc<dyn Fn(usize, &str) -> Option<Trouble> + Send + Sync>;
+type Choose = Arc<dyn Fn(usize, &str) -> Option<NetworkFault> + Send + Sync>;
 
 /// Such a network. The choice is made by the number of the request and the name of its call.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ pub(crate) struct Chaos {
 
 impl Chaos {
     pub(crate) fn new(
-        choose: impl Fn(usize, &str) -> Option<Trouble> + Send + Sync + 'static,
+        choose: impl Fn(usize, &str) -> Option<NetworkFault> + Send + Sync + 'static,
     ) -> (Client, Self) {
         let emulator = Emulator::builder()
             .absolute_minimum_part_size(10)
@@ -101,7 +101,7 @@ impl Chaos {
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         Self::new(move |_, call| {
             let mut chance = chance.lock().unwrap();
-            let passing: Vec<_> = Trouble::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
             let trouble = passing[chance.usize(..passing.len())];
             // A login that is refused is final.
             let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";
@@ -155,8 +155,8 @@ impl HttpClient for Chaos {
         };
         let lost = |kind| HttpError::new(kind, Phase::MaybeReceived);
         match trouble {
-            Trouble::Refused => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
-            Trouble::Cut => {
+            NetworkFault::Refused => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
+            NetworkFault::Cut => {
                 let len = request.body().len();
                 let source = |error| lost(HttpErrorKind::Source).with_source(error);
                 let mut body = request.into_body().open().map_err(source)?;
@@ -169,15 +169,15 @@ impl HttpClient for Chaos {
                 }
                 Err(lost(HttpErrorKind::Reset))
             }
-            Trouble::Lost => {
+            NetworkFault::Lost => {
                 self.emulator.send(request).await?;
                 Err(lost(HttpErrorKind::Closed))
             }
-            Trouble::Garbage => {
+            NetworkFault::Garbage => {
                 self.emulator.send(request).await?;
                 Ok(Response::new("<html>502</html>".into()))
             }
-            Trouble::Status(status, code) => {
+            NetworkFault::Status(status, code) => {
                 let text = format!(r#"{{"status":{status},"code":"{code}","message":""}}"#);
                 let response = b2kit::http::Response::builder().status(status);
                 Ok(response.body(text.into()).unwrap())

@@ -14,7 +14,7 @@ use b2kit::types::{
 use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState};
 use futures::stream;
 
-use crate::chaos::{Chaos, FaultKind};
+use crate::chaos::{Chaos, NetworkFault};
 use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, in_chunks, polled, ranges, stored, unfinished, versions};
@@ -411,7 +411,7 @@ fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() 
 fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
     for keep in [false, true] {
         let (b2, chaos) = Chaos::new(|_, call| {
-            (call == "b2_upload_part").then_some(FaultKind::Status(403, "storage_cap_exceeded"))
+            (call == "b2_upload_part").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
         });
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;

@@ -12,7 +12,7 @@ use b2kit::types::{
 use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState, ManualTimer, Request, Response};
 use serde_json::{Value, json};
 
-use crate::chaos::{Chaos, FaultKind};
+use crate::chaos::{Chaos, NetworkFault};
 use crate::script::{Fault, Script};
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
@@ -349,7 +349,7 @@ fn a_part_that_fails_once_and_one_whose_answer_is_lost_are_copied_again() {
 fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
     for keep in [false, true] {
         let (b2, chaos) = Chaos::new(|_, call| {
-            (call == "b2_copy_part").then_some(FaultKind::Status(403, "storage_cap_exceeded"))
+            (call == "b2_copy_part").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
         });
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;

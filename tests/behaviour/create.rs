@@ -18,7 +18,7 @@ use futures::future::join_all;
 use futures::{TryStreamExt as _, stream};
 use serde_json::json;
 
-use crate::chaos::{Chaos, FaultKind};
+use crate::chaos::{Chaos, NetworkFault};
 use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
@@ -459,7 +459,7 @@ fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
 #[test]
 fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_never_that_the_file_exists()
  {
-    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(FaultKind::Lost));
+    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::Lost));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
     chaos.timer.run(async {
         let bucket = bucket(&calm).await;
@@ -481,7 +481,7 @@ fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_
 #[test]
 fn a_copy_that_b2_refuses_does_not_block_the_slot() {
     let (_, chaos) = Chaos::new(|_, call| {
-        (call == "b2_copy_file").then_some(FaultKind::Status(400, "bad_request"))
+        (call == "b2_copy_file").then_some(NetworkFault::Status(400, "bad_request"))
     });
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
     chaos.timer.run(async {

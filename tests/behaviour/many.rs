@@ -12,7 +12,7 @@ use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, UnfinishedS
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 
-use crate::chaos::{Chaos, FaultKind};
+use crate::chaos::{Chaos, NetworkFault};
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored, unfinished, versions};
 use crate::{call_of, client_of};
@@ -93,7 +93,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
-            let passing: Vec<_> = FaultKind::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
             let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
             (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
         });

@@ -715,7 +715,7 @@ fn received(emulator: &Emulator) -> [u64; 3] {
 
 fn counted(b2: &Client) -> [u64; 3] {
     let counts = b2.call_counts();
-    [counts.a, counts.b, counts.c]
+    [counts.class_a, counts.class_b, counts.class_c]
 }
 
 #[test]

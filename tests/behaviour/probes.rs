@@ -123,7 +123,7 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
     // A gateway's 499, 502 or 504 may be followed by the server's doing.
     let portals = [302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 500, 503];
     let before = std::iter::once(Swallowed).chain(portals.map(Fault::Portal));
-    let recovery_warnings: [Vec<Fault>; 3] = [after, before.collect(), vec![Late]];
+    let losses: [Vec<Fault>; 3] = [after, before.collect(), vec![Late]];
     let answers = [
         None,
         Some((401, "unauthorized")),

@@ -747,7 +747,7 @@ fn a_reading_call_is_made_again_whatever_was_lost() {
         script.timer.run(b2.call(ListBuckets::new())).unwrap();
         assert_eq!(script.count("b2_list_buckets"), 3, "{fault:?}");
         assert_eq!(
-            b2.call_counts().c,
+            b2.call_counts().class_c,
             if matches!(fault, Refused) { 2 } else { 4 },
             "{fault:?}"
         );

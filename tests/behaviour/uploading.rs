@@ -20,7 +20,7 @@ use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, UnfinishedState, Retr
 use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
-use crate::chaos::{Chaos, FaultKind};
+use crate::chaos::{Chaos, NetworkFault};
 use crate::client_of;
 use crate::seeds::for_seeds;
 
@@ -236,7 +236,7 @@ fn each_byte_is_read_once_and_once_more_to_be_hashed_first_and_where_a_part_is_s
         let struck = AtomicUsize::new(0);
         let (b2, chaos) = Chaos::new(move |_, call| {
             let third = call == "b2_upload_part" && struck.fetch_add(1, Ordering::Relaxed) == 2;
-            (lost && third).then_some(FaultKind::Lost)
+            (lost && third).then_some(NetworkFault::Lost)
         });
         let (bytes, counted) = (content.clone(), Arc::clone(&read));
         let source = Source::ranges(1_000, move |range| {
@@ -370,7 +370,7 @@ fn a_part_that_fails_for_good_stops_the_others_and_the_file_is_cancelled() {
     let fifth = AtomicUsize::new(0);
     let (_, meddling) = Chaos::new(move |_, call| {
         let fifth = call == "b2_upload_part" && fifth.fetch_add(1, Ordering::Relaxed) == 4;
-        fifth.then_some(FaultKind::Status(403, "storage_cap_exceeded"))
+        fifth.then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
     });
     drop((b2, chaos));
     let b2 = meddling.client(1);
@@ -396,8 +396,8 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
     let reachable = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let open = Arc::clone(&reachable);
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_upload_part" => Some(FaultKind::Status(403, "storage_cap_exceeded")),
-        "b2_cancel_large_file" if !open.load(Ordering::Relaxed) => Some(FaultKind::Refused),
+        "b2_upload_part" => Some(NetworkFault::Status(403, "storage_cap_exceeded")),
+        "b2_cancel_large_file" if !open.load(Ordering::Relaxed) => Some(NetworkFault::Refused),
         _ => None,
     });
     chaos.timer.run(async {
@@ -426,9 +426,9 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(FaultKind::Lost),
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::Lost),
         "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
-            Some(FaultKind::Status(403, "transaction_cap_exceeded"))
+            Some(NetworkFault::Status(403, "transaction_cap_exceeded"))
         }
         _ => None,
     });
@@ -466,7 +466,7 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
     let starts = AtomicUsize::new(0);
     let (b2, chaos) = Chaos::new(move |_, call| {
         let first = call == "b2_start_large_file" && starts.fetch_add(1, Ordering::Relaxed) == 0;
-        first.then_some(FaultKind::Lost)
+        first.then_some(NetworkFault::Lost)
     });
     let full = (0..10).fold(FileInfo::new(), |info, n| {
         info.with(&format!("k{n}"), "v").unwrap()
@@ -501,7 +501,7 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
 #[test]
 fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
     let content = content(555);
-    for trouble in FaultKind::ALL {
+    for trouble in NetworkFault::ALL {
         for struck in 0.. {
             let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(trouble));
             let (outcome, requests) = chaos.timer.run(async {
@@ -526,7 +526,7 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
                     Err(error) => {
                         let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
                         let final_for_all = !trouble.passes()
-                            || (login && trouble == FaultKind::Status(401, "expired_auth_token"));
+                            || (login && trouble == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -600,8 +600,8 @@ fn two_hundred_megabytes_through_a_bad_network_arrive_whole_and_leave_nothing() 
         let (_, chaos) = Chaos::new(move |_, call| {
             let roll = chance.lock().unwrap().u32(..100);
             match (call, roll) {
-                ("b2_upload_part", 0..5) => Some(FaultKind::Status(503, "service_unavailable")),
-                ("b2_upload_part", 5..7) => Some(FaultKind::Cut),
+                ("b2_upload_part", 0..5) => Some(NetworkFault::Status(503, "service_unavailable")),
+                ("b2_upload_part", 5..7) => Some(NetworkFault::Cut),
                 _ => None,
             }
         });
@@ -1015,7 +1015,7 @@ fn a_failed_upload_that_may_be_resumed_is_kept() {
     let counter = Arc::clone(&sent);
     let (b2, chaos) = Chaos::new(move |_, call| {
         let seventh = call == "b2_upload_part" && counter.fetch_add(1, Ordering::Relaxed) == 6;
-        seventh.then_some(FaultKind::Status(403, "storage_cap_exceeded"))
+        seventh.then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
     });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -1182,7 +1182,7 @@ fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left()
     let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let dead = Arc::clone(&down);
     let (b2, chaos) =
-        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(FaultKind::Refused));
+        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(NetworkFault::Refused));
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let uploads = (0..50).map(|n| {
@@ -1218,7 +1218,7 @@ fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left()
 fn a_failing_network_ends_an_upload_with_the_last_failure_and_leaves_it_in_the_ledger() {
     let (b2, chaos) = Chaos::new(|_, call| {
         matches!(call, "b2_upload_part" | "b2_cancel_large_file")
-            .then_some(FaultKind::Status(503, "service_unavailable"))
+            .then_some(NetworkFault::Status(503, "service_unavailable"))
     });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;

@@ -58,7 +58,7 @@ impl Net {
         let timer = ManualTimer::new();
         Self {
             emulator: Emulator::builder()
-                .rng_seed(seed)
+                .seed(seed)
                 .clock(ManualClock::default())
                 .absolute_minimum_part_size(10)
                 .recommended_part_size(100)
