@@ -239,10 +239,10 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
         // the line was being written: the head was still about the line before
         fs::write(crashed.path().join("head"), &head).unwrap();
         let emulator = builder().open(crashed.path()).unwrap();
-        let losses = emulator.recovery_warnings();
-        assert!(losses[0].contains("not written to their end"), "{recovery_warnings:?}");
+        let recovery_warnings = emulator.recovery_warnings();
+        assert!(recovery_warnings[0].contains("not written to their end"), "{recovery_warnings:?}");
         // the bytes were whole, and no record speaks of them
-        assert!(losses[1].contains("1 blobs of 4 bytes"), "{recovery_warnings:?}");
+        assert!(recovery_warnings[1].contains("1 blobs of 4 bytes"), "{recovery_warnings:?}");
         let after = Wire::with(emulator, ManualClock::default());
         assert_eq!(shown(&after), before);
         assert_eq!(blobs(crashed.path()).len(), 1);
@@ -251,9 +251,9 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
         let cut = as_after_a_crash(directory.path());
         fs::write(cut.path().join("journal"), &torn[..len]).unwrap();
         let emulator = builder().open(cut.path()).unwrap();
-        let losses = emulator.recovery_warnings();
+        let recovery_warnings = emulator.recovery_warnings();
         assert!(
-            losses[0].contains("are cut off: what they said is lost"),
+            recovery_warnings[0].contains("are cut off: what they said is lost"),
             "{recovery_warnings:?}"
         );
     }
@@ -278,9 +278,9 @@ fn a_journal_cut_between_two_lines_is_noticed_and_nothing_is_deleted() {
         let cut = as_after_a_crash(directory.path());
         fs::write(cut.path().join("journal"), &journal[..*end]).unwrap();
         let emulator = builder().open(cut.path()).unwrap();
-        let losses = emulator.recovery_warnings();
+        let recovery_warnings = emulator.recovery_warnings();
         assert!(
-            losses
+            recovery_warnings
                 .iter()
                 .any(|it| it.contains("the journal is cut off")),
             "{end}: {recovery_warnings:?}"
@@ -311,8 +311,8 @@ fn an_older_journal_in_place_of_the_newest_is_noticed() {
     drop(open(directory.path()));
     fs::write(directory.path().join("journal"), older).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    let losses = emulator.recovery_warnings();
-    assert!(losses[0].contains("steps are missing"), "{recovery_warnings:?}");
+    let recovery_warnings = emulator.recovery_warnings();
+    assert!(recovery_warnings[0].contains("steps are missing"), "{recovery_warnings:?}");
     assert_eq!(fs::read(&lost(directory.path())[0]).unwrap(), b"content");
 }
 
@@ -324,9 +324,9 @@ fn another_directorys_journal_of_the_same_length_is_noticed() {
     }
     fs::copy(one.path().join("journal"), two.path().join("journal")).unwrap();
     let emulator = builder().open(two.path()).unwrap();
-    let losses = emulator.recovery_warnings();
+    let recovery_warnings = emulator.recovery_warnings();
     assert!(
-        losses[0].contains("not the one that was written here last"),
+        recovery_warnings[0].contains("not the one that was written here last"),
         "{recovery_warnings:?}"
     );
 }
@@ -374,9 +374,9 @@ fn a_missing_or_damaged_head_is_said_and_blobs_without_a_record_stay() {
     let stray = directory.path().join("blobs/07/0000000000000007");
     fs::write(&stray, b"whose?").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
-    let losses = emulator.recovery_warnings();
-    assert!(losses[0].contains("the file head is missing"), "{recovery_warnings:?}");
-    assert!(losses[1].contains("1 blobs of 6 bytes"), "{recovery_warnings:?}");
+    let recovery_warnings = emulator.recovery_warnings();
+    assert!(recovery_warnings[0].contains("the file head is missing"), "{recovery_warnings:?}");
+    assert!(recovery_warnings[1].contains("1 blobs of 6 bytes"), "{recovery_warnings:?}");
     drop(emulator);
     fs::write(&head, "nonsense").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
