@@ -14,7 +14,7 @@ mod isahc;
 mod isahc_tls;
 mod libraries; // who brings which
 mod makers;
-mod misses; // what a player says of a request that was not recorded
+mod replay_mismatch; // what a player says of a request that was not recorded
 #[path = "../behaviour/names.rs"]
 mod names;
 mod network;
@@ -98,7 +98,7 @@ macro_rules! arm {
         mod files;
         #[path = "recording.rs"]
         mod recording;
-        #[path = "taped.rs"]
+        #[path = "record_replay.rs"]
         mod taped;
         #[path = "transfers.rs"]
         mod transfers;

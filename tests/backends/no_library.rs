@@ -2,7 +2,7 @@
 
 #[path = "recording.rs"]
 mod recording;
-#[path = "taped.rs"]
+#[path = "record_replay.rs"]
 mod taped;
 
 use std::sync::Arc;

@@ -20,16 +20,16 @@ mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
-mod many; // many files at once, and what bounds all of them together
+mod bulk; // many files at once, and what bounds all of them together
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
-mod observed; // what a program can see of its calls: events, spans and counts
+mod telemetry; // what a program can see of its calls: events, spans and counts
 mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
 mod outages; // what becomes of many calls when nobody answers any of them
-mod pacing; // how fast calls go when B2 wants them slower
-mod pods; // uploads to machines that misbehave
-mod probes; // every call that changes something, whatever is lost and whatever asking shows
-mod realms; // where keys and tokens may go
+mod rate_limiting; // how fast calls go when B2 wants them slower
+mod upload_hosts; // uploads to machines that misbehave
+mod lost_response_matrix; // every call that changes something, whatever is lost and whatever asking shows
+mod endpoint_trust; // where keys and tokens may go
 mod recovery; // what becomes of a call when the network or B2 fails
 mod samples; // B2's documented samples
 
@@ -37,8 +37,8 @@ mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod seeds; // scenarios that chance decides, each repeated by its seed
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
-mod settling; // what a lost call is held against before it counts as done
-mod sharing; // download authorizations and links
+mod lost_response; // what a lost call is held against before it counts as done
+mod download_authorization; // download authorizations and links
 mod tokens; // when tokens expire
 mod trickles; // what comes byte by byte has an end
 mod uploading; // uploads of any size, from any source, over any network

@@ -1,7 +1,7 @@
 //! Files on their way down: on virtual time, against an emulator whose network goes wrong.
 
-mod campaign; // trouble by seed, and each kind of trouble at each request
-mod drops; // what is left when a download is dropped
+mod fault_matrix; // trouble by seed, and each kind of trouble at each request
+mod cancellation; // what is left when a download is dropped
 #[cfg(unix)]
 mod hostile; // directories in which somebody else, or an earlier process, has put things
 #[cfg(unix)]
