@@ -1,6 +1,6 @@
 //! hyper, over HTTP.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "hyper",
     tls: false,
     make: crate::makers::hyper,

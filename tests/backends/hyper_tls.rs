@@ -1,6 +1,6 @@
 //! hyper, over HTTPS.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "hyper_tls",
     tls: true,
     make: crate::makers::hyper,

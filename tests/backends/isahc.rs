@@ -1,6 +1,6 @@
 //! isahc, over HTTP.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "isahc",
     tls: false,
     make: crate::makers::isahc,

@@ -1,6 +1,6 @@
 //! isahc, over HTTPS.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "isahc_tls",
     tls: true,
     make: crate::makers::isahc,

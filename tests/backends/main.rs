@@ -38,7 +38,7 @@ use b2kit::{Client, ClientBuilder, Credentials, HttpClient, Request};
 const RECORDING: &str = "../../fixtures/large_file.yaml";
 
 /// An HTTP library, and how it is spoken to.
-struct Arm {
+struct BackendUnderTest {
     name: &'static str,
     tls: bool,
     /// A backend that trusts this root too, where there is one.
@@ -48,7 +48,7 @@ struct Arm {
     refuses_head: bool,
 }
 
-impl Arm {
+impl BackendUnderTest {
     /// A client of this emulator, on its way through `wrap`, and where it authorizes.
     fn served_through<B: HttpClient>(
         &self,
@@ -103,21 +103,21 @@ macro_rules! arm {
         #[path = "transfers.rs"]
         mod transfers;
 
-        const ARM: crate::Arm = $arm;
+        const BACKEND: crate::BackendUnderTest = $arm;
 
         fn served(emulator: &crate::Emulator) -> crate::ClientBuilder {
-            ARM.served(emulator)
+            BACKEND.served(emulator)
         }
 
         fn served_through<B: crate::HttpClient>(
             emulator: &crate::Emulator,
             wrap: impl FnOnce(std::sync::Arc<dyn crate::HttpClient>) -> B,
         ) -> (crate::ClientBuilder, String) {
-            ARM.served_through(emulator, wrap)
+            BACKEND.served_through(emulator, wrap)
         }
 
         fn replayed(player: &crate::Player) -> impl crate::HttpClient {
-            ARM.replayed(player)
+            BACKEND.replayed(player)
         }
     };
 }

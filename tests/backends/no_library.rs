@@ -11,9 +11,9 @@ use b2kit::backend::cassette::Player;
 use b2kit::backend::emulator::Emulator;
 use b2kit::{Client, ClientBuilder, Credentials, HttpClient};
 
-use crate::Arm;
+use crate::BackendUnderTest;
 
-const ARM: Arm = Arm {
+const BACKEND: BackendUnderTest = BackendUnderTest {
     name: "no library",
     tls: false,
     make: |_| unreachable!("nothing here goes over a network"),

@@ -13,7 +13,7 @@ use b2kit::types::{
 use b2kit::{Client, Credentials};
 use futures::executor::block_on;
 
-use super::{ARM, served_through};
+use super::{BACKEND, served_through};
 
 const KEY: &str = "K004canary7f3acanary7f3acanary7";
 const CUSTOMER_KEY: [u8; 32] = *b"canary7f3acanary7f3acanary7f3a!!";
@@ -50,7 +50,7 @@ async fn session(b2: &Client) -> (Vec<u8>, Vec<String>) {
         .unwrap();
     let bytes = bytes.body.collect(100).await.unwrap();
     let mut by_name = DownloadFileByName::new(name, file_name()).customer_key(key());
-    if !ARM.refuses_head {
+    if !BACKEND.refuses_head {
         by_name = by_name.head();
     }
     b2.call(by_name).await.unwrap();
@@ -74,7 +74,7 @@ fn a_recorded_session_holds_no_secret_and_replays_whole() {
         .key("004aaaabbbbcccc0000000001", KEY)
         .build();
     let folder =
-        std::env::temp_dir().join(format!("b2kit-taped-{}-{}", std::process::id(), ARM.name));
+        std::env::temp_dir().join(format!("b2kit-taped-{}-{}", std::process::id(), BACKEND.name));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("session.yaml");
 

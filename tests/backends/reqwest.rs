@@ -1,6 +1,6 @@
 //! reqwest, over HTTP.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "reqwest",
     tls: false,
     make: crate::makers::reqwest,

@@ -1,6 +1,6 @@
 //! reqwest, over HTTPS.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "reqwest_tls",
     tls: true,
     make: crate::makers::reqwest,

@@ -1,6 +1,6 @@
 //! surf, over HTTP.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "surf",
     tls: false,
     make: crate::makers::surf,

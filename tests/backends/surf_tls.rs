@@ -1,6 +1,6 @@
 //! surf, over HTTPS.
 
-crate::arm!(crate::Arm {
+crate::arm!(crate::BackendUnderTest {
     name: "surf_tls",
     tls: true,
     make: crate::makers::surf,

@@ -16,7 +16,7 @@ use b2kit::{ApiVersion, Body, Bytes, Client, Error, ErrorKind};
 use futures::executor::block_on;
 use futures::stream;
 
-use super::{ARM, served};
+use super::{BACKEND, served};
 
 /// A client of an emulator of its own.
 fn client() -> (Client, Emulator) {
@@ -222,7 +222,7 @@ fn names_that_look_like_paths_or_worse_come_back_as_they_went() {
             assert_eq!(*file.file_name, *name);
             let download = match b2.call(by_name(&bucket, &name)).await {
                 // Never another file; and the error says which way is left.
-                Err(error) if ARM.refuses_names && error.kind() == ErrorKind::Invalid => {
+                Err(error) if BACKEND.refuses_names && error.kind() == ErrorKind::Invalid => {
                     assert!(error.to_string().contains("DownloadFileById"), "{error}");
                     refused.push(name.clone());
                     let by_id = DownloadFileById::new(&file.file_id);
@@ -251,7 +251,7 @@ fn names_that_look_like_paths_or_worse_come_back_as_they_went() {
             "every name is a file of its own"
         );
     });
-    if ARM.refuses_names {
+    if BACKEND.refuses_names {
         assert_eq!(refused, ["a/../b", "..", ".", "./a", "a/./b"]);
     }
 }
@@ -290,7 +290,7 @@ fn a_part_of_a_file_is_a_range_and_its_headers_are_a_head() {
             .unwrap_err();
         assert_eq!(beyond.b2().unwrap().status, 416);
 
-        if ARM.refuses_head {
+        if BACKEND.refuses_head {
             let head = b2.call(by_name(&bucket, "digits").head()).await;
             assert_eq!(head.unwrap_err().kind(), ErrorKind::Invalid);
             return;

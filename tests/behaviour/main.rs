@@ -57,14 +57,14 @@ use futures::{FutureExt as _, TryStreamExt as _};
 use serde_json::Value;
 
 /// What the tests here that are also run over each HTTP library (`tests/backends`) have to know of it.
-struct Arm {
+struct BackendUnderTest {
     /// A name with dot segments can't be asked for.
     refuses_names: bool,
     refuses_head: bool,
 }
 
 /// No HTTP library.
-const ARM: Arm = Arm {
+const BACKEND: BackendUnderTest = BackendUnderTest {
     refuses_names: false,
     refuses_head: false,
 };
