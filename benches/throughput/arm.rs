@@ -18,12 +18,12 @@ use crate::page::Floor;
 
 /// Who does it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Arm {
+pub(crate) enum Contender {
     B2kit,
     Bare,
 }
 
-impl Arm {
+impl Contender {
     pub(crate) const BOTH: [Self; 2] = [Self::B2kit, Self::Bare];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -85,11 +85,11 @@ pub(crate) enum Client {
 
 impl Client {
     /// Has to be called within the runtime that both arms are to run on.
-    pub(crate) fn new(arm: Arm, port: u16) -> Result<Self, Failure> {
+    pub(crate) fn new(arm: Contender, port: u16) -> Result<Self, Failure> {
         let origin = format!("http://127.0.0.1:{port}");
         Ok(match arm {
-            Arm::Bare => Self::Bare(Bare::new(origin)),
-            Arm::B2kit => {
+            Contender::Bare => Self::Bare(Bare::new(origin)),
+            Contender::B2kit => {
                 let token = Secret::new("t");
                 let session = Session::new(ApiVersion::V4, "a", token, &*origin, &*origin);
                 let client = b2kit::Client::builder()

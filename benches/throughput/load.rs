@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Failure;
-use crate::arm::{Arm, Client, Task};
+use crate::arm::{Contender, Client, Task};
 use crate::meter::Meter;
 use crate::process::Server;
 use crate::sample::{self, Sample};
@@ -44,7 +44,7 @@ impl fmt::Display for Load {
 
 impl Load {
     /// Starts a process that carries the load once to warm up and once more.
-    pub(crate) fn take(self, server: &Server, arm: Arm) -> Result<Sample, Failure> {
+    pub(crate) fn take(self, server: &Server, arm: Contender) -> Result<Sample, Failure> {
         let numbers = [u64::from(server.port()), u64::from(self.times), self.size];
         let [port, times, size] = numbers.map(|number| number.to_string());
         Sample::take(&[&port, arm.name(), self.task.name(), &times, &size])
@@ -56,7 +56,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let &[port, arm, task, times, size] = what else {
         return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
     };
-    let arm = Arm::BOTH.into_iter().find(|known| known.name() == arm);
+    let arm = Contender::BOTH.into_iter().find(|known| known.name() == arm);
     let task = Task::ALL.into_iter().find(|known| known.name() == task);
     let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
     let (port, times) = (port.parse()?, times.parse::<u32>()?);

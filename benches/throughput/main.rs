@@ -25,7 +25,7 @@ mod wire;
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::arm::{Arm, Task};
+use self::arm::{Contender, Task};
 use self::load::Load;
 use self::process::Server;
 use self::sample::Sample;
@@ -140,7 +140,7 @@ impl Plan {
                     |bytes| format!("{:.1} MiB", bytes as f64 / MIB as f64),
                 ))
             };
-            let (b2kit, bare) = (peak(Arm::B2kit)?, peak(Arm::Bare)?);
+            let (b2kit, bare) = (peak(Contender::B2kit)?, peak(Contender::Bare)?);
             println!("| {load} | {b2kit} | {bare} |");
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Plan {
 
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
         let take = |arm| load.take(server, arm);
-        let rounds = in_turns(self.rounds, || take(Arm::B2kit), || take(Arm::Bare))?;
+        let rounds = in_turns(self.rounds, || take(Contender::B2kit), || take(Contender::Bare))?;
         print(load, &rounds);
         Ok(())
     }

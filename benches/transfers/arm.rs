@@ -1,4 +1,4 @@
-//! [`Arm`]: one of those that are compared.
+//! [`Contender`]: one of those that are compared.
 
 use std::io;
 use std::path::Path;
@@ -21,13 +21,13 @@ use crate::sample::{self, Sample};
 
 /// Who does it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arm {
+pub(crate) enum Contender {
     B2kit,
     Bare,
     Curl,
 }
 
-impl Arm {
+impl Contender {
     const fn name(self) -> &'static str {
         match self {
             Self::B2kit => "b2kit",
@@ -76,7 +76,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     };
     sample::be_taken(async {
         let meter;
-        if arm == Arm::B2kit.name() {
+        if arm == Contender::B2kit.name() {
             let session = Session::new(ApiVersion::V4, "a", Secret::new("t"), &*origin, &*origin);
             let client = Client::builder()
                 .session(session)

@@ -33,7 +33,7 @@ mod wire;
 use std::error::Error as StdError;
 use std::process::ExitCode;
 
-use self::arm::Arm;
+use self::arm::Contender;
 use self::disk::Disk;
 use self::load::{Load, Task};
 use self::process::Server;
@@ -138,10 +138,10 @@ impl<'a> Plan<'a> {
 
     fn compare_all(&self, disk: Disk<'_>, loads: Vec<Load>) -> Result<(), Failure> {
         let arms = if arm::has_curl() {
-            vec![Arm::B2kit, Arm::Bare, Arm::Curl]
+            vec![Contender::B2kit, Contender::Bare, Contender::Curl]
         } else {
             println!("curl is not installed, and left out.\n");
-            vec![Arm::B2kit, Arm::Bare]
+            vec![Contender::B2kit, Contender::Bare]
         };
         println!(
             "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at least |"
@@ -169,7 +169,7 @@ impl<'a> Plan<'a> {
                     taken[at] = Some(arms[at].take(&server, disk, load)?);
                     let made = server::calls(&server)?;
                     match arms[at] {
-                        Arm::B2kit => calls = made,
+                        Contender::B2kit => calls = made,
                         _ if made == load.files => {}
                         other => return Err(format!("{other:?} made {made} calls").into()),
                     }
@@ -190,7 +190,7 @@ impl<'a> Plan<'a> {
             let take = |task| -> Result<f64, Failure> {
                 let load = Load::large(task, GIB);
                 let load = if self.in_earnest { load } else { load.shrunk() };
-                let sample = Arm::B2kit.take(&server, disk, load)?;
+                let sample = Contender::B2kit.take(&server, disk, load)?;
                 Ok(sample.wall.as_secs_f64())
             };
             let pairs = in_turns(
@@ -226,12 +226,12 @@ impl<'a> Plan<'a> {
                     load = load.shrunk();
                 }
                 disk.put_hole(load.size)?;
-                let peak = |arm: Arm| -> Result<String, Failure> {
+                let peak = |arm: Contender| -> Result<String, Failure> {
                     let bytes = arm.take(&server, disk, load)?.peak;
                     let shown = |bytes| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
                     Ok(bytes.map_or_else(|| UNKNOWN.to_owned(), shown))
                 };
-                println!("| {load} | {} | {} |", peak(Arm::B2kit)?, peak(Arm::Bare)?);
+                println!("| {load} | {} | {} |", peak(Contender::B2kit)?, peak(Contender::Bare)?);
                 if !self.in_earnest {
                     break;
                 }
