@@ -335,7 +335,7 @@ fn a_part_that_fails_once_and_one_whose_answer_is_lost_are_copied_again() {
         let (bucket, content) = (bucket(&b2).await, content(95));
         let source = bucket.upload("f", content.clone()).await.unwrap().file;
         script.push("b2_copy_part", Fault::Status(500, "internal_error", &[]));
-        script.push("b2_copy_part", Fault::After);
+        script.push("b2_copy_part", Fault::LostResponse);
         let copied = bucket.copy(source, "g").part_size(20).await.unwrap();
         assert_eq!(stored(&b2, &copied.file.file_id).await, content);
         assert!(script.is_over());

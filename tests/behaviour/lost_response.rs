@@ -23,7 +23,7 @@ use b2kit::{
 };
 use serde_json::{Value, json};
 
-use crate::script::Fault::{self, After, Before, Late, Status, Swallowed};
+use crate::script::Fault::{self, LostResponse, DroppedRequest, DelayedExecution, Status, UnansweredRequest};
 use crate::script::Script;
 use crate::{call_of, client_over, http_answer, wired};
 
@@ -53,7 +53,7 @@ fn a_new_clients_first_upload_is_not_taken_for_a_file_that_is_older_and_hidden()
             .await
             .unwrap();
         script.clock.advance(Duration::from_secs(1_000_000));
-        script.push("b2_upload_file", Swallowed);
+        script.push("b2_upload_file", UnansweredRequest);
         let new = script.client(RetryPolicy::default());
         new.call(hello(&bucket)).await.unwrap();
         let names = new.call(ListFileNames::new(&bucket.bucket_id)).await;
@@ -69,7 +69,7 @@ fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
         let bucket = bucket(&b2).await;
         let noted = |note: &str| hello(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
         b2.call(noted("1")).await.unwrap();
-        script.push("b2_upload_file", Swallowed);
+        script.push("b2_upload_file", UnansweredRequest);
         let second = b2.call(noted("2")).await.unwrap();
         assert_eq!(second.file_info.get("n"), Some("2"));
     });
@@ -88,7 +88,7 @@ fn a_copy_of_another_stretch_is_not_taken_for_this_one() {
                 .range(ByteRange::inclusive(first, last).unwrap())
         };
         let first = b2.call(copy(0, 4)).await.unwrap();
-        script.push("b2_copy_file", Before);
+        script.push("b2_copy_file", DroppedRequest);
         let second = b2.call(copy(5, 9)).await.unwrap();
         assert_ne!(first.file_id, second.file_id, "these are other bytes");
     });
@@ -100,7 +100,7 @@ fn a_bucket_that_was_there_before_and_can_not_be_locked_is_not_the_one_asked_for
     let (b2, script) = Script::new([]);
     let created = script.timer.run(async {
         bucket(&b2).await;
-        script.push("b2_create_bucket", Before);
+        script.push("b2_create_bucket", DroppedRequest);
         let name = BucketName::new("holiday-photos").unwrap();
         let create = CreateBucket::new(name, BucketType::AllPrivate).file_lock_enabled(true);
         b2.call(create).await
@@ -129,7 +129,7 @@ fn a_key_that_v3_can_not_delete_is_not_said_to_be_gone() {
             .api_version(ApiVersion::V3)
             .build()
             .unwrap();
-        script.push("b2_delete_key", Before);
+        script.push("b2_delete_key", DroppedRequest);
         script.push("b2_delete_key", Status(400, "bad_request", &[]));
         let deleted = v3.call(DeleteKey::new(&key.application_key_id)).await;
         let left = b2.call(ListKeys::new()).await.unwrap().keys;
@@ -179,7 +179,7 @@ fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
                 .unwrap()
         };
         b2.call(start("disk.img.sig")).await.unwrap();
-        script.push("b2_start_large_file", Before);
+        script.push("b2_start_large_file", DroppedRequest);
         let started = b2.call(start("disk.img")).await.unwrap();
         assert_eq!(&*started.file_name, "disk.img");
     });
@@ -326,7 +326,7 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
         let bucket = bucket(&b2).await;
         b2.call(hello(&bucket)).await.unwrap();
         script.clock.advance(Duration::from_secs(1));
-        script.push("b2_hide_file", Fault::After);
+        script.push("b2_hide_file", Fault::LostResponse);
         script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
         let (hidden, started) = futures::join!(
             b2.call(HideFile::new(&bucket.bucket_id, name("f"))),
@@ -344,7 +344,7 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
 
 /// An upload that is read whole on the way the first time, and doesn't arrive.
 async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
-    script.push("b2_upload_file", Swallowed);
+    script.push("b2_upload_file", UnansweredRequest);
     b2.call(upload).await.unwrap()
 }
 
@@ -443,7 +443,7 @@ fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
                 false => drop(b2.call(copy(&b)).await.unwrap()),
             }
             script.clock.advance(SOON);
-            script.push("b2_copy_file", Before);
+            script.push("b2_copy_file", DroppedRequest);
             let again = b2.call(copy(&a)).await.unwrap();
             assert_eq!(top(&b2, &bucket, "c").await, Some(again.file_id));
         });
@@ -470,7 +470,7 @@ fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_
             let first = b2.call(first).await.unwrap();
             script.clock.advance(older);
             b2.call(ListBuckets::new()).await.unwrap();
-            script.push("b2_copy_file", Before);
+            script.push("b2_copy_file", DroppedRequest);
             let second = copy.replace_metadata(content_type.clone(), info.clone());
             let second = b2.call(second).await.unwrap();
             assert_ne!(second.file_id, first.file_id);
@@ -489,7 +489,7 @@ fn a_copy_whose_type_b2_chooses_is_found_again() {
         let source = b2.call(hello(&bucket)).await.unwrap();
         let copy = CopyFile::new(&source.file_id, name("c.html"))
             .replace_metadata(ContentType::auto(), FileInfo::new());
-        script.push("b2_copy_file", After);
+        script.push("b2_copy_file", LostResponse);
         b2.call(copy).await.unwrap();
     });
     assert_eq!(script.emulator.snapshot().versions, 2);
@@ -579,7 +579,7 @@ fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
         hide(&b2, &bucket, "f").await;
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
-        script.push("b2_hide_file", Before);
+        script.push("b2_hide_file", DroppedRequest);
         let hide = HideFile::new(&bucket.bucket_id, name("f"));
         b2.call(hide).await.unwrap_err()
     });
@@ -595,7 +595,7 @@ fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
             let update = UpdateBucket::new(&older).bucket_type(bucket_type);
             b2.call(update).await.unwrap();
         }
-        script.push("b2_create_bucket", Before);
+        script.push("b2_create_bucket", DroppedRequest);
         let name = BucketName::new("holiday-photos").unwrap();
         b2.call(CreateBucket::new(name, BucketType::AllPrivate))
             .await
@@ -609,13 +609,13 @@ fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_del
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         let file = b2.call(hello(&bucket)).await.unwrap();
-        script.push("b2_delete_file_version", Before);
+        script.push("b2_delete_file_version", DroppedRequest);
         script.push("b2_delete_file_version", Status(400, "bad_request", &[]));
         let delete = DeleteFileVersion::new("f", &file.file_id);
         let error = b2.call(delete).await.unwrap_err();
         assert!(error.may_have_taken_effect());
         // It has a file.
-        script.push("b2_delete_bucket", Before);
+        script.push("b2_delete_bucket", DroppedRequest);
         let delete = DeleteBucket::new(&bucket.bucket_id);
         let error = b2.call(delete).await.unwrap_err();
         assert_eq!(error.b2().unwrap().code, "cannot_delete_non_empty_bucket");
@@ -648,7 +648,7 @@ fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
         // The client is to speak v4, and the session speaks v3 until it expires.
         let session = Session::restore(text.expose()).unwrap();
         let v3 = build().session(session).build().unwrap();
-        script.push("b2_delete_key", Before);
+        script.push("b2_delete_key", DroppedRequest);
         script.push("b2_delete_key", Status(400, "bad_request", &[]));
         let deleted = v3.call(DeleteKey::new(&key.application_key_id)).await;
         let left = b2.call(ListKeys::new()).await.unwrap().keys;
@@ -671,7 +671,7 @@ fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
         }
         let sha1s = [Sha1::of(&[b'a'; 10]); 2];
         b2.call(FinishLargeFile::new(&large, sha1s)).await.unwrap();
-        script.push("b2_cancel_large_file", Before);
+        script.push("b2_cancel_large_file", DroppedRequest);
         let error = b2.call(CancelLargeFile::new(&large)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
     });
@@ -684,7 +684,7 @@ fn a_start_that_may_have_left_another_behind_says_so() {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            script.push("b2_start_large_file", After);
+            script.push("b2_start_large_file", LostResponse);
             if refused {
                 let cap = Status(403, "transaction_cap_exceeded", &[]);
                 script.push("b2_list_unfinished_large_files", cap);
@@ -733,7 +733,7 @@ fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        script.push("b2_update_bucket", Before);
+        script.push("b2_update_bucket", DroppedRequest);
         let update = UpdateBucket::new(&bucket.bucket_id).if_revision_is(u64::MAX);
         b2.call(update).await.unwrap_err();
     });
@@ -764,7 +764,7 @@ fn an_update_that_clears_or_sets_any_setting_is_found_again() {
             let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
             let bucket = b2.call(create).await.unwrap();
             let update = UpdateBucket::new(&bucket.bucket_id).if_revision_is(bucket.revision);
-            script.push("b2_update_bucket", After);
+            script.push("b2_update_bucket", LostResponse);
             b2.call(change(update)).await.unwrap();
         });
     }
@@ -793,7 +793,7 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
             refuse(code, headers);
             b2.call(ListBuckets::new()).await.unwrap_err();
             // It is not there twice unsaid, nor taken for the older one.
-            script.push("b2_upload_file", After);
+            script.push("b2_upload_file", LostResponse);
             let lost = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
             let file = b2.call(lost).await.unwrap();
             let list = ListFileVersions::new(&bucket.bucket_id).prefix("g");
@@ -818,11 +818,11 @@ fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_sa
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        script.push("b2_upload_file", Late);
+        script.push("b2_upload_file", DelayedExecution);
         assert!(b2.call(hello(&bucket)).await.unwrap().possible_duplicate);
         // It is said although the second one's answer was lost too, and its file found.
-        script.push("b2_upload_file", Late);
-        script.push("b2_upload_file", After);
+        script.push("b2_upload_file", DelayedExecution);
+        script.push("b2_upload_file", LostResponse);
         let another = UploadFile::new(&bucket.bucket_id, name("g"), "hello");
         assert!(b2.call(another).await.unwrap().possible_duplicate);
         assert_eq!(script.count("b2_upload_file"), 4);
@@ -832,7 +832,7 @@ fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_sa
 
 #[test]
 fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_said() {
-    for fault in [Late, Status(502, "", &[]), Status(504, "", &[])] {
+    for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -846,7 +846,7 @@ fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_s
 
 #[test]
 fn no_second_key_is_made_while_the_first_may_still_come() {
-    for fault in [Late, Status(502, "", &[]), Status(504, "", &[])] {
+    for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             script.push("b2_create_key", fault.clone());

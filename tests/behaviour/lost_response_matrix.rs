@@ -15,7 +15,7 @@ use b2kit::types::{
 };
 use b2kit::{Client, Error};
 
-use crate::script::Fault::{self, After, Garbage, Late, Status, Swallowed};
+use crate::script::Fault::{self, LostResponse, Garbage, DelayedExecution, Status, UnansweredRequest};
 use crate::script::Script;
 
 /// What a call with a lost answer ends in.
@@ -119,11 +119,11 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
         302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503, 504,
     ];
     let after = foreign.map(Fault::Foreign);
-    let after = [After, Garbage].into_iter().chain(after).collect();
+    let after = [LostResponse, Garbage].into_iter().chain(after).collect();
     // A gateway's 499, 502 or 504 may be followed by the server's doing.
     let portals = [302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 500, 503];
-    let before = std::iter::once(Swallowed).chain(portals.map(Fault::Portal));
-    let losses: [Vec<Fault>; 3] = [after, before.collect(), vec![Late]];
+    let before = std::iter::once(UnansweredRequest).chain(portals.map(Fault::Portal));
+    let losses: [Vec<Fault>; 3] = [after, before.collect(), vec![DelayedExecution]];
     let answers = [
         None,
         Some((401, "unauthorized")),

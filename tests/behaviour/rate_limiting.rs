@@ -13,7 +13,7 @@ use b2kit::{
 use futures::FutureExt as _;
 use futures::future::{Either, join_all, select};
 
-use crate::script::Fault::{self, After, Slow, Status};
+use crate::script::Fault::{self, LostResponse, Slow, Status};
 use crate::script::Script;
 use crate::wired;
 
@@ -52,7 +52,7 @@ fn asking_what_became_of_a_call_finds_room_where_only_one_goes_at_once() {
     let (b2, script) = Script::new([]);
     let elapsed = script.timer.run(async {
         limited_to_one(&b2, &script).await;
-        script.push("b2_create_bucket", After);
+        script.push("b2_create_bucket", LostResponse);
         let began = script.timer.now();
         let name = BucketName::new("holiday-photos").unwrap();
         b2.call(CreateBucket::new(name, BucketType::AllPrivate))
@@ -201,7 +201,7 @@ fn a_deadline_while_b2_is_asked_what_became_of_a_call_tells_how_its_answer_was_l
     let error = script.timer.run(async {
         b2.session().await.unwrap();
         // What is asked has a deadline of its own, later than this call's.
-        script.push("b2_create_bucket", Slow(2, Box::new(After)));
+        script.push("b2_create_bucket", Slow(2, Box::new(LostResponse)));
         script.push("b2_list_buckets", Slow(100, Box::new(Fault::None)));
         let name = BucketName::new("holiday-photos").unwrap();
         let create = CreateBucket::new(name, BucketType::AllPrivate);

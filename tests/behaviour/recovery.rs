@@ -15,7 +15,7 @@ use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryStopReason, RetryPolicy}
 use futures::future::join_all;
 use futures::stream;
 
-use crate::script::Fault::{self, After, Before, Garbage, Late, Refused, Status, Swallowed};
+use crate::script::Fault::{self, LostResponse, DroppedRequest, Garbage, DelayedExecution, Refused, Status, UnansweredRequest};
 use crate::script::Script;
 
 const BUSY: Fault = Status(503, "service_unavailable", &[]);
@@ -64,8 +64,8 @@ fn an_upload_that_meets_a_busy_machine_goes_to_another_at_once() {
         BUSY,
         BROKEN,
         Refused,
-        Before,
-        Swallowed,
+        DroppedRequest,
+        UnansweredRequest,
         Status(401, "expired_auth_token", &[]),
         Status(408, "request_timeout", &[]),
     ] {
@@ -152,7 +152,7 @@ fn an_upload_that_never_succeeds_ends_after_its_attempts_and_two_minutes() {
 
 #[test]
 fn an_upload_whose_answer_was_lost_is_found_and_not_sent_twice() {
-    for fault in [After, Garbage] {
+    for fault in [LostResponse, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = with_bucket(&b2, &script, [("b2_upload_file", fault.clone())]).await;
@@ -183,7 +183,7 @@ fn an_older_file_with_the_same_bytes_is_not_taken_for_the_one_that_was_lost() {
         // The next answer's Date is later than the file.
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
-        script.push("b2_upload_file", Swallowed);
+        script.push("b2_upload_file", UnansweredRequest);
         let newer = upload(&b2, &bucket).await.unwrap();
         assert_ne!(newer.file_id, older.file_id);
     });
@@ -204,7 +204,7 @@ fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
             RetryPolicy::default(),
         );
         assert!(!upload(&writer, &bucket).await.unwrap().possible_duplicate);
-        script.push("b2_upload_file", After);
+        script.push("b2_upload_file", LostResponse);
         assert!(upload(&writer, &bucket).await.unwrap().possible_duplicate);
     });
     assert_eq!((versions(&script), script.count("b2_upload_file")), (3, 3));
@@ -214,7 +214,7 @@ fn a_key_that_may_not_list_uploads_again_when_an_answer_was_lost() {
 fn what_has_no_sha1_can_not_be_told_from_another_and_is_said_to_be_there_twice_perhaps() {
     let (b2, script) = Script::new([]);
     let file = script.timer.run(async {
-        let bucket = with_bucket(&b2, &script, [("b2_upload_file", After)]).await;
+        let bucket = with_bucket(&b2, &script, [("b2_upload_file", LostResponse)]).await;
         let upload = UploadFile::new(&bucket.bucket_id, name("f"), "hello").do_not_verify();
         b2.call(upload).await.unwrap()
     });
@@ -228,7 +228,7 @@ fn a_copy_that_can_not_be_looked_for_is_said_to_be_there_twice_perhaps() {
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         let file = upload(&b2, &bucket).await.unwrap();
-        script.push("b2_copy_file", After);
+        script.push("b2_copy_file", LostResponse);
         let stretch =
             CopyFile::new(&file.file_id, name("copy")).range(ByteRange::inclusive(0, 2).unwrap());
         assert!(b2.call(stretch).await.unwrap().possible_duplicate);
@@ -244,7 +244,7 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
         let bucket = with_bucket(
             &b2,
             &script,
-            [("b2_upload_file", After), ("b2_list_file_versions", BROKEN)],
+            [("b2_upload_file", LostResponse), ("b2_list_file_versions", BROKEN)],
         )
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
@@ -314,7 +314,7 @@ fn a_part_whose_answer_was_lost_is_sent_again() {
         let bucket = with_bucket(
             &b2,
             &script,
-            [("b2_upload_part", After), ("b2_upload_part", BUSY)],
+            [("b2_upload_part", LostResponse), ("b2_upload_part", BUSY)],
         )
         .await;
         let file_id = large_file(&b2, &bucket).await;
@@ -359,10 +359,10 @@ fn sha1s() -> [Sha1; 2] {
 #[test]
 fn a_finish_whose_answer_was_lost_is_resolved() {
     for fault in [
-        After,
+        LostResponse,
         Garbage,
-        Late,
-        Before,
+        DelayedExecution,
+        DroppedRequest,
         BROKEN,
         Status(504, "", &[]),
         Status(408, "request_timeout", &[]),
@@ -429,7 +429,7 @@ fn a_finish_that_can_not_be_looked_into_is_unknown_and_nothing_is_cancelled() {
             &secret,
             RetryPolicy::default(),
         );
-        script.push("b2_finish_large_file", After);
+        script.push("b2_finish_large_file", LostResponse);
         writer
             .call(FinishLargeFile::new(&file_id, sha1s()))
             .await
@@ -468,9 +468,9 @@ fn a_finish_with_the_wrong_parts_is_b2s_own_error() {
 #[test]
 fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
     for (fault, id, unfinished) in [
-        (After, true, 1),
-        (After, false, 2),
-        (Before, true, 1),
+        (LostResponse, true, 1),
+        (LostResponse, false, 2),
+        (DroppedRequest, true, 1),
         (Garbage, true, 1),
     ] {
         let (b2, script) = Script::new([]);
@@ -502,7 +502,7 @@ fn a_start_whose_answer_was_lost_is_found_by_its_id_and_only_by_that() {
 
 #[test]
 fn a_cancel_whose_answer_was_lost_has_succeeded_when_there_is_nothing_left_to_cancel() {
-    for fault in [After, Before, Garbage] {
+    for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -525,7 +525,7 @@ fn a_cancel_whose_answer_was_lost_has_succeeded_when_there_is_nothing_left_to_ca
 
 #[test]
 fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
-    for fault in [After, Before, Garbage] {
+    for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -541,7 +541,7 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 
             script.push("b2_delete_bucket", fault.clone());
             let deleted = b2.call(DeleteBucket::new(&bucket.bucket_id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, Before), "{fault:?}");
+            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
             assert_eq!(
                 b2.call(DeleteBucket::new(&bucket.bucket_id))
                     .await
@@ -554,7 +554,7 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
             let id = b2.call(key).await.unwrap().key.application_key_id;
             script.push("b2_delete_key", fault.clone());
             let deleted = b2.call(DeleteKey::new(&id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, Before), "{fault:?}");
+            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
             assert!(b2.call(DeleteKey::new(&id)).await.is_err());
         });
         let snapshot = script.emulator.snapshot();
@@ -564,7 +564,7 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 
 #[test]
 fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
-    for fault in [After, Before, Late, Garbage, BROKEN] {
+    for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage, BROKEN] {
         let (b2, script) = Script::new([("b2_create_bucket", fault.clone())]);
         let created = script.timer.run(bucket(&b2));
         assert_eq!(
@@ -574,7 +574,7 @@ fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
         );
     }
     let (b2, script) = Script::new([
-        ("b2_create_bucket", Before),
+        ("b2_create_bucket", DroppedRequest),
         (
             "b2_create_bucket",
             Status(400, "duplicate_bucket_name", &[]),
@@ -590,7 +590,7 @@ fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
 
 #[test]
 fn a_file_is_hidden_by_one_marker() {
-    for fault in [After, Before, Late, Garbage] {
+    for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -622,7 +622,7 @@ fn a_file_is_hidden_by_one_marker() {
 
 #[test]
 fn a_file_is_copied_once() {
-    for fault in [After, Before, Garbage] {
+    for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -653,7 +653,7 @@ fn a_part_is_copied_again_since_it_replaces_itself() {
             .call(StartLargeFile::new(&bucket.bucket_id, name("large")))
             .await
             .unwrap();
-        script.push("b2_copy_part", After);
+        script.push("b2_copy_part", LostResponse);
         let part = b2
             .call(CopyPart::new(
                 &file.file_id,
@@ -669,7 +669,7 @@ fn a_part_is_copied_again_since_it_replaces_itself() {
 
 #[test]
 fn a_bucket_is_updated_once_and_anothers_change_stays_a_conflict() {
-    for fault in [After, Before, Garbage] {
+    for fault in [LostResponse, DroppedRequest, Garbage] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
@@ -697,11 +697,11 @@ fn a_bucket_is_updated_once_and_anothers_change_stays_a_conflict() {
 #[test]
 fn a_key_is_never_made_twice_nor_is_one_deleted_that_may_be_anothers() {
     for (fault, older, keys) in [
-        (After, false, 1),
-        (Before, false, 1),
+        (LostResponse, false, 1),
+        (DroppedRequest, false, 1),
         (Garbage, false, 1),
-        (Before, true, 1),
-        (After, true, 2),
+        (DroppedRequest, true, 1),
+        (LostResponse, true, 2),
     ] {
         let (b2, script) = Script::new([]);
         let (outcome, listed) = script.timer.run(async {
@@ -731,8 +731,8 @@ fn a_key_is_never_made_twice_nor_is_one_deleted_that_may_be_anothers() {
 #[test]
 fn a_reading_call_is_made_again_whatever_was_lost() {
     for fault in [
-        After,
-        Before,
+        LostResponse,
+        DroppedRequest,
         Refused,
         Garbage,
         BUSY,

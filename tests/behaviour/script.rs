@@ -19,13 +19,13 @@ pub(crate) enum Fault {
     /// Nobody listens: nothing is sent.
     Refused,
     /// It breaks off on the way, before the body was read, and the server does nothing.
-    Before,
+    DroppedRequest,
     /// It is read whole by somebody on the way, and never reaches the server.
-    Swallowed,
+    UnansweredRequest,
     /// The server does it, and the answer is lost.
-    After,
+    LostResponse,
     /// The server does it long after the client has given up waiting: just before the next request of the same call.
-    Late,
+    DelayedExecution,
     /// The server answers this instead, and does nothing.
     Status(u16, &'static str, &'static [(&'static str, &'static str)]),
     /// It takes so many seconds to be answered that.
@@ -179,16 +179,16 @@ impl HttpClient for Script {
         match fault {
             None | Some(Fault::None | Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
-            Some(Fault::Before) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
-            Some(Fault::Swallowed) => {
+            Some(Fault::DroppedRequest) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
+            Some(Fault::UnansweredRequest) => {
                 read_whole(request).await;
                 Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
             }
-            Some(Fault::After) => {
+            Some(Fault::LostResponse) => {
                 let _ = self.emulator.send(request).await;
                 Err(lost())
             }
-            Some(Fault::Late) => {
+            Some(Fault::DelayedExecution) => {
                 let request = read_whole(request).await;
                 self.state.lock().unwrap().late.push((name, request));
                 Err(HttpError::new(HttpErrorKind::Timeout, Phase::MaybeReceived))
