@@ -21,7 +21,7 @@ pub(crate) enum NetworkFault {
     /// It breaks off in the middle of the body, and the server does nothing.
     Cut,
     /// The server does it, and the answer is lost.
-    Lost,
+    LostResponse,
     /// The server does it, and the answer is no answer.
     Garbage,
     /// The server answers with this status and code, and does nothing.
@@ -32,7 +32,7 @@ impl NetworkFault {
     pub(crate) const ALL: [Self; 11] = [
         Self::Refused,
         Self::Cut,
-        Self::Lost,
+        Self::LostResponse,
         Self::Garbage,
         Self::Status(503, "service_unavailable"),
         Self::Status(500, "internal_error"),
@@ -169,7 +169,7 @@ impl HttpClient for Chaos {
                 }
                 Err(lost(HttpErrorKind::Reset))
             }
-            NetworkFault::Lost => {
+            NetworkFault::LostResponse => {
                 self.emulator.send(request).await?;
                 Err(lost(HttpErrorKind::Closed))
             }

@@ -236,7 +236,7 @@ fn each_byte_is_read_once_and_once_more_to_be_hashed_first_and_where_a_part_is_s
         let struck = AtomicUsize::new(0);
         let (b2, chaos) = Chaos::new(move |_, call| {
             let third = call == "b2_upload_part" && struck.fetch_add(1, Ordering::Relaxed) == 2;
-            (lost && third).then_some(NetworkFault::Lost)
+            (lost && third).then_some(NetworkFault::LostResponse)
         });
         let (bytes, counted) = (content.clone(), Arc::clone(&read));
         let source = Source::ranges(1_000, move |range| {
@@ -426,7 +426,7 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::Lost),
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::LostResponse),
         "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
             Some(NetworkFault::Status(403, "transaction_cap_exceeded"))
         }
@@ -466,7 +466,7 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
     let starts = AtomicUsize::new(0);
     let (b2, chaos) = Chaos::new(move |_, call| {
         let first = call == "b2_start_large_file" && starts.fetch_add(1, Ordering::Relaxed) == 0;
-        first.then_some(NetworkFault::Lost)
+        first.then_some(NetworkFault::LostResponse)
     });
     let full = (0..10).fold(FileInfo::new(), |info, n| {
         info.with(&format!("k{n}"), "v").unwrap()
