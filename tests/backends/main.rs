@@ -99,7 +99,7 @@ macro_rules! arm {
         #[path = "recording.rs"]
         mod recording;
         #[path = "record_replay.rs"]
-        mod taped;
+        mod record_replay;
         #[path = "transfers.rs"]
         mod transfers;
 

@@ -3,7 +3,7 @@
 #[path = "recording.rs"]
 mod recording;
 #[path = "record_replay.rs"]
-mod taped;
+mod record_replay;
 
 use std::sync::Arc;
 

@@ -74,7 +74,7 @@ fn a_recorded_session_holds_no_secret_and_replays_whole() {
         .key("004aaaabbbbcccc0000000001", KEY)
         .build();
     let folder =
-        std::env::temp_dir().join(format!("b2kit-taped-{}-{}", std::process::id(), BACKEND.name));
+        std::env::temp_dir().join(format!("b2kit-record-replay-{}-{}", std::process::id(), BACKEND.name));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("session.yaml");
 

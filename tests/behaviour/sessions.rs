@@ -353,7 +353,7 @@ fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
             assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
         }
     });
-    // LostResponse 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
+    // After 0, 1, 3, 7, 15, 31, 63, 95 and 127 seconds.
     assert_eq!(logins.get(), 9);
 }
 
