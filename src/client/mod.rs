@@ -11,33 +11,20 @@
 //! what was begun; `local_key` signs what is left on the local disk; `told` says it all to whoever listens; `memory`,
 //! `descriptors` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
-mod authorization;
-mod bandwidth;
+mod auth;
 mod buckets;
-mod budget;
 mod builder;
+mod call_loop;
 mod cleanup;
-mod counts;
-mod course;
+mod limits;
+mod metrics;
+mod paginate;
+mod redaction;
+mod retry;
 #[cfg(feature = "fs")]
-mod descriptors;
-mod endpoint;
-mod gates;
-mod judge;
-mod ledger;
-mod listing;
-#[cfg(feature = "fs")]
-mod local_key;
-mod memory;
-mod outage;
-mod patience;
-mod policy;
-mod restriction;
-mod retry_after;
-mod run;
-mod secrets;
-mod server_clock;
-mod told;
+mod signing_key;
+mod telemetry;
+mod unfinished;
 mod upload_urls;
 
 use std::fmt;
@@ -50,27 +37,27 @@ use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::DeleteMode;
-pub use self::counts::CallCounts;
-pub(crate) use self::ledger::Line;
-pub use self::ledger::{UnfinishedState, Unfinished};
+pub use self::metrics::CallCounts;
+pub(crate) use self::unfinished::Line;
+pub use self::unfinished::{UnfinishedState, Unfinished};
 #[cfg(feature = "fs")]
-pub(crate) use self::local_key::LocalKey;
-pub(crate) use self::memory::Room;
-pub(crate) use self::patience::Patience;
-pub use self::policy::RetryPolicy;
+pub(crate) use self::signing_key::LocalKey;
+pub(crate) use self::limits::memory::Room;
+pub(crate) use self::retry::resume_policy::Patience;
+pub use self::retry::policy::RetryPolicy;
 
-use self::authorization::Authorization;
-use self::bandwidth::Bandwidth;
-use self::budget::Budget;
-use self::counts::Counters;
-use self::endpoint::EndpointPolicy;
-use self::gates::Gates;
-use self::ledger::Ledger;
-use self::memory::Memory;
-use self::outage::Outages;
-use self::secrets::Secrets;
-use self::server_clock::ServerClock;
-use self::told::About;
+use self::auth::authorization::Authorization;
+use self::limits::bandwidth::Bandwidth;
+use self::retry::quota::Budget;
+use self::metrics::Counters;
+use self::auth::endpoint_policy::EndpointPolicy;
+use self::retry::limiter::Gates;
+use self::unfinished::Ledger;
+use self::limits::memory::Memory;
+use self::retry::outage::Outages;
+use self::redaction::Secrets;
+use self::auth::server_clock::ServerClock;
+use self::telemetry::About;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -138,7 +125,7 @@ impl Client {
     /// Dropping the future closes the connection. What B2 has received by then it may still do; each call's page says
     /// what that leaves behind.
     pub async fn call<C: Call>(&self, call: C) -> Result<C::Output, Error> {
-        run::run(self, &call).await
+        call_loop::run(self, &call).await
     }
 
     /// The session: what B2 said when the account was authorized, which it is now if it was not yet.
@@ -146,7 +133,7 @@ impl Client {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn session(&self) -> Result<Arc<Session>, Error> {
-        run::session(self).await
+        call_loop::session(self).await
     }
 
     /// The same client, session and all, with another policy for what fails.
@@ -166,7 +153,7 @@ impl Client {
 
     /// An error that was made outside of any call, as it may leave the client.
     pub(crate) fn masked(&self, error: Error) -> Error {
-        run::masked(self, error)
+        call_loop::masked(self, error)
     }
 
     /// A name that a server gives, as it may be told.

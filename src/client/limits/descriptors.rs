@@ -14,7 +14,7 @@ use std::time::Duration;
 use b2kit_core::adapter::is_exhaustion;
 use futures_util::future::{Either, select};
 
-use super::Client;
+use crate::client::Client;
 use super::memory::{Memory, Room};
 
 /// How long to wait for those who have files open. They may be transfers that nobody polls.
@@ -27,7 +27,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(100);
 const SMALLEST_LIMIT: u64 = 256;
 
 /// The files that may be open at once; `None` where a system has no such limit.
-pub(super) fn files() -> Option<Arc<Memory>> {
+pub(in crate::client) fn files() -> Option<Arc<Memory>> {
     if cfg!(windows) {
         return None;
     }

@@ -15,7 +15,7 @@ const FULL: u32 = 500;
 
 /// The purse.
 #[derive(Debug)]
-pub(super) struct Budget(Mutex<u32>);
+pub(in crate::client) struct Budget(Mutex<u32>);
 
 impl Default for Budget {
     fn default() -> Self {
@@ -25,7 +25,7 @@ impl Default for Budget {
 
 impl Budget {
     /// Pays for another attempt, if there is enough.
-    pub(super) fn pay(&self, cost: u32) -> bool {
+    pub(in crate::client) fn pay(&self, cost: u32) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paid = left.checked_sub(cost);
         *left = paid.unwrap_or(*left);
@@ -33,12 +33,12 @@ impl Budget {
     }
 
     /// A call has succeeded.
-    pub(super) fn earn(&self) {
+    pub(in crate::client) fn earn(&self) {
         self.give_back(1);
     }
 
     /// What was paid was not for nothing.
-    pub(super) fn give_back(&self, paid: u32) {
+    pub(in crate::client) fn give_back(&self, paid: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *left = FULL.min(*left + paid);
     }
@@ -46,7 +46,7 @@ impl Budget {
 
 /// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
 /// of sending the client to another one.
-pub(super) fn cost(kind: CallKind, failure: &Error) -> u32 {
+pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
     let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(HttpErrorKind::Timeout | HttpErrorKind::Stalled) => 10,

@@ -7,7 +7,7 @@ use crate::error::{B2Error, Error, ErrorKind};
 
 /// How an attempt failed, as far as it matters for what comes next.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome<'a> {
+pub(in crate::client) enum Outcome<'a> {
     /// Nothing reached the server.
     NotSent,
     /// The server may have acted on the request, or not.
@@ -34,7 +34,7 @@ pub(super) enum Outcome<'a> {
 
 impl Outcome<'_> {
     /// How events call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::client) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
             Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled | Self::Foreign(_) => {
@@ -50,26 +50,26 @@ impl Outcome<'_> {
 
 /// What was seen of the call before this attempt failed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
+pub(in crate::client) struct Seen {
     /// The failures so far, without those that only renewed a token.
-    pub(super) failures: u32,
+    pub(in crate::client) failures: u32,
     /// The account was authorized anew for this call.
-    pub(super) renewed: bool,
+    pub(in crate::client) renewed: bool,
     /// The outcome of some attempt is still unknown.
-    pub(super) ambiguous: bool,
+    pub(in crate::client) ambiguous: bool,
     /// Answers that were corrupt or garbled.
-    pub(super) corrupt: u32,
+    pub(in crate::client) corrupt: u32,
     /// Answers that were not B2's and leave little hope that another attempt gets through.
-    pub(super) foreign: u32,
+    pub(in crate::client) foreign: u32,
     /// Upload URLs that were refused for want of authority.
-    pub(super) refused_urls: u32,
+    pub(in crate::client) refused_urls: u32,
     /// A refusal of this call has to be looked into even if nothing was lost.
-    pub(super) reconcile_on_first_error: bool,
+    pub(in crate::client) reconcile_on_first_error: bool,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::client) enum Next {
     /// Another attempt. An upload's goes to another upload URL.
     Again(Pause),
     /// Another attempt with a new token.
@@ -82,7 +82,7 @@ pub(super) enum Next {
 
 /// How long to wait before another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pause {
+pub(in crate::client) enum Pause {
     /// Not at all.
     None,
     /// Longer each time, or as long as B2 asks for.
@@ -97,13 +97,13 @@ const REFUSES_WITH_503: bool = true;
 
 /// How often a call is made again after somebody on the way redirected or refused it: a login page for the network, a
 /// firewall. Some of that passes, most stays until its owner changes it.
-pub(super) const FOREIGN_AGAIN: u32 = 2;
+pub(in crate::client) const FOREIGN_AGAIN: u32 = 2;
 
 /// How often a corrupt or garbled answer is asked for anew.
-pub(super) const CORRUPT_AGAIN: u32 = 2;
+pub(in crate::client) const CORRUPT_AGAIN: u32 = 2;
 
 /// Sorts a failure.
-pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
+pub(in crate::client) fn outcome(failure: &Error) -> Outcome<'_> {
     if let Some(b2) = failure.b2() {
         return match b2.status {
             503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
@@ -151,7 +151,7 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
 }
 
 /// Whether nothing was sent since this machine had no room for another connection.
-pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
+pub(in crate::client) fn is_for_want_of_room(failure: &Error) -> bool {
     let http = failure.http_error();
     http.is_some_and(|http| {
         http.kind() == HttpErrorKind::Exhausted && http.phase() == Phase::NotSent
@@ -159,7 +159,7 @@ pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
 }
 
 /// Decides what comes next.
-pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
+pub(in crate::client) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
     let writes = kind == CallKind::Write;
     match outcome {
         Outcome::Final => Next::GiveUp,

@@ -13,15 +13,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tracing::{Instrument as _, debug, warn};
 
 use super::Client;
-use super::authorization::Generation;
-use super::course::{Course, Step};
-use super::gates::Pass;
-use super::judge;
-use super::outage::{PlaceId, Way};
-use super::patience::PROGRESS;
-use super::restriction::{explain_login, refuse_known_missing, with_restriction};
-use super::retry_after::{retry_after, server_time};
-use super::told::{Title, Wait, everyone_waits};
+use super::auth::authorization::Generation;
+use super::retry::state::{Course, Step};
+use super::retry::limiter::Pass;
+use super::retry::classifier;
+use super::retry::outage::{PlaceId, Way};
+use super::retry::resume_policy::PROGRESS;
+use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
+use super::retry::retry_after::{retry_after, server_time};
+use super::telemetry::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
     ApiVersion, CallExecutor, AuthorizeAccount, Call, CallKind, CallMetadata, Reconciliation, GetUploadPartUrl,
@@ -157,7 +157,7 @@ async fn attempts<C: Call>(
         if facts.kind == CallKind::Authorize {
             course.paced(client.shared.authorization.pause(now));
         }
-        if judge::is_for_want_of_room(&failure) {
+        if classifier::is_for_want_of_room(&failure) {
             pass.refused();
             course.without_room(client.shared.gates.successes(), now);
         }

@@ -8,11 +8,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::Client;
+use crate::client::Client;
 
 /// The bytes that may be held.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::client) struct Memory {
     all: u64,
     state: Mutex<State>,
 }
@@ -47,7 +47,7 @@ impl Client {
 }
 
 impl Memory {
-    pub(super) fn new(all: u64) -> Arc<Self> {
+    pub(in crate::client) fn new(all: u64) -> Arc<Self> {
         let state = State {
             free: all,
             next: 0,
@@ -59,7 +59,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn room(self: &Arc<Self>, bytes: u64) -> Asking {
+    pub(in crate::client) fn room(self: &Arc<Self>, bytes: u64) -> Asking {
         Asking {
             memory: Arc::clone(self),
             bytes: bytes.min(self.all),
@@ -102,7 +102,7 @@ impl Drop for Room {
 }
 
 /// Waits for room.
-pub(super) struct Asking {
+pub(in crate::client) struct Asking {
     memory: Arc<Memory>,
     bytes: u64,
     /// Its place among those who wait, if it does.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use b2kit_core::time::{FOREVER, share};
 
-use super::budget::{Budget, cost};
-use super::judge::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::quota::{Budget, cost};
+use super::classifier::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
@@ -18,7 +18,7 @@ const LEAST_FREE_PAUSE: Duration = Duration::from_millis(100);
 
 /// How one call goes. Pure but for the purse that all calls share: time and chance are handed in.
 #[derive(Debug)]
-pub(super) struct Course<'a> {
+pub(in crate::client) struct Course<'a> {
     facts: &'a CallMetadata,
     policy: Arc<RetryPolicy>,
     began: Instant,
@@ -66,7 +66,7 @@ const TOLD: usize = 3;
 
 /// What the loop does next.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(in crate::client) enum Step {
     /// Waits, and makes another attempt; all calls of the kind wait along if `everyone`.
     Again { pause: Duration, everyone: bool },
     /// Renews the token, and makes another attempt.
@@ -79,7 +79,7 @@ pub(super) enum Step {
 
 impl<'a> Course<'a> {
     /// A call begins.
-    pub(super) fn begin(facts: &'a CallMetadata, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
+    pub(in crate::client) fn begin(facts: &'a CallMetadata, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
         let seen = Seen {
             reconcile_on_first_error: facts.reconcile_on_first_error,
             ..Seen::default()
@@ -106,7 +106,7 @@ impl<'a> Course<'a> {
     }
 
     /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload URL, for a first call.
-    pub(super) fn attempt(&mut self, since: Option<Timestamp>) {
+    pub(in crate::client) fn attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
             self.since = since;
         }
@@ -116,78 +116,78 @@ impl<'a> Course<'a> {
     }
 
     /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
-    pub(super) const fn renewed(&mut self) {
+    pub(in crate::client) const fn renewed(&mut self) {
         self.seen.renewed = true;
     }
 
     /// Keeps why an attempt failed that is followed by another.
-    pub(super) fn keep_last(&mut self, failure: Error) {
+    pub(in crate::client) fn keep_last(&mut self, failure: Error) {
         self.last = Some(failure);
     }
 
     /// The call waits for this. Why an attempt of its own failed says more.
-    pub(super) fn keep_last_if_none(&mut self, why: impl FnOnce() -> Error) {
+    pub(in crate::client) fn keep_last_if_none(&mut self, why: impl FnOnce() -> Error) {
         self.last.get_or_insert_with(why);
     }
 
     /// Why the last attempt failed, if one did.
-    pub(super) const fn take_last(&mut self) -> Option<Error> {
+    pub(in crate::client) const fn take_last(&mut self) -> Option<Error> {
         self.last.take()
     }
 
     /// Whether no attempt has been made yet.
-    pub(super) const fn is_first(&self) -> bool {
+    pub(in crate::client) const fn is_first(&self) -> bool {
         self.attempts == 0
     }
 
     /// The attempts so far, and how many the policy allows.
-    pub(super) fn attempts_of(&self) -> (u32, u32) {
+    pub(in crate::client) fn attempts_of(&self) -> (u32, u32) {
         (self.attempts, self.policy.attempts(self.facts.kind))
     }
 
     /// The attempts so far.
-    pub(super) const fn attempts(&self) -> u32 {
+    pub(in crate::client) const fn attempts(&self) -> u32 {
         self.attempts
     }
 
     /// Nobody can tell whether B2 holds the result of an attempt that is followed by another.
-    pub(super) const fn unclear(&mut self) {
+    pub(in crate::client) const fn unclear(&mut self) {
         self.possibly_twice = true;
     }
 
     /// Whether B2 may hold the result of more attempts than one.
-    pub(super) const fn possibly_twice(&self) -> bool {
+    pub(in crate::client) const fn possibly_twice(&self) -> bool {
         self.possibly_twice
     }
 
     /// The time that is left to a call that has a deadline.
-    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+    pub(in crate::client) fn left(&self, now: Instant) -> Option<Duration> {
         let deadline = self.policy.deadline_of(self.facts)?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
     /// The time that is left to wait before another attempt. Nobody waits for ever.
-    pub(super) fn patience(&self, now: Instant) -> Duration {
+    pub(in crate::client) fn patience(&self, now: Instant) -> Duration {
         self.left(now).map_or(FOREVER, |left| left.min(FOREVER))
     }
 
     /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
-    pub(super) fn may_reuse_url(&self) -> bool {
+    pub(in crate::client) fn may_reuse_url(&self) -> bool {
         self.is_first() || self.circumstance == Circumstance::NoRoom
     }
 
     /// Whether nothing has failed yet.
-    pub(super) const fn is_unharmed(&self) -> bool {
+    pub(in crate::client) const fn is_unharmed(&self) -> bool {
         self.seen.failures == 0
     }
 
     /// Whether the last attempt failed in an outage, which is told once for all.
-    pub(super) fn is_in_outage(&self) -> bool {
+    pub(in crate::client) fn is_in_outage(&self) -> bool {
         self.circumstance == Circumstance::Outage
     }
 
     /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
-    pub(super) const fn in_trouble(&mut self, trouble: Trouble, answered: bool) {
+    pub(in crate::client) const fn in_trouble(&mut self, trouble: Trouble, answered: bool) {
         self.answered = answered;
         self.circumstance = match trouble {
             Trouble::Own => Circumstance::Own,
@@ -197,13 +197,13 @@ impl<'a> Course<'a> {
     }
 
     /// Calls of this kind have a pace of their own, by which the next has to wait so long.
-    pub(super) const fn paced(&mut self, pause: Duration) {
+    pub(in crate::client) const fn paced(&mut self, pause: Duration) {
         self.pace = pause;
     }
 
     /// This machine had no room for the last attempt. While others succeed there will be some, so the time counts from the
     /// last success; `progress` is their number.
-    pub(super) fn without_room(&mut self, progress: u64, now: Instant) {
+    pub(in crate::client) fn without_room(&mut self, progress: u64, now: Instant) {
         if self.progress.replace(progress) != Some(progress) {
             self.first_failure = Some(now);
         }
@@ -212,7 +212,7 @@ impl<'a> Course<'a> {
 
     /// The call waits for the end of an outage, in which so many attempts of others have failed since it last looked: for
     /// how long at most, or why no longer.
-    pub(super) fn waits(
+    pub(in crate::client) fn waits(
         &mut self,
         standstill: &Standstill,
         failed: u64,
@@ -260,7 +260,7 @@ impl<'a> Course<'a> {
     }
 
     /// An attempt has failed.
-    pub(super) fn failed(
+    pub(in crate::client) fn failed(
         &mut self,
         failure: &Error,
         spent: bool,
@@ -293,7 +293,7 @@ impl<'a> Course<'a> {
     }
 
     /// Asking showed that a call whose answer was lost has not taken effect.
-    pub(super) fn not_done(
+    pub(in crate::client) fn not_done(
         &mut self,
         failure: &Error,
         spent: bool,
@@ -321,12 +321,12 @@ impl<'a> Course<'a> {
     }
 
     /// The attempts until now, and the time.
-    pub(super) fn so_far(&self, now: Instant) -> (u32, Duration) {
+    pub(in crate::client) fn so_far(&self, now: Instant) -> (u32, Duration) {
         (self.attempts, now.saturating_duration_since(self.began))
     }
 
     /// The error, with what is known of the call.
-    pub(super) fn error(&self, failure: Error, gave_up: Option<RetryStopReason>, now: Instant) -> Error {
+    pub(in crate::client) fn error(&self, failure: Error, gave_up: Option<RetryStopReason>, now: Instant) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let outcome = outcome(&failure);
         // What B2 has not read to its end it does not store.
@@ -428,7 +428,7 @@ impl<'a> Course<'a> {
     }
 
     /// Whether another attempt is paid for: that is what bounds calls that fail each for itself.
-    pub(super) const fn pays(&self) -> bool {
+    pub(in crate::client) const fn pays(&self) -> bool {
         matches!(self.circumstance, Circumstance::Own)
     }
 

@@ -30,7 +30,7 @@ const ENOUGH: u32 = 1 << 16;
 
 /// What an attempt showed of the place that it went to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Sign {
+pub(in crate::client) enum Sign {
     /// Somebody answered.
     Answered,
     /// It may be gone: no connection, one that broke, or silence.
@@ -41,7 +41,7 @@ pub(in super::super) enum Sign {
 
 impl Sign {
     /// What this outcome shows. `hurried` is a call whose own deadline has passed.
-    pub(in super::super) fn of<T>(outcome: &Result<T, Error>, hurried: bool) -> Self {
+    pub(in crate::client) fn of<T>(outcome: &Result<T, Error>, hurried: bool) -> Self {
         use HttpErrorKind as K;
         let Some(http) = outcome.as_ref().err().and_then(Error::http_error) else {
             return Self::Answered;
@@ -58,7 +58,7 @@ impl Sign {
 
 /// What a failure is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Trouble {
+pub(in crate::client) enum Trouble {
     /// Nothing: it is the call's own.
     Own,
     /// An outage that is about to end, or an upload host that may be the only one: it costs nothing.
@@ -109,20 +109,20 @@ pub(super) enum Entered {
 
 /// That an attempt has to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Standstill {
+pub(in crate::client) struct Standstill {
     /// Until when at most, if nobody wakes it.
-    pub(in super::super) until: Instant,
+    pub(in crate::client) until: Instant,
     /// Whether nothing can happen before that.
-    pub(in super::super) is_idle: bool,
+    pub(in crate::client) is_idle: bool,
     /// The probes of this place that have failed so far, or hang.
-    pub(in super::super) probes: u64,
+    pub(in crate::client) probes: u64,
     why: HttpErrorKind,
     pub(super) era: u64,
 }
 
 impl Standstill {
     /// What it is waited for, as an error of a call that was not sent.
-    pub(in super::super) fn why(&self) -> Error {
+    pub(in crate::client) fn why(&self) -> Error {
         Error::http(HttpError::new(self.why, Phase::NotSent))
     }
 }

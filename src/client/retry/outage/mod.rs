@@ -10,11 +10,11 @@
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
 //! So an outage costs the requests that were under way when it began, and after them at most one in
-//! half of [`RetryPolicy::initial_backoff`](super::RetryPolicy::initial_backoff), then in half of twice that, up to half of
-//! [`max_backoff`](super::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
+//! half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of twice that, up to half of
+//! [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
 //! wait.
 
-mod place;
+mod endpoint_health;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -31,10 +31,10 @@ use http::Uri;
 use http::uri::Authority;
 use tracing::{info, warn};
 
-pub(super) use self::place::{Standstill, Trouble};
+pub(in crate::client) use self::endpoint_health::{Standstill, Trouble};
 
-use self::place::{Change, Entered, Place, Sign, Waiting};
-use super::policy::RetryPolicy;
+use self::endpoint_health::{Change, Entered, Place, Sign, Waiting};
+use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Shown;
 
@@ -43,7 +43,7 @@ const MOST_PLACES: usize = 64;
 
 /// Which place a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PlaceId {
+pub(in crate::client) struct PlaceId {
     hash: u64,
     /// An upload host that is not the API's own.
     is_upload_host: bool,
@@ -51,7 +51,7 @@ pub(super) struct PlaceId {
 
 /// All places that are not well.
 #[derive(Debug)]
-pub(super) struct Outages {
+pub(in crate::client) struct Outages {
     places: Mutex<HashMap<u64, Place>>,
     /// How many those are: where none is, there is nothing to lock.
     troubled: AtomicUsize,
@@ -63,7 +63,7 @@ pub(super) struct Outages {
 }
 
 impl Outages {
-    pub(super) fn new(chance: fastrand::Rng) -> Self {
+    pub(in crate::client) fn new(chance: fastrand::Rng) -> Self {
         Self {
             places: Mutex::default(),
             troubled: AtomicUsize::new(0),
@@ -75,7 +75,7 @@ impl Outages {
     }
 
     /// The place of an origin, which may be any URI there.
-    pub(super) fn place(&self, uri: &Uri) -> PlaceId {
+    pub(in crate::client) fn place(&self, uri: &Uri) -> PlaceId {
         PlaceId {
             hash: self.hashing.hash_one((uri.scheme(), uri.authority())),
             is_upload_host: false,
@@ -83,7 +83,7 @@ impl Outages {
     }
 
     /// The place that an upload goes to, for a client whose API is at `api`.
-    pub(super) fn upload_place(&self, uri: &Uri, api: &str) -> PlaceId {
+    pub(in crate::client) fn upload_place(&self, uri: &Uri, api: &str) -> PlaceId {
         let api = api.split_once("://").map_or(api, |(_, rest)| rest);
         let api = api.trim_end_matches('/');
         if uri.authority().is_some_and(|authority| *authority == *api) {
@@ -96,12 +96,12 @@ impl Outages {
     }
 
     /// Whether anybody has answered this client, ever.
-    pub(super) fn ever_answered(&self) -> bool {
+    pub(in crate::client) fn ever_answered(&self) -> bool {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
     /// Leave to make an attempt, which one that can't wait always has.
-    pub(super) fn enter(
+    pub(in crate::client) fn enter(
         &self,
         place: PlaceId,
         now: Instant,
@@ -124,7 +124,7 @@ impl Outages {
     }
 
     /// A connection to there has broken whose answer had begun.
-    pub(super) fn broke(
+    pub(in crate::client) fn broke(
         &self,
         uri: &Uri,
         now: Instant,
@@ -137,7 +137,7 @@ impl Outages {
     }
 
     /// Waits until there is something new since that standstill.
-    pub(super) const fn change(&self, place: PlaceId, standstill: &Standstill) -> Waits<'_> {
+    pub(in crate::client) const fn change(&self, place: PlaceId, standstill: &Standstill) -> Waits<'_> {
         Waits {
             outages: self,
             place,
@@ -216,7 +216,7 @@ impl Outages {
 
 /// Leave to make one attempt. Dropping it lets another make one.
 #[derive(Debug)]
-pub(super) struct Way<'a> {
+pub(in crate::client) struct Way<'a> {
     outages: &'a Outages,
     place: PlaceId,
     host: Option<Authority>,
@@ -226,13 +226,13 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// The same, for an attempt that goes to this host: it is told where an outage begins.
-    pub(super) fn to(mut self, uri: &Uri) -> Self {
+    pub(in crate::client) fn to(mut self, uri: &Uri) -> Self {
         self.host = uri.authority().cloned();
         self
     }
 
     /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
-    pub(super) fn over<T>(
+    pub(in crate::client) fn over<T>(
         mut self,
         outcome: &Result<T, Error>,
         hurried: bool,
@@ -288,7 +288,7 @@ impl Drop for Way<'_> {
 
 /// A place among those who wait.
 #[derive(Debug)]
-pub(super) struct Waits<'a> {
+pub(in crate::client) struct Waits<'a> {
     outages: &'a Outages,
     place: PlaceId,
     era: u64,
@@ -347,7 +347,7 @@ mod tests {
 
     use b2kit_core::{Phase, SystemTimer, Timer as _};
 
-    use super::place::FEW;
+    use super::endpoint_health::FEW;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ const PROOF: u32 = 20;
 
 /// A gate for each kind of traffic: to the API, of uploads, of downloads.
 #[derive(Debug, Default)]
-pub(super) struct Gates([Gate; 3]);
+pub(in crate::client) struct Gates([Gate; 3]);
 
 #[derive(Debug, Default)]
 struct Gate(Mutex<State>);
@@ -55,14 +55,14 @@ struct Limit {
 
 /// Leave to make one attempt. Dropping it gives the room to another.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
+pub(in crate::client) struct Pass<'a> {
     gate: &'a Gate,
     lowered: u64,
 }
 
 impl Gates {
     /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
-    pub(super) fn close(&self, kind: CallKind, now: Instant, until: Instant, why: &Error) -> bool {
+    pub(in crate::client) fn close(&self, kind: CallKind, now: Instant, until: Instant, why: &Error) -> bool {
         let mut state = self.gate(kind).lock();
         let was_open = state
             .closed
@@ -80,7 +80,7 @@ impl Gates {
     }
 
     /// How long to wait; `None` if the gate is open.
-    pub(super) fn closed_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
+    pub(in crate::client) fn closed_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
         let mut state = self.gate(kind).lock();
         let until = state.closed.as_ref()?.until;
         let left = until.saturating_duration_since(now);
@@ -92,32 +92,32 @@ impl Gates {
     }
 
     /// Why the gate is closed, if it is.
-    pub(super) fn closed_by(&self, kind: CallKind) -> Option<Error> {
+    pub(in crate::client) fn closed_by(&self, kind: CallKind) -> Option<Error> {
         let state = self.gate(kind).lock();
         state.closed.as_ref().map(|closed| closed.why.clone())
     }
 
     /// Passes if there is room for one more.
-    pub(super) fn try_pass(&self, kind: CallKind) -> Option<Pass<'_>> {
+    pub(in crate::client) fn try_pass(&self, kind: CallKind) -> Option<Pass<'_>> {
         let gate = self.gate(kind);
         let mut state = gate.lock();
         (state.room() > 0).then(|| gate.enter(&mut state))
     }
 
     /// Waits until there is room for one more.
-    pub(super) const fn room(&self, kind: CallKind) -> Room<'_> {
+    pub(in crate::client) const fn room(&self, kind: CallKind) -> Room<'_> {
         let gate = self.gate(kind);
         Room { gate, number: None }
     }
 
     /// How many calls have succeeded, of all kinds.
-    pub(super) fn successes(&self) -> u64 {
+    pub(in crate::client) fn successes(&self) -> u64 {
         let of = |gate: &Gate| gate.lock().successes;
         self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
     /// Passes without room. Who has a pass may be one that is never polled again.
-    pub(super) fn squeeze(&self, kind: CallKind) -> Pass<'_> {
+    pub(in crate::client) fn squeeze(&self, kind: CallKind) -> Pass<'_> {
         let gate = self.gate(kind);
         gate.enter(&mut gate.lock())
     }
@@ -169,7 +169,7 @@ impl State {
 
 /// A place among those who wait.
 #[derive(Debug)]
-pub(super) struct Room<'a> {
+pub(in crate::client) struct Room<'a> {
     gate: &'a Gate,
     number: Option<u64>,
 }
@@ -206,7 +206,7 @@ impl Drop for Room<'_> {
 
 impl Pass<'_> {
     /// B2 says that there are too many, or this machine has no room for so many.
-    pub(super) fn refused(&self) {
+    pub(in crate::client) fn refused(&self) {
         let mut state = self.gate.lock();
         if state.lowered != self.lowered {
             return;
@@ -225,7 +225,7 @@ impl Pass<'_> {
     }
 
     /// B2 takes it.
-    pub(super) fn succeeded(&self) {
+    pub(in crate::client) fn succeeded(&self) {
         let mut state = self.gate.lock();
         state.successes = state.successes.wrapping_add(1);
         let Some(limit) = &mut state.limit else {

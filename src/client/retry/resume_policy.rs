@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind};
 
-use super::Client;
-use super::budget::cost;
-use super::course::{Course, Step};
+use crate::client::Client;
+use super::quota::cost;
+use super::state::{Course, Step};
 use super::outage::Trouble;
-use super::told::{Title, Wait};
+use crate::client::telemetry::{Title, Wait};
 use crate::api::{Call as _, DownloadFileById, CallMetadata};
 use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
-pub(super) const PROGRESS: u64 = 256 << 10;
+pub(in crate::client) const PROGRESS: u64 = 256 << 10;
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
