@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
@@ -210,7 +212,11 @@ impl Call for CopyFile {
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        ask: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         // A key that may not ask can't tell; a second version is the lesser harm.
         let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
             return Reconciliation::Unclear;

@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
@@ -90,7 +92,11 @@ impl Call for FinishLargeFile {
         })
     }
 
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        ask: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         // B2 says this of an upload that it still has.
         let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
         if lost

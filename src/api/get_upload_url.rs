@@ -70,7 +70,8 @@ impl GetUploadUrl {
 }
 
 impl Call for GetUploadUrl {
-    const METADATA: CallMetadata = CallMetadata::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
 
     fn subject(&self) -> Subject<'_> {

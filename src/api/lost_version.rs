@@ -1,6 +1,6 @@
 //! Looks for the version that a lost call may have made.
 
-use super::call::{CallExecutor, Reconciliation, LostResponse};
+use super::call::{CallExecutor, LostResponse, Reconciliation};
 use super::list_file_versions::ListFileVersions;
 use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
 

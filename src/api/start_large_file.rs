@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
@@ -251,7 +253,11 @@ impl Call for StartLargeFile {
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        ask: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         let Some(id) = self.file_info.get(UPLOAD_ID) else {
             return Reconciliation::Unclear;
         };

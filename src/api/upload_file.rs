@@ -4,7 +4,9 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{CallExecutor, Call, CallMetadata, Reconciliation, LostResponse, UploadTarget, Subject};
+use super::call::{
+    Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject, UploadTarget,
+};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -229,7 +231,11 @@ impl Call for UploadFile {
     }
 
     /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        ask: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
             return if self.content.is_verified() {
                 Reconciliation::NotDone

@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::call::{Call, CallMetadata, UploadTarget, Subject};
+use super::call::{Call, CallMetadata, Subject, UploadTarget};
 use super::content::{Content, Digest};
 use super::reply::Reply;
 use super::target::Target;

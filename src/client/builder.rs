@@ -4,20 +4,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer, Throughput, Timer};
+use b2kit_core::{CheckedClient, Deadlines, HttpClient, SystemTimer, Throughput, Timer};
 use http::HeaderValue;
 
 use super::auth::authorization::Authorization;
-use super::limits::bandwidth::Bandwidth;
-use super::retry::quota::Budget;
-use super::metrics::Counters;
 use super::auth::endpoint_policy::{EndpointPolicy, REALM};
-use super::retry::limiter::Gates;
+use super::auth::server_clock::ServerClock;
+use super::limits::bandwidth::Bandwidth;
 use super::limits::memory::Memory;
+use super::metrics::Counters;
+use super::redaction::Secrets;
+use super::retry::limiter::Gates;
 use super::retry::outage::Outages;
 use super::retry::policy::RetryPolicy;
-use super::redaction::Secrets;
-use super::auth::server_clock::ServerClock;
+use super::retry::quota::Budget;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, DownloadOrigin, OriginToken, Session};

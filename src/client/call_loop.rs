@@ -14,18 +14,18 @@ use tracing::{Instrument as _, debug, warn};
 
 use super::Client;
 use super::auth::authorization::Generation;
-use super::retry::state::{Course, Step};
-use super::retry::limiter::Pass;
+use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
 use super::retry::classifier;
+use super::retry::limiter::Pass;
 use super::retry::outage::{PlaceId, Way};
 use super::retry::resume_policy::PROGRESS;
-use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
 use super::retry::retry_after::{retry_after, server_time};
+use super::retry::state::{Course, Step};
 use super::telemetry::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
-    ApiVersion, CallExecutor, AuthorizeAccount, Call, CallKind, CallMetadata, Reconciliation, GetUploadPartUrl,
-    GetUploadUrl, UploadTarget, Reply, Session, Target,
+    ApiVersion, AuthorizeAccount, Call, CallExecutor, CallKind, CallMetadata, GetUploadPartUrl,
+    GetUploadUrl, Reconciliation, Reply, Session, Target, UploadTarget,
 };
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::Secret;
@@ -367,8 +367,9 @@ fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Gene
             }
             let session: Session = run(&in_time, &call).await?;
             let trusted = client.shared.policy.check_session(&session);
-            trusted
-                .map_err(|error| error.in_call(AuthorizeAccount::METADATA.name, 1, Duration::ZERO))?;
+            trusted.map_err(|error| {
+                error.in_call(AuthorizeAccount::METADATA.name, 1, Duration::ZERO)
+            })?;
             Ok(session)
         };
         let authorization = &client.shared.authorization;
@@ -387,7 +388,10 @@ fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Gene
 }
 
 /// A fresh upload URL. Boxed, for the same reason.
-fn upload_url<'a>(client: &'a Client, place: &'a UploadTarget) -> BoxFuture<'a, Result<Lease, Error>> {
+fn upload_url<'a>(
+    client: &'a Client,
+    place: &'a UploadTarget,
+) -> BoxFuture<'a, Result<Lease, Error>> {
     Box::pin(async move {
         Ok(match place {
             UploadTarget::Bucket(id) => {

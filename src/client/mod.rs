@@ -32,32 +32,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use b2kit_core::time::share;
-use b2kit_core::{Deadlines, CheckedClient, Timer};
+use b2kit_core::{CheckedClient, Deadlines, Timer};
 use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::DeleteMode;
+pub(crate) use self::limits::memory::Room;
 pub use self::metrics::CallCounts;
-pub(crate) use self::unfinished::Line;
-pub use self::unfinished::{UnfinishedState, Unfinished};
+pub use self::retry::policy::RetryPolicy;
+pub(crate) use self::retry::resume_policy::Patience;
 #[cfg(feature = "fs")]
 pub(crate) use self::signing_key::LocalKey;
-pub(crate) use self::limits::memory::Room;
-pub(crate) use self::retry::resume_policy::Patience;
-pub use self::retry::policy::RetryPolicy;
+pub(crate) use self::unfinished::Line;
+pub use self::unfinished::{Unfinished, UnfinishedState};
 
 use self::auth::authorization::Authorization;
-use self::limits::bandwidth::Bandwidth;
-use self::retry::quota::Budget;
-use self::metrics::Counters;
 use self::auth::endpoint_policy::EndpointPolicy;
-use self::retry::limiter::Gates;
-use self::unfinished::Ledger;
-use self::limits::memory::Memory;
-use self::retry::outage::Outages;
-use self::redaction::Secrets;
 use self::auth::server_clock::ServerClock;
+use self::limits::bandwidth::Bandwidth;
+use self::limits::memory::Memory;
+use self::metrics::Counters;
+use self::redaction::Secrets;
+use self::retry::limiter::Gates;
+use self::retry::outage::Outages;
+use self::retry::quota::Budget;
 use self::telemetry::About;
+use self::unfinished::Ledger;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;

@@ -123,7 +123,8 @@ impl Line {
     /// It stays, for its owner to resume.
     pub(crate) fn keep(mut self) {
         self.settled = true;
-        self.ledger.set(self.number, |line| line.state = UnfinishedState::Kept);
+        self.ledger
+            .set(self.number, |line| line.state = UnfinishedState::Kept);
     }
 }
 
@@ -197,9 +198,12 @@ impl Client {
     /// What was not reached stays in the ledger.
     pub async fn cancel_orphaned_uploads(&self) -> Vec<(Unfinished, Error)> {
         let lines = self.shared.ledger.lock().lines.clone();
-        let left = lines
-            .into_iter()
-            .filter(|(_, line, _)| matches!(line.state, UnfinishedState::Orphaned | UnfinishedState::Unknown));
+        let left = lines.into_iter().filter(|(_, line, _)| {
+            matches!(
+                line.state,
+                UnfinishedState::Orphaned | UnfinishedState::Unknown
+            )
+        });
         let cleared = stream::iter(left).map(|(number, line, upload_id)| async move {
             let outcome = match line.state {
                 UnfinishedState::Unknown => self.look_into(number, &line).await,

@@ -10,10 +10,10 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
 
+use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
+use crate::client::retry::policy::RetryPolicy;
 #[cfg(feature = "fs")]
 use crate::client::signing_key::LocalKey;
-use crate::client::retry::policy::RetryPolicy;
-use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 

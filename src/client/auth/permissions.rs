@@ -39,7 +39,11 @@ pub(in crate::client) fn refuse_known_missing(
 }
 
 /// Adds to B2's refusal what the key may do.
-pub(in crate::client) fn with_restriction(failure: Error, facts: &CallMetadata, session: &Session) -> Error {
+pub(in crate::client) fn with_restriction(
+    failure: Error,
+    facts: &CallMetadata,
+    session: &Session,
+) -> Error {
     let unauthorized = failure
         .b2()
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");

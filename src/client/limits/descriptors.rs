@@ -14,8 +14,8 @@ use std::time::Duration;
 use b2kit_core::adapter::is_exhaustion;
 use futures_util::future::{Either, select};
 
-use crate::client::Client;
 use super::memory::{Memory, Room};
+use crate::client::Client;
 
 /// How long to wait for those who have files open. They may be transfers that nobody polls.
 const FILE_WAIT: Duration = Duration::from_secs(60);

@@ -313,21 +313,27 @@ mod tests {
     }
 
     use Class::{
-        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, LostResponse, Sha1,
-        SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
+        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, LostResponse,
+        Sha1, SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
     const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, LostResponse, LostResponse]),
         (HttpErrorKind::Connect, [Unsent, LostResponse, LostResponse]),
-        (HttpErrorKind::Exhausted, [Unsent, LostResponse, LostResponse]),
+        (
+            HttpErrorKind::Exhausted,
+            [Unsent, LostResponse, LostResponse],
+        ),
         (HttpErrorKind::Tls, [Final; 3]),
         (HttpErrorKind::Timeout, [Unsent, Late, LostResponse]),
         (HttpErrorKind::Stalled, [Unsent, Late, LostResponse]),
         (HttpErrorKind::Reset, [Unsent, Broken, LostResponse]),
         (HttpErrorKind::Closed, [Unsent, Broken, LostResponse]),
-        (HttpErrorKind::Protocol, [Unsent, LostResponse, LostResponse]),
+        (
+            HttpErrorKind::Protocol,
+            [Unsent, LostResponse, LostResponse],
+        ),
         (HttpErrorKind::TooLarge, [Final; 3]),
         (HttpErrorKind::Source, [Final; 3]),
         (HttpErrorKind::Invalid, [Final; 3]),
@@ -447,7 +453,7 @@ mod tests {
 
     /// The table.
     fn expected(class: Class, kind: CallKind, seen: Seen) -> Next {
-        use CallKind::{Download, Authorize, Read, Upload, Write};
+        use CallKind::{Authorize, Download, Read, Upload, Write};
         let paced = match kind {
             Authorize => AT_ONCE,
             Upload if seen.failures < 2 => AT_ONCE,
@@ -474,9 +480,10 @@ mod tests {
             (ForeignSlowDown, _) => Next::Again(Pause::Everyone),
             (UrlInUse, Upload) => paced,
             (Sha1, Upload) => again_if(seen.corrupt < 2, AT_ONCE),
-            (UrlInUse | Sha1 | Impossible, Write) => {
-                again_if(seen.ambiguous || seen.reconcile_on_first_error, Next::Settle)
-            }
+            (UrlInUse | Sha1 | Impossible, Write) => again_if(
+                seen.ambiguous || seen.reconcile_on_first_error,
+                Next::Settle,
+            ),
             (UrlInUse | Sha1 | Impossible, _) => Next::GiveUp,
         }
     }

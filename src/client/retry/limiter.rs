@@ -62,7 +62,13 @@ pub(in crate::client) struct Pass<'a> {
 
 impl Gates {
     /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
-    pub(in crate::client) fn close(&self, kind: CallKind, now: Instant, until: Instant, why: &Error) -> bool {
+    pub(in crate::client) fn close(
+        &self,
+        kind: CallKind,
+        now: Instant,
+        until: Instant,
+        why: &Error,
+    ) -> bool {
         let mut state = self.gate(kind).lock();
         let was_open = state
             .closed

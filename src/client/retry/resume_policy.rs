@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind};
 
-use crate::client::Client;
+use super::outage::Trouble;
 use super::quota::cost;
 use super::state::{Course, Step};
-use super::outage::Trouble;
+use crate::api::{Call as _, CallMetadata, DownloadFileById};
+use crate::client::Client;
 use crate::client::telemetry::{Title, Wait};
-use crate::api::{Call as _, DownloadFileById, CallMetadata};
 use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
@@ -67,7 +67,9 @@ impl Patience {
         if late && self.client.policy.deadline.is_some() {
             // Too few bytes came in all the time that there was.
             let (attempts, elapsed) = self.course.so_far(now);
-            let error = self.course.error(failure, Some(RetryStopReason::Deadline), now);
+            let error = self
+                .course
+                .error(failure, Some(RetryStopReason::Deadline), now);
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use b2kit_core::time::{FOREVER, share};
 
-use super::quota::{Budget, cost};
 use super::classifier::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
+use super::quota::{Budget, cost};
 use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
@@ -79,7 +79,11 @@ pub(in crate::client) enum Step {
 
 impl<'a> Course<'a> {
     /// A call begins.
-    pub(in crate::client) fn begin(facts: &'a CallMetadata, policy: &Arc<RetryPolicy>, now: Instant) -> Self {
+    pub(in crate::client) fn begin(
+        facts: &'a CallMetadata,
+        policy: &Arc<RetryPolicy>,
+        now: Instant,
+    ) -> Self {
         let seen = Seen {
             reconcile_on_first_error: facts.reconcile_on_first_error,
             ..Seen::default()
@@ -247,7 +251,8 @@ impl<'a> Course<'a> {
             .first_failure
             .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
         let attempts = self.attempts.saturating_add(self.witnessed);
-        attempts >= self.policy.attempts(self.facts.kind) && since_first >= self.policy.min_retry_duration
+        attempts >= self.policy.attempts(self.facts.kind)
+            && since_first >= self.policy.min_retry_duration
     }
 
     /// How much longer the call goes on without any connection.
@@ -326,7 +331,12 @@ impl<'a> Course<'a> {
     }
 
     /// The error, with what is known of the call.
-    pub(in crate::client) fn error(&self, failure: Error, gave_up: Option<RetryStopReason>, now: Instant) -> Error {
+    pub(in crate::client) fn error(
+        &self,
+        failure: Error,
+        gave_up: Option<RetryStopReason>,
+        now: Instant,
+    ) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let outcome = outcome(&failure);
         // What B2 has not read to its end it does not store.
@@ -525,7 +535,12 @@ mod tests {
         );
         assert_eq!(why, Some(RetryStopReason::Attempts));
         assert_eq!(
-            course(&ListBuckets::METADATA, RetryPolicy::disabled(), &busy(), 0.0),
+            course(
+                &ListBuckets::METADATA,
+                RetryPolicy::disabled(),
+                &busy(),
+                0.0
+            ),
             (vec![], Some(RetryStopReason::Attempts))
         );
     }
@@ -564,7 +579,10 @@ mod tests {
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), true, now, &budget, 0.0);
-        assert!(matches!(step, Step::Stop(Some(RetryStopReason::BodyNotReplayable))), "{step:?}");
+        assert!(
+            matches!(step, Step::Stop(Some(RetryStopReason::BodyNotReplayable))),
+            "{step:?}"
+        );
     }
 
     #[test]
@@ -613,7 +631,10 @@ mod tests {
         let own = goes_on(&budget, policy(), |course, _| {
             course.in_trouble(Trouble::Own, true)
         });
-        assert_eq!(own, (Duration::ZERO, Some(RetryStopReason::RetryQuotaExhausted)));
+        assert_eq!(
+            own,
+            (Duration::ZERO, Some(RetryStopReason::RetryQuotaExhausted))
+        );
         for trouble in [Trouble::Shared, Trouble::Outage] {
             let shared = |course: &mut Course<'_>, _| course.in_trouble(trouble, true);
             let (took, why) = goes_on(&budget, policy(), shared);
@@ -622,7 +643,10 @@ mod tests {
         }
         let full = |course: &mut Course<'_>, now| course.without_room(0, now);
         let (took, why) = goes_on(&budget, policy(), full);
-        assert_eq!((took, why), (policy().min_retry_duration, Some(RetryStopReason::Attempts)));
+        assert_eq!(
+            (took, why),
+            (policy().min_retry_duration, Some(RetryStopReason::Attempts))
+        );
     }
 
     #[test]
@@ -662,6 +686,9 @@ mod tests {
         let mut course = Course::begin(&facts, &Arc::new(policy), now);
         course.attempt(None);
         let step = course.failed(&busy(), false, now, &budget, 0.0);
-        assert!(matches!(step, Step::Stop(Some(RetryStopReason::RetryQuotaExhausted))), "{step:?}");
+        assert!(
+            matches!(step, Step::Stop(Some(RetryStopReason::RetryQuotaExhausted))),
+            "{step:?}"
+        );
     }
 }

@@ -137,7 +137,11 @@ impl Outages {
     }
 
     /// Waits until there is something new since that standstill.
-    pub(in crate::client) const fn change(&self, place: PlaceId, standstill: &Standstill) -> Waits<'_> {
+    pub(in crate::client) const fn change(
+        &self,
+        place: PlaceId,
+        standstill: &Standstill,
+    ) -> Waits<'_> {
         Waits {
             outages: self,
             place,
