@@ -286,7 +286,7 @@ impl Client {
         upload_id: &str,
     ) -> Result<Vec<FileId>, Error> {
         let list = ListUnfinishedLargeFiles::new(&line.bucket_id).name_prefix(&line.file_name);
-        let mut files = self.stream(list);
+        let mut files = self.paginate(list);
         let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
             if *file.file_name == *line.file_name

@@ -243,7 +243,7 @@ impl<'a> LargeFile<'a> {
     /// The parts that B2 doesn't have, or has with other bytes.
     async fn wrong_parts(&self, over: &Over) -> Result<Vec<PartNumber>, Error> {
         let mut there = BTreeMap::new();
-        let mut parts = self.client.stream(ListParts::new(&self.file_id));
+        let mut parts = self.client.paginate(ListParts::new(&self.file_id));
         while let Some(part) = parts.try_next().await? {
             there.insert(
                 part.part_number,

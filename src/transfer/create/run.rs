@@ -150,7 +150,7 @@ impl Run<'_> {
             .prefix(name.as_str())
             .max_file_count(1);
         // Of the names that begin with this one it is the first.
-        let first = self.client().stream(names).try_next().await?;
+        let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
             match file.filter(|file| *file.file_name == *name.as_str()) {
