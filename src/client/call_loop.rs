@@ -157,7 +157,7 @@ async fn attempts<C: Call>(
         if facts.kind == CallKind::Authorize {
             course.paced(client.shared.authorization.pause(now));
         }
-        if classifier::is_for_want_of_room(&failure) {
+        if classifier::is_local_exhaustion(&failure) {
             pass.refused();
             course.without_room(client.shared.gates.successes(), now);
         }

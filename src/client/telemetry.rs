@@ -89,7 +89,7 @@ impl<'a> Title<'a> {
         let b2 = failure.b2();
         let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
         let (bucket, file) = (shown(self.bucket), shown(self.file));
-        let outcome = classifier::outcome(failure).name();
+        let outcome = classifier::classify(failure).name();
         let Wait { pause, everyone } = wait;
         let told = format_args!(
             "{self}: attempt {attempt} of {of} failed ({}); {wait}",
@@ -126,7 +126,7 @@ impl<'a> Title<'a> {
         debug!(
             attempt,
             ?elapsed,
-            outcome = classifier::outcome(failure).name(),
+            outcome = classifier::classify(failure).name(),
             kind = ?failure.kind(),
             status = failure.status(),
             code = b2.map(|b2| display(Shown(&b2.code))),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use b2kit_core::time::{FOREVER, share};
 
-use super::classifier::{CORRUPT_AGAIN, FOREIGN_AGAIN, Next, Outcome, Pause, Seen, judge, outcome};
+use super::classifier::{MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES, Decision, FailureClass, Delay, History, decide, class};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
 use super::quota::{Budget, cost};
@@ -26,7 +26,7 @@ pub(in crate::client) struct Course<'a> {
     attempts: u32,
     /// Pauses that grew.
     backoffs: u32,
-    seen: Seen,
+    history: History,
     since: Option<Timestamp>,
     /// What some attempt asked for may be done yet.
     may_still_execute: bool,
@@ -84,9 +84,9 @@ impl<'a> Course<'a> {
         policy: &Arc<RetryPolicy>,
         now: Instant,
     ) -> Self {
-        let seen = Seen {
+        let history = History {
             reconcile_on_first_error: facts.reconcile_on_first_error,
-            ..Seen::default()
+            ..History::default()
         };
         Self {
             facts,
@@ -95,7 +95,7 @@ impl<'a> Course<'a> {
             first_failure: None,
             attempts: 0,
             backoffs: 0,
-            seen,
+            history,
             since: None,
             may_still_execute: false,
             possibly_twice: false,
@@ -121,7 +121,7 @@ impl<'a> Course<'a> {
 
     /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
     pub(in crate::client) const fn renewed(&mut self) {
-        self.seen.renewed = true;
+        self.history.reauthorized = true;
     }
 
     /// Keeps why an attempt failed that is followed by another.
@@ -182,7 +182,7 @@ impl<'a> Course<'a> {
 
     /// Whether nothing has failed yet.
     pub(in crate::client) const fn is_unharmed(&self) -> bool {
-        self.seen.failures == 0
+        self.history.failures == 0
     }
 
     /// Whether the last attempt failed in an outage, which is told once for all.
@@ -274,26 +274,26 @@ impl<'a> Course<'a> {
         chance: f64,
     ) -> Step {
         self.first_failure.get_or_insert(now);
-        let outcome = outcome(failure);
-        let next = judge(self.facts.kind, outcome, self.seen);
-        self.note(outcome, next);
-        if matches!(outcome, Outcome::Corrupt) && self.misplaced.len() < TOLD {
+        let class = classify(failure);
+        let next = decide(self.facts.kind, class, self.history);
+        self.note(class, next);
+        if matches!(class, FailureClass::Mismatch) && self.misplaced.len() < TOLD {
             self.misplaced
                 .push((self.attempts, failure.what().to_owned()));
         }
         match next {
-            Next::GiveUp => Step::Stop(None),
-            Next::Renew => Step::Renew,
-            Next::Settle => Step::Settle(LostResponse {
+            Decision::GiveUp => Step::Stop(None),
+            Decision::Reauthorize => Step::Renew,
+            Decision::Reconcile => Step::Settle(LostResponse {
                 since: self.since,
-                refusal: match outcome {
-                    Outcome::Refused(b2) => Some(b2.clone()),
+                refusal: match class {
+                    FailureClass::Rejected(b2) => Some(b2.clone()),
                     _ => None,
                 },
                 version: ApiVersion::default(),
                 may_still_execute: self.may_still_execute,
             }),
-            Next::Again(pause) => self.again(pause, failure, spent, now, budget, chance),
+            Decision::Retry(pause) => self.again(pause, failure, spent, now, budget, chance),
         }
     }
 
@@ -306,21 +306,21 @@ impl<'a> Course<'a> {
         budget: &Budget,
         chance: f64,
     ) -> Step {
-        match outcome(failure) {
-            Outcome::Refused(_) => return Step::Stop(None),
-            Outcome::Corrupt | Outcome::Garbled if self.seen.corrupt > CORRUPT_AGAIN => {
+        match classify(failure) {
+            FailureClass::Rejected(_) => return Step::Stop(None),
+            FailureClass::Mismatch | FailureClass::Unreadable if self.history.invalid_responses > MAX_INVALID_RESPONSE_RETRIES => {
                 return Step::Stop(None);
             }
-            Outcome::Foreign(status) if status != 429 && self.seen.foreign > FOREIGN_AGAIN => {
+            FailureClass::NonB2(status) if status != 429 && self.history.non_b2_responses > MAX_NON_B2_RETRIES => {
                 return Step::Stop(None);
             }
             _ => {}
         }
         let kind = self.facts.kind;
-        let pause = if kind == CallKind::Upload && self.seen.failures <= 2 {
-            Pause::None
+        let pause = if kind == CallKind::Upload && self.history.failures <= 2 {
+            Delay::None
         } else {
-            Pause::Backoff
+            Delay::Backoff
         };
         self.again(pause, failure, spent, now, budget, chance)
     }
@@ -338,14 +338,14 @@ impl<'a> Course<'a> {
         now: Instant,
     ) -> Error {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
-        let outcome = outcome(&failure);
+        let class = classify(&failure);
         // What B2 has not read to its end it does not store.
-        let unread = self.facts.kind == CallKind::Upload && matches!(outcome, Outcome::TimedOut);
+        let unread = self.facts.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
         let maybe = failure.may_have_taken_effect() && !unread;
-        let effect = changes && (maybe || self.seen.ambiguous);
+        let effect = changes && (maybe || self.history.ambiguous);
         // The last attempt's answer is the error itself.
         let is_last =
-            |attempt: u32| attempt == self.attempts && matches!(outcome, Outcome::Corrupt);
+            |attempt: u32| attempt == self.attempts && matches!(class, FailureClass::Mismatch);
         let earlier = self
             .misplaced
             .iter()
@@ -366,43 +366,43 @@ impl<'a> Course<'a> {
         )
     }
 
-    fn note(&mut self, outcome: Outcome<'_>, next: Next) {
-        match outcome {
-            Outcome::Ambiguous | Outcome::Broken => self.seen.ambiguous = true,
-            Outcome::TimedOut => self.seen.ambiguous |= self.facts.kind != CallKind::Upload,
-            Outcome::Foreign(_) => {
-                self.seen.ambiguous = true;
-                self.seen.foreign += 1;
+    fn note(&mut self, class: FailureClass<'_>, next: Decision) {
+        match class {
+            FailureClass::Ambiguous | FailureClass::ConnectionLost => self.history.ambiguous = true,
+            FailureClass::RequestTimeout => self.history.ambiguous |= self.facts.kind != CallKind::Upload,
+            FailureClass::NonB2(_) => {
+                self.history.ambiguous = true;
+                self.history.non_b2_responses += 1;
             }
-            Outcome::Late => {
-                self.seen.ambiguous = true;
+            FailureClass::MayStillExecute => {
+                self.history.ambiguous = true;
                 self.may_still_execute = true;
             }
-            Outcome::Corrupt | Outcome::Garbled => {
-                self.seen.corrupt += 1;
-                self.seen.ambiguous = true;
+            FailureClass::Mismatch | FailureClass::Unreadable => {
+                self.history.invalid_responses += 1;
+                self.history.ambiguous = true;
                 // An upload that is wrong where it arrived is there all the same.
                 self.possibly_twice |=
-                    self.facts.kind == CallKind::Upload && matches!(outcome, Outcome::Corrupt);
+                    self.facts.kind == CallKind::Upload && matches!(class, FailureClass::Mismatch);
             }
-            Outcome::Refused(b2)
+            FailureClass::Rejected(b2)
                 if b2.status == 400
                     && b2.code != "auth_token_limit"
-                    && next == Next::Again(Pause::None) =>
+                    && next == Decision::Retry(Delay::None) =>
             {
-                self.seen.corrupt += 1
+                self.history.invalid_responses += 1
             }
-            Outcome::Refused(b2) if b2.status == 401 => self.seen.refused_urls += 1,
+            FailureClass::Rejected(b2) if b2.status == 401 => self.history.rejected_urls += 1,
             _ => {}
         }
-        if next != Next::Renew {
-            self.seen.failures += 1;
+        if next != Decision::Reauthorize {
+            self.history.failures += 1;
         }
     }
 
     fn again(
         &mut self,
-        pause: Pause,
+        pause: Delay,
         failure: &Error,
         spent: bool,
         now: Instant,
@@ -423,7 +423,7 @@ impl<'a> Course<'a> {
         if pause_for >= self.patience(now) {
             return Step::Stop(Some(RetryStopReason::Deadline));
         }
-        if matches!(outcome(failure), Outcome::NotSent)
+        if matches!(classify(failure), FailureClass::NotSent)
             && pause_for.max(self.pace) >= self.unanswered_for(now)
         {
             return Step::Stop(Some(RetryStopReason::NeverConnected));
@@ -433,7 +433,7 @@ impl<'a> Course<'a> {
         }
         Step::Again {
             pause: pause_for,
-            everyone: pause == Pause::Everyone,
+            everyone: pause == Delay::Shared,
         }
     }
 
@@ -443,14 +443,14 @@ impl<'a> Course<'a> {
     }
 
     /// Half of the pause is certain, and half is chance; so is up to a second after a wish of B2's.
-    fn pause(&mut self, pause: Pause, wish: Option<Duration>, chance: f64) -> Duration {
+    fn pause(&mut self, pause: Delay, wish: Option<Duration>, chance: f64) -> Duration {
         let mut backoff = Duration::ZERO;
         match self.circumstance {
             // All wait together.
             Circumstance::Outage => {}
             // It is waited for room, too.
             Circumstance::NoRoom => backoff = self.policy.pause(0, chance).max(LEAST_FREE_PAUSE),
-            _ if pause == Pause::None => {}
+            _ if pause == Delay::None => {}
             _ => {
                 backoff = self.policy.pause(self.backoffs, chance);
                 self.backoffs = self.backoffs.saturating_add(1);
