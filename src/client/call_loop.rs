@@ -18,9 +18,9 @@ use super::auth::permissions::{explain_login, refuse_known_missing, with_restric
 use super::retry::classifier;
 use super::retry::limiter::Pass;
 use super::retry::outage::{PlaceId, Way};
-use super::retry::resume_policy::PROGRESS;
+use super::retry::resume_policy::PROGRESS_BYTES;
 use super::retry::retry_after::{retry_after, server_time};
-use super::retry::state::{Course, Step};
+use super::retry::state::{RetryState, RetryAction};
 use super::telemetry::{Title, Wait, everyone_waits};
 use super::upload_urls::Lease;
 use crate::api::{
@@ -73,73 +73,73 @@ async fn bounded<C: Call>(client: &Client, call: &C, title: Title<'_>) -> Result
     let facts = &C::METADATA;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
-    let mut course = Course::begin(facts, &client.policy, client.now());
+    let mut state = RetryState::new(facts, &client.policy, client.now());
     let Some(deadline) = client.policy.deadline_of(facts) else {
-        return attempts(client, call, &mut course, title).await;
+        return attempts(client, call, &mut state, title).await;
     };
     let sleep = client.shared.timer.sleep(deadline);
     {
-        let attempts = pin!(attempts(client, call, &mut course, title));
+        let attempts = pin!(attempts(client, call, &mut state, title));
         if let Either::Left((outcome, _)) = select(attempts, sleep).await {
             return outcome;
         }
     }
-    let phase = if course.is_first() {
+    let phase = if state.is_first_attempt() {
         Phase::NotSent
     } else {
         Phase::MaybeReceived
     };
     let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
-    let cause = course.take_last().unwrap_or_else(late);
-    Err(course.error(cause, Some(RetryStopReason::Deadline), client.now()))
+    let cause = state.take_last_failure().unwrap_or_else(late);
+    Err(state.error(cause, Some(RetryStopReason::Deadline), client.now()))
 }
 
 async fn attempts<C: Call>(
     client: &Client,
     call: &C,
-    course: &mut Course<'_>,
+    state: &mut RetryState<'_>,
     title: Title<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::METADATA;
-    let finish = |course: &Course<'_>, mut output: C::Output| {
-        if course.possibly_twice() {
+    let finish = |state: &RetryState<'_>, mut output: C::Output| {
+        if state.is_possible_duplicate() {
             warn!("B2 may hold the result twice");
             C::mark_possible_duplicate(&mut output);
         }
         Ok(output)
     };
     loop {
-        let ticket = Ticket::obtain(client, call, course)
+        let ticket = Ticket::obtain(client, call, state)
             .await
-            .map_err(|error| course.error(error, None, client.now()))?;
+            .map_err(|error| state.error(error, None, client.now()))?;
         let request = prepare(client, call, &ticket.target(client));
-        let mut request = request.map_err(|error| course.error(error, None, client.now()))?;
+        let mut request = request.map_err(|error| state.error(error, None, client.now()))?;
         let place = ticket.place(client, request.uri());
-        let (pass, way) = admitted(client, facts.kind, place, course).await?;
+        let (pass, way) = admitted(client, facts.kind, place, state).await?;
         let way = way.to(request.uri());
         let sent = client.now();
-        stamp(client, facts, &mut request, course.left(sent));
+        stamp(client, facts, &mut request, state.time_left(sent));
         let had_token = request.headers().contains_key(AUTHORIZATION);
-        course.attempt(client.shared.server_clock.not_later_than(sent));
+        state.start_attempt(client.shared.server_clock.not_later_than(sent));
         let outcome = attempt(client, call, request).await;
         let now = client.now();
         let elapsed = now.saturating_duration_since(sent);
         let (hurried, first) = (
-            course.left(now).is_some_and(|left| left.is_zero()),
-            course.is_unharmed(),
+            state.time_left(now).is_some_and(|left| left.is_zero()),
+            state.has_not_failed(),
         );
         let trouble = way.over(&outcome, hurried, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
                 debug!(
-                    attempt = course.attempts(),
+                    attempt = state.attempts(),
                     ?elapsed,
                     "an attempt succeeded"
                 );
                 pass.succeeded();
                 ticket.give_back(client);
                 client.shared.budget.earn();
-                return finish(course, output);
+                return finish(state, output);
             }
             Err(failure) => failure,
         };
@@ -153,13 +153,13 @@ async fn attempts<C: Call>(
             let until = later(client.now(), wish);
             close_gate(client, facts.kind, until, &failure);
         }
-        course.in_trouble(trouble, client.shared.outages.ever_answered());
+        state.set_failure_scope(trouble, client.shared.outages.ever_answered());
         if facts.kind == CallKind::Authorize {
-            course.paced(client.shared.authorization.pause(now));
+            state.set_min_pause(client.shared.authorization.pause(now));
         }
         if classifier::is_local_exhaustion(&failure) {
             pass.refused();
-            course.without_room(client.shared.gates.successes(), now);
+            state.set_local_exhaustion(client.shared.gates.successes(), now);
         }
         // A refusal says nothing about the session's token where that was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
@@ -167,30 +167,30 @@ async fn attempts<C: Call>(
                 "no token was sent there, since download_origin() was told to withhold it"
                     .to_owned(),
             );
-            return Err(course.error(failure, None, client.now()));
+            return Err(state.error(failure, None, client.now()));
         }
         // Asking what became of the call needs room too.
         drop(pass);
         let (now, chance) = (client.now(), client.shared.chance());
-        let mut step = course.failed(
+        let mut step = state.on_failure(
             &failure,
             call.is_spent(),
             now,
             &client.shared.budget,
             chance,
         );
-        if let Step::Settle(mut lost) = step {
+        if let RetryAction::Reconcile(mut lost) = step {
             lost.version = ticket.version(client);
-            title.failed(&failure, course.attempts(), elapsed);
+            title.failed(&failure, state.attempts(), elapsed);
             debug!("asking what became of the call");
-            course.keep_last(failure.clone());
+            state.remember_failure(failure.clone());
             step = match call.reconcile(client, &lost).await {
-                Reconciliation::Done(output) => return finish(course, output),
+                Reconciliation::Done(output) => return finish(state, output),
                 found @ (Reconciliation::NotDone | Reconciliation::Unclear) => {
                     if matches!(found, Reconciliation::Unclear) {
-                        course.unclear();
+                        state.mark_possible_duplicate();
                     }
-                    course.not_done(
+                    state.on_not_executed(
                         &failure,
                         call.is_spent(),
                         client.now(),
@@ -199,13 +199,13 @@ async fn attempts<C: Call>(
                     )
                 }
                 Reconciliation::Unknown => {
-                    return Err(course.error(failure, None, client.now()).with_effect(true));
+                    return Err(state.error(failure, None, client.now()).with_effect(true));
                 }
             };
         }
         match step {
-            Step::Again { pause, everyone } => {
-                let told_once = everyone || course.is_in_outage();
+            RetryAction::Retry { pause, everyone } => {
+                let told_once = everyone || state.is_in_outage();
                 // The next login may have to wait for longer than the call itself would.
                 let pace = match facts.kind {
                     CallKind::Authorize => client.shared.authorization.pause(client.now()),
@@ -215,32 +215,32 @@ async fn attempts<C: Call>(
                     pause: pause.max(pace),
                     everyone: told_once,
                 };
-                title.again(&failure, course.attempts_of(), wait);
+                title.again(&failure, state.attempts_and_limit(), wait);
                 if everyone {
                     let until = later(client.now(), pause);
                     close_gate(client, facts.kind, until, &failure);
                 }
-                course.keep_last(failure);
-                if course.may_reuse_url() {
+                state.remember_failure(failure);
+                if state.may_reuse_url() {
                     ticket.give_back(client);
                 }
                 client.sleep(pause).await;
             }
             // A late word about an old token renews nothing, so it doesn't count.
-            Step::Renew => {
-                title.failed(&failure, course.attempts(), elapsed);
+            RetryAction::Reauthorize => {
+                title.failed(&failure, state.attempts(), elapsed);
                 debug!("waiting for a new login");
-                course.keep_last(failure);
+                state.remember_failure(failure);
                 if ticket.expired(client) {
-                    course.renewed();
+                    state.reauthorized();
                 }
             }
-            Step::Stop(why) => {
-                title.failed(&failure, course.attempts(), elapsed);
+            RetryAction::Stop(why) => {
+                title.failed(&failure, state.attempts(), elapsed);
                 let failure = ticket.explain(client, facts, failure);
-                return Err(course.error(failure, why, client.now()));
+                return Err(state.error(failure, why, client.now()));
             }
-            Step::Settle(_) => unreachable!("what was settled is not settled again"),
+            RetryAction::Reconcile(_) => unreachable!("what was settled is not settled again"),
         }
     }
 }
@@ -256,7 +256,7 @@ impl Ticket {
     async fn obtain<C: Call>(
         client: &Client,
         call: &C,
-        course: &Course<'_>,
+        state: &RetryState<'_>,
     ) -> Result<Self, Error> {
         if C::METADATA.kind == CallKind::Authorize {
             let mut pause = client.shared.authorization.pause(client.now());
@@ -275,7 +275,7 @@ impl Ticket {
         let Some(place) = call.place() else {
             return Ok(Self::Account(generation));
         };
-        let free = if course.may_reuse_url() {
+        let free = if state.may_reuse_url() {
             client.shared.upload_urls.take(&place, client.now())
         } else {
             None
@@ -421,12 +421,12 @@ async fn admitted<'a>(
     client: &'a Client,
     kind: CallKind,
     place: PlaceId,
-    course: &mut Course<'_>,
+    state: &mut RetryState<'_>,
 ) -> Result<(Pass<'a>, Way<'a>), Error> {
     let outages = &client.shared.outages;
     let mut probes = None;
     loop {
-        let pass = pass_gate(client, kind, course).await?;
+        let pass = pass_gate(client, kind, state).await?;
         let now = client.now();
         let standstill = match outages.enter(place, now, client.policy.is_once(kind)) {
             Ok(way) => return Ok((pass, way)),
@@ -435,15 +435,15 @@ async fn admitted<'a>(
         drop(pass);
         let before = probes.replace(standstill.probes);
         let failed = before.map_or(0, |before| standstill.probes.saturating_sub(before));
-        match course.waits(&standstill, failed, outages.ever_answered(), now) {
+        match state.wait_for_recovery(&standstill, failed, outages.ever_answered(), now) {
             Ok(wait) => {
-                course.keep_last_if_none(|| standstill.why());
+                state.remember_failure_if_none(|| standstill.why());
                 let enough = client.shared.timer.sleep(wait);
                 select(outages.change(place, &standstill), enough).await;
             }
             Err(why) => {
-                let cause = course.take_last().unwrap_or_else(|| standstill.why());
-                return Err(course.error(cause, Some(why), now));
+                let cause = state.take_last_failure().unwrap_or_else(|| standstill.why());
+                return Err(state.error(cause, Some(why), now));
             }
         }
     }
@@ -454,25 +454,25 @@ async fn admitted<'a>(
 async fn pass_gate<'a>(
     client: &'a Client,
     kind: CallKind,
-    course: &mut Course<'_>,
+    state: &mut RetryState<'_>,
 ) -> Result<Pass<'a>, Error> {
     let gates = &client.shared.gates;
     loop {
         if let Some(closed) = gates.closed_for(kind, client.now()) {
             let apart = share(Duration::from_secs(1), client.shared.chance());
             let pause = closed.saturating_add(apart);
-            if pause < course.patience(client.now()) {
+            if pause < state.max_wait(client.now()) {
                 client.sleep(pause).await;
                 continue;
             }
-            if let Some(why) = course.take_last().or_else(|| gates.closed_by(kind)) {
-                return Err(course.error(why, Some(RetryStopReason::Deadline), client.now()));
+            if let Some(why) = state.take_last_failure().or_else(|| gates.closed_by(kind)) {
+                return Err(state.error(why, Some(RetryStopReason::Deadline), client.now()));
             }
         }
         let pass = match gates.try_pass(kind) {
             Some(pass) => pass,
             None => {
-                let patience = course.patience(client.now()).min(ROOM_WAIT);
+                let patience = state.max_wait(client.now()).min(ROOM_WAIT);
                 let enough = client.shared.timer.sleep(patience);
                 match select(gates.room(kind), enough).await {
                     Either::Left((pass, _)) => pass,
@@ -641,7 +641,7 @@ fn stamp(client: &Client, facts: &CallMetadata, request: &mut Request, left: Opt
         deadlines = match facts.kind {
             // A download's bytes are read at the caller's own pace.
             CallKind::Download => deadlines.with_patience(Throughput::new(
-                PROGRESS,
+                PROGRESS_BYTES,
                 client.policy.deadline.unwrap_or(left),
             )),
             _ => deadlines.with_total(left),

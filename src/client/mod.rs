@@ -40,7 +40,7 @@ pub use self::cleanup::DeleteMode;
 pub(crate) use self::limits::memory::Room;
 pub use self::metrics::CallCounts;
 pub use self::retry::policy::RetryPolicy;
-pub(crate) use self::retry::resume_policy::Patience;
+pub(crate) use self::retry::resume_policy::ResumePolicy;
 #[cfg(feature = "fs")]
 pub(crate) use self::signing_key::LocalKey;
 pub(crate) use self::unfinished::Line;

@@ -1,4 +1,4 @@
-//! [`Patience`]: how long a download goes on whose bytes break off in the middle.
+//! [`ResumePolicy`]: how long a download goes on whose bytes break off in the middle.
 
 use std::error::Error as _;
 use std::io;
@@ -9,48 +9,48 @@ use b2kit_core::{HttpError, HttpErrorKind};
 
 use super::outage::Trouble;
 use super::quota::cost;
-use super::state::{Course, Step};
+use super::state::{RetryState, RetryAction};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
 use crate::client::Client;
 use crate::client::telemetry::{Title, Wait};
 use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
-pub(in crate::client) const PROGRESS: u64 = 256 << 10;
+pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
 /// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct ResumePolicy {
     client: Client,
-    course: Course<'static>,
+    state: RetryState<'static>,
     /// The bytes since the last failure.
-    fresh: u64,
+    bytes_since_failure: u64,
     /// They have broken off since the last progress.
     failing: bool,
     /// What that has cost.
-    paid: u32,
+    withdrawn: u32,
 }
 
-impl Patience {
+impl ResumePolicy {
     /// The bytes begin to come.
     pub(crate) fn new(client: &Client) -> Self {
         Self {
             client: client.clone(),
-            course: begin(client),
-            fresh: 0,
+            state: fresh_state(client),
+            bytes_since_failure: 0,
             failing: false,
-            paid: 0,
+            withdrawn: 0,
         }
     }
 
     /// So many more have come.
-    pub(crate) fn arrived(&mut self, bytes: u64) {
-        self.fresh = self.fresh.saturating_add(bytes);
-        if self.failing && self.fresh >= PROGRESS {
-            self.client.shared.budget.give_back(self.paid);
-            (self.failing, self.paid) = (false, 0);
+    pub(crate) fn on_progress(&mut self, bytes: u64) {
+        self.bytes_since_failure = self.bytes_since_failure.saturating_add(bytes);
+        if self.failing && self.bytes_since_failure >= PROGRESS_BYTES {
+            self.client.shared.budget.give_back(self.withdrawn);
+            (self.failing, self.withdrawn) = (false, 0);
         }
     }
 
@@ -58,50 +58,49 @@ impl Patience {
     ///
     /// # Errors
     /// The failure, where that is not worth another attempt.
-    pub(crate) fn broke_off(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
-        self.fresh = 0;
+    pub(crate) fn on_interruption(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
+        self.bytes_since_failure = 0;
         let now = self.client.now();
         let late = failure
             .http_error()
-            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_the_systems(error));
+            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_os_timeout(error));
         if late && self.client.policy.deadline.is_some() {
             // Too few bytes came in all the time that there was.
-            let (attempts, elapsed) = self.course.so_far(now);
+            let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
             let error = self
-                .course
+                .state
                 .error(failure, Some(RetryStopReason::Deadline), now);
             return Err(error.in_all(attempts, elapsed));
         }
         if !self.failing {
             // The time in which all went well does not count.
-            self.course = begin(&self.client);
+            self.state = fresh_state(&self.client);
             self.failing = true;
         }
         let shared = &self.client.shared;
-        self.course.in_trouble(self.trouble(&failure, now), true);
+        self.state.set_failure_scope(self.trouble(&failure, now), true);
         let step = self
-            .course
-            .failed(&failure, false, now, &shared.budget, shared.chance());
+            .state.on_failure(&failure, false, now, &shared.budget, shared.chance());
         let why = match step {
-            Step::Again { pause, .. } => {
+            RetryAction::Retry { pause, .. } => {
                 let title = Title::of(&self.client, METADATA.name);
-                let everyone = self.course.is_in_outage();
+                let everyone = self.state.is_in_outage();
                 title.again(
                     &failure,
-                    self.course.attempts_of(),
+                    self.state.attempts_and_limit(),
                     Wait { pause, everyone },
                 );
-                if self.course.pays() {
-                    self.paid = self.paid.saturating_add(cost(METADATA.kind, &failure));
+                if self.state.draws_on_quota() {
+                    self.withdrawn = self.withdrawn.saturating_add(cost(METADATA.kind, &failure));
                 }
-                self.course.attempt(None);
-                return Ok((pause, self.in_time(pause)));
+                self.state.start_attempt(None);
+                return Ok((pause, self.client_with_remaining_time(pause)));
             }
-            Step::Stop(why) => why,
-            Step::Renew | Step::Settle(_) => None,
+            RetryAction::Stop(why) => why,
+            RetryAction::Reauthorize | RetryAction::Reconcile(_) => None,
         };
-        let (attempts, elapsed) = self.course.so_far(now);
-        let error = self.course.error(failure, why, now);
+        let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
+        let error = self.state.error(failure, why, now);
         Err(error.in_all(attempts, elapsed))
     }
 
@@ -120,20 +119,20 @@ impl Patience {
     }
 }
 
-impl Patience {
+impl ResumePolicy {
     /// The client, with the time that is left for the next bytes once `pause` has passed.
-    fn in_time(&self, pause: Duration) -> Client {
+    fn client_with_remaining_time(&self, pause: Duration) -> Client {
         if self.client.policy.deadline.is_none() {
             return self.client.clone();
         }
-        let left = self.course.patience(later(self.client.now(), pause));
+        let left = self.state.max_wait(later(self.client.now(), pause));
         let policy = self.client.policy.as_ref().clone();
         self.client.with_retry(policy.with_deadline(left))
     }
 }
 
 /// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline that has passed.
-fn is_the_systems(error: &HttpError) -> bool {
+fn is_os_timeout(error: &HttpError) -> bool {
     let mut next = error.source();
     while let Some(error) = next {
         if error.is::<io::Error>() {
@@ -144,8 +143,8 @@ fn is_the_systems(error: &HttpError) -> bool {
     false
 }
 
-fn begin(client: &Client) -> Course<'static> {
-    let mut course = Course::begin(METADATA, &client.policy, client.now());
-    course.attempt(None);
-    course
+fn fresh_state(client: &Client) -> RetryState<'static> {
+    let mut state = RetryState::new(METADATA, &client.policy, client.now());
+    state.start_attempt(None);
+    state
 }

@@ -1,4 +1,4 @@
-//! [`Course`]: how one call goes, from its first attempt to its last.
+//! [`RetryState`]: how one call goes, from its first attempt to its last.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +14,11 @@ use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
 
 /// Where nothing is paid no two attempts come closer together, whatever the policy says.
-const LEAST_FREE_PAUSE: Duration = Duration::from_millis(100);
+const MIN_UNCHARGED_PAUSE: Duration = Duration::from_millis(100);
 
-/// How one call goes. Pure but for the purse that all calls share: time and chance are handed in.
+/// How one call goes. Pure but for the purse that all calls share: time and jitter are handed in.
 #[derive(Debug)]
-pub(in crate::client) struct Course<'a> {
+pub(in crate::client) struct RetryState<'a> {
     facts: &'a CallMetadata,
     policy: Arc<RetryPolicy>,
     began: Instant,
@@ -31,55 +31,55 @@ pub(in crate::client) struct Course<'a> {
     /// What some attempt asked for may be done yet.
     may_still_execute: bool,
     /// B2 may hold the result of some attempt beside that of the last.
-    possibly_twice: bool,
+    possible_duplicate: bool,
     /// Why the last attempt failed: what a deadline that strikes later is to tell.
     last: Option<Error>,
     /// The attempts whose answers were about something else, and what they said.
-    misplaced: Vec<(u32, String)>,
+    mismatches: Vec<(u32, String)>,
     /// What the last failure is part of.
-    circumstance: Circumstance,
+    context: FailureContext,
     /// Whether anybody has answered this client, at some time.
     answered: bool,
     /// Another attempt will wait for so long, beyond what is decided here.
-    pace: Duration,
+    min_pause: Duration,
     /// Others' attempts that failed while this call waited for the end of an outage.
-    witnessed: u32,
+    observed_failures: u32,
     /// What had succeeded when this machine last had no room for the call.
     progress: Option<u64>,
 }
 
 /// What a failure is part of, beyond the call itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Circumstance {
+enum FailureContext {
     /// Nothing: the call pays for another attempt.
-    Own,
+    Isolated,
     /// Something that costs nothing.
     Shared,
     /// An outage: another attempt costs nothing, and the pause is everybody's.
     Outage,
     /// This machine had no room for it.
-    NoRoom,
+    LocalExhaustion,
 }
 
 /// So many answers about something else are told.
-const TOLD: usize = 3;
+const MAX_REPORTED_MISMATCHES: usize = 3;
 
 /// What the loop does next.
 #[derive(Debug)]
-pub(in crate::client) enum Step {
+pub(in crate::client) enum RetryAction {
     /// Waits, and makes another attempt; all calls of the kind wait along if `everyone`.
-    Again { pause: Duration, everyone: bool },
+    Retry { pause: Duration, everyone: bool },
     /// Renews the token, and makes another attempt.
-    Renew,
+    Reauthorize,
     /// Asks what became of the call.
-    Settle(LostResponse),
+    Reconcile(LostResponse),
     /// Stops.
     Stop(Option<RetryStopReason>),
 }
 
-impl<'a> Course<'a> {
+impl<'a> RetryState<'a> {
     /// A call begins.
-    pub(in crate::client) fn begin(
+    pub(in crate::client) fn new(
         facts: &'a CallMetadata,
         policy: &Arc<RetryPolicy>,
         now: Instant,
@@ -98,19 +98,19 @@ impl<'a> Course<'a> {
             history,
             since: None,
             may_still_execute: false,
-            possibly_twice: false,
+            possible_duplicate: false,
             last: None,
-            misplaced: Vec::new(),
-            circumstance: Circumstance::Own,
+            mismatches: Vec::new(),
+            context: FailureContext::Isolated,
             answered: true,
-            pace: Duration::ZERO,
-            witnessed: 0,
+            min_pause: Duration::ZERO,
+            observed_failures: 0,
             progress: None,
         }
     }
 
     /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload URL, for a first call.
-    pub(in crate::client) fn attempt(&mut self, since: Option<Timestamp>) {
+    pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
             self.since = since;
         }
@@ -120,32 +120,32 @@ impl<'a> Course<'a> {
     }
 
     /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
-    pub(in crate::client) const fn renewed(&mut self) {
+    pub(in crate::client) const fn reauthorized(&mut self) {
         self.history.reauthorized = true;
     }
 
     /// Keeps why an attempt failed that is followed by another.
-    pub(in crate::client) fn keep_last(&mut self, failure: Error) {
+    pub(in crate::client) fn remember_failure(&mut self, failure: Error) {
         self.last = Some(failure);
     }
 
     /// The call waits for this. Why an attempt of its own failed says more.
-    pub(in crate::client) fn keep_last_if_none(&mut self, why: impl FnOnce() -> Error) {
+    pub(in crate::client) fn remember_failure_if_none(&mut self, why: impl FnOnce() -> Error) {
         self.last.get_or_insert_with(why);
     }
 
     /// Why the last attempt failed, if one did.
-    pub(in crate::client) const fn take_last(&mut self) -> Option<Error> {
+    pub(in crate::client) const fn take_last_failure(&mut self) -> Option<Error> {
         self.last.take()
     }
 
     /// Whether no attempt has been made yet.
-    pub(in crate::client) const fn is_first(&self) -> bool {
+    pub(in crate::client) const fn is_first_attempt(&self) -> bool {
         self.attempts == 0
     }
 
     /// The attempts so far, and how many the policy allows.
-    pub(in crate::client) fn attempts_of(&self) -> (u32, u32) {
+    pub(in crate::client) fn attempts_and_limit(&self) -> (u32, u32) {
         (self.attempts, self.policy.attempts(self.facts.kind))
     }
 
@@ -155,68 +155,68 @@ impl<'a> Course<'a> {
     }
 
     /// Nobody can tell whether B2 holds the result of an attempt that is followed by another.
-    pub(in crate::client) const fn unclear(&mut self) {
-        self.possibly_twice = true;
+    pub(in crate::client) const fn mark_possible_duplicate(&mut self) {
+        self.possible_duplicate = true;
     }
 
     /// Whether B2 may hold the result of more attempts than one.
-    pub(in crate::client) const fn possibly_twice(&self) -> bool {
-        self.possibly_twice
+    pub(in crate::client) const fn is_possible_duplicate(&self) -> bool {
+        self.possible_duplicate
     }
 
     /// The time that is left to a call that has a deadline.
-    pub(in crate::client) fn left(&self, now: Instant) -> Option<Duration> {
+    pub(in crate::client) fn time_left(&self, now: Instant) -> Option<Duration> {
         let deadline = self.policy.deadline_of(self.facts)?;
         Some(deadline.saturating_sub(now.saturating_duration_since(self.began)))
     }
 
     /// The time that is left to wait before another attempt. Nobody waits for ever.
-    pub(in crate::client) fn patience(&self, now: Instant) -> Duration {
-        self.left(now).map_or(FOREVER, |left| left.min(FOREVER))
+    pub(in crate::client) fn max_wait(&self, now: Instant) -> Duration {
+        self.time_left(now).map_or(FOREVER, |left| left.min(FOREVER))
     }
 
     /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
     pub(in crate::client) fn may_reuse_url(&self) -> bool {
-        self.is_first() || self.circumstance == Circumstance::NoRoom
+        self.is_first_attempt() || self.context == FailureContext::LocalExhaustion
     }
 
     /// Whether nothing has failed yet.
-    pub(in crate::client) const fn is_unharmed(&self) -> bool {
+    pub(in crate::client) const fn has_not_failed(&self) -> bool {
         self.history.failures == 0
     }
 
     /// Whether the last attempt failed in an outage, which is told once for all.
     pub(in crate::client) fn is_in_outage(&self) -> bool {
-        self.circumstance == Circumstance::Outage
+        self.context == FailureContext::Outage
     }
 
     /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
-    pub(in crate::client) const fn in_trouble(&mut self, trouble: Trouble, answered: bool) {
+    pub(in crate::client) const fn set_failure_scope(&mut self, trouble: Trouble, answered: bool) {
         self.answered = answered;
-        self.circumstance = match trouble {
-            Trouble::Own => Circumstance::Own,
-            Trouble::Shared => Circumstance::Shared,
-            Trouble::Outage => Circumstance::Outage,
+        self.context = match trouble {
+            Trouble::Own => FailureContext::Isolated,
+            Trouble::Shared => FailureContext::Shared,
+            Trouble::Outage => FailureContext::Outage,
         };
     }
 
     /// Calls of this kind have a pace of their own, by which the next has to wait so long.
-    pub(in crate::client) const fn paced(&mut self, pause: Duration) {
-        self.pace = pause;
+    pub(in crate::client) const fn set_min_pause(&mut self, pause: Duration) {
+        self.min_pause = pause;
     }
 
     /// This machine had no room for the last attempt. While others succeed there will be some, so the time counts from the
     /// last success; `progress` is their number.
-    pub(in crate::client) fn without_room(&mut self, progress: u64, now: Instant) {
+    pub(in crate::client) fn set_local_exhaustion(&mut self, progress: u64, now: Instant) {
         if self.progress.replace(progress) != Some(progress) {
             self.first_failure = Some(now);
         }
-        self.circumstance = Circumstance::NoRoom;
+        self.context = FailureContext::LocalExhaustion;
     }
 
     /// The call waits for the end of an outage, in which so many attempts of others have failed since it last looked: for
     /// how long at most, or why no longer.
-    pub(in crate::client) fn waits(
+    pub(in crate::client) fn wait_for_recovery(
         &mut self,
         standstill: &Standstill,
         failed: u64,
@@ -226,15 +226,15 @@ impl<'a> Course<'a> {
         self.answered = answered;
         self.first_failure.get_or_insert(now);
         let failed = u32::try_from(failed).unwrap_or(u32::MAX);
-        self.witnessed = self.witnessed.saturating_add(failed);
-        if self.has_persisted(now) {
+        self.observed_failures = self.observed_failures.saturating_add(failed);
+        if self.is_exhausted(now) {
             return Err(RetryStopReason::Attempts);
         }
         let until = standstill.until.saturating_duration_since(now);
         let mut wait = until;
         for (left, why) in [
-            (self.patience(now), RetryStopReason::Deadline),
-            (self.unanswered_for(now), RetryStopReason::NeverConnected),
+            (self.max_wait(now), RetryStopReason::Deadline),
+            (self.first_connection_time_left(now), RetryStopReason::NeverConnected),
         ] {
             // Where nothing can happen before, waiting is of no use.
             if left.is_zero() || standstill.is_idle && until >= left {
@@ -246,17 +246,17 @@ impl<'a> Course<'a> {
     }
 
     /// Whether the call was tried as often and for as long as the policy asks for.
-    fn has_persisted(&self, now: Instant) -> bool {
+    fn is_exhausted(&self, now: Instant) -> bool {
         let since_first = self
             .first_failure
             .map_or(Duration::ZERO, |first| now.saturating_duration_since(first));
-        let attempts = self.attempts.saturating_add(self.witnessed);
+        let attempts = self.attempts.saturating_add(self.observed_failures);
         attempts >= self.policy.attempts(self.facts.kind)
             && since_first >= self.policy.min_retry_duration
     }
 
     /// How much longer the call goes on without any connection.
-    fn unanswered_for(&self, now: Instant) -> Duration {
+    fn first_connection_time_left(&self, now: Instant) -> Duration {
         if self.answered {
             return Duration::MAX;
         }
@@ -265,26 +265,26 @@ impl<'a> Course<'a> {
     }
 
     /// An attempt has failed.
-    pub(in crate::client) fn failed(
+    pub(in crate::client) fn on_failure(
         &mut self,
         failure: &Error,
-        spent: bool,
+        body_spent: bool,
         now: Instant,
         budget: &Budget,
-        chance: f64,
-    ) -> Step {
+        jitter: f64,
+    ) -> RetryAction {
         self.first_failure.get_or_insert(now);
         let class = classify(failure);
         let next = decide(self.facts.kind, class, self.history);
-        self.note(class, next);
-        if matches!(class, FailureClass::Mismatch) && self.misplaced.len() < TOLD {
-            self.misplaced
+        self.record(class, next);
+        if matches!(class, FailureClass::Mismatch) && self.mismatches.len() < MAX_REPORTED_MISMATCHES {
+            self.mismatches
                 .push((self.attempts, failure.what().to_owned()));
         }
         match next {
-            Decision::GiveUp => Step::Stop(None),
-            Decision::Reauthorize => Step::Renew,
-            Decision::Reconcile => Step::Settle(LostResponse {
+            Decision::GiveUp => RetryAction::Stop(None),
+            Decision::Reauthorize => RetryAction::Reauthorize,
+            Decision::Reconcile => RetryAction::Reconcile(LostResponse {
                 since: self.since,
                 refusal: match class {
                     FailureClass::Rejected(b2) => Some(b2.clone()),
@@ -293,26 +293,26 @@ impl<'a> Course<'a> {
                 version: ApiVersion::default(),
                 may_still_execute: self.may_still_execute,
             }),
-            Decision::Retry(pause) => self.again(pause, failure, spent, now, budget, chance),
+            Decision::Retry(pause) => self.retry(pause, failure, body_spent, now, budget, jitter),
         }
     }
 
     /// Asking showed that a call whose answer was lost has not taken effect.
-    pub(in crate::client) fn not_done(
+    pub(in crate::client) fn on_not_executed(
         &mut self,
         failure: &Error,
-        spent: bool,
+        body_spent: bool,
         now: Instant,
         budget: &Budget,
-        chance: f64,
-    ) -> Step {
+        jitter: f64,
+    ) -> RetryAction {
         match classify(failure) {
-            FailureClass::Rejected(_) => return Step::Stop(None),
+            FailureClass::Rejected(_) => return RetryAction::Stop(None),
             FailureClass::Mismatch | FailureClass::Unreadable if self.history.invalid_responses > MAX_INVALID_RESPONSE_RETRIES => {
-                return Step::Stop(None);
+                return RetryAction::Stop(None);
             }
             FailureClass::NonB2(status) if status != 429 && self.history.non_b2_responses > MAX_NON_B2_RETRIES => {
-                return Step::Stop(None);
+                return RetryAction::Stop(None);
             }
             _ => {}
         }
@@ -322,11 +322,11 @@ impl<'a> Course<'a> {
         } else {
             Delay::Backoff
         };
-        self.again(pause, failure, spent, now, budget, chance)
+        self.retry(pause, failure, body_spent, now, budget, jitter)
     }
 
     /// The attempts until now, and the time.
-    pub(in crate::client) fn so_far(&self, now: Instant) -> (u32, Duration) {
+    pub(in crate::client) fn attempts_and_elapsed(&self, now: Instant) -> (u32, Duration) {
         (self.attempts, now.saturating_duration_since(self.began))
     }
 
@@ -347,12 +347,12 @@ impl<'a> Course<'a> {
         let is_last =
             |attempt: u32| attempt == self.attempts && matches!(class, FailureClass::Mismatch);
         let earlier = self
-            .misplaced
+            .mismatches
             .iter()
             .filter(|(attempt, _)| !is_last(*attempt));
         let earlier = earlier.map(|(attempt, what)| format!("attempt {attempt}: {what}"));
         let earlier: Vec<_> = earlier.collect();
-        let (attempts, elapsed) = self.so_far(now);
+        let (attempts, elapsed) = self.attempts_and_elapsed(now);
         // A call within this one may have stopped for a reason of its own.
         let gave_up = gave_up.or(failure.gave_up());
         let failure = match earlier.is_empty() {
@@ -366,7 +366,7 @@ impl<'a> Course<'a> {
         )
     }
 
-    fn note(&mut self, class: FailureClass<'_>, next: Decision) {
+    fn record(&mut self, class: FailureClass<'_>, next: Decision) {
         match class {
             FailureClass::Ambiguous | FailureClass::ConnectionLost => self.history.ambiguous = true,
             FailureClass::RequestTimeout => self.history.ambiguous |= self.facts.kind != CallKind::Upload,
@@ -382,7 +382,7 @@ impl<'a> Course<'a> {
                 self.history.invalid_responses += 1;
                 self.history.ambiguous = true;
                 // An upload that is wrong where it arrived is there all the same.
-                self.possibly_twice |=
+                self.possible_duplicate |=
                     self.facts.kind == CallKind::Upload && matches!(class, FailureClass::Mismatch);
             }
             FailureClass::Rejected(b2)
@@ -400,68 +400,68 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn again(
+    fn retry(
         &mut self,
         pause: Delay,
         failure: &Error,
-        spent: bool,
+        body_spent: bool,
         now: Instant,
         budget: &Budget,
-        chance: f64,
-    ) -> Step {
-        if spent {
-            return Step::Stop(Some(RetryStopReason::BodyNotReplayable));
+        jitter: f64,
+    ) -> RetryAction {
+        if body_spent {
+            return RetryAction::Stop(Some(RetryStopReason::BodyNotReplayable));
         }
-        if self.has_persisted(now) {
-            return Step::Stop(Some(RetryStopReason::Attempts));
+        if self.is_exhausted(now) {
+            return RetryAction::Stop(Some(RetryStopReason::Attempts));
         }
         let wish = failure.retry_after();
         if wish.is_some_and(|wish| wish > self.policy.max_retry_after) {
-            return Step::Stop(Some(RetryStopReason::Deadline));
+            return RetryAction::Stop(Some(RetryStopReason::Deadline));
         }
-        let pause_for = self.pause(pause, wish, chance);
-        if pause_for >= self.patience(now) {
-            return Step::Stop(Some(RetryStopReason::Deadline));
+        let pause_for = self.pause(pause, wish, jitter);
+        if pause_for >= self.max_wait(now) {
+            return RetryAction::Stop(Some(RetryStopReason::Deadline));
         }
         if matches!(classify(failure), FailureClass::NotSent)
-            && pause_for.max(self.pace) >= self.unanswered_for(now)
+            && pause_for.max(self.min_pause) >= self.first_connection_time_left(now)
         {
-            return Step::Stop(Some(RetryStopReason::NeverConnected));
+            return RetryAction::Stop(Some(RetryStopReason::NeverConnected));
         }
-        if self.pays() && !budget.pay(cost(self.facts.kind, failure)) {
-            return Step::Stop(Some(RetryStopReason::RetryQuotaExhausted));
+        if self.draws_on_quota() && !budget.pay(cost(self.facts.kind, failure)) {
+            return RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted));
         }
-        Step::Again {
+        RetryAction::Retry {
             pause: pause_for,
             everyone: pause == Delay::Shared,
         }
     }
 
     /// Whether another attempt is paid for: that is what bounds calls that fail each for itself.
-    pub(in crate::client) const fn pays(&self) -> bool {
-        matches!(self.circumstance, Circumstance::Own)
+    pub(in crate::client) const fn draws_on_quota(&self) -> bool {
+        matches!(self.context, FailureContext::Isolated)
     }
 
-    /// Half of the pause is certain, and half is chance; so is up to a second after a wish of B2's.
-    fn pause(&mut self, pause: Delay, wish: Option<Duration>, chance: f64) -> Duration {
+    /// Half of the pause is certain, and half is jitter; so is up to a second after a wish of B2's.
+    fn pause(&mut self, pause: Delay, wish: Option<Duration>, jitter: f64) -> Duration {
         let mut backoff = Duration::ZERO;
-        match self.circumstance {
+        match self.context {
             // All wait together.
-            Circumstance::Outage => {}
+            FailureContext::Outage => {}
             // It is waited for room, too.
-            Circumstance::NoRoom => backoff = self.policy.pause(0, chance).max(LEAST_FREE_PAUSE),
+            FailureContext::LocalExhaustion => backoff = self.policy.pause(0, jitter).max(MIN_UNCHARGED_PAUSE),
             _ if pause == Delay::None => {}
             _ => {
-                backoff = self.policy.pause(self.backoffs, chance);
+                backoff = self.policy.pause(self.backoffs, jitter);
                 self.backoffs = self.backoffs.saturating_add(1);
-                if !self.pays() {
-                    backoff = backoff.max(LEAST_FREE_PAUSE);
+                if !self.draws_on_quota() {
+                    backoff = backoff.max(MIN_UNCHARGED_PAUSE);
                 }
             }
         }
         match wish {
             Some(wish) => {
-                let apart = share(Duration::from_secs(1), chance);
+                let apart = share(Duration::from_secs(1), jitter);
                 wish.max(backoff).saturating_add(apart)
             }
             None => backoff,
@@ -488,23 +488,23 @@ mod tests {
     }
 
     /// Fails with `failure` until it is given up; the pauses, and why.
-    fn course(
+    fn state(
         facts: &CallMetadata,
         policy: RetryPolicy,
         failure: &Error,
-        chance: f64,
+        jitter: f64,
     ) -> (Vec<Duration>, Option<RetryStopReason>) {
         let (mut now, budget) = (SystemTimer.now(), Budget::default());
-        let mut course = Course::begin(facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(facts, &Arc::new(policy), now);
         let mut pauses = Vec::new();
         loop {
-            course.attempt(None);
-            match course.failed(failure, false, now, &budget, chance) {
-                Step::Again { pause, .. } => {
+            state.start_attempt(None);
+            match state.on_failure(failure, false, now, &budget, jitter) {
+                RetryAction::Retry { pause, .. } => {
                     now += pause;
                     pauses.push(pause);
                 }
-                Step::Stop(why) => return (pauses, why),
+                RetryAction::Stop(why) => return (pauses, why),
                 step => panic!("{step:?}"),
             }
         }
@@ -517,8 +517,8 @@ mod tests {
             max_api_attempts: 9,
             ..RetryPolicy::default()
         };
-        for (chance, factor) in [(0.0, 0.5), (0.5, 0.75)] {
-            let (pauses, why) = course(&ListBuckets::METADATA, policy.clone(), &busy(), chance);
+        for (jitter, factor) in [(0.0, 0.5), (0.5, 0.75)] {
+            let (pauses, why) = state(&ListBuckets::METADATA, policy.clone(), &busy(), jitter);
             let expected = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0];
             let pauses: Vec<_> = pauses.iter().map(Duration::as_secs_f64).take(8).collect();
             assert_eq!(pauses, expected.map(|seconds| seconds * factor));
@@ -528,14 +528,14 @@ mod tests {
 
     #[test]
     fn attempts_alone_do_not_end_a_call_before_it_has_persisted() {
-        let (pauses, why) = course(&ListBuckets::METADATA, RetryPolicy::default(), &busy(), 0.0);
+        let (pauses, why) = state(&ListBuckets::METADATA, RetryPolicy::default(), &busy(), 0.0);
         assert!(
             pauses.len() >= 8 && pauses.iter().sum::<Duration>() >= Duration::from_secs(120),
             "{pauses:?}"
         );
         assert_eq!(why, Some(RetryStopReason::Attempts));
         assert_eq!(
-            course(
+            state(
                 &ListBuckets::METADATA,
                 RetryPolicy::disabled(),
                 &busy(),
@@ -548,7 +548,7 @@ mod tests {
     #[test]
     fn a_pause_that_would_end_after_the_deadline_ends_the_call_at_once() {
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(4));
-        let (pauses, why) = course(&ListBuckets::METADATA, policy.clone(), &busy(), 0.99);
+        let (pauses, why) = state(&ListBuckets::METADATA, policy.clone(), &busy(), 0.99);
         assert_eq!(
             (pauses.len(), why),
             (2, Some(RetryStopReason::Deadline)),
@@ -564,10 +564,10 @@ mod tests {
             ..RetryPolicy::default()
         };
         let wish = |seconds| busy().with_retry_after(Some(Duration::from_secs(seconds)));
-        let (pauses, _) = course(&ListBuckets::METADATA, policy.clone(), &wish(7), 0.5);
+        let (pauses, _) = state(&ListBuckets::METADATA, policy.clone(), &wish(7), 0.5);
         assert_eq!(pauses, [Duration::from_millis(7_500)]);
         for seconds in [301, 1_000_000_000, u64::MAX] {
-            let gave_up = course(&ListBuckets::METADATA, policy.clone(), &wish(seconds), 0.5);
+            let gave_up = state(&ListBuckets::METADATA, policy.clone(), &wish(seconds), 0.5);
             assert_eq!(gave_up, (vec![], Some(RetryStopReason::Deadline)));
         }
     }
@@ -576,11 +576,11 @@ mod tests {
     fn a_body_that_was_read_once_is_not_sent_again() {
         let facts = UploadFile::METADATA;
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
-        let mut course = Course::begin(&facts, &Arc::new(policy), now);
-        course.attempt(None);
-        let step = course.failed(&busy(), true, now, &budget, 0.0);
+        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        state.start_attempt(None);
+        let step = state.on_failure(&busy(), true, now, &budget, 0.0);
         assert!(
-            matches!(step, Step::Stop(Some(RetryStopReason::BodyNotReplayable))),
+            matches!(step, RetryAction::Stop(Some(RetryStopReason::BodyNotReplayable))),
             "{step:?}"
         );
     }
@@ -589,12 +589,12 @@ mod tests {
     fn a_deadline_in_the_middle_of_an_attempt_does_not_tell_of_the_one_before() {
         let facts = ListBuckets::METADATA;
         let (now, policy) = (SystemTimer.now(), RetryPolicy::default());
-        let mut course = Course::begin(&facts, &Arc::new(policy), now);
-        course.attempt(None);
-        course.keep_last(busy());
-        course.attempt(None);
+        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        state.start_attempt(None);
+        state.remember_failure(busy());
+        state.start_attempt(None);
         // The first was refused for sure; the second may have been carried out.
-        assert!(course.take_last().is_none());
+        assert!(state.take_last_failure().is_none());
     }
 
     fn refused() -> Error {
@@ -605,19 +605,19 @@ mod tests {
     fn goes_on(
         budget: &Budget,
         policy: RetryPolicy,
-        circumstance: impl Fn(&mut Course<'_>, Instant),
+        context: impl Fn(&mut RetryState<'_>, Instant),
     ) -> (Duration, Option<RetryStopReason>) {
         let facts = ListBuckets::METADATA;
         let began = SystemTimer.now();
         let mut now = began;
-        let mut course = Course::begin(&facts, &Arc::new(policy), now);
+        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
         loop {
-            course.attempt(None);
-            circumstance(&mut course, now);
-            match course.failed(&refused(), false, now, budget, 0.0) {
+            state.start_attempt(None);
+            context(&mut state, now);
+            match state.on_failure(&refused(), false, now, budget, 0.0) {
                 // In an outage the pause is everybody's.
-                Step::Again { pause, .. } => now += pause.max(Duration::from_secs(1)),
-                Step::Stop(why) => return (now - began, why),
+                RetryAction::Retry { pause, .. } => now += pause.max(Duration::from_secs(1)),
+                RetryAction::Stop(why) => return (now - began, why),
                 step => panic!("{step:?}"),
             }
         }
@@ -628,20 +628,20 @@ mod tests {
         let budget = Budget::default();
         assert!(budget.pay(500));
         let policy = RetryPolicy::default;
-        let own = goes_on(&budget, policy(), |course, _| {
-            course.in_trouble(Trouble::Own, true)
+        let own = goes_on(&budget, policy(), |state, _| {
+            state.set_failure_scope(Trouble::Own, true)
         });
         assert_eq!(
             own,
             (Duration::ZERO, Some(RetryStopReason::RetryQuotaExhausted))
         );
         for trouble in [Trouble::Shared, Trouble::Outage] {
-            let shared = |course: &mut Course<'_>, _| course.in_trouble(trouble, true);
+            let shared = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, true);
             let (took, why) = goes_on(&budget, policy(), shared);
             assert!(took >= policy().min_retry_duration, "{trouble:?}: {took:?}");
             assert_eq!(why, Some(RetryStopReason::Attempts), "{trouble:?}");
         }
-        let full = |course: &mut Course<'_>, now| course.without_room(0, now);
+        let full = |state: &mut RetryState<'_>, now| state.set_local_exhaustion(0, now);
         let (took, why) = goes_on(&budget, policy(), full);
         assert_eq!(
             (took, why),
@@ -652,9 +652,9 @@ mod tests {
     #[test]
     fn while_others_succeed_a_call_for_which_there_is_no_room_goes_on_up_to_its_deadline() {
         let others = Cell::new(0);
-        let full = |course: &mut Course<'_>, now| {
+        let full = |state: &mut RetryState<'_>, now| {
             others.set(others.get() + 1);
-            course.without_room(others.get() / 100, now);
+            state.set_local_exhaustion(others.get() / 100, now);
         };
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(1_000));
         let (took, why) = goes_on(&Budget::default(), policy, full);
@@ -670,7 +670,7 @@ mod tests {
                     first_connection_timeout: Duration::from_secs(limit),
                     ..RetryPolicy::default()
                 };
-                let never = |course: &mut Course<'_>, _| course.in_trouble(trouble, false);
+                let never = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, false);
                 let (took, why) = goes_on(&Budget::default(), policy, never);
                 assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");
                 assert_eq!(why, Some(RetryStopReason::NeverConnected), "{trouble:?}");
@@ -683,11 +683,11 @@ mod tests {
         let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
         assert!(budget.pay(500));
         let facts = ListBuckets::METADATA;
-        let mut course = Course::begin(&facts, &Arc::new(policy), now);
-        course.attempt(None);
-        let step = course.failed(&busy(), false, now, &budget, 0.0);
+        let mut state = RetryState::new(&facts, &Arc::new(policy), now);
+        state.start_attempt(None);
+        let step = state.on_failure(&busy(), false, now, &budget, 0.0);
         assert!(
-            matches!(step, Step::Stop(Some(RetryStopReason::RetryQuotaExhausted))),
+            matches!(step, RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted))),
             "{step:?}"
         );
     }
