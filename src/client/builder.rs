@@ -17,7 +17,7 @@ use super::redaction::Secrets;
 use super::retry::limiter::Gates;
 use super::retry::outage::Outages;
 use super::retry::policy::RetryPolicy;
-use super::retry::quota::Budget;
+use super::retry::quota::RetryQuota;
 use super::upload_urls::UploadUrls;
 use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, DownloadOrigin, OriginToken, Session};
@@ -329,7 +329,7 @@ impl ClientBuilder {
                 })
                 .with_throughput(self.throughput),
             upload_urls: UploadUrls::default(),
-            budget: Budget::default(),
+            quota: RetryQuota::default(),
             gates: Gates::default(),
             // Of its own, so that it is no matter for all else whether somebody answers.
             outages: Outages::new(chance()),

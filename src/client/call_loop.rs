@@ -138,7 +138,7 @@ async fn attempts<C: Call>(
                 );
                 pass.succeeded();
                 ticket.give_back(client);
-                client.shared.budget.earn();
+                client.shared.quota.deposit(1);
                 return finish(state, output);
             }
             Err(failure) => failure,
@@ -176,7 +176,7 @@ async fn attempts<C: Call>(
             &failure,
             call.is_spent(),
             now,
-            &client.shared.budget,
+            &client.shared.quota,
             chance,
         );
         if let RetryAction::Reconcile(mut lost) = step {
@@ -194,7 +194,7 @@ async fn attempts<C: Call>(
                         &failure,
                         call.is_spent(),
                         client.now(),
-                        &client.shared.budget,
+                        &client.shared.quota,
                         chance,
                     )
                 }

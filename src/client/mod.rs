@@ -55,7 +55,7 @@ use self::metrics::Counters;
 use self::redaction::Secrets;
 use self::retry::limiter::Gates;
 use self::retry::outage::Outages;
-use self::retry::quota::Budget;
+use self::retry::quota::RetryQuota;
 use self::telemetry::About;
 use self::unfinished::Ledger;
 use self::upload_urls::UploadUrls;
@@ -89,14 +89,14 @@ struct Shared {
     /// For every request, but for the time to its head, which depends on the call.
     deadlines: Deadlines,
     upload_urls: UploadUrls,
-    budget: Budget,
+    quota: RetryQuota,
     gates: Gates,
     outages: Outages,
     counters: Counters,
     server_clock: ServerClock,
     ledger: Arc<Ledger>,
     secrets: Secrets,
-    /// Where there is a budget.
+    /// Where there is a quota.
     memory: Option<Arc<Memory>>,
     /// The files that transfers may have open, once the first one is to be opened. `None` is any number.
     #[cfg(feature = "fs")]

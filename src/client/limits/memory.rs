@@ -39,7 +39,7 @@ pub(crate) struct Room {
 
 impl Client {
     /// Waits until so many bytes may be held. More than there are at all count as all there are. `None`, and at once, where
-    /// the client has no budget.
+    /// the client has no quota.
     pub(crate) async fn room(&self, bytes: u64) -> Option<Room> {
         let memory = self.shared.memory.as_ref()?;
         Some(Memory::room(memory, bytes).await)

@@ -49,7 +49,7 @@ impl ResumePolicy {
     pub(crate) fn on_progress(&mut self, bytes: u64) {
         self.bytes_since_failure = self.bytes_since_failure.saturating_add(bytes);
         if self.failing && self.bytes_since_failure >= PROGRESS_BYTES {
-            self.client.shared.budget.give_back(self.withdrawn);
+            self.client.shared.quota.deposit(self.withdrawn);
             (self.failing, self.withdrawn) = (false, 0);
         }
     }
@@ -80,7 +80,7 @@ impl ResumePolicy {
         let shared = &self.client.shared;
         self.state.set_failure_scope(self.trouble(&failure, now), true);
         let step = self
-            .state.on_failure(&failure, false, now, &shared.budget, shared.chance());
+            .state.on_failure(&failure, false, now, &shared.quota, shared.chance());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
                 let title = Title::of(&self.client, METADATA.name);

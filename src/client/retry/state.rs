@@ -8,7 +8,7 @@ use b2kit_core::time::{FOREVER, share};
 use super::classifier::{MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES, Decision, FailureClass, Delay, History, decide, class};
 use super::outage::{Standstill, Trouble};
 use super::policy::RetryPolicy;
-use super::quota::{Budget, cost};
+use super::quota::{RetryQuota, cost};
 use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
 use crate::error::{Error, RetryStopReason};
 use crate::types::Timestamp;
@@ -270,7 +270,7 @@ impl<'a> RetryState<'a> {
         failure: &Error,
         body_spent: bool,
         now: Instant,
-        budget: &Budget,
+        quota: &RetryQuota,
         jitter: f64,
     ) -> RetryAction {
         self.first_failure.get_or_insert(now);
@@ -293,7 +293,7 @@ impl<'a> RetryState<'a> {
                 version: ApiVersion::default(),
                 may_still_execute: self.may_still_execute,
             }),
-            Decision::Retry(pause) => self.retry(pause, failure, body_spent, now, budget, jitter),
+            Decision::Retry(pause) => self.retry(pause, failure, body_spent, now, quota, jitter),
         }
     }
 
@@ -303,7 +303,7 @@ impl<'a> RetryState<'a> {
         failure: &Error,
         body_spent: bool,
         now: Instant,
-        budget: &Budget,
+        quota: &RetryQuota,
         jitter: f64,
     ) -> RetryAction {
         match classify(failure) {
@@ -322,7 +322,7 @@ impl<'a> RetryState<'a> {
         } else {
             Delay::Backoff
         };
-        self.retry(pause, failure, body_spent, now, budget, jitter)
+        self.retry(pause, failure, body_spent, now, quota, jitter)
     }
 
     /// The attempts until now, and the time.
@@ -406,7 +406,7 @@ impl<'a> RetryState<'a> {
         failure: &Error,
         body_spent: bool,
         now: Instant,
-        budget: &Budget,
+        quota: &RetryQuota,
         jitter: f64,
     ) -> RetryAction {
         if body_spent {
@@ -428,7 +428,7 @@ impl<'a> RetryState<'a> {
         {
             return RetryAction::Stop(Some(RetryStopReason::NeverConnected));
         }
-        if self.draws_on_quota() && !budget.pay(cost(self.facts.kind, failure)) {
+        if self.draws_on_quota() && !quota.withdraw(cost(self.facts.kind, failure)) {
             return RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted));
         }
         RetryAction::Retry {
@@ -494,12 +494,12 @@ mod tests {
         failure: &Error,
         jitter: f64,
     ) -> (Vec<Duration>, Option<RetryStopReason>) {
-        let (mut now, budget) = (SystemTimer.now(), Budget::default());
+        let (mut now, quota) = (SystemTimer.now(), RetryQuota::default());
         let mut state = RetryState::new(facts, &Arc::new(policy), now);
         let mut pauses = Vec::new();
         loop {
             state.start_attempt(None);
-            match state.on_failure(failure, false, now, &budget, jitter) {
+            match state.on_failure(failure, false, now, &quota, jitter) {
                 RetryAction::Retry { pause, .. } => {
                     now += pause;
                     pauses.push(pause);
@@ -575,10 +575,10 @@ mod tests {
     #[test]
     fn a_body_that_was_read_once_is_not_sent_again() {
         let facts = UploadFile::METADATA;
-        let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
+        let (now, quota, policy) = (SystemTimer.now(), RetryQuota::default(), RetryPolicy::default());
         let mut state = RetryState::new(&facts, &Arc::new(policy), now);
         state.start_attempt(None);
-        let step = state.on_failure(&busy(), true, now, &budget, 0.0);
+        let step = state.on_failure(&busy(), true, now, &quota, 0.0);
         assert!(
             matches!(step, RetryAction::Stop(Some(RetryStopReason::BodyNotReplayable))),
             "{step:?}"
@@ -603,7 +603,7 @@ mod tests {
 
     /// How long a call goes on whose every attempt fails like that, and why no longer.
     fn goes_on(
-        budget: &Budget,
+        quota: &RetryQuota,
         policy: RetryPolicy,
         context: impl Fn(&mut RetryState<'_>, Instant),
     ) -> (Duration, Option<RetryStopReason>) {
@@ -614,7 +614,7 @@ mod tests {
         loop {
             state.start_attempt(None);
             context(&mut state, now);
-            match state.on_failure(&refused(), false, now, budget, 0.0) {
+            match state.on_failure(&refused(), false, now, quota, 0.0) {
                 // In an outage the pause is everybody's.
                 RetryAction::Retry { pause, .. } => now += pause.max(Duration::from_secs(1)),
                 RetryAction::Stop(why) => return (now - began, why),
@@ -625,10 +625,10 @@ mod tests {
 
     #[test]
     fn what_is_everybodys_trouble_or_this_machines_costs_nothing_and_ends_as_the_policy_says() {
-        let budget = Budget::default();
-        assert!(budget.pay(500));
+        let budget = RetryQuota::default();
+        assert!(quota.withdraw(500));
         let policy = RetryPolicy::default;
-        let own = goes_on(&budget, policy(), |state, _| {
+        let own = goes_on(&quota, policy(), |state, _| {
             state.set_failure_scope(Trouble::Own, true)
         });
         assert_eq!(
@@ -637,12 +637,12 @@ mod tests {
         );
         for trouble in [Trouble::Shared, Trouble::Outage] {
             let shared = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, true);
-            let (took, why) = goes_on(&budget, policy(), shared);
+            let (took, why) = goes_on(&quota, policy(), shared);
             assert!(took >= policy().min_retry_duration, "{trouble:?}: {took:?}");
             assert_eq!(why, Some(RetryStopReason::Attempts), "{trouble:?}");
         }
         let full = |state: &mut RetryState<'_>, now| state.set_local_exhaustion(0, now);
-        let (took, why) = goes_on(&budget, policy(), full);
+        let (took, why) = goes_on(&quota, policy(), full);
         assert_eq!(
             (took, why),
             (policy().min_retry_duration, Some(RetryStopReason::Attempts))
@@ -657,7 +657,7 @@ mod tests {
             state.set_local_exhaustion(others.get() / 100, now);
         };
         let policy = RetryPolicy::default().with_deadline(Duration::from_secs(1_000));
-        let (took, why) = goes_on(&Budget::default(), policy, full);
+        let (took, why) = goes_on(&RetryQuota::default(), policy, full);
         assert!(took > Duration::from_secs(990), "{took:?}");
         assert_eq!(why, Some(RetryStopReason::Deadline));
     }
@@ -671,7 +671,7 @@ mod tests {
                     ..RetryPolicy::default()
                 };
                 let never = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, false);
-                let (took, why) = goes_on(&Budget::default(), policy, never);
+                let (took, why) = goes_on(&RetryQuota::default(), policy, never);
                 assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");
                 assert_eq!(why, Some(RetryStopReason::NeverConnected), "{trouble:?}");
             }
@@ -680,12 +680,12 @@ mod tests {
 
     #[test]
     fn an_empty_purse_ends_the_call() {
-        let (now, budget, policy) = (SystemTimer.now(), Budget::default(), RetryPolicy::default());
-        assert!(budget.pay(500));
+        let (now, quota, policy) = (SystemTimer.now(), RetryQuota::default(), RetryPolicy::default());
+        assert!(quota.withdraw(500));
         let facts = ListBuckets::METADATA;
         let mut state = RetryState::new(&facts, &Arc::new(policy), now);
         state.start_attempt(None);
-        let step = state.on_failure(&busy(), false, now, &budget, 0.0);
+        let step = state.on_failure(&busy(), false, now, &quota, 0.0);
         assert!(
             matches!(step, RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted))),
             "{step:?}"

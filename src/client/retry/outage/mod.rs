@@ -4,7 +4,7 @@
 //! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
 //!
 //! An outage begins with three failures to connect, connections that broke, or silences in a row, with no answer between
-//! them. From then on calls wait, at no cost to the retry budget. One of them at a time makes its next attempt, which is
+//! them. From then on calls wait, at no cost to the retry quota. One of them at a time makes its next attempt, which is
 //! the probe; the pauses between probes grow as a call's do. Whoever waits counts the probes that fail as its own attempts,
 //! and so gives up when its policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
