@@ -14,7 +14,7 @@ use super::limits::bandwidth::Bandwidth;
 use super::limits::memory::Memory;
 use super::metrics::Counters;
 use super::redaction::Secrets;
-use super::retry::limiter::Gates;
+use super::retry::limiter::Limiter;
 use super::retry::outage::Outages;
 use super::retry::policy::RetryPolicy;
 use super::retry::quota::RetryQuota;
@@ -121,7 +121,7 @@ impl ClientBuilder {
     /// authorized again. Nothing else is sent there, so it needs no [`trust_host`](Self::trust_host).
     ///
     /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was started by name
-    /// continues by name. It must pass on the `x-bz-` headers, which say which version of which file a response holds:
+    /// continues by name. It must permit on the `x-bz-` headers, which say which version of which file a response holds:
     /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
     /// [composition](crate::transfer::Compose) has to download is asked for by id and with the token, so it comes from B2's
     /// own origin where this one is not to get the token.
@@ -330,7 +330,7 @@ impl ClientBuilder {
                 .with_throughput(self.throughput),
             upload_urls: UploadUrls::default(),
             quota: RetryQuota::default(),
-            gates: Gates::default(),
+            limiter: Limiter::default(),
             // Of its own, so that it is no matter for all else whether somebody answers.
             outages: Outages::new(chance()),
             counters: Counters::default(),

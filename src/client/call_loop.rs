@@ -16,7 +16,7 @@ use super::Client;
 use super::auth::authorization::Generation;
 use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
 use super::retry::classifier;
-use super::retry::limiter::Pass;
+use super::retry::limiter::Permit;
 use super::retry::outage::{PlaceId, Way};
 use super::retry::resume_policy::PROGRESS_BYTES;
 use super::retry::retry_after::{retry_after, server_time};
@@ -40,7 +40,7 @@ const UPLOAD_HEAD: Duration = Duration::from_secs(120);
 
 /// How long to wait for room among the calls of a kind. One of those who have it may be kept by someone who doesn't poll
 /// it, and then it never leaves.
-const ROOM_WAIT: Duration = Duration::from_secs(60);
+const MAX_PERMIT_WAIT: Duration = Duration::from_secs(60);
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -115,7 +115,7 @@ async fn attempts<C: Call>(
         let request = prepare(client, call, &ticket.target(client));
         let mut request = request.map_err(|error| state.error(error, None, client.now()))?;
         let place = ticket.place(client, request.uri());
-        let (pass, way) = admitted(client, facts.kind, place, state).await?;
+        let (permit, way) = admitted(client, facts.kind, place, state).await?;
         let way = way.to(request.uri());
         let sent = client.now();
         stamp(client, facts, &mut request, state.time_left(sent));
@@ -136,7 +136,7 @@ async fn attempts<C: Call>(
                     ?elapsed,
                     "an attempt succeeded"
                 );
-                pass.succeeded();
+                permit.succeeded();
                 ticket.give_back(client);
                 client.shared.quota.deposit(1);
                 return finish(state, output);
@@ -145,21 +145,21 @@ async fn attempts<C: Call>(
         };
         if failure.status() == Some(429) {
             // Whatever becomes of this call, the others are asked to wait too.
-            pass.refused();
+            permit.throttled();
             let wish = failure
                 .retry_after()
                 .unwrap_or_default()
                 .min(client.policy.max_retry_after);
             let until = later(client.now(), wish);
-            close_gate(client, facts.kind, until, &failure);
+            pause_kind(client, facts.kind, until, &failure);
         }
         state.set_failure_scope(trouble, client.shared.outages.ever_answered());
         if facts.kind == CallKind::Authorize {
             state.set_min_pause(client.shared.authorization.pause(now));
         }
         if classifier::is_local_exhaustion(&failure) {
-            pass.refused();
-            state.set_local_exhaustion(client.shared.gates.successes(), now);
+            permit.throttled();
+            state.set_local_exhaustion(client.shared.limiter.successes(), now);
         }
         // A refusal says nothing about the session's token where that was not sent.
         if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
@@ -170,7 +170,7 @@ async fn attempts<C: Call>(
             return Err(state.error(failure, None, client.now()));
         }
         // Asking what became of the call needs room too.
-        drop(pass);
+        drop(permit);
         let (now, chance) = (client.now(), client.shared.chance());
         let mut step = state.on_failure(
             &failure,
@@ -218,7 +218,7 @@ async fn attempts<C: Call>(
                 title.again(&failure, state.attempts_and_limit(), wait);
                 if everyone {
                     let until = later(client.now(), pause);
-                    close_gate(client, facts.kind, until, &failure);
+                    pause_kind(client, facts.kind, until, &failure);
                 }
                 state.remember_failure(failure);
                 if state.may_reuse_url() {
@@ -422,17 +422,17 @@ async fn admitted<'a>(
     kind: CallKind,
     place: PlaceId,
     state: &mut RetryState<'_>,
-) -> Result<(Pass<'a>, Way<'a>), Error> {
+) -> Result<(Permit<'a>, Way<'a>), Error> {
     let outages = &client.shared.outages;
     let mut probes = None;
     loop {
-        let pass = pass_gate(client, kind, state).await?;
+        let permit = acquire_permit(client, kind, state).await?;
         let now = client.now();
         let standstill = match outages.enter(place, now, client.policy.is_once(kind)) {
-            Ok(way) => return Ok((pass, way)),
+            Ok(way) => return Ok((permit, way)),
             Err(standstill) => standstill,
         };
-        drop(pass);
+        drop(permit);
         let before = probes.replace(standstill.probes);
         let failed = before.map_or(0, |before| standstill.probes.saturating_sub(before));
         match state.wait_for_recovery(&standstill, failed, outages.ever_answered(), now) {
@@ -451,46 +451,46 @@ async fn admitted<'a>(
 
 /// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once; and then
 /// until there is room. Where the call has no time for that it fails with what the gate was closed for.
-async fn pass_gate<'a>(
+async fn acquire_permit<'a>(
     client: &'a Client,
     kind: CallKind,
     state: &mut RetryState<'_>,
-) -> Result<Pass<'a>, Error> {
-    let gates = &client.shared.gates;
+) -> Result<Permit<'a>, Error> {
+    let limiter = &client.shared.limiter;
     loop {
-        if let Some(closed) = gates.closed_for(kind, client.now()) {
+        if let Some(closed) = limiter.paused_for(kind, client.now()) {
             let apart = share(Duration::from_secs(1), client.shared.chance());
             let pause = closed.saturating_add(apart);
             if pause < state.max_wait(client.now()) {
                 client.sleep(pause).await;
                 continue;
             }
-            if let Some(why) = state.take_last_failure().or_else(|| gates.closed_by(kind)) {
+            if let Some(why) = state.take_last_failure().or_else(|| limiter.pause_cause(kind)) {
                 return Err(state.error(why, Some(RetryStopReason::Deadline), client.now()));
             }
         }
-        let pass = match gates.try_pass(kind) {
-            Some(pass) => pass,
+        let permit = match limiter.try_acquire(kind) {
+            Some(permit) => permit,
             None => {
-                let patience = state.max_wait(client.now()).min(ROOM_WAIT);
+                let patience = state.max_wait(client.now()).min(MAX_PERMIT_WAIT);
                 let enough = client.shared.timer.sleep(patience);
-                match select(gates.room(kind), enough).await {
-                    Either::Left((pass, _)) => pass,
-                    Either::Right(_) => gates.squeeze(kind),
+                match select(limiter.acquire(kind), enough).await {
+                    Either::Left((permit, _)) => permit,
+                    Either::Right(_) => limiter.acquire_unlimited(kind),
                 }
             }
         };
         // It may have closed while there was no room.
-        if gates.closed_for(kind, client.now()).is_none() {
-            return Ok(pass);
+        if limiter.paused_for(kind, client.now()).is_none() {
+            return Ok(permit);
         }
     }
 }
 
 /// Nobody of this kind passes before `until`. That is told once, however many calls are refused meanwhile.
-fn close_gate(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
+fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
     let now = client.now();
-    if client.shared.gates.close(kind, now, until, failure) {
+    if client.shared.limiter.pause(kind, now, until, failure) {
         everyone_waits(kind, until.saturating_duration_since(now), failure);
     }
 }

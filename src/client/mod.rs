@@ -4,7 +4,7 @@
 //! ([`b2kit_core`](crate::HttpClient)).
 //!
 //! In the order in which a call meets them: `run` is the loop; `authorization` the session; `secrets` what no error
-//! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `gates` when B2 asks everyone to wait;
+//! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `limiter` when B2 asks everyone to wait;
 //! `outage` when everyone waits because nobody answers; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
 //! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
@@ -53,7 +53,7 @@ use self::limits::bandwidth::Bandwidth;
 use self::limits::memory::Memory;
 use self::metrics::Counters;
 use self::redaction::Secrets;
-use self::retry::limiter::Gates;
+use self::retry::limiter::Limiter;
 use self::retry::outage::Outages;
 use self::retry::quota::RetryQuota;
 use self::telemetry::About;
@@ -90,7 +90,7 @@ struct Shared {
     deadlines: Deadlines,
     upload_urls: UploadUrls,
     quota: RetryQuota,
-    gates: Gates,
+    limiter: Limiter,
     outages: Outages,
     counters: Counters,
     server_clock: ServerClock,
@@ -115,7 +115,7 @@ impl Client {
     /// Makes one call.
     ///
     /// Authorizes the account first if that was not done yet, and again when B2 says that the token has expired. What
-    /// may pass is tried again, as the [`RetryPolicy`] says. Where an answer was lost, B2 is asked what became of the
+    /// may permit is tried again, as the [`RetryPolicy`] says. Where an answer was lost, B2 is asked what became of the
     /// call before it is made again, so that nothing is done twice that would do harm.
     ///
     /// # Errors

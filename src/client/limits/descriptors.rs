@@ -72,15 +72,15 @@ impl Client {
         E: StdError + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let (began, gates) = (self.now(), &self.shared.gates);
-        let (mut since, mut successes) = (began, gates.successes());
+        let (began, limiter) = (self.now(), &self.shared.limiter);
+        let (mut since, mut successes) = (began, limiter.successes());
         loop {
             let error = match pin!(open()).await {
                 Err(error) if is_exhaustion(&error) => error,
                 outcome => return outcome,
             };
             let now = self.now();
-            let so_far = gates.successes();
+            let so_far = limiter.successes();
             if so_far != successes {
                 (since, successes) = (now, so_far);
             }

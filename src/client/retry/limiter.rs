@@ -1,4 +1,4 @@
-//! [`Gates`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then fewer of them go at once.
+//! [`Limiter`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then fewer of them go at once.
 //!
 //! The number that may be under way is halved by each such answer, once for all that were sent before it, and grows by
 //! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
@@ -15,22 +15,22 @@ use crate::api::CallKind;
 use crate::error::Error;
 
 /// How many calls have to succeed before one more may go at once.
-const PROOF: u32 = 20;
+const SUCCESSES_PER_INCREASE: u32 = 20;
 
-/// A gate for each kind of traffic: to the API, of uploads, of downloads.
+/// A lane for each kind of traffic: to the API, of uploads, of downloads.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Gates([Gate; 3]);
+pub(in crate::client) struct Limiter([Lane; 3]);
 
 #[derive(Debug, Default)]
-struct Gate(Mutex<State>);
+struct Lane(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    closed: Option<Closed>,
-    under_way: u32,
+    paused: Option<Paused>,
+    in_flight: u32,
     limit: Option<Limit>,
-    /// How often the limit was lowered: who was sent before the last time says nothing new.
-    lowered: u64,
+    /// How often the limit was decreases: who was sent before the last time says nothing new.
+    decreases: u64,
     successes: u64,
     /// Those who wait for room, in the order in which they came.
     waiting: BTreeMap<u64, Waker>,
@@ -39,96 +39,96 @@ struct State {
 
 /// That nobody passes, and why.
 #[derive(Debug, Clone)]
-struct Closed {
+struct Paused {
     until: Instant,
     why: Error,
 }
 
 #[derive(Debug)]
 struct Limit {
-    at_once: u32,
+    max_in_flight: u32,
     /// How many there were when the limit came. From there on there is none.
-    enough: u32,
+    original: u32,
     /// The successes since the limit was raised.
     succeeded: u32,
 }
 
 /// Leave to make one attempt. Dropping it gives the room to another.
 #[derive(Debug)]
-pub(in crate::client) struct Pass<'a> {
-    gate: &'a Gate,
-    lowered: u64,
+pub(in crate::client) struct Permit<'a> {
+    lane: &'a Lane,
+    decreases: u64,
 }
 
-impl Gates {
+impl Limiter {
     /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
-    pub(in crate::client) fn close(
+    pub(in crate::client) fn pause(
         &self,
         kind: CallKind,
         now: Instant,
         until: Instant,
         why: &Error,
     ) -> bool {
-        let mut state = self.gate(kind).lock();
+        let mut state = self.lane(kind).lock();
         let was_open = state
-            .closed
+            .paused
             .as_ref()
-            .is_none_or(|closed| closed.until <= now);
+            .is_none_or(|paused| paused.until <= now);
         if state
-            .closed
+            .paused
             .as_ref()
-            .is_none_or(|closed| closed.until < until)
+            .is_none_or(|paused| paused.until < until)
         {
             let why = why.clone();
-            state.closed = Some(Closed { until, why });
+            state.paused = Some(Paused { until, why });
         }
         was_open && until > now
     }
 
-    /// How long to wait; `None` if the gate is open.
-    pub(in crate::client) fn closed_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
-        let mut state = self.gate(kind).lock();
-        let until = state.closed.as_ref()?.until;
+    /// How long to wait; `None` if the lane is open.
+    pub(in crate::client) fn paused_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
+        let mut state = self.lane(kind).lock();
+        let until = state.paused.as_ref()?.until;
         let left = until.saturating_duration_since(now);
         if left.is_zero() {
-            state.closed = None;
+            state.paused = None;
             return None;
         }
         Some(left)
     }
 
-    /// Why the gate is closed, if it is.
-    pub(in crate::client) fn closed_by(&self, kind: CallKind) -> Option<Error> {
-        let state = self.gate(kind).lock();
-        state.closed.as_ref().map(|closed| closed.why.clone())
+    /// Why the lane is paused, if it is.
+    pub(in crate::client) fn pause_cause(&self, kind: CallKind) -> Option<Error> {
+        let state = self.lane(kind).lock();
+        state.paused.as_ref().map(|paused| paused.why.clone())
     }
 
     /// Passes if there is room for one more.
-    pub(in crate::client) fn try_pass(&self, kind: CallKind) -> Option<Pass<'_>> {
-        let gate = self.gate(kind);
-        let mut state = gate.lock();
-        (state.room() > 0).then(|| gate.enter(&mut state))
+    pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
+        let lane = self.lane(kind);
+        let mut state = lane.lock();
+        (state.room() > 0).then(|| lane.enter(&mut state))
     }
 
     /// Waits until there is room for one more.
-    pub(in crate::client) const fn room(&self, kind: CallKind) -> Room<'_> {
-        let gate = self.gate(kind);
-        Room { gate, number: None }
+    pub(in crate::client) const fn acquire(&self, kind: CallKind) -> Acquire<'_> {
+        let lane = self.lane(kind);
+        Acquire { lane, number: None }
     }
 
     /// How many calls have succeeded, of all kinds.
     pub(in crate::client) fn successes(&self) -> u64 {
-        let of = |gate: &Gate| gate.lock().successes;
+        let of = |lane: &Lane| lane.lock().successes;
         self.0.iter().map(of).fold(0, u64::wrapping_add)
     }
 
-    /// Passes without room. Who has a pass may be one that is never polled again.
-    pub(in crate::client) fn squeeze(&self, kind: CallKind) -> Pass<'_> {
-        let gate = self.gate(kind);
-        gate.enter(&mut gate.lock())
+    /// Passes without room. Who has a permit may be one that is never polled again.
+    pub(in crate::client) fn acquire_unlimited(&self, kind: CallKind) -> Permit<'_> {
+        let lane = self.lane(kind);
+        lane.enter(&mut lane.lock())
     }
 
-    const fn gate(&self, kind: CallKind) -> &Gate {
+    const fn lane(&self, kind: CallKind) -> &Lane {
         &self.0[match kind {
             CallKind::Authorize | CallKind::Read | CallKind::Write => 0,
             CallKind::Upload => 1,
@@ -137,16 +137,16 @@ impl Gates {
     }
 }
 
-impl Gate {
+impl Lane {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, state: &mut State) -> Pass<'_> {
-        state.under_way += 1;
-        Pass {
-            gate: self,
-            lowered: state.lowered,
+    fn enter(&self, state: &mut State) -> Permit<'_> {
+        state.in_flight += 1;
+        Permit {
+            lane: self,
+            decreases: state.decreases,
         }
     }
 
@@ -168,29 +168,29 @@ impl Gate {
 impl State {
     fn room(&self) -> usize {
         self.limit.as_ref().map_or(usize::MAX, |limit| {
-            limit.at_once.saturating_sub(self.under_way) as usize
+            limit.max_in_flight.saturating_sub(self.in_flight) as usize
         })
     }
 }
 
 /// A place among those who wait.
 #[derive(Debug)]
-pub(in crate::client) struct Room<'a> {
-    gate: &'a Gate,
+pub(in crate::client) struct Acquire<'a> {
+    lane: &'a Lane,
     number: Option<u64>,
 }
 
-impl<'a> Future for Room<'a> {
-    type Output = Pass<'a>;
+impl<'a> Future for Acquire<'a> {
+    type Output = Permit<'a>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Pass<'a>> {
-        let gate = self.gate;
-        let mut state = gate.lock();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
+        let lane = self.lane;
+        let mut state = lane.lock();
         if state.room() > 0 {
             if let Some(number) = self.number.take() {
                 state.waiting.remove(&number);
             }
-            return Poll::Ready(gate.enter(&mut state));
+            return Poll::Ready(lane.enter(&mut state));
         }
         // Who was woken too late keeps its place.
         let number = *self.number.get_or_insert(state.came);
@@ -200,58 +200,58 @@ impl<'a> Future for Room<'a> {
     }
 }
 
-impl Drop for Room<'_> {
+impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            self.gate.lock().waiting.remove(&number);
+            self.lane.lock().waiting.remove(&number);
             // It may have been woken, and has no use for it.
-            self.gate.wake();
+            self.lane.wake();
         }
     }
 }
 
-impl Pass<'_> {
+impl Permit<'_> {
     /// B2 says that there are too many, or this machine has no room for so many.
-    pub(in crate::client) fn refused(&self) {
-        let mut state = self.gate.lock();
-        if state.lowered != self.lowered {
+    pub(in crate::client) fn throttled(&self) {
+        let mut state = self.lane.lock();
+        if state.decreases != self.decreases {
             return;
         }
-        state.lowered += 1;
-        let half = (state.under_way / 2).max(1);
+        state.decreases += 1;
+        let half = (state.in_flight / 2).max(1);
         let limit = state.limit.as_ref();
         // There may be more than there is room for: those who did not wait any longer.
-        let at_once = limit.map_or(half, |limit| half.min(limit.at_once));
-        let enough = limit.map_or(state.under_way, |limit| limit.enough);
+        let max_in_flight = limit.map_or(half, |limit| half.min(limit.max_in_flight));
+        let original = limit.map_or(state.in_flight, |limit| limit.original);
         state.limit = Some(Limit {
-            at_once,
-            enough,
+            max_in_flight,
+            original,
             succeeded: 0,
         });
     }
 
     /// B2 takes it.
     pub(in crate::client) fn succeeded(&self) {
-        let mut state = self.gate.lock();
+        let mut state = self.lane.lock();
         state.successes = state.successes.wrapping_add(1);
         let Some(limit) = &mut state.limit else {
             return;
         };
         limit.succeeded += 1;
-        if limit.succeeded == PROOF {
+        if limit.succeeded == SUCCESSES_PER_INCREASE {
             limit.succeeded = 0;
-            limit.at_once += 1;
-            if limit.at_once >= limit.enough {
+            limit.max_in_flight += 1;
+            if limit.max_in_flight >= limit.original {
                 state.limit = None;
             }
         }
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.gate.lock().under_way -= 1;
-        self.gate.wake();
+        self.lane.lock().in_flight -= 1;
+        self.lane.wake();
     }
 }
 
@@ -261,58 +261,58 @@ mod tests {
 
     const KIND: CallKind = CallKind::Download;
 
-    fn pass(gates: &Gates) -> Option<Pass<'_>> {
-        gates.try_pass(KIND)
+    fn permit(limiter: &Limiter) -> Option<Permit<'_>> {
+        limiter.try_acquire(KIND)
     }
 
-    /// As many as pass.
-    fn crowd(gates: &Gates) -> Vec<Pass<'_>> {
-        std::iter::from_fn(|| pass(gates)).take(1_000).collect()
+    /// As many as permit.
+    fn permits(limiter: &Limiter) -> Vec<Permit<'_>> {
+        std::iter::from_fn(|| permit(limiter)).take(1_000).collect()
     }
 
     #[test]
     fn without_a_refusal_there_is_no_limit() {
-        assert_eq!(crowd(&Gates::default()).len(), 1_000);
+        assert_eq!(permits(&Limiter::default()).len(), 1_000);
     }
 
     #[test]
     fn a_refusal_halves_the_crowd_once_for_all_that_were_sent_before_it() {
-        let gates = Gates::default();
-        let crowd: Vec<_> = (0..40).filter_map(|_| pass(&gates)).collect();
-        crowd.iter().for_each(Pass::refused);
-        assert!(pass(&gates).is_none());
-        drop(crowd);
-        assert_eq!(self::crowd(&gates).len(), 20);
-        let later = pass(&gates).unwrap();
-        later.refused();
+        let limiter = Limiter::default();
+        let permits: Vec<_> = (0..40).filter_map(|_| permit(&limiter)).collect();
+        permits.iter().for_each(Permit::throttled);
+        assert!(permit(&limiter).is_none());
+        drop(permits);
+        assert_eq!(self::permits(&limiter).len(), 20);
+        let later = permit(&limiter).unwrap();
+        later.throttled();
         drop(later);
         // The one that was refused was alone.
-        assert_eq!(self::crowd(&gates).len(), 1);
-        assert!(gates.try_pass(CallKind::Upload).is_some());
+        assert_eq!(self::permits(&limiter).len(), 1);
+        assert!(limiter.try_acquire(CallKind::Upload).is_some());
     }
 
     #[test]
     fn successes_make_room_again_until_there_is_no_limit() {
-        let gates = Gates::default();
-        let crowd: Vec<_> = (0..4).filter_map(|_| pass(&gates)).collect();
-        crowd[0].refused();
-        drop(crowd);
+        let limiter = Limiter::default();
+        let permits: Vec<_> = (0..4).filter_map(|_| permit(&limiter)).collect();
+        permits[0].throttled();
+        drop(permits);
         for expected in [2, 3] {
-            assert_eq!(self::crowd(&gates).len(), expected);
-            (0..PROOF).for_each(|_| pass(&gates).unwrap().succeeded());
+            assert_eq!(self::permits(&limiter).len(), expected);
+            (0..SUCCESSES_PER_INCREASE).for_each(|_| permit(&limiter).unwrap().succeeded());
         }
-        assert_eq!(self::crowd(&gates).len(), 1_000);
+        assert_eq!(self::permits(&limiter).len(), 1_000);
     }
 
     #[test]
     fn whoever_waits_is_woken_when_one_leaves_even_if_another_gave_up_waiting() {
-        let gates = Gates::default();
-        let first = pass(&gates).unwrap();
-        first.refused();
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
         let mut first = Some(first);
         for impatient_until_woken in [false, true] {
-            let first = first.take().or_else(|| pass(&gates)).unwrap();
-            let (mut impatient, mut patient) = (Waiter::new(&gates), Waiter::new(&gates));
+            let first = first.take().or_else(|| permit(&limiter)).unwrap();
+            let (mut impatient, mut patient) = (Waiter::new(&limiter), Waiter::new(&limiter));
             assert!(!impatient.is_ready() && !patient.is_ready());
             if impatient_until_woken {
                 drop(first);
@@ -328,10 +328,10 @@ mod tests {
 
     #[test]
     fn as_many_are_woken_as_there_is_room_for_in_the_order_in_which_they_came() {
-        let gates = Gates::default();
-        let first = pass(&gates).unwrap();
-        first.refused();
-        let mut waiters: Vec<_> = (0..100).map(|_| Waiter::new(&gates)).collect();
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
+        let mut waiters: Vec<_> = (0..100).map(|_| Waiter::new(&limiter)).collect();
         assert!(!waiters.iter_mut().any(Waiter::is_ready));
         drop(first);
         let woken = |waiters: &[Waiter<'_>]| -> Vec<_> {
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(woken(&waiters)[..2], [1, 0]);
         assert_eq!(woken(&waiters).iter().sum::<usize>(), 1);
         // Each that passes makes way for the next one when it is done.
-        for n in 0..PROOF as usize {
+        for n in 0..SUCCESSES_PER_INCREASE as usize {
             let passed = waiters[n].passed().unwrap();
             assert_eq!(woken(&waiters).iter().sum::<usize>(), n + 1);
             passed.succeeded();
@@ -351,33 +351,33 @@ mod tests {
 
     #[test]
     fn who_does_not_wait_any_longer_squeezes_in() {
-        let gates = Gates::default();
-        let first = pass(&gates).unwrap();
-        first.refused();
-        let squeezed = gates.squeeze(KIND);
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
+        let squeezed = limiter.acquire_unlimited(KIND);
         drop(first);
-        assert!(pass(&gates).is_none());
+        assert!(permit(&limiter).is_none());
         drop(squeezed);
-        assert!(pass(&gates).is_some());
+        assert!(permit(&limiter).is_some());
     }
 
     /// One that waits for room.
     struct Waiter<'a> {
-        room: Pin<Box<Room<'a>>>,
+        room: Pin<Box<Acquire<'a>>>,
         woken: std::sync::Arc<Woken>,
     }
 
     impl<'a> Waiter<'a> {
-        fn new(gates: &'a Gates) -> Self {
-            let (room, woken) = (Box::pin(gates.room(KIND)), std::sync::Arc::default());
+        fn new(limiter: &'a Limiter) -> Self {
+            let (room, woken) = (Box::pin(limiter.acquire(KIND)), std::sync::Arc::default());
             Self { room, woken }
         }
 
-        fn passed(&mut self) -> Option<Pass<'a>> {
+        fn passed(&mut self) -> Option<Permit<'a>> {
             let waker = Waker::from(std::sync::Arc::clone(&self.woken));
             let mut cx = Context::from_waker(&waker);
             match self.room.as_mut().poll(&mut cx) {
-                Poll::Ready(pass) => Some(pass),
+                Poll::Ready(permit) => Some(permit),
                 Poll::Pending => None,
             }
         }
