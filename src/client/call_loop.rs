@@ -17,7 +17,7 @@ use super::auth::authorization::Generation;
 use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
 use super::retry::classifier;
 use super::retry::limiter::Permit;
-use super::retry::outage::{PlaceId, Way};
+use super::retry::outage::{EndpointId, AttemptGuard};
 use super::retry::resume_policy::PROGRESS_BYTES;
 use super::retry::retry_after::{retry_after, server_time};
 use super::retry::state::{RetryState, RetryAction};
@@ -115,8 +115,8 @@ async fn attempts<C: Call>(
         let request = prepare(client, call, &ticket.target(client));
         let mut request = request.map_err(|error| state.error(error, None, client.now()))?;
         let place = ticket.place(client, request.uri());
-        let (permit, way) = admitted(client, facts.kind, place, state).await?;
-        let way = way.to(request.uri());
+        let (permit, guard) = admitted(client, facts.kind, place, state).await?;
+        let guard = guard.to(request.uri());
         let sent = client.now();
         stamp(client, facts, &mut request, state.time_left(sent));
         let had_token = request.headers().contains_key(AUTHORIZATION);
@@ -124,11 +124,11 @@ async fn attempts<C: Call>(
         let outcome = attempt(client, call, request).await;
         let now = client.now();
         let elapsed = now.saturating_duration_since(sent);
-        let (hurried, first) = (
+        let (deadline_passed, first) = (
             state.time_left(now).is_some_and(|left| left.is_zero()),
             state.has_not_failed(),
         );
-        let trouble = way.over(&outcome, hurried, first, now, &client.policy);
+        let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
                 debug!(
@@ -153,7 +153,7 @@ async fn attempts<C: Call>(
             let until = later(client.now(), wish);
             pause_kind(client, facts.kind, until, &failure);
         }
-        state.set_failure_scope(trouble, client.shared.outages.ever_answered());
+        state.set_failure_scope(scope, client.shared.outages.ever_answered());
         if facts.kind == CallKind::Authorize {
             state.set_min_pause(client.shared.authorization.pause(now));
         }
@@ -298,11 +298,11 @@ impl Ticket {
     }
 
     /// The place where the attempt goes.
-    fn place(&self, client: &Client, uri: &Uri) -> PlaceId {
+    fn place(&self, client: &Client, uri: &Uri) -> EndpointId {
         let outages = &client.shared.outages;
         match self {
-            Self::Upload(generation, ..) => outages.upload_place(uri, generation.session.api_url()),
-            Self::Realm | Self::Account(_) => outages.place(uri),
+            Self::Upload(generation, ..) => outages.upload_endpoint(uri, generation.session.api_url()),
+            Self::Realm | Self::Account(_) => outages.endpoint(uri),
         }
     }
 
@@ -420,29 +420,29 @@ impl CallExecutor for Client {
 async fn admitted<'a>(
     client: &'a Client,
     kind: CallKind,
-    place: PlaceId,
+    place: EndpointId,
     state: &mut RetryState<'_>,
-) -> Result<(Permit<'a>, Way<'a>), Error> {
+) -> Result<(Permit<'a>, AttemptGuard<'a>), Error> {
     let outages = &client.shared.outages;
     let mut probes = None;
     loop {
         let permit = acquire_permit(client, kind, state).await?;
         let now = client.now();
-        let standstill = match outages.enter(place, now, client.policy.is_once(kind)) {
-            Ok(way) => return Ok((permit, way)),
-            Err(standstill) => standstill,
+        let blocked = match outages.enter(place, now, client.policy.is_once(kind)) {
+            Ok(guard) => return Ok((permit, guard)),
+            Err(blocked) => blocked,
         };
         drop(permit);
-        let before = probes.replace(standstill.probes);
-        let failed = before.map_or(0, |before| standstill.probes.saturating_sub(before));
-        match state.wait_for_recovery(&standstill, failed, outages.ever_answered(), now) {
+        let before = probes.replace(blocked.probes);
+        let failed = before.map_or(0, |before| blocked.probes.saturating_sub(before));
+        match state.wait_for_recovery(&blocked, failed, outages.ever_answered(), now) {
             Ok(wait) => {
-                state.remember_failure_if_none(|| standstill.why());
+                state.remember_failure_if_none(|| blocked.why());
                 let enough = client.shared.timer.sleep(wait);
-                select(outages.change(place, &standstill), enough).await;
+                select(outages.recovery(place, &blocked), enough).await;
             }
             Err(why) => {
-                let cause = state.take_last_failure().unwrap_or_else(|| standstill.why());
+                let cause = state.take_last_failure().unwrap_or_else(|| blocked.why());
                 return Err(state.error(cause, Some(why), now));
             }
         }
@@ -562,7 +562,7 @@ async fn exchange<C: Call>(
             })?;
     let (head, body) = response.into_parts();
     let date = server_time(&head.headers);
-    // A stranger on the way has its own idea of the time.
+    // A stranger on the guard has its own idea of the time.
     let note_date = || {
         if let Some(date) = date {
             client.shared.server_clock.note(date, client.now());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind};
 
-use super::outage::Trouble;
+use super::outage::FailureScope;
 use super::quota::cost;
 use super::state::{RetryState, RetryAction};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
@@ -78,7 +78,7 @@ impl ResumePolicy {
             self.failing = true;
         }
         let shared = &self.client.shared;
-        self.state.set_failure_scope(self.trouble(&failure, now), true);
+        self.state.set_failure_scope(self.scope(&failure, now), true);
         let step = self
             .state.on_failure(&failure, false, now, &shared.quota, shared.chance());
         let why = match step {
@@ -105,7 +105,7 @@ impl ResumePolicy {
     }
 
     /// What the failure is part of: a connection that broke or fell silent may be one of many.
-    fn trouble(&self, failure: &Error, now: Instant) -> Trouble {
+    fn scope(&self, failure: &Error, now: Instant) -> FailureScope {
         use HttpErrorKind::{Closed, Reset, Stalled, Timeout};
         let shared = &self.client.shared;
         let kind = failure.http_error().map(HttpError::kind);
@@ -113,7 +113,7 @@ impl ResumePolicy {
         let session = shared.authorization.current();
         let uri = session.and_then(|current| current.session.download_url().parse().ok());
         let (Some(kind), Some(uri)) = (broken, uri) else {
-            return Trouble::Own;
+            return FailureScope::Isolated;
         };
         shared.outages.broke(&uri, now, kind, &self.client.policy)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use b2kit_core::time::{FOREVER, share};
 
 use super::classifier::{MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES, Decision, FailureClass, Delay, History, decide, class};
-use super::outage::{Standstill, Trouble};
+use super::outage::{Blocked, FailureScope};
 use super::policy::RetryPolicy;
 use super::quota::{RetryQuota, cost};
 use crate::api::{ApiVersion, CallKind, CallMetadata, LostResponse};
@@ -191,12 +191,12 @@ impl<'a> RetryState<'a> {
     }
 
     /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
-    pub(in crate::client) const fn set_failure_scope(&mut self, trouble: Trouble, answered: bool) {
+    pub(in crate::client) const fn set_failure_scope(&mut self, scope: FailureScope, answered: bool) {
         self.answered = answered;
-        self.context = match trouble {
-            Trouble::Own => FailureContext::Isolated,
-            Trouble::Shared => FailureContext::Shared,
-            Trouble::Outage => FailureContext::Outage,
+        self.context = match scope {
+            FailureScope::Isolated => FailureContext::Isolated,
+            FailureScope::Shared => FailureContext::Shared,
+            FailureScope::Outage => FailureContext::Outage,
         };
     }
 
@@ -218,7 +218,7 @@ impl<'a> RetryState<'a> {
     /// how long at most, or why no longer.
     pub(in crate::client) fn wait_for_recovery(
         &mut self,
-        standstill: &Standstill,
+        blocked: &Blocked,
         failed: u64,
         answered: bool,
         now: Instant,
@@ -230,14 +230,14 @@ impl<'a> RetryState<'a> {
         if self.is_exhausted(now) {
             return Err(RetryStopReason::Attempts);
         }
-        let until = standstill.until.saturating_duration_since(now);
+        let until = blocked.until.saturating_duration_since(now);
         let mut wait = until;
         for (left, why) in [
             (self.max_wait(now), RetryStopReason::Deadline),
             (self.first_connection_time_left(now), RetryStopReason::NeverConnected),
         ] {
             // Where nothing can happen before, waiting is of no use.
-            if left.is_zero() || standstill.is_idle && until >= left {
+            if left.is_zero() || blocked.is_idle && until >= left {
                 return Err(why);
             }
             wait = wait.min(left);
@@ -629,17 +629,17 @@ mod tests {
         assert!(quota.withdraw(500));
         let policy = RetryPolicy::default;
         let own = goes_on(&quota, policy(), |state, _| {
-            state.set_failure_scope(Trouble::Own, true)
+            state.set_failure_scope(FailureScope::Isolated, true)
         });
         assert_eq!(
             own,
             (Duration::ZERO, Some(RetryStopReason::RetryQuotaExhausted))
         );
-        for trouble in [Trouble::Shared, Trouble::Outage] {
-            let shared = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, true);
+        for scope in [FailureScope::Shared, FailureScope::Outage] {
+            let shared = |state: &mut RetryState<'_>, _| state.set_failure_scope(scope, true);
             let (took, why) = goes_on(&quota, policy(), shared);
-            assert!(took >= policy().min_retry_duration, "{trouble:?}: {took:?}");
-            assert_eq!(why, Some(RetryStopReason::Attempts), "{trouble:?}");
+            assert!(took >= policy().min_retry_duration, "{scope:?}: {took:?}");
+            assert_eq!(why, Some(RetryStopReason::Attempts), "{scope:?}");
         }
         let full = |state: &mut RetryState<'_>, now| state.set_local_exhaustion(0, now);
         let (took, why) = goes_on(&quota, policy(), full);
@@ -664,16 +664,16 @@ mod tests {
 
     #[test]
     fn a_call_of_a_client_that_was_never_answered_ends_before_its_first_connection_is_too_late() {
-        for trouble in [Trouble::Own, Trouble::Shared, Trouble::Outage] {
+        for scope in [FailureScope::Isolated, FailureScope::Shared, FailureScope::Outage] {
             for (limit, most) in [(10, 10), (0, 0), (60, 60)] {
                 let policy = RetryPolicy {
                     first_connection_timeout: Duration::from_secs(limit),
                     ..RetryPolicy::default()
                 };
-                let never = |state: &mut RetryState<'_>, _| state.set_failure_scope(trouble, false);
+                let never = |state: &mut RetryState<'_>, _| state.set_failure_scope(scope, false);
                 let (took, why) = goes_on(&RetryQuota::default(), policy, never);
-                assert!(took <= Duration::from_secs(most), "{trouble:?}: {took:?}");
-                assert_eq!(why, Some(RetryStopReason::NeverConnected), "{trouble:?}");
+                assert!(took <= Duration::from_secs(most), "{scope:?}: {took:?}");
+                assert_eq!(why, Some(RetryStopReason::NeverConnected), "{scope:?}");
             }
         }
     }

@@ -1,6 +1,6 @@
-//! [`Outages`]: when a place can't be reached, that is one event, and not as many failures as there are calls.
+//! [`Outages`]: when a endpoint can't be reached, that is one event, and not as many failures as there are calls.
 //!
-//! A place is an origin. The hosts that uploads go to are one place together, unless they are the API's own: an upload that
+//! A endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
 //! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
 //!
 //! An outage begins with three failures to connect, connections that broke, or silences in a row, with no answer between
@@ -9,7 +9,7 @@
 //! and so gives up when its policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
-//! So an outage costs the requests that were under way when it began, and after them at most one in
+//! So an outage costs the requests that were under guard when it began, and after them at most one in
 //! half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of twice that, up to half of
 //! [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
 //! wait.
@@ -31,65 +31,65 @@ use http::Uri;
 use http::uri::Authority;
 use tracing::{info, warn};
 
-pub(in crate::client) use self::endpoint_health::{Standstill, Trouble};
+pub(in crate::client) use self::endpoint_health::{Blocked, FailureScope};
 
-use self::endpoint_health::{Change, Entered, Place, Sign, Waiting};
+use self::endpoint_health::{Transition, Admission, EndpointHealth, Signal, Waiting};
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Shown;
 
 /// Places that are remembered, at most, for failures that were no outage.
-const MOST_PLACES: usize = 64;
+const MAX_ENDPOINTS: usize = 64;
 
-/// Which place a request goes to.
+/// Which endpoint a request goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::client) struct PlaceId {
+pub(in crate::client) struct EndpointId {
     hash: u64,
     /// An upload host that is not the API's own.
     is_upload_host: bool,
 }
 
-/// All places that are not well.
+/// All endpoints that are not well.
 #[derive(Debug)]
 pub(in crate::client) struct Outages {
-    places: Mutex<HashMap<u64, Place>>,
+    endpoints: Mutex<HashMap<u64, EndpointHealth>>,
     /// How many those are: where none is, there is nothing to lock.
-    troubled: AtomicUsize,
+    unhealthy: AtomicUsize,
     /// How many were ever remembered.
     ever: AtomicU32,
     ever_answered: AtomicBool,
     hashing: RandomState,
-    chance: Mutex<fastrand::Rng>,
+    rng: Mutex<fastrand::Rng>,
 }
 
 impl Outages {
-    pub(in crate::client) fn new(chance: fastrand::Rng) -> Self {
+    pub(in crate::client) fn new(rng: fastrand::Rng) -> Self {
         Self {
-            places: Mutex::default(),
-            troubled: AtomicUsize::new(0),
+            endpoints: Mutex::default(),
+            unhealthy: AtomicUsize::new(0),
             ever: AtomicU32::new(0),
             ever_answered: AtomicBool::new(false),
             hashing: RandomState::new(),
-            chance: Mutex::new(chance),
+            rng: Mutex::new(rng),
         }
     }
 
-    /// The place of an origin, which may be any URI there.
-    pub(in crate::client) fn place(&self, uri: &Uri) -> PlaceId {
-        PlaceId {
+    /// The endpoint of an origin, which may be any URI there.
+    pub(in crate::client) fn endpoint(&self, uri: &Uri) -> EndpointId {
+        EndpointId {
             hash: self.hashing.hash_one((uri.scheme(), uri.authority())),
             is_upload_host: false,
         }
     }
 
-    /// The place that an upload goes to, for a client whose API is at `api`.
-    pub(in crate::client) fn upload_place(&self, uri: &Uri, api: &str) -> PlaceId {
+    /// The endpoint that an upload goes to, for a client whose API is at `api`.
+    pub(in crate::client) fn upload_endpoint(&self, uri: &Uri, api: &str) -> EndpointId {
         let api = api.split_once("://").map_or(api, |(_, rest)| rest);
         let api = api.trim_end_matches('/');
         if uri.authority().is_some_and(|authority| *authority == *api) {
-            return self.place(uri);
+            return self.endpoint(uri);
         }
-        PlaceId {
+        EndpointId {
             hash: self.hashing.hash_one("upload hosts"),
             is_upload_host: true,
         }
@@ -103,22 +103,22 @@ impl Outages {
     /// Leave to make an attempt, which one that can't wait always has.
     pub(in crate::client) fn enter(
         &self,
-        place: PlaceId,
+        endpoint: EndpointId,
         now: Instant,
         must: bool,
-    ) -> Result<Way<'_>, Standstill> {
-        let mut entered = Entered::Freely;
-        if !must && self.troubled.load(Ordering::Acquire) > 0 {
-            let mut places = self.lock();
-            if let Some(there) = places.get_mut(&place.hash) {
-                entered = there.enter(now)?;
+    ) -> Result<AttemptGuard<'_>, Blocked> {
+        let mut admission = Admission::Freely;
+        if !must && self.unhealthy.load(Ordering::Acquire) > 0 {
+            let mut endpoints = self.lock();
+            if let Some(there) = endpoints.get_mut(&endpoint.hash) {
+                admission = there.enter(now)?;
             }
         }
-        Ok(Way {
+        Ok(AttemptGuard {
             outages: self,
-            place,
+            endpoint,
             host: None,
-            entered,
+            admission,
             now,
         })
     }
@@ -130,105 +130,105 @@ impl Outages {
         now: Instant,
         kind: HttpErrorKind,
         policy: &RetryPolicy,
-    ) -> Trouble {
-        let (place, host) = (self.place(uri), uri.authority());
+    ) -> FailureScope {
+        let (endpoint, host) = (self.endpoint(uri), uri.authority());
         let why = HttpError::new(kind, Phase::ResponseBegun);
-        self.failed(place, host, Entered::Freely, now, (kind, &why), policy)
+        self.failed(endpoint, host, Admission::Freely, now, (kind, &why), policy)
     }
 
-    /// Waits until there is something new since that standstill.
-    pub(in crate::client) const fn change(
+    /// RecoveryWait until there is something new since that blocked.
+    pub(in crate::client) const fn recovery(
         &self,
-        place: PlaceId,
-        standstill: &Standstill,
-    ) -> Waits<'_> {
-        Waits {
+        endpoint: EndpointId,
+        blocked: &Blocked,
+    ) -> RecoveryWait<'_> {
+        RecoveryWait {
             outages: self,
-            place,
-            era: standstill.era,
+            endpoint,
+            epoch: blocked.epoch,
             number: None,
         }
     }
 
     fn failed(
         &self,
-        place: PlaceId,
+        endpoint: EndpointId,
         host: Option<&Authority>,
-        entered: Entered,
+        admission: Admission,
         now: Instant,
         (kind, why): (HttpErrorKind, &dyn fmt::Display),
         policy: &RetryPolicy,
-    ) -> Trouble {
-        let chance = || {
-            self.chance
+    ) -> FailureScope {
+        let rng = || {
+            self.rng
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .f64()
         };
-        let pause = |failed| policy.pause(failed, chance());
-        let mut places = self.lock();
-        if places.len() >= MOST_PLACES {
-            places.retain(|_, one| !one.is_up());
+        let pause = |failed| policy.pause(failed, rng());
+        let mut endpoints = self.lock();
+        if endpoints.len() >= MAX_ENDPOINTS {
+            endpoints.retain(|_, one| !one.is_up());
         }
-        let new = || Place::new(self.ever.fetch_add(1, Ordering::Relaxed));
-        let there = places.entry(place.hash).or_insert_with(new);
-        let era = there.era;
-        let (trouble, change) = there.failed(entered, now, kind, pause);
-        self.settle(places, place, era);
-        if change == Change::Began {
+        let new = || EndpointHealth::new(self.ever.fetch_add(1, Ordering::Relaxed));
+        let there = endpoints.entry(endpoint.hash).or_insert_with(new);
+        let epoch = there.epoch;
+        let (scope, change) = there.failed(admission, now, kind, pause);
+        self.update(endpoints, endpoint, epoch);
+        if change == Transition::Began {
             warn!(
                 host = host.map(|host| display(Shown(host.as_str()))),
                 ?kind,
                 "an outage has begun ({why}): calls to this host wait, and one at a time is retried"
             );
         }
-        trouble
+        scope
     }
 
-    fn with(&self, place: PlaceId, act: impl FnOnce(&mut Place) -> Change) {
-        let mut places = self.lock();
-        let Some(there) = places.get_mut(&place.hash) else {
+    fn with(&self, endpoint: EndpointId, act: impl FnOnce(&mut EndpointHealth) -> Transition) {
+        let mut endpoints = self.lock();
+        let Some(there) = endpoints.get_mut(&endpoint.hash) else {
             return;
         };
-        let (era, waiting) = (there.era, there.waiting.len());
+        let (epoch, waiting) = (there.epoch, there.waiting.len());
         let change = act(there);
-        self.settle(places, place, era);
-        if change == Change::Ended {
+        self.update(endpoints, endpoint, epoch);
+        if change == Transition::Ended {
             info!(waiting, "an outage is over");
         }
     }
 
-    /// Forgets a place that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
-    fn settle(&self, mut places: MutexGuard<'_, HashMap<u64, Place>>, place: PlaceId, era: u64) {
+    /// Forgets a endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
+    fn update(&self, mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>, endpoint: EndpointId, epoch: u64) {
         let (mut woken, mut forgotten) = (Vec::new(), None);
-        if let Some(there) = places.get_mut(&place.hash) {
-            woken = there.wakers(era);
-            if there.is_sound() {
-                forgotten = places.remove(&place.hash);
+        if let Some(there) = endpoints.get_mut(&endpoint.hash) {
+            woken = there.wakers(epoch);
+            if there.is_healthy() {
+                forgotten = endpoints.remove(&endpoint.hash);
             }
         }
-        self.troubled.store(places.len(), Ordering::Release);
-        drop(places);
+        self.unhealthy.store(endpoints.len(), Ordering::Release);
+        drop(endpoints);
         drop(forgotten);
         woken.into_iter().for_each(Waker::wake);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Place>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, EndpointHealth>> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Leave to make one attempt. Dropping it lets another make one.
 #[derive(Debug)]
-pub(in crate::client) struct Way<'a> {
+pub(in crate::client) struct AttemptGuard<'a> {
     outages: &'a Outages,
-    place: PlaceId,
+    endpoint: EndpointId,
     host: Option<Authority>,
-    entered: Entered,
+    admission: Admission,
     now: Instant,
 }
 
-impl Way<'_> {
+impl AttemptGuard<'_> {
     /// The same, for an attempt that goes to this host: it is told where an outage begins.
     pub(in crate::client) fn to(mut self, uri: &Uri) -> Self {
         self.host = uri.authority().cloned();
@@ -236,39 +236,39 @@ impl Way<'_> {
     }
 
     /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
-    pub(in crate::client) fn over<T>(
+    pub(in crate::client) fn finish<T>(
         mut self,
         outcome: &Result<T, Error>,
-        hurried: bool,
+        deadline_passed: bool,
         first: bool,
         now: Instant,
         policy: &RetryPolicy,
-    ) -> Trouble {
+    ) -> FailureScope {
         self.now = now;
         let outages = self.outages;
-        match Sign::of(outcome, hurried) {
-            Sign::None => Trouble::Own,
-            Sign::Answered => {
+        match Signal::of(outcome, deadline_passed) {
+            Signal::None => FailureScope::Isolated,
+            Signal::Answered => {
                 outages.ever_answered.store(true, Ordering::Relaxed);
-                if outages.troubled.load(Ordering::Acquire) > 0 {
-                    outages.with(self.place, |there| there.answered(now));
+                if outages.unhealthy.load(Ordering::Acquire) > 0 {
+                    outages.with(self.endpoint, |there| there.answered(now));
                 }
-                Trouble::Own
+                FailureScope::Isolated
             }
-            Sign::Failed
-                if first && self.place.is_upload_host && self.entered == Entered::Freely =>
+            Signal::Failed
+                if first && self.endpoint.is_upload_host && self.admission == Admission::Freely =>
             {
-                Trouble::Shared
+                FailureScope::Shared
             }
-            Sign::Failed => {
+            Signal::Failed => {
                 let error = outcome.as_ref().err();
                 let kind = error.and_then(Error::http_error);
                 let kind = kind.map_or(HttpErrorKind::Other, HttpError::kind);
                 let why = error.map_or("", Error::what);
                 outages.failed(
-                    self.place,
+                    self.endpoint,
                     self.host.as_ref(),
-                    self.entered,
+                    self.admission,
                     now,
                     (kind, &why),
                     policy,
@@ -278,37 +278,37 @@ impl Way<'_> {
     }
 }
 
-impl Drop for Way<'_> {
+impl Drop for AttemptGuard<'_> {
     fn drop(&mut self) {
-        if self.entered != Entered::Freely {
-            let (entered, now) = (self.entered, self.now);
-            self.outages.with(self.place, |there| {
-                there.leave(entered, now);
-                Change::Nothing
+        if self.admission != Admission::Freely {
+            let (admission, now) = (self.admission, self.now);
+            self.outages.with(self.endpoint, |there| {
+                there.leave(admission, now);
+                Transition::Nothing
             });
         }
     }
 }
 
-/// A place among those who wait.
+/// A endpoint among those who wait.
 #[derive(Debug)]
-pub(in crate::client) struct Waits<'a> {
+pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,
-    place: PlaceId,
-    era: u64,
+    endpoint: EndpointId,
+    epoch: u64,
     number: Option<u64>,
 }
 
-impl Future for Waits<'_> {
+impl Future for RecoveryWait<'_> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let outages = self.outages;
-        let mut places = outages.lock();
-        let Some(there) = places.get_mut(&self.place.hash) else {
+        let mut endpoints = outages.lock();
+        let Some(there) = endpoints.get_mut(&self.endpoint.hash) else {
             return Poll::Ready(());
         };
-        if there.era != self.era || there.is_up() {
+        if there.epoch != self.epoch || there.is_up() {
             return Poll::Ready(());
         }
         let waker = cx.waker().clone();
@@ -317,27 +317,27 @@ impl Future for Waits<'_> {
             None => {
                 there.came += 1;
                 self.number = Some(there.came);
-                let called = false;
-                there.waiting.insert(there.came, Waiting { waker, called });
+                let admitted = false;
+                there.waiting.insert(there.came, Waiting { waker, admitted });
                 None
             }
             Some(number) => match there.waiting.get_mut(&number) {
-                Some(own) if !own.called => Some(std::mem::replace(&mut own.waker, waker)),
+                Some(own) if !own.admitted => Some(std::mem::replace(&mut own.waker, waker)),
                 _ => return Poll::Ready(()),
             },
         };
-        drop(places);
+        drop(endpoints);
         Poll::Pending
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for RecoveryWait<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let mut own = None;
-            self.outages.with(self.place, |there| {
+            self.outages.with(self.endpoint, |there| {
                 own = there.waiting.remove(&number);
-                Change::Nothing
+                Transition::Nothing
             });
         }
     }
@@ -351,7 +351,7 @@ mod tests {
 
     use b2kit_core::{Phase, SystemTimer, Timer as _};
 
-    use super::endpoint_health::FEW;
+    use super::endpoint_health::FAILURE_THRESHOLD;
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -367,50 +367,50 @@ mod tests {
     #[test]
     fn a_place_is_an_origin_and_all_upload_hosts_are_one() {
         let outages = Outages::new(fastrand::Rng::with_seed(7));
-        let place = outages.place(&uri(
+        let endpoint = outages.endpoint(&uri(
             "https://api004.backblazeb2.com/b2api/v4/b2_list_buckets",
         ));
         assert_eq!(
-            place,
-            outages.place(&uri("https://API004.backblazeb2.com/"))
+            endpoint,
+            outages.endpoint(&uri("https://API004.backblazeb2.com/"))
         );
-        assert_ne!(place, outages.place(&uri("https://f004.backblazeb2.com/")));
-        assert_ne!(place, outages.place(&uri("http://api004.backblazeb2.com/")));
+        assert_ne!(endpoint, outages.endpoint(&uri("https://f004.backblazeb2.com/")));
+        assert_ne!(endpoint, outages.endpoint(&uri("http://api004.backblazeb2.com/")));
         assert_ne!(
-            place,
-            outages.place(&uri("https://api004.backblazeb2.com:8443/"))
+            endpoint,
+            outages.endpoint(&uri("https://api004.backblazeb2.com:8443/"))
         );
         let pod = |host: &str| {
             let there = uri(&format!("https://{host}/b2api/v4/b2_upload_file"));
-            outages.upload_place(&there, "https://api004.backblazeb2.com/")
+            outages.upload_endpoint(&there, "https://api004.backblazeb2.com/")
         };
         assert_eq!(pod("pod-1.backblaze.com"), pod("pod-2.backblaze.com"));
         assert!(pod("pod-1.backblaze.com").is_upload_host);
-        assert_eq!(pod("api004.backblazeb2.com"), place);
+        assert_eq!(pod("api004.backblazeb2.com"), endpoint);
     }
 
     const POD: &str = "https://pod-1.backblaze.com/u";
 
     /// One attempt there, which fails.
-    fn attempt(outages: &Outages, place: PlaceId, first: bool, now: Instant) -> Trouble {
+    fn attempt(outages: &Outages, endpoint: EndpointId, first: bool, now: Instant) -> FailureScope {
         let outcome = refused::<()>(HttpErrorKind::Connect, Phase::NotSent);
-        let way = outages.enter(place, now, true).unwrap();
-        way.over(&outcome, false, first, now, &RetryPolicy::default())
+        let guard = outages.enter(endpoint, now, true).unwrap();
+        guard.finish(&outcome, false, first, now, &RetryPolicy::default())
     }
 
     #[test]
     fn an_upload_that_fails_for_the_first_time_is_no_sign_and_one_that_fails_again_is() {
         let (outages, now) = (Outages::new(fastrand::Rng::with_seed(7)), SystemTimer.now());
-        let place = outages.upload_place(&uri(POD), "https://api");
+        let endpoint = outages.upload_endpoint(&uri(POD), "https://api");
         for _ in 0..100 {
-            assert_eq!(attempt(&outages, place, true, now), Trouble::Shared);
+            assert_eq!(attempt(&outages, endpoint, true, now), FailureScope::Shared);
         }
-        assert!(outages.enter(place, now, false).is_ok());
-        let troubles = [(); 3].map(|()| attempt(&outages, place, false, now));
-        assert_eq!(troubles, [Trouble::Own, Trouble::Own, Trouble::Outage]);
-        assert!(outages.enter(place, now, false).is_err());
+        assert!(outages.enter(endpoint, now, false).is_ok());
+        let troubles = [(); 3].map(|()| attempt(&outages, endpoint, false, now));
+        assert_eq!(troubles, [FailureScope::Isolated, FailureScope::Isolated, FailureScope::Outage]);
+        assert!(outages.enter(endpoint, now, false).is_err());
         assert!(
-            outages.enter(place, now, true).is_ok(),
+            outages.enter(endpoint, now, true).is_ok(),
             "who can't wait goes"
         );
         assert!(!outages.ever_answered());
@@ -418,7 +418,7 @@ mod tests {
 
     /// One that waits, and how often it was woken.
     struct Waiter<'a> {
-        waits: Pin<Box<Waits<'a>>>,
+        waits: Pin<Box<RecoveryWait<'a>>>,
         woken: Arc<AtomicUsize>,
     }
 
@@ -431,10 +431,10 @@ mod tests {
     }
 
     impl<'a> Waiter<'a> {
-        fn new(outages: &'a Outages, place: PlaceId, now: Instant) -> Self {
-            let standstill = outages.enter(place, now, false).unwrap_err();
+        fn new(outages: &'a Outages, endpoint: EndpointId, now: Instant) -> Self {
+            let blocked = outages.enter(endpoint, now, false).unwrap_err();
             let mut waiter = Self {
-                waits: Box::pin(outages.change(place, &standstill)),
+                waits: Box::pin(outages.recovery(endpoint, &blocked)),
                 woken: Arc::default(),
             };
             assert!(!waiter.is_ready());
@@ -453,28 +453,28 @@ mod tests {
     }
 
     /// An outage, and where.
-    fn outage(now: Instant) -> (Outages, PlaceId) {
+    fn outage(now: Instant) -> (Outages, EndpointId) {
         let outages = Outages::new(fastrand::Rng::with_seed(7));
-        let place = outages.place(&uri(POD));
-        for _ in 0..FEW {
-            attempt(&outages, place, false, now);
+        let endpoint = outages.endpoint(&uri(POD));
+        for _ in 0..FAILURE_THRESHOLD {
+            attempt(&outages, endpoint, false, now);
         }
-        (outages, place)
+        (outages, endpoint)
     }
 
     #[test]
     fn all_who_wait_hear_of_a_probe_that_fails_or_is_dropped() {
         let now = SystemTimer.now();
-        let (outages, place) = outage(now);
+        let (outages, endpoint) = outage(now);
         for (is_dropped, then) in [(true, now + 2 * SECOND), (false, now + 3 * SECOND)] {
-            let mut waiters: Vec<_> = (0..5).map(|_| Waiter::new(&outages, place, now)).collect();
-            let probe = outages.enter(place, then, false).unwrap();
+            let mut waiters: Vec<_> = (0..5).map(|_| Waiter::new(&outages, endpoint, now)).collect();
+            let probe = outages.enter(endpoint, then, false).unwrap();
             assert!(waiters.iter().all(|one| one.times_woken() == 0));
             if is_dropped {
                 drop(probe);
             } else {
                 let outcome = refused::<()>(HttpErrorKind::Connect, Phase::NotSent);
-                probe.over(&outcome, false, false, then, &RetryPolicy::default());
+                probe.finish(&outcome, false, false, then, &RetryPolicy::default());
             }
             assert!(
                 waiters
@@ -487,13 +487,13 @@ mod tests {
     #[test]
     fn as_many_are_woken_as_the_ramp_has_room_for_in_the_order_in_which_they_came() {
         let now = SystemTimer.now();
-        let (outages, place) = outage(now);
+        let (outages, endpoint) = outage(now);
         let mut waiters: Vec<_> = (0..100)
-            .map(|_| Waiter::new(&outages, place, now))
+            .map(|_| Waiter::new(&outages, endpoint, now))
             .collect();
         let policy = RetryPolicy::default();
-        let answered = |way: Way<'_>| way.over(&Ok(()), false, false, now, &policy);
-        answered(outages.enter(place, now, true).unwrap());
+        let answered = |guard: AttemptGuard<'_>| guard.finish(&Ok(()), false, false, now, &policy);
+        answered(outages.enter(endpoint, now, true).unwrap());
         assert!(outages.ever_answered());
         // All hear that it is over, and those for whom there is no room wait on.
         assert!(
@@ -502,12 +502,12 @@ mod tests {
                 .all(|one| one.times_woken() == 1 && one.is_ready())
         );
         let first: Vec<_> = (0..2)
-            .map(|_| outages.enter(place, now, false).unwrap())
+            .map(|_| outages.enter(endpoint, now, false).unwrap())
             .collect();
-        waiters = (0..98).map(|_| Waiter::new(&outages, place, now)).collect();
+        waiters = (0..98).map(|_| Waiter::new(&outages, endpoint, now)).collect();
         let woken = |waiters: &[Waiter<'_>]| waiters.iter().map(Waiter::times_woken).sum::<usize>();
-        for (n, way) in first.into_iter().enumerate() {
-            answered(way);
+        for (n, guard) in first.into_iter().enumerate() {
+            answered(guard);
             assert_eq!(woken(&waiters), 2 * (n + 1));
         }
         // One that was woken and is dropped leaves its room to the next.
@@ -520,28 +520,28 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_place_that_was_forgotten() {
         let now = SystemTimer.now();
-        let (outages, place) = outage(now);
-        let mut waiter = Waiter::new(&outages, place, now);
+        let (outages, endpoint) = outage(now);
+        let mut waiter = Waiter::new(&outages, endpoint, now);
         outages.lock().clear();
         assert!(waiter.is_ready());
-        // And who goes takes no place from who comes later.
-        for _ in 0..FEW {
-            attempt(&outages, place, false, now);
+        // And who goes takes no endpoint from who comes later.
+        for _ in 0..FAILURE_THRESHOLD {
+            attempt(&outages, endpoint, false, now);
         }
-        let later = Waiter::new(&outages, place, now);
+        let later = Waiter::new(&outages, endpoint, now);
         drop(waiter);
-        assert_eq!(outages.lock()[&place.hash].waiting.len(), 1);
+        assert_eq!(outages.lock()[&endpoint.hash].waiting.len(), 1);
         drop(later);
-        assert_eq!(outages.lock()[&place.hash].waiting.len(), 0);
+        assert_eq!(outages.lock()[&endpoint.hash].waiting.len(), 0);
     }
 
     #[test]
     fn places_that_had_no_outage_are_not_remembered_for_ever() {
         let (outages, now) = (Outages::new(fastrand::Rng::with_seed(7)), SystemTimer.now());
         for n in 0..1_000 {
-            let place = outages.place(&uri(&format!("https://f{n}.backblazeb2.com/")));
-            attempt(&outages, place, false, now);
+            let endpoint = outages.endpoint(&uri(&format!("https://f{n}.backblazeb2.com/")));
+            attempt(&outages, endpoint, false, now);
         }
-        assert!(outages.lock().len() <= MOST_PLACES);
+        assert!(outages.lock().len() <= MAX_ENDPOINTS);
     }
 }
