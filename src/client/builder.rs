@@ -11,7 +11,7 @@ use super::auth::authorization::Authorization;
 use super::auth::endpoint_policy::{EndpointPolicy, REALM};
 use super::auth::server_clock::ServerClock;
 use super::limits::bandwidth::Bandwidth;
-use super::limits::memory::Memory;
+use super::limits::memory::Semaphore;
 use super::metrics::Counters;
 use super::redaction::Secrets;
 use super::retry::limiter::Limiter;
@@ -337,7 +337,7 @@ impl ClientBuilder {
             server_clock: ServerClock::default(),
             ledger: Arc::default(),
             secrets,
-            memory: self.memory_budget.map(Memory::new),
+            memory: self.memory_budget.map(Semaphore::new),
             #[cfg(feature = "fs")]
             files: std::sync::OnceLock::new(),
             bandwidth,

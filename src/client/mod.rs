@@ -37,7 +37,7 @@ use tracing::warn;
 
 pub use self::builder::{ClientBuilder, TestMode};
 pub use self::cleanup::DeleteMode;
-pub(crate) use self::limits::memory::Room;
+pub(crate) use self::limits::memory::Reservation;
 pub use self::metrics::CallCounts;
 pub use self::retry::policy::RetryPolicy;
 pub(crate) use self::retry::resume_policy::ResumePolicy;
@@ -50,7 +50,7 @@ use self::auth::authorization::Authorization;
 use self::auth::endpoint_policy::EndpointPolicy;
 use self::auth::server_clock::ServerClock;
 use self::limits::bandwidth::Bandwidth;
-use self::limits::memory::Memory;
+use self::limits::memory::Semaphore;
 use self::metrics::Counters;
 use self::redaction::Secrets;
 use self::retry::limiter::Limiter;
@@ -97,10 +97,10 @@ struct Shared {
     ledger: Arc<Ledger>,
     secrets: Secrets,
     /// Where there is a quota.
-    memory: Option<Arc<Memory>>,
+    memory: Option<Arc<Semaphore>>,
     /// The files that transfers may have open, once the first one is to be opened. `None` is any number.
     #[cfg(feature = "fs")]
-    files: std::sync::OnceLock<Option<Arc<Memory>>>,
+    files: std::sync::OnceLock<Option<Arc<Semaphore>>>,
     /// Where there is a limit.
     bandwidth: Option<Arc<Bandwidth>>,
     chance: Mutex<fastrand::Rng>,

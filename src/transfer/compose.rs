@@ -484,7 +484,7 @@ impl Pieces {
         // For all of it at once: who has room for one half and waits for the other may wait for its like.
         let room = match once {
             0 => None,
-            bytes => self.client.room(bytes).await,
+            bytes => self.client.reserve_memory(bytes).await,
         };
         let mut stretches = Vec::new();
         for (piece, range) in self.within(part) {

@@ -226,7 +226,7 @@ impl Upload {
         client.check_open()?;
         #[cfg(feature = "fs")]
         let _place = match self.source.is_file() {
-            true => client.file_place(1).await,
+            true => client.reserve_files(1).await,
             false => None,
         };
         let progress = job.options.progress.clone();

@@ -1,6 +1,6 @@
-//! [`Memory`]: how many bytes transfers may hold at once, first come, first served.
+//! [`Semaphore`]: how many bytes transfers may hold at once, first come, first served.
 //!
-//! Only what comes once is held: what can be read again needs no memory of its own. Room is asked for before a part is
+//! Only what comes once is held: what can be read again needs no memory of its own. Reservation is asked for before a part is
 //! read and given back when the part is over, so whoever has room needs no more of it to go on.
 
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use crate::client::Client;
 
 /// The bytes that may be held.
 #[derive(Debug)]
-pub(in crate::client) struct Memory {
+pub(in crate::client) struct Semaphore {
     all: u64,
     state: Mutex<State>,
 }
@@ -32,21 +32,21 @@ struct Waiting {
 
 /// Leave to hold so many bytes. Dropping it lets others hold them.
 #[derive(Debug)]
-pub(crate) struct Room {
-    memory: Arc<Memory>,
+pub(crate) struct Reservation {
+    memory: Arc<Semaphore>,
     bytes: u64,
 }
 
 impl Client {
     /// Waits until so many bytes may be held. More than there are at all count as all there are. `None`, and at once, where
     /// the client has no quota.
-    pub(crate) async fn room(&self, bytes: u64) -> Option<Room> {
+    pub(crate) async fn reserve_memory(&self, bytes: u64) -> Option<Reservation> {
         let memory = self.shared.memory.as_ref()?;
-        Some(Memory::room(memory, bytes).await)
+        Some(Semaphore::acquire(memory, bytes).await)
     }
 }
 
-impl Memory {
+impl Semaphore {
     pub(in crate::client) fn new(all: u64) -> Arc<Self> {
         let state = State {
             free: all,
@@ -59,8 +59,8 @@ impl Memory {
         })
     }
 
-    pub(in crate::client) fn room(self: &Arc<Self>, bytes: u64) -> Asking {
-        Asking {
+    pub(in crate::client) fn acquire(self: &Arc<Self>, bytes: u64) -> Acquire {
+        Acquire {
             memory: Arc::clone(self),
             bytes: bytes.min(self.all),
             number: None,
@@ -85,7 +85,7 @@ fn wake_first(state: MutexGuard<'_, State>) {
     first.into_iter().for_each(Waker::wake);
 }
 
-impl Room {
+impl Reservation {
     /// Gives back what was not needed.
     pub(crate) fn shrink_to(&mut self, bytes: u64) {
         if let Some(excess) = self.bytes.checked_sub(bytes) {
@@ -95,24 +95,24 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.memory.give_back(self.bytes);
     }
 }
 
 /// Waits for room.
-pub(in crate::client) struct Asking {
-    memory: Arc<Memory>,
+pub(in crate::client) struct Acquire {
+    memory: Arc<Semaphore>,
     bytes: u64,
     /// Its place among those who wait, if it does.
     number: Option<u64>,
 }
 
-impl Future for Asking {
-    type Output = Room;
+impl Future for Acquire {
+    type Output = Reservation;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Room> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reservation> {
         let memory = Arc::clone(&self.memory);
         let mut state = memory.lock();
         let first = state.waiting.front().map(|first| first.number);
@@ -124,7 +124,7 @@ impl Future for Asking {
             // There may be room for the next one too.
             wake_first(state);
             let bytes = self.bytes;
-            return Poll::Ready(Room { memory, bytes });
+            return Poll::Ready(Reservation { memory, bytes });
         }
         let waker = cx.waker().clone();
         match self.number {
@@ -145,7 +145,7 @@ impl Future for Asking {
     }
 }
 
-impl Drop for Asking {
+impl Drop for Acquire {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let mut state = self.memory.lock();
@@ -162,18 +162,18 @@ mod tests {
 
     use super::*;
 
-    fn ask(memory: &Arc<Memory>, bytes: u64) -> Option<Room> {
-        memory.room(bytes).now_or_never()
+    fn ask(memory: &Arc<Semaphore>, bytes: u64) -> Option<Reservation> {
+        memory.acquire(bytes).now_or_never()
     }
 
     /// Whether this one gets its room now.
-    fn poll(asking: &mut Asking) -> Option<Room> {
+    fn poll(asking: &mut Acquire) -> Option<Reservation> {
         asking.now_or_never()
     }
 
     #[test]
     fn no_more_is_held_than_there_is_and_what_is_larger_passes_alone() {
-        let memory = Memory::new(10);
+        let memory = Semaphore::new(10);
         let (six, four) = (ask(&memory, 6).unwrap(), ask(&memory, 4).unwrap());
         assert!(ask(&memory, 1).is_none());
         drop(six);
@@ -187,9 +187,9 @@ mod tests {
 
     #[test]
     fn who_came_first_is_served_first_and_who_leaves_holds_nobody_up() {
-        let memory = Memory::new(10);
+        let memory = Semaphore::new(10);
         let nine = ask(&memory, 9).unwrap();
-        let (mut large, mut small) = (memory.room(10), memory.room(1));
+        let (mut large, mut small) = (memory.acquire(10), memory.acquire(1));
         assert!(poll(&mut large).is_none());
         // There would be room for it, but then a large one might wait for ever.
         assert!(poll(&mut small).is_none());
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn room_that_was_not_needed_is_given_back_at_once() {
-        let memory = Memory::new(10);
+        let memory = Semaphore::new(10);
         let mut room = ask(&memory, 10).unwrap();
         room.shrink_to(12);
         assert!(ask(&memory, 1).is_none());
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn those_who_wait_are_woken_each_in_turn() {
-        let memory = Memory::new(2);
+        let memory = Semaphore::new(2);
         let all = ask(&memory, 2).unwrap();
         let (served, pool) = (
             Arc::new(Mutex::new(Vec::new())),
@@ -226,7 +226,7 @@ mod tests {
         for number in 0..5 {
             let (memory, served) = (Arc::clone(&memory), Arc::clone(&served));
             let task = async move {
-                let _room = memory.room(1 + number % 2).await;
+                let _room = memory.acquire(1 + number % 2).await;
                 served.lock().unwrap().push(number);
             };
             spawner(&pool.spawner(), task).unwrap();
