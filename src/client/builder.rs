@@ -335,7 +335,7 @@ impl ClientBuilder {
             outages: Outages::new(chance()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
-            ledger: Arc::default(),
+            unfinished_uploads: Arc::default(),
             secrets,
             memory: self.memory_budget.map(Semaphore::new),
             #[cfg(feature = "fs")]

@@ -7,7 +7,7 @@
 //! shows; `restriction` what the key may not do; `upload_urls` where uploads go; `limiter` when B2 asks everyone to wait;
 //! `outage` when everyone waits because nobody answers; `endpoint` where tokens may go;
 //! `judge` what a failure means, `course` and `policy` how long to go on, `patience` for how long with bytes that break off,
-//! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `ledger`
+//! `budget` when to stop; `retry_after` what B2 asks for, `server_clock` B2's own time; `counts` what it all costs, `unfinished_uploads`
 //! what was begun; `local_key` signs what is left on the local disk; `told` says it all to whoever listens; `memory`,
 //! `descriptors` and `bandwidth` bound what all transfers take together. `listing`, `buckets` and `cleanup` are made of calls.
 
@@ -43,7 +43,7 @@ pub use self::retry::policy::RetryPolicy;
 pub(crate) use self::retry::resume_policy::ResumePolicy;
 #[cfg(feature = "fs")]
 pub(crate) use self::signing_key::LocalKey;
-pub(crate) use self::unfinished::Line;
+pub(crate) use self::unfinished::UploadEntry;
 pub use self::unfinished::{Unfinished, UnfinishedState};
 
 use self::auth::authorization::Authorization;
@@ -57,7 +57,7 @@ use self::retry::limiter::Limiter;
 use self::retry::outage::Outages;
 use self::retry::quota::RetryQuota;
 use self::telemetry::About;
-use self::unfinished::Ledger;
+use self::unfinished::UnfinishedUploads;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
 use crate::error::Error;
@@ -94,7 +94,7 @@ struct Shared {
     outages: Outages,
     counters: Counters,
     server_clock: ServerClock,
-    ledger: Arc<Ledger>,
+    unfinished_uploads: Arc<UnfinishedUploads>,
     secrets: Secrets,
     /// Where there is a quota.
     memory: Option<Arc<Semaphore>>,

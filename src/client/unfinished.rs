@@ -1,4 +1,4 @@
-//! [`Ledger`]: the large files that uploads of this client have begun and not ended.
+//! [`UnfinishedUploads`]: the large files that uploads of this client have begun and not ended.
 //!
 //! B2 keeps the parts of an unfinished large file, and charges for them, until somebody cancels it. An upload that fails
 //! cancels its own; one that is dropped can't, since a drop can't wait for an answer. So what is begun is written down
@@ -45,49 +45,49 @@ pub enum UnfinishedState {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger(Mutex<State>);
+pub(super) struct UnfinishedUploads(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     next: u64,
-    lines: Vec<(u64, Unfinished, String)>,
+    entries: Vec<(u64, Unfinished, String)>,
     closing: bool,
 }
 
-/// A line of the ledger that belongs to an upload. Dropping it leaves the line there, with how far the upload was.
+/// A entry of the unfinished_uploads that belongs to an upload. Dropping it leaves the entry there, with how far the upload was.
 #[derive(Debug)]
-pub(crate) struct Line {
-    ledger: Arc<Ledger>,
+pub(crate) struct UploadEntry {
+    unfinished_uploads: Arc<UnfinishedUploads>,
     number: u64,
     /// What it is once its upload is dropped, unless it may be a file by then.
     if_dropped: UnfinishedState,
     finishing: bool,
-    settled: bool,
+    resolved: bool,
 }
 
-impl Ledger {
+impl UnfinishedUploads {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cross_out(&self, number: u64) {
-        self.lock().lines.retain(|(other, ..)| *other != number);
+    fn remove(&self, number: u64) {
+        self.lock().entries.retain(|(other, ..)| *other != number);
     }
 
     fn set(&self, number: u64, set: impl FnOnce(&mut Unfinished)) {
         let mut state = self.lock();
-        let line = state.lines.iter_mut().find(|(other, ..)| *other == number);
-        if let Some((_, unfinished, _)) = line {
+        let entry = state.entries.iter_mut().find(|(other, ..)| *other == number);
+        if let Some((_, unfinished, _)) = entry {
             set(unfinished);
         }
     }
 }
 
-impl Line {
+impl UploadEntry {
     /// B2 told its id.
     pub(crate) fn started(&self, file_id: &FileId) {
-        self.ledger
-            .set(self.number, |line| line.file_id = Some(file_id.clone()));
+        self.unfinished_uploads
+            .set(self.number, |entry| entry.file_id = Some(file_id.clone()));
     }
 
     /// Dropping the upload keeps it too.
@@ -115,22 +115,22 @@ impl Line {
     }
 
     /// It was finished or cancelled, or never begun.
-    pub(crate) fn cross_out(mut self) {
-        self.settled = true;
-        self.ledger.cross_out(self.number);
+    pub(crate) fn remove(mut self) {
+        self.resolved = true;
+        self.unfinished_uploads.remove(self.number);
     }
 
     /// It stays, for its owner to resume.
     pub(crate) fn keep(mut self) {
-        self.settled = true;
-        self.ledger
-            .set(self.number, |line| line.state = UnfinishedState::Kept);
+        self.resolved = true;
+        self.unfinished_uploads
+            .set(self.number, |entry| entry.state = UnfinishedState::Kept);
     }
 }
 
-impl Drop for Line {
+impl Drop for UploadEntry {
     fn drop(&mut self) {
-        if self.settled {
+        if self.resolved {
             return;
         }
         let state = if self.finishing {
@@ -138,38 +138,38 @@ impl Drop for Line {
         } else {
             self.if_dropped
         };
-        self.ledger.set(self.number, |line| line.state = state);
+        self.unfinished_uploads.set(self.number, |entry| entry.state = state);
     }
 }
 
 impl Client {
     /// Writes down a large file that is about to be started, or that is resumed. `upload_id` is the note by which one is
     /// found whose id was never told.
-    pub(crate) fn begin(&self, bucket_id: &BucketId, name: &str, upload_id: &str) -> Line {
-        let ledger = &self.shared.ledger;
-        let mut state = ledger.lock();
+    pub(crate) fn register_upload(&self, bucket_id: &BucketId, name: &str, upload_id: &str) -> UploadEntry {
+        let unfinished_uploads = &self.shared.unfinished_uploads;
+        let mut state = unfinished_uploads.lock();
         let number = state.next;
         state.next += 1;
-        let line = Unfinished {
+        let entry = Unfinished {
             bucket_id: bucket_id.clone(),
             file_name: name.to_owned(),
             file_id: None,
             state: UnfinishedState::UnderWay,
         };
-        state.lines.push((number, line, upload_id.to_owned()));
+        state.entries.push((number, entry, upload_id.to_owned()));
         drop(state);
-        Line {
-            ledger: Arc::clone(ledger),
+        UploadEntry {
+            unfinished_uploads: Arc::clone(unfinished_uploads),
             number,
             if_dropped: UnfinishedState::Orphaned,
             finishing: false,
-            settled: false,
+            resolved: false,
         }
     }
 
     /// Refuses to begin anything once the client is being shut down.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
-        if self.shared.ledger.lock().closing {
+        if self.shared.unfinished_uploads.lock().closing {
             return Err(Error::new(
                 ErrorKind::ShutDown,
                 "the client is shut down, and takes no more transfers",
@@ -181,35 +181,35 @@ impl Client {
     /// The large files that uploads of this client and its clones have begun and not ended: those under way too.
     #[must_use]
     pub fn unfinished(&self) -> Vec<Unfinished> {
-        let state = self.shared.ledger.lock();
+        let state = self.shared.unfinished_uploads.lock();
         state
-            .lines
+            .entries
             .iter()
-            .map(|(_, line, _)| line.clone())
+            .map(|(_, entry, _)| entry.clone())
             .collect()
     }
 
     /// Cancels the large files that dropped and failed uploads have left, so that B2 doesn't charge for them. One that may
     /// have been finished is never cancelled: B2 is asked, and if it is no file it is kept for resuming.
     ///
-    /// Gives those that could not be cleared up, and why; they stay in the ledger for the next time.
+    /// Gives those that could not be cleared up, and why; they stay in the unfinished_uploads for the next time.
     ///
     /// # Cancellation
-    /// What was not reached stays in the ledger.
+    /// What was not reached stays in the unfinished_uploads.
     pub async fn cancel_orphaned_uploads(&self) -> Vec<(Unfinished, Error)> {
-        let lines = self.shared.ledger.lock().lines.clone();
-        let left = lines.into_iter().filter(|(_, line, _)| {
+        let entries = self.shared.unfinished_uploads.lock().entries.clone();
+        let left = entries.into_iter().filter(|(_, entry, _)| {
             matches!(
-                line.state,
+                entry.state,
                 UnfinishedState::Orphaned | UnfinishedState::Unknown
             )
         });
-        let cleared = stream::iter(left).map(|(number, line, upload_id)| async move {
-            let outcome = match line.state {
-                UnfinishedState::Unknown => self.look_into(number, &line).await,
-                _ => self.clear(number, &line, &upload_id).await,
+        let cleared = stream::iter(left).map(|(number, entry, upload_id)| async move {
+            let outcome = match entry.state {
+                UnfinishedState::Unknown => self.check_finished(number, &entry).await,
+                _ => self.cancel_orphan(number, &entry, &upload_id).await,
             };
-            outcome.err().map(|error| (line, error))
+            outcome.err().map(|error| (entry, error))
         });
         let failed = cleared.buffer_unordered(4).filter_map(std::future::ready);
         failed.collect().await
@@ -219,12 +219,12 @@ impl Client {
     /// is left, and gives what is unfinished still. A transfer makes progress only while its own future is polled, so poll
     /// them beside this one, or drop them before.
     pub async fn shutdown(&self, deadline: Duration) -> Vec<Unfinished> {
-        const LOOK: Duration = Duration::from_millis(20);
-        self.shared.ledger.lock().closing = true;
+        const POLL_INTERVAL: Duration = Duration::from_millis(20);
+        self.shared.unfinished_uploads.lock().closing = true;
         let work = async {
-            let under_way = |line: &Unfinished| line.state == UnfinishedState::UnderWay;
+            let under_way = |entry: &Unfinished| entry.state == UnfinishedState::UnderWay;
             while self.unfinished().iter().any(under_way) {
-                self.sleep(LOOK).await;
+                self.sleep(POLL_INTERVAL).await;
             }
             self.cancel_orphaned_uploads().await;
         };
@@ -235,25 +235,25 @@ impl Client {
         }
     }
 
-    async fn look_into(&self, number: u64, line: &Unfinished) -> Result<(), Error> {
-        let ledger = &self.shared.ledger;
-        let Some(file_id) = &line.file_id else {
+    async fn check_finished(&self, number: u64, entry: &Unfinished) -> Result<(), Error> {
+        let unfinished_uploads = &self.shared.unfinished_uploads;
+        let Some(file_id) = &entry.file_id else {
             return Ok(());
         };
         match self.call(GetFileInfo::new(file_id)).await {
-            Ok(file) if file.action != Action::Start => ledger.cross_out(number),
-            Ok(_) => ledger.set(number, |line| line.state = UnfinishedState::Kept),
+            Ok(file) if file.action != Action::Start => unfinished_uploads.remove(number),
+            Ok(_) => unfinished_uploads.set(number, |entry| entry.state = UnfinishedState::Kept),
             // B2 shows no unfinished large files here.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected) => {
-                ledger.set(number, |line| line.state = UnfinishedState::Kept);
+                unfinished_uploads.set(number, |entry| entry.state = UnfinishedState::Kept);
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    async fn clear(&self, number: u64, line: &Unfinished, upload_id: &str) -> Result<(), Error> {
-        let file_ids = match &line.file_id {
+    async fn cancel_orphan(&self, number: u64, entry: &Unfinished, upload_id: &str) -> Result<(), Error> {
+        let file_ids = match &entry.file_id {
             Some(file_id) => vec![file_id.clone()],
             None if upload_id.is_empty() => {
                 return Err(Error::new(
@@ -261,7 +261,7 @@ impl Client {
                     "B2 never told its id, and it had no room for the note by which it could be found",
                 ));
             }
-            None => self.find_unfinished(line, upload_id).await?,
+            None => self.find_unfinished(entry, upload_id).await?,
         };
         for file_id in file_ids {
             match self.call(CancelLargeFile::new(file_id)).await {
@@ -274,30 +274,30 @@ impl Client {
                 _ => {}
             }
         }
-        self.shared.ledger.cross_out(number);
+        self.shared.unfinished_uploads.remove(number);
         Ok(())
     }
 
-    /// The large files with this note, but for those whose ids are known: they have lines of their own, and may be under
+    /// The large files with this note, but for those whose ids are known: they have entries of their own, and may be under
     /// way.
     async fn find_unfinished(
         &self,
-        line: &Unfinished,
+        entry: &Unfinished,
         upload_id: &str,
     ) -> Result<Vec<FileId>, Error> {
-        let list = ListUnfinishedLargeFiles::new(&line.bucket_id).name_prefix(&line.file_name);
+        let list = ListUnfinishedLargeFiles::new(&entry.bucket_id).name_prefix(&entry.file_name);
         let mut files = self.paginate(list);
         let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
-            if *file.file_name == *line.file_name
+            if *file.file_name == *entry.file_name
                 && file.file_info.get(UPLOAD_ID) == Some(upload_id)
             {
                 found.push(file.file_id);
             }
         }
-        let state = self.shared.ledger.lock();
+        let state = self.shared.unfinished_uploads.lock();
         let is_known = |id: &FileId| {
-            let mut ids = state.lines.iter().map(|(_, line, _)| &line.file_id);
+            let mut ids = state.entries.iter().map(|(_, entry, _)| &entry.file_id);
             ids.any(|known| known.as_ref() == Some(id))
         };
         found.retain(|id| !is_known(id));

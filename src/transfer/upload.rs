@@ -483,7 +483,7 @@ impl Job {
     /// Goes on with a large file that is there.
     fn take_up(&self, found: &FileVersion) -> LargeFile<'_> {
         let client = self.bucket.client();
-        let line = client.begin(self.bucket.id(), self.name.as_str(), "");
+        let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
         line.started(&found.file_id);
         LargeFile {
             client,
