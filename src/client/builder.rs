@@ -13,7 +13,7 @@ use super::auth::server_clock::ServerClock;
 use super::limits::bandwidth::Bandwidth;
 use super::limits::memory::Semaphore;
 use super::metrics::Counters;
-use super::redaction::Secrets;
+use super::redaction::Redactor;
 use super::retry::limiter::Limiter;
 use super::retry::outage::Outages;
 use super::retry::policy::RetryPolicy;
@@ -300,10 +300,10 @@ impl ClientBuilder {
         if let Some(session) = &session {
             policy.check_session(session)?;
         }
-        let secrets = Secrets::default();
+        let redactor = Redactor::default();
         let own = self.credentials.iter().flat_map(Credentials::secrets);
         let token = session.as_ref().map(Session::authorization_token).cloned();
-        own.chain(token).for_each(|secret| secrets.keep(&secret));
+        own.chain(token).for_each(|secret| redactor.keep(&secret));
         let chance = || {
             self.seed
                 .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
@@ -336,7 +336,7 @@ impl ClientBuilder {
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             unfinished_uploads: Arc::default(),
-            secrets,
+            redactor,
             memory: self.memory_budget.map(Semaphore::new),
             #[cfg(feature = "fs")]
             files: std::sync::OnceLock::new(),

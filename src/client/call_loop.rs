@@ -48,15 +48,15 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
     let title = Title::new(client, call);
     let outcome = bounded(client, call, title).instrument(title.span()).await;
-    outcome.map_err(|error| masked(client, title.name(error)))
+    outcome.map_err(|error| redacted(client, title.name(error)))
 }
 
 /// An error as it may leave the client. Not before: what is judged are B2's own words.
-pub(super) fn masked(client: &Client, error: Error) -> Error {
-    let secrets = &client.shared.secrets;
-    error.masked(
-        |text| secrets.masked(text),
-        |name| secrets.masked_in_name(name),
+pub(super) fn redacted(client: &Client, error: Error) -> Error {
+    let redactor = &client.shared.redactor;
+    error.redacted(
+        |text| redactor.redacted(text),
+        |name| redactor.redacted_name(name),
     )
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
     authorized(client, false)
         .await
         .map(|generation| generation.session)
-        .map_err(|error| masked(client, error))
+        .map_err(|error| redacted(client, error))
 }
 
 /// Bounds the call by its deadline, whatever it is waiting for.
@@ -573,7 +573,7 @@ async fn exchange<C: Call>(
         let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
         let reply = Reply::whole(head, text);
         let error = match reply.error(to_head) {
-            Ok(b2) if client.shared.secrets.are_in_code(&b2.code) => {
+            Ok(b2) if client.shared.redactor.is_in_code(&b2.code) => {
                 Error::from_non_b2(reply.not_b2s())
             }
             Ok(b2) => {
@@ -611,7 +611,7 @@ async fn exchange<C: Call>(
     })?;
     note_date();
     for secret in C::reveals(&output) {
-        client.shared.secrets.learn(&secret);
+        client.shared.redactor.learn(&secret);
     }
     Ok(output)
 }
@@ -657,6 +657,6 @@ fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
         .filter(|(name, value)| value.is_sensitive() && *name != AUTHORIZATION)
         .filter_map(|(_, value)| Some(Secret::new(value.to_str().ok()?)));
     for secret in call.secrets().into_iter().chain(sensitive) {
-        client.shared.secrets.learn(&secret);
+        client.shared.redactor.learn(&secret);
     }
 }

@@ -52,7 +52,7 @@ use self::auth::server_clock::ServerClock;
 use self::limits::bandwidth::Bandwidth;
 use self::limits::memory::Semaphore;
 use self::metrics::Counters;
-use self::redaction::Secrets;
+use self::redaction::Redactor;
 use self::retry::limiter::Limiter;
 use self::retry::outage::Outages;
 use self::retry::quota::RetryQuota;
@@ -95,7 +95,7 @@ struct Shared {
     counters: Counters,
     server_clock: ServerClock,
     unfinished_uploads: Arc<UnfinishedUploads>,
-    secrets: Secrets,
+    redactor: Redactor,
     /// Where there is a quota.
     memory: Option<Arc<Semaphore>>,
     /// The files that transfers may have open, once the first one is to be opened. `None` is any number.
@@ -152,13 +152,13 @@ impl Client {
     }
 
     /// An error that was made outside of any call, as it may leave the client.
-    pub(crate) fn masked(&self, error: Error) -> Error {
-        call_loop::masked(self, error)
+    pub(crate) fn redacted(&self, error: Error) -> Error {
+        call_loop::redacted(self, error)
     }
 
     /// A name that a server gives, as it may be told.
-    pub(crate) fn masked_name(&self, name: &str) -> String {
-        self.shared.secrets.masked_in_name(name)
+    pub(crate) fn redacted_name(&self, name: &str) -> String {
+        self.shared.redactor.redacted_name(name)
     }
 
     /// Whether a download that was begun by name goes on by name.

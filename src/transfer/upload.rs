@@ -251,7 +251,7 @@ impl IntoFuture for Upload {
         Box::pin(async move {
             let uploaded = self.run().await;
             uploaded.map_err(|error| {
-                client.masked(match name {
+                client.redacted(match name {
                     Ok(name) => error.about(name.as_str()),
                     Err(_) => error,
                 })

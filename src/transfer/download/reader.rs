@@ -77,7 +77,7 @@ impl Reader {
 
     /// An error as it may leave the client.
     pub(super) fn masked(&self, error: Error) -> Error {
-        self.version.client.masked(error)
+        self.version.client.redacted(error)
     }
 
     fn arrived(&mut self, bytes: &Bytes) {
