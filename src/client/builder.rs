@@ -346,7 +346,7 @@ impl ClientBuilder {
         Ok(Client {
             shared: Arc::new(shared),
             policy: Arc::new(self.retry),
-            about: None,
+            transfer: None,
         })
     }
 }

@@ -21,7 +21,7 @@ use super::retry::outage::{EndpointId, AttemptGuard};
 use super::retry::resume_policy::PROGRESS_BYTES;
 use super::retry::retry_after::{retry_after, server_time};
 use super::retry::state::{RetryState, RetryAction};
-use super::telemetry::{Title, Wait, everyone_waits};
+use super::telemetry::{CallLabel, Wait, log_shared_pause};
 use super::upload_urls::Lease;
 use crate::api::{
     ApiVersion, AuthorizeAccount, Call, CallExecutor, CallKind, CallMetadata, GetUploadPartUrl,
@@ -46,9 +46,9 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Makes a call.
 pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let title = Title::new(client, call);
-    let outcome = bounded(client, call, title).instrument(title.span()).await;
-    outcome.map_err(|error| redacted(client, title.name(error)))
+    let label = CallLabel::new(client, call);
+    let outcome = bounded(client, call, label).instrument(label.span()).await;
+    outcome.map_err(|error| redacted(client, label.add_to(error)))
 }
 
 /// An error as it may leave the client. Not before: what is judged are B2's own words.
@@ -69,17 +69,17 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
 }
 
 /// Bounds the call by its deadline, whatever it is waiting for.
-async fn bounded<C: Call>(client: &Client, call: &C, title: Title<'_>) -> Result<C::Output, Error> {
+async fn bounded<C: Call>(client: &Client, call: &C, label: CallLabel<'_>) -> Result<C::Output, Error> {
     let facts = &C::METADATA;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
     let mut state = RetryState::new(facts, &client.policy, client.now());
     let Some(deadline) = client.policy.deadline_of(facts) else {
-        return attempts(client, call, &mut state, title).await;
+        return attempts(client, call, &mut state, label).await;
     };
     let sleep = client.shared.timer.sleep(deadline);
     {
-        let attempts = pin!(attempts(client, call, &mut state, title));
+        let attempts = pin!(attempts(client, call, &mut state, label));
         if let Either::Left((outcome, _)) = select(attempts, sleep).await {
             return outcome;
         }
@@ -98,7 +98,7 @@ async fn attempts<C: Call>(
     client: &Client,
     call: &C,
     state: &mut RetryState<'_>,
-    title: Title<'_>,
+    label: CallLabel<'_>,
 ) -> Result<C::Output, Error> {
     let facts = &C::METADATA;
     let finish = |state: &RetryState<'_>, mut output: C::Output| {
@@ -181,7 +181,7 @@ async fn attempts<C: Call>(
         );
         if let RetryAction::Reconcile(mut lost) = step {
             lost.version = ticket.version(client);
-            title.failed(&failure, state.attempts(), elapsed);
+            label.log_failure(&failure, state.attempts(), elapsed);
             debug!("asking what became of the call");
             state.remember_failure(failure.clone());
             step = match call.reconcile(client, &lost).await {
@@ -215,7 +215,7 @@ async fn attempts<C: Call>(
                     pause: pause.max(pace),
                     everyone: told_once,
                 };
-                title.again(&failure, state.attempts_and_limit(), wait);
+                label.log_retry(&failure, state.attempts_and_limit(), wait);
                 if everyone {
                     let until = later(client.now(), pause);
                     pause_kind(client, facts.kind, until, &failure);
@@ -228,7 +228,7 @@ async fn attempts<C: Call>(
             }
             // A late word about an old token renews nothing, so it doesn't count.
             RetryAction::Reauthorize => {
-                title.failed(&failure, state.attempts(), elapsed);
+                label.log_failure(&failure, state.attempts(), elapsed);
                 debug!("waiting for a new login");
                 state.remember_failure(failure);
                 if ticket.expired(client) {
@@ -236,7 +236,7 @@ async fn attempts<C: Call>(
                 }
             }
             RetryAction::Stop(why) => {
-                title.failed(&failure, state.attempts(), elapsed);
+                label.log_failure(&failure, state.attempts(), elapsed);
                 let failure = ticket.explain(client, facts, failure);
                 return Err(state.error(failure, why, client.now()));
             }
@@ -491,7 +491,7 @@ async fn acquire_permit<'a>(
 fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
     let now = client.now();
     if client.shared.limiter.pause(kind, now, until, failure) {
-        everyone_waits(kind, until.saturating_duration_since(now), failure);
+        log_shared_pause(kind, until.saturating_duration_since(now), failure);
     }
 }
 

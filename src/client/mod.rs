@@ -56,7 +56,7 @@ use self::redaction::Redactor;
 use self::retry::limiter::Limiter;
 use self::retry::outage::Outages;
 use self::retry::quota::RetryQuota;
-use self::telemetry::About;
+use self::telemetry::TransferLabel;
 use self::unfinished::UnfinishedUploads;
 use self::upload_urls::UploadUrls;
 use crate::api::{Call, Session};
@@ -73,7 +73,7 @@ pub struct Client {
     shared: Arc<Shared>,
     policy: Arc<RetryPolicy>,
     /// What its calls are about, if they are all about one thing.
-    about: Option<Arc<About>>,
+    transfer: Option<Arc<TransferLabel>>,
 }
 
 /// What all clones share.

@@ -14,14 +14,14 @@ use crate::types::{BucketName, Shown};
 
 /// What all calls of one transfer are about.
 #[derive(Debug)]
-pub(super) struct About {
+pub(super) struct TransferLabel {
     bucket: Option<BucketName>,
     file: Box<str>,
 }
 
 /// Which call it is, and what it is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Title<'a> {
+pub(super) struct CallLabel<'a> {
     call: &'static str,
     bucket: Option<&'a str>,
     file: Option<&'a str>,
@@ -30,19 +30,19 @@ pub(super) struct Title<'a> {
 
 impl Client {
     /// The same client, for calls about this file. Their spans, events and errors name it.
-    pub(crate) fn about(&self, bucket: Option<&BucketName>, file: &str) -> Self {
-        let about = About {
+    pub(crate) fn for_file(&self, bucket: Option<&BucketName>, file: &str) -> Self {
+        let about = TransferLabel {
             bucket: bucket.cloned(),
             file: file.into(),
         };
         Self {
-            about: Some(about.into()),
+            transfer: Some(about.into()),
             ..self.clone()
         }
     }
 }
 
-impl<'a> Title<'a> {
+impl<'a> CallLabel<'a> {
     pub(super) fn new<C: Call>(client: &'a Client, call: &'a C) -> Self {
         let (about, subject) = (Self::of(client, C::METADATA.name), call.subject());
         Self {
@@ -55,7 +55,7 @@ impl<'a> Title<'a> {
 
     /// A call that is about what the client is about.
     pub(super) fn of(client: &'a Client, call: &'static str) -> Self {
-        let about = client.about.as_deref();
+        let about = client.transfer.as_deref();
         Self {
             call,
             bucket: about
@@ -72,7 +72,7 @@ impl<'a> Title<'a> {
     }
 
     /// Says in the error what it is about.
-    pub(super) fn name(&self, error: Error) -> Error {
+    pub(super) fn add_to(&self, error: Error) -> Error {
         let error = match self.file {
             Some(file) => error.about(file),
             None => error,
@@ -85,7 +85,7 @@ impl<'a> Title<'a> {
 
     /// An attempt failed, and there will be another. From the second time on that is worth a warning, unless all wait
     /// together: then there is one for all of them.
-    pub(super) fn again(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
+    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
         let b2 = failure.b2();
         let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
         let (bucket, file) = (shown(self.bucket), shown(self.file));
@@ -121,7 +121,7 @@ impl<'a> Title<'a> {
     }
 
     /// An attempt failed, and what comes next is something else than another.
-    pub(super) fn failed(&self, failure: &Error, attempt: u32, elapsed: Duration) {
+    pub(super) fn log_failure(&self, failure: &Error, attempt: u32, elapsed: Duration) {
         let b2 = failure.b2();
         debug!(
             attempt,
@@ -155,7 +155,7 @@ impl fmt::Display for Wait {
 }
 
 /// All calls of a kind wait from now on.
-pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
+pub(super) fn log_shared_pause(kind: CallKind, pause: Duration, failure: &Error) {
     let what = match kind {
         CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",
         CallKind::Upload => "uploads",
@@ -171,7 +171,7 @@ pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
 }
 
 /// `b2_upload_part of "cat.jpg" in "holiday-photos", part 3`.
-impl fmt::Display for Title<'_> {
+impl fmt::Display for CallLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call)?;
         if let Some(file) = self.file {

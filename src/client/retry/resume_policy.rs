@@ -12,7 +12,7 @@ use super::quota::cost;
 use super::state::{RetryState, RetryAction};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
 use crate::client::Client;
-use crate::client::telemetry::{Title, Wait};
+use crate::client::telemetry::{CallLabel, Wait};
 use crate::error::{Error, RetryStopReason};
 
 /// With so many bytes since the last failure, the failures before are forgotten.
@@ -83,9 +83,9 @@ impl ResumePolicy {
             .state.on_failure(&failure, false, now, &shared.quota, shared.chance());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
-                let title = Title::of(&self.client, METADATA.name);
+                let label = CallLabel::of(&self.client, METADATA.name);
                 let everyone = self.state.is_in_outage();
-                title.again(
+                label.log_retry(
                     &failure,
                     self.state.attempts_and_limit(),
                     Wait { pause, everyone },

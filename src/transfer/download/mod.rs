@@ -290,8 +290,8 @@ impl FileDownload {
             // Its name is what a server says it is.
             Ok(What::Version(_)) => self
                 .client
-                .about(bucket, &self.client.redacted_name(&file.file_name)),
-            _ => self.client.about(bucket, &file.file_name),
+                .for_file(bucket, &self.client.redacted_name(&file.file_name)),
+            _ => self.client.for_file(bucket, &file.file_name),
         };
         let version = Version {
             client,
