@@ -42,7 +42,7 @@ pub use self::metrics::CallCounts;
 pub use self::retry::policy::RetryPolicy;
 pub(crate) use self::retry::resume_policy::ResumePolicy;
 #[cfg(feature = "fs")]
-pub(crate) use self::signing_key::LocalKey;
+pub(crate) use self::signing_key::SigningKey;
 pub(crate) use self::unfinished::UploadEntry;
 pub use self::unfinished::{Unfinished, UnfinishedState};
 
@@ -169,11 +169,11 @@ impl Client {
     /// What signs the things that are left on the local disk. It stays the same as long as the application key does; a client
     /// that has only a session has it from the session's token, and is alone with it when that has expired.
     #[cfg(feature = "fs")]
-    pub(crate) fn local_key(&self) -> LocalKey {
-        let of_this_client = || LocalKey::derived_from(&Secret::new(self.unique()));
+    pub(crate) fn signing_key(&self) -> SigningKey {
+        let of_this_client = || SigningKey::derived_from(&Secret::new(self.unique()));
         self.shared
             .authorization
-            .local_key()
+            .signing_key()
             .unwrap_or_else(of_this_client)
     }
 

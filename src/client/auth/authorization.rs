@@ -13,7 +13,7 @@ use futures_util::lock::Mutex as AsyncMutex;
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
 use crate::client::retry::policy::RetryPolicy;
 #[cfg(feature = "fs")]
-use crate::client::signing_key::LocalKey;
+use crate::client::signing_key::SigningKey;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
@@ -105,12 +105,12 @@ impl Authorization {
 
     /// See [`Client::local_key`](crate::client::Client::local_key).
     #[cfg(feature = "fs")]
-    pub(in crate::client) fn local_key(&self) -> Option<LocalKey> {
+    pub(in crate::client) fn signing_key(&self) -> Option<SigningKey> {
         if let Some(credentials) = &self.credentials {
-            return Some(LocalKey::derived_from(credentials.application_key()));
+            return Some(SigningKey::derived_from(credentials.application_key()));
         }
         let session = self.current()?.session;
-        Some(LocalKey::derived_from(&session.authorization_token))
+        Some(SigningKey::derived_from(&session.authorization_token))
     }
 
     /// Where to authorize.
