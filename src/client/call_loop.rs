@@ -17,10 +17,10 @@ use super::auth::authorization::Generation;
 use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
 use super::retry::classifier;
 use super::retry::limiter::Permit;
-use super::retry::outage::{EndpointId, AttemptGuard};
+use super::retry::outage::{AttemptGuard, EndpointId};
 use super::retry::resume_policy::PROGRESS_BYTES;
 use super::retry::retry_after::{retry_after, server_time};
-use super::retry::state::{RetryState, RetryAction};
+use super::retry::state::{RetryAction, RetryState};
 use super::telemetry::{CallLabel, Wait, log_shared_pause};
 use super::upload_urls::Lease;
 use crate::api::{
@@ -69,7 +69,11 @@ pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
 }
 
 /// Bounds the call by its deadline, whatever it is waiting for.
-async fn bounded<C: Call>(client: &Client, call: &C, label: CallLabel<'_>) -> Result<C::Output, Error> {
+async fn bounded<C: Call>(
+    client: &Client,
+    call: &C,
+    label: CallLabel<'_>,
+) -> Result<C::Output, Error> {
     let facts = &C::METADATA;
     call.check()
         .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
@@ -131,11 +135,7 @@ async fn attempts<C: Call>(
         let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
-                debug!(
-                    attempt = state.attempts(),
-                    ?elapsed,
-                    "an attempt succeeded"
-                );
+                debug!(attempt = state.attempts(), ?elapsed, "an attempt succeeded");
                 permit.succeeded();
                 ticket.give_back(client);
                 client.shared.quota.deposit(1);
@@ -172,13 +172,8 @@ async fn attempts<C: Call>(
         // Asking what became of the call needs room too.
         drop(permit);
         let (now, chance) = (client.now(), client.shared.chance());
-        let mut step = state.on_failure(
-            &failure,
-            call.is_spent(),
-            now,
-            &client.shared.quota,
-            chance,
-        );
+        let mut step =
+            state.on_failure(&failure, call.is_spent(), now, &client.shared.quota, chance);
         if let RetryAction::Reconcile(mut lost) = step {
             lost.version = ticket.version(client);
             label.log_failure(&failure, state.attempts(), elapsed);
@@ -301,7 +296,9 @@ impl Ticket {
     fn place(&self, client: &Client, uri: &Uri) -> EndpointId {
         let outages = &client.shared.outages;
         match self {
-            Self::Upload(generation, ..) => outages.upload_endpoint(uri, generation.session.api_url()),
+            Self::Upload(generation, ..) => {
+                outages.upload_endpoint(uri, generation.session.api_url())
+            }
             Self::Realm | Self::Account(_) => outages.endpoint(uri),
         }
     }
@@ -465,7 +462,10 @@ async fn acquire_permit<'a>(
                 client.sleep(pause).await;
                 continue;
             }
-            if let Some(why) = state.take_last_failure().or_else(|| limiter.pause_cause(kind)) {
+            if let Some(why) = state
+                .take_last_failure()
+                .or_else(|| limiter.pause_cause(kind))
+            {
                 return Err(state.error(why, Some(RetryStopReason::Deadline), client.now()));
             }
         }

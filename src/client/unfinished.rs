@@ -76,7 +76,10 @@ impl UnfinishedUploads {
 
     fn set(&self, number: u64, set: impl FnOnce(&mut Unfinished)) {
         let mut state = self.lock();
-        let entry = state.entries.iter_mut().find(|(other, ..)| *other == number);
+        let entry = state
+            .entries
+            .iter_mut()
+            .find(|(other, ..)| *other == number);
         if let Some((_, unfinished, _)) = entry {
             set(unfinished);
         }
@@ -138,14 +141,20 @@ impl Drop for UploadEntry {
         } else {
             self.if_dropped
         };
-        self.unfinished_uploads.set(self.number, |entry| entry.state = state);
+        self.unfinished_uploads
+            .set(self.number, |entry| entry.state = state);
     }
 }
 
 impl Client {
     /// Writes down a large file that is about to be started, or that is resumed. `upload_id` is the note by which one is
     /// found whose id was never told.
-    pub(crate) fn register_upload(&self, bucket_id: &BucketId, name: &str, upload_id: &str) -> UploadEntry {
+    pub(crate) fn register_upload(
+        &self,
+        bucket_id: &BucketId,
+        name: &str,
+        upload_id: &str,
+    ) -> UploadEntry {
         let unfinished_uploads = &self.shared.unfinished_uploads;
         let mut state = unfinished_uploads.lock();
         let number = state.next;
@@ -252,7 +261,12 @@ impl Client {
         Ok(())
     }
 
-    async fn cancel_orphan(&self, number: u64, entry: &Unfinished, upload_id: &str) -> Result<(), Error> {
+    async fn cancel_orphan(
+        &self,
+        number: u64,
+        entry: &Unfinished,
+        upload_id: &str,
+    ) -> Result<(), Error> {
         let file_ids = match &entry.file_id {
             Some(file_id) => vec![file_id.clone()],
             None if upload_id.is_empty() => {

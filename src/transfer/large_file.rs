@@ -77,16 +77,16 @@ impl<'a> LargeFile<'a> {
         let customer_key = start.customer_key();
         match client.call(start).await {
             Ok(file) => {
-                let mut line = line;
+                let mut entry = entry;
                 if file.possible_duplicate {
-                    // The line stays, for the one whose answer was lost.
+                    // The entry stays, for the one whose answer was lost.
                     entry = client.register_upload(bucket_id, name.as_str(), &upload_id);
                 }
-                line.started(&file.file_id);
+                entry.started(&file.file_id);
                 Ok(Self {
                     client,
                     file_id: file.file_id,
-                    line,
+                    entry,
                     customer_key,
                     concurrency: 1,
                     on_failure: OnFailure::Cancel,

@@ -484,11 +484,11 @@ impl Job {
     fn take_up(&self, found: &FileVersion) -> LargeFile<'_> {
         let client = self.bucket.client();
         let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
-        line.started(&found.file_id);
+        entry.started(&found.file_id);
         LargeFile {
             client,
             file_id: found.file_id.clone(),
-            line,
+            entry,
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use b2kit_core::adapter::is_exhaustion;
 use futures_util::future::{Either, select};
 
-use super::memory::{Semaphore, Reservation};
+use super::memory::{Reservation, Semaphore};
 use crate::client::Client;
 
 /// How long to wait for those who have files open. They may be transfers that nobody polls.

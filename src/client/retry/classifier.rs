@@ -37,9 +37,11 @@ impl FailureClass<'_> {
     pub(in crate::client) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
-            Self::Ambiguous | Self::MayStillExecute | Self::ConnectionLost | Self::Unreadable | Self::NonB2(_) => {
-                "ambiguous"
-            }
+            Self::Ambiguous
+            | Self::MayStillExecute
+            | Self::ConnectionLost
+            | Self::Unreadable
+            | Self::NonB2(_) => "ambiguous",
             Self::Rejected(_) => "refused",
             Self::RequestTimeout => "timed out",
             Self::Mismatch => "corrupt",
@@ -136,7 +138,9 @@ pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
             // The library itself can't go on, as when its runtime is gone; that does not pass.
             (HttpErrorKind::Other, Phase::NotSent) => FailureClass::Fatal,
             (_, Phase::NotSent) => FailureClass::NotSent,
-            (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => FailureClass::ConnectionLost,
+            (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => {
+                FailureClass::ConnectionLost
+            }
             (HttpErrorKind::Timeout | HttpErrorKind::Stalled, Phase::MaybeReceived) => {
                 FailureClass::MayStillExecute
             }
@@ -159,7 +163,11 @@ pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
 }
 
 /// Decides what comes next.
-pub(in crate::client) fn decide(kind: CallKind, outcome: FailureClass<'_>, history: History) -> Decision {
+pub(in crate::client) fn decide(
+    kind: CallKind,
+    outcome: FailureClass<'_>,
+    history: History,
+) -> Decision {
     let writes = kind == CallKind::Write;
     match outcome {
         FailureClass::Fatal => Decision::GiveUp,
@@ -170,10 +178,14 @@ pub(in crate::client) fn decide(kind: CallKind, outcome: FailureClass<'_>, histo
             Decision::Reconcile
         }
         FailureClass::ConnectionLost if history.failures == 0 => Decision::Retry(Delay::None),
-        FailureClass::Ambiguous | FailureClass::MayStillExecute | FailureClass::ConnectionLost => Decision::Retry(delay(kind, history)),
+        FailureClass::Ambiguous | FailureClass::MayStillExecute | FailureClass::ConnectionLost => {
+            Decision::Retry(delay(kind, history))
+        }
         FailureClass::Mismatch | FailureClass::Unreadable if writes => Decision::Reconcile,
         FailureClass::Unreadable if kind == CallKind::Upload => Decision::Reconcile,
-        FailureClass::Mismatch | FailureClass::Unreadable if history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES => {
+        FailureClass::Mismatch | FailureClass::Unreadable
+            if history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES =>
+        {
             Decision::Retry(Delay::None)
         }
         FailureClass::Mismatch | FailureClass::Unreadable => Decision::GiveUp,
@@ -182,7 +194,9 @@ pub(in crate::client) fn decide(kind: CallKind, outcome: FailureClass<'_>, histo
         FailureClass::RequestTimeout => Decision::Retry(delay(kind, history)),
         FailureClass::NonB2(_) if writes || kind == CallKind::Upload => Decision::Reconcile,
         FailureClass::NonB2(429) => Decision::Retry(Delay::Shared),
-        FailureClass::NonB2(_) if history.non_b2_responses < MAX_NON_B2_RETRIES => Decision::Retry(delay(kind, history)),
+        FailureClass::NonB2(_) if history.non_b2_responses < MAX_NON_B2_RETRIES => {
+            Decision::Retry(delay(kind, history))
+        }
         FailureClass::NonB2(_) => Decision::GiveUp,
     }
 }
@@ -202,14 +216,17 @@ fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
                 return Decision::Retry(delay(kind, history));
             }
             // "Sha1 did not match data received", "Checksum did not match data received"
-            if b2.message.contains("did not match data received") && history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES {
+            if b2.message.contains("did not match data received")
+                && history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES
+            {
                 return Decision::Retry(Delay::None);
             }
             Decision::GiveUp
         }
         // An earlier attempt may have made this one impossible.
         (400 | 404 | 409, _)
-            if kind == CallKind::Write && (history.ambiguous || history.reconcile_on_first_error) =>
+            if kind == CallKind::Write
+                && (history.ambiguous || history.reconcile_on_first_error) =>
         {
             Decision::Reconcile
         }
@@ -223,7 +240,9 @@ fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     match kind {
         CallKind::Authorize => Decision::GiveUp,
         // The URL is spent; whether the account's token is too shows when another URL is asked for.
-        CallKind::Upload if expired || history.rejected_urls == 0 => Decision::Retry(delay(kind, history)),
+        CallKind::Upload if expired || history.rejected_urls == 0 => {
+            Decision::Retry(delay(kind, history))
+        }
         CallKind::Upload => Decision::GiveUp,
         _ if expired && !history.reauthorized => Decision::Reauthorize,
         _ => Decision::GiveUp,
@@ -472,7 +491,9 @@ mod tests {
             (Expired | Denied, Authorize) => Decision::GiveUp,
             (Expired, Upload) => paced,
             (Denied, Upload) => again_if(history.rejected_urls == 0, paced),
-            (Expired, Read | Write | Download) => again_if(!history.reauthorized, Decision::Reauthorize),
+            (Expired, Read | Write | Download) => {
+                again_if(!history.reauthorized, Decision::Reauthorize)
+            }
             (Denied, Read | Write | Download) => Decision::GiveUp,
             (TimedOut, Write) | (Foreign | ForeignSlowDown, Write | Upload) => Decision::Reconcile,
             (TimedOut, _) => paced,
@@ -539,12 +560,16 @@ mod tests {
             Error::new(ErrorKind::Integrity, ""),
             Error::new(ErrorKind::Protocol, ""),
         ] {
-            for (invalid_responses, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Decision::GiveUp)] {
+            for (invalid_responses, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Decision::GiveUp)]
+            {
                 let history = History {
                     invalid_responses,
                     ..History::default()
                 };
-                assert_eq!(decide(CallKind::Read, classify(&failure), history), expected);
+                assert_eq!(
+                    decide(CallKind::Read, classify(&failure), history),
+                    expected
+                );
             }
         }
     }
@@ -569,7 +594,10 @@ mod tests {
                 failures,
                 ..History::default()
             };
-            assert_eq!(decide(CallKind::Upload, classify(&failure), history), expected);
+            assert_eq!(
+                decide(CallKind::Upload, classify(&failure), history),
+                expected
+            );
         }
     }
 
@@ -590,11 +618,18 @@ mod tests {
                     decide(CallKind::Write, classify(&failure), history),
                     Decision::Reconcile
                 );
-                assert_eq!(decide(CallKind::Read, classify(&failure), history), Decision::GiveUp);
+                assert_eq!(
+                    decide(CallKind::Read, classify(&failure), history),
+                    Decision::GiveUp
+                );
             }
         }
         assert_eq!(
-            decide(CallKind::Write, classify(&b2(403, "cap_exceeded", "")), lost),
+            decide(
+                CallKind::Write,
+                classify(&b2(403, "cap_exceeded", "")),
+                lost
+            ),
             Decision::GiveUp
         );
     }

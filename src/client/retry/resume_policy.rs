@@ -9,7 +9,7 @@ use b2kit_core::{HttpError, HttpErrorKind};
 
 use super::outage::FailureScope;
 use super::quota::cost;
-use super::state::{RetryState, RetryAction};
+use super::state::{RetryAction, RetryState};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
 use crate::client::Client;
 use crate::client::telemetry::{CallLabel, Wait};
@@ -78,9 +78,11 @@ impl ResumePolicy {
             self.failing = true;
         }
         let shared = &self.client.shared;
-        self.state.set_failure_scope(self.scope(&failure, now), true);
+        self.state
+            .set_failure_scope(self.scope(&failure, now), true);
         let step = self
-            .state.on_failure(&failure, false, now, &shared.quota, shared.chance());
+            .state
+            .on_failure(&failure, false, now, &shared.quota, shared.chance());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
                 let label = CallLabel::of(&self.client, METADATA.name);

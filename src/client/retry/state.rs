@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use b2kit_core::time::{FOREVER, share};
 
-use super::classifier::{MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES, Decision, FailureClass, Delay, History, decide, class};
+use super::classifier::{
+    Decision, Delay, FailureClass, History, MAX_INVALID_RESPONSE_RETRIES, MAX_NON_B2_RETRIES,
+    classify, decide,
+};
 use super::outage::{Blocked, FailureScope};
 use super::policy::RetryPolicy;
 use super::quota::{RetryQuota, cost};
@@ -172,7 +175,8 @@ impl<'a> RetryState<'a> {
 
     /// The time that is left to wait before another attempt. Nobody waits for ever.
     pub(in crate::client) fn max_wait(&self, now: Instant) -> Duration {
-        self.time_left(now).map_or(FOREVER, |left| left.min(FOREVER))
+        self.time_left(now)
+            .map_or(FOREVER, |left| left.min(FOREVER))
     }
 
     /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
@@ -191,7 +195,11 @@ impl<'a> RetryState<'a> {
     }
 
     /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
-    pub(in crate::client) const fn set_failure_scope(&mut self, scope: FailureScope, answered: bool) {
+    pub(in crate::client) const fn set_failure_scope(
+        &mut self,
+        scope: FailureScope,
+        answered: bool,
+    ) {
         self.answered = answered;
         self.context = match scope {
             FailureScope::Isolated => FailureContext::Isolated,
@@ -234,7 +242,10 @@ impl<'a> RetryState<'a> {
         let mut wait = until;
         for (left, why) in [
             (self.max_wait(now), RetryStopReason::Deadline),
-            (self.first_connection_time_left(now), RetryStopReason::NeverConnected),
+            (
+                self.first_connection_time_left(now),
+                RetryStopReason::NeverConnected,
+            ),
         ] {
             // Where nothing can happen before, waiting is of no use.
             if left.is_zero() || blocked.is_idle && until >= left {
@@ -277,7 +288,9 @@ impl<'a> RetryState<'a> {
         let class = classify(failure);
         let next = decide(self.facts.kind, class, self.history);
         self.record(class, next);
-        if matches!(class, FailureClass::Mismatch) && self.mismatches.len() < MAX_REPORTED_MISMATCHES {
+        if matches!(class, FailureClass::Mismatch)
+            && self.mismatches.len() < MAX_REPORTED_MISMATCHES
+        {
             self.mismatches
                 .push((self.attempts, failure.what().to_owned()));
         }
@@ -308,10 +321,14 @@ impl<'a> RetryState<'a> {
     ) -> RetryAction {
         match classify(failure) {
             FailureClass::Rejected(_) => return RetryAction::Stop(None),
-            FailureClass::Mismatch | FailureClass::Unreadable if self.history.invalid_responses > MAX_INVALID_RESPONSE_RETRIES => {
+            FailureClass::Mismatch | FailureClass::Unreadable
+                if self.history.invalid_responses > MAX_INVALID_RESPONSE_RETRIES =>
+            {
                 return RetryAction::Stop(None);
             }
-            FailureClass::NonB2(status) if status != 429 && self.history.non_b2_responses > MAX_NON_B2_RETRIES => {
+            FailureClass::NonB2(status)
+                if status != 429 && self.history.non_b2_responses > MAX_NON_B2_RETRIES =>
+            {
                 return RetryAction::Stop(None);
             }
             _ => {}
@@ -340,7 +357,8 @@ impl<'a> RetryState<'a> {
         let changes = matches!(self.facts.kind, CallKind::Write | CallKind::Upload);
         let class = classify(&failure);
         // What B2 has not read to its end it does not store.
-        let unread = self.facts.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
+        let unread =
+            self.facts.kind == CallKind::Upload && matches!(class, FailureClass::RequestTimeout);
         let maybe = failure.may_have_taken_effect() && !unread;
         let effect = changes && (maybe || self.history.ambiguous);
         // The last attempt's answer is the error itself.
@@ -369,7 +387,9 @@ impl<'a> RetryState<'a> {
     fn record(&mut self, class: FailureClass<'_>, next: Decision) {
         match class {
             FailureClass::Ambiguous | FailureClass::ConnectionLost => self.history.ambiguous = true,
-            FailureClass::RequestTimeout => self.history.ambiguous |= self.facts.kind != CallKind::Upload,
+            FailureClass::RequestTimeout => {
+                self.history.ambiguous |= self.facts.kind != CallKind::Upload
+            }
             FailureClass::NonB2(_) => {
                 self.history.ambiguous = true;
                 self.history.non_b2_responses += 1;
@@ -449,7 +469,9 @@ impl<'a> RetryState<'a> {
             // All wait together.
             FailureContext::Outage => {}
             // It is waited for room, too.
-            FailureContext::LocalExhaustion => backoff = self.policy.pause(0, jitter).max(MIN_UNCHARGED_PAUSE),
+            FailureContext::LocalExhaustion => {
+                backoff = self.policy.pause(0, jitter).max(MIN_UNCHARGED_PAUSE)
+            }
             _ if pause == Delay::None => {}
             _ => {
                 backoff = self.policy.pause(self.backoffs, jitter);
@@ -575,12 +597,19 @@ mod tests {
     #[test]
     fn a_body_that_was_read_once_is_not_sent_again() {
         let facts = UploadFile::METADATA;
-        let (now, quota, policy) = (SystemTimer.now(), RetryQuota::default(), RetryPolicy::default());
+        let (now, quota, policy) = (
+            SystemTimer.now(),
+            RetryQuota::default(),
+            RetryPolicy::default(),
+        );
         let mut state = RetryState::new(&facts, &Arc::new(policy), now);
         state.start_attempt(None);
         let step = state.on_failure(&busy(), true, now, &quota, 0.0);
         assert!(
-            matches!(step, RetryAction::Stop(Some(RetryStopReason::BodyNotReplayable))),
+            matches!(
+                step,
+                RetryAction::Stop(Some(RetryStopReason::BodyNotReplayable))
+            ),
             "{step:?}"
         );
     }
@@ -664,7 +693,11 @@ mod tests {
 
     #[test]
     fn a_call_of_a_client_that_was_never_answered_ends_before_its_first_connection_is_too_late() {
-        for scope in [FailureScope::Isolated, FailureScope::Shared, FailureScope::Outage] {
+        for scope in [
+            FailureScope::Isolated,
+            FailureScope::Shared,
+            FailureScope::Outage,
+        ] {
             for (limit, most) in [(10, 10), (0, 0), (60, 60)] {
                 let policy = RetryPolicy {
                     first_connection_timeout: Duration::from_secs(limit),
@@ -680,14 +713,21 @@ mod tests {
 
     #[test]
     fn an_empty_purse_ends_the_call() {
-        let (now, quota, policy) = (SystemTimer.now(), RetryQuota::default(), RetryPolicy::default());
+        let (now, quota, policy) = (
+            SystemTimer.now(),
+            RetryQuota::default(),
+            RetryPolicy::default(),
+        );
         assert!(quota.withdraw(500));
         let facts = ListBuckets::METADATA;
         let mut state = RetryState::new(&facts, &Arc::new(policy), now);
         state.start_attempt(None);
         let step = state.on_failure(&busy(), false, now, &quota, 0.0);
         assert!(
-            matches!(step, RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted))),
+            matches!(
+                step,
+                RetryAction::Stop(Some(RetryStopReason::RetryQuotaExhausted))
+            ),
             "{step:?}"
         );
     }

@@ -204,7 +204,11 @@ impl EndpointHealth {
                     ramp.in_flight += 1;
                     return Ok(Admission::InRamp(self.epoch));
                 }
-                (later(ramp.grown, RAMP_INTERVAL), false, HttpErrorKind::Connect)
+                (
+                    later(ramp.grown, RAMP_INTERVAL),
+                    false,
+                    HttpErrorKind::Connect,
+                )
             }
         };
         Err(Blocked {
@@ -275,7 +279,12 @@ impl EndpointHealth {
         kind: HttpErrorKind,
         pause: impl Fn(u32) -> Duration,
     ) -> (FailureScope, Transition) {
-        let due = |failed| later(now, pause(failed).clamp(MIN_PROBE_INTERVAL, MAX_PROBE_INTERVAL));
+        let due = |failed| {
+            later(
+                now,
+                pause(failed).clamp(MIN_PROBE_INTERVAL, MAX_PROBE_INTERVAL),
+            )
+        };
         let (count, failed) = match &mut self.health {
             Health::Up { failures } => (failures, 0),
             Health::Recovering(ramp) => {
@@ -396,7 +405,10 @@ mod tests {
         let mut endpoint = EndpointHealth::new(0);
         for _ in 0..10 {
             for _ in 1..FAILURE_THRESHOLD {
-                assert_eq!(fails(&mut endpoint, Admission::Freely, now), FailureScope::Isolated);
+                assert_eq!(
+                    fails(&mut endpoint, Admission::Freely, now),
+                    FailureScope::Isolated
+                );
             }
             assert_eq!(endpoint.answered(now), Transition::Nothing);
             assert!(endpoint.is_healthy());
@@ -411,17 +423,17 @@ mod tests {
         for failed in 0..5 {
             let blocked = endpoint.enter(now).unwrap_err();
             assert_eq!(blocked.until, now + doubling(failed));
-            assert_eq!(
-                (blocked.is_idle, blocked.probes),
-                (true, failed.into())
-            );
+            assert_eq!((blocked.is_idle, blocked.probes), (true, failed.into()));
             now = blocked.until;
             let probe = endpoint.enter(now).unwrap();
             let blocked = endpoint.enter(now).unwrap_err();
             assert_eq!(blocked.until, now + PROBE_TIMEOUT);
             assert!(!blocked.is_idle);
             // What was sent before says nothing new.
-            assert_eq!(fails(&mut endpoint, Admission::Freely, now), FailureScope::Outage);
+            assert_eq!(
+                fails(&mut endpoint, Admission::Freely, now),
+                FailureScope::Outage
+            );
             assert_eq!(fails(&mut endpoint, probe, now), FailureScope::Outage);
             endpoint.leave(probe, now);
         }
@@ -436,7 +448,10 @@ mod tests {
         let epoch = endpoint.epoch;
         endpoint.leave(probe, now);
         assert_ne!(endpoint.epoch, epoch, "all who wait hear of it");
-        assert_eq!(endpoint.enter(now).unwrap_err().until, now + MIN_PROBE_INTERVAL);
+        assert_eq!(
+            endpoint.enter(now).unwrap_err().until,
+            now + MIN_PROBE_INTERVAL
+        );
         let probe = endpoint.enter(now + MIN_PROBE_INTERVAL).unwrap();
         now += 5 * SECOND;
         endpoint.leave(probe, now);
@@ -472,7 +487,9 @@ mod tests {
     fn wait(endpoint: &mut EndpointHealth) {
         endpoint.came += 1;
         let (waker, admitted) = (Waker::noop().clone(), false);
-        endpoint.waiting.insert(endpoint.came, Waiting { waker, admitted });
+        endpoint
+            .waiting
+            .insert(endpoint.came, Waiting { waker, admitted });
     }
 
     #[test]
@@ -534,7 +551,10 @@ mod tests {
         endpoint.answered(now);
         // Those that were sent before the answer don't count.
         for _ in 0..10 {
-            assert_eq!(fails(&mut endpoint, Admission::Freely, now), FailureScope::Shared);
+            assert_eq!(
+                fails(&mut endpoint, Admission::Freely, now),
+                FailureScope::Shared
+            );
         }
         for n in 1..=FAILURE_THRESHOLD {
             let admission = endpoint.enter(now).unwrap();
@@ -553,7 +573,10 @@ mod tests {
     #[test]
     fn a_pause_is_neither_nothing_nor_for_ever() {
         let now = SystemTimer.now();
-        for (pause, until) in [(Duration::ZERO, MIN_PROBE_INTERVAL), (Duration::MAX, MAX_PROBE_INTERVAL)] {
+        for (pause, until) in [
+            (Duration::ZERO, MIN_PROBE_INTERVAL),
+            (Duration::MAX, MAX_PROBE_INTERVAL),
+        ] {
             let mut endpoint = EndpointHealth::new(0);
             for _ in 0..FAILURE_THRESHOLD {
                 endpoint.failed(Admission::Freely, now, HttpErrorKind::Reset, |_| pause);

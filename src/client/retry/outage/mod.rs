@@ -33,7 +33,7 @@ use tracing::{info, warn};
 
 pub(in crate::client) use self::endpoint_health::{Blocked, FailureScope};
 
-use self::endpoint_health::{Transition, Admission, EndpointHealth, Signal, Waiting};
+use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition, Waiting};
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Shown;
@@ -199,7 +199,12 @@ impl Outages {
     }
 
     /// Forgets a endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
-    fn update(&self, mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>, endpoint: EndpointId, epoch: u64) {
+    fn update(
+        &self,
+        mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>,
+        endpoint: EndpointId,
+        epoch: u64,
+    ) {
         let (mut woken, mut forgotten) = (Vec::new(), None);
         if let Some(there) = endpoints.get_mut(&endpoint.hash) {
             woken = there.wakers(epoch);
@@ -214,7 +219,9 @@ impl Outages {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, EndpointHealth>> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+        self.endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -318,7 +325,9 @@ impl Future for RecoveryWait<'_> {
                 there.came += 1;
                 self.number = Some(there.came);
                 let admitted = false;
-                there.waiting.insert(there.came, Waiting { waker, admitted });
+                there
+                    .waiting
+                    .insert(there.came, Waiting { waker, admitted });
                 None
             }
             Some(number) => match there.waiting.get_mut(&number) {
@@ -374,8 +383,14 @@ mod tests {
             endpoint,
             outages.endpoint(&uri("https://API004.backblazeb2.com/"))
         );
-        assert_ne!(endpoint, outages.endpoint(&uri("https://f004.backblazeb2.com/")));
-        assert_ne!(endpoint, outages.endpoint(&uri("http://api004.backblazeb2.com/")));
+        assert_ne!(
+            endpoint,
+            outages.endpoint(&uri("https://f004.backblazeb2.com/"))
+        );
+        assert_ne!(
+            endpoint,
+            outages.endpoint(&uri("http://api004.backblazeb2.com/"))
+        );
         assert_ne!(
             endpoint,
             outages.endpoint(&uri("https://api004.backblazeb2.com:8443/"))
@@ -407,7 +422,14 @@ mod tests {
         }
         assert!(outages.enter(endpoint, now, false).is_ok());
         let troubles = [(); 3].map(|()| attempt(&outages, endpoint, false, now));
-        assert_eq!(troubles, [FailureScope::Isolated, FailureScope::Isolated, FailureScope::Outage]);
+        assert_eq!(
+            troubles,
+            [
+                FailureScope::Isolated,
+                FailureScope::Isolated,
+                FailureScope::Outage
+            ]
+        );
         assert!(outages.enter(endpoint, now, false).is_err());
         assert!(
             outages.enter(endpoint, now, true).is_ok(),
@@ -467,7 +489,9 @@ mod tests {
         let now = SystemTimer.now();
         let (outages, endpoint) = outage(now);
         for (is_dropped, then) in [(true, now + 2 * SECOND), (false, now + 3 * SECOND)] {
-            let mut waiters: Vec<_> = (0..5).map(|_| Waiter::new(&outages, endpoint, now)).collect();
+            let mut waiters: Vec<_> = (0..5)
+                .map(|_| Waiter::new(&outages, endpoint, now))
+                .collect();
             let probe = outages.enter(endpoint, then, false).unwrap();
             assert!(waiters.iter().all(|one| one.times_woken() == 0));
             if is_dropped {
@@ -504,7 +528,9 @@ mod tests {
         let first: Vec<_> = (0..2)
             .map(|_| outages.enter(endpoint, now, false).unwrap())
             .collect();
-        waiters = (0..98).map(|_| Waiter::new(&outages, endpoint, now)).collect();
+        waiters = (0..98)
+            .map(|_| Waiter::new(&outages, endpoint, now))
+            .collect();
         let woken = |waiters: &[Waiter<'_>]| waiters.iter().map(Waiter::times_woken).sum::<usize>();
         for (n, guard) in first.into_iter().enumerate() {
             answered(guard);
