@@ -79,7 +79,7 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
     };
 
     // Where nobody listens, say so at once. From here on, transient errors are retried with backoff.
-    let session = b2.with_retry(RetryPolicy::disabled()).session().await?;
+    let session = b2.with_retry_policy(RetryPolicy::disabled()).session().await?;
     say(
         "authorized",
         format_args!(

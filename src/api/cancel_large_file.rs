@@ -76,7 +76,7 @@ impl Call for CancelLargeFile {
     /// There is nothing to cancel any more: it was, or somebody has finished the file.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<CanceledLargeFile> {
         if lost.refusal.is_none() {
@@ -88,7 +88,7 @@ impl Call for CancelLargeFile {
             file_id: self.file_id.clone(),
             file_name: None,
         };
-        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+        match executor.execute(GetFileInfo::new(&self.file_id)).await {
             Ok(_) => Reconciliation::NotDone,
             Err(error) => match error.kind() {
                 // Where the key may not look, the refusal has to do.

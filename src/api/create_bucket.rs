@@ -145,11 +145,11 @@ impl Call for CreateBucket {
     /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<Bucket> {
-        let Ok(found) = ask
-            .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
+        let Ok(found) = executor
+            .execute(ListBuckets::new().bucket_name(self.bucket_name.clone()))
             .await
         else {
             return if lost.refusal.is_some() {
@@ -173,7 +173,7 @@ impl Call for CreateBucket {
         }
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_bucket(
             self.default_server_side_encryption.is_some(),
             self.file_lock_enabled == Some(true),

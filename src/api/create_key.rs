@@ -193,7 +193,7 @@ impl Call for CreateKey {
         })
     }
 
-    fn reveals(created: &CreatedKey) -> Vec<Secret> {
+    fn secrets_in_output(created: &CreatedKey) -> Vec<Secret> {
         vec![created.application_key.clone()]
     }
 
@@ -202,7 +202,7 @@ impl Call for CreateKey {
     /// may yet come.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<CreatedKey> {
         if lost.may_still_execute {
@@ -211,7 +211,7 @@ impl Call for CreateKey {
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
         // Who has more keys than this can't be told.
         while passed.len() < 100 {
-            let Ok(page) = ask.ask(list.clone()).await else {
+            let Ok(page) = executor.execute(list.clone()).await else {
                 return Reconciliation::Unknown;
             };
             if page

@@ -56,7 +56,7 @@ impl Call for DeleteKey {
     /// B2 refuses an unknown key with its most general code, so only the list tells.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<Option<ApplicationKey>> {
         if lost.refusal.is_none() {
@@ -67,8 +67,8 @@ impl Call for DeleteKey {
             return Reconciliation::Unknown;
         }
         let id = &self.application_key_id;
-        match ask
-            .ask(
+        match executor
+            .execute(
                 ListKeys::new()
                     .start_application_key_id(id)
                     .max_key_count(1),

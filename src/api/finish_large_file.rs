@@ -94,7 +94,7 @@ impl Call for FinishLargeFile {
 
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
         // B2 says this of an upload that it still has.
@@ -106,7 +106,7 @@ impl Call for FinishLargeFile {
         {
             return Reconciliation::NotDone;
         }
-        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+        match executor.execute(GetFileInfo::new(&self.file_id)).await {
             Ok(file) if file.action == Action::Start => Reconciliation::NotDone,
             Ok(file) if not_a_file(&file).is_none() => Reconciliation::Done(file),
             Ok(_) => Reconciliation::Unknown,
@@ -116,7 +116,7 @@ impl Call for FinishLargeFile {
                 // Whoever may finish it may list its parts, for as long as it is not finished.
                 ErrorKind::Unauthorized => {
                     let parts = ListParts::new(&self.file_id).max_part_count(1);
-                    let parts = ask.ask(parts).await;
+                    let parts = executor.execute(parts).await;
                     parts.map_or(Reconciliation::Unknown, |_| Reconciliation::NotDone)
                 }
                 _ => Reconciliation::Unknown,

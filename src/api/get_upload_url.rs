@@ -86,7 +86,7 @@ impl Call for GetUploadUrl {
         reply.json_about(|url: &UploadUrl| url.bucket_id == self.bucket_id)
     }
 
-    fn reveals(url: &UploadUrl) -> Vec<Secret> {
+    fn secrets_in_output(url: &UploadUrl) -> Vec<Secret> {
         vec![url.authorization_token.clone()]
     }
 }

@@ -67,10 +67,10 @@ impl Call for HideFile {
     /// The newest version tells, if the key may list.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
-        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
+        let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
             return if lost.refusal.is_some() {
                 Reconciliation::Unknown
             } else {

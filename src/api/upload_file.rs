@@ -222,18 +222,18 @@ impl Call for UploadFile {
         Ok(file)
     }
 
-    fn place(&self) -> Option<UploadTarget> {
+    fn upload_target(&self) -> Option<UploadTarget> {
         Some(UploadTarget::Bucket(self.bucket_id.clone()))
     }
 
-    fn is_spent(&self) -> bool {
+    fn is_body_consumed(&self) -> bool {
         self.content.is_spent()
     }
 
     /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
     async fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> Reconciliation<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
@@ -244,7 +244,7 @@ impl Call for UploadFile {
             };
         };
         // A key that may not list can't tell; a second version is the lesser harm.
-        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
+        let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
         let looks = |version: &FileVersion| {
@@ -263,7 +263,7 @@ impl Call for UploadFile {
         version.possible_duplicate = true;
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_lock(self.file_retention.is_some(), self.legal_hold.is_some())
     }
 }

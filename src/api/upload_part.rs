@@ -124,11 +124,11 @@ impl Call for UploadPart {
         Ok(part)
     }
 
-    fn place(&self) -> Option<UploadTarget> {
+    fn upload_target(&self) -> Option<UploadTarget> {
         Some(UploadTarget::LargeFile(self.file_id.clone()))
     }
 
-    fn is_spent(&self) -> bool {
+    fn is_body_consumed(&self) -> bool {
         self.content.is_spent()
     }
 }

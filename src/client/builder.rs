@@ -10,8 +10,9 @@ use http::HeaderValue;
 use super::auth::authorization::Authorization;
 use super::auth::endpoint_policy::{EndpointPolicy, REALM};
 use super::auth::server_clock::ServerClock;
+use super::handle::{Client, Shared};
 use super::limits::bandwidth::Bandwidth;
-use super::limits::memory::Semaphore;
+use super::limits::semaphore::Semaphore;
 use super::metrics::Counters;
 use super::redaction::Redactor;
 use super::retry::limiter::Limiter;
@@ -19,10 +20,30 @@ use super::retry::outage::Outages;
 use super::retry::policy::RetryPolicy;
 use super::retry::quota::RetryQuota;
 use super::upload_urls::UploadUrls;
-use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, DownloadOrigin, OriginToken, Session};
 use crate::error::Error;
 use crate::types::Secret;
+
+impl Client {
+    /// Starts to set up a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`,
+    /// which B2's official tools read too. All else is as [`builder`](Self::builder) has it by default.
+    ///
+    /// Nothing is sent yet: whether the key is good shows with the first call.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key, or there is no default
+    /// backend since the feature `hyper` is off.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder()
+            .credentials(Credentials::from_env()?)
+            .build()
+    }
+}
 
 /// Sets up a [`Client`].
 ///
@@ -304,7 +325,7 @@ impl ClientBuilder {
         let own = self.credentials.iter().flat_map(Credentials::secrets);
         let token = session.as_ref().map(Session::authorization_token).cloned();
         own.chain(token).for_each(|secret| redactor.keep(&secret));
-        let chance = || {
+        let rng = || {
             self.seed
                 .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
         };
@@ -319,7 +340,7 @@ impl ClientBuilder {
                 session,
                 download_origin,
             ),
-            policy,
+            endpoint_policy: policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),
             deadlines: self
@@ -332,7 +353,7 @@ impl ClientBuilder {
             quota: RetryQuota::default(),
             limiter: Limiter::default(),
             // Of its own, so that it is no matter for all else whether somebody answers.
-            outages: Outages::new(chance()),
+            outages: Outages::new(rng()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
             unfinished_uploads: Arc::default(),
@@ -341,7 +362,7 @@ impl ClientBuilder {
             #[cfg(feature = "fs")]
             files: std::sync::OnceLock::new(),
             bandwidth,
-            chance: Mutex::new(chance()),
+            rng: Mutex::new(rng()),
         };
         Ok(Client {
             shared: Arc::new(shared),

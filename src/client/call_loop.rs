@@ -1,662 +1,329 @@
-//! The loop through which every call goes: authorize if needed, build, send, judge, and again.
+//! The loop through which every call goes: authorize, build, wait for admission, send, classify, and again.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::time::Duration;
 
-use b2kit_core::time::{FOREVER, later, share};
-use b2kit_core::{HttpClient as _, HttpError, HttpErrorKind, Phase, Request, Throughput};
-use futures_util::future::{Either, select};
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use b2kit_core::time::later;
+use b2kit_core::{HttpError, HttpErrorKind, Phase, Request};
+use futures_util::future::{BoxFuture, Either, select};
+use http::header::AUTHORIZATION;
 use tracing::{Instrument as _, debug, warn};
 
-use super::Client;
-use super::auth::authorization::Generation;
-use super::auth::permissions::{explain_login, refuse_known_missing, with_restriction};
-use super::retry::classifier;
+use super::admission::{admit, pause_kind};
+use super::attempt::{AttemptContext, apply_common_headers, build_request};
+use super::exchange::exchange;
+use super::handle::Client;
+use super::retry::classifier::is_local_exhaustion;
 use super::retry::limiter::Permit;
-use super::retry::outage::{AttemptGuard, EndpointId};
-use super::retry::resume_policy::PROGRESS_BYTES;
-use super::retry::retry_after::{retry_after, server_time};
 use super::retry::state::{RetryAction, RetryState};
-use super::telemetry::{CallLabel, Wait, log_shared_pause};
-use super::upload_urls::Lease;
-use crate::api::{
-    ApiVersion, AuthorizeAccount, Call, CallExecutor, CallKind, CallMetadata, GetUploadPartUrl,
-    GetUploadUrl, Reconciliation, Reply, Session, Target, UploadTarget,
-};
-use crate::error::{Error, ErrorKind, RetryStopReason};
-use crate::types::Secret;
+use super::telemetry::{CallLabel, Wait};
+use crate::api::{Call, CallExecutor, CallKind, LostResponse, Reconciliation};
+use crate::error::{Error, RetryStopReason};
 
-/// Error bodies are read up to this many bytes.
-const ERROR_LIMIT: usize = 64 << 10;
+impl Client {
+    /// Makes one call.
+    ///
+    /// The account is authorized first if it was not before, and again when B2 says that the token has expired. Transient
+    /// errors are retried with backoff, as the [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the
+    /// client asks B2 whether the call has taken effect before it is made again, so that nothing is done twice that would
+    /// do harm.
+    ///
+    /// ```
+    /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
+    /// # async fn size(b2: Client, file_id: FileId) -> Result<u64, Error> {
+    /// let file = b2.call(GetFileInfo::new(file_id)).await?;
+    /// # Ok(file.content_length)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`](crate::ErrorKind) but `Destination` and `ShutDown`. [`Error::is_retryable`] says whether it makes
+    /// sense to try later, [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the connection. B2 may still carry out what it has received by then; each call's page
+    /// says what that leaves behind.
+    pub async fn call<C: Call>(&self, call: C) -> Result<C::Output, Error> {
+        run(self, &call).await
+    }
+}
 
-/// How long B2 may work before it answers: on an ordinary call, on one that moves files around, after an upload.
-const HEAD: Duration = Duration::from_secs(30);
-const PATIENT_HEAD: Duration = Duration::from_secs(1_200);
-const UPLOAD_HEAD: Duration = Duration::from_secs(120);
-
-/// How long to wait for room among the calls of a kind. One of those who have it may be kept by someone who doesn't poll
-/// it, and then it never leaves.
-const MAX_PERMIT_WAIT: Duration = Duration::from_secs(60);
-
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+impl CallExecutor for Client {
+    fn execute<C: Call + 'static>(
+        &self,
+        call: C,
+    ) -> impl Future<Output = Result<C::Output, Error>> + Send {
+        let output: BoxFuture<'_, Result<C::Output, Error>> =
+            Box::pin(async move { run(self, &call).await });
+        output
+    }
+}
 
 /// Makes a call.
-pub(super) async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
-    let label = CallLabel::new(client, call);
-    let outcome = bounded(client, call, label).instrument(label.span()).await;
-    outcome.map_err(|error| redacted(client, label.add_to(error)))
-}
-
-/// An error as it may leave the client. Not before: what is judged are B2's own words.
-pub(super) fn redacted(client: &Client, error: Error) -> Error {
-    let redactor = &client.shared.redactor;
-    error.redacted(
-        |text| redactor.redacted(text),
-        |name| redactor.redacted_name(name),
-    )
-}
-
-/// The session, made now if there is none.
-pub(super) async fn session(client: &Client) -> Result<Arc<Session>, Error> {
-    authorized(client, false)
-        .await
-        .map(|generation| generation.session)
-        .map_err(|error| redacted(client, error))
-}
-
-/// Bounds the call by its deadline, whatever it is waiting for.
-async fn bounded<C: Call>(
-    client: &Client,
-    call: &C,
-    label: CallLabel<'_>,
-) -> Result<C::Output, Error> {
-    let facts = &C::METADATA;
-    call.check()
-        .map_err(|error| error.in_call(facts.name, 0, Duration::ZERO))?;
-    let mut state = RetryState::new(facts, &client.policy, client.now());
-    let Some(deadline) = client.policy.deadline_of(facts) else {
-        return attempts(client, call, &mut state, label).await;
+async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+    let label = CallLabel::new(client.transfer.as_deref(), call);
+    let call_loop = CallLoop {
+        client,
+        call,
+        label,
     };
-    let sleep = client.shared.timer.sleep(deadline);
-    {
-        let attempts = pin!(attempts(client, call, &mut state, label));
-        if let Either::Left((outcome, _)) = select(attempts, sleep).await {
-            return outcome;
+    let outcome = call_loop.run_in_time().instrument(label.span()).await;
+    // Not before: what is classified are B2's own words.
+    outcome.map_err(|error| client.redacted(label.add_to(error)))
+}
+
+/// A call in its loop.
+struct CallLoop<'a, C> {
+    client: &'a Client,
+    call: &'a C,
+    label: CallLabel<'a>,
+}
+
+/// An attempt that has failed.
+struct Failed {
+    context: AttemptContext,
+    failure: Error,
+    elapsed: Duration,
+    /// A random number from 0 to 1, for the pause after it.
+    jitter: f64,
+}
+
+impl<C: Call> CallLoop<'_, C> {
+    /// Bounds the call by its deadline, whatever it is waiting for.
+    async fn run_in_time(&self) -> Result<C::Output, Error> {
+        let (client, metadata) = (self.client, &C::METADATA);
+        self.call
+            .check()
+            .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
+        let mut state = RetryState::new(metadata, &client.policy, client.now());
+        let Some(deadline) = client.policy.deadline_of(metadata) else {
+            return self.run(&mut state).await;
+        };
+        let sleep = client.shared.timer.sleep(deadline);
+        {
+            let attempts = pin!(self.run(&mut state));
+            if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+                return outcome;
+            }
+        }
+        let phase = if state.is_first_attempt() {
+            Phase::NotSent
+        } else {
+            Phase::MaybeReceived
+        };
+        let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+        let cause = state.take_last_failure().unwrap_or_else(late);
+        Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
+    }
+
+    /// Attempt after attempt, until one succeeds or there is no use in another.
+    async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
+        loop {
+            let failed = match self.attempt(state).await? {
+                Ok(output) => return Ok(complete::<C>(state, output)),
+                Err(failed) => failed,
+            };
+            let action = self.next_action(state, &failed);
+            let action = match action {
+                RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
+                    Reconciled::Done(output) => return Ok(complete::<C>(state, output)),
+                    Reconciled::Then(action) => action,
+                },
+                action => action,
+            };
+            self.act(state, failed, action).await?;
         }
     }
-    let phase = if state.is_first_attempt() {
-        Phase::NotSent
-    } else {
-        Phase::MaybeReceived
-    };
-    let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
-    let cause = state.take_last_failure().unwrap_or_else(late);
-    Err(state.error(cause, Some(RetryStopReason::Deadline), client.now()))
-}
 
-async fn attempts<C: Call>(
-    client: &Client,
-    call: &C,
-    state: &mut RetryState<'_>,
-    label: CallLabel<'_>,
-) -> Result<C::Output, Error> {
-    let facts = &C::METADATA;
-    let finish = |state: &RetryState<'_>, mut output: C::Output| {
-        if state.is_possible_duplicate() {
-            warn!("B2 may hold the result twice");
-            C::mark_possible_duplicate(&mut output);
-        }
-        Ok(output)
-    };
-    loop {
-        let ticket = Ticket::obtain(client, call, state)
+    /// Makes one attempt. The outer error is one that no other attempt would help against.
+    async fn attempt(
+        &self,
+        state: &mut RetryState<'_>,
+    ) -> Result<Result<C::Output, Failed>, Error> {
+        let (client, metadata) = (self.client, &C::METADATA);
+        let context = AttemptContext::obtain(client, self.call, state)
             .await
-            .map_err(|error| state.error(error, None, client.now()))?;
-        let request = prepare(client, call, &ticket.target(client));
-        let mut request = request.map_err(|error| state.error(error, None, client.now()))?;
-        let place = ticket.place(client, request.uri());
-        let (permit, guard) = admitted(client, facts.kind, place, state).await?;
+            .map_err(|error| self.error(state, error, None))?;
+        let mut request = build_request(client, self.call, &context.target(client))
+            .map_err(|error| self.error(state, error, None))?;
+        let endpoint = context.endpoint(client, request.uri());
+        let (permit, guard) = admit(client, metadata.kind, endpoint, state).await?;
         let guard = guard.to(request.uri());
         let sent = client.now();
-        stamp(client, facts, &mut request, state.time_left(sent));
-        let had_token = request.headers().contains_key(AUTHORIZATION);
+        apply_common_headers(client, metadata, &mut request, state.time_left(sent));
+        let had_token = has_token(&request);
         state.start_attempt(client.shared.server_clock.not_later_than(sent));
-        let outcome = attempt(client, call, request).await;
+        let outcome = exchange(client, self.call, request).await;
         let now = client.now();
         let elapsed = now.saturating_duration_since(sent);
-        let (deadline_passed, first) = (
-            state.time_left(now).is_some_and(|left| left.is_zero()),
-            state.has_not_failed(),
-        );
+        let deadline_passed = state.time_left(now).is_some_and(|left| left.is_zero());
+        let first = state.has_not_failed();
         let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
         let failure = match outcome {
             Ok(output) => {
                 debug!(attempt = state.attempts(), ?elapsed, "an attempt succeeded");
                 permit.succeeded();
-                ticket.give_back(client);
+                context.give_back(client);
                 client.shared.quota.deposit(1);
-                return finish(state, output);
+                return Ok(Ok(output));
             }
             Err(failure) => failure,
         };
-        if failure.status() == Some(429) {
-            // Whatever becomes of this call, the others are asked to wait too.
-            permit.throttled();
-            let wish = failure
-                .retry_after()
-                .unwrap_or_default()
-                .min(client.policy.max_retry_after);
-            let until = later(client.now(), wish);
-            pause_kind(client, facts.kind, until, &failure);
-        }
         state.set_failure_scope(scope, client.shared.outages.ever_answered());
-        if facts.kind == CallKind::Authorize {
+        self.adjust_limits(state, &permit, &failure);
+        // A refusal says nothing about the session's token where that was not sent.
+        if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
+            let hint = "no token was sent there, since download_origin() was told to withhold it";
+            return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
+        }
+        Ok(Err(Failed {
+            context,
+            failure,
+            elapsed,
+            jitter: client.shared.jitter(),
+        }))
+    }
+
+    /// What a failure means for the limits that all calls share, whatever happens to this one.
+    fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
+        let (client, kind) = (self.client, C::METADATA.kind);
+        let now = client.now();
+        if failure.status() == Some(429) {
+            permit.throttled();
+            let asked = failure.retry_after().unwrap_or_default();
+            let until = later(now, asked.min(client.policy.max_retry_after));
+            pause_kind(client, kind, until, failure);
+        }
+        if kind == CallKind::Authorize {
             state.set_min_pause(client.shared.authorization.pause(now));
         }
-        if classifier::is_local_exhaustion(&failure) {
+        if is_local_exhaustion(failure) {
             permit.throttled();
             state.set_local_exhaustion(client.shared.limiter.successes(), now);
         }
-        // A refusal says nothing about the session's token where that was not sent.
-        if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
-            let failure = failure.with_hint(
-                "no token was sent there, since download_origin() was told to withhold it"
-                    .to_owned(),
-            );
-            return Err(state.error(failure, None, client.now()));
-        }
-        // Asking what became of the call needs room too.
-        drop(permit);
-        let (now, chance) = (client.now(), client.shared.chance());
-        let mut step =
-            state.on_failure(&failure, call.is_spent(), now, &client.shared.quota, chance);
-        if let RetryAction::Reconcile(mut lost) = step {
-            lost.version = ticket.version(client);
-            label.log_failure(&failure, state.attempts(), elapsed);
-            debug!("asking what became of the call");
-            state.remember_failure(failure.clone());
-            step = match call.reconcile(client, &lost).await {
-                Reconciliation::Done(output) => return finish(state, output),
-                found @ (Reconciliation::NotDone | Reconciliation::Unclear) => {
-                    if matches!(found, Reconciliation::Unclear) {
-                        state.mark_possible_duplicate();
-                    }
-                    state.on_not_executed(
-                        &failure,
-                        call.is_spent(),
-                        client.now(),
-                        &client.shared.quota,
-                        chance,
-                    )
-                }
-                Reconciliation::Unknown => {
-                    return Err(state.error(failure, None, client.now()).with_effect(true));
-                }
-            };
-        }
-        match step {
-            RetryAction::Retry { pause, everyone } => {
-                let told_once = everyone || state.is_in_outage();
-                // The next login may have to wait for longer than the call itself would.
-                let pace = match facts.kind {
-                    CallKind::Authorize => client.shared.authorization.pause(client.now()),
-                    _ => Duration::ZERO,
-                };
-                let wait = Wait {
-                    pause: pause.max(pace),
-                    everyone: told_once,
-                };
-                label.log_retry(&failure, state.attempts_and_limit(), wait);
-                if everyone {
-                    let until = later(client.now(), pause);
-                    pause_kind(client, facts.kind, until, &failure);
-                }
-                state.remember_failure(failure);
-                if state.may_reuse_url() {
-                    ticket.give_back(client);
-                }
-                client.sleep(pause).await;
+    }
+
+    fn next_action(&self, state: &mut RetryState<'_>, failed: &Failed) -> RetryAction {
+        let (consumed, now) = (self.call.is_body_consumed(), self.client.now());
+        let quota = &self.client.shared.quota;
+        state.on_failure(&failed.failure, consumed, now, quota, failed.jitter)
+    }
+
+    /// Asks B2 whether a call whose response was lost has taken effect.
+    async fn reconcile(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: &Failed,
+        mut lost: LostResponse,
+    ) -> Result<Reconciled<C::Output>, Error> {
+        let (client, failure) = (self.client, &failed.failure);
+        lost.version = failed.context.version(client);
+        self.label
+            .log_failure(failure, state.attempts(), failed.elapsed);
+        debug!("asking B2 whether the call has taken effect");
+        state.remember_failure(failure.clone());
+        match self.call.reconcile(client, &lost).await {
+            Reconciliation::Done(output) => return Ok(Reconciled::Done(output)),
+            Reconciliation::NotDone => {}
+            Reconciliation::Unclear => state.mark_possible_duplicate(),
+            Reconciliation::Unknown => {
+                return Err(self.error(state, failure.clone(), None).with_effect(true));
             }
-            // A late word about an old token renews nothing, so it doesn't count.
+        }
+        let (consumed, now) = (self.call.is_body_consumed(), client.now());
+        let quota = &client.shared.quota;
+        let action = state.on_not_executed(failure, consumed, now, quota, failed.jitter);
+        Ok(Reconciled::Then(action))
+    }
+
+    /// Prepares another attempt, or gives the error of the call.
+    async fn act(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: Failed,
+        action: RetryAction,
+    ) -> Result<(), Error> {
+        match action {
+            RetryAction::Retry { pause, everyone } => {
+                self.wait(state, failed, pause, everyone).await;
+                Ok(())
+            }
             RetryAction::Reauthorize => {
-                label.log_failure(&failure, state.attempts(), elapsed);
+                self.label
+                    .log_failure(&failed.failure, state.attempts(), failed.elapsed);
                 debug!("waiting for a new login");
-                state.remember_failure(failure);
-                if ticket.expired(client) {
+                state.remember_failure(failed.failure);
+                // A late word about an old token renews nothing, so it doesn't count.
+                if failed.context.expired(self.client) {
                     state.reauthorized();
                 }
+                Ok(())
             }
             RetryAction::Stop(why) => {
-                label.log_failure(&failure, state.attempts(), elapsed);
-                let failure = ticket.explain(client, facts, failure);
-                return Err(state.error(failure, why, client.now()));
+                self.label
+                    .log_failure(&failed.failure, state.attempts(), failed.elapsed);
+                let failure = failed
+                    .context
+                    .explain(self.client, &C::METADATA, failed.failure);
+                Err(self.error(state, failure, why))
             }
-            RetryAction::Reconcile(_) => unreachable!("what was settled is not settled again"),
-        }
-    }
-}
-
-/// In whose name an attempt is made, and where an upload goes.
-enum Ticket {
-    Realm,
-    Account(Generation),
-    Upload(Generation, UploadTarget, Lease),
-}
-
-impl Ticket {
-    async fn obtain<C: Call>(
-        client: &Client,
-        call: &C,
-        state: &RetryState<'_>,
-    ) -> Result<Self, Error> {
-        if C::METADATA.kind == CallKind::Authorize {
-            let mut pause = client.shared.authorization.pause(client.now());
-            if !client.shared.outages.ever_answered() {
-                // Logins of calls before this one may have failed again and again.
-                pause = pause.min(client.policy.first_connection_timeout);
-            }
-            if !pause.is_zero() {
-                debug!(?pause, "waiting until the next login may be tried");
-            }
-            client.sleep(pause).await;
-            return Ok(Self::Realm);
-        }
-        let generation = authorized(client, true).await?;
-        refuse_known_missing(&C::METADATA, &call.also_needs(), &generation.session)?;
-        let Some(place) = call.place() else {
-            return Ok(Self::Account(generation));
-        };
-        let free = if state.may_reuse_url() {
-            client.shared.upload_urls.take(&place, client.now())
-        } else {
-            None
-        };
-        let lease = match free {
-            Some(lease) => lease,
-            None => upload_url(client, &place).await?,
-        };
-        Ok(Self::Upload(generation, place, lease))
-    }
-
-    fn target<'a>(&'a self, client: &'a Client) -> Target<'a> {
-        match self {
-            Self::Realm => client.shared.authorization.realm(),
-            Self::Account(generation) => Target::session(&generation.session),
-            Self::Upload(generation, _, lease) => {
-                Target::upload(&generation.session, &lease.url, &lease.token)
-            }
+            RetryAction::Reconcile(_) => unreachable!("reconciled before"),
         }
     }
 
-    /// The place where the attempt goes.
-    fn place(&self, client: &Client, uri: &Uri) -> EndpointId {
-        let outages = &client.shared.outages;
-        match self {
-            Self::Upload(generation, ..) => {
-                outages.upload_endpoint(uri, generation.session.api_url())
-            }
-            Self::Realm | Self::Account(_) => outages.endpoint(uri),
-        }
-    }
-
-    /// The version of the API that the attempt spoke.
-    fn version(&self, client: &Client) -> ApiVersion {
-        match self {
-            Self::Realm => client.shared.authorization.version(),
-            Self::Account(generation) | Self::Upload(generation, ..) => {
-                generation.session.version()
-            }
-        }
-    }
-
-    fn give_back(self, client: &Client) {
-        match self {
-            Self::Realm | Self::Account(_) => {}
-            Self::Upload(_, place, lease) => {
-                client
-                    .shared
-                    .upload_urls
-                    .give_back(place, lease, client.now())
-            }
-        }
-    }
-
-    /// Lets go of the session. `false` if there is a newer one already.
-    fn expired(&self, client: &Client) -> bool {
-        match self {
-            Self::Account(generation) => client.shared.authorization.expired(generation),
-            Self::Realm | Self::Upload(..) => true,
-        }
-    }
-
-    /// What B2 refuses, with what is known of the key.
-    fn explain(&self, client: &Client, facts: &CallMetadata, failure: Error) -> Error {
-        match self {
-            Self::Realm => explain_login(failure, client.shared.authorization.version()),
-            Self::Account(generation) | Self::Upload(generation, ..) => {
-                with_restriction(failure, facts, &generation.session)
-            }
-        }
-    }
-}
-
-/// The session, for a call that is bounded by its own deadline, or for itself. Boxed, since logging in is a call too, and
-/// would contain itself.
-fn authorized(client: &Client, is_for_a_call: bool) -> BoxFuture<'_, Result<Generation, Error>> {
-    if let Some(current) = client.shared.authorization.current() {
-        return Box::pin(std::future::ready(Ok(current)));
-    }
-    Box::pin(async move {
-        debug!("waiting for a login");
-        let (facts, began) = (&AuthorizeAccount::METADATA, client.now());
-        let deadline = client.policy.deadline_of(facts).unwrap_or(FOREVER);
-        let login = async |call| {
-            let mut in_time = client.clone();
-            if !is_for_a_call {
-                // What was waited for somebody else's login is gone.
-                let waited = client.now().saturating_duration_since(began);
-                let policy = client.policy.as_ref().clone();
-                in_time = in_time.with_retry(policy.with_deadline(deadline.saturating_sub(waited)));
-            }
-            let session: Session = run(&in_time, &call).await?;
-            let trusted = client.shared.policy.check_session(&session);
-            trusted.map_err(|error| {
-                error.in_call(AuthorizeAccount::METADATA.name, 1, Duration::ZERO)
-            })?;
-            Ok(session)
-        };
-        let authorization = &client.shared.authorization;
-        let session = authorization.session(
-            &client.policy,
-            || client.now(),
-            client.shared.timer.sleep(deadline),
-            login,
-        );
-        let outcome = session.await;
-        outcome.map_err(|error| {
-            let waited = client.now().saturating_duration_since(began);
-            error.in_call(facts.name, 0, waited)
-        })
-    })
-}
-
-/// A fresh upload URL. Boxed, for the same reason.
-fn upload_url<'a>(
-    client: &'a Client,
-    place: &'a UploadTarget,
-) -> BoxFuture<'a, Result<Lease, Error>> {
-    Box::pin(async move {
-        Ok(match place {
-            UploadTarget::Bucket(id) => {
-                Lease::of_file(run(client, &GetUploadUrl::new(id)).await?, client.now())
-            }
-            UploadTarget::LargeFile(id) => {
-                Lease::of_part(run(client, &GetUploadPartUrl::new(id)).await?, client.now())
-            }
-        })
-    })
-}
-
-impl CallExecutor for Client {
-    fn ask<C: Call + 'static>(
+    async fn wait(
         &self,
-        call: C,
-    ) -> impl Future<Output = Result<C::Output, Error>> + Send {
-        let asked: BoxFuture<'_, Result<C::Output, Error>> =
-            Box::pin(async move { run(self, &call).await });
-        asked
-    }
-}
-
-/// Waits until the call may make an attempt: while its place can't be reached, while all calls of its kind wait, and until
-/// there is room.
-async fn admitted<'a>(
-    client: &'a Client,
-    kind: CallKind,
-    place: EndpointId,
-    state: &mut RetryState<'_>,
-) -> Result<(Permit<'a>, AttemptGuard<'a>), Error> {
-    let outages = &client.shared.outages;
-    let mut probes = None;
-    loop {
-        let permit = acquire_permit(client, kind, state).await?;
-        let now = client.now();
-        let blocked = match outages.enter(place, now, client.policy.is_once(kind)) {
-            Ok(guard) => return Ok((permit, guard)),
-            Err(blocked) => blocked,
+        state: &mut RetryState<'_>,
+        failed: Failed,
+        pause: Duration,
+        everyone: bool,
+    ) {
+        let (client, kind) = (self.client, C::METADATA.kind);
+        // The next login may have to wait for longer than the call itself would.
+        let login_pause = match kind {
+            CallKind::Authorize => client.shared.authorization.pause(client.now()),
+            _ => Duration::ZERO,
         };
-        drop(permit);
-        let before = probes.replace(blocked.probes);
-        let failed = before.map_or(0, |before| blocked.probes.saturating_sub(before));
-        match state.wait_for_recovery(&blocked, failed, outages.ever_answered(), now) {
-            Ok(wait) => {
-                state.remember_failure_if_none(|| blocked.why());
-                let enough = client.shared.timer.sleep(wait);
-                select(outages.recovery(place, &blocked), enough).await;
-            }
-            Err(why) => {
-                let cause = state.take_last_failure().unwrap_or_else(|| blocked.why());
-                return Err(state.error(cause, Some(why), now));
-            }
-        }
-    }
-}
-
-/// Waits while all calls of this kind wait, and then a little of its own, so that they don't all come at once; and then
-/// until there is room. Where the call has no time for that it fails with what the gate was closed for.
-async fn acquire_permit<'a>(
-    client: &'a Client,
-    kind: CallKind,
-    state: &mut RetryState<'_>,
-) -> Result<Permit<'a>, Error> {
-    let limiter = &client.shared.limiter;
-    loop {
-        if let Some(closed) = limiter.paused_for(kind, client.now()) {
-            let apart = share(Duration::from_secs(1), client.shared.chance());
-            let pause = closed.saturating_add(apart);
-            if pause < state.max_wait(client.now()) {
-                client.sleep(pause).await;
-                continue;
-            }
-            if let Some(why) = state
-                .take_last_failure()
-                .or_else(|| limiter.pause_cause(kind))
-            {
-                return Err(state.error(why, Some(RetryStopReason::Deadline), client.now()));
-            }
-        }
-        let permit = match limiter.try_acquire(kind) {
-            Some(permit) => permit,
-            None => {
-                let patience = state.max_wait(client.now()).min(MAX_PERMIT_WAIT);
-                let enough = client.shared.timer.sleep(patience);
-                match select(limiter.acquire(kind), enough).await {
-                    Either::Left((permit, _)) => permit,
-                    Either::Right(_) => limiter.acquire_unlimited(kind),
-                }
-            }
+        let wait = Wait {
+            pause: pause.max(login_pause),
+            everyone: everyone || state.is_in_outage(),
         };
-        // It may have closed while there was no room.
-        if limiter.paused_for(kind, client.now()).is_none() {
-            return Ok(permit);
+        self.label
+            .log_retry(&failed.failure, state.attempts_and_limit(), wait);
+        if everyone {
+            let until = later(client.now(), pause);
+            pause_kind(client, kind, until, &failed.failure);
         }
-    }
-}
-
-/// Nobody of this kind passes before `until`. That is told once, however many calls are refused meanwhile.
-fn pause_kind(client: &Client, kind: CallKind, until: Instant, failure: &Error) {
-    let now = client.now();
-    if client.shared.limiter.pause(kind, now, until, failure) {
-        log_shared_pause(kind, until.saturating_duration_since(now), failure);
-    }
-}
-
-/// From a call to a request that may go where it goes.
-fn prepare<C: Call>(client: &Client, call: &C, target: &Target<'_>) -> Result<Request, Error> {
-    let request = call.request(target)?;
-    match C::METADATA.kind {
-        CallKind::Download => client.shared.policy.check_download(request.uri())?,
-        _ => client.shared.policy.check(request.uri())?,
-    }
-    Ok(request)
-}
-
-/// Makes one attempt.
-async fn attempt<C: Call>(client: &Client, call: &C, request: Request) -> Result<C::Output, Error> {
-    let facts = &C::METADATA;
-    let outcome = exchange(client, call, request).await;
-    if facts.kind == CallKind::Authorize {
-        client.shared.authorization.attempted(
-            outcome.is_err(),
-            client.now(),
-            client.shared.chance(),
-        );
-        if outcome.is_ok() {
-            client.shared.compare_clocks();
+        state.remember_failure(failed.failure);
+        if state.may_reuse_url() {
+            failed.context.give_back(client);
         }
+        client.sleep(pause).await;
     }
-    let unsent = outcome
-        .as_ref()
-        .err()
-        .and_then(Error::http_error)
-        .is_some_and(|error| error.phase() == Phase::NotSent);
-    if !unsent {
-        client.shared.counters.count(facts.class);
+
+    fn error(&self, state: &RetryState<'_>, failure: Error, why: Option<RetryStopReason>) -> Error {
+        state.error(failure, why, self.client.now())
     }
-    outcome
 }
 
-/// Over the wire, and from the response to a value.
-async fn exchange<C: Call>(
-    client: &Client,
-    call: &C,
-    request: Request,
-) -> Result<C::Output, Error> {
-    learn_secrets(client, call, request.headers());
-    let to_head = request.method() == Method::HEAD;
-    let is_download = C::METADATA.kind == CallKind::Download && request.method() == Method::GET;
-    let bandwidth = client.shared.bandwidth.as_ref();
-    let request = match bandwidth {
-        Some(bandwidth) if C::METADATA.kind == CallKind::Upload => bandwidth.outgoing(request),
-        _ => request,
-    };
-    let host = request.uri().authority().cloned();
-    let response =
-        client
-            .shared
-            .backend
-            .send(request)
-            .await
-            .map_err(|error| match error.kind() {
-                // Only names come to stand in a URI as somebody chose them.
-                HttpErrorKind::Invalid if is_download => Error::invalid(
-                    "the HTTP library can't ask for this name as it is, and nothing was sent; \
-                 DownloadFileById asks for the same file by its id",
-                )
-                .with_source(error),
-                _ => Error::http(error).at_host(host.as_ref()),
-            })?;
-    let (head, body) = response.into_parts();
-    let date = server_time(&head.headers);
-    // A stranger on the guard has its own idea of the time.
-    let note_date = || {
-        if let Some(date) = date {
-            client.shared.server_clock.note(date, client.now());
-        }
-    };
-    if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-        let wish = retry_after(&head.headers);
-        let text = body.collect(ERROR_LIMIT).await.unwrap_or_default();
-        let reply = Reply::whole(head, text);
-        let error = match reply.error(to_head) {
-            Ok(b2) if client.shared.redactor.is_in_code(&b2.code) => {
-                Error::from_non_b2(reply.not_b2s())
-            }
-            Ok(b2) => {
-                if !b2.code.is_empty() {
-                    note_date();
-                }
-                if b2.code == "auth_token_limit" {
-                    warn!("two uploads at once went to one upload URL");
-                }
-                Error::from_b2(b2)
-            }
-            Err(response) => Error::from_non_b2(response),
-        };
-        return Err(error.with_retry_after(wish));
-    }
-    let reply = if C::METADATA.kind == CallKind::Download {
-        Reply::stream(
-            head,
-            match bandwidth {
-                Some(bandwidth) => bandwidth.incoming(body),
-                None => body,
-            },
-        )
-    } else {
-        Reply::whole(
-            head,
-            body.collect(call.reply_limit())
-                .await
-                .map_err(lost_in_the_middle)?,
-        )
-    };
-    let output = call.read(reply).map_err(|error| match error.kind() {
-        ErrorKind::Protocol => error.with_effect(true),
-        _ => error,
-    })?;
-    note_date();
-    for secret in C::reveals(&output) {
-        client.shared.redactor.learn(&secret);
-    }
-    Ok(output)
+/// What asking B2 about a lost response has shown.
+enum Reconciled<T> {
+    /// The call has taken effect.
+    Done(T),
+    /// It has not, or nobody can tell; this is what follows.
+    Then(RetryAction),
 }
 
-fn lost_in_the_middle(error: HttpError) -> Error {
-    Error::http(error).with_effect(true)
+/// Marks a success that B2 may hold twice.
+fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
+    if state.is_possible_duplicate() {
+        warn!("B2 may hold the result twice");
+        C::mark_possible_duplicate(&mut output);
+    }
+    output
 }
 
-/// What every request carries.
-fn stamp(client: &Client, facts: &CallMetadata, request: &mut Request, left: Option<Duration>) {
-    let headers = request.headers_mut();
-    headers.insert(USER_AGENT, client.shared.user_agent.clone());
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    if let Some(mode) = &client.shared.test_mode {
-        headers.insert("x-bz-test-mode", mode.clone());
-    }
-    let head = match facts.kind {
-        CallKind::Upload => UPLOAD_HEAD,
-        _ if facts.long_running => PATIENT_HEAD,
-        _ => HEAD,
-    };
-    let mut deadlines = client.shared.deadlines.with_head(head);
-    if facts.kind == CallKind::Upload {
-        deadlines = deadlines.with_body(UPLOAD_HEAD);
-    }
-    if let Some(left) = left {
-        deadlines = match facts.kind {
-            // A download's bytes are read at the caller's own pace.
-            CallKind::Download => deadlines.with_patience(Throughput::new(
-                PROGRESS_BYTES,
-                client.policy.deadline.unwrap_or(left),
-            )),
-            _ => deadlines.with_total(left),
-        };
-    }
-    request.extensions_mut().insert(deadlines);
-}
-
-/// Notes what the request holds that no error may show. The tokens of its authorization are known since they came.
-fn learn_secrets<C: Call>(client: &Client, call: &C, headers: &HeaderMap) {
-    let sensitive = headers
-        .iter()
-        .filter(|(name, value)| value.is_sensitive() && *name != AUTHORIZATION)
-        .filter_map(|(_, value)| Some(Secret::new(value.to_str().ok()?)));
-    for secret in call.secrets().into_iter().chain(sensitive) {
-        client.shared.redactor.learn(&secret);
-    }
+fn has_token(request: &Request) -> bool {
+    request.headers().contains_key(AUTHORIZATION)
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
-use super::Client;
+use super::handle::Client;
 use crate::api::{
     CancelLargeFile, DeleteFileVersion, HideFile, ListFileVersions, ListUnfinishedLargeFiles,
 };

@@ -8,7 +8,7 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
-use super::Client;
+use super::handle::Client;
 use crate::api::Paged;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 

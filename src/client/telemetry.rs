@@ -6,7 +6,6 @@ use std::time::Duration;
 use tracing::field::{DisplayValue, display};
 use tracing::{Span, debug, debug_span, warn};
 
-use super::Client;
 use super::retry::classifier;
 use crate::api::{Call, CallKind};
 use crate::error::Error;
@@ -28,40 +27,35 @@ pub(super) struct CallLabel<'a> {
     part: Option<u16>,
 }
 
-impl Client {
-    /// The same client, for calls about this file. Their spans, events and errors name it.
-    pub(crate) fn for_file(&self, bucket: Option<&BucketName>, file: &str) -> Self {
-        let about = TransferLabel {
-            bucket: bucket.cloned(),
-            file: file.into(),
-        };
-        Self {
-            transfer: Some(about.into()),
-            ..self.clone()
-        }
+impl TransferLabel {
+    pub(super) fn new(bucket: Option<BucketName>, file: &str) -> Self {
+        let file = file.into();
+        Self { bucket, file }
     }
 }
 
 impl<'a> CallLabel<'a> {
-    pub(super) fn new<C: Call>(client: &'a Client, call: &'a C) -> Self {
-        let (about, subject) = (Self::of(client, C::METADATA.name), call.subject());
+    pub(super) fn new<C: Call>(transfer: Option<&'a TransferLabel>, call: &'a C) -> Self {
+        let (of_transfer, subject) = (
+            Self::of_transfer(transfer, C::METADATA.name),
+            call.subject(),
+        );
         Self {
-            bucket: about.bucket.or(subject.bucket),
-            file: subject.file.or(about.file).or(subject.file_id),
+            bucket: of_transfer.bucket.or(subject.bucket),
+            file: subject.file.or(of_transfer.file).or(subject.file_id),
             part: subject.part,
-            ..about
+            ..of_transfer
         }
     }
 
-    /// A call that is about what the client is about.
-    pub(super) fn of(client: &'a Client, call: &'static str) -> Self {
-        let about = client.transfer.as_deref();
+    /// The label of a call that is about what its transfer is about.
+    pub(super) fn of_transfer(transfer: Option<&'a TransferLabel>, call: &'static str) -> Self {
         Self {
             call,
-            bucket: about
-                .and_then(|about| about.bucket.as_ref())
+            bucket: transfer
+                .and_then(|transfer| transfer.bucket.as_ref())
                 .map(BucketName::as_str),
-            file: about.map(|about| &*about.file),
+            file: transfer.map(|transfer| &*transfer.file),
             part: None,
         }
     }

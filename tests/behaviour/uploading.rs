@@ -1222,7 +1222,7 @@ fn a_failing_network_ends_an_upload_with_the_last_failure_and_leaves_it_in_the_l
     });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
-        let hurried = b2.with_retry(RetryPolicy::disabled());
+        let hurried = b2.with_retry_policy(RetryPolicy::disabled());
         let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
         let error: Error = bucket.upload("f", content(500)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -69,7 +69,7 @@ impl Call for CreateGroupMember {
         })
     }
 
-    fn reveals(created: &CreatedGroupMember) -> Vec<Secret> {
+    fn secrets_in_output(created: &CreatedGroupMember) -> Vec<Secret> {
         vec![created.application_key.clone()]
     }
 

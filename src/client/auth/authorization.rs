@@ -114,7 +114,7 @@ impl Authorization {
     }
 
     /// Where to authorize.
-    pub(in crate::client) fn realm(&self) -> Target<'_> {
+    pub(in crate::client) fn login_target(&self) -> Target<'_> {
         Target::realm(&self.realm, self.version)
     }
 
@@ -186,13 +186,13 @@ impl Authorization {
     }
 
     /// An attempt at logging in has ended.
-    pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, chance: f64) {
+    pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, jitter: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
         let pause = if failed {
             let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
             let half = doubled.min(LONGEST_PAUSE) / 2;
-            half.saturating_add(share(half, chance))
+            half.saturating_add(share(half, jitter))
         } else {
             SHORTEST_PAUSE
         };

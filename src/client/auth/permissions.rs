@@ -39,7 +39,7 @@ pub(in crate::client) fn refuse_known_missing(
 }
 
 /// Adds to B2's refusal what the key may do.
-pub(in crate::client) fn with_restriction(
+pub(in crate::client) fn with_key_permissions(
     failure: Error,
     facts: &CallMetadata,
     session: &Session,

@@ -14,14 +14,14 @@ use std::time::Duration;
 use b2kit_core::adapter::is_exhaustion;
 use futures_util::future::{Either, select};
 
-use super::memory::{Reservation, Semaphore};
-use crate::client::Client;
+use super::semaphore::{Reservation, Semaphore};
+use crate::client::handle::Client;
 
 /// How long to wait for those who have files open. They may be transfers that nobody polls.
 const FILE_WAIT: Duration = Duration::from_secs(60);
 
 /// No two tries come closer together.
-const LEAST_PAUSE: Duration = Duration::from_millis(100);
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the system doesn't say what a process may have open: what macOS gives it unless told otherwise.
 const SMALLEST_LIMIT: u64 = 256;
@@ -84,7 +84,7 @@ impl Client {
             if so_far != successes {
                 (since, successes) = (now, so_far);
             }
-            let pause = self.policy.pause(0, self.shared.chance()).max(LEAST_PAUSE);
+            let pause = self.policy.pause(0, self.shared.jitter()).max(MIN_PAUSE);
             let elapsed = now.saturating_duration_since(began);
             let too_late = |deadline: Duration| pause >= deadline.saturating_sub(elapsed);
             if now.saturating_duration_since(since) >= self.policy.min_retry_duration

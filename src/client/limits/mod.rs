@@ -4,3 +4,5 @@ pub(super) mod bandwidth;
 #[cfg(feature = "fs")]
 pub(super) mod descriptors;
 pub(super) mod memory;
+pub(super) mod semaphore;
+pub(super) mod waiters;

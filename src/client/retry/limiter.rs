@@ -4,7 +4,6 @@
 //! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
 //! there is no limit.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::api::CallKind;
+use crate::client::limits::waiters::{Ticket, Waiters};
 use crate::error::Error;
 
 /// How many calls have to succeed before one more may go at once.
@@ -32,9 +32,8 @@ struct State {
     /// How often the limit was decreases: who was sent before the last time says nothing new.
     decreases: u64,
     successes: u64,
-    /// Those who wait for room, in the order in which they came.
-    waiting: BTreeMap<u64, Waker>,
-    came: u64,
+    /// Those who wait for a permit.
+    waiters: Waiters,
 }
 
 /// That nobody passes, and why.
@@ -113,7 +112,10 @@ impl Limiter {
     /// Waits until there is room for one more.
     pub(in crate::client) const fn acquire(&self, kind: CallKind) -> Acquire<'_> {
         let lane = self.lane(kind);
-        Acquire { lane, number: None }
+        Acquire {
+            lane,
+            ticket: Ticket::new(),
+        }
     }
 
     /// How many calls have succeeded, of all kinds.
@@ -153,13 +155,8 @@ impl Lane {
     /// Wakes as many as there is room for.
     fn wake(&self) {
         let mut state = self.lock();
-        let mut woken = Vec::new();
-        while woken.len() < state.room() {
-            let Some((_, waker)) = state.waiting.pop_first() else {
-                break;
-            };
-            woken.push(waker);
-        }
+        let room = state.room();
+        let woken = state.waiters.notify(room);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -173,11 +170,11 @@ impl State {
     }
 }
 
-/// A place among those who wait.
+/// Waits for a permit.
 #[derive(Debug)]
 pub(in crate::client) struct Acquire<'a> {
     lane: &'a Lane,
-    number: Option<u64>,
+    ticket: Ticket,
 }
 
 impl<'a> Future for Acquire<'a> {
@@ -187,23 +184,24 @@ impl<'a> Future for Acquire<'a> {
         let lane = self.lane;
         let mut state = lane.lock();
         if state.room() > 0 {
-            if let Some(number) = self.number.take() {
-                state.waiting.remove(&number);
-            }
-            return Poll::Ready(lane.enter(&mut state));
+            let own = state.waiters.leave(&mut self.ticket);
+            let permit = lane.enter(&mut state);
+            drop(state);
+            drop(own);
+            return Poll::Ready(permit);
         }
-        // Who was woken too late keeps its place.
-        let number = *self.number.get_or_insert(state.came);
-        state.came = state.came.max(number + 1);
-        state.waiting.insert(number, cx.waker().clone());
+        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        drop(state);
+        drop(before);
         Poll::Pending
     }
 }
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.lane.lock().waiting.remove(&number);
+        if self.ticket.is_waiting() {
+            let own = self.lane.lock().waiters.leave(&mut self.ticket);
+            drop(own);
             // It may have been woken, and has no use for it.
             self.lane.wake();
         }

@@ -6,6 +6,9 @@ use b2kit_core::time::share;
 
 use crate::api::{CallKind, CallMetadata};
 
+/// A download makes progress with so many bytes: failures before them are forgotten.
+pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
+
 /// How long a client goes on when calls fail in ways that may pass.
 ///
 /// A call is given up when it was tried as often as its kind allows *and* for as long as
@@ -101,11 +104,11 @@ impl RetryPolicy {
         self
     }
 
-    /// How long to wait after so many pauses: half of it is certain, and half is chance.
-    pub(in crate::client) fn pause(&self, pauses: u32, chance: f64) -> Duration {
+    /// How long to wait after so many pauses: half of it is certain, and half is jitter.
+    pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
-        half.saturating_add(share(half, chance))
+        half.saturating_add(share(half, jitter))
     }
 
     /// Whether it allows one attempt and no more.

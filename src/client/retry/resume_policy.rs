@@ -8,15 +8,13 @@ use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind};
 
 use super::outage::FailureScope;
+use super::policy::PROGRESS_BYTES;
 use super::quota::cost;
 use super::state::{RetryAction, RetryState};
 use crate::api::{Call as _, CallMetadata, DownloadFileById};
-use crate::client::Client;
+use crate::client::handle::Client;
 use crate::client::telemetry::{CallLabel, Wait};
 use crate::error::{Error, RetryStopReason};
-
-/// With so many bytes since the last failure, the failures before are forgotten.
-pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
@@ -82,10 +80,10 @@ impl ResumePolicy {
             .set_failure_scope(self.scope(&failure, now), true);
         let step = self
             .state
-            .on_failure(&failure, false, now, &shared.quota, shared.chance());
+            .on_failure(&failure, false, now, &shared.quota, shared.jitter());
         let why = match step {
             RetryAction::Retry { pause, .. } => {
-                let label = CallLabel::of(&self.client, METADATA.name);
+                let label = CallLabel::of_transfer(self.client.transfer.as_deref(), METADATA.name);
                 let everyone = self.state.is_in_outage();
                 label.log_retry(
                     &failure,
@@ -129,7 +127,7 @@ impl ResumePolicy {
         }
         let left = self.state.max_wait(later(self.client.now(), pause));
         let policy = self.client.policy.as_ref().clone();
-        self.client.with_retry(policy.with_deadline(left))
+        self.client.with_retry_policy(policy.with_deadline(left))
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) async fn run(
 /// Deletes a stage that nobody can have heard of. One attempt: what is left is garbage.
 pub(super) async fn discard_untaken(bucket: &BucketHandle, stage: &Stage) {
     let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
-    let client = bucket.client().with_retry(RetryPolicy::disabled());
+    let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
     let _garbage = client.call(delete).await;
 }
 

@@ -1,18 +1,18 @@
 //! [`EndpointHealth`]: one endpoint, pure but for the wakers of those who wait. Time and rng are handed in.
 
-use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use b2kit_core::time::later;
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
 
+use crate::client::limits::waiters::Waiters;
 use crate::error::Error;
 
 /// So many failures in a row are an outage.
 pub(super) const FAILURE_THRESHOLD: u32 = 3;
 
-/// A probe that is still under guard after so long keeps nobody from making another: it may be a large upload, or one that
+/// A probe that is still in progress after so long keeps nobody from making another: it may be a large upload, or one that
 /// is never polled again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -22,7 +22,7 @@ const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 /// Nor are they further apart.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// In the ramp there is room for twice as many after so long, though nobody answers: what is under guard may be large.
+/// In the ramp there is room for twice as many after so long, though nobody answers: what is in progress may be large.
 const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// With room for so many the ramp is over.
@@ -67,7 +67,7 @@ pub(in crate::client) enum FailureScope {
     Outage,
 }
 
-/// How a endpoint is.
+/// How an endpoint is.
 #[derive(Debug)]
 enum Health {
     /// It answers, but for so many failures since it last has.
@@ -83,7 +83,7 @@ struct Down {
     /// The probes that have failed, which says how long to wait for the next.
     failed: u32,
     due: Instant,
-    /// The number of the probe that is under guard, and when it began.
+    /// The number of the probe that is in progress, and when it began.
     probe: Option<(u64, Instant)>,
     why: HttpErrorKind,
 }
@@ -134,16 +134,8 @@ pub(super) struct EndpointHealth {
     /// Grows whenever all who wait have something new to think about.
     pub(super) epoch: u64,
     probes: u64,
-    pub(super) waiting: BTreeMap<u64, Waiting>,
-    /// How many have come, to wait or as a probe.
-    pub(super) came: u64,
-}
-
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) waker: Waker,
-    /// There is room for it.
-    pub(super) admitted: bool,
+    pub(super) waiters: Waiters,
+    probe_number: u64,
 }
 
 /// What has changed for everybody.
@@ -162,8 +154,8 @@ impl EndpointHealth {
             health: Health::Up { failures: 0 },
             epoch: first,
             probes: 0,
-            waiting: BTreeMap::new(),
-            came: first,
+            waiters: Waiters::starting_at(first),
+            probe_number: first,
         }
     }
 
@@ -188,9 +180,9 @@ impl EndpointHealth {
                         down.failed = down.failed.saturating_add(1);
                         self.probes += 1;
                     }
-                    self.came += 1;
-                    down.probe = Some((self.came, now));
-                    return Ok(Admission::AsProbe(self.came));
+                    self.probe_number += 1;
+                    down.probe = Some((self.probe_number, now));
+                    return Ok(Admission::AsProbe(self.probe_number));
                 }
                 (at, hangs.is_none(), down.why)
             }
@@ -220,7 +212,7 @@ impl EndpointHealth {
         })
     }
 
-    /// An attempt has ended in whatever guard, or was dropped.
+    /// An attempt has ended in whatever way, or was dropped.
     pub(super) fn leave(&mut self, admission: Admission, now: Instant) {
         match (&mut self.health, admission) {
             (Health::Down(down), Admission::AsProbe(number)) => {
@@ -266,7 +258,7 @@ impl EndpointHealth {
 
     /// The ramp is over when nobody waits at its foot.
     fn rest(&mut self) {
-        if self.waiting.is_empty() {
+        if self.waiters.is_empty() {
             self.health = Health::Up { failures: 0 };
         }
     }
@@ -331,24 +323,14 @@ impl EndpointHealth {
     /// came.
     pub(super) fn wakers(&mut self, epoch: u64) -> Vec<Waker> {
         if epoch != self.epoch || matches!(self.health, Health::Up { .. }) {
-            return self.waiting.values().map(|one| one.waker.clone()).collect();
+            return self.waiters.notify_all();
         }
         let Health::Recovering(ramp) = &self.health else {
             return Vec::new();
         };
-        let admitted = self.waiting.values().filter(|one| one.admitted).count();
-        let room = (ramp.room.saturating_sub(ramp.in_flight) as usize).saturating_sub(admitted);
-        let mut woken = Vec::new();
-        for one in self
-            .waiting
-            .values_mut()
-            .filter(|one| !one.admitted)
-            .take(room)
-        {
-            one.admitted = true;
-            woken.push(one.waker.clone());
-        }
-        woken
+        let room = ramp.room.saturating_sub(ramp.in_flight) as usize;
+        self.waiters
+            .notify(room.saturating_sub(self.waiters.notified()))
     }
 }
 
@@ -364,6 +346,8 @@ impl Recovering {
 #[cfg(test)]
 mod tests {
     use b2kit_core::{SystemTimer, Timer as _};
+
+    use crate::client::limits::waiters::Ticket;
 
     use super::*;
 
@@ -384,7 +368,7 @@ mod tests {
             .0
     }
 
-    /// A endpoint with which nothing has worked for long enough.
+    /// An endpoint with which nothing has worked for long enough.
     fn down(now: Instant) -> EndpointHealth {
         let mut endpoint = EndpointHealth::new(0);
         for n in 1..=FAILURE_THRESHOLD {
@@ -485,11 +469,9 @@ mod tests {
 
     /// One that waits.
     fn wait(endpoint: &mut EndpointHealth) {
-        endpoint.came += 1;
-        let (waker, admitted) = (Waker::noop().clone(), false);
-        endpoint
-            .waiting
-            .insert(endpoint.came, Waiting { waker, admitted });
+        let mut ticket = Ticket::new();
+        let before = endpoint.waiters.wait(&mut ticket, Waker::noop().clone());
+        assert!(before.is_none());
     }
 
     #[test]
@@ -513,7 +495,7 @@ mod tests {
         assert_eq!(
             crowd(&mut endpoint, now).len(),
             4,
-            "eight, of which four are under guard"
+            "eight, of which four are in progress"
         );
         now += 3 * RAMP_INTERVAL;
         assert_eq!(crowd(&mut endpoint, now).len(), 56);

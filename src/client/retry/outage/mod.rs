@@ -1,6 +1,6 @@
-//! [`Outages`]: when a endpoint can't be reached, that is one event, and not as many failures as there are calls.
+//! [`Outages`]: when an endpoint can't be reached, that is one event, and not as many failures as there are calls.
 //!
-//! A endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
+//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
 //! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
 //!
 //! An outage begins with three failures to connect, connections that broke, or silences in a row, with no answer between
@@ -9,7 +9,7 @@
 //! and so gives up when its policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
-//! So an outage costs the requests that were under guard when it began, and after them at most one in
+//! So an outage costs the requests that were in progress when it began, and after them at most one in
 //! half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of twice that, up to half of
 //! [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
 //! wait.
@@ -33,7 +33,8 @@ use tracing::{info, warn};
 
 pub(in crate::client) use self::endpoint_health::{Blocked, FailureScope};
 
-use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition, Waiting};
+use self::endpoint_health::{Admission, EndpointHealth, Signal, Transition};
+use crate::client::limits::waiters::Ticket;
 use crate::client::retry::policy::RetryPolicy;
 use crate::error::Error;
 use crate::types::Shown;
@@ -146,7 +147,7 @@ impl Outages {
             outages: self,
             endpoint,
             epoch: blocked.epoch,
-            number: None,
+            ticket: Ticket::new(),
         }
     }
 
@@ -190,7 +191,7 @@ impl Outages {
         let Some(there) = endpoints.get_mut(&endpoint.hash) else {
             return;
         };
-        let (epoch, waiting) = (there.epoch, there.waiting.len());
+        let (epoch, waiting) = (there.epoch, there.waiters.len());
         let change = act(there);
         self.update(endpoints, endpoint, epoch);
         if change == Transition::Ended {
@@ -198,7 +199,7 @@ impl Outages {
         }
     }
 
-    /// Forgets a endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
+    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
     fn update(
         &self,
         mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>,
@@ -297,13 +298,13 @@ impl Drop for AttemptGuard<'_> {
     }
 }
 
-/// A endpoint among those who wait.
+/// An endpoint among those who wait.
 #[derive(Debug)]
 pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,
     endpoint: EndpointId,
     epoch: u64,
-    number: Option<u64>,
+    ticket: Ticket,
 }
 
 impl Future for RecoveryWait<'_> {
@@ -318,34 +319,23 @@ impl Future for RecoveryWait<'_> {
         if there.epoch != self.epoch || there.is_up() {
             return Poll::Ready(());
         }
-        let waker = cx.waker().clone();
-        // Dropping a waker may drop a task, and with it another who waits: not under the lock.
-        let _outlives_the_lock = match self.number {
-            None => {
-                there.came += 1;
-                self.number = Some(there.came);
-                let admitted = false;
-                there
-                    .waiting
-                    .insert(there.came, Waiting { waker, admitted });
-                None
-            }
-            Some(number) => match there.waiting.get_mut(&number) {
-                Some(own) if !own.admitted => Some(std::mem::replace(&mut own.waker, waker)),
-                _ => return Poll::Ready(()),
-            },
-        };
+        if self.ticket.is_waiting() && there.waiters.is_notified(&self.ticket) {
+            return Poll::Ready(());
+        }
+        let before = there.waiters.wait(&mut self.ticket, cx.waker().clone());
         drop(endpoints);
+        drop(before);
         Poll::Pending
     }
 }
 
 impl Drop for RecoveryWait<'_> {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
+        if self.ticket.is_waiting() {
+            let (outages, endpoint) = (self.outages, self.endpoint);
             let mut own = None;
-            self.outages.with(self.endpoint, |there| {
-                own = there.waiting.remove(&number);
+            outages.with(endpoint, |there| {
+                own = there.waiters.leave(&mut self.ticket);
                 Transition::Nothing
             });
         }
@@ -556,9 +546,9 @@ mod tests {
         }
         let later = Waiter::new(&outages, endpoint, now);
         drop(waiter);
-        assert_eq!(outages.lock()[&endpoint.hash].waiting.len(), 1);
+        assert_eq!(outages.lock()[&endpoint.hash].waiters.len(), 1);
         drop(later);
-        assert_eq!(outages.lock()[&endpoint.hash].waiting.len(), 0);
+        assert_eq!(outages.lock()[&endpoint.hash].waiters.len(), 0);
     }
 
     #[test]
