@@ -333,6 +333,43 @@ impl Error {
         self.0.kind
     }
 
+    /// Whether what the call is about does not exist: [`ErrorKind::NotFound`].
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound
+    }
+
+    /// Whether the application key is the reason: B2 does not accept it ([`ErrorKind::Credentials`]), or it may not do this
+    /// ([`ErrorKind::Unauthorized`]).
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Credentials | ErrorKind::Unauthorized
+        )
+    }
+
+    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or more: the server or the
+    /// network could not do it now, and nothing was done.
+    ///
+    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never `true` where B2
+    /// [may have carried it out](Self::may_have_taken_effect): there a program has to look first. Wait for
+    /// [`retry_after`](Self::retry_after) at least, if it is there.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let transient = match self.0.kind {
+            ErrorKind::TooManyRequests | ErrorKind::Unavailable => true,
+            // A certificate that is refused, or a library that can't start, stays as it is.
+            ErrorKind::Http => self.http_error().is_some_and(|error| {
+                let unsent = error.phase() == Phase::NotSent;
+                error.kind() != HttpErrorKind::Tls
+                    && !(unsent && error.kind() == HttpErrorKind::Other)
+            }),
+            _ => false,
+        };
+        transient && !self.0.effect
+    }
+
     /// What B2 answered, where it answered with an error.
     #[must_use]
     pub fn b2(&self) -> Option<&B2Error> {

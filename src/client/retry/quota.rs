@@ -55,8 +55,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_purse_that_is_empty_pays_nothing_until_it_has_earned_enough() {
-        let budget = RetryQuota::default();
+    fn an_empty_quota_refuses_withdrawals_until_enough_was_deposited() {
+        let quota = RetryQuota::default();
         for _ in 0..100 {
             assert!(quota.withdraw(5));
         }
@@ -68,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn a_purse_holds_no_more_than_when_it_was_new() {
-        let budget = RetryQuota::default();
+    fn deposits_never_raise_the_quota_above_its_capacity() {
+        let quota = RetryQuota::default();
         (0..1_000).for_each(|_| quota.deposit(1));
         assert!(quota.withdraw(CAPACITY) && !quota.withdraw(1));
     }

@@ -654,7 +654,7 @@ mod tests {
 
     #[test]
     fn what_is_everybodys_trouble_or_this_machines_costs_nothing_and_ends_as_the_policy_says() {
-        let budget = RetryQuota::default();
+        let quota = RetryQuota::default();
         assert!(quota.withdraw(500));
         let policy = RetryPolicy::default;
         let own = goes_on(&quota, policy(), |state, _| {
