@@ -100,7 +100,7 @@ fn everything(b2: &Client, shown: &Shown) {
         Ok(())
     }));
     tell(block_on(async {
-        let rows = b2.stream(
+        let rows = b2.paginate(
             ListFileNames::new(bucket.id())
                 .prefix("pre/")
                 .delimiter("/"),
@@ -113,7 +113,7 @@ fn everything(b2: &Client, shown: &Shown) {
         Ok(())
     }));
     tell(block_on(async {
-        let rows = b2.stream(ListFileVersions::new(bucket.id()).prefix("pre/"));
+        let rows = b2.paginate(ListFileVersions::new(bucket.id()).prefix("pre/"));
         let rows: Vec<_> = rows.try_collect().await?;
         assert!(
             rows.iter().all(|row| row.file_name().starts_with("pre/")),
@@ -130,19 +130,19 @@ fn everything(b2: &Client, shown: &Shown) {
         Ok(())
     }));
     tell(block_on(async {
-        let files = b2.stream(ListUnfinishedLargeFiles::new(bucket.id()));
+        let files = b2.paginate(ListUnfinishedLargeFiles::new(bucket.id()));
         for file in files.try_collect::<Vec<_>>().await? {
-            b2.stream(ListParts::new(&file.file_id))
+            b2.paginate(ListParts::new(&file.file_id))
                 .try_collect::<Vec<_>>()
                 .await?;
         }
         Ok(())
     }));
-    tell(block_on(b2.stream(ListKeys::new()).try_collect::<Vec<_>>()).map(drop));
+    tell(block_on(b2.paginate(ListKeys::new()).try_collect::<Vec<_>>()).map(drop));
     tell(block_on(b2.call(ListBuckets::new())).map(drop));
     tell(block_on(b2.call(HideFile::new(bucket.id(), "new/small".try_into().unwrap()))).map(drop));
     tell(block_on(async {
-        let rows = b2.stream(ListFileVersions::new(bucket.id()).prefix("new/s"));
+        let rows = b2.paginate(ListFileVersions::new(bucket.id()).prefix("new/s"));
         for version in rows
             .try_collect::<Vec<_>>()
             .await?
