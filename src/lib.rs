@@ -55,6 +55,7 @@
 //! # The layers
 //! Each depends only on those below it.
 //! ```text
+//! sync        a local tree and a bucket made equal
 //! transfer    files of any size, from any source, up and down
 //! client      authorization, the loop through which every call goes, listings as streams
 //! webhook     event notifications, read only where B2 has signed them
@@ -76,6 +77,7 @@
 //! - `emulator`: B2 in memory, in `backend::emulator`; `emulator-server` puts it behind a port as well,
 //!   and `emulator-tls` lets that speak HTTPS.
 //! - `partner`: the calls of B2's Partner API, in `api::partner`.
+//! - `sync`: a local tree and a bucket, or two buckets, made equal, in `sync`.
 //! - `chrono`, `jiff`: conversions between [`types::Timestamp`] and the types of these crates.
 //! - `webhook`: verify and parse the event notifications that B2 sends, in `webhook`.
 //!
@@ -92,6 +94,8 @@
 pub mod api;
 mod client;
 mod error;
+#[cfg(feature = "sync")]
+pub mod sync;
 pub mod transfer;
 pub mod types;
 #[cfg(feature = "webhook")]

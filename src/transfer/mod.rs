@@ -11,6 +11,8 @@
 
 mod bucket;
 mod buckets;
+#[cfg(feature = "fs")]
+mod commit;
 mod compose;
 mod compose_plan;
 mod copy;
@@ -34,16 +36,22 @@ mod source;
 mod upload;
 
 pub use bucket::BucketHandle;
+#[cfg(feature = "sync")]
+pub(crate) use commit::Commit;
 pub use compose::{Compose, Composed, ComposeSource};
 pub use compose_plan::{ComposePlan, ComposedPart};
 pub use copy::{Copied, CopySource, FileCopy};
 pub use create::{CREATE_STAGES, Create, CreateSlot, Created, is_create_stage};
+#[cfg(feature = "sync")]
+pub(crate) use download::RANGE_SIZE;
 pub use download::{DownloadStream, Downloaded, FileDownload, Verified};
 pub use large_file::OnFailure;
 #[cfg(unix)]
 pub use safe_local_path::unix_safe_local_path;
 pub use safe_local_path::{UnsafeName, safe_local_path};
 pub use progress::{Progress, ProgressNow, Stage};
+#[cfg(feature = "sync")]
+pub(crate) use reserved::is_reserved;
 pub use resume::{PlannedPart, ResumeToken, UploadPlan};
 pub use source::Source;
 pub use upload::{Upload, Uploaded};

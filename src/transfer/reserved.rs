@@ -7,7 +7,7 @@ pub(super) const MARK: &str = ".b2part";
 ///
 /// That is more than the names that are really used, so that nothing hangs on how those are made. Case does not matter, nor
 /// do the characters that file systems of Apple's don't see.
-pub(super) fn is_reserved(name: &str) -> bool {
+pub(crate) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
         .filter(|c| !is_unseen(*c))

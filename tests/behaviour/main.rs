@@ -36,6 +36,8 @@ mod samples; // B2's documented samples
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod seeds; // scenarios that chance decides, each repeated by its seed
+mod sync; // a local tree and a bucket made equal
+mod sync_safety; // the same, of random trees, interrupted anywhere
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
 mod lost_response; // what a lost call is held against before it counts as done
 mod download_authorization; // download authorizations and links

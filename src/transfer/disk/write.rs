@@ -17,6 +17,7 @@ use super::partial::{Left, Partial};
 use super::place::Place;
 use super::read::read_at;
 use super::state::{Kept, Noted, State};
+use crate::transfer::commit::Commit;
 use crate::types::Sha1Hasher;
 
 /// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
@@ -224,9 +225,14 @@ impl Temp {
         &self,
         len: u64,
         modified: Option<SystemTime>,
+        commit: &Commit,
     ) -> io::Result<()> {
+        let flush_directory = || match commit.flush {
+            true => self.place.dir.sync(),
+            false => Ok(()),
+        };
         if self.is_settled.load(Ordering::Relaxed) {
-            return self.place.dir.sync();
+            return flush_directory();
         }
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -237,21 +243,24 @@ impl Temp {
             // A time that this file system can't hold is not worth the file.
             let _ = self.file.set_modified(modified);
         }
-        self.file.sync_all()?;
+        if commit.flush {
+            self.file.sync_all()?;
+        }
         let (dir, target) = (&self.place.dir, &self.place.target);
         // From here on it is no partial file any more.
         mode::settle(dir, &self.file, target, &self.place.empty())?;
         if !claim::leads_to(dir, &self.name, self.found)? {
             return Err(io::Error::other("somebody has replaced the partial file"));
         }
-        if let Err(error) = dir.rename(&self.name, target) {
+        let renamed = commit.check().and_then(|()| dir.rename(&self.name, target));
+        if let Err(error) = renamed {
             mode::unsettle(&self.file);
             return Err(error);
         }
         // Another download may put its own there by now, which is as good.
         self.is_settled.store(true, Ordering::Relaxed);
         self.tidy();
-        dir.sync()
+        flush_directory()
     }
 
     /// What earlier downloads have left is of no use any more, unless somebody works on it. What can't be removed does no

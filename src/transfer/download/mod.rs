@@ -41,7 +41,7 @@ const CONCURRENCY: usize = 4;
 
 /// The size of such a range, unless the caller wishes otherwise.
 #[cfg(feature = "fs")]
-const RANGE_SIZE: u64 = 64 << 20;
+pub(crate) const RANGE_SIZE: u64 = 64 << 20;
 
 /// A file that is to be downloaded. Made by [`BucketHandle::download`] and [`Client::download`].
 ///
@@ -103,6 +103,7 @@ struct ToDisk {
     range_size: u64,
     resume: bool,
     modified_time: bool,
+    commit: crate::transfer::commit::Commit,
 }
 
 impl BucketHandle {
@@ -154,6 +155,7 @@ impl FileDownload {
                 range_size: RANGE_SIZE,
                 resume: false,
                 modified_time: false,
+                commit: crate::transfer::commit::Commit::default(),
             },
         }
     }

@@ -89,6 +89,13 @@ impl FileDownload {
         self
     }
 
+    /// How it takes the place of what is there.
+    #[cfg(feature = "sync")]
+    pub(crate) fn commit(mut self, commit: crate::transfer::Commit) -> Self {
+        self.to_disk.commit = commit;
+        self
+    }
+
     /// Writes the file to this path, which has the old file, or none, until the new one is whole, verified and on the
     /// disk.
     ///
@@ -183,11 +190,14 @@ impl FileDownload {
         let modified = landed.file.file_info.get("src_last_modified_millis");
         let modified = modified
             .filter(|_| self.to_disk.modified_time)
-            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+            .and_then(|millis| millis.parse().ok().map(Timestamp::from_millis));
+        let commit = &self.to_disk.commit;
+        let modified = commit.modification_time().or(modified);
+        let modified = modified.and_then(Timestamp::to_system_time);
         let len = landed.bytes;
         let put = || {
-            let temp = Arc::clone(&temp);
-            on_pool(move || temp.put_in_place(len, modified))
+            let (temp, commit) = (Arc::clone(&temp), commit.clone());
+            on_pool(move || temp.put_in_place(len, modified, &commit))
         };
         if let Err(error) = self.client.retry_when_exhausted(put).await {
             on_pool(move || temp.give_up()).await;
