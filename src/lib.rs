@@ -90,6 +90,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod api;
+mod bucket;
 mod client;
 mod error;
 pub mod transfer;
@@ -114,6 +115,7 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, OriginToken, Session};
+pub use bucket::{Delete, DeleteScope, PresignedUrl, PruneRule, Renamed};
 pub use client::{
     CallCounts, Client, ClientBuilder, DeleteMode, UnfinishedState, RetryPolicy, TestMode, Unfinished,
 };

@@ -1,9 +1,8 @@
-//! [`BucketHandle`]: a bucket to put files in and take files out of.
+//! [`BucketHandle`]: the bucket that a transfer belongs to. What a program can do with one is in `bucket`.
 
 use std::fmt;
 
 use crate::client::Client;
-use crate::error::Error;
 use crate::types::{BucketId, BucketName};
 
 /// A bucket, by its name and id, and the client that reaches it. Clones are cheap.
@@ -12,18 +11,6 @@ pub struct BucketHandle {
     client: Client,
     id: BucketId,
     name: BucketName,
-}
-
-impl Client {
-    /// The bucket with this name, to put files in and take files out of. The handle has the name as B2 spells it.
-    ///
-    /// # Errors
-    /// As [`bucket_id`](Self::bucket_id), and [`Invalid`](crate::ErrorKind::Invalid) for what is no bucket's name.
-    pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
-        let name = BucketName::new(name)?;
-        let (id, name) = self.find_bucket(&name).await?;
-        Ok(BucketHandle::new(self.clone(), id, name))
-    }
 }
 
 impl BucketHandle {
@@ -40,7 +27,7 @@ impl BucketHandle {
     }
 
     /// The same bucket, for what is done with this file of it.
-    pub(super) fn about(&self, file: &str) -> Self {
+    pub(crate) fn about(&self, file: &str) -> Self {
         Self {
             client: self.client.about(Some(&self.name), file),
             ..self.clone()
