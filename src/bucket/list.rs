@@ -43,7 +43,7 @@ impl BucketHandle {
         let prefix = prefix.to_owned();
         let rows = self
             .client()
-            .stream(ListFileNames::new(self.id()).prefix(&*prefix));
+            .paginate(ListFileNames::new(self.id()).prefix(&*prefix));
         rows.try_filter_map(move |row| {
             let file = row.into_version();
             ready(Ok(
@@ -87,7 +87,7 @@ impl BucketHandle {
         let call = ListFileNames::new(self.id())
             .prefix(&*prefix)
             .delimiter("/");
-        let rows = self.client().stream(call);
+        let rows = self.client().paginate(call);
         rows.try_filter(move |row| ready(!is_unasked_stage(&prefix, row.file_name())))
     }
 
@@ -131,7 +131,7 @@ impl BucketHandle {
         prefix: &str,
     ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
         self.client()
-            .stream(ListFileVersions::new(self.id()).prefix(prefix))
+            .paginate(ListFileVersions::new(self.id()).prefix(prefix))
             .try_filter_map(|row| ready(Ok(row.into_version())))
     }
 }

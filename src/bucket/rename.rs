@@ -93,7 +93,7 @@ impl BucketHandle {
                 ErrorKind::NotFound,
                 "there is no such file, or it is hidden",
             );
-            return Err(self.client().masked(error.about(from.as_str())));
+            return Err(self.client().redacted(error.about(from.as_str())));
         };
         let file = self.copy(&source, to).await?.file;
         let deleted = async {
@@ -104,7 +104,7 @@ impl BucketHandle {
             Ok(deleted) => Ok(Renamed { file, deleted }),
             Err(error) => {
                 let error = error.about(from.as_str()).with_effect(true);
-                Err(self.client().masked(error))
+                Err(self.client().redacted(error))
             }
         }
     }

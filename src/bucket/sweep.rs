@@ -12,8 +12,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::delete_order::{DeleteOrder, Next, Row};
 use crate::api::{CancelLargeFile, DeleteFileVersion};
-use crate::client::DeleteMode;
-use crate::error::{Error, ErrorKind};
+use crate::client::{Client, DeleteMode};
+use crate::error::Error;
 use crate::transfer::BucketHandle;
 use crate::types::FileVersion;
 
@@ -145,31 +145,36 @@ impl Sweep {
         if self.is_dry_run {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
-        let client = self.bucket.about(&version.file_name).client().clone();
+        // The name is a server's, and may stand in a log.
+        let shown = self.bucket.client().redacted_name(&version.file_name);
+        let client = self.bucket.about(&shown).client().clone();
         let work = self.work;
         Box::pin(async move {
-            let outcome = match work {
-                Work::Delete { bypass } => {
-                    let call = DeleteFileVersion::new(&*version.file_name, &version.file_id);
-                    let call = if bypass {
-                        call.bypass_governance()
-                    } else {
-                        call
-                    };
-                    client.call(call).await.map(drop)
-                }
-                Work::Cancel => {
-                    let call = CancelLargeFile::new(&version.file_id);
-                    client.call(call).await.map(drop)
-                }
+            let outcome = match work.apply(&client, &version).await {
+                // Somebody else has deleted it since it was listed.
+                Err(error) if error.is_not_found() => Ok(()),
+                outcome => outcome,
             };
-            // Somebody else has deleted it since it was listed.
-            let outcome = outcome.or_else(|error| match error.kind() {
-                ErrorKind::NotFound => Ok(()),
-                _ => Err(error),
-            });
             (number, (version, outcome))
         })
+    }
+}
+
+impl Work {
+    async fn apply(self, client: &Client, version: &FileVersion) -> Result<(), Error> {
+        match self {
+            Self::Delete { bypass } => {
+                let mut call = DeleteFileVersion::new(&*version.file_name, &version.file_id);
+                if bypass {
+                    call = call.bypass_governance();
+                }
+                client.call(call).await.map(drop)
+            }
+            Self::Cancel => {
+                let call = CancelLargeFile::new(&version.file_id);
+                client.call(call).await.map(drop)
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ impl BucketHandle {
     ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
         let call = ListUnfinishedLargeFiles::new(self.id());
         // A key that is restricted to names has to say which; others need not.
-        self.client().stream(match prefix {
+        self.client().paginate(match prefix {
             "" => call,
             prefix => call.name_prefix(prefix),
         })

@@ -10,7 +10,6 @@
 //! `many` does things to many files at once. `create` makes a file only where there is none.
 
 mod bucket;
-mod buckets;
 mod compose;
 mod compose_plan;
 mod copy;

@@ -259,7 +259,7 @@ fn a_deletion_that_fails_half_way_leaves_the_newest_version() {
             "b2_delete_file_version",
             Fault::Status(503, "service_unavailable", &[]),
         );
-        let once = through(&b2.with_retry(RetryPolicy::disabled()), &bucket);
+        let once = through(&b2.with_retry_policy(RetryPolicy::disabled()), &bucket);
         let error = once
             .delete("f", DeleteScope::AllVersions)
             .await

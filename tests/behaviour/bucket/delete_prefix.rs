@@ -291,7 +291,7 @@ fn dropping_the_stream_stops_it() {
         for number in 0..10 {
             put(&bucket, &format!("f{number}"), "x").await;
         }
-        let once = through(&b2.with_retry(RetryPolicy::disabled()), &bucket);
+        let once = through(&b2.with_retry_policy(RetryPolicy::disabled()), &bucket);
         let mut sweep = once.delete_prefix("f", DeleteMode::Delete { concurrency: 1 });
         sweep.try_next().await.unwrap();
         drop(sweep);

@@ -9,6 +9,8 @@ mod rename;
 mod settings;
 mod urls;
 
+use std::future::IntoFuture as _;
+
 use b2kit::api::{CreateKey, HideFile, ListFileVersions, StartLargeFile, UploadFile};
 use b2kit::backend::emulator::Emulator;
 use b2kit::transfer::CREATE_STAGES;
@@ -46,7 +48,7 @@ async fn stage(bucket: &BucketHandle) -> FileVersion {
 
 /// Every row that B2 lists, each as its name and action.
 async fn rows(bucket: &BucketHandle) -> Vec<(String, Action)> {
-    let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
+    let rows = bucket.client().paginate(ListFileVersions::new(bucket.id()));
     let rows = rows.try_filter_map(|row| async { Ok(row.into_version()) });
     let rows = rows.map_ok(|version| (version.file_name.to_string(), version.action));
     rows.try_collect().await.unwrap()
@@ -102,4 +104,36 @@ async fn restricted(
 /// The same bucket, through another client.
 fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
     BucketHandle::new(client.clone(), bucket.id().clone(), bucket.name().clone())
+}
+
+/// Programs spawn these on any runtime's threads.
+#[test]
+fn what_a_bucket_gives_is_send_and_owns_what_it_needs() {
+    fn spawnable<T: Send + 'static>(_: impl FnOnce(BucketHandle) -> T) {}
+    let mode = DeleteMode::DryRun;
+    let time = b2kit::types::Timestamp::from_millis(0);
+    let rule = b2kit::PruneRule::KeepNewest(1);
+    let all = b2kit::DeleteScope::AllVersions;
+    spawnable(|bucket| bucket.list("p"));
+    spawnable(|bucket| bucket.list_folder("p"));
+    spawnable(|bucket| bucket.versions("p"));
+    spawnable(|bucket| bucket.unfinished("p"));
+    spawnable(|bucket| bucket.cancel_unfinished("p", time, mode));
+    spawnable(|bucket| bucket.delete_prefix("p", mode));
+    spawnable(|bucket| bucket.delete_all_files(mode));
+    spawnable(|bucket| bucket.prune_versions("p", rule, mode));
+    spawnable(|bucket| bucket.delete("f", all).into_future());
+    let second = std::time::Duration::from_secs(1);
+    spawnable(|bucket| bucket.presigned_url("f", second).into_future());
+    spawnable(|bucket| async move { bucket.stat("f").await });
+    spawnable(|bucket| async move { bucket.exists("f").await });
+    spawnable(|bucket| async move { bucket.hide("f").await });
+    spawnable(|bucket| async move { bucket.unhide("f").await });
+    spawnable(|bucket| async move { bucket.rename("f", "g", all).await });
+    spawnable(|bucket| async move { bucket.public_url("f").await });
+    spawnable(|bucket| async move { bucket.settings().await });
+    spawnable(|bucket| async move { bucket.update(|update| update).await });
+    spawnable(|bucket| async move { bucket.delete_bucket().await });
+    spawnable(|bucket| async move { bucket.download("f").bytes(1).await });
+    spawnable(|bucket| async move { bucket.download("f").text(1).await });
 }

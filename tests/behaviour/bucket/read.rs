@@ -85,7 +85,7 @@ fn stat_fails_where_it_can_not_tell() {
             "b2_list_file_names",
             Fault::Status(503, "service_unavailable", &[]),
         );
-        let once = super::through(&b2.with_retry(RetryPolicy::disabled()), &bucket);
+        let once = super::through(&b2.with_retry_policy(RetryPolicy::disabled()), &bucket);
         let error = once.stat("f").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert_eq!(error.file(), Some("f"));

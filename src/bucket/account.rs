@@ -1,4 +1,4 @@
-//! The buckets of an account: to list them, and to create one.
+//! The buckets of an account: to find one by its name, to list them, and to create one.
 
 use crate::api::{CreateBucket, ListBuckets};
 use crate::client::Client;
@@ -7,6 +7,20 @@ use crate::transfer::BucketHandle;
 use crate::types::{Bucket, BucketName, BucketType};
 
 impl Client {
+    /// A bucket by its name. The handle's name is spelled as B2 spells it.
+    ///
+    /// Makes one `b2_list_buckets` (class C), or none if the key is restricted to buckets: then the names came with the
+    /// authorization.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket, [`Unauthorized`](ErrorKind::Unauthorized) if the
+    /// key is restricted to other buckets, [`Invalid`](ErrorKind::Invalid) if no bucket can have this name.
+    pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
+        let name = BucketName::new(name)?;
+        let (id, name) = self.find_bucket(&name).await?;
+        Ok(BucketHandle::new(self.clone(), id, name))
+    }
+
     /// The buckets of the account with their settings, in one call (class C). For a key that is restricted to buckets these
     /// are its buckets that exist, and there is one call for each.
     ///

@@ -1,5 +1,5 @@
-//! Prints the client's warnings: above all, that it is retrying, and why. A program that logs has a subscriber already, such
-//! as the one in the crate `tracing-subscriber`; this one keeps the example small.
+//! Prints the client's warnings: above all, that it retries, and why. A program that logs has a subscriber already, such as
+//! the one in the crate `tracing-subscriber`; this one keeps the example small.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// From here on, warnings go to standard error, a line each.
+/// Prints warnings to standard error from here on, one line each.
 pub(crate) fn warnings() {
-    // Who has set another one wants that one.
+    // If another subscriber is set already, that one stays.
     let _ = tracing::subscriber::set_global_default(Warnings);
 }
 
@@ -36,7 +36,7 @@ impl Subscriber for Warnings {
     fn exit(&self, _: &Id) {}
 }
 
-/// What an event says; its fields say the same for programs.
+/// An event's message; its fields say the same for programs.
 #[derive(Default)]
 struct Line {
     message: String,
