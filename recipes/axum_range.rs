@@ -4,8 +4,8 @@
 //! cargo run -p b2kit-recipes --example axum_range
 //! ```
 //!
-//! The bytes are streamed; no file is held in memory. If the client hangs up, axum drops the stream, and with it the
-//! download.
+//! The bytes are streamed; no file is held in memory. If the client hangs up, axum drops the
+//! stream, and with it the download.
 
 mod there;
 
@@ -41,7 +41,8 @@ async fn photo(
 
 async fn served(bucket: &BucketHandle, name: &str, headers: &HeaderMap) -> Result<Response, Error> {
     let mut download = bucket.download(name);
-    // Anything but a single byte range is ignored, as HTTP allows: the answer is then the whole file.
+    // Anything but a single byte range is ignored, as HTTP allows: the answer is then the whole
+    // file.
     let range = headers.get(RANGE).and_then(|range| range.to_str().ok());
     if let Some(range) = range.and_then(|range| range.parse::<ByteRange>().ok()) {
         download = download.range(range);

@@ -28,8 +28,9 @@ async fn events(State(secret): State<Secret>, headers: HeaderMap, body: Bytes) -
     match webhook::verify(&body, signature, &[secret]) {
         Ok(notification) => {
             for event in notification.events {
-                // B2 repeats an event until it gets a response, so store the ids of those you have handled. The response
-                // has to come within three seconds, so hand longer work to another task.
+                // B2 repeats an event until it gets a response, so store the ids of those you have
+                // handled. The response has to come within three seconds, so hand longer work to
+                // another task.
                 println!(
                     "{}: {} {:?}",
                     event.event_id, event.event_type, event.object_name

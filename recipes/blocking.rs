@@ -1,4 +1,5 @@
-//! A program without an async runtime: `block_on`, and the isahc backend, which has its own threads.
+//! A program without an async runtime: `block_on`, and the isahc backend, which has its own
+//! threads.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example blocking

@@ -1,4 +1,5 @@
-//! A program without an async runtime: `block_on`, and the hyper backend with its own runtime, which is one thread.
+//! A program without an async runtime: `block_on`, and the hyper backend with its own runtime,
+//! which is one thread.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example blocking_hyper

@@ -1,12 +1,13 @@
-//! Mirrors a directory to a prefix of a bucket: uploads files that are new or changed, and hides those that are gone.
+//! Mirrors a directory to a prefix of a bucket: uploads files that are new or changed, and hides
+//! those that are gone.
 //!
 //! ```text
 //! cargo run -p b2kit-recipes --example mirror
 //! ```
 //!
-//! A file counts as unchanged if it has the size and the modification time of the version in the bucket, where
-//! `Source::path` has stored both. Hidden files keep their versions, until the bucket's lifecycle rules or
-//! `prune_versions` delete them.
+//! A file counts as unchanged if it has the size and the modification time of the version in the
+//! bucket, where `Source::path` has stored both. Hidden files keep their versions, until the
+//! bucket's lifecycle rules or `prune_versions` delete them.
 
 mod there;
 

@@ -4,7 +4,8 @@
 //! cargo run -p b2kit-recipes --example tokio_progress
 //! ```
 //!
-//! The library never spawns tasks, so a transfer makes progress only while it is polled: `tokio::spawn` takes care of that.
+//! The library never spawns tasks, so a transfer makes progress only while it is polled:
+//! `tokio::spawn` takes care of that.
 
 mod there;
 

@@ -1,5 +1,6 @@
-//! Prints the client's warnings: above all, that it retries, and why. A program that logs has a subscriber already, such as
-//! the one in the crate `tracing-subscriber`; this one keeps the example small.
+//! Prints the client's warnings: above all, that it retries, and why. A program that logs has a
+//! subscriber already, such as the one in the crate `tracing-subscriber`; this one keeps the
+//! example small.
 
 use std::fmt;
 

@@ -1,10 +1,10 @@
 //! Uploads two files over real HTTP, lists them, downloads them again and compares them.
 //!
 //! ```text
-//! cargo run --example quickstart                       against an emulator, which it starts by itself
-//! cargo run --example quickstart -- FILE               with your own file instead of generated ones
-//! cargo run --example quickstart -- --real [FILE]      against the real B2, with the key from the environment
-//! cargo run --example quickstart -- --endpoint URL     against another B2, with the key from the environment
+//! cargo run --example quickstart                      an emulator, which it starts by itself
+//! cargo run --example quickstart -- FILE              your own file instead of generated ones
+//! cargo run --example quickstart -- --real [FILE]     the real B2, with a key from the environment
+//! cargo run --example quickstart -- --endpoint URL    another B2, with a key from the environment
 //! ```
 
 mod log;
@@ -62,7 +62,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
         None
     };
 
-    // This changes for the real service: `from_env` takes the key from the environment, and no endpoint is set.
+    // This changes for the real service: `from_env` takes the key from the environment, and no
+    // endpoint is set.
     let b2 = match (&choice.service, &server) {
         (Service::Emulator, Some(server)) => Client::builder()
             .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
@@ -105,7 +106,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
     let farewell = match choice.service {
         Service::Emulator => {
-            "That was B2 in memory. For the real service, this is how examples/quickstart/main.rs makes its client:\n\n    \
+            "That was B2 in memory. For the real service, examples/quickstart/main.rs makes its \
+             client so:\n\n    \
              Client::from_env()?\n\n\
              Or just: cargo run --example quickstart -- --real\n\
              with B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY set."
@@ -122,7 +124,8 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
 
 async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Failure> {
     for file in files {
-        // Any size, in parts if it is large. The part size is set only to show parts with a small file.
+        // Any size, in parts if it is large. The part size is set only to show parts with a small
+        // file.
         let mut upload = bucket.upload(&*file.name, file.source());
         if let Content::Memory(_) = file.content {
             upload = upload.part_size(5_000_000);

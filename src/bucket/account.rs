@@ -9,27 +9,30 @@ use crate::types::{Bucket, BucketName, BucketType};
 impl Client {
     /// A bucket by its name. The handle's name is spelled as B2 spells it.
     ///
-    /// Makes one `b2_list_buckets` (class C), or none if the key is restricted to buckets: then the names came with the
-    /// authorization.
+    /// Makes one `b2_list_buckets` (class C), or none if the key is restricted to buckets: then the
+    /// names came with the authorization.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket, [`Unauthorized`](ErrorKind::Unauthorized) if the
-    /// key is restricted to other buckets, [`Invalid`](ErrorKind::Invalid) if no bucket can have this name.
+    /// [`NotFound`](ErrorKind::NotFound) if the account has no such bucket,
+    /// [`Unauthorized`](ErrorKind::Unauthorized) if the key is restricted to other buckets,
+    /// [`Invalid`](ErrorKind::Invalid) if no bucket can have this name.
     pub async fn bucket(&self, name: &str) -> Result<BucketHandle, Error> {
         let name = BucketName::new(name)?;
         let (id, name) = self.find_bucket(&name).await?;
         Ok(BucketHandle::new(self.clone(), id, name))
     }
 
-    /// The buckets of the account with their settings, in one call (class C). For a key that is restricted to buckets these
-    /// are its buckets that exist, and there is one call for each.
+    /// The buckets of the account with their settings, in one call (class C). For a key that is
+    /// restricted to buckets these are its buckets that exist, and there is one call for each.
     ///
-    /// What the key may not read of the settings is [`Restricted::Unauthorized`](crate::types::Restricted).
+    /// What the key may not read of the settings is
+    /// [`Restricted::Unauthorized`](crate::types::Restricted).
     ///
     /// # Errors
     /// [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks `listBuckets`, and
-    /// [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http), [`Unavailable`](ErrorKind::Unavailable) or
-    /// [`TooManyRequests`](ErrorKind::TooManyRequests) as any [call](Self::call).
+    /// [`Credentials`](ErrorKind::Credentials), [`Http`](ErrorKind::Http),
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`TooManyRequests`](ErrorKind::TooManyRequests)
+    /// as any [call](Self::call).
     pub async fn buckets(&self) -> Result<Vec<Bucket>, Error> {
         let session = self.session().await?;
         let Some(allowed) = &session.allowed().buckets else {
@@ -46,8 +49,8 @@ impl Client {
 
     /// Creates a bucket with B2's default settings. [`CreateBucket`] can set others.
     ///
-    /// Bucket names are shared by all accounts of B2. If the response is lost, the client asks B2 whether the bucket was
-    /// created before it tries again.
+    /// Bucket names are shared by all accounts of B2. If the response is lost, the client asks B2
+    /// whether the bucket was created before it tries again.
     ///
     /// ```
     /// # use b2kit::{Client, Error, types::BucketType};
@@ -58,8 +61,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if no bucket can have this name, [`Conflict`](ErrorKind::Conflict) if some account
-    /// has a bucket of this name, [`Rejected`](ErrorKind::Rejected) if the account may have no more,
+    /// [`Invalid`](ErrorKind::Invalid) if no bucket can have this name,
+    /// [`Conflict`](ErrorKind::Conflict) if some account has a bucket of this name,
+    /// [`Rejected`](ErrorKind::Rejected) if the account may have no more,
     /// [`Unauthorized`](ErrorKind::Unauthorized) if the key lacks `writeBuckets`.
     ///
     /// # Cancellation
@@ -80,8 +84,9 @@ impl Client {
     /// A bucket that exists keeps its settings: `bucket_type` is only for a new one.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) if another account has a bucket of this name, and else those of
-    /// [`bucket`](Self::bucket) and [`create_bucket`](Self::create_bucket), `NotFound` apart.
+    /// [`Conflict`](ErrorKind::Conflict) if another account has a bucket of this name, and else
+    /// those of [`bucket`](Self::bucket) and [`create_bucket`](Self::create_bucket), `NotFound`
+    /// apart.
     ///
     /// # Cancellation
     /// The bucket may be created although the future was dropped.

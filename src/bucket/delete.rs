@@ -1,5 +1,5 @@
-//! Deleting by name or by version: [`delete`](BucketHandle::delete), [`delete_version`](BucketHandle::delete_version),
-//! [`delete_many`](BucketHandle::delete_many).
+//! Deleting by name or by version: [`delete`](BucketHandle::delete),
+//! [`delete_version`](BucketHandle::delete_version), [`delete_many`](BucketHandle::delete_many).
 
 use std::future::IntoFuture;
 
@@ -17,28 +17,33 @@ use crate::types::{FileName, FileVersion};
 /// So many versions of one name are deleted at once.
 const CONCURRENCY: usize = 4;
 
-/// Which versions of a name to delete. B2 keeps every version of a file until it is deleted, so there is no default.
+/// Which versions of a name to delete. B2 keeps every version of a file until it is deleted, so
+/// there is no default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeleteScope {
     /// All of them, and hide markers: the file is gone for good.
     AllVersions,
-    /// Only the version that a download of the name gives. **The version beneath it, if there is one, comes back** as the
-    /// file's content. A hidden file has no such version, so nothing of it is deleted.
+    /// Only the version that a download of the name gives. **The version beneath it, if there is
+    /// one, comes back** as the file's content. A hidden file has no such version, so nothing of it
+    /// is deleted.
     NewestVersion,
 }
 
-/// A deletion that is about to begin: await it. Gives the versions that were deleted; none if there were none.
+/// A deletion that begins when it is awaited. Returns the versions that were deleted; none if there
+/// were none.
 ///
 /// Made by [`BucketHandle::delete`] and [`BucketHandle::delete_version`].
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles` and `listFiles`, or with B2's code `access_denied`
-/// for a version that a retention or a legal hold protects; [`Invalid`](crate::ErrorKind::Invalid) if no file can have this
-/// name. Where one of several versions can't be deleted the others are, but for the newest: without it an older one would
-/// come to light. Deleting again is safe: a version that is gone already is no error.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles` and `listFiles`, or with
+/// B2's code `access_denied` for a version that a retention or a legal hold protects;
+/// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name. Where one of several
+/// versions can't be deleted the others are, but for the newest: without it an older one would
+/// become visible. Deleting again is safe: a version that is gone already is no error.
 ///
 /// # Cancellation
-/// Dropping the future stops it. What has been deleted stays so, and B2 may still carry out the calls under way.
+/// Dropping the future stops it. What has been deleted stays so, and B2 may still carry out the
+/// calls under way.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is deleted until it is awaited"]
 pub struct Delete {
@@ -56,15 +61,17 @@ enum What {
 impl BucketHandle {
     /// Deletes the file with exactly this name: no other, whatever its name begins with.
     ///
-    /// With [`DeleteScope::AllVersions`] the file is gone for good. The newest version, which may be a hide marker, is deleted
-    /// last, so that no older version comes to light meanwhile. With [`DeleteScope::NewestVersion`] the version beneath the
-    /// newest comes back. To make a file disappear and keep its versions, [`hide`](Self::hide) it.
+    /// With [`DeleteScope::AllVersions`] the file is gone for good. The newest version, which may
+    /// be a hide marker, is deleted last, so that no older version becomes visible meanwhile. With
+    /// [`DeleteScope::NewestVersion`] the version beneath the newest comes back. To make a file
+    /// disappear and keep its versions, [`hide`](Self::hide) it.
     ///
-    /// An unfinished upload of this name is left alone, and becomes a version when it is finished: see
-    /// [`unfinished`](Self::unfinished). A version that is uploaded while this runs is not deleted.
+    /// An unfinished upload of this name is left alone, and becomes a version when it is finished:
+    /// see [`unfinished`](Self::unfinished). A version that is uploaded while this runs is not
+    /// deleted.
     ///
-    /// Makes one listing (class C) for each 1,000 versions, and a `b2_delete_file_version` (class A, which is free) for each
-    /// version.
+    /// Makes one listing (class C) for each 1,000 versions, and a `b2_delete_file_version` (class
+    /// A, which is free) for each version.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -90,9 +97,11 @@ impl BucketHandle {
         }
     }
 
-    /// Deletes this version and no other, by its name and id: as [`versions`](Self::versions) gives it, or an upload.
+    /// Deletes this version and no other, by its name and id: as [`versions`](Self::versions) gives
+    /// it, or an upload.
     ///
-    /// If it is the newest version, the one beneath it comes back; if it is a hide marker, the file is visible again.
+    /// If it is the newest version, the one beneath it comes back; if it is a hide marker, the file
+    /// is visible again.
     ///
     /// Makes one `b2_delete_file_version` (class A, which is free).
     pub fn delete_version(&self, version: &FileVersion) -> Delete {
@@ -103,11 +112,12 @@ impl BucketHandle {
         }
     }
 
-    /// Deletes many files, up to `concurrency` at a time, and gives each input with its outcome, in the order in which they
-    /// end. A failure doesn't stop the others. 0 at a time is taken as 1.
+    /// Deletes many files, up to `concurrency` at a time, and returns each input with its outcome,
+    /// in the order in which they end. A failure doesn't stop the others. 0 at a time is taken as
+    /// 1.
     ///
-    /// `delete` says what to delete for an input: a name, or a version. To delete all that a prefix has, use
-    /// [`delete_prefix`](Self::delete_prefix), which lists once for all names.
+    /// `delete` says what to delete for an input: a name, or a version. To delete all that a prefix
+    /// has, use [`delete_prefix`](Self::delete_prefix), which lists once for all names.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, DeleteScope, Error};
@@ -149,8 +159,8 @@ impl BucketHandle {
 }
 
 impl Delete {
-    /// Deletes versions although their retention in governance mode has not ended. Needs the capability
-    /// `bypassGovernance`. Compliance mode and legal holds can't be bypassed.
+    /// Deletes versions although their retention in governance mode has not ended. Needs the
+    /// capability `bypassGovernance`. Compliance mode and legal holds can't be bypassed.
     pub const fn bypass_governance(mut self) -> Self {
         self.bypass = true;
         self

@@ -1,8 +1,10 @@
-//! [`DeleteOrder`]: of each name the newest version is deleted last, so that no older one comes to light meanwhile.
+//! [`DeleteOrder`]: of each name the newest version is deleted last, so that no older one becomes
+//! visible meanwhile.
 //!
-//! A listing gives a name's versions one after the other, the newest first. Deleting in that order would bring each older
-//! version back for a moment, and for good if the rest fails: a hidden file would be visible again. So the newest is held
-//! until all others of its name are gone. If one of them can't be deleted, the newest stays too.
+//! A listing gives a name's versions one after the other, the newest first. Deleting in that order
+//! would bring each older version back for a moment, and for good if the rest fails: a hidden file
+//! would be visible again. So the newest is held until all others of its name are gone. If one of
+//! them can't be deleted, the newest stays too.
 
 use std::collections::HashMap;
 use std::mem;
@@ -62,7 +64,8 @@ enum Top {
 }
 
 impl DeleteOrder {
-    /// Takes the listing's next row. Gives what can be done now: with the row, and with the name before.
+    /// Takes the listing's next row. Returns what can be done now: with the row, and with the name
+    /// before.
     pub(super) fn listed(&mut self, row: Row) -> [Option<Next>; 2] {
         let passed = if self.current_name == row.version.file_name {
             None
@@ -136,7 +139,7 @@ impl DeleteOrder {
 }
 
 fn stays(failure: Error) -> Error {
-    let what = "not deleted, because an older version could not be deleted and would come to light";
+    let what = "not deleted, because an older version could not be deleted and would become visible";
     Error::new(failure.kind(), what).with_source(failure)
 }
 

@@ -1,4 +1,5 @@
-//! [`delete_prefix`](BucketHandle::delete_prefix) and [`delete_all_files`](BucketHandle::delete_all_files).
+//! [`delete_prefix`](BucketHandle::delete_prefix) and
+//! [`delete_all_files`](BucketHandle::delete_all_files).
 
 use futures_core::Stream;
 
@@ -12,19 +13,20 @@ use crate::types::FileVersion;
 const DELETE: Work = Work::Delete { bypass: false };
 
 impl BucketHandle {
-    /// Deletes all versions of all files whose names begin with `prefix`, hide markers too. A prefix is no folder:
-    /// `photos` is the beginning of `photos-old/1.jpg`, and `photos/` is not.
+    /// Deletes all versions of all files whose names begin with `prefix`, hide markers too. A
+    /// prefix is no folder: `photos` is the beginning of `photos-old/1.jpg`, and `photos/` is not.
     ///
-    /// [`DeleteMode::DryRun`] gives the same versions and deletes nothing. Each version comes with its outcome, and a
-    /// failure doesn't stop the others. Of each name the newest version is deleted last, and stays if an older one could
-    /// not be deleted: so no older version ever comes to light, even if this ends half way.
+    /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
+    /// its outcome, and a failure doesn't stop the others. Of each name the newest version is
+    /// deleted last, and stays if an older one could not be deleted: so no older version ever becomes
+    /// visible, even if this ends half way.
     ///
-    /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket. Left alone are
-    /// unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
+    /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket.
+    /// Left alone are unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the
     /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create).
     ///
-    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions, and a `b2_delete_file_version` (class A, which is
-    /// free) for each version.
+    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions, and a
+    /// `b2_delete_file_version` (class A, which is free) for each version.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -35,7 +37,8 @@ impl BucketHandle {
     /// while let Some((version, _)) = versions.try_next().await? {
     ///     println!("would delete {} of {}", version.file_name, version.upload_timestamp);
     /// }
-    /// let mut versions = bucket.delete_prefix("logs/2025/", DeleteMode::Delete { concurrency: 10 });
+    /// let mode = DeleteMode::Delete { concurrency: 10 };
+    /// let mut versions = bucket.delete_prefix("logs/2025/", mode);
     /// while let Some((version, outcome)) = versions.try_next().await? {
     ///     if let Err(error) = outcome {
     ///         eprintln!("{}: {error}", version.file_name);
@@ -45,9 +48,10 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// An error that is not about one version is the last item: the listing's, or [`Invalid`](crate::ErrorKind::Invalid)
-    /// for an empty prefix or that of stages. A version's own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without
-    /// `deleteFiles`, or with `access_denied` where a retention or a legal hold protects it.
+    /// An error that is not about one version is the last item: the listing's, or
+    /// [`Invalid`](crate::ErrorKind::Invalid) for an empty prefix or that of stages. A version's
+    /// own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, or with
+    /// `access_denied` where a retention or a legal hold protects it.
     ///
     /// # Cancellation
     /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
@@ -69,12 +73,13 @@ impl BucketHandle {
         Sweep::new(self, self.versions(prefix), mode, DELETE)
     }
 
-    /// Empties the bucket, so that it can be [deleted](Self::delete_bucket): deletes all versions of all files, hide markers,
-    /// unfinished uploads, and the [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates
+    /// Empties the bucket, so that it can be [deleted](Self::delete_bucket): deletes all versions
+    /// of all files, hide markers, unfinished uploads, and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create). Uploads and creates
     /// that are under way fail.
     ///
-    /// Everything else is as for [`delete_prefix`](Self::delete_prefix): dry run, outcomes, order, cost, errors and
-    /// cancellation.
+    /// Everything else is as for [`delete_prefix`](Self::delete_prefix): dry run, outcomes, order,
+    /// cost, errors and cancellation.
     pub fn delete_all_files(
         &self,
         mode: DeleteMode,

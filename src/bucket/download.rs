@@ -4,8 +4,8 @@ use crate::error::Error;
 use crate::transfer::FileDownload;
 
 impl FileDownload {
-    /// Reads all bytes into memory: at most `limit`, and none if there are more. They are checked against the file's
-    /// SHA-1 as by [`stream`](Self::stream).
+    /// Reads all bytes into memory: at most `limit`, and none if there are more. They are checked
+    /// against the file's SHA-1 as by [`stream`](Self::stream).
     ///
     /// Costs one download (class B), and one more for each time that the connection breaks.
     ///
@@ -17,8 +17,8 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if there are more than `limit` bytes; the others as for
-    /// [`stream`](Self::stream) and its items.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if there are more than `limit` bytes; the others as
+    /// for [`stream`](Self::stream) and its items.
     pub async fn bytes(self, limit: usize) -> Result<Vec<u8>, Error> {
         let stream = self.stream().await?;
         let file = stream.file();
@@ -34,8 +34,8 @@ impl FileDownload {
         stream.collect(limit).await
     }
 
-    /// Reads all bytes into memory as UTF-8 text: at most `limit` bytes, and none if there are more. A byte order mark
-    /// stays where it is.
+    /// Reads all bytes into memory as UTF-8 text: at most `limit` bytes, and none if there are
+    /// more. A byte order mark stays where it is.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -45,7 +45,8 @@ impl FileDownload {
     /// ```
     ///
     /// # Errors
-    /// As [`bytes`](Self::bytes), and [`Invalid`](crate::ErrorKind::Invalid) if the bytes are not UTF-8.
+    /// As [`bytes`](Self::bytes), and [`Invalid`](crate::ErrorKind::Invalid) if the bytes are not
+    /// UTF-8.
     pub async fn text(self, limit: usize) -> Result<String, Error> {
         let bytes = self.bytes(limit).await?;
         String::from_utf8(bytes).map_err(|error| {

@@ -5,10 +5,12 @@ use crate::transfer::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
-    /// Hides a file: a marker becomes its newest version, so that downloads and [`list`](Self::list) don't find it. All
-    /// versions beneath stay, and are charged for. [`unhide`](Self::unhide) undoes it, and so does an upload.
+    /// Hides a file: a marker becomes its newest version, so that downloads and
+    /// [`list`](Self::list) don't find it. All versions beneath stay, and are charged for.
+    /// [`unhide`](Self::unhide) undoes it, and so does an upload.
     ///
-    /// Gives the marker; `None` if there was nothing to hide, because the file is hidden already or there is none.
+    /// Returns the marker; `None` if there was nothing to hide, because the file is hidden already
+    /// or there is none.
     ///
     /// Makes one `b2_hide_file` (class A, which is free).
     ///
@@ -30,14 +32,16 @@ impl BucketHandle {
 
     /// Unhides a file, by deleting the markers on top of its newest version.
     ///
-    /// Gives the newest marker; `None` if the file was not hidden.
+    /// Returns the newest marker; `None` if the file was not hidden.
     ///
-    /// Makes one `b2_list_file_versions` (class C), and a `b2_delete_file_version` (class A, which is free) for each marker.
+    /// Makes one `b2_list_file_versions` (class C), and a `b2_delete_file_version` (class A, which
+    /// is free) for each marker.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no version of this name that could be shown; nothing is
-    /// deleted then. [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
-    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listFiles` and `deleteFiles`.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no version of this name that could be
+    /// shown; nothing is deleted then. [`Invalid`](crate::ErrorKind::Invalid) if no file can have
+    /// this name, [`Unauthorized`](crate::ErrorKind::Unauthorized) without `listFiles` and
+    /// `deleteFiles`.
     ///
     /// # Cancellation
     /// Once a request has left, its marker may be deleted although the future was dropped.

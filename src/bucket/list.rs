@@ -13,11 +13,11 @@ use crate::transfer::BucketHandle;
 use crate::types::{Action, FileName, FileVersion, ListedFile};
 
 impl BucketHandle {
-    /// Lists the files whose names begin with `prefix`, by name, each in its newest version; `""` lists all. Hidden files
-    /// and unfinished uploads are left out.
+    /// Lists the files whose names begin with `prefix`, by name, each in its newest version; `""`
+    /// lists all. Hidden files and unfinished uploads are left out.
     ///
-    /// Also left out are the [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create), unless `prefix` begins
-    /// with their prefix.
+    /// Also left out are the [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create),
+    /// unless `prefix` begins with their prefix.
     ///
     /// Costs a `b2_list_file_names` (class C) for each 1,000 files, made as the stream is read.
     ///
@@ -33,8 +33,8 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// The stream ends after an error. [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to names
-    /// that `prefix` doesn't begin with.
+    /// The stream ends after an error. [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key
+    /// is restricted to names that `prefix` doesn't begin with.
     #[doc(alias = "list_objects")]
     pub fn list(
         &self,
@@ -52,11 +52,12 @@ impl BucketHandle {
         })
     }
 
-    /// Lists one folder: the files in it, and each folder in it as one row. `""` is the topmost folder.
+    /// Lists one folder: the files in it, and each folder in it as one row. `""` is the topmost
+    /// folder.
     ///
-    /// B2 has no folders, only names with slashes: `photos/` is a folder for as long as a file's name begins with it. A
-    /// `/` is added to `folder` if it doesn't end with one. Hidden files and [stages](crate::transfer::CREATE_STAGES) are
-    /// left out as by [`list`](Self::list).
+    /// B2 has no folders, only names with slashes: `photos/` is a folder for as long as a file's
+    /// name begins with it. A `/` is added to `folder` if it doesn't end with one. Hidden files and
+    /// [stages](crate::transfer::CREATE_STAGES) are left out as by [`list`](Self::list).
     ///
     /// Costs a `b2_list_file_names` (class C) for each 1,000 rows.
     ///
@@ -91,12 +92,15 @@ impl BucketHandle {
         rows.try_filter(move |row| ready(!is_unasked_stage(&prefix, row.file_name())))
     }
 
-    /// Lists all versions of the files whose names begin with `prefix`, by name and the newest first. A hide marker is a
-    /// version ([`Action::Hide`]) without bytes; the versions beneath it are still there.
+    /// Lists all versions of the files whose names begin with `prefix`, by name and the newest
+    /// first. A hide marker is a version ([`Action::Hide`]) without bytes; the versions beneath it
+    /// are still there.
     ///
-    /// Unfinished uploads are no versions yet: see [`unfinished`](Self::unfinished). [Stages](crate::transfer::CREATE_STAGES)
-    /// are left out as by [`list`](Self::list). Any version that is not a marker can be downloaded, by
-    /// [`Client::download`](crate::Client::download), and copied to a name, by [`copy`](Self::copy).
+    /// Unfinished uploads are no versions yet: see [`unfinished`](Self::unfinished).
+    /// [Stages](crate::transfer::CREATE_STAGES) are left out as by [`list`](Self::list). Any
+    /// version that is not a marker can be downloaded, by
+    /// [`Client::download`](crate::Client::download), and copied to a name, by
+    /// [`copy`](Self::copy).
     ///
     /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions.
     ///
@@ -119,7 +123,8 @@ impl BucketHandle {
         name: &FileName,
     ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
         let own = name.as_str().to_owned();
-        // The name itself comes before all longer names with this prefix, so the listing can end where it does.
+        // The name itself comes before all longer names with this prefix, so the listing can end
+        // where it does.
         self.all_versions(name.as_str())
             .try_take_while(move |version| ready(Ok(*version.file_name == *own)))
             .try_filter(|version| ready(version.action != Action::Start))

@@ -1,13 +1,17 @@
-//! What a program does with a bucket: the methods of [`BucketHandle`](crate::BucketHandle), one file for each verb.
-//! `account` has those of [`Client`](crate::Client) that find, create and list buckets.
+//! What a program does with a bucket: the methods of [`BucketHandle`](crate::BucketHandle), one
+//! file for each verb. `account` has those of [`Client`](crate::Client) that find, create and list
+//! buckets.
 //!
-//! Transfers of bytes (upload, download, copy, compose, create) are carried out by [`transfer`](crate::transfer); single
-//! requests, retries and pages by [`client`](crate::client). This layer adds B2's rules about names and versions: which
-//! of a listing's rows belong to a name, in which order versions may be deleted, and what is checked before they are.
+//! Transfers of bytes (upload, download, copy, compose, create) are carried out by
+//! [`transfer`](crate::transfer); single requests, retries and pages by [`client`](crate::client).
+//! This layer adds B2's rules about names and versions: which of a listing's rows belong to a name,
+//! in which order versions may be deleted, and what is checked before they are.
 //!
-//! `delete_order` decides in which order versions are deleted, without I/O; `sweep` deletes in that order.
+//! `delete_order` decides in which order versions are deleted, without I/O; `sweep` deletes in that
+//! order.
 
-// In the order in which the documentation of `BucketHandle` lists their methods; blank lines keep it.
+// In the order in which the documentation of `BucketHandle` lists their methods; blank lines keep
+// it.
 mod list;
 
 mod stat;
@@ -58,6 +62,7 @@ fn refuse_stage(name: &FileName) -> Result<(), Error> {
 
 fn stage_refused(name: &str) -> Error {
     Error::invalid(format!(
-        "{name:?} belongs to files that are being created; discard_abandoned_creates removes what is left of them"
+        "{name:?} belongs to a file that is being created; \
+         discard_abandoned_creates removes what is left over"
     ))
 }

@@ -17,26 +17,28 @@ use crate::types::{Action, FileVersion, Timestamp};
 pub enum PruneRule {
     /// Of each name, all but so many of the newest versions. Hide markers don't count. At least 1.
     KeepNewest(usize),
-    /// The versions that were hidden before this time: by a newer version, or by a hide marker. The files that are hidden
-    /// since then go for good, with their markers.
+    /// The versions that were hidden before this time: by a newer version, or by a hide marker. The
+    /// files that are hidden since then go for good, with their markers.
     ///
     /// It is what the lifecycle rule `daysFromHidingToDeleting` does, once and now.
     HiddenBefore(Timestamp),
 }
 
 impl BucketHandle {
-    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""` is all files.
+    /// Deletes old versions of the files whose names begin with `prefix`, as the rule says; `""` is
+    /// all files.
     ///
-    /// The newest version of a visible file is never deleted, and no marker while there is a version beneath it that
-    /// stays. So no file appears, disappears or changes by it.
+    /// The newest version of a visible file is never deleted, and no marker while there is a
+    /// version beneath it that stays. So no file appears, disappears or changes by it.
     ///
-    /// [`DeleteMode::DryRun`] gives the same versions and deletes nothing. Each version comes with its outcome, and a
-    /// failure doesn't stop the others. Unfinished uploads and the [stages](crate::transfer::CREATE_STAGES) of
-    /// [`create`](Self::create) are left alone. To have B2 do this every day, set
-    /// [lifecycle rules](crate::types::LifecycleRules) with [`update`](Self::update).
+    /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
+    /// its outcome, and a failure doesn't stop the others. Unfinished uploads and the
+    /// [stages](crate::transfer::CREATE_STAGES) of [`create`](Self::create) are left alone. To have
+    /// B2 do this every day, set [lifecycle rules](crate::types::LifecycleRules) with
+    /// [`update`](Self::update).
     ///
-    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions that there are, and a `b2_delete_file_version`
-    /// (class A, which is free) for each that is deleted.
+    /// Costs a `b2_list_file_versions` (class C) for each 1,000 versions that there are, and a
+    /// `b2_delete_file_version` (class A, which is free) for each that is deleted.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -54,9 +56,10 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// An error that is not about one version is the last item: the listing's, or [`Invalid`](crate::ErrorKind::Invalid)
-    /// for [`KeepNewest(0)`](PruneRule::KeepNewest). A version's own is [`Unauthorized`](crate::ErrorKind::Unauthorized)
-    /// without `deleteFiles`, or with `access_denied` where a retention or a legal hold protects it.
+    /// An error that is not about one version is the last item: the listing's, or
+    /// [`Invalid`](crate::ErrorKind::Invalid) for [`KeepNewest(0)`](PruneRule::KeepNewest). A
+    /// version's own is [`Unauthorized`](crate::ErrorKind::Unauthorized) without `deleteFiles`, or
+    /// with `access_denied` where a retention or a legal hold protects it.
     ///
     /// # Cancellation
     /// Dropping the stream drops the calls under way; B2 may still carry out those it has received.
@@ -103,8 +106,8 @@ impl Pruning {
 
     /// Whether the rule deletes the listing's next version.
     ///
-    /// A marker on top is to be deleted as soon as its own time has come; it stays where something beneath it does, which
-    /// [`DeleteOrder`](super::delete_order::DeleteOrder) sees to.
+    /// A marker on top is to be deleted as soon as its own time has come; it stays where something
+    /// beneath it does, which [`DeleteOrder`](super::delete_order::DeleteOrder) sees to.
     fn deletes(&mut self, version: &FileVersion) -> bool {
         if self.name != version.file_name {
             *self = Self::new(self.rule);
@@ -132,7 +135,8 @@ mod tests {
         let mut pruning = Pruning::new(rule);
         let times = versions.iter().filter(|(action, time)| {
             let json = format!(
-                r#"{{"action":"{action}","bucketId":"b","fileId":"i","fileName":"a","uploadTimestamp":{time}}}"#
+                r#"{{"action":"{action}","bucketId":"b","fileId":"i","fileName":"a",
+                "uploadTimestamp":{time}}}"#
             );
             pruning.deletes(&serde_json::from_str(&json).unwrap())
         });

@@ -26,20 +26,24 @@ pub struct Renamed {
 }
 
 impl BucketHandle {
-    /// Renames a file: copies its newest version within B2 to the new name, checks the copy's size, and its SHA-1 where both
-    /// are known, and then deletes the old name's versions, as [`DeleteScope`] says.
+    /// Renames a file: copies its newest version within B2 to the new name, checks the copy's size,
+    /// and its SHA-1 where both are known, and then deletes the old name's versions, as
+    /// [`DeleteScope`] says.
     ///
-    /// B2 can't rename, so this is **not atomic**: for a moment both names are there, and if it fails between the two steps they
-    /// stay so. Doing it again is safe. Only the newest version gets the new name. With [`DeleteScope::AllVersions`] the others
-    /// are lost; with [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file that
-    /// has the new name already becomes an older version of it.
+    /// B2 can't rename, so this is **not atomic**: for a moment both names are there, and if it
+    /// fails between the two steps they stay so. Doing it again is safe. Only the newest version
+    /// gets the new name. With [`DeleteScope::AllVersions`] the others are lost; with
+    /// [`DeleteScope::NewestVersion`] the one beneath **comes back** under the old name. A file
+    /// that has the new name already becomes an older version of it.
     ///
-    /// Nothing is deleted that was not there when the file was copied: if the old name has a newer version by then, nothing of
-    /// it is deleted. Retention and legal hold don't go along; a file that they protect can be copied and not deleted. A file
-    /// that is encrypted with a customer's key is copied by [`copy`](Self::copy), which takes that key.
+    /// Nothing is deleted that was not there when the file was copied: if the old name has a newer
+    /// version by then, nothing of it is deleted. Retention and legal hold don't go along; a file
+    /// that they protect can be copied and not deleted. A file that is encrypted with a customer's
+    /// key is copied by [`copy`](Self::copy), which takes that key.
     ///
-    /// Costs a `b2_list_file_names` and a `b2_copy_file` (class C), for more than 5 GB one `b2_copy_part` (class C) for each 5 GB;
-    /// with [`DeleteScope::AllVersions`] a listing (class C) for each 1,000 versions. Deleting is class A, which is free.
+    /// Costs a `b2_list_file_names` and a `b2_copy_file` (class C), for more than 5 GB one
+    /// `b2_copy_part` (class C) for each 5 GB; with [`DeleteScope::AllVersions`] a listing (class
+    /// C) for each 1,000 versions. Deleting is class A, which is free.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -53,17 +57,18 @@ impl BucketHandle {
     /// # Errors
     /// - [`NotFound`](ErrorKind::NotFound): there is no such file, or it is hidden.
     /// - [`Invalid`](ErrorKind::Invalid): a name that no file can have, or twice the same.
-    /// - [`Integrity`](ErrorKind::Integrity): the copy is not like the source. The old name is as it was.
-    /// - [`Conflict`](ErrorKind::Conflict): the old name has a newer version than the one that was copied. It is as it was, and
-    ///   the copy is there.
-    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key lacks `listFiles`, `readFiles`, `writeFiles` or `deleteFiles`, or a
-    ///   version of the old name is locked.
+    /// - [`Integrity`](ErrorKind::Integrity): the copy is not like the source. The old name is as
+    ///   it was.
+    /// - [`Conflict`](ErrorKind::Conflict): the old name has a newer version than the one that was
+    ///   copied. It is as it was, and the copy is there.
+    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key lacks `listFiles`, `readFiles`,
+    ///   `writeFiles` or `deleteFiles`, or a version of the old name is locked.
     ///
     /// Where the copy is there, or may be, [`Error::may_have_taken_effect`] says so.
     ///
     /// # Cancellation
-    /// Dropping the future stops it; both names may be there then, and an unfinished large file as after a dropped
-    /// [`copy`](Self::copy).
+    /// Dropping the future stops it; both names may be there then, and an unfinished large file as
+    /// after a dropped [`copy`](Self::copy).
     #[doc(alias = "move")]
     pub async fn rename<N, M>(&self, from: N, to: M, scope: DeleteScope) -> Result<Renamed, Error>
     where
@@ -129,8 +134,8 @@ impl BucketHandle {
             return Ok(Vec::new());
         };
         if newest.file_id != copied.file_id {
-            let what = "the file was copied to its new name, but the old name has another newest version since; nothing \
-                        of it was deleted";
+            let what = "the file was copied, but its old name has another newest version now; \
+                        nothing of it was deleted";
             return Err(Error::new(ErrorKind::Conflict, what));
         }
         let all = stream::once(ready(Ok(newest))).chain(versions);

@@ -9,14 +9,15 @@ use crate::transfer::BucketHandle;
 use crate::types::Bucket;
 
 impl BucketHandle {
-    /// The bucket's settings: who may download, lifecycle rules, CORS rules, default encryption, Object Lock, and its own
-    /// info. What the key may not read is [`Restricted::Unauthorized`](crate::types::Restricted::Unauthorized).
+    /// The bucket's settings: who may download, lifecycle rules, CORS rules, default encryption,
+    /// Object Lock, and its own info. What the key may not read is
+    /// [`Restricted::Unauthorized`](crate::types::Restricted::Unauthorized).
     ///
     /// Makes one `b2_list_buckets` (class C), which needs `listBuckets`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if the bucket was deleted, [`Unauthorized`](ErrorKind::Unauthorized) without
-    /// `listBuckets`.
+    /// [`NotFound`](ErrorKind::NotFound) if the bucket was deleted,
+    /// [`Unauthorized`](ErrorKind::Unauthorized) without `listBuckets`.
     pub async fn settings(&self) -> Result<Bucket, Error> {
         let call = ListBuckets::new().bucket_id(self.id());
         let found = self.client().call(call).await?.buckets.into_iter().next();
@@ -27,11 +28,12 @@ impl BucketHandle {
         })
     }
 
-    /// Changes settings: those that `change` sets, and no others. Each replaces the old value as a whole. Gives all
-    /// settings as they are afterwards.
+    /// Changes settings: those that `change` sets, and no others. Each replaces the old value as a
+    /// whole. Returns all settings as they are afterwards.
     ///
     /// To change a value that depends on the old one, read it first, and set
-    /// [`if_revision_is`](UpdateBucket::if_revision_is): then nobody's change in the meantime is overwritten.
+    /// [`if_revision_is`](UpdateBucket::if_revision_is): then nobody's change in the meantime is
+    /// overwritten.
     ///
     /// Makes one `b2_update_bucket` (class C), which needs `writeBuckets`.
     ///
@@ -52,9 +54,9 @@ impl BucketHandle {
     ///
     /// # Errors
     /// [`Conflict`](ErrorKind::Conflict) if the bucket is at another revision than was set;
-    /// [`NotFound`](ErrorKind::NotFound) if it was deleted; [`Invalid`](ErrorKind::Invalid) for settings that B2 would
-    /// refuse; [`Unauthorized`](ErrorKind::Unauthorized) without `writeBuckets`, and for some settings more:
-    /// [`UpdateBucket`] has the list.
+    /// [`NotFound`](ErrorKind::NotFound) if it was deleted; [`Invalid`](ErrorKind::Invalid) for
+    /// settings that B2 would refuse; [`Unauthorized`](ErrorKind::Unauthorized) without
+    /// `writeBuckets`, and for some settings more: [`UpdateBucket`] has the list.
     ///
     /// # Cancellation
     /// Once the request has left, the settings may change although the future was dropped.
@@ -66,14 +68,15 @@ impl BucketHandle {
         self.client().call(call).await
     }
 
-    /// Deletes the bucket, which has to be empty: see [`delete_all_files`](Self::delete_all_files). Its name is free for
-    /// every B2 account then.
+    /// Deletes the bucket, which has to be empty: see [`delete_all_files`](Self::delete_all_files).
+    /// Its name is free for every B2 account then.
     ///
     /// Makes one `b2_delete_bucket` (class A, which is free), which needs `deleteBuckets`.
     ///
     /// # Errors
-    /// [`Rejected`](ErrorKind::Rejected) with B2's code `cannot_delete_non_empty_bucket` while there is any version of a
-    /// file, a hide marker or an unfinished upload; [`NotFound`](ErrorKind::NotFound) if the bucket was deleted already;
+    /// [`Rejected`](ErrorKind::Rejected) with B2's code `cannot_delete_non_empty_bucket` while
+    /// there is any version of a file, a hide marker or an unfinished upload;
+    /// [`NotFound`](ErrorKind::NotFound) if the bucket was deleted already;
     /// [`Unauthorized`](ErrorKind::Unauthorized) without `deleteBuckets`.
     ///
     /// # Cancellation

@@ -6,26 +6,28 @@ use crate::transfer::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {
-    /// The newest version of the file with exactly this name, without its bytes; `None` if there is no such file or it is
-    /// hidden.
+    /// The newest version of the file with exactly this name, without its bytes; `None` if there is
+    /// no such file or it is hidden.
     ///
-    /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name and shows every field.
-    /// A `HEAD` request is class B and needs `readFiles` instead, but its 404 doesn't tell a missing file from a missing
-    /// bucket: [`DownloadFileByName::head`](crate::api::DownloadFileByName::head).
+    /// Makes one `b2_list_file_names` (class C), which needs `listFiles`. It works for every name
+    /// and shows every field. A `HEAD` request is class B and needs `readFiles` instead, but its
+    /// 404 doesn't tell a missing file from a missing bucket:
+    /// [`DownloadFileByName::head`](crate::api::DownloadFileByName::head).
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
     /// # async fn stat(bucket: BucketHandle) -> Result<(), Error> {
     /// match bucket.stat("2026/cat.jpg").await? {
-    ///     Some(file) => println!("{} bytes, uploaded {}", file.content_length, file.upload_timestamp),
+    ///     Some(file) => println!("{} bytes", file.content_length),
     ///     None => println!("no such file"),
     /// }
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name, [`NotFound`](crate::ErrorKind::NotFound) if
-    /// the bucket is gone, [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name,
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the bucket is gone,
+    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key may not list this name.
     #[doc(alias = "head_object")]
     #[doc(alias = "metadata")]
     pub async fn stat<N>(&self, name: N) -> Result<Option<FileVersion>, Error>
@@ -37,10 +39,11 @@ impl BucketHandle {
         self.newest(&name).await
     }
 
-    /// Whether there is a file with exactly this name that is not hidden. Costs what [`stat`](Self::stat) costs.
+    /// Whether there is a file with exactly this name that is not hidden. Costs what
+    /// [`stat`](Self::stat) costs.
     ///
-    /// To upload only if there is none, use [`create`](Self::create): between this call and an upload another writer may
-    /// be faster.
+    /// To upload only if there is none, use [`create`](Self::create): between this call and an
+    /// upload another writer may be faster.
     ///
     /// # Errors
     /// As [`stat`](Self::stat).

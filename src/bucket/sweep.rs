@@ -1,4 +1,5 @@
-//! [`Sweep`]: deletes versions as a listing gives them, several at a time, in the order that [`DeleteOrder`] sets.
+//! [`Sweep`]: deletes versions as a listing gives them, several at a time, in the order that
+//! [`DeleteOrder`] sets.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -31,8 +32,8 @@ pub(super) enum Work {
 
 /// A stream of what is deleted.
 ///
-/// If the listing fails, the deletions under way come to their end first, and the newest version of the name that the
-/// listing was at stays: there may be older ones that nobody has seen.
+/// If the listing fails, the deletions under way come to their end first, and the newest version of
+/// the name that the listing was at stays: there may be older ones that nobody has seen.
 pub(super) struct Sweep {
     bucket: BucketHandle,
     work: Work,

@@ -14,12 +14,12 @@ use crate::transfer::BucketHandle;
 use crate::types::{FileVersion, Timestamp};
 
 impl BucketHandle {
-    /// Lists the large files whose uploads were started and neither finished nor cancelled, and whose names begin with
-    /// `prefix`, the oldest first. Uploads under way are among them, whoever makes them; so are stages of
-    /// [`create`](Self::create).
+    /// Lists the large files whose uploads were started and neither finished nor cancelled, and
+    /// whose names begin with `prefix`, the oldest first. Uploads under way are among them, whoever
+    /// makes them; so are stages of [`create`](Self::create).
     ///
-    /// B2 charges for their parts until they are finished or cancelled. What this client itself has begun, and not
-    /// ended, is in [`Client::unfinished`](crate::Client::unfinished).
+    /// B2 charges for their parts until they are finished or cancelled. What this client itself has
+    /// begun, and not ended, is in [`Client::unfinished`](crate::Client::unfinished).
     ///
     /// Costs a `b2_list_unfinished_large_files` (class C) for each 100 files.
     ///
@@ -37,16 +37,16 @@ impl BucketHandle {
         })
     }
 
-    /// Cancels the [unfinished](Self::unfinished) large files with this prefix that were started before `before`, and
-    /// deletes their parts.
+    /// Cancels the [unfinished](Self::unfinished) large files with this prefix that were started
+    /// before `before`, and deletes their parts.
     ///
-    /// An upload that is still under way fails when its file is cancelled, so leave uploads the time that they may take.
-    /// Gives each file with the outcome; a failure doesn't stop the others. [`DeleteMode::DryRun`] gives the same files
-    /// and cancels none.
+    /// An upload that is still under way fails when its file is cancelled, so leave uploads the
+    /// time that they may take. Yields each file with the outcome; a failure doesn't stop the
+    /// others. [`DeleteMode::DryRun`] yields the same files and cancels none.
     ///
-    /// Costs what [`unfinished`](Self::unfinished) costs, and a `b2_cancel_large_file` (class A, which is free) for each
-    /// file. One that was finished since it was listed stays as it is, and its outcome is
-    /// [`Rejected`](crate::ErrorKind::Rejected).
+    /// Costs what [`unfinished`](Self::unfinished) costs, and a `b2_cancel_large_file` (class A,
+    /// which is free) for each file. One that was finished since it was listed stays as it is, and
+    /// its outcome is [`Rejected`](crate::ErrorKind::Rejected).
     ///
     /// # Errors
     /// An error that is not about one file, such as the listing's, is the last item.

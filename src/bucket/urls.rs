@@ -11,10 +11,11 @@ use crate::error::Error;
 use crate::transfer::BucketHandle;
 use crate::types::{DownloadDuration, FileName};
 
-/// A URL of a private file that is about to be made: await it. Made by [`BucketHandle::presigned_url`].
+/// A URL of a private file, which is made when it is awaited. Made by
+/// [`BucketHandle::presigned_url`].
 ///
-/// Headers that are set here, such as `Content-Disposition`, are part of the URL: B2 sends them with the file instead of
-/// the file's own, and refuses the URL with other ones.
+/// Headers that are set here, such as `Content-Disposition`, are part of the URL: B2 sends them
+/// with the file instead of the file's own, and refuses the URL with other ones.
 #[derive(Debug, Clone)]
 #[must_use = "nothing is authorized until it is awaited"]
 pub struct PresignedUrl {
@@ -25,12 +26,12 @@ pub struct PresignedUrl {
 }
 
 impl BucketHandle {
-    /// The URL of a file in a public bucket. Anybody can download from it, for as long as the bucket is
-    /// [`AllPublic`](crate::types::BucketType::AllPublic) and the file is there; neither is checked. In a private bucket
-    /// it answers 401: use [`presigned_url`](Self::presigned_url).
+    /// The URL of a file in a public bucket. Anybody can download from it, for as long as the
+    /// bucket is [`AllPublic`](crate::types::BucketType::AllPublic) and the file is there; neither
+    /// is checked. In a private bucket it answers 401: use [`presigned_url`](Self::presigned_url).
     ///
-    /// Makes no request if the account is authorized already. The URL is at the
-    /// [download origin](crate::ClientBuilder::download_origin), if the client has one.
+    /// Makes no request if the account is authorized already. The URL is at the [download
+    /// origin](crate::ClientBuilder::download_origin), if the client has one.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -41,8 +42,9 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name, or if it has `.` or `..` between its slashes,
-    /// since browsers would ask for another file; those of the authorization.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if no file can have this name, or if it has `.` or
+    /// `..` between its slashes, since browsers would ask for another file; those of the
+    /// authorization.
     pub async fn public_url<N>(&self, name: N) -> Result<String, Error>
     where
         N: TryInto<FileName>,
@@ -53,15 +55,17 @@ impl BucketHandle {
         session.public_url(self.name(), &name)
     }
 
-    /// A URL with which anybody can download a file of a private bucket for some time: 1 second to a week.
+    /// A URL with which anybody can download a file of a private bucket for some time: 1 second to
+    /// a week.
     ///
-    /// **It also opens every other file whose name begins with this one's**: a URL for `a` opens `a.bak` and `a/b`, since B2
-    /// authorizes a prefix, and whoever has the URL can change the rest of the name. For a secret file choose a name that is
-    /// no beginning of another's. The file need not exist yet; a URL can't be revoked before its time is over, but by
-    /// deleting the application key.
+    /// **It also opens every other file whose name begins with this one's**: a URL for `a` opens
+    /// `a.bak` and `a/b`, since B2 authorizes a prefix, and whoever has the URL can change the rest
+    /// of the name. For a secret file choose a name that is no beginning of another's. The file
+    /// need not exist yet; a URL can't be revoked before its time is over, but by deleting the
+    /// application key.
     ///
-    /// Makes one `b2_get_download_authorization` (class C), which needs `shareFiles`. Whoever opens the URL causes downloads of
-    /// class B, and download traffic, at the bucket owner's expense.
+    /// Makes one `b2_get_download_authorization` (class C), which needs `shareFiles`. Whoever opens
+    /// the URL causes downloads of class B, and download traffic, at the bucket owner's expense.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
@@ -77,9 +81,10 @@ impl BucketHandle {
     /// ```
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a duration that is too short or too long, a header with a value that none
-    /// can have, or a name that no file can have or that has `.` or `..` between its slashes;
-    /// [`Unauthorized`](crate::ErrorKind::Unauthorized) without `shareFiles`, or if the key is restricted to other names.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a duration that is too short or too long, a
+    /// header with a value that none can have, or a name that no file can have or that has `.` or
+    /// `..` between its slashes; [`Unauthorized`](crate::ErrorKind::Unauthorized) without
+    /// `shareFiles`, or if the key is restricted to other names.
     #[doc(alias = "presign")]
     #[doc(alias = "signed_url")]
     pub fn presigned_url<N>(&self, name: N, duration: Duration) -> PresignedUrl

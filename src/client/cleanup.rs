@@ -47,7 +47,7 @@ impl Client {
         }
     }
 
-    /// Unhides a file, by deleting the markers on top of its newest version. Gives the newest marker; a file that is not
+    /// Unhides a file, by deleting the markers on top of its newest version. Returns the newest marker; a file that is not
     /// hidden is left as it is: then this gives `None`.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl Client {
 
     /// Cancels the unfinished large files that were started before `before`.
     ///
-    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Gives each file with
+    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Yields each file with
     /// what became of it; after a failure it goes on with the others.
     ///
     /// # Errors

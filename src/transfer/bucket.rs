@@ -1,21 +1,24 @@
-//! [`BucketHandle`]: the bucket that a transfer belongs to. What a program can do with one is in `bucket`.
+//! [`BucketHandle`]: the bucket that a transfer belongs to. What a program can do with one is in
+//! `bucket`.
 
 use std::fmt;
 
 use crate::client::Client;
 use crate::types::{BucketId, BucketName};
 
-/// A bucket of an account: its name, its id, and the client that reaches it. Clones are cheap; it is `Send` and `Sync`.
+/// A bucket of an account: its name, its id, and the client that reaches it. Clones are cheap; it
+/// is `Send` and `Sync`.
 ///
-/// Made by [`Client::bucket`], [`Client::create_bucket`] and [`Client::get_or_create_bucket`]; [`new`](Self::new) makes one
-/// from a known id without a request.
+/// Made by [`Client::bucket`], [`Client::create_bucket`] and [`Client::get_or_create_bucket`];
+/// [`new`](Self::new) makes one from a known id without a request.
 ///
-/// B2 keeps every version of a file until it is deleted. Uploading a name again adds a version on top, hiding a file adds
-/// a marker on top, and deleting the top brings back what is beneath. So everything that deletes has to be told which
-/// versions, and it deletes by name *and* id: never a version that was not there when it looked.
+/// B2 keeps every version of a file until it is deleted. Uploading a name again adds a version on
+/// top, hiding a file adds a marker on top, and deleting the top brings back what is beneath. So
+/// everything that deletes has to be told which versions, and it deletes by name *and* id: never a
+/// version that was not there when it looked.
 ///
-/// A listing shows what is there while it runs, page by page. Methods that list and then change something say what happens
-/// if somebody else changes it in between.
+/// A listing shows what is there while it runs, page by page. Methods that list and then change
+/// something say what happens if somebody else changes it in between.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -59,7 +62,8 @@ impl BucketHandle {
         Self { client, id, name }
     }
 
-    /// The client that makes this bucket's calls: for [`Client::call`], and what belongs to the account.
+    /// The client that makes this bucket's calls: for [`Client::call`], and what belongs to the
+    /// account.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client

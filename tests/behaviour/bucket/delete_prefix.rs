@@ -183,7 +183,7 @@ fn one_version_that_can_not_be_deleted_stops_neither_the_others_nor_lets_older_o
         assert_eq!(kept.file_id, marker.file_id);
         let error = outcome.as_ref().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rejected);
-        assert!(error.to_string().contains("come to light"), "{error}");
+        assert!(error.to_string().contains("become visible"), "{error}");
         assert!(!bucket.exists("f1").await.unwrap());
         let left = [Action::Hide, Action::Upload].map(|action| ("f1".to_owned(), action));
         assert_eq!(rows(&bucket).await, left);

@@ -85,7 +85,8 @@ fn ids(swept: Swept) -> Vec<String> {
     ids.collect()
 }
 
-/// The same bucket, with a key that is restricted to it, to names that begin with `p/`, and to these capabilities.
+/// The same bucket, with a key that is restricted to it, to names that begin with `p/`, and to
+/// these capabilities.
 async fn restricted(
     bucket: &BucketHandle,
     emulator: &Emulator,
