@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::protocol::{Answer, CallExecutor, Intent, Outcome, Planted, Presence, Process, Step, Target};
+use super::protocol::{
+    Answer, CallExecutor, Intent, Outcome, Planted, Presence, Process, Step, Target,
+};
 
 /// A stage is known by its nonce, a version by the nonce that it carries and a number.
 type Stage = u8;
@@ -216,7 +218,10 @@ impl World {
                 }
                 Step::CallExecutor(ask) => ask,
             };
-            let writes = matches!(ask, CallExecutor::Swap(..) | CallExecutor::Copy(_) | CallExecutor::Delete(_));
+            let writes = matches!(
+                ask,
+                CallExecutor::Swap(..) | CallExecutor::Copy(_) | CallExecutor::Delete(_)
+            );
             let mut world = self.clone();
             let answer = world.serve(&ask)?;
             let mut done = world.clone();

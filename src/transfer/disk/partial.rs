@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dir::Identity;
 use crate::client::LocalKey;
-use crate::transfer::download::Spans;
+use crate::transfer::range_set::Spans;
 use crate::types::FileId;
 
 /// The version of the format. What has a later one is not read, and the download begins anew.

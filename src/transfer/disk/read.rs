@@ -16,10 +16,14 @@ use blocking::{Task, unblock};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use super::super::source::{CHUNK, changed, unreadable};
+use super::positioned_io::read_at;
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
+use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
+
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
 
 /// A file that is open for reading, and what it was like then.
 pub(in super::super) struct SourceFile {
@@ -100,16 +104,6 @@ fn open(path: &Path) -> io::Result<File> {
         options.custom_flags(flags.bits().cast_signed());
     }
     options.open(path)
-}
-
-#[cfg(unix)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, chunk, from)
-}
-
-#[cfg(windows)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, chunk, from)
 }
 
 /// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dir::{Dir, Found};
 use super::partial::{LIMIT, Left, Partial};
-use super::place::{Place, new_state_of, state_of};
+use super::target::{Place, new_state_of, state_of};
 
 /// The state of a file that may be gone on with.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use futures_core::future::BoxFuture;
 use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName, Overrides};
 use crate::client::{Client, Patience};
 use crate::error::Error;
-use crate::transfer::Progress;
+use crate::transfer::progress::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
 /// The version that the first answer was about. All that is asked for later is asked of it.

@@ -7,12 +7,12 @@ use std::task::{Context, Poll, ready};
 use b2kit_core::Bytes;
 use futures_core::Stream;
 
-use super::digest::Digest;
+use super::background_hash::Digest;
 use super::reader::Reader;
-use super::verified::{Verified, other_sha1};
+use super::verify::{Verified, other_sha1};
 use crate::api::DownloadedFile;
 use crate::error::Error;
-use crate::transfer::{Progress, Stage};
+use crate::transfer::progress::{Progress, Stage};
 use crate::types::Sha1;
 
 /// The bytes of a download, in order, without a gap and none twice. Made by

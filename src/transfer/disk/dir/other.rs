@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Found, Identity, Kind};
+use super::status::{Found, Identity, Kind};
 
 /// See [the module](super).
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::{Found, Identity, Kind};
+use super::status::{Found, Identity, Kind};
 
 /// 600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);

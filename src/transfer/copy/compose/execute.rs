@@ -1,0 +1,169 @@
+//! Carries a composition out: in one call, or in parts.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+use b2kit_core::Body;
+use futures_core::future::BoxFuture;
+use futures_util::stream;
+
+use super::builder::{Compose, Composed};
+use super::plan::{ComposePlan, ComposedPart};
+use super::sources::{Metadata, Pieces};
+use crate::api::{StartLargeFile, UploadFile};
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::copy::copy_parts::Stretches;
+use crate::transfer::large_file::{From as Origin, Options, PartWork, Sent};
+use crate::transfer::progress::Stage;
+use crate::transfer::source;
+use crate::types::{FileName, FileVersion, PartNumber};
+
+impl Compose {
+    /// What would be copied, sent and downloaded. No piece is read; but the files of the disk have to be there.
+    ///
+    /// # Errors
+    /// As the composition.
+    pub async fn plan(self) -> Result<ComposePlan, Error> {
+        self.name?;
+        let pieces = Pieces::open(self.bucket.client(), self.pieces).await?;
+        pieces.plan(self.part_size).await
+    }
+
+    async fn run(mut self) -> Result<Composed, Error> {
+        let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
+        let (called, client) = (name.clone(), self.bucket.client().clone());
+        let composed = self.composed(name).await;
+        composed.map_err(|error| client.masked(error.about(called.as_str())))
+    }
+
+    async fn composed(self, name: FileName) -> Result<Composed, Error> {
+        let options = self.options;
+        let bucket = self.bucket.about(name.as_str());
+        bucket.client().check_open()?;
+        let pieces = Pieces::open(bucket.client(), self.pieces).await?;
+        let plan = pieces.plan(self.part_size).await?;
+        pieces.empty_ones_are_empty().await?;
+        options.progress.expect_bytes(pieces.len());
+        let metadata = (self.content_type, self.file_info);
+        let file = match &plan.parts[..] {
+            [] => {
+                let nothing = Body::empty().into();
+                send(&bucket, &options, name, metadata, nothing).await
+            }
+            [all] if all.copied => pieces.copy(all, &bucket, &options, name, metadata).await,
+            [all] => {
+                let stretch = pieces.stretch(all).await?;
+                send(&bucket, &options, name, metadata, stretch).await
+            }
+            _ => in_parts(pieces, plan.clone(), &bucket, &options, name, metadata).await,
+        }?;
+        options.progress.enter(Stage::Done);
+        Ok(Composed { file, plan })
+    }
+}
+
+impl IntoFuture for Compose {
+    type Output = Result<Composed, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+/// Sends it in one piece.
+async fn send(
+    bucket: &BucketHandle,
+    options: &Options,
+    name: FileName,
+    (content_type, info): Metadata,
+    content: source::Stretch,
+) -> Result<FileVersion, Error> {
+    options.progress.enter(Stage::Transferring);
+    let sent = Sent::new(&options.progress);
+    let upload = UploadFile::new(bucket.id(), name, sent.watch(&content.body))
+        .hashed_by_source(content.digest)
+        .content_type(content_type)
+        .file_info(info);
+    let file = bucket.client().call(options.of_upload(upload)).await?;
+    sent.keep();
+    Ok(file)
+}
+
+async fn in_parts(
+    pieces: Pieces,
+    plan: ComposePlan,
+    bucket: &BucketHandle,
+    options: &Options,
+    name: FileName,
+    (content_type, info): Metadata,
+) -> Result<FileVersion, Error> {
+    let start = StartLargeFile::new(bucket.id(), name.clone())
+        .content_type(content_type)
+        .file_info(info);
+    let file = options.start(bucket, &name, start).await?;
+    let parts = Arc::new(InParts {
+        pieces,
+        parts: plan.parts,
+        stretches: Stretches {
+            large_file_id: file.file_id.clone(),
+            key: file.customer_key.clone(),
+        },
+    });
+    options.progress.expect_parts(parts.parts.len() as u32);
+    let each = Arc::clone(&parts);
+    let works = stream::try_unfold(1, move |number| {
+        let parts = Arc::clone(&each);
+        async move {
+            let work = parts.work(number).await?;
+            Ok(work.map(|work| (work, number + 1)))
+        }
+    });
+    file.carry(works, |number| parts.again(number)).await
+}
+
+/// A large file of pieces.
+struct InParts {
+    pieces: Pieces,
+    parts: Vec<ComposedPart>,
+    stretches: Stretches,
+}
+
+impl InParts {
+    /// The part with this number, if there is one.
+    async fn work(&self, number: u64) -> Result<Option<PartWork>, Error> {
+        let Some(part) = self.parts.get(number as usize - 1) else {
+            return Ok(None);
+        };
+        let number = PartNumber::new(number)?;
+        if part.copied {
+            return Ok(Some(self.copied(part, number)));
+        }
+        let stretch = self.pieces.stretch(part).await?;
+        Ok(Some(sent(part, number, stretch)))
+    }
+
+    /// The same once more, unless some of it comes once.
+    fn again(&self, number: PartNumber) -> Option<PartWork> {
+        let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
+        if part.copied {
+            return Some(self.copied(part, number));
+        }
+        Some(sent(part, number, self.pieces.stretch_again(part)?))
+    }
+
+    fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartWork {
+        let (stored, range) = self.pieces.source(part);
+        let key = stored.key.as_ref();
+        self.stretches.part(number, &stored.file_id, range, key)
+    }
+}
+
+fn sent(part: &ComposedPart, number: PartNumber, stretch: source::Stretch) -> PartWork {
+    PartWork {
+        number,
+        len: part.len(),
+        from: Origin::Here(stretch),
+    }
+}

@@ -1,0 +1,256 @@
+//! The open sources of a composition, and the bytes of each part of it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use futures_util::lock::Mutex;
+
+use super::bodies::{fetched, joined};
+use super::compose_source::{ComposeSource, From, Stored};
+use super::plan::{ComposePlan, ComposedPart};
+use super::planner::{Limits, plan};
+use super::segments::Stretch;
+use crate::api::CopyFile;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::copy::copy_parts::byte_range;
+use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, sizes};
+use crate::transfer::progress::Stage;
+use crate::transfer::source::{self, Anywhere, Opened};
+use crate::transfer::upload::{Parts, held};
+use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
+
+/// The content type and file info of the new file.
+pub(super) type Metadata = (ContentType, FileInfo);
+
+/// Pieces whose lengths are known.
+pub(super) struct Pieces {
+    pub(super) client: Client,
+    pub(super) pieces: Vec<OpenPiece>,
+}
+
+pub(super) struct OpenPiece {
+    /// The stretch of the new file that it is.
+    pub(super) range: Range<u64>,
+    pub(super) from: OpenFrom,
+}
+
+pub(super) enum OpenFrom {
+    There(Stored),
+    Here(Anywhere),
+    Once(Mutex<Parts>),
+}
+
+impl Pieces {
+    pub(super) async fn open(client: &Client, pieces: Vec<ComposeSource>) -> Result<Self, Error> {
+        let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
+        for (number, piece) in (1..).zip(pieces) {
+            let (len, from) = match piece.0 {
+                From::There(stored) => (length(&stored.range, number)?, OpenFrom::There(stored)),
+                From::Here(source) => match source.open(client).await? {
+                    Opened::Anywhere(source) => (source.len, OpenFrom::Here(source)),
+                    Opened::Once(Some(len), stream) => {
+                        let parts = Parts::new(client.clone(), stream, Some(len));
+                        (len, OpenFrom::Once(Mutex::new(parts)))
+                    }
+                    Opened::Once(None, _) => {
+                        return Err(Error::invalid(format!(
+                            "piece {number} comes once, and nobody knows its length"
+                        )));
+                    }
+                },
+            };
+            let end = at.checked_add(len).ok_or_else(|| {
+                Error::invalid("the pieces have more bytes together than can be counted")
+            })?;
+            open.push(OpenPiece {
+                range: at..end,
+                from,
+            });
+            at = end;
+        }
+        Ok(Self {
+            client: client.clone(),
+            pieces: open,
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.pieces.last().map_or(0, |last| last.range.end)
+    }
+
+    pub(super) async fn plan(&self, part_size: Option<u64>) -> Result<ComposePlan, Error> {
+        let sizes = sizes(&self.client).await?;
+        // To hear what is wrong with the size.
+        sizes.cut(0, part_size)?;
+        let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Once(_));
+        let sent = match part_size {
+            Some(size) => size,
+            None if self.pieces.iter().any(once) => sizes.of_unknown(PartNumber::FIRST, None),
+            None => sizes.recommended,
+        };
+        let mut files = HashMap::new();
+        let stretches: Vec<_> = self
+            .pieces
+            .iter()
+            .map(|piece| Stretch {
+                len: piece.len(),
+                there: piece.stored().map(|stored| {
+                    let next = files.len();
+                    let number = *files.entry(&stored.file_id).or_insert(next);
+                    (number, stored.range.start)
+                }),
+            })
+            .collect();
+        let limits = Limits {
+            minimum: sizes.minimum,
+            maximum: MAX_PART,
+            sent,
+            parts: MAX_PARTS as usize,
+        };
+        plan(&stretches, limits)
+    }
+
+    /// The pieces that this part touches, and the stretch of each.
+    pub(super) fn within(
+        &self,
+        part: &ComposedPart,
+    ) -> impl Iterator<Item = (&OpenPiece, Range<u64>)> {
+        let range = part.range.clone();
+        let first = self
+            .pieces
+            .partition_point(|piece| piece.range.end <= range.start);
+        let touched = self.pieces[first..]
+            .iter()
+            .take_while(move |piece| piece.range.start < part.range.end);
+        touched.filter(|piece| piece.len() > 0).map(move |piece| {
+            let [start, end] = [range.start, range.end]
+                .map(|at| at.clamp(piece.range.start, piece.range.end) - piece.range.start);
+            (piece, start..end)
+        })
+    }
+
+    /// The file in B2 that a copied part is a stretch of, and which stretch.
+    pub(super) fn source(&self, part: &ComposedPart) -> (&Stored, Range<u64>) {
+        let mut touched = self.within(part);
+        let first = touched
+            .find_map(|(piece, range)| piece.stored().zip(Some(range)))
+            .expect("a copied part lies in one file");
+        let start = first.0.range.start + first.1.start;
+        (first.0, start..start + part.len())
+    }
+
+    /// Copies all of it in one call.
+    pub(super) async fn copy(
+        &self,
+        all: &ComposedPart,
+        bucket: &BucketHandle,
+        options: &Options,
+        name: FileName,
+        (content_type, info): Metadata,
+    ) -> Result<FileVersion, Error> {
+        options.progress.enter(Stage::Transferring);
+        let (stored, range) = self.source(all);
+        let mut copy = CopyFile::new(&stored.file_id, name)
+            .destination_bucket_id(bucket.id())
+            .range(byte_range(range))
+            .replace_metadata(content_type, info);
+        if let Some(key) = &stored.key {
+            copy = copy.source_server_side_encryption(EncryptionSetting::SseC(key.clone()));
+        }
+        let file = self.client.call(options.of_copy(copy)).await?;
+        let (len, has) = (all.len(), file.content_length);
+        if has != len {
+            let what = format!("{len} bytes were to be copied, and the copy has {has}");
+            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
+        }
+        options.progress.add(len);
+        Ok(file)
+    }
+
+    /// The bytes of a part that is sent. What comes once has to be asked for in order.
+    pub(super) async fn stretch(&self, part: &ComposedPart) -> Result<source::Stretch, Error> {
+        let once = self
+            .within(part)
+            .filter(|(piece, _)| matches!(piece.from, OpenFrom::Once(_)));
+        let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
+        // For all of it at once: who has room for one half and waits for the other may wait for its like.
+        let room = match once {
+            0 => None,
+            bytes => self.client.room(bytes).await,
+        };
+        let mut stretches = Vec::new();
+        for (piece, range) in self.within(part) {
+            let stretch = match &piece.from {
+                OpenFrom::Once(parts) => {
+                    let mut parts = parts.lock().await;
+                    let body = parts.next_with_room(range.end - range.start).await?;
+                    if range.end == piece.len() {
+                        // Only to hear whether there is more.
+                        parts.is_over().await?;
+                    }
+                    body.into()
+                }
+                _ => self.again(piece, range).expect("it does not come once"),
+            };
+            stretches.push(stretch);
+        }
+        let mut joined = joined(stretches);
+        joined.body = held(joined.body, room);
+        Ok(joined)
+    }
+
+    /// The same once more, unless some of it comes once.
+    pub(super) fn stretch_again(&self, part: &ComposedPart) -> Option<source::Stretch> {
+        let stretches = self
+            .within(part)
+            .map(|(piece, range)| self.again(piece, range));
+        stretches.collect::<Option<Vec<_>>>().map(joined)
+    }
+
+    pub(super) fn again(&self, piece: &OpenPiece, range: Range<u64>) -> Option<source::Stretch> {
+        match &piece.from {
+            OpenFrom::Here(source) => Some(source.stretch(range)),
+            OpenFrom::There(stored) => {
+                let at = stored.range.start;
+                let range = at + range.start..at + range.end;
+                let key = stored.key.as_ref();
+                Some(fetched(&self.client, &stored.file_id, range, key).into())
+            }
+            OpenFrom::Once(_) => None,
+        }
+    }
+
+    /// What comes once and was said to be empty may not be.
+    pub(super) async fn empty_ones_are_empty(&self) -> Result<(), Error> {
+        for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
+            if let OpenFrom::Once(parts) = &piece.from {
+                parts.lock().await.is_over().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OpenPiece {
+    const fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    const fn stored(&self) -> Option<&Stored> {
+        match &self.from {
+            OpenFrom::There(stored) => Some(stored),
+            OpenFrom::Here(_) | OpenFrom::Once(_) => None,
+        }
+    }
+}
+
+fn length(range: &Range<u64>, number: usize) -> Result<u64, Error> {
+    range.end.checked_sub(range.start).ok_or_else(|| {
+        let (start, end) = (range.start, range.end);
+        Error::invalid(format!(
+            "the range {start}..{end} of piece {number} ends before it begins"
+        ))
+    })
+}

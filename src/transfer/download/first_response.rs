@@ -1,0 +1,91 @@
+//! The first response of a download, which decides the version that all bytes come from.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::builder::{FileDownload, What};
+use super::reader::Version;
+use crate::api::{Download, DownloadFileById, DownloadFileByName};
+use crate::error::Error;
+use crate::types::ByteRange;
+
+/// The first answer.
+pub(super) struct Begun {
+    pub(super) download: Download,
+    pub(super) version: Arc<Version>,
+    /// The bytes that it brings.
+    pub(super) sent: Range<u64>,
+    pub(super) is_whole: bool,
+}
+
+impl FileDownload {
+    /// Makes the first call, for these bytes or for none.
+    pub(super) async fn begin(&self, range: Option<ByteRange>, head: bool) -> Result<Begun, Error> {
+        let download = self.ask(range, head).await?;
+        let file = &download.file;
+        let whole = 0..file.content_length;
+        let sent = match file.range {
+            _ if head => 0..0,
+            Some((first, last)) => first..last + 1,
+            None => whole.clone(),
+        };
+        let bucket = match &self.what {
+            Ok(What::Name(bucket, _)) => Some(bucket),
+            _ => None,
+        };
+        let client = match &self.what {
+            // Its name is what a server says it is.
+            Ok(What::Version(_)) => self
+                .client
+                .about(bucket, &self.client.masked_name(&file.file_name)),
+            _ => self.client.about(bucket, &file.file_name),
+        };
+        let version = Version {
+            client,
+            file_id: file.file_id.clone(),
+            name: match &self.what {
+                Ok(What::Name(bucket, name)) if self.client.downloads_by_name() => {
+                    Some((bucket.clone(), name.clone()))
+                }
+                _ => None,
+            },
+            content_length: file.content_length,
+            customer_key: self.customer_key.clone(),
+            overrides: self.overrides.clone(),
+            needs_token: self.needs_token,
+            progress: self.progress.clone(),
+        };
+        Ok(Begun {
+            is_whole: sent == whole,
+            sent,
+            version: Arc::new(version),
+            download,
+        })
+    }
+
+    async fn ask(&self, range: Option<ByteRange>, head: bool) -> Result<Download, Error> {
+        macro_rules! ask {
+            ($call:expr) => {{
+                let mut call = $call
+                    .overrides(self.overrides.clone())
+                    .with_token(self.needs_token);
+                if let Some(range) = range {
+                    call = call.range(range);
+                }
+                if let Some(key) = &self.customer_key {
+                    call = call.customer_key(key.clone());
+                }
+                if head {
+                    call = call.head();
+                }
+                self.client.call(call).await
+            }};
+        }
+        match self.what.as_ref().map_err(Clone::clone)? {
+            What::Name(bucket, name) => {
+                ask!(DownloadFileByName::new(bucket.clone(), name.clone()))
+            }
+            What::Version(file_id) => ask!(DownloadFileById::new(file_id.clone())),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! One download to a path: claims a partial file, fetches, verifies, and puts it in its target's place.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::try_join3;
+use futures_util::stream::FuturesUnordered;
+
+use super::shared_state::{Landing, Tail, refused};
+use crate::api::{Download, DownloadedFile};
+use crate::error::Error;
+use crate::transfer::disk::{Left, Partial, Place, Resumed, Temp, is_kept, on_pool};
+use crate::transfer::download::builder::FileDownload;
+use crate::transfer::download::first_response::Begun;
+use crate::transfer::download::reader::Reader;
+use crate::transfer::download::verify::{Downloaded, must_be_verified, other_sha1, verification};
+use crate::transfer::progress::Stage;
+use crate::transfer::range_set::{Missing, Spans};
+use crate::types::{ByteRange, Sha1, Timestamp};
+
+/// The files that a download has open: the part of it that is there, the directory, and what it writes down.
+const FILES: u64 = 3;
+
+/// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
+const ROUNDS: u32 = 3;
+
+impl FileDownload {
+    pub(super) async fn land(
+        &self,
+        target: &Path,
+        find: impl Fn() -> io::Result<Place> + Send + Sync + 'static,
+    ) -> Result<Downloaded, Error> {
+        self.what.as_ref().map_err(Clone::clone)?;
+        if is_kept(target) {
+            return Err(Error::invalid(format!(
+                "{target:?} has a name that only a download which is not finished may have"
+            )));
+        }
+        let refused = |error| refused(target, error);
+        let _files = self.client.file_place(FILES).await;
+        let find = Arc::new(find);
+        let open = || async {
+            let find = Arc::clone(&find);
+            let place = on_pool(move || find()).await?;
+            self.temp(place).await
+        };
+        let (temp, left) = self.client.with_room(open).await.map_err(refused)?;
+        let landed = self.verified(&temp, target, left).await;
+        if landed.is_err() {
+            // Nothing goes on when this has ended.
+            on_pool(move || temp.give_up()).await;
+            return landed;
+        }
+        let landed = landed?;
+        self.progress.enter(Stage::Finishing);
+        let modified = landed.file.file_info.get("src_last_modified_millis");
+        let modified = modified
+            .filter(|_| self.to_disk.modified_time)
+            .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
+        let len = landed.bytes;
+        let put = || {
+            let temp = Arc::clone(&temp);
+            on_pool(move || temp.put_in_place(len, modified))
+        };
+        if let Err(error) = self.client.with_room(put).await {
+            on_pool(move || temp.give_up()).await;
+            return Err(refused(error));
+        }
+        self.progress.enter(Stage::Done);
+        Ok(landed)
+    }
+
+    /// Fetches the file, and again where its SHA-1 is another one.
+    async fn verified(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        mut left: Option<Left>,
+    ) -> Result<Downloaded, Error> {
+        let mut seen = None;
+        for round in 1.. {
+            let landed = self.fetch(temp, target, left.take()).await?;
+            let Some((expected, arrived)) = landed.mismatch else {
+                return Ok(landed.result);
+            };
+            self.reset(temp, target).await?;
+            if round == ROUNDS || seen == Some(arrived) {
+                let name = &landed.result.file.file_name;
+                return Err(other_sha1(expected, arrived, name));
+            }
+            seen = Some(arrived);
+            self.progress.start_over();
+        }
+        unreachable!("the last round returns")
+    }
+
+    /// A file to write to, and what is in it.
+    async fn temp(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
+        let place = Arc::new(place);
+        // A download that was dropped a moment ago may still be writing its last bytes.
+        let tries = if self.to_disk.resume { 10 } else { 0 };
+        for again in 0..tries {
+            let there = Arc::clone(&place);
+            match on_pool(move || Temp::resume(&there)).await? {
+                Resumed::Ready(temp, left) => return Ok((temp, left)),
+                Resumed::Foreign => break,
+                Resumed::Busy => {}
+            }
+            self.client.sleep(Duration::from_millis(10 * again)).await;
+        }
+        let temp = on_pool(move || Temp::create(&place)).await?;
+        Ok((Arc::new(temp), None))
+    }
+
+    async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
+        let temp = Arc::clone(temp);
+        on_pool(move || temp.reset())
+            .await
+            .map_err(|error| refused(target, error))
+    }
+
+    /// Brings all bytes to the disk, and tells whether they are the right ones.
+    async fn fetch(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        left: Option<Left>,
+    ) -> Result<Landed, Error> {
+        let (begun, done) = self.first(temp, target, left).await?;
+        let Download { file, body } = begun.download;
+        let wanted = self.wanted(&file);
+        let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
+        if self.must_be_verified {
+            must_be_verified(verified, &file.file_name)?;
+        }
+        let resumed_bytes = done.bytes();
+        let mut begun_or_done = done.clone();
+        begun_or_done.insert(begun.sent.clone());
+        let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
+        self.progress.expect_bytes(wanted.end - wanted.start);
+        let pieces = ahead.pieces();
+        let in_pieces = pieces > 0 || resumed_bytes > 0;
+        if in_pieces {
+            let parts = pieces + 1 + done.iter().count() as u64;
+            let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+            self.progress.expect_parts(parts);
+        }
+        done.iter()
+            .for_each(|span| self.progress.part_reused(span.end - span.start));
+        self.progress.enter(Stage::Transferring);
+        let landing = Landing {
+            temp,
+            target,
+            wanted: wanted.clone(),
+            is_checked: sha1.is_some(),
+            version: begun.version,
+            tail: Mutex::new(Tail::new(done, wanted.start)),
+        };
+        let first = Reader::begun(Arc::clone(&landing.version), begun.sent, body);
+        let moving = self.all_pieces(&landing, first, ahead, in_pieces);
+        let hashing = async {
+            match sha1 {
+                Some(expected) => {
+                    let arrived = landing.hash_behind().await?;
+                    Ok((arrived != expected).then_some((expected, arrived)))
+                }
+                None => Ok(None),
+            }
+        };
+        let ((), mismatch, ()) = try_join3(moving, hashing, landing.flush_behind()).await?;
+        Ok(Landed {
+            result: Downloaded {
+                file,
+                verified,
+                bytes: wanted.end - wanted.start,
+                resumed_bytes,
+            },
+            mismatch,
+        })
+    }
+
+    /// The first answer, and the bytes that need not be fetched.
+    async fn first(
+        &self,
+        temp: &Arc<Temp>,
+        target: &Path,
+        left: Option<Left>,
+    ) -> Result<(Begun, Spans), Error> {
+        if let Some(Left { partial, is_proven }) = left {
+            let mut missing = partial
+                .done
+                .missing(partial.wanted.clone(), self.piece_size());
+            let range = missing
+                .next()
+                .map(|span| ByteRange::inclusive(span.start, span.end - 1))
+                .transpose()?;
+            match self.begin(range, range.is_none()).await {
+                Ok(begun)
+                    if self.is_of(&partial, &begun) && (is_proven || self.is_checkable(&begun)) =>
+                {
+                    return Ok((begun, partial.done));
+                }
+                // It is another version now, and perhaps a shorter one; or nothing would tell whether these are its bytes.
+                Ok(_) => {}
+                Err(error) if is_past_the_end(&error) => {}
+                Err(error) => return Err(error),
+            }
+            self.reset(temp, target).await?;
+        }
+        let mut range = self.range;
+        if self.to_disk.concurrency > 1 {
+            let all = ByteRange::from_offset(0);
+            range = Some(range.unwrap_or(all).first(self.to_disk.range_size));
+        }
+        let begun = match self.begin(range, false).await {
+            // No range of an empty file can be asked for.
+            Err(error) if self.range.is_none() && is_past_the_end(&error) => {
+                self.begin(None, false).await
+            }
+            begun => begun,
+        };
+        Ok((begun?, Spans::default()))
+    }
+
+    fn is_of(&self, partial: &Partial, begun: &Begun) -> bool {
+        let file = &begun.download.file;
+        file.file_id == partial.file_id
+            && file.content_length == partial.content_length
+            && self.wanted(file) == partial.wanted
+    }
+
+    /// Whether there is a SHA-1 of the bytes that were asked for.
+    fn is_checkable(&self, begun: &Begun) -> bool {
+        let file = &begun.download.file;
+        let is_whole = self.wanted(file) == (0..file.content_length);
+        verification(file, is_whole).1.is_some()
+    }
+
+    /// The bytes of the file that were asked for.
+    fn wanted(&self, file: &DownloadedFile) -> Range<u64> {
+        match self.range.map(|range| range.within(file.content_length)) {
+            None => 0..file.content_length,
+            Some(None) => 0..0,
+            Some(Some((first, last))) => first..last + 1,
+        }
+    }
+
+    const fn piece_size(&self) -> u64 {
+        if self.to_disk.concurrency == 1 {
+            u64::MAX
+        } else {
+            self.to_disk.range_size
+        }
+    }
+
+    async fn all_pieces(
+        &self,
+        landing: &Landing<'_>,
+        first: Reader,
+        mut ahead: Missing,
+        in_pieces: bool,
+    ) -> Result<(), Error> {
+        let mut under_way = FuturesUnordered::new();
+        under_way.push(landing.piece(first));
+        loop {
+            let room = self.to_disk.concurrency - under_way.len();
+            for span in ahead.by_ref().take(room) {
+                let reader = Reader::ahead(Arc::clone(&landing.version), span);
+                under_way.push(landing.piece(reader));
+            }
+            match under_way.next().await {
+                Some(piece) => piece?,
+                None => return Ok(()),
+            }
+            if in_pieces {
+                self.progress.part_done();
+            }
+        }
+    }
+}
+
+/// All bytes are on the disk.
+struct Landed {
+    result: Downloaded,
+    /// The SHA-1 that they should have, and the one that they have.
+    mismatch: Option<(Sha1, Sha1)>,
+}
+
+fn is_past_the_end(error: &Error) -> bool {
+    error.b2().is_some_and(|b2| b2.status == 416)
+}

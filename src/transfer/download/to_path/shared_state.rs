@@ -1,0 +1,92 @@
+//! What the ranges, the hash and the flush of one download tell each other.
+
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use b2kit_core::Bytes;
+
+use crate::error::Error;
+use crate::transfer::disk::{Partial, Temp};
+use crate::transfer::download::reader::Version;
+use crate::transfer::range_set::Spans;
+
+/// So many more, and they are sent on from the system's memory to the disk.
+const FLUSH: u64 = 64 << 20;
+
+/// A file that comes down.
+pub(super) struct Landing<'a> {
+    pub(super) temp: &'a Arc<Temp>,
+    pub(super) target: &'a Path,
+    pub(super) version: Arc<Version>,
+    pub(super) wanted: Range<u64>,
+    pub(super) is_checked: bool,
+    pub(super) tail: Mutex<Tail>,
+}
+
+/// What the pieces and the hash tell each other.
+pub(super) struct Tail {
+    /// What is on the disk.
+    pub(super) done: Spans,
+    /// Up to here the hash has the bytes, or is getting them.
+    pub(super) hashed: u64,
+    /// The bytes that the hash gets next, where they need not be read back.
+    pub(super) next: Option<Vec<Bytes>>,
+    pub(super) hash: Option<Waker>,
+    pub(super) piece: Option<Waker>,
+    pub(super) flush: Option<Waker>,
+    pub(super) unflushed: u64,
+    pub(super) unsaved: u64,
+    pub(super) is_saving: bool,
+}
+
+impl Landing<'_> {
+    pub(super) fn partial(&self, tail: &Tail) -> Partial {
+        Partial {
+            file_id: self.version.file_id.clone(),
+            content_length: self.version.content_length,
+            wanted: self.wanted.clone(),
+            done: tail.done.clone(),
+        }
+    }
+
+    pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_flush_due(&self, tail: &Tail) -> bool {
+        tail.unflushed >= FLUSH || self.is_all_there(tail)
+    }
+
+    pub(super) fn is_all_there(&self, tail: &Tail) -> bool {
+        tail.done.reach(self.wanted.start) >= self.wanted.end
+    }
+}
+
+impl Tail {
+    pub(super) const fn new(done: Spans, start: u64) -> Self {
+        Self {
+            done,
+            hashed: start,
+            next: None,
+            hash: None,
+            piece: None,
+            flush: None,
+            unflushed: 0,
+            unsaved: 0,
+            is_saving: false,
+        }
+    }
+}
+
+/// Wakes them when the lock is free.
+pub(super) fn wake<const N: usize>(wakers: [Option<Waker>; N], tail: MutexGuard<'_, Tail>) {
+    drop(tail);
+    wakers.into_iter().flatten().for_each(Waker::wake);
+}
+
+pub(super) fn refused(target: &Path, error: io::Error) -> Error {
+    Error::destination(format!("{target:?} could not be written"), error)
+}

@@ -1,0 +1,18 @@
+//! Large files: parts side by side, and then the whole, or nothing. Uploads, copies and compositions share it.
+//!
+//! `options` is what the caller says of the new file; `part_sizes` how it is cut; `parts` what a part is made of;
+//! `upload_parts` carries them out and finishes the file; `upload_counter` tells the progress what was sent.
+
+mod on_failure;
+mod options;
+mod part_sizes;
+mod parts;
+mod upload_counter;
+mod upload_parts;
+
+pub use self::on_failure::OnFailure;
+pub(crate) use self::options::{CONCURRENCY, Options, is_ours, note, options, sizes};
+pub(crate) use self::part_sizes::{Cut, MAX_PART, MAX_PARTS, Sizes};
+pub(crate) use self::parts::{From, PartWork, each};
+pub(crate) use self::upload_counter::Sent;
+pub(crate) use self::upload_parts::LargeFile;

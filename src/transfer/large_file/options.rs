@@ -1,0 +1,196 @@
+//! [`Options`]: what uploads, copies and compositions can be told alike.
+
+use super::on_failure::OnFailure;
+use super::part_sizes::Sizes;
+use super::upload_parts::LargeFile;
+use crate::api::{CopyFile, StartLargeFile, UPLOAD_ID, UploadFile};
+use crate::client::Client;
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::progress::Progress;
+use crate::types::{
+    EncryptionSetting, FileInfo, FileInfoLimit, FileName, FileRetention, FileVersion, LegalHold,
+    RetentionMode, Timestamp,
+};
+
+/// The parts that are under way at once, unless the upload says otherwise.
+pub(crate) const CONCURRENCY: usize = 4;
+
+/// How the new file is locked and encrypted, and how it is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) file_retention: Option<(RetentionMode, Timestamp)>,
+    pub(crate) legal_hold: Option<LegalHold>,
+    pub(crate) server_side_encryption: Option<EncryptionSetting>,
+    pub(crate) file_info_limit: FileInfoLimit,
+    pub(crate) concurrency: Option<usize>,
+    pub(crate) on_failure: Option<OnFailure>,
+    pub(crate) progress: Progress,
+}
+
+/// The setters of these options, which stand in a field `options`.
+macro_rules! options {
+    ($name:ident) => {
+        impl $name {
+            /// Until when the new file can't be deleted. Needs `writeFileRetentions`.
+            pub fn file_retention(
+                mut self,
+                mode: $crate::types::RetentionMode,
+                retain_until: $crate::types::Timestamp,
+            ) -> Self {
+                self.options.file_retention = Some((mode, retain_until));
+                self
+            }
+
+            /// Whether the new file is held regardless of time. Needs `writeFileLegalHolds`.
+            pub fn legal_hold(mut self, hold: $crate::types::LegalHold) -> Self {
+                self.options.legal_hold = Some(hold);
+                self
+            }
+
+            /// How the new file is to be encrypted. Without it, as the bucket encrypts by default.
+            pub fn server_side_encryption(
+                mut self,
+                encryption: $crate::types::EncryptionSetting,
+            ) -> Self {
+                self.options.server_side_encryption = Some(encryption);
+                self
+            }
+
+            /// How many bytes the name and the notes of the new file may have together. Defaults to what B2 takes
+            /// everywhere; for old buckets that don't encrypt there is
+            /// [`FileInfoLimit::Unencrypted`](crate::types::FileInfoLimit::Unencrypted).
+            pub const fn file_info_limit(mut self, limit: $crate::types::FileInfoLimit) -> Self {
+                self.options.file_info_limit = limit;
+                self
+            }
+
+            /// How many parts are under way at once. Defaults to 4. Of what comes once, as many are held in memory.
+            pub const fn concurrency(mut self, parts: usize) -> Self {
+                self.options.concurrency = Some(parts);
+                self
+            }
+
+            /// What becomes of a large file that can't be completed. Defaults to
+            /// [`OnFailure::Cancel`](crate::transfer::OnFailure::Cancel).
+            pub const fn on_failure(mut self, on_failure: $crate::transfer::OnFailure) -> Self {
+                self.options.on_failure = Some(on_failure);
+                self
+            }
+
+            /// Counts here how far it is.
+            pub fn progress(mut self, progress: &$crate::transfer::Progress) -> Self {
+                self.options.progress = progress.clone();
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use options;
+
+impl Options {
+    /// What the name and the notes of the new file may have together.
+    pub(crate) fn limit(&self) -> FileInfoLimit {
+        self.file_info_limit.of_file(
+            self.server_side_encryption.as_ref(),
+            self.file_retention.is_some() || self.legal_hold.is_some(),
+        )
+    }
+
+    pub(crate) fn of_copy(&self, mut copy: CopyFile) -> CopyFile {
+        copy = copy.file_info_limit(self.file_info_limit);
+        if let Some((mode, until)) = &self.file_retention {
+            copy = copy.file_retention(FileRetention::until(mode.clone(), *until));
+        }
+        if let Some(hold) = &self.legal_hold {
+            copy = copy.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            copy = copy.destination_server_side_encryption(encryption.clone());
+        }
+        copy
+    }
+
+    pub(crate) fn of_upload(&self, mut upload: UploadFile) -> UploadFile {
+        upload = upload.file_info_limit(self.file_info_limit);
+        if let Some((mode, until)) = &self.file_retention {
+            upload = upload.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.legal_hold {
+            upload = upload.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            upload = upload.server_side_encryption(encryption.clone());
+        }
+        upload
+    }
+
+    pub(crate) fn of_large(&self, mut start: StartLargeFile) -> StartLargeFile {
+        start = start.file_info_limit(self.file_info_limit);
+        if let Some((mode, until)) = &self.file_retention {
+            start = start.file_retention(mode.clone(), *until);
+        }
+        if let Some(hold) = &self.legal_hold {
+            start = start.legal_hold(hold.clone());
+        }
+        if let Some(encryption) = &self.server_side_encryption {
+            start = start.server_side_encryption(encryption.clone());
+        }
+        start
+    }
+
+    /// Starts a large file.
+    pub(crate) async fn start<'a>(
+        &'a self,
+        bucket: &'a BucketHandle,
+        name: &FileName,
+        start: StartLargeFile,
+    ) -> Result<LargeFile<'a>, Error> {
+        let start = self.of_large(start);
+        let client = bucket.client();
+        let start = with_upload_id(client, start);
+        let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;
+        file.concurrency = self.concurrency.unwrap_or(CONCURRENCY);
+        file.on_failure = self.on_failure.unwrap_or_default();
+        Ok(file)
+    }
+}
+
+pub(crate) async fn sizes(client: &Client) -> Result<Sizes, Error> {
+    let session = client.session().await?;
+    Ok(Sizes::new(
+        session.absolute_minimum_part_size(),
+        session.recommended_part_size(),
+    ))
+}
+
+/// Adds a note that nobody asked for, if there is surely room for it and none of its name.
+pub(crate) fn note(
+    info: &mut FileInfo,
+    name: &FileName,
+    limit: FileInfoLimit,
+    key: &str,
+    value: &str,
+) {
+    if info.get(key).is_some() {
+        return;
+    }
+    let more = info.clone().with(key, value).ok();
+    if let Some(more) = more.filter(|more| more.surely_fits(name.as_str(), limit)) {
+        *info = more;
+    }
+}
+
+/// A note by which an upload knows its own large file again, if there is room for one.
+pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLargeFile {
+    if start.noted_upload_id().is_some() {
+        return start;
+    }
+    start.noting_upload_id(&client.unique())
+}
+
+/// Whether it is an upload of this crate's.
+pub(crate) fn is_ours(file: &FileVersion) -> bool {
+    file.file_info.get(UPLOAD_ID).is_some()
+}

@@ -1,0 +1,50 @@
+//! The parts of a large file: what each is made of, and which B2 has.
+
+use std::collections::BTreeMap;
+
+use futures_core::Stream;
+use futures_util::StreamExt as _;
+
+use crate::api::CopyPart;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::source::Stretch;
+use crate::types::{Part, PartNumber, Sha1};
+
+/// A part, and where it comes from.
+#[derive(Debug)]
+pub(crate) struct PartWork {
+    pub(crate) number: PartNumber,
+    pub(crate) len: u64,
+    pub(crate) from: From,
+}
+
+#[derive(Debug)]
+pub(crate) enum From {
+    Here(Stretch),
+    /// Another file, in B2.
+    There(Box<CopyPart>),
+    /// An earlier transfer: it is there already.
+    Earlier(Sha1),
+}
+
+/// The parts that are over, with their lengths and digests.
+#[derive(Debug, Default)]
+pub(super) struct Over(pub(super) BTreeMap<PartNumber, (u64, Sha1)>);
+
+/// The digest that the part is to be finished with.
+pub(super) fn digest_of(part: &Part, len: u64) -> Result<Sha1, Error> {
+    let integrity = |what: String| Error::new(ErrorKind::Integrity, what).with_effect(true);
+    if part.content_length != len {
+        let stored = part.content_length;
+        return Err(integrity(format!(
+            "the part has {len} bytes, and B2 stored {stored}"
+        )));
+    }
+    let sha1 = part.content_sha1.sha1().copied();
+    sha1.ok_or_else(|| integrity("B2 gives no SHA-1 of the part".to_owned()))
+}
+
+/// The parts of a plan, one after the other.
+pub(crate) fn each(works: Vec<PartWork>) -> impl Stream<Item = Result<PartWork, Error>> + Send {
+    futures_util::stream::iter(works).map(Ok)
+}

@@ -1,0 +1,84 @@
+//! Bodies whose SHA-1 is known before they are sent.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use b2kit_core::{Body, BodyStream, Bytes};
+use futures_core::Stream;
+use futures_util::StreamExt as _;
+
+use crate::api::CatchPanics;
+use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed};
+use crate::types::{Sha1, Sha1Hasher};
+
+/// These bytes, for which a SHA-1 is known: B2 is told it, and refuses others.
+///
+/// So they are not hashed while they are sent. But where they have to be sent again, it may be since B2 got others: then
+/// they are, and what has changed fails before its last byte has left.
+pub(crate) fn held_to(body: &Body, sha1: Sha1) -> Body {
+    let (inner, is_opened, len) = (body.clone(), AtomicBool::new(false), body.len());
+    Body::replay(len, move || {
+        let again = is_opened.swap(true, Ordering::Relaxed);
+        Ok(HeldTo {
+            source: inner.open()?,
+            left: len,
+            hasher: again.then(Sha1Hasher::default),
+            sha1,
+        })
+    })
+}
+
+struct HeldTo {
+    source: BodyStream,
+    left: u64,
+    /// Where it is hashed, until it is over.
+    hasher: Option<Sha1Hasher>,
+    sha1: Sha1,
+}
+
+impl Stream for HeldTo {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let next = this.source.as_mut().poll_next(cx);
+        if let (Poll::Ready(Some(Ok(bytes))), Some(hasher)) = (&next, &mut this.hasher) {
+            hasher.update(bytes);
+            this.left = this.left.saturating_sub(bytes.len() as u64);
+            if this.left == 0 {
+                let sha1 = this.hasher.take().map(Sha1Hasher::finish);
+                if sha1 != Some(this.sha1) {
+                    return Poll::Ready(Some(Err(changed(CHANGED_SINCE_HASHED))));
+                }
+            }
+        }
+        next
+    }
+}
+
+/// Reads bytes that are [held to](held_to) a SHA-1 and were opened before: an error says that they have changed.
+pub(crate) async fn read_again(body: &Body) -> io::Result<()> {
+    let mut stream = CatchPanics::open(body)?;
+    while stream.next().await.transpose()?.is_some() {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::executor::block_on;
+
+    use super::*;
+
+    #[test]
+    fn bytes_held_to_a_sha1_are_hashed_from_the_second_opening_on() {
+        for (bytes, good) in [("hello", true), ("hallo", false)] {
+            let body = held_to(&Body::from(bytes), Sha1::of(b"hello"));
+            let read = || block_on(body.open().unwrap().collect::<Vec<_>>());
+            assert!(read().iter().all(Result::is_ok), "B2 checks these");
+            assert_eq!(read().iter().all(Result::is_ok), good);
+            assert_eq!(block_on(read_again(&body)).is_ok(), good);
+        }
+    }
+}

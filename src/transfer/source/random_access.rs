@@ -1,0 +1,95 @@
+//! [`Anywhere`]: an open source of which any byte range can be read, as often as needed.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use b2kit_core::{Body, BodyStream, Bytes};
+
+use super::expected_sha1::held_to;
+use super::segment::Stretch;
+#[cfg(feature = "fs")]
+use crate::api::Digest;
+#[cfg(feature = "fs")]
+use crate::transfer::disk;
+use crate::types::{Sha1, Timestamp};
+
+pub(super) type OpenRange = Arc<dyn Fn(Range<u64>) -> io::Result<BodyStream> + Send + Sync>;
+
+/// Bytes that can be read anywhere.
+#[derive(Clone)]
+pub(crate) struct Anywhere {
+    pub(crate) len: u64,
+    pub(crate) modified: Option<Timestamp>,
+    pub(super) read: Read,
+}
+
+#[derive(Clone)]
+pub(super) enum Read {
+    Bytes(Bytes),
+    Ranges(OpenRange),
+    #[cfg(feature = "fs")]
+    File(Arc<disk::SourceFile>),
+}
+
+impl Anywhere {
+    /// Whether reading it waits for nothing.
+    pub(crate) const fn is_in_memory(&self) -> bool {
+        matches!(self.read, Read::Bytes(_))
+    }
+
+    /// A stretch, as something to send.
+    pub(crate) fn stretch(&self, range: Range<u64>) -> Stretch {
+        match &self.read {
+            #[cfg(feature = "fs")]
+            Read::File(file) => {
+                let (file, digest) = (Arc::clone(file), Digest::default());
+                let there = Arc::clone(&digest);
+                let body = Body::replay(range.end - range.start, move || {
+                    Ok(disk::read(&file, range.clone(), Some(&there)))
+                });
+                Stretch {
+                    body,
+                    digest: Some(digest),
+                    sha1: None,
+                }
+            }
+            _ => self.unhashed(range).into(),
+        }
+    }
+
+    /// A stretch that has this SHA-1, as something to send.
+    pub(crate) fn known(&self, range: Range<u64>, sha1: Sha1) -> Stretch {
+        let body = self.unhashed(range);
+        Stretch::known(
+            match &self.read {
+                // These can't change.
+                Read::Bytes(_) => body,
+                _ => held_to(&body, sha1),
+            },
+            sha1,
+        )
+    }
+
+    /// A stretch, of which nobody computes the SHA-1.
+    pub(crate) fn unhashed(&self, range: Range<u64>) -> Body {
+        match &self.read {
+            Read::Bytes(bytes) => {
+                let [start, end] = [range.start, range.end]
+                    .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
+                Body::from(bytes.slice(start..end))
+            }
+            Read::Ranges(open) => {
+                let open = Arc::clone(open);
+                Body::replay(range.end - range.start, move || open(range.clone()))
+            }
+            #[cfg(feature = "fs")]
+            Read::File(file) => {
+                let file = Arc::clone(file);
+                Body::replay(range.end - range.start, move || {
+                    Ok(disk::read(&file, range.clone(), None))
+                })
+            }
+        }
+    }
+}

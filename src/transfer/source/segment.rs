@@ -1,0 +1,37 @@
+//! [`Stretch`]: a byte range of a source as a request body.
+
+use b2kit_core::Body;
+
+use crate::api::Digest;
+use crate::types::Sha1;
+
+/// A stretch, as something to send.
+#[derive(Debug)]
+pub(crate) struct Stretch {
+    pub(crate) body: Body,
+    /// Where its digest appears, if it is computed while it is read.
+    pub(crate) digest: Option<Digest>,
+    /// Its SHA-1, if it was hashed before.
+    pub(crate) sha1: Option<Sha1>,
+}
+
+impl From<Body> for Stretch {
+    fn from(body: Body) -> Self {
+        Self {
+            body,
+            digest: None,
+            sha1: None,
+        }
+    }
+}
+
+impl Stretch {
+    /// A stretch whose SHA-1 is known: B2 will hold it to that.
+    pub(crate) fn known(body: Body, sha1: Sha1) -> Self {
+        Self {
+            body,
+            digest: None,
+            sha1: Some(sha1),
+        }
+    }
+}

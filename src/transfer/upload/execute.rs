@@ -1,0 +1,356 @@
+//! Carries an upload out: in one piece, in parts of a source that can be read anywhere, or in parts of one that can't.
+
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use b2kit_core::BodyStream;
+use futures_core::future::BoxFuture;
+use futures_util::stream;
+
+use super::builder::{Own, Resume, Upload, Uploaded};
+use super::hash_first::Digests;
+use super::plan::UploadPlan;
+use super::resume::Look;
+use super::sequential::Parts;
+use crate::api::{Call as _, StartLargeFile, UploadFile};
+use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::large_file::{
+    CONCURRENCY, From, LargeFile, OnFailure, Options, PartWork, Sent, Sizes, each, note, sizes,
+};
+use crate::transfer::progress::Stage;
+use crate::transfer::source::{Anywhere, Opened, Source, Stretch};
+use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
+
+/// As long as one is.
+const NO_SHA1: &str = "0000000000000000000000000000000000000000";
+
+impl Upload {
+    /// What the upload would send and what it would use again, and why. Where it is to be resumed, the source is read as
+    /// the upload would read it.
+    ///
+    /// # Errors
+    /// As the upload.
+    pub async fn plan(self) -> Result<UploadPlan, Error> {
+        let name = self.name?;
+        let job = Job::new(
+            self.bucket.about(name.as_str()),
+            name,
+            self.options,
+            self.own,
+            &self.source,
+        );
+        match self.source.open(job.bucket.client()).await? {
+            Opened::Anywhere(source) => {
+                let job = job.of(&source);
+                let (plan, _) = job.plan(&source, true).await?;
+                Ok(plan)
+            }
+            Opened::Once(..) => Err(Error::invalid(
+                "what comes once can't be planned: its bytes would be gone",
+            )),
+        }
+    }
+
+    async fn run(self) -> Result<Uploaded, Error> {
+        let name = self.name?;
+        let job = Job::new(
+            self.bucket.about(name.as_str()),
+            name,
+            self.options,
+            self.own,
+            &self.source,
+        );
+        let client = job.bucket.client().clone();
+        client.check_open()?;
+        #[cfg(feature = "fs")]
+        let _place = match self.source.is_file() {
+            true => client.file_place(1).await,
+            false => None,
+        };
+        let progress = job.options.progress.clone();
+        let uploaded = match self.source.open(&client).await? {
+            Opened::Anywhere(source) => job.of(&source).anywhere(source).await,
+            Opened::Once(..) if job.own.resume.is_some() => Err(Error::invalid(
+                "what comes once can't be resumed: its first bytes are gone",
+            )),
+            Opened::Once(len, stream) => job.once(len, stream).await,
+        }?;
+        progress.enter(Stage::Done);
+        Ok(uploaded)
+    }
+}
+
+impl IntoFuture for Upload {
+    type Output = Result<Uploaded, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let (name, client) = (self.name.clone(), self.bucket.client().clone());
+        Box::pin(async move {
+            let uploaded = self.run().await;
+            uploaded.map_err(|error| {
+                client.masked(match name {
+                    Ok(name) => error.about(name.as_str()),
+                    Err(_) => error,
+                })
+            })
+        })
+    }
+}
+
+/// An upload whose source is known.
+struct Job {
+    bucket: BucketHandle,
+    name: FileName,
+    options: Options,
+    own: Own,
+    modified: Option<Timestamp>,
+}
+
+impl Job {
+    fn new(
+        bucket: BucketHandle,
+        name: FileName,
+        mut options: Options,
+        mut own: Own,
+        source: &Source,
+    ) -> Self {
+        own.sha1 = source.sha1;
+        if own.resume.is_some() {
+            options.on_failure.get_or_insert(OnFailure::Keep);
+        }
+        Self {
+            bucket,
+            name,
+            options,
+            own,
+            modified: source.modified,
+        }
+    }
+
+    /// Takes in what the source says of itself.
+    fn of(mut self, source: &Anywhere) -> Self {
+        self.options.progress.expect_bytes(source.len);
+        self.modified = source.modified;
+        self
+    }
+
+    /// The file's info, with what is known of the source.
+    fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
+        let (mut info, limit) = (self.own.file_info.clone(), self.options.limit());
+        // First: a file that can be verified is worth more than its time.
+        if let Some(sha1) = large_file_sha1 {
+            note(
+                &mut info,
+                &self.name,
+                limit,
+                LARGE_FILE_SHA1,
+                &sha1.to_string(),
+            );
+        }
+        if let Some(modified) = self.modified {
+            let millis = modified.as_millis().to_string();
+            note(
+                &mut info,
+                &self.name,
+                limit,
+                "src_last_modified_millis",
+                &millis,
+            );
+        }
+        info
+    }
+
+    /// Whether the source of a large file is to be hashed before it is sent.
+    fn is_hashed_first(&self) -> bool {
+        if self.own.read_once || self.own.sha1.is_some() {
+            return false;
+        }
+        let mut info = self.own.file_info.clone();
+        let is_given = info.get(LARGE_FILE_SHA1).is_some();
+        note(
+            &mut info,
+            &self.name,
+            self.options.limit(),
+            LARGE_FILE_SHA1,
+            NO_SHA1,
+        );
+        !is_given && info.get(LARGE_FILE_SHA1).is_some()
+    }
+
+    async fn sizes(&self) -> Result<Sizes, Error> {
+        sizes(self.bucket.client()).await
+    }
+
+    async fn anywhere(self, source: Anywhere) -> Result<Uploaded, Error> {
+        let (plan, found) = self.plan(&source, false).await?;
+        if found.is_none() && plan.parts.len() <= 1 {
+            return self.small(source.stretch(0..source.len)).await;
+        }
+        let file = match found {
+            Some(found) => self.take_up(&found),
+            None => self.start_large(plan.large_file_sha1).await?,
+        };
+        let works = plan.works(&source);
+        let again = |number: PartNumber| {
+            let part = plan.parts.iter().find(|part| part.number == number)?;
+            Some(part.work(&source))
+        };
+        self.options.progress.expect_parts(plan.parts.len() as u32);
+        let file = file.carry(each(works), again).await?;
+        let reused = plan.parts.iter().filter(|part| part.reused.is_some());
+        Ok(Uploaded {
+            file,
+            parts: plan.parts.len() as u32,
+            reused_parts: reused.count() as u32,
+        })
+    }
+
+    /// What comes once: in one piece if it is over by the end of the first part.
+    async fn once(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
+        let (sizes, asked) = (self.sizes().await?, self.own.part_size);
+        if let Some(len) = len {
+            // Only to hear now what is wrong with them.
+            sizes.cut(len, asked)?;
+            self.options.progress.expect_bytes(len);
+        }
+        let mut parts = Parts::new(self.bucket.client().clone(), stream, len);
+        let first = parts
+            .next(sizes.of_unknown(PartNumber::FIRST, asked))
+            .await?;
+        if parts.is_over().await? {
+            return self.small(first.into()).await;
+        }
+        let file = self.start_large(None).await?;
+        let number = Arc::new(AtomicU32::new(1));
+        let counted = Arc::clone(&number);
+        let works = stream::try_unfold((parts, Some(first)), move |(mut parts, first)| {
+            let number = Arc::clone(&counted);
+            async move {
+                let body = match first {
+                    Some(first) => first,
+                    None if parts.is_over().await? => return Ok(None),
+                    None => {
+                        let next = number.fetch_add(1, Ordering::Relaxed) + 1;
+                        parts
+                            .next(sizes.of_unknown(PartNumber::new(next.into())?, asked))
+                            .await?
+                    }
+                };
+                let number = PartNumber::new(number.load(Ordering::Relaxed).into())?;
+                let work = PartWork {
+                    number,
+                    len: body.len(),
+                    from: From::Here(body.into()),
+                };
+                Ok(Some((work, (parts, None))))
+            }
+        });
+        let file = file.carry(works, |_| None).await?;
+        Ok(Uploaded {
+            file,
+            parts: number.load(Ordering::Relaxed),
+            reused_parts: 0,
+        })
+    }
+
+    async fn plan(
+        &self,
+        source: &Anywhere,
+        is_dry: bool,
+    ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
+        let cut = self.sizes().await?.cut(source.len, self.own.part_size)?;
+        let is_large = cut.parts() > 1;
+        // A small file is sent in less time than it takes to look for what is there of it.
+        let resume = self.own.resume.as_ref();
+        let resume = resume.filter(|resume| is_large || matches!(resume, Resume::Token(_)));
+        let mut digests = Digests::default();
+        if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
+            // To hear what is wrong with it before the time is spent.
+            self.start(None).check()?;
+            let ranges = cut.ranges().map(|(_, range)| range);
+            let progress = &self.options.progress;
+            digests.learn(source, ranges, true, progress).await?;
+            self.bucket.client().check_open()?;
+        }
+        let Some(resume) = resume else {
+            return Ok((UploadPlan::anew(cut, &digests), None));
+        };
+        let look = Look {
+            bucket: &self.bucket,
+            name: &self.name,
+            source,
+            progress: &self.options.progress,
+            start: &self.start(digests.whole),
+            token: match resume {
+                Resume::Any => None,
+                Resume::Token(token) => Some(token),
+            },
+        };
+        look.plan(cut, digests).await
+    }
+
+    /// Goes on with a large file that is there.
+    fn take_up(&self, found: &FileVersion) -> LargeFile<'_> {
+        let client = self.bucket.client();
+        let line = client.begin(self.bucket.id(), self.name.as_str(), "");
+        line.started(&found.file_id);
+        LargeFile {
+            client,
+            file_id: found.file_id.clone(),
+            line,
+            customer_key: self.start(None).customer_key(),
+            concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
+            on_failure: self.options.on_failure.unwrap_or_default(),
+            is_of_one_sha1: false,
+            progress: &self.options.progress,
+        }
+    }
+
+    fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
+        let info = self.file_info(sha1.or(self.own.sha1));
+        let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
+            .content_type(self.own.content_type.clone())
+            .file_info(info);
+        if let Some(timestamp) = self.own.custom_upload_timestamp {
+            start = start.custom_upload_timestamp(timestamp);
+        }
+        self.options.of_large(start)
+    }
+
+    async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
+        let start = self.start(sha1);
+        let mut file = self.options.start(&self.bucket, &self.name, start).await?;
+        file.is_of_one_sha1 = sha1.is_some();
+        Ok(file)
+    }
+
+    /// In one piece.
+    async fn small(self, content: Stretch) -> Result<Uploaded, Error> {
+        let progress = &self.options.progress;
+        progress.enter(Stage::Transferring);
+        let sent = Sent::new(progress);
+        let body = sent.watch(&content.body);
+        let info = self.file_info(None);
+        let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
+            .hashed_by_source(content.digest)
+            .content_type(self.own.content_type)
+            .file_info(info);
+        if let Some(sha1) = self.own.sha1 {
+            upload = upload.content_sha1(sha1);
+        }
+        if let Some(timestamp) = self.own.custom_upload_timestamp {
+            upload = upload.custom_upload_timestamp(timestamp);
+        }
+        let upload = self.options.of_upload(upload);
+        let file = self.bucket.client().call(upload).await?;
+        sent.keep();
+        Ok(Uploaded {
+            file,
+            parts: 0,
+            reused_parts: 0,
+        })
+    }
+}

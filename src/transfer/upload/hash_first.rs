@@ -1,0 +1,398 @@
+//! Reading a source to know its SHA-1 before anything is sent: of the whole, and of each range that will be a part.
+//!
+//! The source is read once, whatever is to be known of it: a range may overlap others, and each chunk goes to all the
+//! hashes that want it. The hashing is done on the pool, and of the source only the chunk at hand is held.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::mem;
+use std::ops::Range;
+use std::sync::PoisonError;
+use std::task::Poll;
+
+use b2kit_core::Bytes;
+#[cfg(feature = "fs")]
+use blocking::unblock;
+use futures_util::StreamExt as _;
+use futures_util::future::join;
+
+use crate::api::CatchPanics;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::progress::{Progress, Stage};
+use crate::transfer::source::Anywhere;
+use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
+use crate::types::{Sha1, Sha1Hasher};
+
+/// The most that is hashed in one go, so that a drop is not long ignored.
+const PIECE: u64 = 1 << 20;
+
+/// What is smaller than this is hashed on the spot: another thread would take longer to be woken.
+const SMALL: usize = 64 << 10;
+
+/// Up to here all of a source that is in memory is: reading it waits for nothing, so it needs no thread at all.
+const SMALL_SOURCE: u64 = 32 << 20;
+
+/// After so many bytes on the spot, others have their turn.
+const TURN: usize = 256 << 10;
+
+/// What is known of a source's bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Digests {
+    /// Of all bytes.
+    pub(crate) whole: Option<Sha1>,
+    /// By the start and the end of the range.
+    ranges: BTreeMap<(u64, u64), Sha1>,
+}
+
+impl Digests {
+    /// The SHA-1 of this range, where it is known.
+    pub(crate) fn of(&self, range: &Range<u64>) -> Option<Sha1> {
+        self.ranges.get(&(range.start, range.end)).copied()
+    }
+
+    /// Learns the SHA-1 of these ranges, and of the whole where that is known already or asked for.
+    ///
+    /// Where nothing is missing, nothing is read. What was known before and is different now means that the source has
+    /// changed.
+    pub(crate) async fn learn(
+        &mut self,
+        source: &Anywhere,
+        ranges: impl IntoIterator<Item = Range<u64>>,
+        whole: bool,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let mut wanted: Vec<_> = ranges
+            .into_iter()
+            .filter(|range| !range.is_empty() && self.of(range).is_none())
+            .map(|range| (range.start, range.end))
+            .collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let whole = whole || self.whole.is_some();
+        if wanted.is_empty() && !(whole && self.whole.is_none()) {
+            return Ok(());
+        }
+        progress.enter(Stage::Hashing);
+        let runs = if whole {
+            vec![(0, source.len)]
+        } else {
+            merged(&wanted)
+        };
+        let mut hashing = Hashing::new(wanted);
+        hashing.is_on_the_spot = source.is_in_memory() && source.len <= SMALL_SOURCE;
+        for run in runs {
+            hashing.run(source, run, whole, progress).await?;
+        }
+        if self.whole.is_some() && self.whole != hashing.whole_sha1 {
+            return Err(unreadable(
+                "the source can't be used",
+                changed(CHANGED_SINCE_HASHED),
+            ));
+        }
+        self.whole = hashing.whole_sha1;
+        self.ranges.extend(hashing.done);
+        Ok(())
+    }
+}
+
+/// Ranges that touch or overlap, as one each. They come sorted.
+fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for &(start, end) in ranges {
+        match runs.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => runs.push((start, end)),
+        }
+    }
+    runs
+}
+
+/// A reading that is under way.
+struct Hashing {
+    /// The ranges that are yet to begin, the next one last.
+    wanted: Vec<(u64, u64)>,
+    /// Those that the next byte belongs to.
+    open: Vec<(u64, u64, Sha1Hasher)>,
+    /// Of all bytes, unless the source computes that by itself.
+    whole: Option<Sha1Hasher>,
+    whole_sha1: Option<Sha1>,
+    done: Vec<((u64, u64), Sha1)>,
+    /// Hashed on the spot since others had their turn.
+    since_turn: usize,
+    is_on_the_spot: bool,
+}
+
+impl Hashing {
+    fn new(mut wanted: Vec<(u64, u64)>) -> Self {
+        wanted.reverse();
+        Self {
+            wanted,
+            open: Vec::new(),
+            whole: None,
+            whole_sha1: None,
+            done: Vec::new(),
+            since_turn: 0,
+            is_on_the_spot: false,
+        }
+    }
+
+    /// Reads the source from one place to another.
+    async fn run(
+        &mut self,
+        source: &Anywhere,
+        (start, end): (u64, u64),
+        whole: bool,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let failed = |error| unreadable("the source can't be read", error);
+        let stretch = if whole {
+            source.stretch(start..end)
+        } else {
+            source.unhashed(start..end).into()
+        };
+        self.whole = (whole && stretch.digest.is_none()).then(Sha1Hasher::default);
+        let mut stream = CatchPanics::open(&stretch.body).map_err(failed)?;
+        let mut at = start;
+        while let Some(mut chunk) = stream.next().await.transpose().map_err(failed)? {
+            if chunk.len() as u64 > end - at {
+                return Err(lies(format!("has more than the {} bytes it promised", end)));
+            }
+            // What is empty is not for nothing either.
+            self.turn(chunk.len().clamp(1 << 10, SMALL)).await;
+            while !chunk.is_empty() {
+                let len = self.next(at).min(chunk.len() as u64);
+                let piece = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
+                self.take(piece).await;
+                at += len;
+                self.close(at);
+                progress.hashed(len);
+                if self.is_on_the_spot {
+                    self.turn(usize::try_from(len).unwrap_or(TURN)).await;
+                }
+            }
+        }
+        if at < end {
+            return Err(lies(format!("ends {} bytes early", end - at)));
+        }
+        if whole {
+            let by_source = stretch
+                .digest
+                .and_then(|digest| *digest.lock().unwrap_or_else(PoisonError::into_inner));
+            let here = self.whole.take().map(Sha1Hasher::finish);
+            self.whole_sha1 = here.or(by_source);
+        }
+        Ok(())
+    }
+
+    /// Opens the ranges that begin here, and tells how far it is to where one begins or ends.
+    fn next(&mut self, at: u64) -> u64 {
+        while let Some((start, end)) = self.wanted.pop_if(|(start, _)| *start <= at) {
+            self.open.push((start, end, Sha1Hasher::default()));
+        }
+        let ends = self.open.iter().map(|(_, end, _)| *end);
+        let begins = self.wanted.last().map(|(start, _)| *start);
+        let border = ends.chain(begins).min().unwrap_or(u64::MAX);
+        let piece = if self.is_on_the_spot {
+            TURN as u64
+        } else {
+            PIECE
+        };
+        (border - at).min(piece)
+    }
+
+    /// Ends the ranges that end here.
+    fn close(&mut self, at: u64) {
+        let ended = self.open.extract_if(.., |(_, end, _)| *end == at);
+        let ended = ended.map(|(start, end, hasher)| ((start, end), hasher.finish()));
+        self.done.extend(ended);
+    }
+
+    async fn take(&mut self, piece: Bytes) {
+        if piece.len() < SMALL || self.is_on_the_spot {
+            update(&mut self.whole, &mut self.open, &piece);
+            return;
+        }
+        // The whole and the parts on a thread each.
+        let (mut whole, mut open) = (self.whole.take(), mem::take(&mut self.open));
+        if whole.is_none() {
+            self.open = unblock(move || {
+                update(&mut None, &mut open, &piece);
+                open
+            })
+            .await;
+            return;
+        }
+        let same = piece.clone();
+        let of_whole = unblock(move || {
+            update(&mut whole, &mut [], &same);
+            whole
+        });
+        let of_parts = unblock(move || {
+            update(&mut None, &mut open, &piece);
+            open
+        });
+        (self.whole, self.open) = join(of_whole, of_parts).await;
+    }
+
+    /// Lets others have their turn, now and then.
+    async fn turn(&mut self, bytes: usize) {
+        self.since_turn += bytes;
+        if self.since_turn < TURN {
+            return;
+        }
+        self.since_turn = 0;
+        let mut had = false;
+        poll_fn(|cx| {
+            if mem::replace(&mut had, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+fn update(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], piece: &[u8]) {
+    if let Some(whole) = whole {
+        whole.update(piece);
+    }
+    for (_, _, hasher) in open {
+        hasher.update(piece);
+    }
+}
+
+fn lies(what: String) -> Error {
+    Error::new(ErrorKind::Source, format!("the source {what}"))
+}
+
+/// There is no pool without files.
+#[cfg(not(feature = "fs"))]
+async fn unblock<T>(job: impl FnOnce() -> T + Send) -> T {
+    job()
+}
+
+#[cfg(all(test, feature = "fs"))]
+mod tests {
+    use std::future::Future as _;
+    use std::io;
+    use std::iter::once;
+    use std::task::Context;
+
+    use futures::executor::block_on;
+
+    use b2kit_core::{HttpError, HttpErrorKind, Phase};
+
+    use super::*;
+    use crate::api::{ApiVersion, Session};
+    use crate::client::Client;
+    use crate::transfer::source::{Opened, Source};
+    use crate::types::Secret;
+
+    fn anywhere(source: Source) -> Anywhere {
+        let nobody = |_| async { Err(HttpError::new(HttpErrorKind::Other, Phase::NotSent)) };
+        let session = Session::new(
+            ApiVersion::V4,
+            "a",
+            Secret::new("t"),
+            "https://a.test",
+            "https://a.test",
+        );
+        let client = Client::builder()
+            .endpoint("https://a.test")
+            .session(session)
+            .backend(nobody);
+        let client = client.build().expect("it needs no more");
+        match block_on(source.open(&client)).expect("it can be opened") {
+            Opened::Anywhere(source) => source,
+            Opened::Once(..) => unreachable!("it can be read anywhere"),
+        }
+    }
+
+    fn content(len: usize) -> Bytes {
+        let mut chance = fastrand::Rng::with_seed(len as u64);
+        (0..len).map(|_| chance.u8(..)).collect()
+    }
+
+    /// Chunks around the sizes at which something else is done.
+    fn in_chunks(mut rest: Bytes) -> Vec<io::Result<Bytes>> {
+        let mut chance = fastrand::Rng::with_seed(7);
+        let mut chunks = Vec::new();
+        while !rest.is_empty() {
+            let len = [0, 1, 1_000, SMALL - 1, SMALL, 3 << 20][chance.usize(..6)];
+            chunks.push(Ok(rest.split_to(len.min(rest.len()))));
+        }
+        chunks
+    }
+
+    #[test]
+    fn overlapping_ranges_and_the_whole_have_the_digests_of_their_bytes_after_one_reading() {
+        let bytes = content(5_000_000);
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("f"), &bytes).unwrap();
+        let source = bytes.clone();
+        let ranges = Source::ranges(bytes.len() as u64, move |range| {
+            let bytes = source.slice(range.start as usize..range.end as usize);
+            Ok(futures_util::stream::iter(in_chunks(bytes)))
+        });
+        for source in [
+            Source::bytes(bytes.clone()),
+            ranges,
+            Source::path(dir.path().join("f")),
+        ] {
+            let source = anywhere(source);
+            for (seed, whole) in [(1, true), (2, false), (3, true), (4, false)] {
+                let mut chance = fastrand::Rng::with_seed(seed);
+                let mut wanted = vec![0..5_000_000, 7..7, 4_999_999..5_000_000];
+                for _ in 0..20 {
+                    let start = chance.u64(..5_000_000);
+                    wanted.push(start..chance.u64(start..=5_000_000));
+                }
+                let wanted = wanted.split_off(usize::from(!whole));
+                let (mut digests, progress) = (Digests::default(), Progress::new());
+                let learning = digests.learn(&source, wanted.clone(), whole, &progress);
+                block_on(learning).unwrap();
+                for range in wanted.iter().filter(|range| !range.is_empty()) {
+                    let stretch = &bytes[range.start as usize..range.end as usize];
+                    assert_eq!(digests.of(range), Some(Sha1::of(stretch)), "{range:?}");
+                }
+                assert_eq!(digests.whole, whole.then(|| Sha1::of(&bytes)));
+                let read = progress.now().hashed_bytes;
+                assert!(read <= 5_000_000 && (read == 5_000_000 || !whole));
+                // What is known is not read again.
+                block_on(digests.learn(&source, wanted, whole, &progress)).unwrap();
+                assert_eq!(progress.now().hashed_bytes, read);
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_of_another_length_is_an_error_and_an_empty_one_has_the_empty_digest() {
+        for (promised, has, fails) in [(10, 9, true), (10, 11, true), (0, 0, false)] {
+            let source = Source::ranges(promised, move |_| {
+                Ok(futures_util::stream::iter([Ok(content(has))]))
+            });
+            let mut digests = Digests::default();
+            let source = anywhere(source);
+            let progress = Progress::new();
+            let learned = block_on(digests.learn(&source, once(0..promised), true, &progress));
+            assert_eq!(learned.is_err(), fails, "{promised} {has}");
+            assert_eq!(digests.whole.is_none(), fails);
+        }
+    }
+
+    /// Chunks that are always there and never have anything don't keep others from their turn.
+    #[test]
+    fn a_source_that_is_never_done_gives_others_their_turn() {
+        let endless = Source::ranges(10, |_| {
+            Ok(futures_util::stream::repeat_with(|| Ok(Bytes::new())))
+        });
+        let (source, progress) = (anywhere(endless), Progress::new());
+        let mut digests = Digests::default();
+        let mut learning = Box::pin(digests.learn(&source, once(0..10), true, &progress));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..3 {
+            assert!(learning.as_mut().poll(&mut cx).is_pending());
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What is on the server already: which large file can be taken up, and which of its parts can be used again.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use futures_util::TryStreamExt as _;
+
+use super::hash_first::Digests;
+use super::plan::{PlannedPart, UploadPlan};
+use super::resume_token::ResumeToken;
+use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::large_file::{Cut, MAX_PARTS, is_ours};
+use crate::transfer::progress::Progress;
+use crate::transfer::source::Anywhere;
+use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
+
+/// The parts of a large file that are there: by their numbers, how long they are, and their SHA-1.
+type There = BTreeMap<u32, (u64, Option<Sha1>)>;
+
+/// Of more unfinished uploads than this, those are looked at that have the most: each may have 10,000 parts.
+const MOST_CANDIDATES: usize = 20;
+
+/// Looks what is there of a file that is to be uploaded.
+pub(crate) struct Look<'a> {
+    pub(crate) bucket: &'a BucketHandle,
+    pub(crate) name: &'a FileName,
+    pub(crate) source: &'a Anywhere,
+    pub(crate) progress: &'a Progress,
+    /// What the upload would begin anew as.
+    pub(crate) start: &'a StartLargeFile,
+    /// The upload that is meant, if only one is.
+    pub(crate) token: Option<&'a ResumeToken>,
+}
+
+/// A large file that may be taken up.
+struct Candidate {
+    file: FileVersion,
+    cut: Cut,
+    there: There,
+}
+
+impl Look<'_> {
+    /// What there is to do, and the large file that is taken up by that.
+    pub(crate) async fn plan(
+        &self,
+        cut: Cut,
+        mut digests: Digests,
+    ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
+        let (candidates, rejected) = self.candidates(cut).await?;
+        self.read(cut, &candidates, &mut digests).await?;
+        let mut plan = UploadPlan::anew(cut, &digests);
+        let mut found: Option<FileVersion> = None;
+        for candidate in candidates {
+            let parts = candidate.parts(&digests);
+            let candidate_plan = UploadPlan {
+                file_id: Some(candidate.file.file_id.clone()),
+                parts,
+                ..UploadPlan::anew(Cut { len: 0, ..cut }, &digests)
+            };
+            if found.is_none() || candidate_plan.reused_bytes() > plan.reused_bytes() {
+                (plan, found) = (candidate_plan, Some(candidate.file));
+            }
+        }
+        if let (Some(token), None) = (self.token, &found) {
+            let mut why = rejected.into_iter().map(|(_, why)| why);
+            let why = why.next_back().unwrap_or_else(|| {
+                "it is not among the unfinished large files of this name".to_owned()
+            });
+            let id = &token.file_id;
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the upload {id} can't be resumed: {why}"),
+            ));
+        }
+        plan.rejected = rejected;
+        Ok((plan, found))
+    }
+
+    /// The large files that may be taken up; and those that can't be, and why.
+    async fn candidates(&self, cut: Cut) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
+        let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
+        let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
+        let mut files = self.bucket.client().stream(list);
+        while let Some(file) = files.try_next().await? {
+            let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
+            if *file.file_name != *self.name.as_str() || !meant {
+                continue;
+            }
+            let alike = self
+                .start
+                .differs_from(&file)
+                .map_or_else(|| ours(&file), Err);
+            let candidate = match alike {
+                Ok(()) => self.candidate(cut, file).await?,
+                Err(why) => Err((file.file_id, why)),
+            };
+            match candidate {
+                Ok(candidate) => candidates.push(candidate),
+                Err(why) => rejected.push(why),
+            }
+            if candidates.len() > MOST_CANDIDATES {
+                // Those with the most come first, and of these the oldest.
+                candidates.sort_by_key(|candidate| Reverse(candidate.promise()));
+                if let Some(least) = candidates.pop() {
+                    let why = "there are others of which more is there".to_owned();
+                    rejected.push((least.file.file_id, why));
+                }
+            }
+        }
+        Ok((candidates, rejected))
+    }
+
+    async fn candidate(
+        &self,
+        cut: Cut,
+        file: FileVersion,
+    ) -> Result<Result<Candidate, (FileId, String)>, Error> {
+        let mut there = There::new();
+        let mut parts = self.bucket.client().stream(ListParts::new(&file.file_id));
+        while let Some(part) = parts.try_next().await? {
+            let sha1 = part.content_sha1.sha1().copied();
+            there.insert(part.part_number, (part.content_length, sha1));
+            if there.len() as u64 > MAX_PARTS {
+                let why = "it has more parts than there can be".to_owned();
+                return Ok(Err((file.file_id, why)));
+            }
+        }
+        Ok(match layout(cut, &there) {
+            Ok(cut) => Ok(Candidate { file, cut, there }),
+            Err(why) => Err((file.file_id, why)),
+        })
+    }
+
+    /// Learns what has to be known to compare the candidates with the source, for all of them at once. Where it is to have
+    /// been hashed before, that holds for each part that may have to be sent, too.
+    async fn read(
+        &self,
+        cut: Cut,
+        candidates: &[Candidate],
+        digests: &mut Digests,
+    ) -> Result<(), Error> {
+        let all = digests.whole.is_some();
+        let wanted = candidates
+            .iter()
+            .filter(|candidate| !all || candidate.cut != cut)
+            .flat_map(|candidate| {
+                let ranges = candidate.cut.ranges();
+                let wanted = ranges.filter(|(number, range)| all || candidate.has(*number, range));
+                wanted.map(|(_, range)| range)
+            });
+        // A borrowed iterator is not `Send`-friendly across an await, and it is sorted anyway.
+        let wanted: Vec<_> = wanted.collect();
+        digests
+            .learn(self.source, wanted, false, self.progress)
+            .await
+    }
+}
+
+impl Candidate {
+    /// Whether there is a part of this length.
+    fn has(&self, number: PartNumber, range: &Range<u64>) -> bool {
+        let there = self.there.get(&u32::from(number.as_u16()));
+        there.is_some_and(|(len, _)| *len == range.end - range.start)
+    }
+
+    /// How many bytes may be used again, at most.
+    fn promise(&self) -> u64 {
+        self.there.values().map(|(len, _)| len).sum()
+    }
+
+    /// Its parts, as far as they can be used.
+    fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
+        let mut parts = UploadPlan::anew(self.cut, digests).parts;
+        for part in &mut parts {
+            let Some((_, its)) = self.there.get(&u32::from(part.number.as_u16())) else {
+                continue;
+            };
+            if !self.has(part.number, &part.range) {
+                part.differs = Some("another size is there");
+            } else if its.is_some() && *its == part.sha1 {
+                part.reused = *its;
+            } else {
+                part.differs = Some("other bytes are there");
+            }
+        }
+        parts
+    }
+}
+
+/// Whether it is this crate's, or of the same bytes by what its uploader noted. That these are the same as here was seen
+/// before, with the rest of its info.
+fn ours(file: &FileVersion) -> Result<(), String> {
+    if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
+        return Ok(());
+    }
+    Err("it was not begun by this crate".to_owned())
+}
+
+/// The cut that the parts which are there were made by, since parts can only be used where they lie.
+fn layout(cut: Cut, there: &There) -> Result<Cut, String> {
+    // The last part alone may be smaller, so the largest is as large as all but that.
+    let Some(part) = there.values().map(|(len, _)| *len).max() else {
+        return Ok(cut);
+    };
+    let alone_and_last = there.len() == 1 && part < cut.part;
+    let cut = if alone_and_last || part == 0 {
+        cut
+    } else {
+        Cut { part, ..cut }
+    };
+    let last = there.keys().max().copied().unwrap_or(0);
+    if u64::from(last) > cut.parts() {
+        return Err(format!(
+            "it has a part {last}, and this file has {} parts of that size",
+            cut.parts()
+        ));
+    }
+    if cut.parts() > 10_000 {
+        return Err("its parts are so small that there would be more than 10,000".to_owned());
+    }
+    Ok(cut)
+}
