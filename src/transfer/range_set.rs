@@ -5,13 +5,11 @@ use std::ops::Range;
 
 /// A set of bytes, as stretches that neither touch nor overlap, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::transfer) struct Spans(Vec<Range<u64>>);
+pub(crate) struct Spans(Vec<Range<u64>>);
 
 impl Spans {
     /// The set of these bytes; `None` unless the stretches are in order and apart, as [`iter`](Self::iter) gives them.
-    pub(in crate::transfer) fn read(
-        stretches: impl IntoIterator<Item = Range<u64>>,
-    ) -> Option<Self> {
+    pub(crate) fn read(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
         let mut spans = Self::default();
         for span in stretches {
             let apart = spans.0.last().is_none_or(|last| last.end < span.start);
@@ -24,7 +22,7 @@ impl Spans {
     }
 
     /// Adds these bytes.
-    pub(in crate::transfer) fn insert(&mut self, span: Range<u64>) {
+    pub(crate) fn insert(&mut self, span: Range<u64>) {
         if span.is_empty() {
             return;
         }
@@ -37,24 +35,24 @@ impl Spans {
     }
 
     /// The stretches, in order.
-    pub(in crate::transfer) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
         self.0.iter()
     }
 
     /// How many bytes there are.
-    pub(in crate::transfer) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.0.iter().map(|span| span.end - span.start).sum()
     }
 
     /// Up to where all are there from `start` on.
-    pub(in crate::transfer) fn reach(&self, start: u64) -> u64 {
+    pub(crate) fn reach(&self, start: u64) -> u64 {
         let span = self.0.iter().find(|span| span.contains(&start));
         span.map_or(start, |span| span.end)
     }
 
     /// What is missing of `whole`, in pieces of at most `most` bytes. They are made one by one: how large a file is, a
     /// server says.
-    pub(in crate::transfer) fn missing(&self, whole: Range<u64>, most: u64) -> Missing {
+    pub(crate) fn missing(&self, whole: Range<u64>, most: u64) -> Missing {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
         let stretches = self.0.iter().map(|span| (span.start, span.end));
@@ -74,14 +72,14 @@ impl Spans {
 
 /// Stretches that are missing, cut into pieces as they are asked for.
 #[derive(Debug, Clone)]
-pub(in crate::transfer) struct Missing {
+pub(crate) struct Missing {
     gaps: VecDeque<Range<u64>>,
     most: u64,
 }
 
 impl Missing {
     /// How many pieces are still to come.
-    pub(in crate::transfer) fn pieces(&self) -> u64 {
+    pub(crate) fn pieces(&self) -> u64 {
         let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.most);
         self.gaps.iter().map(pieces).sum()
     }

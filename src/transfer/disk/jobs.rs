@@ -7,9 +7,7 @@ use blocking::Task;
 /// Does something that may block, on a thread that may.
 ///
 /// It begins at once. Dropping the task takes it back unless it has begun.
-pub(in crate::transfer) fn on_pool<T: Send + 'static>(
-    job: impl FnOnce() -> T + Send + 'static,
-) -> Task<T> {
+pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
     blocking::unblock(job)
 }
 

@@ -20,23 +20,23 @@ pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Which bytes of which version are there. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Partial {
-    pub(in crate::transfer) file_id: FileId,
+pub(crate) struct Partial {
+    pub(crate) file_id: FileId,
     /// Of the whole file.
-    pub(in crate::transfer) content_length: u64,
+    pub(crate) content_length: u64,
     /// The bytes that are wanted; the first of them is the first in the file on disk.
-    pub(in crate::transfer) wanted: Range<u64>,
+    pub(crate) wanted: Range<u64>,
     /// Those of them that are there.
-    pub(in crate::transfer) done: Spans,
+    pub(crate) done: Spans,
 }
 
 /// A state that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Left {
-    pub(in crate::transfer) partial: Partial,
+pub(crate) struct Left {
+    pub(crate) partial: Partial,
     /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
     /// has to be verified, or fetched again.
-    pub(in crate::transfer) is_proven: bool,
+    pub(crate) is_proven: bool,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use b2kit_core::Bytes;
 use crate::types::Sha1Hasher;
 
 /// Writes these bytes at this place.
-pub(in crate::transfer) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result<()> {
+pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result<()> {
     for chunk in chunks {
         write_all_at(file, chunk, at)?;
         at += chunk.len() as u64;
@@ -17,7 +17,7 @@ pub(in crate::transfer) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) 
 }
 
 /// Takes `len` bytes from this place on into the hash.
-pub(in crate::transfer) fn hash_at(
+pub(crate) fn hash_at(
     file: &File,
     mut at: u64,
     len: u64,

@@ -26,14 +26,14 @@ use crate::types::{Sha1, Sha1Hasher, Timestamp};
 const CHUNK: usize = 256 << 10;
 
 /// A file that is open for reading, and what it was like then.
-pub(in super::super) struct SourceFile {
+pub(crate) struct SourceFile {
     file: File,
     len: u64,
     modified: Option<SystemTime>,
 }
 
 impl SourceFile {
-    pub(in super::super) async fn open(path: PathBuf) -> Result<Self, Error> {
+    pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
         unblock(move || {
             let named = |error| unreadable(&format!("{path:?} can't be read"), error);
             // What is opened may be a pipe that nobody writes to: then opening it would wait for ever.
@@ -61,11 +61,11 @@ impl SourceFile {
         .await
     }
 
-    pub(in super::super) const fn len(&self) -> u64 {
+    pub(crate) const fn len(&self) -> u64 {
         self.len
     }
 
-    pub(in super::super) fn modified(&self) -> Option<Timestamp> {
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
         Timestamp::from_system_time(self.modified?)
     }
 
@@ -108,7 +108,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that
 /// sends. Before the last of them is given, the file is looked at once more, and the digest is there.
-pub(in super::super) fn read(
+pub(crate) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
     digest: Option<&Digest>,

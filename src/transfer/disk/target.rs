@@ -11,7 +11,7 @@ use crate::types::Sha1;
 
 /// A directory that is held open, and the name that a file gets in it.
 #[derive(Debug)]
-pub(in crate::transfer) struct Place {
+pub(crate) struct Place {
     pub(super) dir: Dir,
     pub(super) target: OsString,
     pub(super) key: LocalKey,
@@ -19,7 +19,7 @@ pub(in crate::transfer) struct Place {
 
 impl Place {
     /// At a path of the caller's own: links in it are followed, but for the last name.
-    pub(in crate::transfer) fn at(path: &Path, key: LocalKey) -> io::Result<Self> {
+    pub(crate) fn at(path: &Path, key: LocalKey) -> io::Result<Self> {
         let target = path.file_name().ok_or_else(no_file)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
@@ -29,7 +29,7 @@ impl Place {
     }
 
     /// Below a directory of the caller's own. Beneath that no link is followed; directories that are missing are made.
-    pub(in crate::transfer) fn below(root: &Path, path: &Path, key: LocalKey) -> io::Result<Self> {
+    pub(crate) fn below(root: &Path, path: &Path, key: LocalKey) -> io::Result<Self> {
         let names: Option<Vec<&OsStr>> = path
             .components()
             .map(|part| match part {
@@ -130,7 +130,7 @@ fn no_file() -> io::Error {
 }
 
 /// Whether the last name of this path is kept for downloads that are not finished.
-pub(in crate::transfer) fn is_kept(path: &Path) -> bool {
+pub(crate) fn is_kept(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| is_reserved(&name.to_string_lossy()))
 }

@@ -29,7 +29,7 @@ const SHRINK: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 ///
 /// All of this blocks, but for the drop, which takes as long as the removal of a file.
 #[derive(Debug)]
-pub(in crate::transfer) struct Temp {
+pub(crate) struct Temp {
     file: Arc<File>,
     /// What it was when it was made or found.
     found: Found,
@@ -44,7 +44,7 @@ pub(in crate::transfer) struct Temp {
 
 /// What became of the wish to go on with a file.
 #[derive(Debug)]
-pub(in crate::transfer) enum Resumed {
+pub(crate) enum Resumed {
     /// It is there, and perhaps some of the bytes are.
     Ready(Arc<Temp>, Option<Left>),
     /// Somebody works on it.
@@ -55,7 +55,7 @@ pub(in crate::transfer) enum Resumed {
 
 impl Temp {
     /// A file of its own.
-    pub(in crate::transfer) fn create(place: &Arc<Place>) -> io::Result<Self> {
+    pub(crate) fn create(place: &Arc<Place>) -> io::Result<Self> {
         for number in 0..NUMBERED {
             let name = place.passing(number);
             if let Some((file, found)) = claim::make_anew(&place.dir, &name)? {
@@ -71,7 +71,7 @@ impl Temp {
     }
 
     /// The file that an earlier download to this target has left, or one that a later download finds.
-    pub(in crate::transfer) fn resume(place: &Arc<Place>) -> io::Result<Resumed> {
+    pub(crate) fn resume(place: &Arc<Place>) -> io::Result<Resumed> {
         let name = place.resumable();
         let (file, found) = match claim::take(&place.dir, &name)? {
             Claim::Left(file, found) => (file, found),
@@ -147,7 +147,7 @@ impl Temp {
     }
 
     /// Does something to the file, on the pool.
-    pub(in crate::transfer) fn job<T: Send + 'static>(
+    pub(crate) fn job<T: Send + 'static>(
         &self,
         job: impl FnOnce(&File) -> T + Send + 'static,
     ) -> Task<T> {
@@ -159,12 +159,12 @@ impl Temp {
     }
 
     /// Whether it may be gone on with later.
-    pub(in crate::transfer) const fn is_resumable(&self) -> bool {
+    pub(crate) const fn is_resumable(&self) -> bool {
         self.state.is_some()
     }
 
     /// Forgets all that is there.
-    pub(in crate::transfer) fn reset(&self) -> io::Result<()> {
+    pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
             let mut kept = state.lock();
             *kept = Kept::default();
@@ -175,7 +175,7 @@ impl Temp {
 
     /// What is there now: written down when it is given up. Where no SHA-1 will check it, the disk is asked first whether
     /// it has the bytes.
-    pub(in crate::transfer) fn note(&self, partial: Partial, is_checked: bool) {
+    pub(crate) fn note(&self, partial: Partial, is_checked: bool) {
         if let Some(state) = &self.state {
             state.lock().now = Some(Noted {
                 partial,
@@ -186,11 +186,7 @@ impl Temp {
 
     /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
     /// is said.
-    pub(in crate::transfer) fn save(
-        self: &Arc<Self>,
-        partial: Partial,
-        sync: bool,
-    ) -> Task<io::Result<()>> {
+    pub(crate) fn save(self: &Arc<Self>, partial: Partial, sync: bool) -> Task<io::Result<()>> {
         let temp = Arc::clone(self);
         self.job(move |file| {
             let Some(state) = &temp.state else {
@@ -209,11 +205,7 @@ impl Temp {
     }
 
     /// Puts its `len` bytes in the target's place, for good. Where the machine has no room for that, it can be tried again.
-    pub(in crate::transfer) fn put_in_place(
-        &self,
-        len: u64,
-        modified: Option<SystemTime>,
-    ) -> io::Result<()> {
+    pub(crate) fn put_in_place(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
         if self.is_settled.load(Ordering::Relaxed) {
             return self.place.dir.sync();
         }
@@ -266,7 +258,7 @@ impl Temp {
     }
 
     /// Removes it or keeps it for later, once nobody works on it any more.
-    pub(in crate::transfer) fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         self.work.wait();
         self.settle(true);
     }

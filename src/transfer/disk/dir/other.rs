@@ -9,7 +9,7 @@ use super::status::{Found, Identity, Kind};
 
 /// See [the module](super).
 #[derive(Debug)]
-pub(in crate::transfer::disk) struct Dir {
+pub(crate) struct Dir {
     path: PathBuf,
     /// While these are open, nobody gives the directory, or one that was entered on the way to it, another name.
     held: Vec<std::sync::Arc<File>>,
@@ -17,7 +17,7 @@ pub(in crate::transfer::disk) struct Dir {
 
 impl Dir {
     /// The directory at a path of the caller's own, in which links are followed.
-    pub(in crate::transfer::disk) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
@@ -28,7 +28,7 @@ impl Dir {
     }
 
     /// A directory in this one, made if there is none. A link to one is none.
-    pub(in crate::transfer::disk) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+    pub(crate) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -44,7 +44,7 @@ impl Dir {
     }
 
     /// What lies at this name; a link is looked at, and not where it leads.
-    pub(in crate::transfer::disk) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+    pub(crate) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
         match fs::symlink_metadata(self.path.join(name)) {
             Ok(there) => Ok(Some(found(&there))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -53,37 +53,37 @@ impl Dir {
     }
 
     /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
-    pub(in crate::transfer::disk) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         options().open(self.path.join(name))
     }
 
     /// Makes a file that was not there.
-    pub(in crate::transfer::disk) fn create(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         options().create_new(true).open(self.path.join(name))
     }
 
     /// There are no modes here: who may do what comes from the directory.
-    pub(in crate::transfer::disk) fn usual_mode(&self, _: &OsStr) -> io::Result<u32> {
+    pub(crate) fn usual_mode(&self, _: &OsStr) -> io::Result<u32> {
         Ok(0)
     }
 
     /// What is open.
-    pub(in crate::transfer::disk) fn look_at(file: &File) -> io::Result<Found> {
+    pub(crate) fn look_at(file: &File) -> io::Result<Found> {
         Ok(found(&file.metadata()?))
     }
 
     /// There are no modes here.
-    pub(in crate::transfer::disk) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    pub(crate) fn set_mode(_: &File, _: u32) -> io::Result<()> {
         Ok(())
     }
 
     /// Gives a file another name in this directory, and takes the place of what had it.
-    pub(in crate::transfer::disk) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
     /// Removes what is no directory, or is not there.
-    pub(in crate::transfer::disk) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -91,7 +91,7 @@ impl Dir {
     }
 
     /// Directories can't be synced here.
-    pub(in crate::transfer::disk) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }

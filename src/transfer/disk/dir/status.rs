@@ -2,20 +2,20 @@
 
 /// What lies at a name, or is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::transfer::disk) struct Found {
-    pub(in crate::transfer::disk) kind: Kind,
+pub(crate) struct Found {
+    pub(crate) kind: Kind,
     /// It belongs to the user that this process acts for.
-    pub(in crate::transfer::disk) is_ours: bool,
+    pub(crate) is_ours: bool,
     /// Names that it has.
-    pub(in crate::transfer::disk) links: u64,
+    pub(crate) links: u64,
     /// What Unix lets whom do with it: the lowest twelve bits.
-    pub(in crate::transfer::disk) mode: u32,
+    pub(crate) mode: u32,
     /// Two that are there at the same time never have the same.
-    pub(in crate::transfer::disk) identity: Identity,
+    pub(crate) identity: Identity,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::transfer::disk) enum Kind {
+pub(crate) enum Kind {
     File,
     Directory,
     Link,
@@ -25,19 +25,19 @@ pub(in crate::transfer::disk) enum Kind {
 
 /// What a file system knows a file by: on Unix the device and the inode, on Windows when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::transfer::disk) struct Identity {
-    pub(in crate::transfer::disk) device: u64,
-    pub(in crate::transfer::disk) file: u64,
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) file: u64,
 }
 
 impl Found {
     /// A regular file of this user's that no other name leads to.
-    pub(in crate::transfer::disk) fn is_own_file(&self) -> bool {
+    pub(crate) fn is_own_file(&self) -> bool {
         self.kind == Kind::File && self.is_ours && self.links == 1
     }
 
     /// Nobody else may read or write it.
-    pub(in crate::transfer::disk) const fn is_private(&self) -> bool {
+    pub(crate) const fn is_private(&self) -> bool {
         self.mode & 0o077 == 0
     }
 }
