@@ -1,7 +1,7 @@
 //! Compositions: files put together of byte ranges of files in B2 and of local data.
 //!
 //! `builder` is what the caller says; `sources` opens the pieces; `planner` decides what is copied and what is sent, by what
-//! `segments` finds, and `plan` says so; `execute` carries it out; `bodies` are the requests' bodies.
+//! `extents` finds, and `plan` says so; `execute` carries it out; `bodies` are the requests' bodies.
 
 mod bodies;
 mod builder;
@@ -9,7 +9,7 @@ mod compose_source;
 mod execute;
 mod plan;
 mod planner;
-mod segments;
+mod extents;
 mod sources;
 
 pub use self::builder::{Compose, Composed};

@@ -8,8 +8,8 @@ use futures_util::lock::Mutex;
 use super::bodies::{fetched, joined};
 use super::compose_source::{ComposeSource, From, Stored};
 use super::plan::{ComposePlan, ComposedPart};
-use super::planner::{Limits, plan};
-use super::segments::Stretch;
+use super::planner::{PartLimits, plan};
+use super::extents::InputRange;
 use crate::api::CopyFile;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -91,25 +91,25 @@ impl Pieces {
             None => sizes.recommended,
         };
         let mut files = HashMap::new();
-        let stretches: Vec<_> = self
+        let inputs: Vec<_> = self
             .pieces
             .iter()
-            .map(|piece| Stretch {
+            .map(|piece| InputRange {
                 len: piece.len(),
-                there: piece.stored().map(|stored| {
+                stored: piece.stored().map(|stored| {
                     let next = files.len();
                     let number = *files.entry(&stored.file_id).or_insert(next);
                     (number, stored.range.start)
                 }),
             })
             .collect();
-        let limits = Limits {
+        let limits = PartLimits {
             minimum: sizes.minimum,
             maximum: MAX_PART,
             sent,
             parts: MAX_PARTS as usize,
         };
-        plan(&stretches, limits)
+        plan(&inputs, limits)
     }
 
     /// The pieces that this part touches, and the stretch of each.

@@ -4,61 +4,61 @@ use std::ops::Range;
 
 use super::plan::ComposedPart;
 
-/// A stretch of the file that comes to be.
+/// A input of the file that comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct InputRange {
     pub(super) len: u64,
     /// Which file in B2 it is of, by a number of the caller's, and where it begins there; `None` if it is not in B2.
-    pub(super) there: Option<(usize, u64)>,
+    pub(super) stored: Option<(usize, u64)>,
 }
 
 /// What lies beside each other and is of one kind, as one.
-pub(super) struct Segments {
-    pub(super) segments: Vec<Segment>,
-    /// The bytes that are in B2, before each segment and after the last.
-    there: Vec<u64>,
+pub(super) struct Extents {
+    pub(super) extents: Vec<Extent>,
+    /// The bytes that are in B2, before each extent and after the last.
+    stored_before: Vec<u64>,
 }
 
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(super) struct Extent {
     pub(super) range: Range<u64>,
     /// Where in which file it begins.
-    pub(super) there: Option<(usize, u64)>,
+    pub(super) stored: Option<(usize, u64)>,
 }
 
-/// A segment that is copied, but for what the parts beside it need of it.
+/// A extent that is copied, but for what the parts beside it need of it.
 #[derive(Debug, Clone, Copy)]
 struct Choice {
     /// What all so far makes us download.
     downloaded: u64,
     /// The bytes at its head that are sent with what comes before.
     head: u64,
-    /// The segment that is copied before it, which of its choices, and the bytes at its tail that are sent with what comes
+    /// The extent that is copied before it, which of its choices, and the bytes at its tail that are sent with what comes
     /// after.
     before: Option<(usize, usize, u64)>,
 }
 
-impl Segments {
-    pub(super) fn new(stretches: &[Stretch]) -> Self {
-        let mut segments: Vec<Segment> = Vec::new();
+impl Extents {
+    pub(super) fn new(inputs: &[InputRange]) -> Self {
+        let mut extents: Vec<Extent> = Vec::new();
         let mut at = 0;
-        for stretch in stretches.iter().filter(|stretch| stretch.len > 0) {
-            let range = at..at + stretch.len;
+        for input in inputs.iter().filter(|input| input.len > 0) {
+            let range = at..at + input.len;
             at = range.end;
-            match segments.last_mut() {
-                Some(last) if last.goes_on_with(stretch) => last.range.end = range.end,
-                _ => segments.push(Segment {
+            match extents.last_mut() {
+                Some(last) if last.is_continued_by(input) => last.range.end = range.end,
+                _ => extents.push(Extent {
                     range,
-                    there: stretch.there,
+                    stored: input.stored,
                 }),
             }
         }
-        let mut there = vec![0];
-        for segment in &segments {
-            let more = segment.there.map_or(0, |_| segment.len());
-            there.push(there[there.len() - 1] + more);
+        let mut stored = vec![0];
+        for extent in &extents {
+            let more = extent.stored.map_or(0, |_| extent.len());
+            stored.push(stored[stored.len() - 1] + more);
         }
-        Self { segments, there }
+        Self { extents, stored_before: stored }
     }
 
     /// What is copied if parts have at least `least` bytes: the choice that downloads the least.
@@ -67,14 +67,14 @@ impl Segments {
     /// tail of the first copy as far as that can spare it, and else from the head of the second. A copy that can't spare
     /// enough may be better sent as a whole. More than two of those in a row are never better: the middle one of three
     /// can be copied, since those beside it are enough to send.
-    pub(super) fn copied(&self, least: u64) -> Vec<Range<u64>> {
+    pub(super) fn choose_copies(&self, least: u64) -> Vec<Range<u64>> {
         const IN_A_ROW: usize = 2;
-        let last = self.segments.len().saturating_sub(1);
-        let may_be_copied = |(at, segment): &(usize, &Segment)| {
-            segment.there.is_some() && (segment.len() >= least || *at == last)
+        let last = self.extents.len().saturating_sub(1);
+        let may_be_copied = |(at, extent): &(usize, &Extent)| {
+            extent.stored.is_some() && (extent.len() >= least || *at == last)
         };
-        let segments = self.segments.iter().enumerate().filter(may_be_copied);
-        let candidates: Vec<usize> = segments.map(|(at, _)| at).collect();
+        let extents = self.extents.iter().enumerate().filter(may_be_copied);
+        let candidates: Vec<usize> = extents.map(|(at, _)| at).collect();
         let mut choices: Vec<Vec<Choice>> = Vec::with_capacity(candidates.len());
         for (number, &at) in candidates.iter().enumerate() {
             let mut found = Vec::new();
@@ -109,11 +109,11 @@ impl Segments {
                     );
                 }
             }
-            choices.push(undominated(found));
+            choices.push(pareto_front(found));
         }
-        let mut best = (self.there[self.segments.len()], None);
+        let mut best = (self.stored_before[self.extents.len()], None);
         for number in candidates.len().saturating_sub(IN_A_ROW + 1)..candidates.len() {
-            let (_, after) = self.between(Some(candidates[number]), self.segments.len());
+            let (_, after) = self.between(Some(candidates[number]), self.extents.len());
             for (which, choice) in choices[number].iter().enumerate() {
                 let downloaded = choice.downloaded + after;
                 if downloaded < best.0 {
@@ -126,7 +126,7 @@ impl Segments {
         while let Some((number, which, tail)) = next {
             let (choice, range) = (
                 choices[number][which],
-                &self.segments[candidates[number]].range,
+                &self.extents[candidates[number]].range,
             );
             copied.push(range.start + choice.head..range.end - tail);
             next = choice.before;
@@ -138,21 +138,21 @@ impl Segments {
     /// How many bytes of a copy can be sent instead, so that enough are left to be copied.
     fn spare(&self, at: usize, last: usize, least: u64) -> u64 {
         let least = if at == last { 1 } else { least };
-        self.segments[at].len() - least
+        self.extents[at].len() - least
     }
 
-    /// The bytes between two segments, and those of them that are in B2.
+    /// The bytes between two extents, and those of them that are in B2.
     fn between(&self, from: Option<usize>, to: usize) -> (u64, u64) {
         let first = from.map_or(0, |from| from + 1);
-        let start = |at: usize| match self.segments.get(at) {
-            Some(segment) => segment.range.start,
+        let start = |at: usize| match self.extents.get(at) {
+            Some(extent) => extent.range.start,
             None => self.len(),
         };
-        (start(to) - start(first), self.there[to] - self.there[first])
+        (start(to) - start(first), self.stored_before[to] - self.stored_before[first])
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.segments.last().map_or(0, |last| last.range.end)
+        self.extents.last().map_or(0, |last| last.range.end)
     }
 
     /// Cuts what is copied and what lies between into parts.
@@ -170,14 +170,14 @@ impl Segments {
             let gap = copy.start - at;
             // As many as the size asks for, but none of them too small.
             let number = gap.div_ceil(sent).min((gap / least).max(1));
-            for range in evenly(at..copy.start, number.max(gap.div_ceil(maximum))) {
+            for range in split_evenly(at..copy.start, number.max(gap.div_ceil(maximum))) {
                 parts.push(ComposedPart {
-                    downloaded_bytes: self.in_b2(&range),
+                    downloaded_bytes: self.stored_bytes(&range),
                     range,
                     copied: false,
                 });
             }
-            for range in evenly(copy.clone(), (copy.end - copy.start).div_ceil(maximum)) {
+            for range in split_evenly(copy.clone(), (copy.end - copy.start).div_ceil(maximum)) {
                 parts.push(ComposedPart {
                     range,
                     copied: true,
@@ -189,26 +189,26 @@ impl Segments {
         parts
     }
 
-    /// The bytes of this stretch that are in B2.
-    pub(super) fn in_b2(&self, range: &Range<u64>) -> u64 {
+    /// The bytes of this input that are in B2.
+    pub(super) fn stored_bytes(&self, range: &Range<u64>) -> u64 {
         let before = |at: u64| {
             let number = self
-                .segments
-                .partition_point(|segment| segment.range.end <= at);
-            let begun = self.segments.get(number).filter(|it| it.there.is_some());
-            self.there[number] + begun.map_or(0, |segment| at - segment.range.start)
+                .extents
+                .partition_point(|extent| extent.range.end <= at);
+            let begun = self.extents.get(number).filter(|it| it.stored.is_some());
+            self.stored_before[number] + begun.map_or(0, |extent| at - extent.range.start)
         };
         before(range.end) - before(range.start)
     }
 }
 
-impl Segment {
+impl Extent {
     const fn len(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    fn goes_on_with(&self, stretch: &Stretch) -> bool {
-        match (self.there, stretch.there) {
+    fn is_continued_by(&self, input: &InputRange) -> bool {
+        match (self.stored, input.stored) {
             (None, None) => true,
             (Some((file, start)), Some((other, next))) => {
                 file == other && start.checked_add(self.len()) == Some(next)
@@ -219,7 +219,7 @@ impl Segment {
 }
 
 /// Those of which none is as good in both: what was downloaded, and what is left to spare.
-fn undominated(mut choices: Vec<Choice>) -> Vec<Choice> {
+fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
     const ENOUGH: usize = 64;
     choices.sort_by_key(|choice| (choice.downloaded, choice.head));
     let mut least = u64::MAX;
@@ -232,8 +232,8 @@ fn undominated(mut choices: Vec<Choice>) -> Vec<Choice> {
     choices
 }
 
-/// So many stretches, none of which has more than a byte more than another.
-fn evenly(range: Range<u64>, number: u64) -> impl Iterator<Item = Range<u64>> {
+/// So many inputs, none of which has more than a byte more than another.
+fn split_evenly(range: Range<u64>, number: u64) -> impl Iterator<Item = Range<u64>> {
     let len = u128::from(range.end - range.start);
     let number = if len == 0 { 0 } else { number };
     let at = move |n: u64| range.start + (len * u128::from(n) / u128::from(number.max(1))) as u64;
