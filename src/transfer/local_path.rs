@@ -89,7 +89,7 @@ fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathB
     }
 }
 
-/// Why this is no part of a path anywhere.
+/// Why this is no part of a path random_access.
 fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),

@@ -43,8 +43,8 @@ impl Create {
         let (sha1, modified) = (self.source.sha1, self.source.modified);
         let opened = self.source.open(&client).await?;
         check_len(match &opened {
-            Opened::Anywhere(anywhere) => Some(anywhere.len),
-            Opened::Once(len, _) => *len,
+            Opened::RandomAccess(random_access) => Some(random_access.len),
+            Opened::Sequential(len, _) => *len,
         })?;
         check_keys(&self.bucket, &self.slot).await?;
         check_retention(&self.bucket).await?;
@@ -60,10 +60,10 @@ impl Create {
             own: self.own,
         };
         match opened {
-            Opened::Anywhere(anywhere) => {
+            Opened::RandomAccess(random_access) => {
                 let mut nonce = nonce;
                 for _ in 0..MOST_STAGES {
-                    let source = with_notes(Source::opened(anywhere.clone()));
+                    let source = with_notes(Source::opened(random_access.clone()));
                     if let Some(created) = job.attempt(&nonce, source).await? {
                         return Ok(created);
                     }
@@ -73,7 +73,7 @@ impl Create {
                     "its stages were discarded, one after the other: the minimum age is too short";
                 Err(Error::new(ErrorKind::Unavailable, what))
             }
-            Opened::Once(len, stream) => {
+            Opened::Sequential(len, stream) => {
                 let len = len.unwrap_or_default();
                 let source = with_notes(Source::sized_stream(len, stream));
                 let created = job.attempt(&nonce, source).await?;

@@ -20,7 +20,7 @@ use futures_util::io::AsyncSeekExt as _;
 use futures_util::lock::Mutex;
 
 pub(crate) use self::expected_sha1::read_again;
-pub(crate) use self::random_access::Anywhere;
+pub(crate) use self::random_access::RandomAccess;
 use self::random_access::{OpenRange, Read};
 use self::readers::{Seekable, chunks, sought};
 pub(crate) use self::segment::Stretch;
@@ -34,7 +34,7 @@ use crate::types::{Sha1, Timestamp};
 
 /// Where the bytes of an upload come from.
 ///
-/// What can be read anywhere ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
+/// What can be read random_access ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
 /// [`seekable`](Self::seekable)) is read while it is sent, in chunks of 256 KiB for each part, and again where a part has
 /// to be sent again; it needs no memory of its own. A large file is read once before that, unless
 /// [`hash_first`](super::Upload::hash_first) says otherwise. What comes once ([`stream`](Self::stream),
@@ -57,15 +57,15 @@ enum Kind {
     Path(std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
     /// One that was opened before.
-    Opened(Anywhere),
+    Opened(RandomAccess),
 }
 
 /// A source that is about to be read.
 pub(crate) enum Opened {
     /// Any stretch, as often as needed.
-    Anywhere(Anywhere),
+    RandomAccess(RandomAccess),
     /// From the first byte to the last, once; its length, if it is known.
-    Once(Option<u64>, BodyStream),
+    Sequential(Option<u64>, BodyStream),
 }
 
 impl Source {
@@ -78,8 +78,8 @@ impl Source {
     }
 
     /// What was opened before, to be sent as often as needed.
-    pub(crate) const fn opened(anywhere: Anywhere) -> Self {
-        Self::new(Kind::Opened(anywhere))
+    pub(crate) const fn opened(random_access: RandomAccess) -> Self {
+        Self::new(Kind::Opened(random_access))
     }
 
     /// Bytes that are in memory.
@@ -168,16 +168,16 @@ impl Source {
     )]
     pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
         let modified = self.modified;
-        let anywhere = |len, modified, read| {
-            Opened::Anywhere(Anywhere {
+        let random_access = |len, modified, read| {
+            Opened::RandomAccess(RandomAccess {
                 len,
                 modified,
                 read,
             })
         };
         Ok(match self.kind {
-            Kind::Bytes(bytes) => anywhere(bytes.len() as u64, modified, Read::Bytes(bytes)),
-            Kind::Ranges(len, open) => anywhere(len, modified, Read::Ranges(open)),
+            Kind::Bytes(bytes) => random_access(bytes.len() as u64, modified, Read::Bytes(bytes)),
+            Kind::Ranges(len, open) => random_access(len, modified, Read::Ranges(open)),
             Kind::Seekable(mut reader) => {
                 let end = AssertUnwindSafe(reader.seek(SeekFrom::End(0)));
                 let len = end.catch_unwind().await;
@@ -187,17 +187,17 @@ impl Source {
                 let reader = Arc::new(Mutex::new(reader));
                 let open: OpenRange =
                     Arc::new(move |range| Ok(Box::pin(sought(Arc::clone(&reader), range))));
-                anywhere(len, modified, Read::Ranges(open))
+                random_access(len, modified, Read::Ranges(open))
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
                 let open = || disk::SourceFile::open(path.clone());
                 let file = client.with_room(open).await?;
                 let modified = modified.or(file.modified());
-                anywhere(file.len(), modified, Read::File(Arc::new(file)))
+                random_access(file.len(), modified, Read::File(Arc::new(file)))
             }
-            Kind::Stream(len, stream) => Opened::Once(len, Box::pin(CatchPanics::new(stream))),
-            Kind::Opened(opened) => anywhere(opened.len, modified.or(opened.modified), opened.read),
+            Kind::Stream(len, stream) => Opened::Sequential(len, Box::pin(CatchPanics::new(stream))),
+            Kind::Opened(opened) => random_access(opened.len, modified.or(opened.modified), opened.read),
         })
     }
 }

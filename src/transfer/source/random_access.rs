@@ -1,4 +1,4 @@
-//! [`Anywhere`]: an open source of which any byte range can be read, as often as needed.
+//! [`RandomAccess`]: an open source of which any byte range can be read, as often as needed.
 
 use std::io;
 use std::ops::Range;
@@ -16,9 +16,9 @@ use crate::types::{Sha1, Timestamp};
 
 pub(super) type OpenRange = Arc<dyn Fn(Range<u64>) -> io::Result<BodyStream> + Send + Sync>;
 
-/// Bytes that can be read anywhere.
+/// Bytes that can be read random_access.
 #[derive(Clone)]
-pub(crate) struct Anywhere {
+pub(crate) struct RandomAccess {
     pub(crate) len: u64,
     pub(crate) modified: Option<Timestamp>,
     pub(super) read: Read,
@@ -32,7 +32,7 @@ pub(super) enum Read {
     File(Arc<disk::SourceFile>),
 }
 
-impl Anywhere {
+impl RandomAccess {
     /// Whether reading it waits for nothing.
     pub(crate) const fn is_in_memory(&self) -> bool {
         matches!(self.read, Read::Bytes(_))

@@ -1,4 +1,4 @@
-//! Carries an upload out: in one piece, in parts of a source that can be read anywhere, or in parts of one that can't.
+//! Carries an upload out: in one piece, in parts of a source that can be read random_access, or in parts of one that can't.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::transfer::large_file::{
     CONCURRENCY, From, LargeFile, OnFailure, Options, PartWork, Sent, Sizes, each, note, sizes,
 };
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{Anywhere, Opened, Source, Stretch};
+use crate::transfer::source::{RandomAccess, Opened, Source, Stretch};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
 
 /// As long as one is.
@@ -42,12 +42,12 @@ impl Upload {
             &self.source,
         );
         match self.source.open(job.bucket.client()).await? {
-            Opened::Anywhere(source) => {
+            Opened::RandomAccess(source) => {
                 let job = job.of(&source);
                 let (plan, _) = job.plan(&source, true).await?;
                 Ok(plan)
             }
-            Opened::Once(..) => Err(Error::invalid(
+            Opened::Sequential(..) => Err(Error::invalid(
                 "what comes once can't be planned: its bytes would be gone",
             )),
         }
@@ -71,11 +71,11 @@ impl Upload {
         };
         let progress = job.options.progress.clone();
         let uploaded = match self.source.open(&client).await? {
-            Opened::Anywhere(source) => job.of(&source).anywhere(source).await,
-            Opened::Once(..) if job.own.resume.is_some() => Err(Error::invalid(
+            Opened::RandomAccess(source) => job.of(&source).random_access(source).await,
+            Opened::Sequential(..) if job.own.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
             )),
-            Opened::Once(len, stream) => job.once(len, stream).await,
+            Opened::Sequential(len, stream) => job.once(len, stream).await,
         }?;
         progress.enter(Stage::Done);
         Ok(uploaded)
@@ -131,7 +131,7 @@ impl Job {
     }
 
     /// Takes in what the source says of itself.
-    fn of(mut self, source: &Anywhere) -> Self {
+    fn of(mut self, source: &RandomAccess) -> Self {
         self.options.progress.expect_bytes(source.len);
         self.modified = source.modified;
         self
@@ -184,7 +184,7 @@ impl Job {
         sizes(self.bucket.client()).await
     }
 
-    async fn anywhere(self, source: Anywhere) -> Result<Uploaded, Error> {
+    async fn random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let (plan, found) = self.plan(&source, false).await?;
         if found.is_none() && plan.parts.len() <= 1 {
             return self.small(source.stretch(0..source.len)).await;
@@ -258,7 +258,7 @@ impl Job {
 
     async fn plan(
         &self,
-        source: &Anywhere,
+        source: &RandomAccess,
         is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
         let cut = self.sizes().await?.cut(source.len, self.own.part_size)?;

@@ -19,7 +19,7 @@ use futures_util::future::join;
 use crate::api::CatchPanics;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::progress::{Progress, Stage};
-use crate::transfer::source::Anywhere;
+use crate::transfer::source::RandomAccess;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher};
 
@@ -56,7 +56,7 @@ impl Digests {
     /// changed.
     pub(crate) async fn learn(
         &mut self,
-        source: &Anywhere,
+        source: &RandomAccess,
         ranges: impl IntoIterator<Item = Range<u64>>,
         whole: bool,
         progress: &Progress,
@@ -139,7 +139,7 @@ impl Hashing {
     /// Reads the source from one place to another.
     async fn run(
         &mut self,
-        source: &Anywhere,
+        source: &RandomAccess,
         (start, end): (u64, u64),
         whole: bool,
         progress: &Progress,
@@ -289,7 +289,7 @@ mod tests {
     use crate::transfer::source::{Opened, Source};
     use crate::types::Secret;
 
-    fn anywhere(source: Source) -> Anywhere {
+    fn random_access(source: Source) -> RandomAccess {
         let nobody = |_| async { Err(HttpError::new(HttpErrorKind::Other, Phase::NotSent)) };
         let session = Session::new(
             ApiVersion::V4,
@@ -304,8 +304,8 @@ mod tests {
             .backend(nobody);
         let client = client.build().expect("it needs no more");
         match block_on(source.open(&client)).expect("it can be opened") {
-            Opened::Anywhere(source) => source,
-            Opened::Once(..) => unreachable!("it can be read anywhere"),
+            Opened::RandomAccess(source) => source,
+            Opened::Sequential(..) => unreachable!("it can be read random_access"),
         }
     }
 
@@ -340,7 +340,7 @@ mod tests {
             ranges,
             Source::path(dir.path().join("f")),
         ] {
-            let source = anywhere(source);
+            let source = random_access(source);
             for (seed, whole) in [(1, true), (2, false), (3, true), (4, false)] {
                 let mut chance = fastrand::Rng::with_seed(seed);
                 let mut wanted = vec![0..5_000_000, 7..7, 4_999_999..5_000_000];
@@ -373,7 +373,7 @@ mod tests {
                 Ok(futures_util::stream::iter([Ok(content(has))]))
             });
             let mut digests = Digests::default();
-            let source = anywhere(source);
+            let source = random_access(source);
             let progress = Progress::new();
             let learned = block_on(digests.learn(&source, once(0..promised), true, &progress));
             assert_eq!(learned.is_err(), fails, "{promised} {has}");
@@ -387,7 +387,7 @@ mod tests {
         let endless = Source::ranges(10, |_| {
             Ok(futures_util::stream::repeat_with(|| Ok(Bytes::new())))
         });
-        let (source, progress) = (anywhere(endless), Progress::new());
+        let (source, progress) = (random_access(endless), Progress::new());
         let mut digests = Digests::default();
         let mut learning = Box::pin(digests.learn(&source, once(0..10), true, &progress));
         let mut cx = Context::from_waker(std::task::Waker::noop());

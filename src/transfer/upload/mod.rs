@@ -1,7 +1,7 @@
 //! Uploads.
 //!
 //! `builder` is what the caller says; `execute` carries it out: in one piece, in parts of a source that can be read
-//! anywhere, or in `sequential` parts of one that can't. `hash_first` reads a source before it is sent, `resume` finds what
+//! random_access, or in `sequential` parts of one that can't. `hash_first` reads a source before it is sent, `resume` finds what
 //! is on the server already, and `plan` says what is sent and what is used again.
 
 mod builder;

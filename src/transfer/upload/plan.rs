@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::hash_first::Digests;
 use crate::transfer::large_file::{Cut, From, PartWork};
-use crate::transfer::source::Anywhere;
+use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, PartNumber, Sha1};
 
 /// What an upload would send, and what it would use again.
@@ -69,7 +69,7 @@ impl UploadPlan {
         reused.map(PlannedPart::len).sum()
     }
 
-    pub(crate) fn works(&self, source: &Anywhere) -> Vec<PartWork> {
+    pub(crate) fn works(&self, source: &RandomAccess) -> Vec<PartWork> {
         let works = self.parts.iter().map(|part| match part.reused {
             Some(sha1) => PartWork {
                 number: part.number,
@@ -88,7 +88,7 @@ impl PlannedPart {
     }
 
     /// Sends it.
-    pub(crate) fn work(&self, source: &Anywhere) -> PartWork {
+    pub(crate) fn work(&self, source: &RandomAccess) -> PartWork {
         PartWork {
             number: self.number,
             len: self.len(),

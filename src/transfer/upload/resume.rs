@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{Cut, MAX_PARTS, is_ours};
 use crate::transfer::progress::Progress;
-use crate::transfer::source::Anywhere;
+use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
 
 /// The parts of a large file that are there: by their numbers, how long they are, and their SHA-1.
@@ -27,7 +27,7 @@ const MOST_CANDIDATES: usize = 20;
 pub(crate) struct Look<'a> {
     pub(crate) bucket: &'a BucketHandle,
     pub(crate) name: &'a FileName,
-    pub(crate) source: &'a Anywhere,
+    pub(crate) source: &'a RandomAccess,
     pub(crate) progress: &'a Progress,
     /// What the upload would begin anew as.
     pub(crate) start: &'a StartLargeFile,

@@ -17,7 +17,7 @@ use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::byte_range;
 use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, sizes};
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{self, Anywhere, Opened};
+use crate::transfer::source::{self, RandomAccess, Opened};
 use crate::transfer::upload::{Parts, held};
 use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
 
@@ -38,8 +38,8 @@ pub(super) struct OpenPiece {
 
 pub(super) enum OpenFrom {
     There(Stored),
-    Here(Anywhere),
-    Once(Mutex<Parts>),
+    Here(RandomAccess),
+    Sequential(Mutex<Parts>),
 }
 
 impl Pieces {
@@ -49,12 +49,12 @@ impl Pieces {
             let (len, from) = match piece.0 {
                 From::There(stored) => (length(&stored.range, number)?, OpenFrom::There(stored)),
                 From::Here(source) => match source.open(client).await? {
-                    Opened::Anywhere(source) => (source.len, OpenFrom::Here(source)),
-                    Opened::Once(Some(len), stream) => {
+                    Opened::RandomAccess(source) => (source.len, OpenFrom::Here(source)),
+                    Opened::Sequential(Some(len), stream) => {
                         let parts = Parts::new(client.clone(), stream, Some(len));
-                        (len, OpenFrom::Once(Mutex::new(parts)))
+                        (len, OpenFrom::Sequential(Mutex::new(parts)))
                     }
-                    Opened::Once(None, _) => {
+                    Opened::Sequential(None, _) => {
                         return Err(Error::invalid(format!(
                             "piece {number} comes once, and nobody knows its length"
                         )));
@@ -84,7 +84,7 @@ impl Pieces {
         let sizes = sizes(&self.client).await?;
         // To hear what is wrong with the size.
         sizes.cut(0, part_size)?;
-        let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Once(_));
+        let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Sequential(_));
         let sent = match part_size {
             Some(size) => size,
             None if self.pieces.iter().any(once) => sizes.of_unknown(PartNumber::FIRST, None),
@@ -173,7 +173,7 @@ impl Pieces {
     pub(super) async fn stretch(&self, part: &ComposedPart) -> Result<source::Stretch, Error> {
         let once = self
             .within(part)
-            .filter(|(piece, _)| matches!(piece.from, OpenFrom::Once(_)));
+            .filter(|(piece, _)| matches!(piece.from, OpenFrom::Sequential(_)));
         let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
         // For all of it at once: who has room for one half and waits for the other may wait for its like.
         let room = match once {
@@ -183,7 +183,7 @@ impl Pieces {
         let mut stretches = Vec::new();
         for (piece, range) in self.within(part) {
             let stretch = match &piece.from {
-                OpenFrom::Once(parts) => {
+                OpenFrom::Sequential(parts) => {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_room(range.end - range.start).await?;
                     if range.end == piece.len() {
@@ -218,14 +218,14 @@ impl Pieces {
                 let key = stored.key.as_ref();
                 Some(fetched(&self.client, &stored.file_id, range, key).into())
             }
-            OpenFrom::Once(_) => None,
+            OpenFrom::Sequential(_) => None,
         }
     }
 
     /// What comes once and was said to be empty may not be.
     pub(super) async fn empty_ones_are_empty(&self) -> Result<(), Error> {
         for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
-            if let OpenFrom::Once(parts) = &piece.from {
+            if let OpenFrom::Sequential(parts) = &piece.from {
                 parts.lock().await.is_over().await?;
             }
         }
@@ -241,7 +241,7 @@ impl OpenPiece {
     const fn stored(&self) -> Option<&Stored> {
         match &self.from {
             OpenFrom::There(stored) => Some(stored),
-            OpenFrom::Here(_) | OpenFrom::Once(_) => None,
+            OpenFrom::Here(_) | OpenFrom::Sequential(_) => None,
         }
     }
 }
