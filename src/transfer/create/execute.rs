@@ -63,7 +63,7 @@ impl Create {
             Opened::RandomAccess(random_access) => {
                 let mut nonce = nonce;
                 for _ in 0..MOST_STAGES {
-                    let source = with_notes(Source::opened(random_access.clone()));
+                    let source = with_notes(Source::from_opened(random_access.clone()));
                     if let Some(created) = job.attempt(&nonce, source).await? {
                         return Ok(created);
                     }

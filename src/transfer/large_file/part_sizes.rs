@@ -88,7 +88,7 @@ impl Cut {
             .filter_map(move |number| Some((PartNumber::new(number).ok()?, self.range(number))))
     }
 
-    /// The stretch that the part with this number is.
+    /// The segment that the part with this number is.
     pub(crate) fn range(self, number: u64) -> Range<u64> {
         let end = self.part.saturating_mul(number).min(self.len);
         self.part * (number - 1)..end

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use crate::api::CopyPart;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::source::Stretch;
+use crate::transfer::Segment;
 use crate::types::{Part, PartNumber, Sha1};
 
 /// A part, and where it comes from.
@@ -20,7 +20,7 @@ pub(crate) struct PartWork {
 
 #[derive(Debug)]
 pub(crate) enum From {
-    Here(Stretch),
+    Here(Segment),
     /// Another file, in B2.
     There(Box<CopyPart>),
     /// An earlier transfer: it is there already.

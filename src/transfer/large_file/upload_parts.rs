@@ -13,7 +13,7 @@ use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, Up
 use crate::client::{Client, Line};
 use crate::error::{B2Error, Error, ErrorKind};
 use crate::transfer::progress::{Progress, Stage};
-use crate::transfer::source::read_again;
+use crate::transfer::source::check_unchanged;
 use crate::transfer::source_error::{is_changed, unreadable};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, PartNumber, Sha1};
 
@@ -123,19 +123,19 @@ impl<'a> LargeFile<'a> {
                 self.progress.part_reused(len);
                 return Ok((number, len, sha1));
             }
-            From::Here(stretch) => {
+            From::Here(segment) => {
                 let sent = Sent::new(self.progress);
-                let body = sent.watch(&stretch.body);
+                let body = sent.watch(&segment.body);
                 let mut upload =
-                    UploadPart::new(&self.file_id, number, body).hashed_by_source(stretch.digest);
-                if let Some(sha1) = stretch.sha1 {
+                    UploadPart::new(&self.file_id, number, body).hashed_by_source(segment.digest);
+                if let Some(sha1) = segment.sha1 {
                     upload = upload.content_sha1(sha1);
                 }
                 if let Some(key) = &self.customer_key {
                     upload = upload.customer_key(key.clone());
                 }
                 let part = match self.client.call(upload).await {
-                    Err(error) => Err(why(error, &stretch.body, stretch.sha1.is_some()).await),
+                    Err(error) => Err(why(error, &segment.body, segment.sha1.is_some()).await),
                     part => part,
                 };
                 let part = part.map_err(named)?;
@@ -255,7 +255,7 @@ impl<'a> LargeFile<'a> {
 async fn why(error: Error, body: &Body, is_known: bool) -> Error {
     let differs = |b2: &B2Error| b2.status == 400 && b2.message.contains("did not match");
     if is_known && error.b2().is_some_and(differs) {
-        let read = read_again(body).await;
+        let read = check_unchanged(body).await;
         return read.map_or_else(
             |why| unreadable("the source can't be sent", why),
             |()| error,

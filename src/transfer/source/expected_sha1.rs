@@ -17,11 +17,11 @@ use crate::types::{Sha1, Sha1Hasher};
 ///
 /// So they are not hashed while they are sent. But where they have to be sent again, it may be since B2 got others: then
 /// they are, and what has changed fails before its last byte has left.
-pub(crate) fn held_to(body: &Body, sha1: Sha1) -> Body {
+pub(crate) fn with_expected_sha1(body: &Body, sha1: Sha1) -> Body {
     let (inner, is_opened, len) = (body.clone(), AtomicBool::new(false), body.len());
     Body::replay(len, move || {
         let again = is_opened.swap(true, Ordering::Relaxed);
-        Ok(HeldTo {
+        Ok(ExpectedSha1Stream {
             source: inner.open()?,
             left: len,
             hasher: again.then(Sha1Hasher::default),
@@ -30,7 +30,7 @@ pub(crate) fn held_to(body: &Body, sha1: Sha1) -> Body {
     })
 }
 
-struct HeldTo {
+struct ExpectedSha1Stream {
     source: BodyStream,
     left: u64,
     /// Where it is hashed, until it is over.
@@ -38,7 +38,7 @@ struct HeldTo {
     sha1: Sha1,
 }
 
-impl Stream for HeldTo {
+impl Stream for ExpectedSha1Stream {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -58,8 +58,8 @@ impl Stream for HeldTo {
     }
 }
 
-/// Reads bytes that are [held to](held_to) a SHA-1 and were opened before: an error says that they have changed.
-pub(crate) async fn read_again(body: &Body) -> io::Result<()> {
+/// Reads bytes that are [held to](with_expected_sha1) a SHA-1 and were opened before: an error says that they have changed.
+pub(crate) async fn check_unchanged(body: &Body) -> io::Result<()> {
     let mut stream = CatchPanics::open(body)?;
     while stream.next().await.transpose()?.is_some() {}
     Ok(())
@@ -74,11 +74,11 @@ mod tests {
     #[test]
     fn bytes_held_to_a_sha1_are_hashed_from_the_second_opening_on() {
         for (bytes, good) in [("hello", true), ("hallo", false)] {
-            let body = held_to(&Body::from(bytes), Sha1::of(b"hello"));
+            let body = with_expected_sha1(&Body::from(bytes), Sha1::of(b"hello"));
             let read = || block_on(body.open().unwrap().collect::<Vec<_>>());
             assert!(read().iter().all(Result::is_ok), "B2 checks these");
             assert_eq!(read().iter().all(Result::is_ok), good);
-            assert_eq!(block_on(read_again(&body)).is_ok(), good);
+            assert_eq!(block_on(check_unchanged(&body)).is_ok(), good);
         }
     }
 }

@@ -19,11 +19,11 @@ use futures_util::FutureExt as _;
 use futures_util::io::AsyncSeekExt as _;
 use futures_util::lock::Mutex;
 
-pub(crate) use self::expected_sha1::read_again;
+pub(crate) use self::expected_sha1::check_unchanged;
 pub(crate) use self::random_access::RandomAccess;
-use self::random_access::{OpenRange, Read};
-use self::readers::{Seekable, chunks, sought};
-pub(crate) use self::segment::Stretch;
+use self::random_access::{OpenRange, RangeReader};
+use self::readers::{Seekable, chunks, seekable_range};
+pub(crate) use self::segment::Segment;
 #[cfg(feature = "fs")]
 use super::disk;
 use super::source_error::unreadable;
@@ -62,7 +62,7 @@ enum Kind {
 
 /// A source that is about to be read.
 pub(crate) enum Opened {
-    /// Any stretch, as often as needed.
+    /// Any segment, as often as needed.
     RandomAccess(RandomAccess),
     /// From the first byte to the last, once; its length, if it is known.
     Sequential(Option<u64>, BodyStream),
@@ -78,7 +78,7 @@ impl Source {
     }
 
     /// What was opened before, to be sent as often as needed.
-    pub(crate) const fn opened(random_access: RandomAccess) -> Self {
+    pub(crate) const fn from_opened(random_access: RandomAccess) -> Self {
         Self::new(Kind::Opened(random_access))
     }
 
@@ -96,7 +96,7 @@ impl Source {
         Self::new(Kind::Path(path.into()))
     }
 
-    /// `len` bytes of which any stretch can be read: `open` is asked for one as often as needed, and several may be read
+    /// `len` bytes of which any segment can be read: `open` is asked for one as often as needed, and several may be read
     /// at once. Each time the same bytes have to come.
     pub fn ranges<S>(
         len: u64,
@@ -109,7 +109,7 @@ impl Source {
         Self::new(Kind::Ranges(len, Arc::new(open)))
     }
 
-    /// All bytes of something that can be sought in, from its beginning to its end. Parts take turns at it.
+    /// All bytes of something that can be seekable_range in, from its beginning to its end. Parts take turns at it.
     pub fn seekable(reader: impl AsyncRead + AsyncSeek + Send + 'static) -> Self {
         Self::new(Kind::Seekable(Box::pin(reader)))
     }
@@ -168,36 +168,36 @@ impl Source {
     )]
     pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
         let modified = self.modified;
-        let random_access = |len, modified, read| {
+        let random_access = |len, modified, reader| {
             Opened::RandomAccess(RandomAccess {
                 len,
                 modified,
-                read,
+                reader,
             })
         };
         Ok(match self.kind {
-            Kind::Bytes(bytes) => random_access(bytes.len() as u64, modified, Read::Bytes(bytes)),
-            Kind::Ranges(len, open) => random_access(len, modified, Read::Ranges(open)),
+            Kind::Bytes(bytes) => random_access(bytes.len() as u64, modified, RangeReader::Bytes(bytes)),
+            Kind::Ranges(len, open) => random_access(len, modified, RangeReader::Ranges(open)),
             Kind::Seekable(mut reader) => {
                 let end = AssertUnwindSafe(reader.seek(SeekFrom::End(0)));
                 let len = end.catch_unwind().await;
                 let len = len
                     .unwrap_or_else(|panic| Err(panicked(&*panic)))
-                    .map_err(|error| unreadable("the source can't be sought in", error))?;
+                    .map_err(|error| unreadable("the source can't be seekable_range in", error))?;
                 let reader = Arc::new(Mutex::new(reader));
                 let open: OpenRange =
-                    Arc::new(move |range| Ok(Box::pin(sought(Arc::clone(&reader), range))));
-                random_access(len, modified, Read::Ranges(open))
+                    Arc::new(move |range| Ok(Box::pin(seekable_range(Arc::clone(&reader), range))));
+                random_access(len, modified, RangeReader::Ranges(open))
             }
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
                 let open = || disk::SourceFile::open(path.clone());
                 let file = client.with_room(open).await?;
                 let modified = modified.or(file.modified());
-                random_access(file.len(), modified, Read::File(Arc::new(file)))
+                random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
             }
             Kind::Stream(len, stream) => Opened::Sequential(len, Box::pin(CatchPanics::new(stream))),
-            Kind::Opened(opened) => random_access(opened.len, modified.or(opened.modified), opened.read),
+            Kind::Opened(opened) => random_access(opened.len, modified.or(opened.modified), opened.reader),
         })
     }
 }

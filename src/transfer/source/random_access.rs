@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use b2kit_core::{Body, BodyStream, Bytes};
 
-use super::expected_sha1::held_to;
-use super::segment::Stretch;
+use super::expected_sha1::with_expected_sha1;
+use super::segment::Segment;
 #[cfg(feature = "fs")]
 use crate::api::Digest;
 #[cfg(feature = "fs")]
@@ -21,11 +21,11 @@ pub(super) type OpenRange = Arc<dyn Fn(Range<u64>) -> io::Result<BodyStream> + S
 pub(crate) struct RandomAccess {
     pub(crate) len: u64,
     pub(crate) modified: Option<Timestamp>,
-    pub(super) read: Read,
+    pub(super) reader: RangeReader,
 }
 
 #[derive(Clone)]
-pub(super) enum Read {
+pub(super) enum RangeReader {
     Bytes(Bytes),
     Ranges(OpenRange),
     #[cfg(feature = "fs")]
@@ -35,20 +35,20 @@ pub(super) enum Read {
 impl RandomAccess {
     /// Whether reading it waits for nothing.
     pub(crate) const fn is_in_memory(&self) -> bool {
-        matches!(self.read, Read::Bytes(_))
+        matches!(self.reader, RangeReader::Bytes(_))
     }
 
-    /// A stretch, as something to send.
-    pub(crate) fn stretch(&self, range: Range<u64>) -> Stretch {
-        match &self.read {
+    /// A segment, as something to send.
+    pub(crate) fn segment(&self, range: Range<u64>) -> Segment {
+        match &self.reader {
             #[cfg(feature = "fs")]
-            Read::File(file) => {
+            RangeReader::File(file) => {
                 let (file, digest) = (Arc::clone(file), Digest::default());
                 let there = Arc::clone(&digest);
                 let body = Body::replay(range.end - range.start, move || {
                     Ok(disk::read(&file, range.clone(), Some(&there)))
                 });
-                Stretch {
+                Segment {
                     body,
                     digest: Some(digest),
                     sha1: None,
@@ -58,33 +58,33 @@ impl RandomAccess {
         }
     }
 
-    /// A stretch that has this SHA-1, as something to send.
-    pub(crate) fn known(&self, range: Range<u64>, sha1: Sha1) -> Stretch {
+    /// A segment that has this SHA-1, as something to send.
+    pub(crate) fn segment_with_sha1(&self, range: Range<u64>, sha1: Sha1) -> Segment {
         let body = self.unhashed(range);
-        Stretch::known(
-            match &self.read {
+        Segment::with_sha1(
+            match &self.reader {
                 // These can't change.
-                Read::Bytes(_) => body,
-                _ => held_to(&body, sha1),
+                RangeReader::Bytes(_) => body,
+                _ => with_expected_sha1(&body, sha1),
             },
             sha1,
         )
     }
 
-    /// A stretch, of which nobody computes the SHA-1.
+    /// A segment, of which nobody computes the SHA-1.
     pub(crate) fn unhashed(&self, range: Range<u64>) -> Body {
-        match &self.read {
-            Read::Bytes(bytes) => {
+        match &self.reader {
+            RangeReader::Bytes(bytes) => {
                 let [start, end] = [range.start, range.end]
                     .map(|at| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len()));
                 Body::from(bytes.slice(start..end))
             }
-            Read::Ranges(open) => {
+            RangeReader::Ranges(open) => {
                 let open = Arc::clone(open);
                 Body::replay(range.end - range.start, move || open(range.clone()))
             }
             #[cfg(feature = "fs")]
-            Read::File(file) => {
+            RangeReader::File(file) => {
                 let file = Arc::clone(file);
                 Body::replay(range.end - range.start, move || {
                     Ok(disk::read(&file, range.clone(), None))

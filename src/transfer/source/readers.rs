@@ -29,8 +29,8 @@ pub(super) fn chunks<R: AsyncRead + Send + 'static>(
     })
 }
 
-/// A stretch of what can be sought in. The place is sought for each chunk, since others read from elsewhere in between.
-pub(super) fn sought(
+/// A segment of what can be seekable_range in. The place is seekable_range for each chunk, since others read from elsewhere in between.
+pub(super) fn seekable_range(
     reader: Arc<Mutex<Pin<Box<dyn Seekable>>>>,
     range: Range<u64>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {

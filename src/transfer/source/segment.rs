@@ -1,13 +1,13 @@
-//! [`Stretch`]: a byte range of a source as a request body.
+//! [`Segment`]: a byte range of a source as a request body.
 
 use b2kit_core::Body;
 
 use crate::api::Digest;
 use crate::types::Sha1;
 
-/// A stretch, as something to send.
+/// A segment, as something to send.
 #[derive(Debug)]
-pub(crate) struct Stretch {
+pub(crate) struct Segment {
     pub(crate) body: Body,
     /// Where its digest appears, if it is computed while it is read.
     pub(crate) digest: Option<Digest>,
@@ -15,7 +15,7 @@ pub(crate) struct Stretch {
     pub(crate) sha1: Option<Sha1>,
 }
 
-impl From<Body> for Stretch {
+impl From<Body> for Segment {
     fn from(body: Body) -> Self {
         Self {
             body,
@@ -25,9 +25,9 @@ impl From<Body> for Stretch {
     }
 }
 
-impl Stretch {
-    /// A stretch whose SHA-1 is known: B2 will hold it to that.
-    pub(crate) fn known(body: Body, sha1: Sha1) -> Self {
+impl Segment {
+    /// A segment whose SHA-1 is known: B2 will hold it to that.
+    pub(crate) fn with_sha1(body: Body, sha1: Sha1) -> Self {
         Self {
             body,
             digest: None,

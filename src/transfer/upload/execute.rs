@@ -20,7 +20,7 @@ use crate::transfer::large_file::{
     CONCURRENCY, From, LargeFile, OnFailure, Options, PartWork, Sent, Sizes, each, note, sizes,
 };
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{RandomAccess, Opened, Source, Stretch};
+use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
 
 /// As long as one is.
@@ -187,7 +187,7 @@ impl Job {
     async fn random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let (plan, found) = self.plan(&source, false).await?;
         if found.is_none() && plan.parts.len() <= 1 {
-            return self.small(source.stretch(0..source.len)).await;
+            return self.small(source.segment(0..source.len)).await;
         }
         let file = match found {
             Some(found) => self.take_up(&found),
@@ -328,7 +328,7 @@ impl Job {
     }
 
     /// In one piece.
-    async fn small(self, content: Stretch) -> Result<Uploaded, Error> {
+    async fn small(self, content: Segment) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
         progress.enter(Stage::Transferring);
         let sent = Sent::new(progress);

@@ -145,13 +145,13 @@ impl Hashing {
         progress: &Progress,
     ) -> Result<(), Error> {
         let failed = |error| unreadable("the source can't be read", error);
-        let stretch = if whole {
-            source.stretch(start..end)
+        let segment = if whole {
+            source.segment(start..end)
         } else {
             source.unhashed(start..end).into()
         };
-        self.whole = (whole && stretch.digest.is_none()).then(Sha1Hasher::default);
-        let mut stream = CatchPanics::open(&stretch.body).map_err(failed)?;
+        self.whole = (whole && segment.digest.is_none()).then(Sha1Hasher::default);
+        let mut stream = CatchPanics::open(&segment.body).map_err(failed)?;
         let mut at = start;
         while let Some(mut chunk) = stream.next().await.transpose().map_err(failed)? {
             if chunk.len() as u64 > end - at {
@@ -175,7 +175,7 @@ impl Hashing {
             return Err(lies(format!("ends {} bytes early", end - at)));
         }
         if whole {
-            let by_source = stretch
+            let by_source = segment
                 .digest
                 .and_then(|digest| *digest.lock().unwrap_or_else(PoisonError::into_inner));
             let here = self.whole.take().map(Sha1Hasher::finish);
@@ -353,8 +353,8 @@ mod tests {
                 let learning = digests.learn(&source, wanted.clone(), whole, &progress);
                 block_on(learning).unwrap();
                 for range in wanted.iter().filter(|range| !range.is_empty()) {
-                    let stretch = &bytes[range.start as usize..range.end as usize];
-                    assert_eq!(digests.of(range), Some(Sha1::of(stretch)), "{range:?}");
+                    let segment = &bytes[range.start as usize..range.end as usize];
+                    assert_eq!(digests.of(range), Some(Sha1::of(segment)), "{range:?}");
                 }
                 assert_eq!(digests.whole, whole.then(|| Sha1::of(&bytes)));
                 let read = progress.now().hashed_bytes;

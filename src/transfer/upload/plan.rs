@@ -27,7 +27,7 @@ pub struct UploadPlan {
 pub struct PlannedPart {
     /// Its number.
     pub number: PartNumber,
-    /// The stretch of the file that it is.
+    /// The segment of the file that it is.
     pub range: Range<u64>,
     /// The SHA-1 of these bytes of the source, where they were read for the plan.
     pub sha1: Option<Sha1>,
@@ -93,8 +93,8 @@ impl PlannedPart {
             number: self.number,
             len: self.len(),
             from: From::Here(match self.sha1 {
-                Some(sha1) => source.known(self.range.clone(), sha1),
-                None => source.stretch(self.range.clone()),
+                Some(sha1) => source.segment_with_sha1(self.range.clone(), sha1),
+                None => source.segment(self.range.clone()),
             }),
         }
     }

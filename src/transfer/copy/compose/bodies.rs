@@ -12,16 +12,16 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::client::Client;
 use crate::transfer::copy::copy_parts::byte_range;
-use crate::transfer::source::Stretch;
+use crate::transfer::Segment;
 use crate::types::{CustomerKey, FileId};
 
-/// These stretches, one after the other, each held to its own length: one that is short and another that is long would
+/// These segments, one after the other, each held to its own length: one that is short and another that is long would
 /// else look right together.
-pub(super) fn joined(mut stretches: Vec<Stretch>) -> Stretch {
-    if stretches.len() == 1 {
-        return stretches.swap_remove(0);
+pub(super) fn joined(mut segments: Vec<Segment>) -> Segment {
+    if segments.len() == 1 {
+        return segments.swap_remove(0);
     }
-    let bodies: Arc<[Body]> = stretches.into_iter().map(|stretch| stretch.body).collect();
+    let bodies: Arc<[Body]> = segments.into_iter().map(|segment| segment.body).collect();
     let len = bodies.iter().map(Body::len).sum();
     let body = Body::replay(len, move || {
         let bodies = Arc::clone(&bodies);
@@ -63,7 +63,7 @@ impl Stream for Exactly {
     }
 }
 
-/// A stretch of a file in B2, downloaded while it is sent. Only its id is known, and with the account's token that is enough:
+/// A segment of a file in B2, downloaded while it is sent. Only its id is known, and with the account's token that is enough:
 /// so an origin that doesn't get the token is passed by.
 pub(super) fn fetched(
     client: &Client,
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     /// A body that promises so many bytes and has these.
-    fn body(promised: u64, has: &'static [&'static str]) -> Stretch {
+    fn body(promised: u64, has: &'static [&'static str]) -> Segment {
         let open = move || {
             let pieces = has.iter().map(|piece| Bytes::from_static(piece.as_bytes()));
             Ok(stream::iter(pieces.map(Ok)))

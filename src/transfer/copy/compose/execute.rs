@@ -16,7 +16,7 @@ use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::Stretches;
 use crate::transfer::large_file::{From as Origin, Options, PartWork, Sent};
 use crate::transfer::progress::Stage;
-use crate::transfer::source;
+use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
 
 impl Compose {
@@ -53,8 +53,8 @@ impl Compose {
             }
             [all] if all.copied => pieces.copy(all, &bucket, &options, name, metadata).await,
             [all] => {
-                let stretch = pieces.stretch(all).await?;
-                send(&bucket, &options, name, metadata, stretch).await
+                let segment = pieces.segment(all).await?;
+                send(&bucket, &options, name, metadata, segment).await
             }
             _ => in_parts(pieces, plan.clone(), &bucket, &options, name, metadata).await,
         }?;
@@ -78,7 +78,7 @@ async fn send(
     options: &Options,
     name: FileName,
     (content_type, info): Metadata,
-    content: source::Stretch,
+    content: Segment,
 ) -> Result<FileVersion, Error> {
     options.progress.enter(Stage::Transferring);
     let sent = Sent::new(&options.progress);
@@ -140,8 +140,8 @@ impl InParts {
         if part.copied {
             return Ok(Some(self.copied(part, number)));
         }
-        let stretch = self.pieces.stretch(part).await?;
-        Ok(Some(sent(part, number, stretch)))
+        let segment = self.pieces.segment(part).await?;
+        Ok(Some(sent(part, number, segment)))
     }
 
     /// The same once more, unless some of it comes once.
@@ -150,7 +150,7 @@ impl InParts {
         if part.copied {
             return Some(self.copied(part, number));
         }
-        Some(sent(part, number, self.pieces.stretch_again(part)?))
+        Some(sent(part, number, self.pieces.replay_segment(part)?))
     }
 
     fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartWork {
@@ -160,10 +160,10 @@ impl InParts {
     }
 }
 
-fn sent(part: &ComposedPart, number: PartNumber, stretch: source::Stretch) -> PartWork {
+fn sent(part: &ComposedPart, number: PartNumber, segment: Segment) -> PartWork {
     PartWork {
         number,
         len: part.len(),
-        from: Origin::Here(stretch),
+        from: Origin::Here(segment),
     }
 }

@@ -17,7 +17,7 @@ use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::byte_range;
 use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, sizes};
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{self, RandomAccess, Opened};
+use crate::transfer::source::{Segment, RandomAccess, Opened};
 use crate::transfer::upload::{Parts, held};
 use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
 
@@ -31,7 +31,7 @@ pub(super) struct Pieces {
 }
 
 pub(super) struct OpenPiece {
-    /// The stretch of the new file that it is.
+    /// The segment of the new file that it is.
     pub(super) range: Range<u64>,
     pub(super) from: OpenFrom,
 }
@@ -112,7 +112,7 @@ impl Pieces {
         plan(&inputs, limits)
     }
 
-    /// The pieces that this part touches, and the stretch of each.
+    /// The pieces that this part touches, and the segment of each.
     pub(super) fn within(
         &self,
         part: &ComposedPart,
@@ -131,7 +131,7 @@ impl Pieces {
         })
     }
 
-    /// The file in B2 that a copied part is a stretch of, and which stretch.
+    /// The file in B2 that a copied part is a segment of, and which segment.
     pub(super) fn source(&self, part: &ComposedPart) -> (&Stored, Range<u64>) {
         let mut touched = self.within(part);
         let first = touched
@@ -170,7 +170,7 @@ impl Pieces {
     }
 
     /// The bytes of a part that is sent. What comes once has to be asked for in order.
-    pub(super) async fn stretch(&self, part: &ComposedPart) -> Result<source::Stretch, Error> {
+    pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
         let once = self
             .within(part)
             .filter(|(piece, _)| matches!(piece.from, OpenFrom::Sequential(_)));
@@ -180,9 +180,9 @@ impl Pieces {
             0 => None,
             bytes => self.client.room(bytes).await,
         };
-        let mut stretches = Vec::new();
+        let mut segments = Vec::new();
         for (piece, range) in self.within(part) {
-            let stretch = match &piece.from {
+            let segment = match &piece.from {
                 OpenFrom::Sequential(parts) => {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_room(range.end - range.start).await?;
@@ -194,24 +194,24 @@ impl Pieces {
                 }
                 _ => self.again(piece, range).expect("it does not come once"),
             };
-            stretches.push(stretch);
+            segments.push(segment);
         }
-        let mut joined = joined(stretches);
+        let mut joined = joined(segments);
         joined.body = held(joined.body, room);
         Ok(joined)
     }
 
     /// The same once more, unless some of it comes once.
-    pub(super) fn stretch_again(&self, part: &ComposedPart) -> Option<source::Stretch> {
-        let stretches = self
+    pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
+        let segments = self
             .within(part)
             .map(|(piece, range)| self.again(piece, range));
-        stretches.collect::<Option<Vec<_>>>().map(joined)
+        segments.collect::<Option<Vec<_>>>().map(joined)
     }
 
-    pub(super) fn again(&self, piece: &OpenPiece, range: Range<u64>) -> Option<source::Stretch> {
+    pub(super) fn again(&self, piece: &OpenPiece, range: Range<u64>) -> Option<Segment> {
         match &piece.from {
-            OpenFrom::Here(source) => Some(source.stretch(range)),
+            OpenFrom::Here(source) => Some(source.segment(range)),
             OpenFrom::There(stored) => {
                 let at = stored.range.start;
                 let range = at + range.start..at + range.end;
