@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::api::CopyPart;
-use crate::transfer::large_file::{From as Origin, PartWork};
+use crate::transfer::large_file::{PartOrigin, PartTask};
 use crate::types::{ByteRange, CustomerKey, FileId, PartNumber};
 
 /// Makes parts of a large file of stretches of other files.
@@ -20,7 +20,7 @@ impl Stretches {
         source: &FileId,
         range: Range<u64>,
         source_key: Option<&CustomerKey>,
-    ) -> PartWork {
+    ) -> PartTask {
         let len = range.end - range.start;
         let mut copy = CopyPart::new(source, &self.large_file_id, number).range(byte_range(range));
         if let Some(key) = source_key {
@@ -29,10 +29,10 @@ impl Stretches {
         if let Some(key) = &self.key {
             copy = copy.destination_customer_key(key.clone());
         }
-        PartWork {
+        PartTask {
             number,
             len,
-            from: Origin::There(Box::new(copy)),
+            origin: PartOrigin::Copy(Box::new(copy)),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::copy_parts::Stretches;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{Cut, MAX_PART, Options, Sizes, each, note, options, sizes};
+use crate::transfer::large_file::{Cut, MAX_PART, Options, Sizes, task_stream, note, options, sizes};
 use crate::transfer::progress::Stage;
 use crate::types::{
     ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileInfoLimit, FileName,
@@ -232,7 +232,7 @@ impl FileCopy {
             large_file_id: file.file_id.clone(),
             key: file.customer_key.clone(),
         };
-        let work = |(number, range)| {
+        let task = |(number, range)| {
             stretches.part(
                 number,
                 &self.source.file_id,
@@ -240,11 +240,11 @@ impl FileCopy {
                 self.source_key.as_ref(),
             )
         };
-        let again = |number: PartNumber| Some(work((number, cut.range(number.as_u16().into()))));
+        let again = |number: PartNumber| Some(task((number, cut.range(number.as_u16().into()))));
         let parts = cut.parts() as u32;
         self.options.progress.expect_parts(parts);
-        let works = cut.ranges().map(work).collect();
-        let file = file.carry(each(works), again).await?;
+        let tasks = cut.ranges().map(task).collect();
+        let file = file.carry(task_stream(tasks), again).await?;
         Ok(Copied { file, parts })
     }
 }

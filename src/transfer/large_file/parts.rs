@@ -12,19 +12,19 @@ use crate::types::{Part, PartNumber, Sha1};
 
 /// A part, and where it comes from.
 #[derive(Debug)]
-pub(crate) struct PartWork {
+pub(crate) struct PartTask {
     pub(crate) number: PartNumber,
     pub(crate) len: u64,
-    pub(crate) from: From,
+    pub(crate) origin: PartOrigin,
 }
 
 #[derive(Debug)]
-pub(crate) enum From {
-    Here(Segment),
+pub(crate) enum PartOrigin {
+    Local(Segment),
     /// Another file, in B2.
-    There(Box<CopyPart>),
+    Copy(Box<CopyPart>),
     /// An earlier transfer: it is there already.
-    Earlier(Sha1),
+    Existing(Sha1),
 }
 
 /// The parts that are over, with their lengths and digests.
@@ -45,6 +45,6 @@ pub(super) fn digest_of(part: &Part, len: u64) -> Result<Sha1, Error> {
 }
 
 /// The parts of a plan, one after the other.
-pub(crate) fn each(works: Vec<PartWork>) -> impl Stream<Item = Result<PartWork, Error>> + Send {
-    futures_util::stream::iter(works).map(Ok)
+pub(crate) fn task_stream(tasks: Vec<PartTask>) -> impl Stream<Item = Result<PartTask, Error>> + Send {
+    futures_util::stream::iter(tasks).map(Ok)
 }

@@ -7,7 +7,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
 use super::on_failure::OnFailure;
-use super::parts::{From, Over, PartWork, digest_of};
+use super::parts::{PartOrigin, Over, PartTask, digest_of};
 use super::upload_counter::Sent;
 use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, UploadPart};
 use crate::client::{Client, Line};
@@ -75,8 +75,8 @@ impl<'a> LargeFile<'a> {
     /// cancelled or kept. `again` makes a part once more, where it can be made.
     pub(crate) async fn carry(
         mut self,
-        parts: impl Stream<Item = Result<PartWork, Error>> + Send,
-        again: impl Fn(PartNumber) -> Option<PartWork> + Send,
+        parts: impl Stream<Item = Result<PartTask, Error>> + Send,
+        again: impl Fn(PartNumber) -> Option<PartTask> + Send,
     ) -> Result<FileVersion, Error> {
         self.progress.enter(Stage::Transferring);
         if self.on_failure == OnFailure::Keep {
@@ -102,10 +102,10 @@ impl<'a> LargeFile<'a> {
     /// Several parts at a time. The first that fails for good stops the others: they are dropped with the stream.
     async fn parts(
         &self,
-        parts: impl Stream<Item = Result<PartWork, Error>> + Send,
+        parts: impl Stream<Item = Result<PartTask, Error>> + Send,
     ) -> Result<Over, Error> {
         let over = parts
-            .map_ok(|work| self.part(work))
+            .map_ok(|task| self.part(task))
             .try_buffer_unordered(self.concurrency.max(1));
         over.try_fold(Over::default(), async |mut over, (number, len, sha1)| {
             over.0.insert(number, (len, sha1));
@@ -114,16 +114,16 @@ impl<'a> LargeFile<'a> {
         .await
     }
 
-    async fn part(&self, work: PartWork) -> Result<(PartNumber, u64, Sha1), Error> {
-        let (number, len) = (work.number, work.len);
+    async fn part(&self, task: PartTask) -> Result<(PartNumber, u64, Sha1), Error> {
+        let (number, len) = (task.number, task.len);
         self.client.check_open()?;
         let named = |error: Error| error.with_part(number.as_u16());
-        let part = match work.from {
-            From::Earlier(sha1) => {
+        let part = match task.origin {
+            PartOrigin::Existing(sha1) => {
                 self.progress.part_reused(len);
                 return Ok((number, len, sha1));
             }
-            From::Here(segment) => {
+            PartOrigin::Local(segment) => {
                 let sent = Sent::new(self.progress);
                 let body = sent.watch(&segment.body);
                 let mut upload =
@@ -142,7 +142,7 @@ impl<'a> LargeFile<'a> {
                 sent.keep();
                 part
             }
-            From::There(copy) => {
+            PartOrigin::Copy(copy) => {
                 let part = self.client.call(*copy).await.map_err(named)?;
                 self.progress.add(len);
                 part
@@ -158,7 +158,7 @@ impl<'a> LargeFile<'a> {
     async fn finish(
         &mut self,
         over: &mut Over,
-        again: impl Fn(PartNumber) -> Option<PartWork> + Send,
+        again: impl Fn(PartNumber) -> Option<PartTask> + Send,
     ) -> Result<FileVersion, Error> {
         let mut outcome = self.try_finish(over).await;
         let differs = |error: &Error| {
@@ -168,11 +168,11 @@ impl<'a> LargeFile<'a> {
         };
         if outcome.as_ref().is_err_and(differs) {
             let wrong = self.wrong_parts(over).await?;
-            let works: Option<Vec<_>> = wrong.iter().map(|number| again(*number)).collect();
-            if let Some(works) = works.filter(|works| !works.is_empty()) {
-                for work in works {
-                    self.progress.part_again(work.len);
-                    let (number, len, sha1) = self.part(work).await?;
+            let tasks: Option<Vec<_>> = wrong.iter().map(|number| again(*number)).collect();
+            if let Some(tasks) = tasks.filter(|tasks| !tasks.is_empty()) {
+                for task in tasks {
+                    self.progress.part_again(task.len);
+                    let (number, len, sha1) = self.part(task).await?;
                     over.0.insert(number, (len, sha1));
                 }
                 outcome = self.try_finish(over).await;

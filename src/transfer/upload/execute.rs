@@ -17,7 +17,7 @@ use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
-    CONCURRENCY, From, LargeFile, OnFailure, Options, PartWork, Sent, Sizes, each, note, sizes,
+    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, Sent, Sizes, task_stream, note, sizes,
 };
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
@@ -193,13 +193,13 @@ impl Job {
             Some(found) => self.take_up(&found),
             None => self.start_large(plan.large_file_sha1).await?,
         };
-        let works = plan.works(&source);
+        let tasks = plan.tasks(&source);
         let again = |number: PartNumber| {
             let part = plan.parts.iter().find(|part| part.number == number)?;
-            Some(part.work(&source))
+            Some(part.task(&source))
         };
         self.options.progress.expect_parts(plan.parts.len() as u32);
-        let file = file.carry(each(works), again).await?;
+        let file = file.carry(task_stream(tasks), again).await?;
         let reused = plan.parts.iter().filter(|part| part.reused.is_some());
         Ok(Uploaded {
             file,
@@ -226,7 +226,7 @@ impl Job {
         let file = self.start_large(None).await?;
         let number = Arc::new(AtomicU32::new(1));
         let counted = Arc::clone(&number);
-        let works = stream::try_unfold((parts, Some(first)), move |(mut parts, first)| {
+        let tasks = stream::try_unfold((parts, Some(first)), move |(mut parts, first)| {
             let number = Arc::clone(&counted);
             async move {
                 let body = match first {
@@ -240,15 +240,15 @@ impl Job {
                     }
                 };
                 let number = PartNumber::new(number.load(Ordering::Relaxed).into())?;
-                let work = PartWork {
+                let task = PartTask {
                     number,
                     len: body.len(),
-                    from: From::Here(body.into()),
+                    origin: PartOrigin::Local(body.into()),
                 };
-                Ok(Some((work, (parts, None))))
+                Ok(Some((task, (parts, None))))
             }
         });
-        let file = file.carry(works, |_| None).await?;
+        let file = file.carry(tasks, |_| None).await?;
         Ok(Uploaded {
             file,
             parts: number.load(Ordering::Relaxed),

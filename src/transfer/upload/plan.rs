@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::hash_first::Digests;
-use crate::transfer::large_file::{Cut, From, PartWork};
+use crate::transfer::large_file::{Cut, PartOrigin, PartTask};
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, PartNumber, Sha1};
 
@@ -69,16 +69,16 @@ impl UploadPlan {
         reused.map(PlannedPart::len).sum()
     }
 
-    pub(crate) fn works(&self, source: &RandomAccess) -> Vec<PartWork> {
-        let works = self.parts.iter().map(|part| match part.reused {
-            Some(sha1) => PartWork {
+    pub(crate) fn tasks(&self, source: &RandomAccess) -> Vec<PartTask> {
+        let tasks = self.parts.iter().map(|part| match part.reused {
+            Some(sha1) => PartTask {
                 number: part.number,
                 len: part.len(),
-                from: From::Earlier(sha1),
+                origin: PartOrigin::Existing(sha1),
             },
-            None => part.work(source),
+            None => part.task(source),
         });
-        works.collect()
+        tasks.collect()
     }
 }
 
@@ -88,11 +88,11 @@ impl PlannedPart {
     }
 
     /// Sends it.
-    pub(crate) fn work(&self, source: &RandomAccess) -> PartWork {
-        PartWork {
+    pub(crate) fn task(&self, source: &RandomAccess) -> PartTask {
+        PartTask {
             number: self.number,
             len: self.len(),
-            from: From::Here(match self.sha1 {
+            origin: PartOrigin::Local(match self.sha1 {
                 Some(sha1) => source.segment_with_sha1(self.range.clone(), sha1),
                 None => source.segment(self.range.clone()),
             }),

@@ -14,7 +14,7 @@ use crate::api::{StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::Stretches;
-use crate::transfer::large_file::{From as Origin, Options, PartWork, Sent};
+use crate::transfer::large_file::{PartOrigin, Options, PartTask, Sent};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
@@ -113,14 +113,14 @@ async fn in_parts(
     });
     options.progress.expect_parts(parts.parts.len() as u32);
     let each = Arc::clone(&parts);
-    let works = stream::try_unfold(1, move |number| {
+    let tasks = stream::try_unfold(1, move |number| {
         let parts = Arc::clone(&each);
         async move {
-            let work = parts.work(number).await?;
-            Ok(work.map(|work| (work, number + 1)))
+            let task = parts.task(number).await?;
+            Ok(task.map(|task| (task, number + 1)))
         }
     });
-    file.carry(works, |number| parts.again(number)).await
+    file.carry(tasks, |number| parts.again(number)).await
 }
 
 /// A large file of pieces.
@@ -132,7 +132,7 @@ struct InParts {
 
 impl InParts {
     /// The part with this number, if there is one.
-    async fn work(&self, number: u64) -> Result<Option<PartWork>, Error> {
+    async fn task(&self, number: u64) -> Result<Option<PartTask>, Error> {
         let Some(part) = self.parts.get(number as usize - 1) else {
             return Ok(None);
         };
@@ -145,7 +145,7 @@ impl InParts {
     }
 
     /// The same once more, unless some of it comes once.
-    fn again(&self, number: PartNumber) -> Option<PartWork> {
+    fn again(&self, number: PartNumber) -> Option<PartTask> {
         let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
         if part.copied {
             return Some(self.copied(part, number));
@@ -153,17 +153,17 @@ impl InParts {
         Some(sent(part, number, self.pieces.replay_segment(part)?))
     }
 
-    fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartWork {
+    fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartTask {
         let (stored, range) = self.pieces.source(part);
         let key = stored.key.as_ref();
         self.stretches.part(number, &stored.file_id, range, key)
     }
 }
 
-fn sent(part: &ComposedPart, number: PartNumber, segment: Segment) -> PartWork {
-    PartWork {
+fn sent(part: &ComposedPart, number: PartNumber, segment: Segment) -> PartTask {
+    PartTask {
         number,
         len: part.len(),
-        from: Origin::Here(segment),
+        origin: PartOrigin::Local(segment),
     }
 }
