@@ -244,7 +244,7 @@ impl FileCopy {
         let parts = cut.parts() as u32;
         self.options.progress.expect_parts(parts);
         let tasks = cut.ranges().map(task).collect();
-        let file = file.carry(task_stream(tasks), again).await?;
+        let file = file.upload_parts(task_stream(tasks), again).await?;
         Ok(Copied { file, parts })
     }
 }

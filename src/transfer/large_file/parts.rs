@@ -29,10 +29,10 @@ pub(crate) enum PartOrigin {
 
 /// The parts that are over, with their lengths and digests.
 #[derive(Debug, Default)]
-pub(super) struct Over(pub(super) BTreeMap<PartNumber, (u64, Sha1)>);
+pub(super) struct CompletedParts(pub(super) BTreeMap<PartNumber, (u64, Sha1)>);
 
 /// The digest that the part is to be finished with.
-pub(super) fn digest_of(part: &Part, len: u64) -> Result<Sha1, Error> {
+pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
     let integrity = |what: String| Error::new(ErrorKind::Integrity, what).with_effect(true);
     if part.content_length != len {
         let stored = part.content_length;

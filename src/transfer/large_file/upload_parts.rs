@@ -7,7 +7,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
 use super::on_failure::OnFailure;
-use super::parts::{PartOrigin, Over, PartTask, digest_of};
+use super::parts::{PartOrigin, CompletedParts, PartTask, checked_sha1};
 use super::upload_counter::Sent;
 use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, UploadPart};
 use crate::client::{Client, Line};
@@ -26,7 +26,7 @@ pub(crate) struct LargeFile<'a> {
     pub(crate) concurrency: usize,
     pub(crate) on_failure: OnFailure,
     /// What is there of a source that has changed since can't be used any more: not even kept.
-    pub(crate) is_of_one_sha1: bool,
+    pub(crate) requires_unchanged_source: bool,
     pub(crate) progress: &'a Progress,
 }
 
@@ -57,7 +57,7 @@ impl<'a> LargeFile<'a> {
                     customer_key,
                     concurrency: 1,
                     on_failure: OnFailure::Cancel,
-                    is_of_one_sha1: false,
+                    requires_unchanged_source: false,
                     progress,
                 })
             }
@@ -72,20 +72,20 @@ impl<'a> LargeFile<'a> {
     }
 
     /// Carries all parts, finishes the file, and checks that it has `parts`' bytes. If that can't be, what is there is
-    /// cancelled or kept. `again` makes a part once more, where it can be made.
-    pub(crate) async fn carry(
+    /// cancelled or kept. `recreate` makes a part once more, where it can be made.
+    pub(crate) async fn upload_parts(
         mut self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
-        again: impl Fn(PartNumber) -> Option<PartTask> + Send,
+        recreate: impl Fn(PartNumber) -> Option<PartTask> + Send,
     ) -> Result<FileVersion, Error> {
         self.progress.enter(Stage::Transferring);
         if self.on_failure == OnFailure::Keep {
             self.line.keep_if_dropped();
         }
-        let outcome = match self.parts(parts).await {
-            Ok(mut over) => {
+        let outcome = match self.upload_side_by_side(parts).await {
+            Ok(mut completed) => {
                 self.progress.enter(Stage::Finishing);
-                self.finish(&mut over, again).await
+                self.finish(&mut completed, recreate).await
             }
             Err(error) => Err(error),
         };
@@ -95,26 +95,26 @@ impl<'a> LargeFile<'a> {
                 self.progress.enter(Stage::Done);
                 Ok(file)
             }
-            Err(error) => Err(self.fail(error).await),
+            Err(error) => Err(self.abort(error).await),
         }
     }
 
     /// Several parts at a time. The first that fails for good stops the others: they are dropped with the stream.
-    async fn parts(
+    async fn upload_side_by_side(
         &self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
-    ) -> Result<Over, Error> {
-        let over = parts
-            .map_ok(|task| self.part(task))
+    ) -> Result<CompletedParts, Error> {
+        let completed = parts
+            .map_ok(|task| self.upload_part(task))
             .try_buffer_unordered(self.concurrency.max(1));
-        over.try_fold(Over::default(), async |mut over, (number, len, sha1)| {
-            over.0.insert(number, (len, sha1));
-            Ok(over)
+        completed.try_fold(CompletedParts::default(), async |mut completed, (number, len, sha1)| {
+            completed.0.insert(number, (len, sha1));
+            Ok(completed)
         })
         .await
     }
 
-    async fn part(&self, task: PartTask) -> Result<(PartNumber, u64, Sha1), Error> {
+    async fn upload_part(&self, task: PartTask) -> Result<(PartNumber, u64, Sha1), Error> {
         let (number, len) = (task.number, task.len);
         self.client.check_open()?;
         let named = |error: Error| error.with_part(number.as_u16());
@@ -135,7 +135,7 @@ impl<'a> LargeFile<'a> {
                     upload = upload.customer_key(key.clone());
                 }
                 let part = match self.client.call(upload).await {
-                    Err(error) => Err(why(error, &segment.body, segment.sha1.is_some()).await),
+                    Err(error) => Err(explain_rejection(error, &segment.body, segment.sha1.is_some()).await),
                     part => part,
                 };
                 let part = part.map_err(named)?;
@@ -148,7 +148,7 @@ impl<'a> LargeFile<'a> {
                 part
             }
         };
-        let sha1 = digest_of(&part, len).map_err(named)?;
+        let sha1 = checked_sha1(&part, len).map_err(named)?;
         self.progress.part_done();
         Ok((number, len, sha1))
     }
@@ -157,29 +157,29 @@ impl<'a> LargeFile<'a> {
     /// made once more, once.
     async fn finish(
         &mut self,
-        over: &mut Over,
-        again: impl Fn(PartNumber) -> Option<PartTask> + Send,
+        completed: &mut CompletedParts,
+        recreate: impl Fn(PartNumber) -> Option<PartTask> + Send,
     ) -> Result<FileVersion, Error> {
-        let mut outcome = self.try_finish(over).await;
+        let mut outcome = self.try_finish(completed).await;
         let differs = |error: &Error| {
             error
                 .b2()
                 .is_some_and(|b2| matches!(&*b2.code, "part_sha1_mismatch" | "missing_part"))
         };
         if outcome.as_ref().is_err_and(differs) {
-            let wrong = self.wrong_parts(over).await?;
-            let tasks: Option<Vec<_>> = wrong.iter().map(|number| again(*number)).collect();
+            let wrong = self.mismatched_parts(completed).await?;
+            let tasks: Option<Vec<_>> = wrong.iter().map(|number| recreate(*number)).collect();
             if let Some(tasks) = tasks.filter(|tasks| !tasks.is_empty()) {
                 for task in tasks {
                     self.progress.part_again(task.len);
-                    let (number, len, sha1) = self.part(task).await?;
-                    over.0.insert(number, (len, sha1));
+                    let (number, len, sha1) = self.upload_part(task).await?;
+                    completed.0.insert(number, (len, sha1));
                 }
-                outcome = self.try_finish(over).await;
+                outcome = self.try_finish(completed).await;
             }
         }
         let file = outcome?;
-        let len: u64 = over.0.values().map(|(len, _)| len).sum();
+        let len: u64 = completed.0.values().map(|(len, _)| len).sum();
         if file.content_length != len {
             let stored = file.content_length;
             return Err(Error::new(
@@ -191,9 +191,9 @@ impl<'a> LargeFile<'a> {
         Ok(file)
     }
 
-    async fn try_finish(&mut self, over: &Over) -> Result<FileVersion, Error> {
+    async fn try_finish(&mut self, completed: &CompletedParts) -> Result<FileVersion, Error> {
         self.line.finishing();
-        let sha1s = over.0.values().map(|(_, sha1)| *sha1);
+        let sha1s = completed.0.values().map(|(_, sha1)| *sha1);
         let outcome = self
             .client
             .call(FinishLargeFile::new(&self.file_id, sha1s))
@@ -208,7 +208,7 @@ impl<'a> LargeFile<'a> {
     }
 
     /// The parts that B2 doesn't have, or has with other bytes.
-    async fn wrong_parts(&self, over: &Over) -> Result<Vec<PartNumber>, Error> {
+    async fn mismatched_parts(&self, completed: &CompletedParts) -> Result<Vec<PartNumber>, Error> {
         let mut there = BTreeMap::new();
         let mut parts = self.client.stream(ListParts::new(&self.file_id));
         while let Some(part) = parts.try_next().await? {
@@ -221,16 +221,16 @@ impl<'a> LargeFile<'a> {
             let its = there.get(&u32::from(number.as_u16()));
             (its != Some(&(*len, Some(*sha1)))).then_some(*number)
         };
-        Ok(over.0.iter().filter_map(wrong).collect())
+        Ok(completed.0.iter().filter_map(wrong).collect())
     }
 
     /// Cancels what is there or keeps it, and gives the first failure back.
-    async fn fail(mut self, error: Error) -> Error {
+    async fn abort(mut self, error: Error) -> Error {
         // It may be a file: then the ledger says that nobody knows.
         if self.line.is_finishing() {
             return error;
         }
-        if self.is_of_one_sha1 && is_changed(&error) {
+        if self.requires_unchanged_source && is_changed(&error) {
             self.on_failure = OnFailure::Cancel;
             self.line.cancel_if_dropped();
         }
@@ -252,7 +252,7 @@ impl<'a> LargeFile<'a> {
 }
 
 /// B2 got other bytes than were hashed before: where the source has others by now, that is the reason.
-async fn why(error: Error, body: &Body, is_known: bool) -> Error {
+async fn explain_rejection(error: Error, body: &Body, is_known: bool) -> Error {
     let differs = |b2: &B2Error| b2.status == 400 && b2.message.contains("did not match");
     if is_known && error.b2().is_some_and(differs) {
         let read = check_unchanged(body).await;

@@ -199,7 +199,7 @@ impl Job {
             Some(part.task(&source))
         };
         self.options.progress.expect_parts(plan.parts.len() as u32);
-        let file = file.carry(task_stream(tasks), again).await?;
+        let file = file.upload_parts(task_stream(tasks), again).await?;
         let reused = plan.parts.iter().filter(|part| part.reused.is_some());
         Ok(Uploaded {
             file,
@@ -248,7 +248,7 @@ impl Job {
                 Ok(Some((task, (parts, None))))
             }
         });
-        let file = file.carry(tasks, |_| None).await?;
+        let file = file.upload_parts(tasks, |_| None).await?;
         Ok(Uploaded {
             file,
             parts: number.load(Ordering::Relaxed),
@@ -304,7 +304,7 @@ impl Job {
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),
-            is_of_one_sha1: false,
+            requires_unchanged_source: false,
             progress: &self.options.progress,
         }
     }
@@ -323,7 +323,7 @@ impl Job {
     async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
         let start = self.start(sha1);
         let mut file = self.options.start(&self.bucket, &self.name, start).await?;
-        file.is_of_one_sha1 = sha1.is_some();
+        file.requires_unchanged_source = sha1.is_some();
         Ok(file)
     }
 

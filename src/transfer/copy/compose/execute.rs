@@ -120,7 +120,7 @@ async fn in_parts(
             Ok(task.map(|task| (task, number + 1)))
         }
     });
-    file.carry(tasks, |number| parts.again(number)).await
+    file.upload_parts(tasks, |number| parts.again(number)).await
 }
 
 /// A large file of pieces.
