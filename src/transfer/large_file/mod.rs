@@ -14,5 +14,5 @@ pub use self::on_failure::OnFailure;
 pub(crate) use self::options::{CONCURRENCY, Options, is_ours, note, options, sizes};
 pub(crate) use self::part_sizes::{Cut, MAX_PART, MAX_PARTS, Sizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
-pub(crate) use self::upload_counter::Sent;
+pub(crate) use self::upload_counter::UploadCounter;
 pub(crate) use self::upload_parts::LargeFile;

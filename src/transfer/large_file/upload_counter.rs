@@ -1,4 +1,4 @@
-//! [`Sent`]: how much of a body has left, for the progress, however often it is sent.
+//! [`UploadCounter`]: how much of a body has left, for the progress, however often it is sent.
 
 use std::io;
 use std::pin::Pin;
@@ -12,11 +12,11 @@ use futures_core::Stream;
 use crate::transfer::progress::Progress;
 
 /// Counts the bytes of one body. What was counted is taken back when the body is opened again, and when it is dropped
-/// before [`keep`](Self::keep).
+/// before Self::commit.
 #[derive(Debug)]
-pub(crate) struct Sent {
+pub(crate) struct UploadCounter {
     counter: Arc<Counter>,
-    kept: bool,
+    is_committed: bool,
 }
 
 #[derive(Debug)]
@@ -26,24 +26,24 @@ struct Counter {
     bytes: AtomicU64,
 }
 
-impl Sent {
+impl UploadCounter {
     pub(crate) fn new(progress: &Progress) -> Self {
         Self {
             counter: Arc::new(Counter {
                 progress: progress.clone(),
                 bytes: AtomicU64::new(0),
             }),
-            kept: false,
+            is_committed: false,
         }
     }
 
     /// The body, counted.
-    pub(crate) fn watch(&self, body: &Body) -> Body {
+    pub(crate) fn count(&self, body: &Body) -> Body {
         let (inner, counter) = (body.clone(), Arc::clone(&self.counter));
         Body::replay(body.len(), move || {
             let source = inner.open()?;
             counter.begin();
-            Ok(Counted {
+            Ok(CountedBody {
                 source,
                 counter: Arc::clone(&counter),
             })
@@ -51,8 +51,8 @@ impl Sent {
     }
 
     /// All of it has arrived.
-    pub(crate) fn keep(mut self) {
-        self.kept = true;
+    pub(crate) fn commit(mut self) {
+        self.is_committed = true;
     }
 }
 
@@ -67,21 +67,21 @@ impl Counter {
     }
 }
 
-impl Drop for Sent {
+impl Drop for UploadCounter {
     fn drop(&mut self) {
-        if !self.kept {
+        if !self.is_committed {
             let bytes = self.counter.bytes.swap(0, Ordering::Relaxed);
             self.counter.progress.take_back(bytes.saturating_sub(1));
         }
     }
 }
 
-struct Counted {
+struct CountedBody {
     source: BodyStream,
     counter: Arc<Counter>,
 }
 
-impl Stream for Counted {
+impl Stream for CountedBody {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

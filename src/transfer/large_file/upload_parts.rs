@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 
 use super::on_failure::OnFailure;
 use super::parts::{PartOrigin, CompletedParts, PartTask, checked_sha1};
-use super::upload_counter::Sent;
+use super::upload_counter::UploadCounter;
 use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, UploadPart};
 use crate::client::{Client, Line};
 use crate::error::{B2Error, Error, ErrorKind};
@@ -124,8 +124,8 @@ impl<'a> LargeFile<'a> {
                 return Ok((number, len, sha1));
             }
             PartOrigin::Local(segment) => {
-                let sent = Sent::new(self.progress);
-                let body = sent.watch(&segment.body);
+                let counter = UploadCounter::new(self.progress);
+                let body = counter.count(&segment.body);
                 let mut upload =
                     UploadPart::new(&self.file_id, number, body).hashed_by_source(segment.digest);
                 if let Some(sha1) = segment.sha1 {
@@ -139,7 +139,7 @@ impl<'a> LargeFile<'a> {
                     part => part,
                 };
                 let part = part.map_err(named)?;
-                sent.keep();
+                counter.commit();
                 part
             }
             PartOrigin::Copy(copy) => {

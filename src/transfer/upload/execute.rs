@@ -17,7 +17,7 @@ use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
-    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, Sent, Sizes, task_stream, note, sizes,
+    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, UploadCounter, Sizes, task_stream, note, sizes,
 };
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
@@ -331,8 +331,8 @@ impl Job {
     async fn small(self, content: Segment) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
         progress.enter(Stage::Transferring);
-        let sent = Sent::new(progress);
-        let body = sent.watch(&content.body);
+        let counter = UploadCounter::new(progress);
+        let body = counter.count(&content.body);
         let info = self.file_info(None);
         let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
             .hashed_by_source(content.digest)
@@ -346,7 +346,7 @@ impl Job {
         }
         let upload = self.options.of_upload(upload);
         let file = self.bucket.client().call(upload).await?;
-        sent.keep();
+        counter.commit();
         Ok(Uploaded {
             file,
             parts: 0,

@@ -14,7 +14,7 @@ use crate::api::{StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::Stretches;
-use crate::transfer::large_file::{PartOrigin, Options, PartTask, Sent};
+use crate::transfer::large_file::{PartOrigin, Options, PartTask, UploadCounter};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
@@ -81,13 +81,13 @@ async fn send(
     content: Segment,
 ) -> Result<FileVersion, Error> {
     options.progress.enter(Stage::Transferring);
-    let sent = Sent::new(&options.progress);
-    let upload = UploadFile::new(bucket.id(), name, sent.watch(&content.body))
+    let counter = UploadCounter::new(&options.progress);
+    let upload = UploadFile::new(bucket.id(), name, counter.count(&content.body))
         .hashed_by_source(content.digest)
         .content_type(content_type)
         .file_info(info);
     let file = bucket.client().call(options.of_upload(upload)).await?;
-    sent.keep();
+    counter.commit();
     Ok(file)
 }
 
