@@ -8,7 +8,7 @@ use super::copy_parts::Stretches;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{Cut, MAX_PART, Options, Sizes, task_stream, note, options, sizes};
+use crate::transfer::large_file::{PartLayout, MAX_PART, Options, PartSizes, task_stream, note, options, account_part_sizes};
 use crate::transfer::progress::Stage;
 use crate::types::{
     ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileInfoLimit, FileName,
@@ -173,15 +173,15 @@ impl FileCopy {
         if self.part_size.is_none() && version.content_length <= MAX_PART {
             return self.whole(name, Some(version)).await;
         }
-        let sizes = Sizes {
+        let sizes = PartSizes {
             recommended: MAX_PART,
             ..sizes(self.bucket.client()).await?
         };
-        let cut = sizes.cut(version.content_length, self.part_size)?;
-        if cut.parts() <= 1 {
+        let layout = sizes.layout(version.content_length, self.part_size)?;
+        if layout.parts() <= 1 {
             return self.whole(name, Some(version)).await;
         }
-        self.in_parts(name, version, cut).await
+        self.in_parts(name, version, layout).await
     }
 
     /// In one call.
@@ -214,7 +214,7 @@ impl FileCopy {
         &self,
         name: &FileName,
         version: &FileVersion,
-        cut: Cut,
+        layout: PartLayout,
     ) -> Result<Copied, Error> {
         let (content_type, mut info) = match &self.metadata {
             Some(metadata) => metadata.clone(),
@@ -240,10 +240,10 @@ impl FileCopy {
                 self.source_key.as_ref(),
             )
         };
-        let again = |number: PartNumber| Some(task((number, cut.range(number.as_u16().into()))));
-        let parts = cut.parts() as u32;
+        let again = |number: PartNumber| Some(task((number, layout.range(number.as_u16().into()))));
+        let parts = layout.parts() as u32;
         self.options.progress.expect_parts(parts);
-        let tasks = cut.ranges().map(task).collect();
+        let tasks = layout.ranges().map(task).collect();
         let file = file.upload_parts(task_stream(tasks), again).await?;
         Ok(Copied { file, parts })
     }

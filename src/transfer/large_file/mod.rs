@@ -11,8 +11,8 @@ mod upload_counter;
 mod upload_parts;
 
 pub use self::on_failure::OnFailure;
-pub(crate) use self::options::{CONCURRENCY, Options, is_ours, note, options, sizes};
-pub(crate) use self::part_sizes::{Cut, MAX_PART, MAX_PARTS, Sizes};
+pub(crate) use self::options::{CONCURRENCY, Options, is_ours, note, options, account_part_sizes};
+pub(crate) use self::part_sizes::{PartLayout, MAX_PART, MAX_PARTS, PartSizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
 pub(crate) use self::upload_counter::UploadCounter;
 pub(crate) use self::upload_parts::LargeFile;

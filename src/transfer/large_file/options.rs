@@ -1,7 +1,7 @@
 //! [`Options`]: what uploads, copies and compositions can be told alike.
 
 use super::on_failure::OnFailure;
-use super::part_sizes::Sizes;
+use super::part_sizes::PartSizes;
 use super::upload_parts::LargeFile;
 use crate::api::{CopyFile, StartLargeFile, UPLOAD_ID, UploadFile};
 use crate::client::Client;
@@ -157,9 +157,9 @@ impl Options {
     }
 }
 
-pub(crate) async fn sizes(client: &Client) -> Result<Sizes, Error> {
+pub(crate) async fn account_part_sizes(client: &Client) -> Result<PartSizes, Error> {
     let session = client.session().await?;
-    Ok(Sizes::new(
+    Ok(PartSizes::new(
         session.absolute_minimum_part_size(),
         session.recommended_part_size(),
     ))

@@ -16,19 +16,19 @@ pub(crate) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
 /// What the account says of parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sizes {
+pub(crate) struct PartSizes {
     pub(crate) minimum: u64,
     pub(crate) recommended: u64,
 }
 
 /// A file in equal parts; the last one may be smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cut {
+pub(crate) struct PartLayout {
     pub(crate) len: u64,
     pub(crate) part: u64,
 }
 
-impl Sizes {
+impl PartSizes {
     /// What the account says, kept within what can be: a server's answer is not to make us cut a file into bytes.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
         let minimum = minimum.clamp(1, MOST_MINIMUM);
@@ -40,7 +40,7 @@ impl Sizes {
 
     /// Cuts a file of `len` bytes: into parts of the size that was asked for or is recommended, larger where there would
     /// be too many of them, and as even as can be.
-    pub(crate) fn cut(self, len: u64, asked: Option<u64>) -> Result<Cut, Error> {
+    pub(crate) fn layout(self, len: u64, asked: Option<u64>) -> Result<PartLayout, Error> {
         if len > MAX_FILE {
             let excess = len - MAX_FILE;
             return Err(Error::invalid(format!(
@@ -62,12 +62,12 @@ impl Sizes {
             Some(_) => part,
             None => len.div_ceil(parts).max(self.minimum),
         };
-        Ok(Cut { len, part })
+        Ok(PartLayout { len, part })
     }
 
     /// The size of the part with this number, of something whose length nobody knows: each is held in memory while it is
     /// sent, so they begin small, and double every thousand parts, so that 10,000 of them are enough for any file.
-    pub(crate) fn of_unknown(self, number: PartNumber, asked: Option<u64>) -> u64 {
+    pub(crate) fn for_unknown_length(self, number: PartNumber, asked: Option<u64>) -> u64 {
         const SMALL: u64 = 8_000_000;
         let first = asked
             .unwrap_or_else(|| self.recommended.min(SMALL))
@@ -77,7 +77,7 @@ impl Sizes {
     }
 }
 
-impl Cut {
+impl PartLayout {
     pub(crate) const fn parts(self) -> u64 {
         self.len.div_ceil(self.part)
     }
@@ -99,7 +99,7 @@ impl Cut {
 mod tests {
     use super::*;
 
-    const USUAL: Sizes = Sizes {
+    const USUAL: PartSizes = PartSizes {
         minimum: 5_000_000,
         recommended: 100_000_000,
     };
@@ -118,8 +118,8 @@ mod tests {
             1_000_000_000_001,
             MAX_FILE,
         ] {
-            let cut = USUAL.cut(len, None).unwrap();
-            let ranges: Vec<_> = cut.ranges().map(|(_, range)| range).collect();
+            let layout = USUAL.layout(len, None).unwrap();
+            let ranges: Vec<_> = layout.ranges().map(|(_, range)| range).collect();
             assert!(ranges.len() <= 10_000, "{len}");
             assert_eq!(ranges.last().map_or(0, |range| range.end), len);
             assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start));
@@ -129,18 +129,18 @@ mod tests {
             }
             assert!(others.is_empty() || !last.is_empty());
         }
-        assert_eq!(USUAL.cut(100_000_000, None).unwrap().parts(), 1);
-        assert_eq!(USUAL.cut(120_000_000, None).unwrap().part, 60_000_000);
-        assert!(USUAL.cut(MAX_FILE + 1, None).is_err());
+        assert_eq!(USUAL.layout(100_000_000, None).unwrap().parts(), 1);
+        assert_eq!(USUAL.layout(120_000_000, None).unwrap().part, 60_000_000);
+        assert!(USUAL.layout(MAX_FILE + 1, None).is_err());
     }
 
     #[test]
     fn a_size_that_was_asked_for_is_kept_unless_there_would_be_too_many_parts() {
-        assert_eq!(USUAL.cut(205_000_000, Some(5_000_000)).unwrap().parts(), 41);
-        let grown = USUAL.cut(100_000_000_001, Some(5_000_000)).unwrap();
+        assert_eq!(USUAL.layout(205_000_000, Some(5_000_000)).unwrap().parts(), 41);
+        let grown = USUAL.layout(100_000_000_001, Some(5_000_000)).unwrap();
         assert_eq!((grown.part, grown.parts()), (10_000_001, 10_000));
         for wrong in [0, 4_999_999, MAX_PART + 1] {
-            let error = USUAL.cut(1, Some(wrong)).unwrap_err().to_string();
+            let error = USUAL.layout(1, Some(wrong)).unwrap_err().to_string();
             assert!(
                 error.contains("not between 5000000 and 5000000000"),
                 "{error}"
@@ -151,21 +151,21 @@ mod tests {
     #[test]
     fn what_an_account_says_of_parts_is_kept_within_what_can_be() {
         for (minimum, recommended) in [(0, 0), (1 << 63, 1 << 63), (5_000_000, 1), (0, u64::MAX)] {
-            let sizes = Sizes::new(minimum, recommended);
+            let sizes = PartSizes::new(minimum, recommended);
             assert!(1 <= sizes.minimum && sizes.minimum <= sizes.recommended);
             assert!(sizes.recommended <= MAX_PART);
-            assert!(sizes.of_unknown(PartNumber::FIRST, None) <= 100_000_000);
-            assert!(sizes.cut(1 << 40, None).unwrap().parts() <= 10_000);
+            assert!(sizes.for_unknown_length(PartNumber::FIRST, None) <= 100_000_000);
+            assert!(sizes.layout(1 << 40, None).unwrap().parts() <= 10_000);
         }
     }
 
     #[test]
     fn ten_thousand_parts_are_enough_for_what_has_no_known_length() {
         let total: u64 = (1..=10_000)
-            .map(|number| USUAL.of_unknown(PartNumber::new(number).unwrap(), None))
+            .map(|number| USUAL.for_unknown_length(PartNumber::new(number).unwrap(), None))
             .sum();
         assert!(total > 8_000_000_000_000, "{total}");
-        assert_eq!(USUAL.of_unknown(PartNumber::FIRST, None), 8_000_000);
-        assert_eq!(USUAL.of_unknown(PartNumber::FIRST, Some(1)), 5_000_000);
+        assert_eq!(USUAL.for_unknown_length(PartNumber::FIRST, None), 8_000_000);
+        assert_eq!(USUAL.for_unknown_length(PartNumber::FIRST, Some(1)), 5_000_000);
     }
 }

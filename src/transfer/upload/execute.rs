@@ -17,7 +17,7 @@ use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
-    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, UploadCounter, Sizes, task_stream, note, sizes,
+    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, UploadCounter, PartSizes, task_stream, note, account_part_sizes,
 };
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
@@ -180,8 +180,8 @@ impl Job {
         !is_given && info.get(LARGE_FILE_SHA1).is_some()
     }
 
-    async fn sizes(&self) -> Result<Sizes, Error> {
-        sizes(self.bucket.client()).await
+    async fn account_part_sizes(&self) -> Result<PartSizes, Error> {
+        account_part_sizes(self.bucket.client()).await
     }
 
     async fn random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
@@ -213,12 +213,12 @@ impl Job {
         let (sizes, asked) = (self.sizes().await?, self.own.part_size);
         if let Some(len) = len {
             // Only to hear now what is wrong with them.
-            sizes.cut(len, asked)?;
+            sizes.layout(len, asked)?;
             self.options.progress.expect_bytes(len);
         }
         let mut parts = Parts::new(self.bucket.client().clone(), stream, len);
         let first = parts
-            .next(sizes.of_unknown(PartNumber::FIRST, asked))
+            .next(sizes.for_unknown_length(PartNumber::FIRST, asked))
             .await?;
         if parts.is_over().await? {
             return self.small(first.into()).await;
@@ -235,7 +235,7 @@ impl Job {
                     None => {
                         let next = number.fetch_add(1, Ordering::Relaxed) + 1;
                         parts
-                            .next(sizes.of_unknown(PartNumber::new(next.into())?, asked))
+                            .next(sizes.for_unknown_length(PartNumber::new(next.into())?, asked))
                             .await?
                     }
                 };
@@ -261,8 +261,8 @@ impl Job {
         source: &RandomAccess,
         is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let cut = self.sizes().await?.cut(source.len, self.own.part_size)?;
-        let is_large = cut.parts() > 1;
+        let layout = self.sizes().await?.layout(source.len, self.own.part_size)?;
+        let is_large = layout.parts() > 1;
         // A small file is sent in less time than it takes to look for what is there of it.
         let resume = self.own.resume.as_ref();
         let resume = resume.filter(|resume| is_large || matches!(resume, Resume::Token(_)));
@@ -270,13 +270,13 @@ impl Job {
         if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
             // To hear what is wrong with it before the time is spent.
             self.start(None).check()?;
-            let ranges = cut.ranges().map(|(_, range)| range);
+            let ranges = layout.ranges().map(|(_, range)| range);
             let progress = &self.options.progress;
             digests.learn(source, ranges, true, progress).await?;
             self.bucket.client().check_open()?;
         }
         let Some(resume) = resume else {
-            return Ok((UploadPlan::anew(cut, &digests), None));
+            return Ok((UploadPlan::anew(layout, &digests), None));
         };
         let look = Look {
             bucket: &self.bucket,
@@ -289,7 +289,7 @@ impl Job {
                 Resume::Token(token) => Some(token),
             },
         };
-        look.plan(cut, digests).await
+        look.plan(layout, digests).await
     }
 
     /// Goes on with a large file that is there.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::hash_first::Digests;
-use crate::transfer::large_file::{Cut, PartOrigin, PartTask};
+use crate::transfer::large_file::{PartLayout, PartOrigin, PartTask};
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, PartNumber, Sha1};
 
@@ -39,8 +39,8 @@ pub struct PlannedPart {
 
 impl UploadPlan {
     /// Nothing is there.
-    pub(crate) fn anew(cut: Cut, digests: &Digests) -> Self {
-        let parts = cut.ranges().map(|(number, range)| PlannedPart {
+    pub(crate) fn anew(layout: PartLayout, digests: &Digests) -> Self {
+        let parts = layout.ranges().map(|(number, range)| PlannedPart {
             number,
             sha1: digests.of(&range),
             range,

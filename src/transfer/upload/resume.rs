@@ -12,7 +12,7 @@ use super::resume_token::ResumeToken;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{Cut, MAX_PARTS, is_ours};
+use crate::transfer::large_file::{PartLayout, MAX_PARTS, is_ours};
 use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
@@ -38,7 +38,7 @@ pub(crate) struct Look<'a> {
 /// A large file that may be taken up.
 struct Candidate {
     file: FileVersion,
-    cut: Cut,
+    layout: PartLayout,
     there: There,
 }
 
@@ -46,19 +46,19 @@ impl Look<'_> {
     /// What there is to do, and the large file that is taken up by that.
     pub(crate) async fn plan(
         &self,
-        cut: Cut,
+        layout: PartLayout,
         mut digests: Digests,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let (candidates, rejected) = self.candidates(cut).await?;
-        self.read(cut, &candidates, &mut digests).await?;
-        let mut plan = UploadPlan::anew(cut, &digests);
+        let (candidates, rejected) = self.candidates(layout).await?;
+        self.read(layout, &candidates, &mut digests).await?;
+        let mut plan = UploadPlan::anew(layout, &digests);
         let mut found: Option<FileVersion> = None;
         for candidate in candidates {
             let parts = candidate.parts(&digests);
             let candidate_plan = UploadPlan {
                 file_id: Some(candidate.file.file_id.clone()),
                 parts,
-                ..UploadPlan::anew(Cut { len: 0, ..cut }, &digests)
+                ..UploadPlan::anew(PartLayout { len: 0, ..layout }, &digests)
             };
             if found.is_none() || candidate_plan.reused_bytes() > plan.reused_bytes() {
                 (plan, found) = (candidate_plan, Some(candidate.file));
@@ -80,7 +80,7 @@ impl Look<'_> {
     }
 
     /// The large files that may be taken up; and those that can't be, and why.
-    async fn candidates(&self, cut: Cut) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
+    async fn candidates(&self, layout: PartLayout) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
         let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
         let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
         let mut files = self.bucket.client().stream(list);
@@ -94,7 +94,7 @@ impl Look<'_> {
                 .differs_from(&file)
                 .map_or_else(|| ours(&file), Err);
             let candidate = match alike {
-                Ok(()) => self.candidate(cut, file).await?,
+                Ok(()) => self.candidate(layout, file).await?,
                 Err(why) => Err((file.file_id, why)),
             };
             match candidate {
@@ -115,7 +115,7 @@ impl Look<'_> {
 
     async fn candidate(
         &self,
-        cut: Cut,
+        layout: PartLayout,
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
         let mut there = There::new();
@@ -128,8 +128,8 @@ impl Look<'_> {
                 return Ok(Err((file.file_id, why)));
             }
         }
-        Ok(match layout(cut, &there) {
-            Ok(cut) => Ok(Candidate { file, cut, there }),
+        Ok(match existing_layout(layout, &there) {
+            Ok(layout) => Ok(Candidate { file, layout, there }),
             Err(why) => Err((file.file_id, why)),
         })
     }
@@ -138,16 +138,16 @@ impl Look<'_> {
     /// been hashed before, that holds for each part that may have to be sent, too.
     async fn read(
         &self,
-        cut: Cut,
+        layout: PartLayout,
         candidates: &[Candidate],
         digests: &mut Digests,
     ) -> Result<(), Error> {
         let all = digests.whole.is_some();
         let wanted = candidates
             .iter()
-            .filter(|candidate| !all || candidate.cut != cut)
+            .filter(|candidate| !all || candidate.layout != layout)
             .flat_map(|candidate| {
-                let ranges = candidate.cut.ranges();
+                let ranges = candidate.layout.ranges();
                 let wanted = ranges.filter(|(number, range)| all || candidate.has(*number, range));
                 wanted.map(|(_, range)| range)
             });
@@ -173,7 +173,7 @@ impl Candidate {
 
     /// Its parts, as far as they can be used.
     fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
-        let mut parts = UploadPlan::anew(self.cut, digests).parts;
+        let mut parts = UploadPlan::anew(self.layout, digests).parts;
         for part in &mut parts {
             let Some((_, its)) = self.there.get(&u32::from(part.number.as_u16())) else {
                 continue;
@@ -200,26 +200,26 @@ fn ours(file: &FileVersion) -> Result<(), String> {
 }
 
 /// The cut that the parts which are there were made by, since parts can only be used where they lie.
-fn layout(cut: Cut, there: &There) -> Result<Cut, String> {
+fn existing_layout(layout: PartLayout, there: &There) -> Result<PartLayout, String> {
     // The last part alone may be smaller, so the largest is as large as all but that.
     let Some(part) = there.values().map(|(len, _)| *len).max() else {
-        return Ok(cut);
+        return Ok(layout);
     };
-    let alone_and_last = there.len() == 1 && part < cut.part;
-    let cut = if alone_and_last || part == 0 {
-        cut
+    let alone_and_last = there.len() == 1 && part < layout.part;
+    let layout = if alone_and_last || part == 0 {
+        layout
     } else {
-        Cut { part, ..cut }
+        PartLayout { part, ..layout }
     };
     let last = there.keys().max().copied().unwrap_or(0);
-    if u64::from(last) > cut.parts() {
+    if u64::from(last) > layout.parts() {
         return Err(format!(
             "it has a part {last}, and this file has {} parts of that size",
-            cut.parts()
+            layout.parts()
         ));
     }
-    if cut.parts() > 10_000 {
+    if layout.parts() > 10_000 {
         return Err("its parts are so small that there would be more than 10,000".to_owned());
     }
-    Ok(cut)
+    Ok(layout)
 }

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::byte_range;
-use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, sizes};
+use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, account_part_sizes};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{Segment, RandomAccess, Opened};
 use crate::transfer::upload::{Parts, held};
@@ -81,13 +81,13 @@ impl Pieces {
     }
 
     pub(super) async fn plan(&self, part_size: Option<u64>) -> Result<ComposePlan, Error> {
-        let sizes = sizes(&self.client).await?;
+        let sizes = account_part_sizes(&self.client).await?;
         // To hear what is wrong with the size.
-        sizes.cut(0, part_size)?;
+        sizes.layout(0, part_size)?;
         let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Sequential(_));
         let sent = match part_size {
             Some(size) => size,
-            None if self.pieces.iter().any(once) => sizes.of_unknown(PartNumber::FIRST, None),
+            None if self.pieces.iter().any(once) => sizes.for_unknown_length(PartNumber::FIRST, None),
             None => sizes.recommended,
         };
         let mut files = HashMap::new();
