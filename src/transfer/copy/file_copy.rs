@@ -8,7 +8,7 @@ use super::copy_parts::Stretches;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{PartLayout, MAX_PART, Options, PartSizes, task_stream, note, options, account_part_sizes};
+use crate::transfer::large_file::{PartLayout, MAX_PART, FileOptions, PartSizes, task_stream, add_info_if_it_fits, file_options, account_part_sizes};
 use crate::transfer::progress::Stage;
 use crate::types::{
     ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileInfoLimit, FileName,
@@ -46,7 +46,7 @@ pub struct FileCopy {
     metadata: Option<(ContentType, FileInfo)>,
     source_key: Option<CustomerKey>,
     part_size: Option<u64>,
-    options: Options,
+    options: FileOptions,
 }
 
 /// What is copied: a version that is known, or one of which only the id is. Made of either.
@@ -112,12 +112,12 @@ impl BucketHandle {
             metadata: None,
             source_key: None,
             part_size: None,
-            options: Options::default(),
+            options: FileOptions::default(),
         }
     }
 }
 
-options!(FileCopy);
+file_options!(FileCopy);
 
 impl FileCopy {
     /// Gives the copy this content type and these notes instead of the source's. The SHA-1 of a large file stays with its
@@ -193,14 +193,14 @@ impl FileCopy {
             let mut info = info.clone();
             // Otherwise B2 has the SHA-1, and computes the copy's.
             if let Some(version) = version.filter(|version| version.content_sha1.sha1().is_none()) {
-                keep_sha1(&mut info, name, self.options.limit(), version);
+                keep_sha1(&mut info, name, self.options.info_limit(), version);
             }
             copy = copy.replace_metadata(content_type.clone(), info);
         }
         if let Some(key) = &self.source_key {
             copy = copy.source_server_side_encryption(EncryptionSetting::SseC(key.clone()));
         }
-        let copy = self.options.of_copy(copy);
+        let copy = self.options.apply_to_copy(copy);
         let file = self.bucket.client().call(copy).await?;
         if let Some(version) = version {
             check(version, &file)?;
@@ -223,7 +223,7 @@ impl FileCopy {
                 but_upload_id(&version.file_info),
             ),
         };
-        keep_sha1(&mut info, name, self.options.limit(), version);
+        keep_sha1(&mut info, name, self.options.info_limit(), version);
         let start = StartLargeFile::new(self.bucket.id(), name.clone())
             .content_type(content_type)
             .file_info(info);
@@ -276,7 +276,7 @@ fn check(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
 /// The copy has the same bytes, and B2 has no SHA-1 of a large file but the one that is noted.
 fn keep_sha1(info: &mut FileInfo, name: &FileName, limit: FileInfoLimit, version: &FileVersion) {
     if let Some(sha1) = version.expected_sha1() {
-        note(info, name, limit, LARGE_FILE_SHA1, &sha1.to_string());
+        add_info_if_it_fits(info, name, limit, LARGE_FILE_SHA1, &sha1.to_string());
     }
 }
 

@@ -11,7 +11,7 @@ mod upload_counter;
 mod upload_parts;
 
 pub use self::on_failure::OnFailure;
-pub(crate) use self::options::{CONCURRENCY, Options, is_ours, note, options, account_part_sizes};
+pub(crate) use self::options::{CONCURRENCY, FileOptions, is_ours, add_info_if_it_fits, file_options, account_part_sizes};
 pub(crate) use self::part_sizes::{PartLayout, MAX_PART, MAX_PARTS, PartSizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
 pub(crate) use self::upload_counter::UploadCounter;

@@ -1,4 +1,4 @@
-//! [`Options`]: what uploads, copies and compositions can be told alike.
+//! [`FileOptions`]: what uploads, copies and compositions can be told alike.
 
 use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
@@ -18,7 +18,7 @@ pub(crate) const CONCURRENCY: usize = 4;
 
 /// How the new file is locked and encrypted, and how it is made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
+pub(crate) struct FileOptions {
     pub(crate) file_retention: Option<(RetentionMode, Timestamp)>,
     pub(crate) legal_hold: Option<LegalHold>,
     pub(crate) server_side_encryption: Option<EncryptionSetting>,
@@ -29,7 +29,7 @@ pub(crate) struct Options {
 }
 
 /// The setters of these options, which stand in a field `options`.
-macro_rules! options {
+macro_rules! file_options {
     ($name:ident) => {
         impl $name {
             /// Until when the new file can't be deleted. Needs `writeFileRetentions`.
@@ -87,18 +87,18 @@ macro_rules! options {
     };
 }
 
-pub(crate) use options;
+pub(crate) use file_options;
 
-impl Options {
+impl FileOptions {
     /// What the name and the notes of the new file may have together.
-    pub(crate) fn limit(&self) -> FileInfoLimit {
+    pub(crate) fn info_limit(&self) -> FileInfoLimit {
         self.file_info_limit.of_file(
             self.server_side_encryption.as_ref(),
             self.file_retention.is_some() || self.legal_hold.is_some(),
         )
     }
 
-    pub(crate) fn of_copy(&self, mut copy: CopyFile) -> CopyFile {
+    pub(crate) fn apply_to_copy(&self, mut copy: CopyFile) -> CopyFile {
         copy = copy.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             copy = copy.file_retention(FileRetention::until(mode.clone(), *until));
@@ -112,7 +112,7 @@ impl Options {
         copy
     }
 
-    pub(crate) fn of_upload(&self, mut upload: UploadFile) -> UploadFile {
+    pub(crate) fn apply_to_upload(&self, mut upload: UploadFile) -> UploadFile {
         upload = upload.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             upload = upload.file_retention(mode.clone(), *until);
@@ -126,7 +126,7 @@ impl Options {
         upload
     }
 
-    pub(crate) fn of_large(&self, mut start: StartLargeFile) -> StartLargeFile {
+    pub(crate) fn apply_to_large_file(&self, mut start: StartLargeFile) -> StartLargeFile {
         start = start.file_info_limit(self.file_info_limit);
         if let Some((mode, until)) = &self.file_retention {
             start = start.file_retention(mode.clone(), *until);
@@ -147,7 +147,7 @@ impl Options {
         name: &FileName,
         start: StartLargeFile,
     ) -> Result<LargeFile<'a>, Error> {
-        let start = self.of_large(start);
+        let start = self.apply_to_large_file(start);
         let client = bucket.client();
         let start = with_upload_id(client, start);
         let mut file = LargeFile::start(client, bucket.id(), name, start, &self.progress).await?;
@@ -166,7 +166,7 @@ pub(crate) async fn account_part_sizes(client: &Client) -> Result<PartSizes, Err
 }
 
 /// Adds a note that nobody asked for, if there is surely room for it and none of its name.
-pub(crate) fn note(
+pub(crate) fn add_info_if_it_fits(
     info: &mut FileInfo,
     name: &FileName,
     limit: FileInfoLimit,

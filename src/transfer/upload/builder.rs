@@ -3,7 +3,7 @@
 use super::resume_token::ResumeToken;
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{Options, options};
+use crate::transfer::large_file::{FileOptions, file_options};
 use crate::transfer::source::Source;
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, Sha1, Timestamp};
 
@@ -43,7 +43,7 @@ pub struct Upload {
     pub(super) bucket: BucketHandle,
     pub(super) name: Result<FileName, Error>,
     pub(super) source: Source,
-    pub(super) options: Options,
+    pub(super) options: FileOptions,
     pub(super) own: Own,
 }
 
@@ -92,13 +92,13 @@ impl BucketHandle {
             bucket: self.clone(),
             name: name.try_into().map_err(Into::into),
             source: source.into(),
-            options: Options::default(),
+            options: FileOptions::default(),
             own: Own::default(),
         }
     }
 }
 
-options!(Upload);
+file_options!(Upload);
 
 impl Upload {
     /// The MIME type. Without it B2 goes by the ending of the name.

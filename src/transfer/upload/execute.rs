@@ -17,7 +17,7 @@ use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
-    CONCURRENCY, PartOrigin, LargeFile, OnFailure, Options, PartTask, UploadCounter, PartSizes, task_stream, note, account_part_sizes,
+    CONCURRENCY, PartOrigin, LargeFile, OnFailure, FileOptions, PartTask, UploadCounter, PartSizes, task_stream, add_info_if_it_fits, account_part_sizes,
 };
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
@@ -104,7 +104,7 @@ impl IntoFuture for Upload {
 struct Job {
     bucket: BucketHandle,
     name: FileName,
-    options: Options,
+    options: FileOptions,
     own: Own,
     modified: Option<Timestamp>,
 }
@@ -113,7 +113,7 @@ impl Job {
     fn new(
         bucket: BucketHandle,
         name: FileName,
-        mut options: Options,
+        mut options: FileOptions,
         mut own: Own,
         source: &Source,
     ) -> Self {
@@ -139,10 +139,10 @@ impl Job {
 
     /// The file's info, with what is known of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
-        let (mut info, limit) = (self.own.file_info.clone(), self.options.limit());
+        let (mut info, limit) = (self.own.file_info.clone(), self.options.info_limit());
         // First: a file that can be verified is worth more than its time.
         if let Some(sha1) = large_file_sha1 {
-            note(
+            add_info_if_it_fits(
                 &mut info,
                 &self.name,
                 limit,
@@ -152,7 +152,7 @@ impl Job {
         }
         if let Some(modified) = self.modified {
             let millis = modified.as_millis().to_string();
-            note(
+            add_info_if_it_fits(
                 &mut info,
                 &self.name,
                 limit,
@@ -170,10 +170,10 @@ impl Job {
         }
         let mut info = self.own.file_info.clone();
         let is_given = info.get(LARGE_FILE_SHA1).is_some();
-        note(
+        add_info_if_it_fits(
             &mut info,
             &self.name,
-            self.options.limit(),
+            self.options.info_limit(),
             LARGE_FILE_SHA1,
             NO_SHA1,
         );
@@ -317,7 +317,7 @@ impl Job {
         if let Some(timestamp) = self.own.custom_upload_timestamp {
             start = start.custom_upload_timestamp(timestamp);
         }
-        self.options.of_large(start)
+        self.options.apply_to_large_file(start)
     }
 
     async fn start_large(&self, sha1: Option<Sha1>) -> Result<LargeFile<'_>, Error> {
@@ -344,7 +344,7 @@ impl Job {
         if let Some(timestamp) = self.own.custom_upload_timestamp {
             upload = upload.custom_upload_timestamp(timestamp);
         }
-        let upload = self.options.of_upload(upload);
+        let upload = self.options.apply_to_upload(upload);
         let file = self.bucket.client().call(upload).await?;
         counter.commit();
         Ok(Uploaded {

@@ -7,7 +7,7 @@ use crate::error::Error;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{Options, options};
+use crate::transfer::large_file::{FileOptions, file_options};
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 
 /// A file that is about to be put together of pieces: await it.
@@ -46,7 +46,7 @@ pub struct Compose {
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
     pub(super) part_size: Option<u64>,
-    pub(super) options: Options,
+    pub(super) options: FileOptions,
 }
 
 /// What a composition has come to.
@@ -75,12 +75,12 @@ impl BucketHandle {
             content_type: ContentType::auto(),
             file_info: FileInfo::new(),
             part_size: None,
-            options: Options::default(),
+            options: FileOptions::default(),
         }
     }
 }
 
-options!(Compose);
+file_options!(Compose);
 
 impl Compose {
     /// The MIME type. Without it B2 goes by the ending of the name.

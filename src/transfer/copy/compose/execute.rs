@@ -14,7 +14,7 @@ use crate::api::{StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::Stretches;
-use crate::transfer::large_file::{PartOrigin, Options, PartTask, UploadCounter};
+use crate::transfer::large_file::{PartOrigin, FileOptions, PartTask, UploadCounter};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
@@ -75,7 +75,7 @@ impl IntoFuture for Compose {
 /// Sends it in one piece.
 async fn send(
     bucket: &BucketHandle,
-    options: &Options,
+    options: &FileOptions,
     name: FileName,
     (content_type, info): Metadata,
     content: Segment,
@@ -86,7 +86,7 @@ async fn send(
         .hashed_by_source(content.digest)
         .content_type(content_type)
         .file_info(info);
-    let file = bucket.client().call(options.of_upload(upload)).await?;
+    let file = bucket.client().call(options.apply_to_upload(upload)).await?;
     counter.commit();
     Ok(file)
 }
@@ -95,7 +95,7 @@ async fn in_parts(
     pieces: Pieces,
     plan: ComposePlan,
     bucket: &BucketHandle,
-    options: &Options,
+    options: &FileOptions,
     name: FileName,
     (content_type, info): Metadata,
 ) -> Result<FileVersion, Error> {

@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::byte_range;
-use crate::transfer::large_file::{MAX_PART, MAX_PARTS, Options, account_part_sizes};
+use crate::transfer::large_file::{MAX_PART, MAX_PARTS, FileOptions, account_part_sizes};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{Segment, RandomAccess, Opened};
 use crate::transfer::upload::{Parts, held};
@@ -146,7 +146,7 @@ impl Pieces {
         &self,
         all: &ComposedPart,
         bucket: &BucketHandle,
-        options: &Options,
+        options: &FileOptions,
         name: FileName,
         (content_type, info): Metadata,
     ) -> Result<FileVersion, Error> {
@@ -159,7 +159,7 @@ impl Pieces {
         if let Some(key) = &stored.key {
             copy = copy.source_server_side_encryption(EncryptionSetting::SseC(key.clone()));
         }
-        let file = self.client.call(options.of_copy(copy)).await?;
+        let file = self.client.call(options.apply_to_copy(copy)).await?;
         let (len, has) = (all.len(), file.content_length);
         if has != len {
             let what = format!("{len} bytes were to be copied, and the copy has {has}");
