@@ -8,7 +8,10 @@ use super::copy_parts::Stretches;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{PartLayout, MAX_PART, FileOptions, PartSizes, task_stream, add_info_if_it_fits, file_options, account_part_sizes};
+use crate::transfer::large_file::{
+    FileOptions, MAX_PART, PartLayout, PartSizes, account_part_sizes, add_info_if_it_fits,
+    file_options, task_stream,
+};
 use crate::transfer::progress::Stage;
 use crate::types::{
     ContentType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileInfoLimit, FileName,
@@ -175,7 +178,7 @@ impl FileCopy {
         }
         let sizes = PartSizes {
             recommended: MAX_PART,
-            ..sizes(self.bucket.client()).await?
+            ..account_part_sizes(self.bucket.client()).await?
         };
         let layout = sizes.layout(version.content_length, self.part_size)?;
         if layout.parts() <= 1 {

@@ -11,8 +11,10 @@ mod upload_counter;
 mod upload_parts;
 
 pub use self::on_failure::OnFailure;
-pub(crate) use self::options::{CONCURRENCY, FileOptions, is_ours, add_info_if_it_fits, file_options, account_part_sizes};
-pub(crate) use self::part_sizes::{PartLayout, MAX_PART, MAX_PARTS, PartSizes};
+pub(crate) use self::options::{
+    CONCURRENCY, FileOptions, account_part_sizes, add_info_if_it_fits, file_options, is_ours,
+};
+pub(crate) use self::part_sizes::{MAX_PART, MAX_PARTS, PartLayout, PartSizes};
 pub(crate) use self::parts::{PartOrigin, PartTask, task_stream};
 pub(crate) use self::upload_counter::UploadCounter;
 pub(crate) use self::upload_parts::LargeFile;

@@ -136,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_size_that_was_asked_for_is_kept_unless_there_would_be_too_many_parts() {
-        assert_eq!(USUAL.layout(205_000_000, Some(5_000_000)).unwrap().parts(), 41);
+        assert_eq!(
+            USUAL.layout(205_000_000, Some(5_000_000)).unwrap().parts(),
+            41
+        );
         let grown = USUAL.layout(100_000_000_001, Some(5_000_000)).unwrap();
         assert_eq!((grown.part, grown.parts()), (10_000_001, 10_000));
         for wrong in [0, 4_999_999, MAX_PART + 1] {
@@ -166,6 +169,9 @@ mod tests {
             .sum();
         assert!(total > 8_000_000_000_000, "{total}");
         assert_eq!(USUAL.for_unknown_length(PartNumber::FIRST, None), 8_000_000);
-        assert_eq!(USUAL.for_unknown_length(PartNumber::FIRST, Some(1)), 5_000_000);
+        assert_eq!(
+            USUAL.for_unknown_length(PartNumber::FIRST, Some(1)),
+            5_000_000
+        );
     }
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use crate::api::CopyPart;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::Segment;
+use crate::transfer::source::Segment;
 use crate::types::{Part, PartNumber, Sha1};
 
 /// A part, and where it comes from.
@@ -45,6 +45,8 @@ pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
 }
 
 /// The parts of a plan, one after the other.
-pub(crate) fn task_stream(tasks: Vec<PartTask>) -> impl Stream<Item = Result<PartTask, Error>> + Send {
+pub(crate) fn task_stream(
+    tasks: Vec<PartTask>,
+) -> impl Stream<Item = Result<PartTask, Error>> + Send {
     futures_util::stream::iter(tasks).map(Ok)
 }

@@ -7,7 +7,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 
 use super::on_failure::OnFailure;
-use super::parts::{PartOrigin, CompletedParts, PartTask, checked_sha1};
+use super::parts::{CompletedParts, PartOrigin, PartTask, checked_sha1};
 use super::upload_counter::UploadCounter;
 use crate::api::{CancelLargeFile, FinishLargeFile, ListParts, StartLargeFile, UploadPart};
 use crate::client::{Client, Line};
@@ -107,11 +107,15 @@ impl<'a> LargeFile<'a> {
         let completed = parts
             .map_ok(|task| self.upload_part(task))
             .try_buffer_unordered(self.concurrency.max(1));
-        completed.try_fold(CompletedParts::default(), async |mut completed, (number, len, sha1)| {
-            completed.0.insert(number, (len, sha1));
-            Ok(completed)
-        })
-        .await
+        completed
+            .try_fold(
+                CompletedParts::default(),
+                async |mut completed, (number, len, sha1)| {
+                    completed.0.insert(number, (len, sha1));
+                    Ok(completed)
+                },
+            )
+            .await
     }
 
     async fn upload_part(&self, task: PartTask) -> Result<(PartNumber, u64, Sha1), Error> {
@@ -135,7 +139,9 @@ impl<'a> LargeFile<'a> {
                     upload = upload.customer_key(key.clone());
                 }
                 let part = match self.client.call(upload).await {
-                    Err(error) => Err(explain_rejection(error, &segment.body, segment.sha1.is_some()).await),
+                    Err(error) => {
+                        Err(explain_rejection(error, &segment.body, segment.sha1.is_some()).await)
+                    }
                     part => part,
                 };
                 let part = part.map_err(named)?;

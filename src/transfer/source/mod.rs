@@ -176,7 +176,9 @@ impl Source {
             })
         };
         Ok(match self.kind {
-            Kind::Bytes(bytes) => random_access(bytes.len() as u64, modified, RangeReader::Bytes(bytes)),
+            Kind::Bytes(bytes) => {
+                random_access(bytes.len() as u64, modified, RangeReader::Bytes(bytes))
+            }
             Kind::Ranges(len, open) => random_access(len, modified, RangeReader::Ranges(open)),
             Kind::Seekable(mut reader) => {
                 let end = AssertUnwindSafe(reader.seek(SeekFrom::End(0)));
@@ -196,8 +198,12 @@ impl Source {
                 let modified = modified.or(file.modified());
                 random_access(file.len(), modified, RangeReader::File(Arc::new(file)))
             }
-            Kind::Stream(len, stream) => Opened::Sequential(len, Box::pin(CatchPanics::new(stream))),
-            Kind::Opened(opened) => random_access(opened.len, modified.or(opened.modified), opened.reader),
+            Kind::Stream(len, stream) => {
+                Opened::Sequential(len, Box::pin(CatchPanics::new(stream)))
+            }
+            Kind::Opened(opened) => {
+                random_access(opened.len, modified.or(opened.modified), opened.reader)
+            }
         })
     }
 }

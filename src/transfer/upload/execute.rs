@@ -17,10 +17,11 @@ use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{
-    CONCURRENCY, PartOrigin, LargeFile, OnFailure, FileOptions, PartTask, UploadCounter, PartSizes, task_stream, add_info_if_it_fits, account_part_sizes,
+    CONCURRENCY, FileOptions, LargeFile, OnFailure, PartOrigin, PartSizes, PartTask, UploadCounter,
+    account_part_sizes, add_info_if_it_fits, task_stream,
 };
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{RandomAccess, Opened, Source, Segment};
+use crate::transfer::source::{Opened, RandomAccess, Segment, Source};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
 
 /// As long as one is.
@@ -180,7 +181,7 @@ impl Job {
         !is_given && info.get(LARGE_FILE_SHA1).is_some()
     }
 
-    async fn account_part_sizes(&self) -> Result<PartSizes, Error> {
+    async fn part_sizes(&self) -> Result<PartSizes, Error> {
         account_part_sizes(self.bucket.client()).await
     }
 
@@ -210,7 +211,7 @@ impl Job {
 
     /// What comes once: in one piece if it is over by the end of the first part.
     async fn once(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
-        let (sizes, asked) = (self.sizes().await?, self.own.part_size);
+        let (sizes, asked) = (self.part_sizes().await?, self.own.part_size);
         if let Some(len) = len {
             // Only to hear now what is wrong with them.
             sizes.layout(len, asked)?;
@@ -261,7 +262,7 @@ impl Job {
         source: &RandomAccess,
         is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let layout = self.sizes().await?.layout(source.len, self.own.part_size)?;
+        let layout = self.part_sizes().await?.layout(source.len, self.own.part_size)?;
         let is_large = layout.parts() > 1;
         // A small file is sent in less time than it takes to look for what is there of it.
         let resume = self.own.resume.as_ref();

@@ -12,7 +12,7 @@ use super::resume_token::ResumeToken;
 use crate::api::{ListParts, ListUnfinishedLargeFiles, StartLargeFile};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::large_file::{PartLayout, MAX_PARTS, is_ours};
+use crate::transfer::large_file::{MAX_PARTS, PartLayout, is_ours};
 use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
@@ -80,7 +80,10 @@ impl Look<'_> {
     }
 
     /// The large files that may be taken up; and those that can't be, and why.
-    async fn candidates(&self, layout: PartLayout) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
+    async fn candidates(
+        &self,
+        layout: PartLayout,
+    ) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
         let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
         let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
         let mut files = self.bucket.client().stream(list);
@@ -129,7 +132,11 @@ impl Look<'_> {
             }
         }
         Ok(match existing_layout(layout, &there) {
-            Ok(layout) => Ok(Candidate { file, layout, there }),
+            Ok(layout) => Ok(Candidate {
+                file,
+                layout,
+                there,
+            }),
             Err(why) => Err((file.file_id, why)),
         })
     }

@@ -14,7 +14,7 @@ use crate::api::{StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::Stretches;
-use crate::transfer::large_file::{PartOrigin, FileOptions, PartTask, UploadCounter};
+use crate::transfer::large_file::{FileOptions, PartOrigin, PartTask, UploadCounter};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
@@ -86,7 +86,10 @@ async fn send(
         .hashed_by_source(content.digest)
         .content_type(content_type)
         .file_info(info);
-    let file = bucket.client().call(options.apply_to_upload(upload)).await?;
+    let file = bucket
+        .client()
+        .call(options.apply_to_upload(upload))
+        .await?;
     counter.commit();
     Ok(file)
 }

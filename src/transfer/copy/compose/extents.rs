@@ -58,7 +58,10 @@ impl Extents {
             let more = extent.stored.map_or(0, |_| extent.len());
             stored.push(stored[stored.len() - 1] + more);
         }
-        Self { extents, stored_before: stored }
+        Self {
+            extents,
+            stored_before: stored,
+        }
     }
 
     /// What is copied if parts have at least `least` bytes: the choice that downloads the least.
@@ -148,7 +151,10 @@ impl Extents {
             Some(extent) => extent.range.start,
             None => self.len(),
         };
-        (start(to) - start(first), self.stored_before[to] - self.stored_before[first])
+        (
+            start(to) - start(first),
+            self.stored_before[to] - self.stored_before[first],
+        )
     }
 
     pub(super) fn len(&self) -> u64 {

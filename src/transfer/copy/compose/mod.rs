@@ -7,9 +7,9 @@ mod bodies;
 mod builder;
 mod compose_source;
 mod execute;
+mod extents;
 mod plan;
 mod planner;
-mod extents;
 mod sources;
 
 pub use self::builder::{Compose, Composed};

@@ -5,8 +5,8 @@
 //! copied, as much of them as is lacking is downloaded and sent instead. Of all ways to do so the one that downloads the
 //! least is taken.
 
-use super::plan::ComposePlan;
 use super::extents::{Extents, InputRange};
+use super::plan::ComposePlan;
 use crate::error::Error;
 use crate::types::MAX_FILE;
 
@@ -224,7 +224,11 @@ mod tests {
                     .extents
                     .iter()
                     .any(|extent| extent.stored.is_some() && within(extent));
-                let cost = if copied { 0 } else { extents.stored_bytes(&range) };
+                let cost = if copied {
+                    0
+                } else {
+                    extents.stored_bytes(&range)
+                };
                 best[end] = best[end].min(best[start] + cost);
             }
         }

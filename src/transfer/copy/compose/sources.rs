@@ -7,17 +7,17 @@ use futures_util::lock::Mutex;
 
 use super::bodies::{fetched, joined};
 use super::compose_source::{ComposeSource, From, Stored};
+use super::extents::InputRange;
 use super::plan::{ComposePlan, ComposedPart};
 use super::planner::{PartLimits, plan};
-use super::extents::InputRange;
 use crate::api::CopyFile;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::transfer::copy::copy_parts::byte_range;
-use crate::transfer::large_file::{MAX_PART, MAX_PARTS, FileOptions, account_part_sizes};
+use crate::transfer::large_file::{FileOptions, MAX_PART, MAX_PARTS, account_part_sizes};
 use crate::transfer::progress::Stage;
-use crate::transfer::source::{Segment, RandomAccess, Opened};
+use crate::transfer::source::{Opened, RandomAccess, Segment};
 use crate::transfer::upload::{Parts, held};
 use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
 
@@ -87,7 +87,9 @@ impl Pieces {
         let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Sequential(_));
         let sent = match part_size {
             Some(size) => size,
-            None if self.pieces.iter().any(once) => sizes.for_unknown_length(PartNumber::FIRST, None),
+            None if self.pieces.iter().any(once) => {
+                sizes.for_unknown_length(PartNumber::FIRST, None)
+            }
             None => sizes.recommended,
         };
         let mut files = HashMap::new();
