@@ -92,11 +92,11 @@ pub struct Create {
     pub(super) slot: CreateSlot,
     pub(super) name: Result<FileName, Error>,
     pub(super) source: Source,
-    pub(super) own: Own,
+    pub(super) settings: CreateSettings,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct Own {
+pub(super) struct CreateSettings {
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
     pub(super) part_size: Option<u64>,
@@ -127,7 +127,7 @@ impl BucketHandle {
             slot: slot.clone(),
             name: name.try_into().map_err(Into::into),
             source: source.into(),
-            own: Own::default(),
+            settings: CreateSettings::default(),
         }
     }
 }
@@ -135,25 +135,25 @@ impl BucketHandle {
 impl Create {
     /// The MIME type. Without it B2 goes by the ending of the name.
     pub fn content_type(mut self, content_type: ContentType) -> Self {
-        self.own.content_type = content_type;
+        self.settings.content_type = content_type;
         self
     }
 
     /// Notes that go with the file, as for an [`Upload`](super::Upload::file_info); one of the ten is taken.
     pub fn file_info(mut self, info: FileInfo) -> Self {
-        self.own.file_info = info;
+        self.settings.file_info = info;
         self
     }
 
     /// The size of the parts in which the stage is uploaded, in bytes: as [`Upload::part_size`](super::Upload::part_size).
     pub const fn part_size(mut self, bytes: u64) -> Self {
-        self.own.part_size = Some(bytes);
+        self.settings.part_size = Some(bytes);
         self
     }
 
     /// How many parts of the stage are under way at once: as [`Upload::concurrency`](super::Upload::concurrency).
     pub const fn concurrency(mut self, parts: usize) -> Self {
-        self.own.concurrency = Some(parts);
+        self.settings.concurrency = Some(parts);
         self
     }
 }

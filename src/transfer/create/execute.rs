@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 
 use futures_core::future::BoxFuture;
 
-use super::builder::{Create, Created, Own};
+use super::builder::{Create, Created, CreateSettings};
 use super::driver::{discard_untaken, find, run, without_conflict};
 use super::protocol::{Intent, Outcome};
 use super::slot::CreateSlot;
@@ -34,7 +34,7 @@ impl Create {
         let client = self.bucket.client().clone();
         client.check_open()?;
         let nonce = new_nonce(&client);
-        check_name(name, &self.own.file_info, &nonce)?;
+        check_name(name, &self.settings.file_info, &nonce)?;
         #[cfg(feature = "fs")]
         let _place = match self.source.is_file() {
             true => client.file_place(1).await,
@@ -57,7 +57,7 @@ impl Create {
             bucket: self.bucket,
             slot: self.slot,
             name,
-            own: self.own,
+            settings: self.settings,
         };
         match opened {
             Opened::RandomAccess(random_access) => {
@@ -103,7 +103,7 @@ struct Job<'a> {
     bucket: BucketHandle,
     slot: CreateSlot,
     name: &'a FileName,
-    own: Own,
+    settings: CreateSettings,
 }
 
 impl Job<'_> {
@@ -130,12 +130,12 @@ impl Job<'_> {
         let mut upload = self
             .bucket
             .upload(stage_name(nonce, self.name)?, source)
-            .content_type(self.own.content_type.clone())
-            .file_info(self.own.file_info.clone().with(NONCE, nonce)?);
-        if let Some(bytes) = self.own.part_size {
+            .content_type(self.settings.content_type.clone())
+            .file_info(self.settings.file_info.clone().with(NONCE, nonce)?);
+        if let Some(bytes) = self.settings.part_size {
             upload = upload.part_size(bytes);
         }
-        if let Some(parts) = self.own.concurrency {
+        if let Some(parts) = self.settings.concurrency {
             upload = upload.concurrency(parts);
         }
         // A stage alone is no file.

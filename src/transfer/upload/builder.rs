@@ -44,12 +44,12 @@ pub struct Upload {
     pub(super) name: Result<FileName, Error>,
     pub(super) source: Source,
     pub(super) options: FileOptions,
-    pub(super) own: Own,
+    pub(super) settings: UploadSettings,
 }
 
 /// What only uploads can be told.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Own {
+pub(super) struct UploadSettings {
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
     /// The source's, where it is known.
@@ -57,11 +57,11 @@ pub(super) struct Own {
     pub(super) custom_upload_timestamp: Option<Timestamp>,
     pub(super) part_size: Option<u64>,
     pub(super) read_once: bool,
-    pub(super) resume: Option<Resume>,
+    pub(super) resume: Option<ResumeMode>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Resume {
+pub(super) enum ResumeMode {
     Any,
     Token(ResumeToken),
 }
@@ -93,7 +93,7 @@ impl BucketHandle {
             name: name.try_into().map_err(Into::into),
             source: source.into(),
             options: FileOptions::default(),
-            own: Own::default(),
+            settings: UploadSettings::default(),
         }
     }
 }
@@ -103,7 +103,7 @@ file_options!(Upload);
 impl Upload {
     /// The MIME type. Without it B2 goes by the ending of the name.
     pub fn content_type(mut self, content_type: ContentType) -> Self {
-        self.own.content_type = content_type;
+        self.settings.content_type = content_type;
         self
     }
 
@@ -111,13 +111,13 @@ impl Upload {
     /// ten that a file can have, `large_file_sha1` and `src_last_modified_millis` are added, in this order; and to a large
     /// file a note by which this crate knows it again.
     pub fn file_info(mut self, info: FileInfo) -> Self {
-        self.own.file_info = info;
+        self.settings.file_info = info;
         self
     }
 
     /// A time of upload other than now; B2 has to allow it for the account.
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
-        self.own.custom_upload_timestamp = Some(timestamp);
+        self.settings.custom_upload_timestamp = Some(timestamp);
         self
     }
 
@@ -125,7 +125,7 @@ impl Upload {
     /// once, which grows slowly. Larger where there would be more than 10,000 parts. A file that is not larger than one
     /// part goes in one piece.
     pub const fn part_size(mut self, bytes: u64) -> Self {
-        self.own.part_size = Some(bytes);
+        self.settings.part_size = Some(bytes);
         self
     }
 
@@ -140,7 +140,7 @@ impl Upload {
     /// where the file goes in one piece (then B2 has its SHA-1), where the source comes once, where its SHA-1
     /// [was given](Source::with_sha1), or where its info has ten entries already.
     pub const fn hash_first(mut self, hash_first: bool) -> Self {
-        self.own.read_once = !hash_first;
+        self.settings.read_once = !hash_first;
         self
     }
 
@@ -155,13 +155,13 @@ impl Upload {
     ///
     /// Not for a source that comes once. Two programs that do this with the same file at once put their parts together.
     pub fn resume(mut self) -> Self {
-        self.own.resume = Some(Resume::Any);
+        self.settings.resume = Some(ResumeMode::Any);
         self
     }
 
     /// Takes up this upload and no other. If it is not there any more, or is not of this file, that is an error.
     pub fn resume_from(mut self, token: ResumeToken) -> Self {
-        self.own.resume = Some(Resume::Token(token));
+        self.settings.resume = Some(ResumeMode::Token(token));
         self
     }
 }

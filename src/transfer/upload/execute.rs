@@ -8,7 +8,7 @@ use b2kit_core::BodyStream;
 use futures_core::future::BoxFuture;
 use futures_util::stream;
 
-use super::builder::{Own, Resume, Upload, Uploaded};
+use super::builder::{UploadSettings, ResumeMode, Upload, Uploaded};
 use super::hash_first::Digests;
 use super::plan::UploadPlan;
 use super::resume::Look;
@@ -39,7 +39,7 @@ impl Upload {
             self.bucket.about(name.as_str()),
             name,
             self.options,
-            self.own,
+            self.settings,
             &self.source,
         );
         match self.source.open(job.bucket.client()).await? {
@@ -60,7 +60,7 @@ impl Upload {
             self.bucket.about(name.as_str()),
             name,
             self.options,
-            self.own,
+            self.settings,
             &self.source,
         );
         let client = job.bucket.client().clone();
@@ -73,7 +73,7 @@ impl Upload {
         let progress = job.options.progress.clone();
         let uploaded = match self.source.open(&client).await? {
             Opened::RandomAccess(source) => job.of(&source).random_access(source).await,
-            Opened::Sequential(..) if job.own.resume.is_some() => Err(Error::invalid(
+            Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
             )),
             Opened::Sequential(len, stream) => job.once(len, stream).await,
@@ -106,7 +106,7 @@ struct Job {
     bucket: BucketHandle,
     name: FileName,
     options: FileOptions,
-    own: Own,
+    settings: UploadSettings,
     modified: Option<Timestamp>,
 }
 
@@ -115,18 +115,18 @@ impl Job {
         bucket: BucketHandle,
         name: FileName,
         mut options: FileOptions,
-        mut own: Own,
+        mut settings: UploadSettings,
         source: &Source,
     ) -> Self {
-        own.sha1 = source.sha1;
-        if own.resume.is_some() {
+        settings.sha1 = source.sha1;
+        if settings.resume.is_some() {
             options.on_failure.get_or_insert(OnFailure::Keep);
         }
         Self {
             bucket,
             name,
             options,
-            own,
+            settings,
             modified: source.modified,
         }
     }
@@ -140,7 +140,7 @@ impl Job {
 
     /// The file's info, with what is known of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
-        let (mut info, limit) = (self.own.file_info.clone(), self.options.info_limit());
+        let (mut info, limit) = (self.settings.file_info.clone(), self.options.info_limit());
         // First: a file that can be verified is worth more than its time.
         if let Some(sha1) = large_file_sha1 {
             add_info_if_it_fits(
@@ -166,10 +166,10 @@ impl Job {
 
     /// Whether the source of a large file is to be hashed before it is sent.
     fn is_hashed_first(&self) -> bool {
-        if self.own.read_once || self.own.sha1.is_some() {
+        if self.settings.read_once || self.settings.sha1.is_some() {
             return false;
         }
-        let mut info = self.own.file_info.clone();
+        let mut info = self.settings.file_info.clone();
         let is_given = info.get(LARGE_FILE_SHA1).is_some();
         add_info_if_it_fits(
             &mut info,
@@ -211,7 +211,7 @@ impl Job {
 
     /// What comes once: in one piece if it is over by the end of the first part.
     async fn once(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
-        let (sizes, asked) = (self.part_sizes().await?, self.own.part_size);
+        let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
         if let Some(len) = len {
             // Only to hear now what is wrong with them.
             sizes.layout(len, asked)?;
@@ -262,11 +262,11 @@ impl Job {
         source: &RandomAccess,
         is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let layout = self.part_sizes().await?.layout(source.len, self.own.part_size)?;
+        let layout = self.part_sizes().await?.layout(source.len, self.settings.part_size)?;
         let is_large = layout.parts() > 1;
         // A small file is sent in less time than it takes to look for what is there of it.
-        let resume = self.own.resume.as_ref();
-        let resume = resume.filter(|resume| is_large || matches!(resume, Resume::Token(_)));
+        let resume = self.settings.resume.as_ref();
+        let resume = resume.filter(|resume| is_large || matches!(resume, ResumeMode::Token(_)));
         let mut digests = Digests::default();
         if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
             // To hear what is wrong with it before the time is spent.
@@ -286,8 +286,8 @@ impl Job {
             progress: &self.options.progress,
             start: &self.start(digests.whole),
             token: match resume {
-                Resume::Any => None,
-                Resume::Token(token) => Some(token),
+                ResumeMode::Any => None,
+                ResumeMode::Token(token) => Some(token),
             },
         };
         look.plan(layout, digests).await
@@ -311,11 +311,11 @@ impl Job {
     }
 
     fn start(&self, sha1: Option<Sha1>) -> StartLargeFile {
-        let info = self.file_info(sha1.or(self.own.sha1));
+        let info = self.file_info(sha1.or(self.settings.sha1));
         let mut start = StartLargeFile::new(self.bucket.id(), self.name.clone())
-            .content_type(self.own.content_type.clone())
+            .content_type(self.settings.content_type.clone())
             .file_info(info);
-        if let Some(timestamp) = self.own.custom_upload_timestamp {
+        if let Some(timestamp) = self.settings.custom_upload_timestamp {
             start = start.custom_upload_timestamp(timestamp);
         }
         self.options.apply_to_large_file(start)
@@ -337,12 +337,12 @@ impl Job {
         let info = self.file_info(None);
         let mut upload = UploadFile::new(self.bucket.id(), self.name, body)
             .hashed_by_source(content.digest)
-            .content_type(self.own.content_type)
+            .content_type(self.settings.content_type)
             .file_info(info);
-        if let Some(sha1) = self.own.sha1 {
+        if let Some(sha1) = self.settings.sha1 {
             upload = upload.content_sha1(sha1);
         }
-        if let Some(timestamp) = self.own.custom_upload_timestamp {
+        if let Some(timestamp) = self.settings.custom_upload_timestamp {
             upload = upload.custom_upload_timestamp(timestamp);
         }
         let upload = self.options.apply_to_upload(upload);

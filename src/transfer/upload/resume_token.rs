@@ -19,7 +19,7 @@ pub struct ResumeToken {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct TokenDocument {
     #[serde(rename = "b2kit-resume")]
     version: u32,
     #[serde(rename = "fileId")]
@@ -45,7 +45,7 @@ impl Unfinished {
 
 impl fmt::Display for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let written = Written {
+        let written = TokenDocument {
             version: 1,
             file_id: self.file_id.clone(),
         };
@@ -61,7 +61,7 @@ impl FromStr for ResumeToken {
         if text.len() > 4_096 {
             return Err(wrong("is longer than one can be"));
         }
-        let written: Written = serde_json::from_str(text)
+        let written: TokenDocument = serde_json::from_str(text)
             .map_err(|error| wrong("is none of this crate's").with_source(error))?;
         if written.version != 1 {
             return Err(wrong("has a version that this release doesn't know"));
