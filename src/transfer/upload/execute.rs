@@ -35,7 +35,7 @@ impl Upload {
     /// As the upload.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
         let name = self.name?;
-        let job = Job::new(
+        let job = UploadJob::new(
             self.bucket.about(name.as_str()),
             name,
             self.options,
@@ -44,7 +44,7 @@ impl Upload {
         );
         match self.source.open(job.bucket.client()).await? {
             Opened::RandomAccess(source) => {
-                let job = job.of(&source);
+                let job = job.with_source_details(&source);
                 let (plan, _) = job.plan(&source, true).await?;
                 Ok(plan)
             }
@@ -56,7 +56,7 @@ impl Upload {
 
     async fn run(self) -> Result<Uploaded, Error> {
         let name = self.name?;
-        let job = Job::new(
+        let job = UploadJob::new(
             self.bucket.about(name.as_str()),
             name,
             self.options,
@@ -72,11 +72,11 @@ impl Upload {
         };
         let progress = job.options.progress.clone();
         let uploaded = match self.source.open(&client).await? {
-            Opened::RandomAccess(source) => job.of(&source).random_access(source).await,
+            Opened::RandomAccess(source) => job.with_source_details(&source).upload_random_access(source).await,
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
             )),
-            Opened::Sequential(len, stream) => job.once(len, stream).await,
+            Opened::Sequential(len, stream) => job.upload_sequential(len, stream).await,
         }?;
         progress.enter(Stage::Done);
         Ok(uploaded)
@@ -102,7 +102,7 @@ impl IntoFuture for Upload {
 }
 
 /// An upload whose source is known.
-struct Job {
+struct UploadJob {
     bucket: BucketHandle,
     name: FileName,
     options: FileOptions,
@@ -110,7 +110,7 @@ struct Job {
     modified: Option<Timestamp>,
 }
 
-impl Job {
+impl UploadJob {
     fn new(
         bucket: BucketHandle,
         name: FileName,
@@ -132,7 +132,7 @@ impl Job {
     }
 
     /// Takes in what the source says of itself.
-    fn of(mut self, source: &RandomAccess) -> Self {
+    fn with_source_details(mut self, source: &RandomAccess) -> Self {
         self.options.progress.expect_bytes(source.len);
         self.modified = source.modified;
         self
@@ -185,13 +185,13 @@ impl Job {
         account_part_sizes(self.bucket.client()).await
     }
 
-    async fn random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
+    async fn upload_random_access(self, source: RandomAccess) -> Result<Uploaded, Error> {
         let (plan, found) = self.plan(&source, false).await?;
         if found.is_none() && plan.parts.len() <= 1 {
-            return self.small(source.segment(0..source.len)).await;
+            return self.upload_whole(source.segment(0..source.len)).await;
         }
         let file = match found {
-            Some(found) => self.take_up(&found),
+            Some(found) => self.resume_large_file(&found),
             None => self.start_large(plan.large_file_sha1).await?,
         };
         let tasks = plan.tasks(&source);
@@ -210,7 +210,7 @@ impl Job {
     }
 
     /// What comes once: in one piece if it is over by the end of the first part.
-    async fn once(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
+    async fn upload_sequential(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
         let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
         if let Some(len) = len {
             // Only to hear now what is wrong with them.
@@ -222,7 +222,7 @@ impl Job {
             .next(sizes.for_unknown_length(PartNumber::FIRST, asked))
             .await?;
         if parts.is_over().await? {
-            return self.small(first.into()).await;
+            return self.upload_whole(first.into()).await;
         }
         let file = self.start_large(None).await?;
         let number = Arc::new(AtomicU32::new(1));
@@ -294,7 +294,7 @@ impl Job {
     }
 
     /// Goes on with a large file that is there.
-    fn take_up(&self, found: &FileVersion) -> LargeFile<'_> {
+    fn resume_large_file(&self, found: &FileVersion) -> LargeFile<'_> {
         let client = self.bucket.client();
         let line = client.begin(self.bucket.id(), self.name.as_str(), "");
         line.started(&found.file_id);
@@ -329,7 +329,7 @@ impl Job {
     }
 
     /// In one piece.
-    async fn small(self, content: Segment) -> Result<Uploaded, Error> {
+    async fn upload_whole(self, content: Segment) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
         progress.enter(Stage::Transferring);
         let counter = UploadCounter::new(progress);
