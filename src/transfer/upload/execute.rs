@@ -11,7 +11,7 @@ use futures_util::stream;
 use super::builder::{UploadSettings, ResumeMode, Upload, Uploaded};
 use super::hash_first::Digests;
 use super::plan::UploadPlan;
-use super::resume::Look;
+use super::resume::ResumeSearch;
 use super::sequential::Parts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
@@ -277,9 +277,9 @@ impl UploadJob {
             self.bucket.client().check_open()?;
         }
         let Some(resume) = resume else {
-            return Ok((UploadPlan::anew(layout, &digests), None));
+            return Ok((UploadPlan::new_upload(layout, &digests), None));
         };
-        let look = Look {
+        let search = ResumeSearch {
             bucket: &self.bucket,
             name: &self.name,
             source,
@@ -290,7 +290,7 @@ impl UploadJob {
                 ResumeMode::Token(token) => Some(token),
             },
         };
-        look.plan(layout, digests).await
+        search.plan(layout, digests).await
     }
 
     /// Goes on with a large file that is there.

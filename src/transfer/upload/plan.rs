@@ -11,7 +11,7 @@ use crate::types::{FileId, PartNumber, Sha1};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPlan {
-    /// The large file that would be taken up; `None` for one that would begin anew.
+    /// The large file that would be taken up; `None` for one that would begin new_upload.
     pub file_id: Option<FileId>,
     /// Its parts, in order.
     pub parts: Vec<PlannedPart>,
@@ -39,7 +39,7 @@ pub struct PlannedPart {
 
 impl UploadPlan {
     /// Nothing is there.
-    pub(crate) fn anew(layout: PartLayout, digests: &Digests) -> Self {
+    pub(crate) fn new_upload(layout: PartLayout, digests: &Digests) -> Self {
         let parts = layout.ranges().map(|(number, range)| PlannedPart {
             number,
             sha1: digests.of(&range),

@@ -18,18 +18,18 @@ use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
 
 /// The parts of a large file that are there: by their numbers, how long they are, and their SHA-1.
-type There = BTreeMap<u32, (u64, Option<Sha1>)>;
+type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
 
 /// Of more unfinished uploads than this, those are looked at that have the most: each may have 10,000 parts.
-const MOST_CANDIDATES: usize = 20;
+const MAX_CANDIDATES: usize = 20;
 
 /// Looks what is there of a file that is to be uploaded.
-pub(crate) struct Look<'a> {
+pub(crate) struct ResumeSearch<'a> {
     pub(crate) bucket: &'a BucketHandle,
     pub(crate) name: &'a FileName,
     pub(crate) source: &'a RandomAccess,
     pub(crate) progress: &'a Progress,
-    /// What the upload would begin anew as.
+    /// What the upload would begin new_upload as.
     pub(crate) start: &'a StartLargeFile,
     /// The upload that is meant, if only one is.
     pub(crate) token: Option<&'a ResumeToken>,
@@ -39,10 +39,10 @@ pub(crate) struct Look<'a> {
 struct Candidate {
     file: FileVersion,
     layout: PartLayout,
-    there: There,
+    existing: ExistingParts,
 }
 
-impl Look<'_> {
+impl ResumeSearch<'_> {
     /// What there is to do, and the large file that is taken up by that.
     pub(crate) async fn plan(
         &self,
@@ -51,14 +51,14 @@ impl Look<'_> {
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
         let (candidates, rejected) = self.candidates(layout).await?;
         self.read(layout, &candidates, &mut digests).await?;
-        let mut plan = UploadPlan::anew(layout, &digests);
+        let mut plan = UploadPlan::new_upload(layout, &digests);
         let mut found: Option<FileVersion> = None;
         for candidate in candidates {
             let parts = candidate.parts(&digests);
             let candidate_plan = UploadPlan {
                 file_id: Some(candidate.file.file_id.clone()),
                 parts,
-                ..UploadPlan::anew(PartLayout { len: 0, ..layout }, &digests)
+                ..UploadPlan::new_upload(PartLayout { len: 0, ..layout }, &digests)
             };
             if found.is_none() || candidate_plan.reused_bytes() > plan.reused_bytes() {
                 (plan, found) = (candidate_plan, Some(candidate.file));
@@ -95,7 +95,7 @@ impl Look<'_> {
             let alike = self
                 .start
                 .differs_from(&file)
-                .map_or_else(|| ours(&file), Err);
+                .map_or_else(|| check_origin(&file), Err);
             let candidate = match alike {
                 Ok(()) => self.candidate(layout, file).await?,
                 Err(why) => Err((file.file_id, why)),
@@ -104,9 +104,9 @@ impl Look<'_> {
                 Ok(candidate) => candidates.push(candidate),
                 Err(why) => rejected.push(why),
             }
-            if candidates.len() > MOST_CANDIDATES {
+            if candidates.len() > MAX_CANDIDATES {
                 // Those with the most come first, and of these the oldest.
-                candidates.sort_by_key(|candidate| Reverse(candidate.promise()));
+                candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
                 if let Some(least) = candidates.pop() {
                     let why = "there are others of which more is there".to_owned();
                     rejected.push((least.file.file_id, why));
@@ -121,21 +121,21 @@ impl Look<'_> {
         layout: PartLayout,
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
-        let mut there = There::new();
+        let mut existing = ExistingParts::new();
         let mut parts = self.bucket.client().stream(ListParts::new(&file.file_id));
         while let Some(part) = parts.try_next().await? {
             let sha1 = part.content_sha1.sha1().copied();
-            there.insert(part.part_number, (part.content_length, sha1));
-            if there.len() as u64 > MAX_PARTS {
+            existing.insert(part.part_number, (part.content_length, sha1));
+            if existing.len() as u64 > MAX_PARTS {
                 let why = "it has more parts than there can be".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
         }
-        Ok(match existing_layout(layout, &there) {
+        Ok(match existing_layout(layout, &existing) {
             Ok(layout) => Ok(Candidate {
                 file,
                 layout,
-                there,
+                existing,
             }),
             Err(why) => Err((file.file_id, why)),
         })
@@ -169,20 +169,20 @@ impl Look<'_> {
 impl Candidate {
     /// Whether there is a part of this length.
     fn has(&self, number: PartNumber, range: &Range<u64>) -> bool {
-        let there = self.there.get(&u32::from(number.as_u16()));
-        there.is_some_and(|(len, _)| *len == range.end - range.start)
+        let existing = self.existing.get(&u32::from(number.as_u16()));
+        existing.is_some_and(|(len, _)| *len == range.end - range.start)
     }
 
     /// How many bytes may be used again, at most.
-    fn promise(&self) -> u64 {
-        self.there.values().map(|(len, _)| len).sum()
+    fn existing_bytes(&self) -> u64 {
+        self.existing.values().map(|(len, _)| len).sum()
     }
 
     /// Its parts, as far as they can be used.
     fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
-        let mut parts = UploadPlan::anew(self.layout, digests).parts;
+        let mut parts = UploadPlan::new_upload(self.layout, digests).parts;
         for part in &mut parts {
-            let Some((_, its)) = self.there.get(&u32::from(part.number.as_u16())) else {
+            let Some((_, its)) = self.existing.get(&u32::from(part.number.as_u16())) else {
                 continue;
             };
             if !self.has(part.number, &part.range) {
@@ -199,7 +199,7 @@ impl Candidate {
 
 /// Whether it is this crate's, or of the same bytes by what its uploader noted. That these are the same as here was seen
 /// before, with the rest of its info.
-fn ours(file: &FileVersion) -> Result<(), String> {
+fn check_origin(file: &FileVersion) -> Result<(), String> {
     if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
         return Ok(());
     }
@@ -207,18 +207,18 @@ fn ours(file: &FileVersion) -> Result<(), String> {
 }
 
 /// The cut that the parts which are there were made by, since parts can only be used where they lie.
-fn existing_layout(layout: PartLayout, there: &There) -> Result<PartLayout, String> {
+fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartLayout, String> {
     // The last part alone may be smaller, so the largest is as large as all but that.
-    let Some(part) = there.values().map(|(len, _)| *len).max() else {
+    let Some(part) = existing.values().map(|(len, _)| *len).max() else {
         return Ok(layout);
     };
-    let alone_and_last = there.len() == 1 && part < layout.part;
+    let alone_and_last = existing.len() == 1 && part < layout.part;
     let layout = if alone_and_last || part == 0 {
         layout
     } else {
         PartLayout { part, ..layout }
     };
-    let last = there.keys().max().copied().unwrap_or(0);
+    let last = existing.keys().max().copied().unwrap_or(0);
     if u64::from(last) > layout.parts() {
         return Err(format!(
             "it has a part {last}, and this file has {} parts of that size",
