@@ -1,4 +1,4 @@
-//! Parts of a large file that B2 copies from other files.
+//! SequentialParts of a large file that B2 copies from other files.
 
 use std::ops::Range;
 

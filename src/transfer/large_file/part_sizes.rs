@@ -56,7 +56,7 @@ impl PartSizes {
         let part = asked
             .unwrap_or(self.recommended)
             .max(len.div_ceil(MAX_PARTS));
-        // Parts of an even size are all under way until the end.
+        // SequentialParts of an even size are all under way until the end.
         let parts = len.div_ceil(part).max(1);
         let part = match asked {
             Some(_) => part,

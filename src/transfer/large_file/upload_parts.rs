@@ -159,7 +159,7 @@ impl<'a> LargeFile<'a> {
         Ok((number, len, sha1))
     }
 
-    /// Puts the parts together. Parts that B2 has differently (a late repetition of an attempt that was given up, say) are
+    /// Puts the parts together. SequentialParts that B2 has differently (a late repetition of an attempt that was given up, say) are
     /// made once more, once.
     async fn finish(
         &mut self,

@@ -109,7 +109,7 @@ impl Source {
         Self::new(Kind::Ranges(len, Arc::new(open)))
     }
 
-    /// All bytes of something that can be seekable_range in, from its beginning to its end. Parts take turns at it.
+    /// All bytes of something that can be seekable_range in, from its beginning to its end. SequentialParts take turns at it.
     pub fn seekable(reader: impl AsyncRead + AsyncSeek + Send + 'static) -> Self {
         Self::new(Kind::Seekable(Box::pin(reader)))
     }

@@ -145,7 +145,7 @@ impl Upload {
     }
 
     /// Takes up an earlier upload of this name that was not finished, if there is one that this crate began, or one of the
-    /// same `large_file_sha1`, and that has the same notes, type, encryption and lock. Parts are used again only where
+    /// same `large_file_sha1`, and that has the same notes, type, encryption and lock. SequentialParts are used again only where
     /// their size and SHA-1 are those of the bytes here. Without one, the upload begins new_upload.
     ///
     /// The source is read once to know this, for all uploads that are there; and once more if it was

@@ -12,7 +12,7 @@ use super::builder::{UploadSettings, ResumeMode, Upload, Uploaded};
 use super::hash_first::Digests;
 use super::plan::UploadPlan;
 use super::resume::ResumeSearch;
-use super::sequential::Parts;
+use super::sequential::SequentialParts;
 use crate::api::{Call as _, StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
@@ -217,7 +217,7 @@ impl UploadJob {
             sizes.layout(len, asked)?;
             self.options.progress.expect_bytes(len);
         }
-        let mut parts = Parts::new(self.bucket.client().clone(), stream, len);
+        let mut parts = SequentialParts::new(self.bucket.client().clone(), stream, len);
         let first = parts
             .next(sizes.for_unknown_length(PartNumber::FIRST, asked))
             .await?;

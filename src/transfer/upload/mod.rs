@@ -15,4 +15,4 @@ mod sequential;
 pub use self::builder::{Upload, Uploaded};
 pub use self::plan::{PlannedPart, UploadPlan};
 pub use self::resume_token::ResumeToken;
-pub(crate) use self::sequential::{Parts, held};
+pub(crate) use self::sequential::{SequentialParts, with_memory};

@@ -1,4 +1,4 @@
-//! [`Parts`]: what comes once, in parts that are held in memory until B2 has them.
+//! [`SequentialParts`]: what comes once, in parts that are held in memory until B2 has them.
 
 use std::io;
 
@@ -15,7 +15,7 @@ const MANY: usize = 1_000;
 const SMALL: usize = 16 << 10;
 
 /// Reads a stream part by part, and holds it to the length that was promised.
-pub(crate) struct Parts {
+pub(crate) struct SequentialParts {
     client: Client,
     stream: Filled,
     /// Read already, for the next part.
@@ -25,7 +25,7 @@ pub(crate) struct Parts {
     ended: bool,
 }
 
-impl Parts {
+impl SequentialParts {
     pub(crate) fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
             client,
@@ -44,12 +44,12 @@ impl Parts {
             .len
             .map_or(u64::MAX, |len| len.saturating_sub(consumed));
         let room = self.client.room(size.min(left)).await;
-        let body = self.next_with_room(size).await?;
-        Ok(held(body, room))
+        let body = self.next_with_memory(size).await?;
+        Ok(with_memory(body, room))
     }
 
     /// The same, for who has waited for room already.
-    pub(crate) async fn next_with_room(&mut self, size: u64) -> Result<Body, Error> {
+    pub(crate) async fn next_with_memory(&mut self, size: u64) -> Result<Body, Error> {
         let (mut chunks, mut small) = (Vec::new(), BytesMut::new());
         let mut room = size;
         while room > 0 {
@@ -118,7 +118,7 @@ impl Parts {
 }
 
 /// A body that has this room as long as it is there, and no more of it than it needs.
-pub(crate) fn held(body: Body, room: Option<Room>) -> Body {
+pub(crate) fn with_memory(body: Body, room: Option<Room>) -> Body {
     let Some(mut room) = room else {
         return body;
     };

@@ -32,7 +32,7 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         )));
     };
     let extents = Extents::new(inputs);
-    // Where there would be too many parts, short copies are sent together instead, the shortest first. Parts of this
+    // Where there would be too many parts, short copies are sent together instead, the shortest first. SequentialParts of this
     // size are never too many.
     let enough = len.div_ceil(limits.parts.max(2) as u64 - 1);
     let mut least = limits.minimum;

@@ -18,7 +18,7 @@ use crate::transfer::copy::copy_parts::byte_range;
 use crate::transfer::large_file::{FileOptions, MAX_PART, MAX_PARTS, account_part_sizes};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::{Opened, RandomAccess, Segment};
-use crate::transfer::upload::{Parts, held};
+use crate::transfer::upload::{SequentialParts, with_memory};
 use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
 
 /// The content type and file info of the new file.
@@ -39,7 +39,7 @@ pub(super) struct OpenPiece {
 pub(super) enum OpenFrom {
     There(Stored),
     Here(RandomAccess),
-    Sequential(Mutex<Parts>),
+    Sequential(Mutex<SequentialParts>),
 }
 
 impl Pieces {
@@ -51,7 +51,7 @@ impl Pieces {
                 From::Here(source) => match source.open(client).await? {
                     Opened::RandomAccess(source) => (source.len, OpenFrom::Here(source)),
                     Opened::Sequential(Some(len), stream) => {
-                        let parts = Parts::new(client.clone(), stream, Some(len));
+                        let parts = SequentialParts::new(client.clone(), stream, Some(len));
                         (len, OpenFrom::Sequential(Mutex::new(parts)))
                     }
                     Opened::Sequential(None, _) => {
@@ -187,7 +187,7 @@ impl Pieces {
             let segment = match &piece.from {
                 OpenFrom::Sequential(parts) => {
                     let mut parts = parts.lock().await;
-                    let body = parts.next_with_room(range.end - range.start).await?;
+                    let body = parts.next_with_memory(range.end - range.start).await?;
                     if range.end == piece.len() {
                         // Only to hear whether there is more.
                         parts.is_over().await?;
@@ -199,7 +199,7 @@ impl Pieces {
             segments.push(segment);
         }
         let mut joined = joined(segments);
-        joined.body = held(joined.body, room);
+        joined.body = with_memory(joined.body, room);
         Ok(joined)
     }
 
