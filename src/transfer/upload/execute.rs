@@ -273,7 +273,7 @@ impl UploadJob {
             self.start(None).check()?;
             let ranges = layout.ranges().map(|(_, range)| range);
             let progress = &self.options.progress;
-            digests.learn(source, ranges, true, progress).await?;
+            digests.compute(source, ranges, true, progress).await?;
             self.bucket.client().check_open()?;
         }
         let Some(resume) = resume else {

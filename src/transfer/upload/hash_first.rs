@@ -24,7 +24,7 @@ use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher};
 
 /// The most that is hashed in one go, so that a drop is not long ignored.
-const PIECE: u64 = 1 << 20;
+const MAX_JOB: u64 = 1 << 20;
 
 /// What is smaller than this is hashed on the spot: another thread would take longer to be woken.
 const SMALL: usize = 64 << 10;
@@ -33,7 +33,7 @@ const SMALL: usize = 64 << 10;
 const SMALL_SOURCE: u64 = 32 << 20;
 
 /// After so many bytes on the spot, others have their turn.
-const TURN: usize = 256 << 10;
+const YIELD_AFTER: usize = 256 << 10;
 
 /// What is known of a source's bytes.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ pub(crate) struct Digests {
 
 impl Digests {
     /// The SHA-1 of this range, where it is known.
-    pub(crate) fn of(&self, range: &Range<u64>) -> Option<Sha1> {
+    pub(crate) fn get(&self, range: &Range<u64>) -> Option<Sha1> {
         self.ranges.get(&(range.start, range.end)).copied()
     }
 
@@ -54,7 +54,7 @@ impl Digests {
     ///
     /// Where nothing is missing, nothing is read. What was known before and is different now means that the source has
     /// changed.
-    pub(crate) async fn learn(
+    pub(crate) async fn compute(
         &mut self,
         source: &RandomAccess,
         ranges: impl IntoIterator<Item = Range<u64>>,
@@ -63,7 +63,7 @@ impl Digests {
     ) -> Result<(), Error> {
         let mut wanted: Vec<_> = ranges
             .into_iter()
-            .filter(|range| !range.is_empty() && self.of(range).is_none())
+            .filter(|range| !range.is_empty() && self.get(range).is_none())
             .map(|range| (range.start, range.end))
             .collect();
         wanted.sort_unstable();
@@ -78,8 +78,8 @@ impl Digests {
         } else {
             merged(&wanted)
         };
-        let mut hashing = Hashing::new(wanted);
-        hashing.is_on_the_spot = source.is_in_memory() && source.len <= SMALL_SOURCE;
+        let mut hashing = HashPass::new(wanted);
+        hashing.is_inline = source.is_in_memory() && source.len <= SMALL_SOURCE;
         for run in runs {
             hashing.run(source, run, whole, progress).await?;
         }
@@ -108,7 +108,7 @@ fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
 }
 
 /// A reading that is under way.
-struct Hashing {
+struct HashPass {
     /// The ranges that are yet to begin, the next one last.
     wanted: Vec<(u64, u64)>,
     /// Those that the next byte belongs to.
@@ -118,11 +118,11 @@ struct Hashing {
     whole_sha1: Option<Sha1>,
     done: Vec<((u64, u64), Sha1)>,
     /// Hashed on the spot since others had their turn.
-    since_turn: usize,
-    is_on_the_spot: bool,
+    since_yield: usize,
+    is_inline: bool,
 }
 
-impl Hashing {
+impl HashPass {
     fn new(mut wanted: Vec<(u64, u64)>) -> Self {
         wanted.reverse();
         Self {
@@ -131,8 +131,8 @@ impl Hashing {
             whole: None,
             whole_sha1: None,
             done: Vec::new(),
-            since_turn: 0,
-            is_on_the_spot: false,
+            since_yield: 0,
+            is_inline: false,
         }
     }
 
@@ -155,24 +155,24 @@ impl Hashing {
         let mut at = start;
         while let Some(mut chunk) = stream.next().await.transpose().map_err(failed)? {
             if chunk.len() as u64 > end - at {
-                return Err(lies(format!("has more than the {} bytes it promised", end)));
+                return Err(wrong_length(format!("has more than the {} bytes it promised", end)));
             }
             // What is empty is not for nothing either.
-            self.turn(chunk.len().clamp(1 << 10, SMALL)).await;
+            self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
                 let piece = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
-                self.take(piece).await;
+                self.update(piece).await;
                 at += len;
                 self.close(at);
                 progress.hashed(len);
-                if self.is_on_the_spot {
-                    self.turn(usize::try_from(len).unwrap_or(TURN)).await;
+                if self.is_inline {
+                    self.yield_if_due(usize::try_from(len).unwrap_or(YIELD_AFTER)).await;
                 }
             }
         }
         if at < end {
-            return Err(lies(format!("ends {} bytes early", end - at)));
+            return Err(wrong_length(format!("ends {} bytes early", end - at)));
         }
         if whole {
             let by_source = segment
@@ -192,10 +192,10 @@ impl Hashing {
         let ends = self.open.iter().map(|(_, end, _)| *end);
         let begins = self.wanted.last().map(|(start, _)| *start);
         let border = ends.chain(begins).min().unwrap_or(u64::MAX);
-        let piece = if self.is_on_the_spot {
-            TURN as u64
+        let piece = if self.is_inline {
+            YIELD_AFTER as u64
         } else {
-            PIECE
+            MAX_JOB
         };
         (border - at).min(piece)
     }
@@ -207,16 +207,16 @@ impl Hashing {
         self.done.extend(ended);
     }
 
-    async fn take(&mut self, piece: Bytes) {
-        if piece.len() < SMALL || self.is_on_the_spot {
-            update(&mut self.whole, &mut self.open, &piece);
+    async fn update(&mut self, piece: Bytes) {
+        if piece.len() < SMALL || self.is_inline {
+            update_all(&mut self.whole, &mut self.open, &piece);
             return;
         }
         // The whole and the parts on a thread each.
         let (mut whole, mut open) = (self.whole.take(), mem::take(&mut self.open));
         if whole.is_none() {
             self.open = unblock(move || {
-                update(&mut None, &mut open, &piece);
+                update_all(&mut None, &mut open, &piece);
                 open
             })
             .await;
@@ -224,23 +224,23 @@ impl Hashing {
         }
         let same = piece.clone();
         let of_whole = unblock(move || {
-            update(&mut whole, &mut [], &same);
+            update_all(&mut whole, &mut [], &same);
             whole
         });
         let of_parts = unblock(move || {
-            update(&mut None, &mut open, &piece);
+            update_all(&mut None, &mut open, &piece);
             open
         });
         (self.whole, self.open) = join(of_whole, of_parts).await;
     }
 
     /// Lets others have their turn, now and then.
-    async fn turn(&mut self, bytes: usize) {
-        self.since_turn += bytes;
-        if self.since_turn < TURN {
+    async fn yield_if_due(&mut self, bytes: usize) {
+        self.since_yield += bytes;
+        if self.since_yield < YIELD_AFTER {
             return;
         }
-        self.since_turn = 0;
+        self.since_yield = 0;
         let mut had = false;
         poll_fn(|cx| {
             if mem::replace(&mut had, true) {
@@ -262,7 +262,7 @@ fn update(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], p
     }
 }
 
-fn lies(what: String) -> Error {
+fn wrong_length(what: String) -> Error {
     Error::new(ErrorKind::Source, format!("the source {what}"))
 }
 
@@ -350,17 +350,17 @@ mod tests {
                 }
                 let wanted = wanted.split_off(usize::from(!whole));
                 let (mut digests, progress) = (Digests::default(), Progress::new());
-                let learning = digests.learn(&source, wanted.clone(), whole, &progress);
+                let learning = digests.compute(&source, wanted.clone(), whole, &progress);
                 block_on(learning).unwrap();
                 for range in wanted.iter().filter(|range| !range.is_empty()) {
                     let segment = &bytes[range.start as usize..range.end as usize];
-                    assert_eq!(digests.of(range), Some(Sha1::of(segment)), "{range:?}");
+                    assert_eq!(digests.get(range), Some(Sha1::of(segment)), "{range:?}");
                 }
                 assert_eq!(digests.whole, whole.then(|| Sha1::of(&bytes)));
                 let read = progress.now().hashed_bytes;
                 assert!(read <= 5_000_000 && (read == 5_000_000 || !whole));
                 // What is known is not read again.
-                block_on(digests.learn(&source, wanted, whole, &progress)).unwrap();
+                block_on(digests.compute(&source, wanted, whole, &progress)).unwrap();
                 assert_eq!(progress.now().hashed_bytes, read);
             }
         }
@@ -375,7 +375,7 @@ mod tests {
             let mut digests = Digests::default();
             let source = random_access(source);
             let progress = Progress::new();
-            let learned = block_on(digests.learn(&source, once(0..promised), true, &progress));
+            let learned = block_on(digests.compute(&source, once(0..promised), true, &progress));
             assert_eq!(learned.is_err(), fails, "{promised} {has}");
             assert_eq!(digests.whole.is_none(), fails);
         }
@@ -389,7 +389,7 @@ mod tests {
         });
         let (source, progress) = (random_access(endless), Progress::new());
         let mut digests = Digests::default();
-        let mut learning = Box::pin(digests.learn(&source, once(0..10), true, &progress));
+        let mut learning = Box::pin(digests.compute(&source, once(0..10), true, &progress));
         let mut cx = Context::from_waker(std::task::Waker::noop());
         for _ in 0..3 {
             assert!(learning.as_mut().poll(&mut cx).is_pending());

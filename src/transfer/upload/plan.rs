@@ -42,7 +42,7 @@ impl UploadPlan {
     pub(crate) fn new_upload(layout: PartLayout, digests: &Digests) -> Self {
         let parts = layout.ranges().map(|(number, range)| PlannedPart {
             number,
-            sha1: digests.of(&range),
+            sha1: digests.get(&range),
             range,
             reused: None,
             differs: None,

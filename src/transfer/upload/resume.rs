@@ -161,7 +161,7 @@ impl ResumeSearch<'_> {
         // A borrowed iterator is not `Send`-friendly across an await, and it is sorted anyway.
         let wanted: Vec<_> = wanted.collect();
         digests
-            .learn(self.source, wanted, false, self.progress)
+            .compute(self.source, wanted, false, self.progress)
             .await
     }
 }
