@@ -7,13 +7,13 @@ use crate::transfer::large_file::{PartOrigin, PartTask};
 use crate::types::{ByteRange, CustomerKey, FileId, PartNumber};
 
 /// Makes parts of a large file of stretches of other files.
-pub(super) struct Stretches {
+pub(super) struct PartCopier {
     pub(super) large_file_id: FileId,
     /// The key that the large file was started with.
     pub(super) key: Option<CustomerKey>,
 }
 
-impl Stretches {
+impl PartCopier {
     pub(super) fn part(
         &self,
         number: PartNumber,

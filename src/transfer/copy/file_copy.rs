@@ -4,7 +4,7 @@ use std::future::IntoFuture;
 
 use futures_core::future::BoxFuture;
 
-use super::copy_parts::Stretches;
+use super::copy_parts::PartCopier;
 use crate::api::{CopyFile, GetFileInfo, StartLargeFile, UPLOAD_ID};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
@@ -150,13 +150,13 @@ impl FileCopy {
         self.bucket = self.bucket.about(name.as_str());
         self.bucket.client().check_open()?;
         let copied = match self.source.version.take() {
-            Some(version) => self.sized(&name, &version).await,
-            None if self.part_size.is_none() => match self.whole(&name, None).await {
+            Some(version) => self.copy_known_version(&name, &version).await,
+            None if self.part_size.is_none() => match self.copy_whole(&name, None).await {
                 // It is known now that it is so large, but not how large.
-                Err(error) if is_too_large(&error) => self.asked(&name).await,
+                Err(error) if is_too_large(&error) => self.copy_after_lookup(&name).await,
                 copied => copied,
             },
-            None => self.asked(&name).await,
+            None => self.copy_after_lookup(&name).await,
         };
         let copied =
             copied.map_err(|error| self.bucket.client().masked(error.about(name.as_str())))?;
@@ -165,16 +165,16 @@ impl FileCopy {
     }
 
     /// With what B2 says of the source.
-    async fn asked(&self, name: &FileName) -> Result<Copied, Error> {
+    async fn copy_after_lookup(&self, name: &FileName) -> Result<Copied, Error> {
         let info = GetFileInfo::new(&self.source.file_id);
         let version = self.bucket.client().call(info).await?;
-        self.sized(name, &version).await
+        self.copy_known_version(name, &version).await
     }
 
-    async fn sized(&self, name: &FileName, version: &FileVersion) -> Result<Copied, Error> {
+    async fn copy_known_version(&self, name: &FileName, version: &FileVersion) -> Result<Copied, Error> {
         self.options.progress.expect_bytes(version.content_length);
         if self.part_size.is_none() && version.content_length <= MAX_PART {
-            return self.whole(name, Some(version)).await;
+            return self.copy_whole(name, Some(version)).await;
         }
         let sizes = PartSizes {
             recommended: MAX_PART,
@@ -182,13 +182,13 @@ impl FileCopy {
         };
         let layout = sizes.layout(version.content_length, self.part_size)?;
         if layout.parts() <= 1 {
-            return self.whole(name, Some(version)).await;
+            return self.copy_whole(name, Some(version)).await;
         }
         self.in_parts(name, version, layout).await
     }
 
     /// In one call.
-    async fn whole(&self, name: &FileName, version: Option<&FileVersion>) -> Result<Copied, Error> {
+    async fn copy_whole(&self, name: &FileName, version: Option<&FileVersion>) -> Result<Copied, Error> {
         self.options.progress.enter(Stage::Transferring);
         let mut copy = CopyFile::new(&self.source.file_id, name.clone())
             .destination_bucket_id(self.bucket.id());
@@ -196,7 +196,7 @@ impl FileCopy {
             let mut info = info.clone();
             // Otherwise B2 has the SHA-1, and computes the copy's.
             if let Some(version) = version.filter(|version| version.content_sha1.sha1().is_none()) {
-                keep_sha1(&mut info, name, self.options.info_limit(), version);
+                preserve_sha1(&mut info, name, self.options.info_limit(), version);
             }
             copy = copy.replace_metadata(content_type.clone(), info);
         }
@@ -206,7 +206,7 @@ impl FileCopy {
         let copy = self.options.apply_to_copy(copy);
         let file = self.bucket.client().call(copy).await?;
         if let Some(version) = version {
-            check(version, &file)?;
+            verify_copy(version, &file)?;
         }
         self.options.progress.expect_bytes(file.content_length);
         self.options.progress.add(file.content_length);
@@ -223,20 +223,20 @@ impl FileCopy {
             Some(metadata) => metadata.clone(),
             None => (
                 version.content_type.clone().unwrap_or_default(),
-                but_upload_id(&version.file_info),
+                without_upload_id(&version.file_info),
             ),
         };
-        keep_sha1(&mut info, name, self.options.info_limit(), version);
+        preserve_sha1(&mut info, name, self.options.info_limit(), version);
         let start = StartLargeFile::new(self.bucket.id(), name.clone())
             .content_type(content_type)
             .file_info(info);
         let file = self.options.start(&self.bucket, name, start).await?;
-        let stretches = Stretches {
+        let copier = PartCopier {
             large_file_id: file.file_id.clone(),
             key: file.customer_key.clone(),
         };
         let task = |(number, range)| {
-            stretches.part(
+            copier.part(
                 number,
                 &self.source.file_id,
                 range,
@@ -262,7 +262,7 @@ impl IntoFuture for FileCopy {
 }
 
 /// Holds a copy against its source.
-fn check(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
+fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     let integrity = |what: String| Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
     if copy.content_length != source.content_length {
         let (has, copied) = (source.content_length, copy.content_length);
@@ -277,7 +277,7 @@ fn check(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
 }
 
 /// The copy has the same bytes, and B2 has no SHA-1 of a large file but the one that is noted.
-fn keep_sha1(info: &mut FileInfo, name: &FileName, limit: FileInfoLimit, version: &FileVersion) {
+fn preserve_sha1(info: &mut FileInfo, name: &FileName, limit: FileInfoLimit, version: &FileVersion) {
     if let Some(sha1) = version.expected_sha1() {
         add_info_if_it_fits(info, name, limit, LARGE_FILE_SHA1, &sha1.to_string());
     }
@@ -288,6 +288,6 @@ fn is_too_large(error: &Error) -> bool {
 }
 
 /// The source's own upload had an id. Another large file with the same could be taken for it.
-fn but_upload_id(info: &FileInfo) -> FileInfo {
+fn without_upload_id(info: &FileInfo) -> FileInfo {
     FileInfo::unchecked(info.iter().filter(|(key, _)| *key != UPLOAD_ID))
 }

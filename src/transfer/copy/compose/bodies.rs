@@ -17,7 +17,7 @@ use crate::types::{CustomerKey, FileId};
 
 /// These segments, one after the other, each held to its own length: one that is short and another that is long would
 /// else look right together.
-pub(super) fn joined(mut segments: Vec<Segment>) -> Segment {
+pub(super) fn concatenated(mut segments: Vec<Segment>) -> Segment {
     if segments.len() == 1 {
         return segments.swap_remove(0);
     }
@@ -28,7 +28,7 @@ pub(super) fn joined(mut segments: Vec<Segment>) -> Segment {
         let each = stream::iter(0..bodies.len()).map(move |at| {
             let source = bodies[at].open()?;
             let left = bodies[at].len();
-            Ok::<_, io::Error>(Exactly { source, left })
+            Ok::<_, io::Error>(ExactLength { source, left })
         });
         Ok(each.try_flatten())
     });
@@ -36,12 +36,12 @@ pub(super) fn joined(mut segments: Vec<Segment>) -> Segment {
 }
 
 /// A stream that ends after exactly so many bytes, or fails.
-struct Exactly {
+struct ExactLength {
     source: BodyStream,
     left: u64,
 }
 
-impl Stream for Exactly {
+impl Stream for ExactLength {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -65,7 +65,7 @@ impl Stream for Exactly {
 
 /// A segment of a file in B2, downloaded while it is sent. Only its id is known, and with the account's token that is enough:
 /// so an origin that doesn't get the token is passed by.
-pub(super) fn fetched(
+pub(super) fn downloaded_body(
     client: &Client,
     file_id: &FileId,
     range: Range<u64>,
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn bodies_follow_each_other_as_often_as_they_are_opened() {
-        let whole = joined(vec![
+        let whole = concatenated(vec![
             body(3, &["ab", "c"]),
             Body::empty().into(),
             Body::from("de").into(),
@@ -115,7 +115,7 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(read(&whole).unwrap(), b"abcdef");
         }
-        assert_eq!(joined(Vec::new()).body.len(), 0);
+        assert_eq!(concatenated(Vec::new()).body.len(), 0);
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
             vec![body(3, &["ab"]), body(3, &["cdef"])],
             vec![body(3, &["abcd"]), body(3, &["ef"])],
         ] {
-            let whole = joined(bodies).body;
+            let whole = concatenated(bodies).body;
             assert_eq!(whole.len(), 6);
             assert!(read(&whole).is_err());
         }

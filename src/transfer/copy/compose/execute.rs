@@ -9,11 +9,11 @@ use futures_util::stream;
 
 use super::builder::{Compose, Composed};
 use super::plan::{ComposePlan, ComposedPart};
-use super::sources::{Metadata, Pieces};
+use super::sources::{Metadata, OpenSources};
 use crate::api::{StartLargeFile, UploadFile};
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::copy::copy_parts::Stretches;
+use crate::transfer::copy::copy_parts::PartCopier;
 use crate::transfer::large_file::{FileOptions, PartOrigin, PartTask, UploadCounter};
 use crate::transfer::progress::Stage;
 use crate::transfer::source::Segment;
@@ -26,7 +26,7 @@ impl Compose {
     /// As the composition.
     pub async fn plan(self) -> Result<ComposePlan, Error> {
         self.name?;
-        let pieces = Pieces::open(self.bucket.client(), self.pieces).await?;
+        let pieces = OpenSources::open(self.bucket.client(), self.pieces).await?;
         pieces.plan(self.part_size).await
     }
 
@@ -41,9 +41,9 @@ impl Compose {
         let options = self.options;
         let bucket = self.bucket.about(name.as_str());
         bucket.client().check_open()?;
-        let pieces = Pieces::open(bucket.client(), self.pieces).await?;
+        let pieces = OpenSources::open(bucket.client(), self.pieces).await?;
         let plan = pieces.plan(self.part_size).await?;
-        pieces.empty_ones_are_empty().await?;
+        pieces.check_empty_streams().await?;
         options.progress.expect_bytes(pieces.len());
         let metadata = (self.content_type, self.file_info);
         let file = match &plan.parts[..] {
@@ -95,7 +95,7 @@ async fn send(
 }
 
 async fn in_parts(
-    pieces: Pieces,
+    pieces: OpenSources,
     plan: ComposePlan,
     bucket: &BucketHandle,
     options: &FileOptions,
@@ -106,10 +106,10 @@ async fn in_parts(
         .content_type(content_type)
         .file_info(info);
     let file = options.start(bucket, &name, start).await?;
-    let parts = Arc::new(InParts {
+    let parts = Arc::new(PartBuilder {
         pieces,
         parts: plan.parts,
-        stretches: Stretches {
+        copier: PartCopier {
             large_file_id: file.file_id.clone(),
             key: file.customer_key.clone(),
         },
@@ -127,13 +127,13 @@ async fn in_parts(
 }
 
 /// A large file of pieces.
-struct InParts {
-    pieces: Pieces,
+struct PartBuilder {
+    pieces: OpenSources,
     parts: Vec<ComposedPart>,
-    stretches: Stretches,
+    copier: PartCopier,
 }
 
-impl InParts {
+impl PartBuilder {
     /// The part with this number, if there is one.
     async fn task(&self, number: u64) -> Result<Option<PartTask>, Error> {
         let Some(part) = self.parts.get(number as usize - 1) else {
@@ -144,7 +144,7 @@ impl InParts {
             return Ok(Some(self.copied(part, number)));
         }
         let segment = self.pieces.segment(part).await?;
-        Ok(Some(sent(part, number, segment)))
+        Ok(Some(upload_task(part, number, segment)))
     }
 
     /// The same once more, unless some of it comes once.
@@ -153,17 +153,17 @@ impl InParts {
         if part.copied {
             return Some(self.copied(part, number));
         }
-        Some(sent(part, number, self.pieces.replay_segment(part)?))
+        Some(upload_task(part, number, self.pieces.replay_segment(part)?))
     }
 
     fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartTask {
-        let (stored, range) = self.pieces.source(part);
+        let (stored, range) = self.pieces.stored_range(part);
         let key = stored.key.as_ref();
-        self.stretches.part(number, &stored.file_id, range, key)
+        self.copier.part(number, &stored.file_id, range, key)
     }
 }
 
-fn sent(part: &ComposedPart, number: PartNumber, segment: Segment) -> PartTask {
+fn upload_task(part: &ComposedPart, number: PartNumber, segment: Segment) -> PartTask {
     PartTask {
         number,
         len: part.len(),

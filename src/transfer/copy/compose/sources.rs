@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use futures_util::lock::Mutex;
 
-use super::bodies::{fetched, joined};
-use super::compose_source::{ComposeSource, From, Stored};
+use super::bodies::{downloaded_body, concatenated};
+use super::compose_source::{ComposeOrigin, ComposeSource, StoredRange};
 use super::extents::InputRange;
 use super::plan::{ComposePlan, ComposedPart};
 use super::planner::{PartLimits, plan};
@@ -24,35 +24,35 @@ use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersi
 /// The content type and file info of the new file.
 pub(super) type Metadata = (ContentType, FileInfo);
 
-/// Pieces whose lengths are known.
-pub(super) struct Pieces {
+/// OpenSources whose lengths are known.
+pub(super) struct OpenSources {
     pub(super) client: Client,
-    pub(super) pieces: Vec<OpenPiece>,
+    pub(super) pieces: Vec<OpenSource>,
 }
 
-pub(super) struct OpenPiece {
+pub(super) struct OpenSource {
     /// The segment of the new file that it is.
     pub(super) range: Range<u64>,
-    pub(super) from: OpenFrom,
+    pub(super) kind: OpenKind,
 }
 
-pub(super) enum OpenFrom {
-    There(Stored),
-    Here(RandomAccess),
+pub(super) enum OpenKind {
+    Stored(StoredRange),
+    RandomAccess(RandomAccess),
     Sequential(Mutex<SequentialParts>),
 }
 
-impl Pieces {
+impl OpenSources {
     pub(super) async fn open(client: &Client, pieces: Vec<ComposeSource>) -> Result<Self, Error> {
         let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
         for (number, piece) in (1..).zip(pieces) {
-            let (len, from) = match piece.0 {
-                From::There(stored) => (length(&stored.range, number)?, OpenFrom::There(stored)),
-                From::Here(source) => match source.open(client).await? {
-                    Opened::RandomAccess(source) => (source.len, OpenFrom::Here(source)),
+            let (len, kind) = match piece.0 {
+                ComposeOrigin::Stored(stored) => (range_len(&stored.range, number)?, OpenKind::Stored(stored)),
+                ComposeOrigin::Local(source) => match source.open(client).await? {
+                    Opened::RandomAccess(source) => (source.len, OpenKind::RandomAccess(source)),
                     Opened::Sequential(Some(len), stream) => {
                         let parts = SequentialParts::new(client.clone(), stream, Some(len));
-                        (len, OpenFrom::Sequential(Mutex::new(parts)))
+                        (len, OpenKind::Sequential(Mutex::new(parts)))
                     }
                     Opened::Sequential(None, _) => {
                         return Err(Error::invalid(format!(
@@ -64,9 +64,9 @@ impl Pieces {
             let end = at.checked_add(len).ok_or_else(|| {
                 Error::invalid("the pieces have more bytes together than can be counted")
             })?;
-            open.push(OpenPiece {
+            open.push(OpenSource {
                 range: at..end,
-                from,
+                kind,
             });
             at = end;
         }
@@ -84,7 +84,7 @@ impl Pieces {
         let sizes = account_part_sizes(&self.client).await?;
         // To hear what is wrong with the size.
         sizes.layout(0, part_size)?;
-        let once = |piece: &OpenPiece| matches!(piece.from, OpenFrom::Sequential(_));
+        let once = |piece: &OpenSource| matches!(piece.kind, OpenKind::Sequential(_));
         let sent = match part_size {
             Some(size) => size,
             None if self.pieces.iter().any(once) => {
@@ -115,10 +115,10 @@ impl Pieces {
     }
 
     /// The pieces that this part touches, and the segment of each.
-    pub(super) fn within(
+    pub(super) fn overlapping(
         &self,
         part: &ComposedPart,
-    ) -> impl Iterator<Item = (&OpenPiece, Range<u64>)> {
+    ) -> impl Iterator<Item = (&OpenSource, Range<u64>)> {
         let range = part.range.clone();
         let first = self
             .pieces
@@ -134,8 +134,8 @@ impl Pieces {
     }
 
     /// The file in B2 that a copied part is a segment of, and which segment.
-    pub(super) fn source(&self, part: &ComposedPart) -> (&Stored, Range<u64>) {
-        let mut touched = self.within(part);
+    pub(super) fn stored_range(&self, part: &ComposedPart) -> (&StoredRange, Range<u64>) {
+        let mut touched = self.overlapping(part);
         let first = touched
             .find_map(|(piece, range)| piece.stored().zip(Some(range)))
             .expect("a copied part lies in one file");
@@ -153,7 +153,7 @@ impl Pieces {
         (content_type, info): Metadata,
     ) -> Result<FileVersion, Error> {
         options.progress.enter(Stage::Transferring);
-        let (stored, range) = self.source(all);
+        let (stored, range) = self.stored_range(all);
         let mut copy = CopyFile::new(&stored.file_id, name)
             .destination_bucket_id(bucket.id())
             .range(byte_range(range))
@@ -174,8 +174,8 @@ impl Pieces {
     /// The bytes of a part that is sent. What comes once has to be asked for in order.
     pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
         let once = self
-            .within(part)
-            .filter(|(piece, _)| matches!(piece.from, OpenFrom::Sequential(_)));
+            .overlapping(part)
+            .filter(|(piece, _)| matches!(piece.kind, OpenKind::Sequential(_)));
         let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
         // For all of it at once: who has room for one half and waits for the other may wait for its like.
         let room = match once {
@@ -183,9 +183,9 @@ impl Pieces {
             bytes => self.client.room(bytes).await,
         };
         let mut segments = Vec::new();
-        for (piece, range) in self.within(part) {
-            let segment = match &piece.from {
-                OpenFrom::Sequential(parts) => {
+        for (piece, range) in self.overlapping(part) {
+            let segment = match &piece.kind {
+                OpenKind::Sequential(parts) => {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_memory(range.end - range.start).await?;
                     if range.end == piece.len() {
@@ -194,11 +194,11 @@ impl Pieces {
                     }
                     body.into()
                 }
-                _ => self.again(piece, range).expect("it does not come once"),
+                _ => self.replayable(piece, range).expect("it does not come once"),
             };
             segments.push(segment);
         }
-        let mut joined = joined(segments);
+        let mut joined = concatenated(segments);
         joined.body = with_memory(joined.body, room);
         Ok(joined)
     }
@@ -206,28 +206,28 @@ impl Pieces {
     /// The same once more, unless some of it comes once.
     pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
         let segments = self
-            .within(part)
-            .map(|(piece, range)| self.again(piece, range));
+            .overlapping(part)
+            .map(|(piece, range)| self.replayable(piece, range));
         segments.collect::<Option<Vec<_>>>().map(joined)
     }
 
-    pub(super) fn again(&self, piece: &OpenPiece, range: Range<u64>) -> Option<Segment> {
-        match &piece.from {
-            OpenFrom::Here(source) => Some(source.segment(range)),
-            OpenFrom::There(stored) => {
+    pub(super) fn replayable(&self, piece: &OpenSource, range: Range<u64>) -> Option<Segment> {
+        match &piece.kind {
+            OpenKind::RandomAccess(source) => Some(source.segment(range)),
+            OpenKind::Stored(stored) => {
                 let at = stored.range.start;
                 let range = at + range.start..at + range.end;
                 let key = stored.key.as_ref();
-                Some(fetched(&self.client, &stored.file_id, range, key).into())
+                Some(downloaded_body(&self.client, &stored.file_id, range, key).into())
             }
-            OpenFrom::Sequential(_) => None,
+            OpenKind::Sequential(_) => None,
         }
     }
 
     /// What comes once and was said to be empty may not be.
-    pub(super) async fn empty_ones_are_empty(&self) -> Result<(), Error> {
+    pub(super) async fn check_empty_streams(&self) -> Result<(), Error> {
         for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
-            if let OpenFrom::Sequential(parts) = &piece.from {
+            if let OpenKind::Sequential(parts) = &piece.kind {
                 parts.lock().await.is_over().await?;
             }
         }
@@ -235,20 +235,20 @@ impl Pieces {
     }
 }
 
-impl OpenPiece {
+impl OpenSource {
     const fn len(&self) -> u64 {
         self.range.end - self.range.start
     }
 
-    const fn stored(&self) -> Option<&Stored> {
-        match &self.from {
-            OpenFrom::There(stored) => Some(stored),
-            OpenFrom::Here(_) | OpenFrom::Sequential(_) => None,
+    const fn stored(&self) -> Option<&StoredRange> {
+        match &self.kind {
+            OpenKind::Stored(stored) => Some(stored),
+            OpenKind::RandomAccess(_) | OpenKind::Sequential(_) => None,
         }
     }
 }
 
-fn length(range: &Range<u64>, number: usize) -> Result<u64, Error> {
+fn range_len(range: &Range<u64>, number: usize) -> Result<u64, Error> {
     range.end.checked_sub(range.start).ok_or_else(|| {
         let (start, end) = (range.start, range.end);
         Error::invalid(format!(
