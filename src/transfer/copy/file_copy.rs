@@ -171,7 +171,11 @@ impl FileCopy {
         self.copy_known_version(name, &version).await
     }
 
-    async fn copy_known_version(&self, name: &FileName, version: &FileVersion) -> Result<Copied, Error> {
+    async fn copy_known_version(
+        &self,
+        name: &FileName,
+        version: &FileVersion,
+    ) -> Result<Copied, Error> {
         self.options.progress.expect_bytes(version.content_length);
         if self.part_size.is_none() && version.content_length <= MAX_PART {
             return self.copy_whole(name, Some(version)).await;
@@ -188,7 +192,11 @@ impl FileCopy {
     }
 
     /// In one call.
-    async fn copy_whole(&self, name: &FileName, version: Option<&FileVersion>) -> Result<Copied, Error> {
+    async fn copy_whole(
+        &self,
+        name: &FileName,
+        version: Option<&FileVersion>,
+    ) -> Result<Copied, Error> {
         self.options.progress.enter(Stage::Transferring);
         let mut copy = CopyFile::new(&self.source.file_id, name.clone())
             .destination_bucket_id(self.bucket.id());
@@ -277,7 +285,12 @@ fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
 }
 
 /// The copy has the same bytes, and B2 has no SHA-1 of a large file but the one that is noted.
-fn preserve_sha1(info: &mut FileInfo, name: &FileName, limit: FileInfoLimit, version: &FileVersion) {
+fn preserve_sha1(
+    info: &mut FileInfo,
+    name: &FileName,
+    limit: FileInfoLimit,
+    version: &FileVersion,
+) {
     if let Some(sha1) = version.expected_sha1() {
         add_info_if_it_fits(info, name, limit, LARGE_FILE_SHA1, &sha1.to_string());
     }

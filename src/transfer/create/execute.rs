@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 
 use futures_core::future::BoxFuture;
 
-use super::builder::{Create, Created, CreateSettings};
+use super::builder::{Create, CreateSettings, Created};
 use super::driver::{discard_untaken, find, run, without_conflict};
 use super::protocol::{Intent, Outcome};
 use super::slot::CreateSlot;

@@ -8,7 +8,7 @@ use b2kit_core::BodyStream;
 use futures_core::future::BoxFuture;
 use futures_util::stream;
 
-use super::builder::{UploadSettings, ResumeMode, Upload, Uploaded};
+use super::builder::{ResumeMode, Upload, UploadSettings, Uploaded};
 use super::hash_first::Digests;
 use super::plan::UploadPlan;
 use super::resume::ResumeSearch;
@@ -72,7 +72,11 @@ impl Upload {
         };
         let progress = job.options.progress.clone();
         let uploaded = match self.source.open(&client).await? {
-            Opened::RandomAccess(source) => job.with_source_details(&source).upload_random_access(source).await,
+            Opened::RandomAccess(source) => {
+                job.with_source_details(&source)
+                    .upload_random_access(source)
+                    .await
+            }
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
                 "what comes once can't be resumed: its first bytes are gone",
             )),
@@ -210,7 +214,11 @@ impl UploadJob {
     }
 
     /// What comes once: in one piece if it is over by the end of the first part.
-    async fn upload_sequential(self, len: Option<u64>, stream: BodyStream) -> Result<Uploaded, Error> {
+    async fn upload_sequential(
+        self,
+        len: Option<u64>,
+        stream: BodyStream,
+    ) -> Result<Uploaded, Error> {
         let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
         if let Some(len) = len {
             // Only to hear now what is wrong with them.
@@ -262,7 +270,10 @@ impl UploadJob {
         source: &RandomAccess,
         is_dry: bool,
     ) -> Result<(UploadPlan, Option<FileVersion>), Error> {
-        let layout = self.part_sizes().await?.layout(source.len, self.settings.part_size)?;
+        let layout = self
+            .part_sizes()
+            .await?
+            .layout(source.len, self.settings.part_size)?;
         let is_large = layout.parts() > 1;
         // A small file is sent in less time than it takes to look for what is there of it.
         let resume = self.settings.resume.as_ref();

@@ -155,7 +155,10 @@ impl HashPass {
         let mut at = start;
         while let Some(mut chunk) = stream.next().await.transpose().map_err(failed)? {
             if chunk.len() as u64 > end - at {
-                return Err(wrong_length(format!("has more than the {} bytes it promised", end)));
+                return Err(wrong_length(format!(
+                    "has more than the {} bytes it promised",
+                    end
+                )));
             }
             // What is empty is not for nothing either.
             self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
@@ -167,7 +170,8 @@ impl HashPass {
                 self.close(at);
                 progress.hashed(len);
                 if self.is_inline {
-                    self.yield_if_due(usize::try_from(len).unwrap_or(YIELD_AFTER)).await;
+                    self.yield_if_due(usize::try_from(len).unwrap_or(YIELD_AFTER))
+                        .await;
                 }
             }
         }
@@ -253,7 +257,7 @@ impl HashPass {
     }
 }
 
-fn update(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], piece: &[u8]) {
+fn update_all(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], piece: &[u8]) {
     if let Some(whole) = whole {
         whole.update(piece);
     }

@@ -11,8 +11,8 @@ use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::client::Client;
-use crate::transfer::source::Segment;
 use crate::transfer::copy::copy_parts::byte_range;
+use crate::transfer::source::Segment;
 use crate::types::{CustomerKey, FileId};
 
 /// These segments, one after the other, each held to its own length: one that is short and another that is long would

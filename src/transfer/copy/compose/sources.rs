@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use futures_util::lock::Mutex;
 
-use super::bodies::{downloaded_body, concatenated};
+use super::bodies::{concatenated, downloaded_body};
 use super::compose_source::{ComposeOrigin, ComposeSource, StoredRange};
 use super::extents::InputRange;
 use super::plan::{ComposePlan, ComposedPart};
@@ -47,7 +47,9 @@ impl OpenSources {
         let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
         for (number, piece) in (1..).zip(pieces) {
             let (len, kind) = match piece.0 {
-                ComposeOrigin::Stored(stored) => (range_len(&stored.range, number)?, OpenKind::Stored(stored)),
+                ComposeOrigin::Stored(stored) => {
+                    (range_len(&stored.range, number)?, OpenKind::Stored(stored))
+                }
                 ComposeOrigin::Local(source) => match source.open(client).await? {
                     Opened::RandomAccess(source) => (source.len, OpenKind::RandomAccess(source)),
                     Opened::Sequential(Some(len), stream) => {
@@ -194,7 +196,9 @@ impl OpenSources {
                     }
                     body.into()
                 }
-                _ => self.replayable(piece, range).expect("it does not come once"),
+                _ => self
+                    .replayable(piece, range)
+                    .expect("it does not come once"),
             };
             segments.push(segment);
         }
@@ -208,7 +212,7 @@ impl OpenSources {
         let segments = self
             .overlapping(part)
             .map(|(piece, range)| self.replayable(piece, range));
-        segments.collect::<Option<Vec<_>>>().map(joined)
+        segments.collect::<Option<Vec<_>>>().map(concatenated)
     }
 
     pub(super) fn replayable(&self, piece: &OpenSource, range: Range<u64>) -> Option<Segment> {
