@@ -1,34 +1,34 @@
-//! [`Spans`]: which bytes are there, and which are missing.
+//! [`RangeSet`]: which bytes are there, and which are missing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A set of bytes, as stretches that neither touch nor overlap, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Spans(Vec<Range<u64>>);
+pub(crate) struct RangeSet(Vec<Range<u64>>);
 
-impl Spans {
+impl RangeSet {
     /// The set of these bytes; `None` unless the stretches are in order and apart, as [`iter`](Self::iter) gives them.
-    pub(crate) fn read(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
-        let mut spans = Self::default();
-        for span in stretches {
-            let apart = spans.0.last().is_none_or(|last| last.end < span.start);
-            if !apart || span.is_empty() {
+    pub(crate) fn from_sorted(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
+        let mut ranges = Self::default();
+        for range in stretches {
+            let apart = ranges.0.last().is_none_or(|last| last.end < range.start);
+            if !apart || range.is_empty() {
                 return None;
             }
-            spans.0.push(span);
+            ranges.0.push(range);
         }
-        Some(spans)
+        Some(ranges)
     }
 
     /// Adds these bytes.
-    pub(crate) fn insert(&mut self, span: Range<u64>) {
-        if span.is_empty() {
+    pub(crate) fn insert(&mut self, range: Range<u64>) {
+        if range.is_empty() {
             return;
         }
-        let from = self.0.partition_point(|other| other.end < span.start);
-        let to = self.0.partition_point(|other| other.start <= span.end);
-        let merged = self.0[from..to].iter().fold(span, |all, other| {
+        let from = self.0.partition_point(|other| other.end < range.start);
+        let to = self.0.partition_point(|other| other.start <= range.end);
+        let merged = self.0[from..to].iter().fold(range, |all, other| {
             all.start.min(other.start)..all.end.max(other.end)
         });
         self.0.splice(from..to, [merged]);
@@ -40,22 +40,22 @@ impl Spans {
     }
 
     /// How many bytes there are.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.iter().map(|span| span.end - span.start).sum()
+    pub(crate) fn total_bytes(&self) -> u64 {
+        self.0.iter().map(|range| range.end - range.start).sum()
     }
 
     /// Up to where all are there from `start` on.
-    pub(crate) fn reach(&self, start: u64) -> u64 {
-        let span = self.0.iter().find(|span| span.contains(&start));
-        span.map_or(start, |span| span.end)
+    pub(crate) fn contiguous_end(&self, start: u64) -> u64 {
+        let range = self.0.iter().find(|range| range.contains(&start));
+        range.map_or(start, |range| range.end)
     }
 
-    /// What is missing of `whole`, in pieces of at most `most` bytes. They are made one by one: how large a file is, a
+    /// What is missing of `whole`, in pieces of at max_len `max_len` bytes. They are made one by one: how large a file is, a
     /// server says.
-    pub(crate) fn missing(&self, whole: Range<u64>, most: u64) -> Missing {
+    pub(crate) fn missing(&self, whole: Range<u64>, max_len: u64) -> MissingRanges {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
-        let stretches = self.0.iter().map(|span| (span.start, span.end));
+        let stretches = self.0.iter().map(|range| (range.start, range.end));
         for (start, end) in stretches.chain([(whole.end, whole.end)]) {
             let gap = at..start.min(whole.end);
             if !gap.is_empty() {
@@ -63,34 +63,34 @@ impl Spans {
             }
             at = at.max(end);
         }
-        Missing {
+        MissingRanges {
             gaps: gaps.into(),
-            most: most.max(1),
+            max_len: max_len.max(1),
         }
     }
 }
 
 /// Stretches that are missing, cut into pieces as they are asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct Missing {
+pub(crate) struct MissingRanges {
     gaps: VecDeque<Range<u64>>,
-    most: u64,
+    max_len: u64,
 }
 
-impl Missing {
+impl MissingRanges {
     /// How many pieces are still to come.
-    pub(crate) fn pieces(&self) -> u64 {
-        let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.most);
+    pub(crate) fn count_ranges(&self) -> u64 {
+        let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
         self.gaps.iter().map(pieces).sum()
     }
 }
 
-impl Iterator for Missing {
+impl Iterator for MissingRanges {
     type Item = Range<u64>;
 
     fn next(&mut self) -> Option<Range<u64>> {
         let gap = self.gaps.front_mut()?;
-        let next = gap.end.min(gap.start.saturating_add(self.most));
+        let next = gap.end.min(gap.start.saturating_add(self.max_len));
         let piece = gap.start..next;
         gap.start = next;
         if gap.is_empty() {
@@ -109,28 +109,28 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_cut_into_pieces() {
-        let spans = Spans::read([2..4, 6..7]).unwrap();
-        for (whole, most, expected) in [
+        let ranges = RangeSet::from_sorted([2..4, 6..7]).unwrap();
+        for (whole, max_len, expected) in [
             (0..10, 100, &[0..2, 4..6, 7..10][..]),
             (0..10, 2, &[0..2, 4..6, 7..9, 9..10]),
             (3..9, 9, &[4..6, 7..9]),
             (2..4, 9, &[]),
             (0..0, 9, &[]),
         ] {
-            let missing = spans.missing(whole, most);
-            assert_eq!(missing.pieces(), expected.len() as u64);
+            let missing = ranges.missing(whole, max_len);
+            assert_eq!(missing.count_ranges(), expected.len() as u64);
             assert_eq!(missing.collect::<Vec<_>>(), expected);
         }
-        assert_eq!((spans.reach(0), spans.reach(2), spans.reach(6)), (0, 4, 7));
+        assert_eq!((ranges.contiguous_end(0), ranges.contiguous_end(2), ranges.contiguous_end(6)), (0, 4, 7));
     }
 
     /// With a piece for each byte it would not fit into memory.
     #[test]
     fn of_what_is_missing_only_the_piece_that_is_asked_for_is_made() {
-        let mut missing = Spans::default().missing(0..MAX_FILE, 0);
-        assert_eq!(missing.pieces(), MAX_FILE);
+        let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
+        assert_eq!(missing.count_ranges(), MAX_FILE);
         assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
-        assert_eq!(missing.pieces(), MAX_FILE - 2);
+        assert_eq!(missing.count_ranges(), MAX_FILE - 2);
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
             vec![4..5, 0..1],
             vec![0..5, 3..9],
         ] {
-            assert_eq!(Spans::read(bad), None);
+            assert_eq!(RangeSet::from_sorted(bad), None);
         }
     }
 
@@ -149,26 +149,26 @@ mod tests {
         #[test]
         fn a_set_of_bytes_has_what_was_put_in_and_misses_the_rest(
             stretches in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
-            most in 1_u64..20,
+            max_len in 1_u64..20,
         ) {
-            let mut spans = Spans::default();
+            let mut ranges = RangeSet::default();
             let mut model = [false; 80];
             for (start, len) in stretches {
-                spans.insert(start..start + len);
+                ranges.insert(start..start + len);
                 (start..start + len).for_each(|at| model[usize::try_from(at).unwrap()] = true);
             }
-            prop_assert_eq!(Spans::read(spans.iter().cloned()), Some(spans.clone()));
-            prop_assert_eq!(spans.bytes(), model.iter().filter(|there| **there).count() as u64);
-            let missing = spans.missing(0..80, most);
-            prop_assert_eq!(missing.pieces(), missing.clone().count() as u64);
+            prop_assert_eq!(RangeSet::from_sorted(ranges.iter().cloned()), Some(ranges.clone()));
+            prop_assert_eq!(ranges.total_bytes(), model.iter().filter(|there| **there).count() as u64);
+            let missing = ranges.missing(0..80, max_len);
+            prop_assert_eq!(missing.count_ranges(), missing.clone().count() as u64);
             for piece in missing.clone() {
-                prop_assert!(!piece.is_empty() && piece.end - piece.start <= most);
+                prop_assert!(!piece.is_empty() && piece.end - piece.start <= max_len);
             }
             let missing: Vec<_> = missing.flatten().collect();
             let expected: Vec<_> = (0..80).filter(|at| !model[usize::try_from(*at).unwrap()]).collect();
             prop_assert_eq!(missing, expected);
-            let reach = model.iter().position(|there| !there).unwrap() as u64;
-            prop_assert_eq!(spans.reach(0), reach);
+            let contiguous_end = model.iter().position(|there| !there).unwrap() as u64;
+            prop_assert_eq!(ranges.contiguous_end(0), contiguous_end);
         }
     }
 }

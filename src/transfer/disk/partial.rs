@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dir::Identity;
 use crate::client::LocalKey;
-use crate::transfer::range_set::Spans;
+use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
 /// The version of the format. What has a later one is not read, and the download begins anew.
@@ -27,7 +27,7 @@ pub(crate) struct Partial {
     /// The bytes that are wanted; the first of them is the first in the file on disk.
     pub(crate) wanted: Range<u64>,
     /// Those of them that are there.
-    pub(crate) done: Spans,
+    pub(crate) done: RangeSet,
 }
 
 /// A state that was found.
@@ -65,7 +65,7 @@ impl Partial {
             done: self
                 .done
                 .iter()
-                .map(|span| (span.start, span.end))
+                .map(|range| (range.start, range.end))
                 .collect(),
             inode: Some(of.file),
             signature: None,
@@ -76,22 +76,22 @@ impl Partial {
 
     /// Without the bytes at the end of the file on disk, so many of those that are there.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
+        let end = self.done.iter().last().map_or(0, |range| range.end);
         self.up_to(end.saturating_sub(bytes))
     }
 
     /// How long the file on disk has to be.
     pub(super) fn len_on_disk(&self) -> u64 {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
+        let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
     }
 
     fn up_to(&self, end: u64) -> Self {
-        let spans = self.done.iter().map(|span| span.start..span.end.min(end));
-        let mut done = Spans::default();
-        spans
-            .filter(|span| !span.is_empty())
-            .for_each(|span| done.insert(span));
+        let ranges = self.done.iter().map(|range| range.start..range.end.min(end));
+        let mut done = RangeSet::default();
+        ranges
+            .filter(|range| !range.is_empty())
+            .for_each(|range| done.insert(range));
         Self {
             done,
             ..self.clone()
@@ -109,8 +109,8 @@ impl Left {
             _ => return None,
         };
         let (start, end) = document.wanted;
-        let done = Spans::read(document.done.iter().map(|(start, end)| *start..*end))?;
-        let is_within = |span: &Range<u64>| start <= span.start && span.end <= end;
+        let done = RangeSet::from_sorted(document.done.iter().map(|(start, end)| *start..*end))?;
+        let is_within = |range: &Range<u64>| start <= range.start && range.end <= end;
         if start > end || end > document.content_length || !done.iter().all(is_within) {
             return None;
         }
@@ -149,8 +149,8 @@ mod tests {
         LocalKey::derived_from(&Secret::new(key))
     }
 
-    fn spans(of: &[(u64, u64)]) -> Spans {
-        Spans::read(of.iter().map(|(start, end)| *start..*end)).unwrap()
+    fn ranges(of: &[(u64, u64)]) -> RangeSet {
+        RangeSet::from_sorted(of.iter().map(|(start, end)| *start..*end)).unwrap()
     }
 
     fn partial() -> Partial {
@@ -158,7 +158,7 @@ mod tests {
             file_id: "4_z1_f2".into(),
             content_length: 100,
             wanted: 10..90,
-            done: spans(&[(10, 20), (40, 50)]),
+            done: ranges(&[(10, 20), (40, 50)]),
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
             (0, &[]),
         ] {
             let left = read(&written(), length).unwrap();
-            assert_eq!(left.partial.done, spans(done), "{length}");
+            assert_eq!(left.partial.done, ranges(done), "{length}");
             assert!(!left.is_proven, "{length}");
         }
     }
@@ -269,10 +269,10 @@ mod tests {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);
-        assert_eq!(done(4), spans(&[(10, 20), (40, 46)]));
-        assert_eq!(done(10), spans(&[(10, 20)]));
+        assert_eq!(done(4), ranges(&[(10, 20), (40, 46)]));
+        assert_eq!(done(10), ranges(&[(10, 20)]));
         assert_eq!(partial().without_last(35).len_on_disk(), 5);
-        assert_eq!(done(1_000), Spans::default());
+        assert_eq!(done(1_000), RangeSet::default());
         assert_eq!(partial().without_last(1_000).len_on_disk(), 0);
     }
 }

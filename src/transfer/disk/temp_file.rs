@@ -287,7 +287,7 @@ impl Temp {
         };
         let is_sure =
             now.is_checked || (may_wait && !kept.is_doubtful && self.file.sync_data().is_ok());
-        if !is_sure || now.partial.done.bytes() == 0 {
+        if !is_sure || now.partial.done.total_bytes() == 0 {
             return kept.is_on_disk;
         }
         let mut partial = now.partial;
@@ -300,7 +300,7 @@ impl Temp {
             if bytes > 0 {
                 partial = partial.without_last(bytes);
                 // An older state may tell of what is cut away.
-                if state.remove(&self.place).is_err() || partial.done.bytes() == 0 {
+                if state.remove(&self.place).is_err() || partial.done.total_bytes() == 0 {
                     return false;
                 }
                 kept.is_on_disk = false;

@@ -47,24 +47,24 @@ enum State {
 
 impl Reader {
     /// Bytes whose answer has begun.
-    pub(super) fn begun(version: Arc<Version>, span: Range<u64>, body: DownloadBody) -> Self {
+    pub(super) fn begun(version: Arc<Version>, range: Range<u64>, body: DownloadBody) -> Self {
         let state = State::Body(body.unchecked());
-        Self::new(version, span, state)
+        Self::new(version, range, state)
     }
 
     /// Bytes that are asked for when somebody wants them.
     #[cfg(feature = "fs")]
-    pub(super) fn ahead(version: Arc<Version>, span: Range<u64>) -> Self {
+    pub(super) fn ahead(version: Arc<Version>, range: Range<u64>) -> Self {
         let client = version.client.clone();
-        let opening = open(Arc::clone(&version), client, span.clone(), Duration::ZERO);
-        Self::new(version, span, State::Opening(Box::pin(opening)))
+        let opening = open(Arc::clone(&version), client, range.clone(), Duration::ZERO);
+        Self::new(version, range, State::Opening(Box::pin(opening)))
     }
 
-    fn new(version: Arc<Version>, span: Range<u64>, state: State) -> Self {
+    fn new(version: Arc<Version>, range: Range<u64>, state: State) -> Self {
         Self {
             patience: Patience::new(&version.client),
             version,
-            left: span,
+            left: range,
             state,
         }
     }
@@ -138,11 +138,11 @@ fn after_the_last_byte(failure: Error) -> Result<(), Error> {
 async fn open(
     version: Arc<Version>,
     client: Client,
-    span: Range<u64>,
+    range: Range<u64>,
     pause: Duration,
 ) -> Result<DownloadBody, Error> {
     client.sleep(pause).await;
-    let range = ByteRange::inclusive(span.start, span.end.saturating_sub(1))?;
+    let range = ByteRange::inclusive(range.start, range.end.saturating_sub(1))?;
     // The call itself takes no answer that is about another version, another range or another length.
     macro_rules! ask {
         ($call:expr) => {{

@@ -78,7 +78,7 @@ impl FileDownload {
 
     /// Downloads to a path below `root` whose names come from elsewhere, as those that
     /// [`safe_local_path`](crate::transfer::safe_local_path) returns: like [`to_path`](Self::to_path), but no link below `root` is
-    /// followed, so none can lead the download out of it. Missing directories below `root` are created.
+    /// followed, so none can lead the download out of it. MissingRanges directories below `root` are created.
     ///
     /// ```no_run
     /// # use b2kit::{BucketHandle, Error, transfer::safe_local_path};

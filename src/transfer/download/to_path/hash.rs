@@ -30,8 +30,8 @@ impl Landing<'_> {
         loop {
             hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
                 Next::Bytes(bytes) => hashed(hasher, bytes).await,
-                Next::ReadBack(span) => {
-                    let (at, len) = (span.start - self.wanted.start, span.end - span.start);
+                Next::ReadBack(range) => {
+                    let (at, len) = (range.start - self.wanted.start, range.end - range.start);
                     let read_back = move |file: &File| {
                         hash_at(file, at, len, &mut hasher)?;
                         Ok(hasher)
@@ -56,7 +56,7 @@ impl Landing<'_> {
         if at == self.wanted.end {
             return Poll::Ready(Next::End);
         }
-        let end = tail.done.reach(at).min(at.saturating_add(READ_BACK));
+        let end = tail.done.contiguous_end(at).min(at.saturating_add(READ_BACK));
         if end > at {
             tail.hashed = end;
             return Poll::Ready(Next::ReadBack(at..end));

@@ -19,7 +19,7 @@ use crate::transfer::download::first_response::Begun;
 use crate::transfer::download::reader::Reader;
 use crate::transfer::download::verify::{Downloaded, must_be_verified, other_sha1, verification};
 use crate::transfer::progress::Stage;
-use crate::transfer::range_set::{Missing, Spans};
+use crate::transfer::range_set::{MissingRanges, RangeSet};
 use crate::types::{ByteRange, Sha1, Timestamp};
 
 /// The files that a download has open: the part of it that is there, the directory, and what it writes down.
@@ -137,12 +137,12 @@ impl FileDownload {
         if self.must_be_verified {
             must_be_verified(verified, &file.file_name)?;
         }
-        let resumed_bytes = done.bytes();
+        let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();
         begun_or_done.insert(begun.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
-        let pieces = ahead.pieces();
+        let pieces = ahead.count_ranges();
         let in_pieces = pieces > 0 || resumed_bytes > 0;
         if in_pieces {
             let parts = pieces + 1 + done.iter().count() as u64;
@@ -150,7 +150,7 @@ impl FileDownload {
             self.progress.expect_parts(parts);
         }
         done.iter()
-            .for_each(|span| self.progress.part_reused(span.end - span.start));
+            .for_each(|range| self.progress.part_reused(range.end - range.start));
         self.progress.enter(Stage::Transferring);
         let landing = Landing {
             temp,
@@ -189,14 +189,14 @@ impl FileDownload {
         temp: &Arc<Temp>,
         target: &Path,
         left: Option<Left>,
-    ) -> Result<(Begun, Spans), Error> {
+    ) -> Result<(Begun, RangeSet), Error> {
         if let Some(Left { partial, is_proven }) = left {
             let mut missing = partial
                 .done
                 .missing(partial.wanted.clone(), self.piece_size());
             let range = missing
                 .next()
-                .map(|span| ByteRange::inclusive(span.start, span.end - 1))
+                .map(|range| ByteRange::inclusive(range.start, range.end - 1))
                 .transpose()?;
             match self.begin(range, range.is_none()).await {
                 Ok(begun)
@@ -223,7 +223,7 @@ impl FileDownload {
             }
             begun => begun,
         };
-        Ok((begun?, Spans::default()))
+        Ok((begun?, RangeSet::default()))
     }
 
     fn is_of(&self, partial: &Partial, begun: &Begun) -> bool {
@@ -261,15 +261,15 @@ impl FileDownload {
         &self,
         landing: &Landing<'_>,
         first: Reader,
-        mut ahead: Missing,
+        mut ahead: MissingRanges,
         in_pieces: bool,
     ) -> Result<(), Error> {
         let mut under_way = FuturesUnordered::new();
         under_way.push(landing.piece(first));
         loop {
             let room = self.to_disk.concurrency - under_way.len();
-            for span in ahead.by_ref().take(room) {
-                let reader = Reader::ahead(Arc::clone(&landing.version), span);
+            for range in ahead.by_ref().take(room) {
+                let reader = Reader::ahead(Arc::clone(&landing.version), range);
                 under_way.push(landing.piece(reader));
             }
             match under_way.next().await {

@@ -11,7 +11,7 @@ use b2kit_core::Bytes;
 use crate::error::Error;
 use crate::transfer::disk::{Partial, Temp};
 use crate::transfer::download::reader::Version;
-use crate::transfer::range_set::Spans;
+use crate::transfer::range_set::RangeSet;
 
 /// So many more, and they are sent on from the system's memory to the disk.
 const FLUSH: u64 = 64 << 20;
@@ -29,7 +29,7 @@ pub(super) struct Landing<'a> {
 /// What the pieces and the hash tell each other.
 pub(super) struct Tail {
     /// What is on the disk.
-    pub(super) done: Spans,
+    pub(super) done: RangeSet,
     /// Up to here the hash has the bytes, or is getting them.
     pub(super) hashed: u64,
     /// The bytes that the hash gets next, where they need not be read back.
@@ -61,12 +61,12 @@ impl Landing<'_> {
     }
 
     pub(super) fn is_all_there(&self, tail: &Tail) -> bool {
-        tail.done.reach(self.wanted.start) >= self.wanted.end
+        tail.done.contiguous_end(self.wanted.start) >= self.wanted.end
     }
 }
 
 impl Tail {
-    pub(super) const fn new(done: Spans, start: u64) -> Self {
+    pub(super) const fn new(done: RangeSet, start: u64) -> Self {
         Self {
             done,
             hashed: start,

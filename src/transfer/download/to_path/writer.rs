@@ -46,12 +46,12 @@ impl Landing<'_> {
             if gathered.is_empty() {
                 return Ok(());
             }
-            let span = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
-            let at = span.start - self.wanted.start;
+            let range = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
+            let at = range.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
             let job = self.temp.job(move |file| write_at(file, &gathered, at));
-            piece.writing = Some((span.clone(), job));
-            poll_fn(|cx| self.poll_offer(&span, &mut next, cx)).await;
+            piece.writing = Some((range.clone(), job));
+            poll_fn(|cx| self.poll_offer(&range, &mut next, cx)).await;
         }
     }
 
@@ -61,11 +61,11 @@ impl Landing<'_> {
         piece: &mut ComposeSource,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Vec<Bytes>, Error>> {
-        if let Some((span, job)) = &mut piece.writing
+        if let Some((range, job)) = &mut piece.writing
             && let Poll::Ready(written) = Pin::new(job).poll(cx)
         {
             written.map_err(|error| refused(self.target, error))?;
-            self.is_on_disk(span.clone());
+            self.is_on_disk(range.clone());
             piece.writing = None;
         }
         let mut is_over = false;
@@ -89,12 +89,12 @@ impl Landing<'_> {
     /// comes too early.
     fn poll_offer(
         &self,
-        span: &Range<u64>,
+        range: &Range<u64>,
         bytes: &mut Option<Vec<Bytes>>,
         cx: &Context<'_>,
     ) -> Poll<()> {
         let mut tail = self.tail();
-        if bytes.is_none() || tail.hashed != span.start {
+        if bytes.is_none() || tail.hashed != range.start {
             return Poll::Ready(());
         }
         if tail.next.is_some() {
@@ -102,16 +102,16 @@ impl Landing<'_> {
             return Poll::Pending;
         }
         tail.next = bytes.take();
-        tail.hashed = span.end;
+        tail.hashed = range.end;
         wake([tail.hash.take()], tail);
         Poll::Ready(())
     }
 
-    fn is_on_disk(&self, span: Range<u64>) {
+    fn is_on_disk(&self, range: Range<u64>) {
         let mut tail = self.tail();
-        tail.unsaved += span.end - span.start;
-        tail.unflushed += span.end - span.start;
-        tail.done.insert(span);
+        tail.unsaved += range.end - range.start;
+        tail.unflushed += range.end - range.start;
+        tail.done.insert(range);
         if self.temp.is_resumable() {
             self.temp.note(self.partial(&tail), self.is_checked);
         }
