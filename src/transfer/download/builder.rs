@@ -7,7 +7,7 @@ use std::pin::Pin;
 use b2kit_core::Bytes;
 use futures_io::AsyncWrite;
 
-use super::reader::Reader;
+use super::reader::ResumingReader;
 use super::stream::DownloadStream;
 use super::verify::{Downloaded, must_be_verified, verification};
 use crate::api::{Download, Overrides, overrides};
@@ -60,7 +60,7 @@ const RANGE_SIZE: u64 = 64 << 20;
 #[must_use]
 pub struct FileDownload {
     pub(super) client: Client,
-    pub(super) what: Result<What, Error>,
+    pub(super) selector: Result<Selector, Error>,
     pub(super) range: Option<ByteRange>,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) overrides: Overrides,
@@ -68,19 +68,19 @@ pub struct FileDownload {
     pub(super) must_be_verified: bool,
     pub(super) progress: Progress,
     #[cfg(feature = "fs")]
-    pub(super) to_disk: ToDisk,
+    pub(super) path_options: PathOptions,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum What {
+pub(super) enum Selector {
     Name(BucketName, FileName),
-    Version(FileId),
+    Id(FileId),
 }
 
 /// What matters only for paths.
 #[derive(Debug, Clone)]
 #[cfg(feature = "fs")]
-pub(super) struct ToDisk {
+pub(super) struct PathOptions {
     pub(super) concurrency: usize,
     pub(super) range_size: u64,
     pub(super) resume: bool,
@@ -104,7 +104,7 @@ impl BucketHandle {
 impl Client {
     /// Downloads this version of a file, hidden or not.
     pub fn download(&self, file_id: impl Into<FileId>) -> FileDownload {
-        FileDownload::new(self, Ok(What::Version(file_id.into())))
+        FileDownload::new(self, Ok(Selector::Id(file_id.into())))
     }
 
     /// Downloads the file with this name in its current version, from a bucket of which only the name is known. See also
@@ -115,15 +115,15 @@ impl Client {
         N::Error: Into<Error>,
     {
         let name = name.try_into().map_err(Into::into);
-        FileDownload::new(self, name.map(|name| What::Name(bucket_name, name)))
+        FileDownload::new(self, name.map(|name| Selector::Name(bucket_name, name)))
     }
 }
 
 impl FileDownload {
-    fn new(client: &Client, what: Result<What, Error>) -> Self {
+    fn new(client: &Client, selector: Result<Selector, Error>) -> Self {
         Self {
             client: client.clone(),
-            what,
+            selector,
             range: None,
             customer_key: None,
             overrides: Overrides::default(),
@@ -131,7 +131,7 @@ impl FileDownload {
             must_be_verified: false,
             progress: Progress::new(),
             #[cfg(feature = "fs")]
-            to_disk: ToDisk {
+            path_options: PathOptions {
                 concurrency: CONCURRENCY,
                 range_size: RANGE_SIZE,
                 resume: false,
@@ -182,18 +182,18 @@ impl FileDownload {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden, and as any call.
     pub async fn stream(self) -> Result<DownloadStream, Error> {
-        let begun = self.begin(self.range, false).await;
-        let begun = begun.map_err(|error| self.named(error))?;
-        let (verified, sha1) = verification(&begun.download.file, begun.is_whole);
+        let first = self.request_first(self.range, false).await;
+        let first = first.map_err(|error| self.named(error))?;
+        let (verified, sha1) = verification(&first.download.file, first.is_whole);
         if self.must_be_verified {
-            must_be_verified(verified, &begun.download.file.file_name)
+            must_be_verified(verified, &first.download.file.file_name)
                 .map_err(|error| self.named(error))?;
         }
         self.progress
-            .expect_bytes(begun.sent.end - begun.sent.start);
+            .expect_bytes(first.sent.end - first.sent.start);
         self.progress.enter(Stage::Transferring);
-        let Download { file, body } = begun.download;
-        let reader = Reader::begun(begun.version, begun.sent, body);
+        let Download { file, body } = first.download;
+        let reader = ResumingReader::from_response(first.version, first.sent, body);
         Ok(DownloadStream::new(
             file,
             verified,
@@ -246,9 +246,9 @@ impl FileDownload {
 
     /// Says in the error which file it is about, unless it does.
     pub(super) fn named(&self, error: Error) -> Error {
-        let error = match &self.what {
-            Ok(What::Name(_, name)) => error.about(name.as_str()),
-            Ok(What::Version(file_id)) => error.about(file_id.as_str()),
+        let error = match &self.selector {
+            Ok(Selector::Name(_, name)) => error.about(name.as_str()),
+            Ok(Selector::Id(file_id)) => error.about(file_id.as_str()),
             Err(_) => error,
         };
         self.client.masked(error)

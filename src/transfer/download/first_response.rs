@@ -3,16 +3,16 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::builder::{FileDownload, What};
-use super::reader::Version;
+use super::builder::{FileDownload, Selector};
+use super::reader::PinnedVersion;
 use crate::api::{Download, DownloadFileById, DownloadFileByName};
 use crate::error::Error;
 use crate::types::ByteRange;
 
 /// The first answer.
-pub(super) struct Begun {
+pub(super) struct FirstResponse {
     pub(super) download: Download,
-    pub(super) version: Arc<Version>,
+    pub(super) version: Arc<PinnedVersion>,
     /// The bytes that it brings.
     pub(super) sent: Range<u64>,
     pub(super) is_whole: bool,
@@ -20,8 +20,8 @@ pub(super) struct Begun {
 
 impl FileDownload {
     /// Makes the first call, for these bytes or for none.
-    pub(super) async fn begin(&self, range: Option<ByteRange>, head: bool) -> Result<Begun, Error> {
-        let download = self.ask(range, head).await?;
+    pub(super) async fn request_first(&self, range: Option<ByteRange>, head: bool) -> Result<FirstResponse, Error> {
+        let download = self.request(range, head).await?;
         let file = &download.file;
         let whole = 0..file.content_length;
         let sent = match file.range {
@@ -29,22 +29,22 @@ impl FileDownload {
             Some((first, last)) => first..last + 1,
             None => whole.clone(),
         };
-        let bucket = match &self.what {
-            Ok(What::Name(bucket, _)) => Some(bucket),
+        let bucket = match &self.selector {
+            Ok(Selector::Name(bucket, _)) => Some(bucket),
             _ => None,
         };
-        let client = match &self.what {
+        let client = match &self.selector {
             // Its name is what a server says it is.
-            Ok(What::Version(_)) => self
+            Ok(Selector::Id(_)) => self
                 .client
                 .about(bucket, &self.client.masked_name(&file.file_name)),
             _ => self.client.about(bucket, &file.file_name),
         };
-        let version = Version {
+        let version = PinnedVersion {
             client,
             file_id: file.file_id.clone(),
-            name: match &self.what {
-                Ok(What::Name(bucket, name)) if self.client.downloads_by_name() => {
+            name: match &self.selector {
+                Ok(Selector::Name(bucket, name)) if self.client.downloads_by_name() => {
                     Some((bucket.clone(), name.clone()))
                 }
                 _ => None,
@@ -55,7 +55,7 @@ impl FileDownload {
             needs_token: self.needs_token,
             progress: self.progress.clone(),
         };
-        Ok(Begun {
+        Ok(FirstResponse {
             is_whole: sent == whole,
             sent,
             version: Arc::new(version),
@@ -63,7 +63,7 @@ impl FileDownload {
         })
     }
 
-    async fn ask(&self, range: Option<ByteRange>, head: bool) -> Result<Download, Error> {
+    async fn request(&self, range: Option<ByteRange>, head: bool) -> Result<Download, Error> {
         macro_rules! ask {
             ($call:expr) => {{
                 let mut call = $call
@@ -81,11 +81,11 @@ impl FileDownload {
                 self.client.call(call).await
             }};
         }
-        match self.what.as_ref().map_err(Clone::clone)? {
-            What::Name(bucket, name) => {
+        match self.selector.as_ref().map_err(Clone::clone)? {
+            Selector::Name(bucket, name) => {
                 ask!(DownloadFileByName::new(bucket.clone(), name.clone()))
             }
-            What::Version(file_id) => ask!(DownloadFileById::new(file_id.clone())),
+            Selector::Id(file_id) => ask!(DownloadFileById::new(file_id.clone())),
         }
     }
 }

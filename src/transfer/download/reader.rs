@@ -1,4 +1,4 @@
-//! [`Reader`]: bytes of one version, in order, asked for again from where they broke off.
+//! [`ResumingReader`]: bytes of one version, in order, asked for again from where they broke off.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
 /// The version that the first answer was about. All that is asked for later is asked of it.
 #[derive(Debug)]
-pub(super) struct Version {
+pub(super) struct PinnedVersion {
     pub(super) client: Client,
     pub(super) file_id: FileId,
     /// Where it has to be asked for by name.
@@ -31,8 +31,8 @@ pub(super) struct Version {
 }
 
 /// Some of its bytes.
-pub(super) struct Reader {
-    version: Arc<Version>,
+pub(super) struct ResumingReader {
+    version: Arc<PinnedVersion>,
     /// Those that are still to come.
     left: Range<u64>,
     state: State,
@@ -45,22 +45,22 @@ enum State {
     Over,
 }
 
-impl Reader {
-    /// Bytes whose answer has begun.
-    pub(super) fn begun(version: Arc<Version>, range: Range<u64>, body: DownloadBody) -> Self {
+impl ResumingReader {
+    /// Bytes whose answer has first.
+    pub(super) fn from_response(version: Arc<PinnedVersion>, range: Range<u64>, body: DownloadBody) -> Self {
         let state = State::Body(body.unchecked());
         Self::new(version, range, state)
     }
 
     /// Bytes that are asked for when somebody wants them.
     #[cfg(feature = "fs")]
-    pub(super) fn ahead(version: Arc<Version>, range: Range<u64>) -> Self {
+    pub(super) fn lazy(version: Arc<PinnedVersion>, range: Range<u64>) -> Self {
         let client = version.client.clone();
         let opening = open(Arc::clone(&version), client, range.clone(), Duration::ZERO);
         Self::new(version, range, State::Opening(Box::pin(opening)))
     }
 
-    fn new(version: Arc<Version>, range: Range<u64>, state: State) -> Self {
+    fn new(version: Arc<PinnedVersion>, range: Range<u64>, state: State) -> Self {
         Self {
             patience: Patience::new(&version.client),
             version,
@@ -98,7 +98,7 @@ impl Reader {
     }
 }
 
-impl Stream for Reader {
+impl Stream for ResumingReader {
     type Item = Result<Bytes, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -136,7 +136,7 @@ fn after_the_last_byte(failure: Error) -> Result<(), Error> {
 }
 
 async fn open(
-    version: Arc<Version>,
+    version: Arc<PinnedVersion>,
     client: Client,
     range: Range<u64>,
     pause: Duration,

@@ -8,7 +8,7 @@ use b2kit_core::Bytes;
 use futures_core::Stream;
 
 use super::background_hash::Digest;
-use super::reader::Reader;
+use super::reader::ResumingReader;
 use super::verify::{Verified, other_sha1};
 use crate::api::DownloadedFile;
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub struct DownloadStream {
     verified: Verified,
     progress: Progress,
     /// `None` once it is over, for good or ill.
-    reader: Option<Reader>,
+    reader: Option<ResumingReader>,
     check: Option<(Digest, Sha1)>,
 }
 
@@ -42,7 +42,7 @@ impl DownloadStream {
         verified: Verified,
         expected: Option<Sha1>,
         progress: Progress,
-        reader: Reader,
+        reader: ResumingReader,
     ) -> Self {
         Self {
             file,

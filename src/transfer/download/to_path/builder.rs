@@ -14,13 +14,13 @@ impl FileDownload {
     /// How many ranges are fetched side by side into a path. Defaults to 4; with 1 the file comes in one stream, and more
     /// than 1,000 are taken as 1,000. Each holds 1 MiB of memory at most, or twice what the backend reads at once.
     pub fn concurrency(mut self, ranges: usize) -> Self {
-        self.to_disk.concurrency = ranges.clamp(1, MAX_CONCURRENCY);
+        self.path_options.concurrency = ranges.clamp(1, MAX_CONCURRENCY);
         self
     }
 
     /// How many bytes such a range has. Defaults to 64 MiB; a file that is not larger takes one call.
     pub fn range_size(mut self, bytes: u64) -> Self {
-        self.to_disk.range_size = bytes.max(1);
+        self.path_options.range_size = bytes.max(1);
         self
     }
 
@@ -33,14 +33,14 @@ impl FileDownload {
     /// from the application key, about that very file on this disk; else all is fetched again. So another application key
     /// begins anew. While one download has them, another to the same path works apart.
     pub const fn resume(mut self) -> Self {
-        self.to_disk.resume = true;
+        self.path_options.resume = true;
         self
     }
 
     /// Gives the file the time at which its uploader says that it was last modified. A time that the system can't express
     /// is passed over.
     pub const fn modified_time(mut self) -> Self {
-        self.to_disk.modified_time = true;
+        self.path_options.modified_time = true;
         self
     }
 

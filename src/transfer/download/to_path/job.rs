@@ -15,8 +15,8 @@ use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
 use crate::transfer::disk::{Left, Partial, Place, Resumed, Temp, is_kept, on_pool};
 use crate::transfer::download::builder::FileDownload;
-use crate::transfer::download::first_response::Begun;
-use crate::transfer::download::reader::Reader;
+use crate::transfer::download::first_response::FirstResponse;
+use crate::transfer::download::reader::ResumingReader;
 use crate::transfer::download::verify::{Downloaded, must_be_verified, other_sha1, verification};
 use crate::transfer::progress::Stage;
 use crate::transfer::range_set::{MissingRanges, RangeSet};
@@ -34,7 +34,7 @@ impl FileDownload {
         target: &Path,
         find: impl Fn() -> io::Result<Place> + Send + Sync + 'static,
     ) -> Result<Downloaded, Error> {
-        self.what.as_ref().map_err(Clone::clone)?;
+        self.selector.as_ref().map_err(Clone::clone)?;
         if is_kept(target) {
             return Err(Error::invalid(format!(
                 "{target:?} has a name that only a download which is not finished may have"
@@ -59,7 +59,7 @@ impl FileDownload {
         self.progress.enter(Stage::Finishing);
         let modified = landed.file.file_info.get("src_last_modified_millis");
         let modified = modified
-            .filter(|_| self.to_disk.modified_time)
+            .filter(|_| self.path_options.modified_time)
             .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
         let len = landed.bytes;
         let put = || {
@@ -102,7 +102,7 @@ impl FileDownload {
     async fn temp(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
-        let tries = if self.to_disk.resume { 10 } else { 0 };
+        let tries = if self.path_options.resume { 10 } else { 0 };
         for again in 0..tries {
             let there = Arc::clone(&place);
             match on_pool(move || Temp::resume(&there)).await? {
@@ -130,8 +130,8 @@ impl FileDownload {
         target: &Path,
         left: Option<Left>,
     ) -> Result<Landed, Error> {
-        let (begun, done) = self.first(temp, target, left).await?;
-        let Download { file, body } = begun.download;
+        let (first, done) = self.first(temp, target, left).await?;
+        let Download { file, body } = first.download;
         let wanted = self.wanted(&file);
         let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
         if self.must_be_verified {
@@ -139,7 +139,7 @@ impl FileDownload {
         }
         let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();
-        begun_or_done.insert(begun.sent.clone());
+        begun_or_done.insert(first.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
         let pieces = ahead.count_ranges();
@@ -157,10 +157,10 @@ impl FileDownload {
             target,
             wanted: wanted.clone(),
             is_checked: sha1.is_some(),
-            version: begun.version,
+            version: first.version,
             tail: Mutex::new(Tail::new(done, wanted.start)),
         };
-        let first = Reader::begun(Arc::clone(&landing.version), begun.sent, body);
+        let first = ResumingReader::from_response(Arc::clone(&landing.version), first.sent, body);
         let moving = self.all_pieces(&landing, first, ahead, in_pieces);
         let hashing = async {
             match sha1 {
@@ -189,7 +189,7 @@ impl FileDownload {
         temp: &Arc<Temp>,
         target: &Path,
         left: Option<Left>,
-    ) -> Result<(Begun, RangeSet), Error> {
+    ) -> Result<(FirstResponse, RangeSet), Error> {
         if let Some(Left { partial, is_proven }) = left {
             let mut missing = partial
                 .done
@@ -198,11 +198,11 @@ impl FileDownload {
                 .next()
                 .map(|range| ByteRange::inclusive(range.start, range.end - 1))
                 .transpose()?;
-            match self.begin(range, range.is_none()).await {
-                Ok(begun)
-                    if self.is_of(&partial, &begun) && (is_proven || self.is_checkable(&begun)) =>
+            match self.request_first(range, range.is_none()).await {
+                Ok(first)
+                    if self.is_of(&partial, &first) && (is_proven || self.is_checkable(&first)) =>
                 {
-                    return Ok((begun, partial.done));
+                    return Ok((first, partial.done));
                 }
                 // It is another version now, and perhaps a shorter one; or nothing would tell whether these are its bytes.
                 Ok(_) => {}
@@ -212,30 +212,30 @@ impl FileDownload {
             self.reset(temp, target).await?;
         }
         let mut range = self.range;
-        if self.to_disk.concurrency > 1 {
+        if self.path_options.concurrency > 1 {
             let all = ByteRange::from_offset(0);
-            range = Some(range.unwrap_or(all).first(self.to_disk.range_size));
+            range = Some(range.unwrap_or(all).first(self.path_options.range_size));
         }
-        let begun = match self.begin(range, false).await {
+        let first = match self.request_first(range, false).await {
             // No range of an empty file can be asked for.
             Err(error) if self.range.is_none() && is_past_the_end(&error) => {
-                self.begin(None, false).await
+                self.request_first(None, false).await
             }
-            begun => begun,
+            first => first,
         };
-        Ok((begun?, RangeSet::default()))
+        Ok((first?, RangeSet::default()))
     }
 
-    fn is_of(&self, partial: &Partial, begun: &Begun) -> bool {
-        let file = &begun.download.file;
+    fn is_of(&self, partial: &Partial, first: &FirstResponse) -> bool {
+        let file = &first.download.file;
         file.file_id == partial.file_id
             && file.content_length == partial.content_length
             && self.wanted(file) == partial.wanted
     }
 
     /// Whether there is a SHA-1 of the bytes that were asked for.
-    fn is_checkable(&self, begun: &Begun) -> bool {
-        let file = &begun.download.file;
+    fn is_checkable(&self, first: &FirstResponse) -> bool {
+        let file = &first.download.file;
         let is_whole = self.wanted(file) == (0..file.content_length);
         verification(file, is_whole).1.is_some()
     }
@@ -250,26 +250,26 @@ impl FileDownload {
     }
 
     const fn piece_size(&self) -> u64 {
-        if self.to_disk.concurrency == 1 {
+        if self.path_options.concurrency == 1 {
             u64::MAX
         } else {
-            self.to_disk.range_size
+            self.path_options.range_size
         }
     }
 
     async fn all_pieces(
         &self,
         landing: &Landing<'_>,
-        first: Reader,
+        first: ResumingReader,
         mut ahead: MissingRanges,
         in_pieces: bool,
     ) -> Result<(), Error> {
         let mut under_way = FuturesUnordered::new();
         under_way.push(landing.piece(first));
         loop {
-            let room = self.to_disk.concurrency - under_way.len();
+            let room = self.path_options.concurrency - under_way.len();
             for range in ahead.by_ref().take(room) {
-                let reader = Reader::ahead(Arc::clone(&landing.version), range);
+                let reader = ResumingReader::lazy(Arc::clone(&landing.version), range);
                 under_way.push(landing.piece(reader));
             }
             match under_way.next().await {

@@ -10,7 +10,7 @@ use b2kit_core::Bytes;
 
 use crate::error::Error;
 use crate::transfer::disk::{Partial, Temp};
-use crate::transfer::download::reader::Version;
+use crate::transfer::download::reader::PinnedVersion;
 use crate::transfer::range_set::RangeSet;
 
 /// So many more, and they are sent on from the system's memory to the disk.
@@ -20,7 +20,7 @@ const FLUSH: u64 = 64 << 20;
 pub(super) struct Landing<'a> {
     pub(super) temp: &'a Arc<Temp>,
     pub(super) target: &'a Path,
-    pub(super) version: Arc<Version>,
+    pub(super) version: Arc<PinnedVersion>,
     pub(super) wanted: Range<u64>,
     pub(super) is_checked: bool,
     pub(super) tail: Mutex<Tail>,

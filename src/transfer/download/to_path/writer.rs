@@ -14,7 +14,7 @@ use futures_core::Stream as _;
 use super::shared_state::{Landing, refused, wake};
 use crate::error::Error;
 use crate::transfer::disk::write_at;
-use crate::transfer::download::reader::Reader;
+use crate::transfer::download::reader::ResumingReader;
 
 /// So many bytes go to the disk at once, while as many are gathered.
 const BATCH: u64 = 512 << 10;
@@ -24,7 +24,7 @@ const BATCH_CHUNKS: usize = 4_096;
 
 /// A piece of the file on its way to the disk.
 struct ComposeSource {
-    reader: Reader,
+    reader: ResumingReader,
     /// Where the gathered bytes begin.
     start: u64,
     gathered: Vec<Bytes>,
@@ -33,7 +33,7 @@ struct ComposeSource {
 
 impl Landing<'_> {
     /// Brings a piece to the disk: while some bytes are written, the next are gathered.
-    pub(super) async fn piece(&self, reader: Reader) -> Result<(), Error> {
+    pub(super) async fn piece(&self, reader: ResumingReader) -> Result<(), Error> {
         let mut piece = ComposeSource {
             start: reader.at(),
             reader,
