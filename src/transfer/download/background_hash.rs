@@ -1,4 +1,4 @@
-//! [`Digest`]: the SHA-1 of bytes that go by, computed beside them.
+//! [`BackgroundHasher`]: the SHA-1 of bytes that go by, computed beside them.
 //!
 //! A hash costs about as much as the network. Where there are threads to hash on (feature `fs`), it takes no time from
 //! the thread that moves the bytes; otherwise they are hashed as they pass.
@@ -12,47 +12,47 @@ use crate::types::{Sha1, Sha1Hasher};
 
 /// From so many bytes on it is worth the way to another thread.
 #[cfg(feature = "fs")]
-const WORTH_IT: usize = 64 << 10;
+const MIN_BACKGROUND: usize = 64 << 10;
 
 /// So many go at once.
 const BATCH: usize = 256 << 10;
 
 /// So many wait at most. They are bytes that somebody else has too, for some time.
-const WAITING: usize = 1 << 20;
+const MAX_WAITING: usize = 1 << 20;
 
 /// What a chunk counts at least, so that many small ones don't wait.
-const LEAST: usize = 128;
+const MIN_CHUNK_COST: usize = 128;
 
 /// The SHA-1 of bytes that go by.
-pub(super) struct Digest {
+pub(super) struct BackgroundHasher {
     state: State,
     waiting: Vec<Bytes>,
     waiting_bytes: usize,
 }
 
 enum State {
-    Here(Sha1Hasher),
-    Away(BoxFuture<'static, Sha1Hasher>),
+    Idle(Sha1Hasher),
+    Running(BoxFuture<'static, Sha1Hasher>),
 }
 
-impl Digest {
+impl BackgroundHasher {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Here(Sha1Hasher::default()),
+            state: State::Idle(Sha1Hasher::default()),
             waiting: Vec::new(),
             waiting_bytes: 0,
         }
     }
 
     /// Ready when there is room for more bytes.
-    pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_back = self.poll_back(cx).is_ready();
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_back = self.poll_idle(cx).is_ready();
         if self.waiting_bytes >= BATCH && is_back {
             self.hash();
             // It begins when it is asked for the first time.
-            let _ = self.poll_back(cx);
+            let _ = self.poll_idle(cx);
         }
-        if self.waiting_bytes >= WAITING {
+        if self.waiting_bytes >= MAX_WAITING {
             return Poll::Pending;
         }
         Poll::Ready(())
@@ -60,41 +60,41 @@ impl Digest {
 
     /// Takes the next bytes.
     pub(super) fn push(&mut self, bytes: &Bytes) {
-        self.waiting_bytes += bytes.len().max(LEAST);
+        self.waiting_bytes += bytes.len().max(MIN_CHUNK_COST);
         self.waiting.push(bytes.clone());
     }
 
     /// The digest of all.
-    pub(super) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Sha1> {
+    pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Sha1> {
         loop {
-            ready!(self.poll_back(cx));
-            if let (State::Here(hasher), true) = (&mut self.state, self.waiting.is_empty()) {
+            ready!(self.poll_idle(cx));
+            if let (State::Idle(hasher), true) = (&mut self.state, self.waiting.is_empty()) {
                 return Poll::Ready(std::mem::take(hasher).finish());
             }
             self.hash();
         }
     }
 
-    fn poll_back(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Away(away) = &mut self.state {
-            self.state = State::Here(ready!(away.as_mut().poll(cx)));
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Running(away) = &mut self.state {
+            self.state = State::Idle(ready!(away.as_mut().poll(cx)));
         }
         Poll::Ready(())
     }
 
     fn hash(&mut self) {
-        if let State::Here(hasher) = &mut self.state {
+        if let State::Idle(hasher) = &mut self.state {
             let (hasher, chunks) = (std::mem::take(hasher), std::mem::take(&mut self.waiting));
             self.waiting_bytes = 0;
-            self.state = State::Away(Box::pin(hashed(hasher, chunks)));
+            self.state = State::Running(Box::pin(update_hasher(hasher, chunks)));
         }
     }
 }
 
 /// Takes these bytes in: few here, many on another thread.
-pub(super) async fn hashed(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) -> Sha1Hasher {
+pub(super) async fn update_hasher(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) -> Sha1Hasher {
     #[cfg(feature = "fs")]
-    let is_worth_it = chunks.iter().map(Bytes::len).sum::<usize>() >= WORTH_IT;
+    let is_worth_it = chunks.iter().map(Bytes::len).sum::<usize>() >= MIN_BACKGROUND;
     let update = move || {
         chunks.iter().for_each(|chunk| hasher.update(chunk));
         hasher

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use b2kit_core::Bytes;
 use futures_core::Stream;
 
-use super::background_hash::Digest;
+use super::background_hash::BackgroundHasher;
 use super::reader::ResumingReader;
 use super::verify::{Verified, other_sha1};
 use crate::api::DownloadedFile;
@@ -33,7 +33,7 @@ pub struct DownloadStream {
     progress: Progress,
     /// `None` once it is over, for good or ill.
     reader: Option<ResumingReader>,
-    check: Option<(Digest, Sha1)>,
+    check: Option<(BackgroundHasher, Sha1)>,
 }
 
 impl DownloadStream {
@@ -49,7 +49,7 @@ impl DownloadStream {
             verified,
             progress,
             reader: Some(reader),
-            check: expected.map(|sha1| (Digest::new(), sha1)),
+            check: expected.map(|sha1| (BackgroundHasher::new(), sha1)),
         }
     }
 
@@ -95,18 +95,18 @@ impl DownloadStream {
         let Some(reader) = &mut self.reader else {
             return Poll::Ready(None);
         };
-        if let Some((digest, _)) = &mut self.check {
-            ready!(digest.poll_room(cx));
+        if let Some((hasher, _)) = &mut self.check {
+            ready!(hasher.poll_ready(cx));
         }
         if let Some(item) = ready!(Pin::new(reader).poll_next(cx)) {
-            if let (Ok(bytes), Some((digest, _))) = (&item, &mut self.check) {
-                digest.push(bytes);
+            if let (Ok(bytes), Some((hasher, _))) = (&item, &mut self.check) {
+                hasher.push(bytes);
             }
             return Poll::Ready(Some(item));
         }
-        if let Some((digest, expected)) = &mut self.check {
+        if let Some((hasher, expected)) = &mut self.check {
             self.progress.enter(Stage::Finishing);
-            let arrived = ready!(digest.poll_end(cx));
+            let arrived = ready!(hasher.poll_finish(cx));
             if arrived != *expected {
                 let error = other_sha1(*expected, arrived, &self.file.file_name);
                 return Poll::Ready(Some(Err(error)));

@@ -10,7 +10,7 @@ use b2kit_core::Bytes;
 use super::shared_state::{Landing, refused, wake};
 use crate::error::Error;
 use crate::transfer::disk::hash_at;
-use crate::transfer::download::background_hash::hashed;
+use crate::transfer::download::background_hash::update_hasher;
 use crate::types::{Sha1, Sha1Hasher};
 
 /// So many are read back at once for the hash.
@@ -29,7 +29,7 @@ impl Landing<'_> {
         let mut hasher = Sha1Hasher::default();
         loop {
             hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
-                Next::Bytes(bytes) => hashed(hasher, bytes).await,
+                Next::Bytes(bytes) => update_hasher(hasher, bytes).await,
                 Next::ReadBack(range) => {
                     let (at, len) = (range.start - self.wanted.start, range.end - range.start);
                     let read_back = move |file: &File| {
