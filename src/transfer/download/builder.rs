@@ -9,7 +9,7 @@ use futures_io::AsyncWrite;
 
 use super::reader::ResumingReader;
 use super::stream::DownloadStream;
-use super::verify::{Downloaded, must_be_verified, verification};
+use super::verify::{Downloaded, require_verification, verification_of};
 use crate::api::{Download, Overrides, overrides};
 use crate::client::Client;
 use crate::error::Error;
@@ -184,9 +184,9 @@ impl FileDownload {
     pub async fn stream(self) -> Result<DownloadStream, Error> {
         let first = self.request_first(self.range, false).await;
         let first = first.map_err(|error| self.named(error))?;
-        let (verified, sha1) = verification(&first.download.file, first.is_whole);
+        let (verified, sha1) = verification_of(&first.download.file, first.is_whole);
         if self.must_be_verified {
-            must_be_verified(verified, &first.download.file.file_name)
+            require_verification(verified, &first.download.file.file_name)
                 .map_err(|error| self.named(error))?;
         }
         self.progress
@@ -235,7 +235,7 @@ impl FileDownload {
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
             .map_err(|error| refused(error, &stream.file().file_name))?;
-        let (file, verified) = stream.into_facts();
+        let (file, verified) = stream.into_parts();
         Ok(Downloaded {
             file,
             verified,

@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 use super::background_hash::BackgroundHasher;
 use super::reader::ResumingReader;
-use super::verify::{Verified, other_sha1};
+use super::verify::{Verified, sha1_mismatch};
 use crate::api::DownloadedFile;
 use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
@@ -87,7 +87,7 @@ impl DownloadStream {
         Ok(whole)
     }
 
-    pub(super) fn into_facts(self) -> (DownloadedFile, Verified) {
+    pub(super) fn into_parts(self) -> (DownloadedFile, Verified) {
         (self.file, self.verified)
     }
 
@@ -108,7 +108,7 @@ impl DownloadStream {
             self.progress.enter(Stage::Finishing);
             let arrived = ready!(hasher.poll_finish(cx));
             if arrived != *expected {
-                let error = other_sha1(*expected, arrived, &self.file.file_name);
+                let error = sha1_mismatch(*expected, arrived, &self.file.file_name);
                 return Poll::Ready(Some(Err(error)));
             }
         }

@@ -33,7 +33,7 @@ pub struct Downloaded {
 }
 
 /// What the bytes will be checked by, as far as the headers tell.
-pub(super) fn verification(file: &DownloadedFile, is_whole: bool) -> (Verified, Option<Sha1>) {
+pub(super) fn verification_of(file: &DownloadedFile, is_whole: bool) -> (Verified, Option<Sha1>) {
     let sha1 = file.expected_sha1().filter(|_| is_whole);
     let verified = match (is_whole, file.content_sha1.sha1(), sha1) {
         (false, ..) => Verified::Range,
@@ -45,7 +45,7 @@ pub(super) fn verification(file: &DownloadedFile, is_whole: bool) -> (Verified, 
 }
 
 /// Why it is not enough, where more than the length was to be checked.
-pub(super) fn must_be_verified(verified: Verified, file_name: &str) -> Result<(), Error> {
+pub(super) fn require_verification(verified: Verified, file_name: &str) -> Result<(), Error> {
     let what = match verified {
         Verified::Sha1 | Verified::LargeFileSha1 => return Ok(()),
         Verified::LengthOnly => "B2 has no SHA-1 of the file, so its bytes can't be verified",
@@ -55,7 +55,7 @@ pub(super) fn must_be_verified(verified: Verified, file_name: &str) -> Result<()
 }
 
 /// What arrived is not what was stored.
-pub(super) fn other_sha1(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
+pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
     let what = format!("the file's SHA-1 is {expected}, and what arrived has {arrived}");
     Error::new(ErrorKind::Integrity, what).about(file_name)
 }

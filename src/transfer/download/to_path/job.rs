@@ -17,7 +17,7 @@ use crate::transfer::disk::{Left, Partial, Place, Resumed, Temp, is_kept, on_poo
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
-use crate::transfer::download::verify::{Downloaded, must_be_verified, other_sha1, verification};
+use crate::transfer::download::verify::{Downloaded, require_verification, sha1_mismatch, verification_of};
 use crate::transfer::progress::Stage;
 use crate::transfer::range_set::{MissingRanges, RangeSet};
 use crate::types::{ByteRange, Sha1, Timestamp};
@@ -90,7 +90,7 @@ impl FileDownload {
             self.reset(temp, target).await?;
             if round == ROUNDS || seen == Some(arrived) {
                 let name = &landed.result.file.file_name;
-                return Err(other_sha1(expected, arrived, name));
+                return Err(sha1_mismatch(expected, arrived, name));
             }
             seen = Some(arrived);
             self.progress.start_over();
@@ -133,9 +133,9 @@ impl FileDownload {
         let (first, done) = self.first(temp, target, left).await?;
         let Download { file, body } = first.download;
         let wanted = self.wanted(&file);
-        let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
+        let (verified, sha1) = verification_of(&file, wanted == (0..file.content_length));
         if self.must_be_verified {
-            must_be_verified(verified, &file.file_name)?;
+            require_verification(verified, &file.file_name)?;
         }
         let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();
@@ -237,7 +237,7 @@ impl FileDownload {
     fn is_checkable(&self, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         let is_whole = self.wanted(file) == (0..file.content_length);
-        verification(file, is_whole).1.is_some()
+        verification_of(file, is_whole).1.is_some()
     }
 
     /// The bytes of the file that were asked for.
