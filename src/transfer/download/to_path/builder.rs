@@ -72,8 +72,8 @@ impl FileDownload {
         let (path, key) = (path.into(), self.client.local_key());
         let target = path.clone();
         let find = move || Place::at(&path, key.clone());
-        let landed = self.land(&target, find).await;
-        landed.map_err(|error| self.named(error))
+        let outcome = self.write_to_path(&target, find).await;
+        outcome.map_err(|error| self.named(error))
     }
 
     /// Downloads to a path below `root` whose names come from elsewhere, as those that
@@ -103,7 +103,7 @@ impl FileDownload {
         let (root, path, key) = (root.into(), path.into(), self.client.local_key());
         let target = root.join(&path);
         let find = move || Place::below(&root, &path, key.clone());
-        let landed = self.land(&target, find).await;
-        landed.map_err(|error| self.named(error))
+        let outcome = self.write_to_path(&target, find).await;
+        outcome.map_err(|error| self.named(error))
     }
 }

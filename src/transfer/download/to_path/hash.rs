@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use b2kit_core::Bytes;
 
-use super::shared_state::{Landing, refused, wake};
+use super::shared_state::{ActiveDownload, write_error, wake};
 use crate::error::Error;
 use crate::transfer::disk::hash_at;
 use crate::transfer::download::background_hash::update_hasher;
@@ -17,20 +17,20 @@ use crate::types::{Sha1, Sha1Hasher};
 const READ_BACK: u64 = 4 << 20;
 
 /// What the hash gets next.
-enum Next {
+enum HashInput {
     Bytes(Vec<Bytes>),
     ReadBack(Range<u64>),
     End,
 }
 
-impl Landing<'_> {
+impl ActiveDownload<'_> {
     /// Hashes the file from its first byte to its last, as soon as they are there.
-    pub(super) async fn hash_behind(&self) -> Result<Sha1, Error> {
+    pub(super) async fn hash_in_order(&self) -> Result<Sha1, Error> {
         let mut hasher = Sha1Hasher::default();
         loop {
             hasher = match poll_fn(|cx| self.poll_next_to_hash(cx)).await {
-                Next::Bytes(bytes) => update_hasher(hasher, bytes).await,
-                Next::ReadBack(range) => {
+                HashInput::Bytes(bytes) => update_hasher(hasher, bytes).await,
+                HashInput::ReadBack(range) => {
                     let (at, len) = (range.start - self.wanted.start, range.end - range.start);
                     let read_back = move |file: &File| {
                         hash_at(file, at, len, &mut hasher)?;
@@ -39,29 +39,29 @@ impl Landing<'_> {
                     self.temp
                         .job(read_back)
                         .await
-                        .map_err(|error| refused(self.target, error))?
+                        .map_err(|error| write_error(self.target, error))?
                 }
-                Next::End => return Ok(hasher.finish()),
+                HashInput::End => return Ok(hasher.finish()),
             };
         }
     }
 
-    fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<Next> {
-        let mut tail = self.tail();
-        if let Some(bytes) = tail.next.take() {
-            wake([tail.piece.take()], tail);
-            return Poll::Ready(Next::Bytes(bytes));
+    fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<HashInput> {
+        let mut state = self.lock();
+        if let Some(bytes) = state.next.take() {
+            wake([state.piece.take()], state);
+            return Poll::Ready(HashInput::Bytes(bytes));
         }
-        let at = tail.hashed;
+        let at = state.hashed;
         if at == self.wanted.end {
-            return Poll::Ready(Next::End);
+            return Poll::Ready(HashInput::End);
         }
-        let end = tail.done.contiguous_end(at).min(at.saturating_add(READ_BACK));
+        let end = state.done.contiguous_end(at).min(at.saturating_add(READ_BACK));
         if end > at {
-            tail.hashed = end;
-            return Poll::Ready(Next::ReadBack(at..end));
+            state.hashed = end;
+            return Poll::Ready(HashInput::ReadBack(at..end));
         }
-        tail.hash = Some(cx.waker().clone());
+        state.hash = Some(cx.waker().clone());
         Poll::Pending
     }
 }

@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::future::try_join3;
 use futures_util::stream::FuturesUnordered;
 
-use super::shared_state::{Landing, Tail, refused};
+use super::shared_state::{ActiveDownload, SharedState, write_error};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
 use crate::transfer::disk::{Left, Partial, Place, Resumed, Temp, is_kept, on_pool};
@@ -23,13 +23,13 @@ use crate::transfer::range_set::{MissingRanges, RangeSet};
 use crate::types::{ByteRange, Sha1, Timestamp};
 
 /// The files that a download has open: the part of it that is there, the directory, and what it writes down.
-const FILES: u64 = 3;
+const OPEN_FILES: u64 = 3;
 
 /// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
-const ROUNDS: u32 = 3;
+const MAX_FETCHES: u32 = 3;
 
 impl FileDownload {
-    pub(super) async fn land(
+    pub(super) async fn write_to_path(
         &self,
         target: &Path,
         find: impl Fn() -> io::Result<Place> + Send + Sync + 'static,
@@ -40,42 +40,42 @@ impl FileDownload {
                 "{target:?} has a name that only a download which is not finished may have"
             )));
         }
-        let refused = |error| refused(target, error);
-        let _files = self.client.file_place(FILES).await;
+        let write_error = |error| write_error(target, error);
+        let _files = self.client.file_place(OPEN_FILES).await;
         let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
             let place = on_pool(move || find()).await?;
-            self.temp(place).await
+            self.open_temp_file(place).await
         };
-        let (temp, left) = self.client.with_room(open).await.map_err(refused)?;
-        let landed = self.verified(&temp, target, left).await;
-        if landed.is_err() {
+        let (temp, left) = self.client.with_room(open).await.map_err(write_error)?;
+        let outcome = self.fetch_verified(&temp, target, left).await;
+        if outcome.is_err() {
             // Nothing goes on when this has ended.
             on_pool(move || temp.give_up()).await;
-            return landed;
+            return outcome;
         }
-        let landed = landed?;
+        let outcome = outcome?;
         self.progress.enter(Stage::Finishing);
-        let modified = landed.file.file_info.get("src_last_modified_millis");
+        let modified = outcome.file.file_info.get("src_last_modified_millis");
         let modified = modified
             .filter(|_| self.path_options.modified_time)
             .and_then(|millis| Timestamp::from_millis(millis.parse().ok()?).to_system_time());
-        let len = landed.bytes;
+        let len = outcome.bytes;
         let put = || {
             let temp = Arc::clone(&temp);
             on_pool(move || temp.put_in_place(len, modified))
         };
         if let Err(error) = self.client.with_room(put).await {
             on_pool(move || temp.give_up()).await;
-            return Err(refused(error));
+            return Err(write_error(error));
         }
         self.progress.enter(Stage::Done);
-        Ok(landed)
+        Ok(outcome)
     }
 
     /// Fetches the file, and again where its SHA-1 is another one.
-    async fn verified(
+    async fn fetch_verified(
         &self,
         temp: &Arc<Temp>,
         target: &Path,
@@ -83,13 +83,13 @@ impl FileDownload {
     ) -> Result<Downloaded, Error> {
         let mut seen = None;
         for round in 1.. {
-            let landed = self.fetch(temp, target, left.take()).await?;
-            let Some((expected, arrived)) = landed.mismatch else {
-                return Ok(landed.result);
+            let outcome = self.fetch(temp, target, left.take()).await?;
+            let Some((expected, arrived)) = outcome.mismatch else {
+                return Ok(outcome.result);
             };
             self.reset(temp, target).await?;
-            if round == ROUNDS || seen == Some(arrived) {
-                let name = &landed.result.file.file_name;
+            if round == MAX_FETCHES || seen == Some(arrived) {
+                let name = &outcome.result.file.file_name;
                 return Err(sha1_mismatch(expected, arrived, name));
             }
             seen = Some(arrived);
@@ -99,7 +99,7 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn temp(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
+    async fn open_temp_file(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
@@ -120,7 +120,7 @@ impl FileDownload {
         let temp = Arc::clone(temp);
         on_pool(move || temp.reset())
             .await
-            .map_err(|error| refused(target, error))
+            .map_err(|error| write_error(target, error))
     }
 
     /// Brings all bytes to the disk, and tells whether they are the right ones.
@@ -129,10 +129,10 @@ impl FileDownload {
         temp: &Arc<Temp>,
         target: &Path,
         left: Option<Left>,
-    ) -> Result<Landed, Error> {
-        let (first, done) = self.first(temp, target, left).await?;
+    ) -> Result<FetchOutcome, Error> {
+        let (first, done) = self.first_response(temp, target, left).await?;
         let Download { file, body } = first.download;
-        let wanted = self.wanted(&file);
+        let wanted = self.requested_range(&file);
         let (verified, sha1) = verification_of(&file, wanted == (0..file.content_length));
         if self.must_be_verified {
             require_verification(verified, &file.file_name)?;
@@ -140,11 +140,11 @@ impl FileDownload {
         let resumed_bytes = done.total_bytes();
         let mut begun_or_done = done.clone();
         begun_or_done.insert(first.sent.clone());
-        let ahead = begun_or_done.missing(wanted.clone(), self.piece_size());
+        let ahead = begun_or_done.missing(wanted.clone(), self.max_range_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
         let pieces = ahead.count_ranges();
-        let in_pieces = pieces > 0 || resumed_bytes > 0;
-        if in_pieces {
+        let is_multi_range = pieces > 0 || resumed_bytes > 0;
+        if is_multi_range {
             let parts = pieces + 1 + done.iter().count() as u64;
             let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             self.progress.expect_parts(parts);
@@ -152,27 +152,27 @@ impl FileDownload {
         done.iter()
             .for_each(|range| self.progress.part_reused(range.end - range.start));
         self.progress.enter(Stage::Transferring);
-        let landing = Landing {
+        let active = ActiveDownload {
             temp,
             target,
             wanted: wanted.clone(),
             is_checked: sha1.is_some(),
             version: first.version,
-            tail: Mutex::new(Tail::new(done, wanted.start)),
+            state: Mutex::new(SharedState::new(done, wanted.start)),
         };
-        let first = ResumingReader::from_response(Arc::clone(&landing.version), first.sent, body);
-        let moving = self.all_pieces(&landing, first, ahead, in_pieces);
+        let first = ResumingReader::from_response(Arc::clone(&active.version), first.sent, body);
+        let moving = self.write_ranges(&active, first, ahead, is_multi_range);
         let hashing = async {
             match sha1 {
                 Some(expected) => {
-                    let arrived = landing.hash_behind().await?;
+                    let arrived = active.hash_in_order().await?;
                     Ok((arrived != expected).then_some((expected, arrived)))
                 }
                 None => Ok(None),
             }
         };
-        let ((), mismatch, ()) = try_join3(moving, hashing, landing.flush_behind()).await?;
-        Ok(Landed {
+        let ((), mismatch, ()) = try_join3(moving, hashing, active.flush_periodically()).await?;
+        Ok(FetchOutcome {
             result: Downloaded {
                 file,
                 verified,
@@ -184,7 +184,7 @@ impl FileDownload {
     }
 
     /// The first answer, and the bytes that need not be fetched.
-    async fn first(
+    async fn first_response(
         &self,
         temp: &Arc<Temp>,
         target: &Path,
@@ -193,7 +193,7 @@ impl FileDownload {
         if let Some(Left { partial, is_proven }) = left {
             let mut missing = partial
                 .done
-                .missing(partial.wanted.clone(), self.piece_size());
+                .missing(partial.wanted.clone(), self.max_range_size());
             let range = missing
                 .next()
                 .map(|range| ByteRange::inclusive(range.start, range.end - 1))
@@ -230,18 +230,18 @@ impl FileDownload {
         let file = &first.download.file;
         file.file_id == partial.file_id
             && file.content_length == partial.content_length
-            && self.wanted(file) == partial.wanted
+            && self.requested_range(file) == partial.wanted
     }
 
     /// Whether there is a SHA-1 of the bytes that were asked for.
     fn is_checkable(&self, first: &FirstResponse) -> bool {
         let file = &first.download.file;
-        let is_whole = self.wanted(file) == (0..file.content_length);
+        let is_whole = self.requested_range(file) == (0..file.content_length);
         verification_of(file, is_whole).1.is_some()
     }
 
     /// The bytes of the file that were asked for.
-    fn wanted(&self, file: &DownloadedFile) -> Range<u64> {
+    fn requested_range(&self, file: &DownloadedFile) -> Range<u64> {
         match self.range.map(|range| range.within(file.content_length)) {
             None => 0..file.content_length,
             Some(None) => 0..0,
@@ -249,7 +249,7 @@ impl FileDownload {
         }
     }
 
-    const fn piece_size(&self) -> u64 {
+    const fn max_range_size(&self) -> u64 {
         if self.path_options.concurrency == 1 {
             u64::MAX
         } else {
@@ -257,26 +257,26 @@ impl FileDownload {
         }
     }
 
-    async fn all_pieces(
+    async fn write_ranges(
         &self,
-        landing: &Landing<'_>,
+        active: &ActiveDownload<'_>,
         first: ResumingReader,
         mut ahead: MissingRanges,
-        in_pieces: bool,
+        is_multi_range: bool,
     ) -> Result<(), Error> {
         let mut under_way = FuturesUnordered::new();
-        under_way.push(landing.piece(first));
+        under_way.push(active.write_range(first));
         loop {
             let room = self.path_options.concurrency - under_way.len();
             for range in ahead.by_ref().take(room) {
-                let reader = ResumingReader::lazy(Arc::clone(&landing.version), range);
-                under_way.push(landing.piece(reader));
+                let reader = ResumingReader::lazy(Arc::clone(&active.version), range);
+                under_way.push(active.write_range(reader));
             }
             match under_way.next().await {
                 Some(piece) => piece?,
                 None => return Ok(()),
             }
-            if in_pieces {
+            if is_multi_range {
                 self.progress.part_done();
             }
         }
@@ -284,7 +284,7 @@ impl FileDownload {
 }
 
 /// All bytes are on the disk.
-struct Landed {
+struct FetchOutcome {
     result: Downloaded,
     /// The SHA-1 that they should have, and the one that they have.
     mismatch: Option<(Sha1, Sha1)>,

@@ -17,17 +17,17 @@ use crate::transfer::range_set::RangeSet;
 const FLUSH: u64 = 64 << 20;
 
 /// A file that comes down.
-pub(super) struct Landing<'a> {
+pub(super) struct ActiveDownload<'a> {
     pub(super) temp: &'a Arc<Temp>,
     pub(super) target: &'a Path,
     pub(super) version: Arc<PinnedVersion>,
     pub(super) wanted: Range<u64>,
     pub(super) is_checked: bool,
-    pub(super) tail: Mutex<Tail>,
+    pub(super) state: Mutex<SharedState>,
 }
 
 /// What the pieces and the hash tell each other.
-pub(super) struct Tail {
+pub(super) struct SharedState {
     /// What is on the disk.
     pub(super) done: RangeSet,
     /// Up to here the hash has the bytes, or is getting them.
@@ -42,30 +42,30 @@ pub(super) struct Tail {
     pub(super) is_saving: bool,
 }
 
-impl Landing<'_> {
-    pub(super) fn partial(&self, tail: &Tail) -> Partial {
+impl ActiveDownload<'_> {
+    pub(super) fn partial(&self, state: &SharedState) -> Partial {
         Partial {
             file_id: self.version.file_id.clone(),
             content_length: self.version.content_length,
             wanted: self.wanted.clone(),
-            done: tail.done.clone(),
+            done: state.done.clone(),
         }
     }
 
-    pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, SharedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn is_flush_due(&self, tail: &Tail) -> bool {
-        tail.unflushed >= FLUSH || self.is_all_there(tail)
+    pub(super) fn is_flush_due(&self, state: &SharedState) -> bool {
+        state.unflushed >= FLUSH || self.is_all_there(state)
     }
 
-    pub(super) fn is_all_there(&self, tail: &Tail) -> bool {
-        tail.done.contiguous_end(self.wanted.start) >= self.wanted.end
+    pub(super) fn is_all_there(&self, state: &SharedState) -> bool {
+        state.done.contiguous_end(self.wanted.start) >= self.wanted.end
     }
 }
 
-impl Tail {
+impl SharedState {
     pub(super) const fn new(done: RangeSet, start: u64) -> Self {
         Self {
             done,
@@ -82,11 +82,11 @@ impl Tail {
 }
 
 /// Wakes them when the lock is free.
-pub(super) fn wake<const N: usize>(wakers: [Option<Waker>; N], tail: MutexGuard<'_, Tail>) {
-    drop(tail);
+pub(super) fn wake<const N: usize>(wakers: [Option<Waker>; N], state: MutexGuard<'_, SharedState>) {
+    drop(state);
     wakers.into_iter().flatten().for_each(Waker::wake);
 }
 
-pub(super) fn refused(target: &Path, error: io::Error) -> Error {
+pub(super) fn write_error(target: &Path, error: io::Error) -> Error {
     Error::destination(format!("{target:?} could not be written"), error)
 }

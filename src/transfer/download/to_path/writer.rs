@@ -11,7 +11,7 @@ use b2kit_core::Bytes;
 use blocking::Task;
 use futures_core::Stream as _;
 
-use super::shared_state::{Landing, refused, wake};
+use super::shared_state::{ActiveDownload, write_error, wake};
 use crate::error::Error;
 use crate::transfer::disk::write_at;
 use crate::transfer::download::reader::ResumingReader;
@@ -22,8 +22,8 @@ const BATCH: u64 = 512 << 10;
 /// So many chunks at most, however small a server makes them: each takes memory of its own.
 const BATCH_CHUNKS: usize = 4_096;
 
-/// A piece of the file on its way to the disk.
-struct ComposeSource {
+/// A task of the file on its way to the disk.
+struct RangeTask {
     reader: ResumingReader,
     /// Where the gathered bytes begin.
     start: u64,
@@ -31,95 +31,95 @@ struct ComposeSource {
     writing: Option<(Range<u64>, Task<io::Result<()>>)>,
 }
 
-impl Landing<'_> {
-    /// Brings a piece to the disk: while some bytes are written, the next are gathered.
-    pub(super) async fn piece(&self, reader: ResumingReader) -> Result<(), Error> {
-        let mut piece = ComposeSource {
+impl ActiveDownload<'_> {
+    /// Brings a task to the disk: while some bytes are written, the next are gathered.
+    pub(super) async fn write_range(&self, reader: ResumingReader) -> Result<(), Error> {
+        let mut task = RangeTask {
             start: reader.at(),
             reader,
             gathered: Vec::new(),
             writing: None,
         };
         loop {
-            let gathered = poll_fn(|cx| self.poll_gather(&mut piece, cx)).await?;
-            self.save_if_due().await?;
+            let gathered = poll_fn(|cx| self.poll_gather(&mut task, cx)).await?;
+            self.checkpoint_if_due().await?;
             if gathered.is_empty() {
                 return Ok(());
             }
-            let range = mem::replace(&mut piece.start, piece.reader.at())..piece.reader.at();
+            let range = mem::replace(&mut task.start, task.reader.at())..task.reader.at();
             let at = range.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
             let job = self.temp.job(move |file| write_at(file, &gathered, at));
-            piece.writing = Some((range.clone(), job));
-            poll_fn(|cx| self.poll_offer(&range, &mut next, cx)).await;
+            task.writing = Some((range.clone(), job));
+            poll_fn(|cx| self.poll_feed_hash(&range, &mut next, cx)).await;
         }
     }
 
     /// The next bytes, once those before are on the disk; none at the end.
     fn poll_gather(
         &self,
-        piece: &mut ComposeSource,
+        task: &mut RangeTask,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Vec<Bytes>, Error>> {
-        if let Some((range, job)) = &mut piece.writing
+        if let Some((range, job)) = &mut task.writing
             && let Poll::Ready(written) = Pin::new(job).poll(cx)
         {
-            written.map_err(|error| refused(self.target, error))?;
-            self.is_on_disk(range.clone());
-            piece.writing = None;
+            written.map_err(|error| write_error(self.target, error))?;
+            self.record_written(range.clone());
+            task.writing = None;
         }
         let mut is_over = false;
         while !is_over
-            && piece.reader.at() - piece.start < BATCH
-            && piece.gathered.len() < BATCH_CHUNKS
+            && task.reader.at() - task.start < BATCH
+            && task.gathered.len() < BATCH_CHUNKS
         {
-            match Pin::new(&mut piece.reader).poll_next(cx)? {
-                Poll::Ready(Some(bytes)) => piece.gathered.push(bytes),
+            match Pin::new(&mut task.reader).poll_next(cx)? {
+                Poll::Ready(Some(bytes)) => task.gathered.push(bytes),
                 Poll::Ready(None) => is_over = true,
                 Poll::Pending => break,
             }
         }
-        if piece.writing.is_some() || (piece.gathered.is_empty() && !is_over) {
+        if task.writing.is_some() || (task.gathered.is_empty() && !is_over) {
             return Poll::Pending;
         }
-        Poll::Ready(Ok(mem::take(&mut piece.gathered)))
+        Poll::Ready(Ok(mem::take(&mut task.gathered)))
     }
 
     /// Gives the hash the bytes that come next in the file, and waits until it has taken those before. It reads back what
     /// comes too early.
-    fn poll_offer(
+    fn poll_feed_hash(
         &self,
         range: &Range<u64>,
         bytes: &mut Option<Vec<Bytes>>,
         cx: &Context<'_>,
     ) -> Poll<()> {
-        let mut tail = self.tail();
-        if bytes.is_none() || tail.hashed != range.start {
+        let mut state = self.lock();
+        if bytes.is_none() || state.hashed != range.start {
             return Poll::Ready(());
         }
-        if tail.next.is_some() {
-            tail.piece = Some(cx.waker().clone());
+        if state.next.is_some() {
+            state.task = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        tail.next = bytes.take();
-        tail.hashed = range.end;
-        wake([tail.hash.take()], tail);
+        state.next = bytes.take();
+        state.hashed = range.end;
+        wake([state.hash.take()], state);
         Poll::Ready(())
     }
 
-    fn is_on_disk(&self, range: Range<u64>) {
-        let mut tail = self.tail();
-        tail.unsaved += range.end - range.start;
-        tail.unflushed += range.end - range.start;
-        tail.done.insert(range);
+    fn record_written(&self, range: Range<u64>) {
+        let mut state = self.lock();
+        state.unsaved += range.end - range.start;
+        state.unflushed += range.end - range.start;
+        state.done.insert(range);
         if self.temp.is_resumable() {
-            self.temp.note(self.partial(&tail), self.is_checked);
+            self.temp.note(self.partial(&state), self.is_checked);
         }
-        let flush = if self.is_flush_due(&tail) {
-            tail.flush.take()
+        let flush = if self.is_flush_due(&state) {
+            state.flush.take()
         } else {
             None
         };
-        wake([tail.hash.take(), flush], tail);
+        wake([state.hash.take(), flush], state);
     }
 }
