@@ -19,5 +19,5 @@ pub(super) use self::jobs::on_pool;
 pub(super) use self::partial::{Left, Partial};
 pub(super) use self::positioned_io::{hash_at, write_at};
 pub(super) use self::read::{SourceFile, read};
-pub(super) use self::target::{Place, is_kept};
+pub(super) use self::target::{TargetPath, is_reserved_path};
 pub(super) use self::temp_file::{Resumed, Temp};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dir::{Dir, Found};
 use super::partial::{LIMIT, Left, Partial};
-use super::target::{Place, new_state_of, state_of};
+use super::target::{TargetPath, new_state_name, state_name};
 
 /// The state of a file that may be gone on with.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub(super) struct Noted {
 impl State {
     pub(super) fn of(part: &OsString) -> Self {
         Self {
-            name: state_of(part),
-            new_name: new_state_of(part),
+            name: state_name(part),
+            new_name: new_state_name(part),
             kept: Mutex::default(),
         }
     }
@@ -49,7 +49,7 @@ impl State {
     }
 
     /// Reads the state of this file. Nobody but this user may have had a hand in either.
-    pub(super) fn read(&self, place: &Place, part: &File, of: Found) -> Option<Left> {
+    pub(super) fn read(&self, place: &TargetPath, part: &File, of: Found) -> Option<Left> {
         if !of.is_private() {
             return None;
         }
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// All of it or nothing.
-    pub(super) fn write(&self, place: &Place, part: Found, partial: &Partial) -> io::Result<()> {
+    pub(super) fn write(&self, place: &TargetPath, part: Found, partial: &Partial) -> io::Result<()> {
         let dir = &place.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;
@@ -79,7 +79,7 @@ impl State {
         written
     }
 
-    pub(super) fn remove(&self, place: &Place) -> io::Result<()> {
+    pub(super) fn remove(&self, place: &TargetPath) -> io::Result<()> {
         place.dir.remove(&self.new_name)?;
         place.dir.remove(&self.name)
     }

@@ -1,4 +1,4 @@
-//! [`Place`]: where a file goes, and what lies beside it meanwhile.
+//! [`TargetPath`]: where a file goes, and what lies beside it meanwhile.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -11,13 +11,13 @@ use crate::types::Sha1;
 
 /// A directory that is held open, and the name that a file gets in it.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TargetPath {
     pub(super) dir: Dir,
     pub(super) target: OsString,
     pub(super) key: LocalKey,
 }
 
-impl Place {
+impl TargetPath {
     /// At a path of the caller's own: links in it are followed, but for the last name.
     pub(crate) fn at(path: &Path, key: LocalKey) -> io::Result<Self> {
         let target = path.file_name().ok_or_else(no_file)?.to_owned();
@@ -67,22 +67,22 @@ impl Place {
     }
 
     /// What a later process finds, which goes on with it.
-    pub(super) fn resumable(&self) -> OsString {
+    pub(super) fn resumable_name(&self) -> OsString {
         self.signed("resumable")
     }
 
     /// What a later process finds, which removes it.
-    pub(super) fn passing(&self, number: u64) -> OsString {
+    pub(super) fn temporary_name(&self, number: u64) -> OsString {
         self.signed(&format!("passing {number}"))
     }
 
     /// What is there for a moment and empty.
-    pub(super) fn empty(&self) -> OsString {
+    pub(super) fn mode_probe_name(&self) -> OsString {
         self.signed("empty")
     }
 
     /// What versions before the first release left.
-    pub(super) fn unsigned(&self) -> OsString {
+    pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.target.as_encoded_bytes()).to_string();
         self.beside(&sha1[..TAG])
     }
@@ -110,12 +110,12 @@ impl Place {
 const TAG: usize = 16;
 
 /// Where the state of a partial download is.
-pub(super) fn state_of(part: &OsStr) -> OsString {
+pub(super) fn state_name(part: &OsStr) -> OsString {
     with(part, ".json")
 }
 
 /// Where it is written before it takes the place of an older one.
-pub(super) fn new_state_of(part: &OsStr) -> OsString {
+pub(super) fn new_state_name(part: &OsStr) -> OsString {
     with(part, ".json.new")
 }
 
@@ -130,7 +130,7 @@ fn no_file() -> io::Error {
 }
 
 /// Whether the last name of this path is kept for downloads that are not finished.
-pub(crate) fn is_kept(path: &Path) -> bool {
+pub(crate) fn is_reserved_path(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| is_reserved(&name.to_string_lossy()))
 }
@@ -141,8 +141,8 @@ mod tests {
     use crate::transfer::safe_local_path;
     use crate::types::Secret;
 
-    fn place(target: &str, key: &str) -> Place {
-        Place {
+    fn place(target: &str, key: &str) -> TargetPath {
+        TargetPath {
             dir: Dir::open(Path::new(".")).unwrap(),
             target: target.into(),
             key: LocalKey::derived_from(&Secret::new(key)),
@@ -154,13 +154,13 @@ mod tests {
         for target in ["f", ".f", "ü", "F.TXT", &"🦀".repeat(63)] {
             let place = place(target, "key");
             let parts = [
-                place.resumable(),
-                place.passing(0),
-                place.empty(),
-                place.unsigned(),
+                place.resumable_name(),
+                place.temporary_name(0),
+                place.mode_probe_name(),
+                place.unsigned_name(),
             ];
             for part in parts {
-                for name in [state_of(&part), new_state_of(&part), part] {
+                for name in [state_name(&part), new_state_name(&part), part] {
                     let name = name.to_str().unwrap();
                     assert!(is_reserved(name) && name.len() <= 255, "{name}");
                     assert!(safe_local_path(name).is_err(), "{name}");
@@ -177,10 +177,10 @@ mod tests {
             for key in ["key", "other"] {
                 let place = place(target, key);
                 names.extend([
-                    place.resumable(),
-                    place.passing(0),
-                    place.passing(1),
-                    place.empty(),
+                    place.resumable_name(),
+                    place.temporary_name(0),
+                    place.temporary_name(1),
+                    place.mode_probe_name(),
                 ]);
             }
         }
@@ -189,7 +189,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert_eq!(
-            place("f", "key").unsigned(),
+            place("f", "key").unsigned_name(),
             ".f.4a0a19218e082a34.b2part",
             "what older versions left is found"
         );

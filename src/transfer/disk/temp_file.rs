@@ -15,7 +15,7 @@ use super::jobs::{Busy, Work, on_pool};
 use super::mode;
 use super::partial::{Left, Partial};
 use super::state::{Kept, Noted, State};
-use super::target::Place;
+use super::target::TargetPath;
 
 /// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
 /// was left at them is removed.
@@ -33,7 +33,7 @@ pub(crate) struct Temp {
     file: Arc<File>,
     /// What it was when it was made or found.
     found: Found,
-    place: Arc<Place>,
+    place: Arc<TargetPath>,
     name: OsString,
     /// Where its state is written, if it may be gone on with.
     state: Option<State>,
@@ -55,15 +55,15 @@ pub(crate) enum Resumed {
 
 impl Temp {
     /// A file of its own.
-    pub(crate) fn create(place: &Arc<Place>) -> io::Result<Self> {
+    pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..NUMBERED {
-            let name = place.passing(number);
+            let name = place.temporary_name(number);
             if let Some((file, found)) = claim::make_anew(&place.dir, &name)? {
                 return Ok(Self::new(file, found, place, name, None));
             }
         }
         loop {
-            let name = place.passing(fastrand::u64(NUMBERED..));
+            let name = place.temporary_name(fastrand::u64(NUMBERED..));
             if let Some((file, found)) = claim::make(&place.dir, &name)? {
                 return Ok(Self::new(file, found, place, name, None));
             }
@@ -71,8 +71,8 @@ impl Temp {
     }
 
     /// The file that an earlier download to this target has left, or one that a later download finds.
-    pub(crate) fn resume(place: &Arc<Place>) -> io::Result<Resumed> {
-        let name = place.resumable();
+    pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<Resumed> {
+        let name = place.resumable_name();
         let (file, found) = match claim::take(&place.dir, &name)? {
             Claim::Left(file, found) => (file, found),
             Claim::Busy => return Ok(Resumed::Busy),
@@ -100,8 +100,8 @@ impl Temp {
     }
 
     /// What a version that signed nothing has left. Without a state it may be anything.
-    fn unsigned(place: &Arc<Place>) -> io::Result<Option<(Self, Left)>> {
-        let name = place.unsigned();
+    fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, Left)>> {
+        let name = place.unsigned_name();
         let Claim::Left(file, found) = claim::take(&place.dir, &name)? else {
             return Ok(None);
         };
@@ -113,7 +113,7 @@ impl Temp {
     }
 
     /// A file that a later download finds.
-    fn resumable(place: &Arc<Place>, name: OsString) -> io::Result<Resumed> {
+    fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<Resumed> {
         // Somebody may have been faster.
         let Some((file, found)) = claim::make(&place.dir, &name)? else {
             return Ok(Resumed::Busy);
@@ -131,7 +131,7 @@ impl Temp {
     fn new(
         file: File,
         found: Found,
-        place: &Arc<Place>,
+        place: &Arc<TargetPath>,
         name: OsString,
         state: Option<State>,
     ) -> Self {
@@ -221,7 +221,7 @@ impl Temp {
         self.file.sync_all()?;
         let (dir, target) = (&self.place.dir, &self.place.target);
         // From here on it is no partial file any more.
-        mode::settle(dir, &self.file, target, &self.place.empty())?;
+        mode::settle(dir, &self.file, target, &self.place.mode_probe_name())?;
         if !claim::leads_to(dir, &self.name, self.found)? {
             return Err(io::Error::other("somebody has replaced the partial file"));
         }
@@ -242,14 +242,14 @@ impl Temp {
         if let Some(state) = &self.state {
             let _ = state.remove(place);
         } else {
-            let name = place.resumable();
+            let name = place.resumable_name();
             if let Ok(Claim::Left(_locked, _)) = claim::take(&place.dir, &name) {
                 let _ = State::of(&name).remove(place);
                 let _ = place.dir.remove(&name);
             }
         }
         for number in 0..NUMBERED {
-            let _ = claim::remove_left(&place.dir, &place.passing(number));
+            let _ = claim::remove_left(&place.dir, &place.temporary_name(number));
         }
         if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
             let _ = unsigned.reset();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::transfer::disk::Place;
+use crate::transfer::disk::TargetPath;
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::verify::Downloaded;
 
@@ -71,7 +71,7 @@ impl FileDownload {
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
         let (path, key) = (path.into(), self.client.local_key());
         let target = path.clone();
-        let find = move || Place::at(&path, key.clone());
+        let find = move || TargetPath::at(&path, key.clone());
         let outcome = self.write_to_path(&target, find).await;
         outcome.map_err(|error| self.named(error))
     }
@@ -102,7 +102,7 @@ impl FileDownload {
     {
         let (root, path, key) = (root.into(), path.into(), self.client.local_key());
         let target = root.join(&path);
-        let find = move || Place::below(&root, &path, key.clone());
+        let find = move || TargetPath::below(&root, &path, key.clone());
         let outcome = self.write_to_path(&target, find).await;
         outcome.map_err(|error| self.named(error))
     }

@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use super::shared_state::{ActiveDownload, SharedState, write_error};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
-use crate::transfer::disk::{Left, Partial, Place, Resumed, Temp, is_kept, on_pool};
+use crate::transfer::disk::{Left, Partial, TargetPath, Resumed, Temp, is_reserved_path, on_pool};
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
@@ -32,10 +32,10 @@ impl FileDownload {
     pub(super) async fn write_to_path(
         &self,
         target: &Path,
-        find: impl Fn() -> io::Result<Place> + Send + Sync + 'static,
+        find: impl Fn() -> io::Result<TargetPath> + Send + Sync + 'static,
     ) -> Result<Downloaded, Error> {
         self.selector.as_ref().map_err(Clone::clone)?;
-        if is_kept(target) {
+        if is_reserved_path(target) {
             return Err(Error::invalid(format!(
                 "{target:?} has a name that only a download which is not finished may have"
             )));
@@ -99,7 +99,7 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn open_temp_file(&self, place: Place) -> io::Result<(Arc<Temp>, Option<Left>)> {
+    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<Temp>, Option<Left>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
