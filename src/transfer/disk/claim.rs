@@ -12,7 +12,7 @@ pub(super) enum Claim {
     /// Nothing.
     Nothing,
     /// A regular file of this user's with no other name, which nobody works on: opened and locked.
-    Left(File, Found),
+    Claimed(File, Found),
     /// A file that somebody works on.
     Busy,
     /// Something else. It is left alone.
@@ -42,7 +42,7 @@ pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
         return Ok(Claim::Busy);
     }
     Ok(if found.is_own_file() {
-        Claim::Left(file, found)
+        Claim::Claimed(file, found)
     } else {
         Claim::Foreign
     })
@@ -73,7 +73,7 @@ pub(super) fn make_anew(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Fou
 
 /// Removes what an earlier process has left at this name.
 pub(super) fn remove_left(dir: &Dir, name: &OsStr) -> io::Result<()> {
-    if let Claim::Left(_locked, _) = take(dir, name)? {
+    if let Claim::Claimed(_locked, _) = take(dir, name)? {
         dir.remove(name)?;
     }
     Ok(())

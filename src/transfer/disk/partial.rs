@@ -1,4 +1,4 @@
-//! [`Partial`]: what is there of a file that did not come to its end, written beside it for a later process.
+//! [`PartialDownload`]: what is there of a file that did not come to its end, written beside it for a later process.
 
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Which bytes of which version are there. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Partial {
+pub(crate) struct PartialDownload {
     pub(crate) file_id: FileId,
     /// Of the whole file.
     pub(crate) content_length: u64,
@@ -32,11 +32,11 @@ pub(crate) struct Partial {
 
 /// A state that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Left {
-    pub(crate) partial: Partial,
+pub(crate) struct SavedState {
+    pub(crate) partial: PartialDownload,
     /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
     /// has to be verified, or fetched again.
-    pub(crate) is_proven: bool,
+    pub(crate) is_authenticated: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,7 +54,7 @@ struct Document {
     signature: Option<String>,
 }
 
-impl Partial {
+impl PartialDownload {
     /// The state of the file that the system knows by this.
     pub(super) fn write(&self, of: Identity, key: &LocalKey) -> Vec<u8> {
         let mut document = Document {
@@ -99,7 +99,7 @@ impl Partial {
     }
 }
 
-impl Left {
+impl SavedState {
     /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
     pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &LocalKey) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
@@ -114,7 +114,7 @@ impl Left {
         if start > end || end > document.content_length || !done.iter().all(is_within) {
             return None;
         }
-        let noted = Partial {
+        let noted = PartialDownload {
             file_id: document.file_id.into(),
             content_length: document.content_length,
             wanted: start..end,
@@ -122,7 +122,7 @@ impl Left {
         };
         let partial = noted.up_to(start.saturating_add(length));
         Some(Self {
-            is_proven: is_signed && document.inode == Some(of.file) && partial == noted,
+            is_authenticated: is_signed && document.inode == Some(of.file) && partial == noted,
             partial,
         })
     }
@@ -153,8 +153,8 @@ mod tests {
         RangeSet::from_sorted(of.iter().map(|(start, end)| *start..*end)).unwrap()
     }
 
-    fn partial() -> Partial {
-        Partial {
+    fn partial() -> PartialDownload {
+        PartialDownload {
             file_id: "4_z1_f2".into(),
             content_length: 100,
             wanted: 10..90,
@@ -166,8 +166,8 @@ mod tests {
         String::from_utf8(partial().write(OF, &key("key"))).unwrap()
     }
 
-    fn read(document: &str, length: u64) -> Option<Left> {
-        Left::read(document.as_bytes(), length, OF, &key("key"))
+    fn read(document: &str, length: u64) -> Option<SavedState> {
+        SavedState::read(document.as_bytes(), length, OF, &key("key"))
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(&signature[..16], "b0b4a101d9cca5f5");
         let left = read(&written, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(left.is_proven);
+        assert!(left.is_authenticated);
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
         let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         let left = read(old, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(!left.is_proven);
+        assert!(!left.is_authenticated);
         let dressed_up = old.replace("download\":1", "download\":2");
         assert_eq!(read(&dressed_up, 40), None);
     }
@@ -197,14 +197,14 @@ mod tests {
     #[test]
     fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
         let other = Identity { device: 3, file: 8 };
-        let left = Left::read(written().as_bytes(), 40, other, &key("key")).unwrap();
-        assert!(left.partial == partial() && !left.is_proven);
+        let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
+        assert!(left.partial == partial() && !left.is_authenticated);
         // Devices are numbered anew when the system starts.
         let moved = Identity { device: 4, file: 7 };
         assert!(
-            Left::read(written().as_bytes(), 40, moved, &key("key"))
+            SavedState::read(written().as_bytes(), 40, moved, &key("key"))
                 .unwrap()
-                .is_proven
+                .is_authenticated
         );
         for (length, done) in [
             (39, &[(10, 20), (40, 49)][..]),
@@ -214,14 +214,14 @@ mod tests {
         ] {
             let left = read(&written(), length).unwrap();
             assert_eq!(left.partial.done, ranges(done), "{length}");
-            assert!(!left.is_proven, "{length}");
+            assert!(!left.is_authenticated, "{length}");
         }
     }
 
     #[test]
     fn nothing_is_read_that_another_key_has_signed_or_that_was_changed() {
         assert_eq!(
-            Left::read(written().as_bytes(), 40, OF, &key("other")),
+            SavedState::read(written().as_bytes(), 40, OF, &key("other")),
             None
         );
         let good = written();
@@ -261,7 +261,7 @@ mod tests {
             assert_ne!(bad, good);
             assert_eq!(read(&bad, 1_000), None, "{bad}");
         }
-        assert_eq!(Left::read(&[0xff; 9], 9, OF, &key("key")), None);
+        assert_eq!(SavedState::read(&[0xff; 9], 9, OF, &key("key")), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dir::{Dir, Found};
-use super::partial::{LIMIT, Left, Partial};
+use super::partial::{LIMIT, SavedState, PartialDownload};
 use super::target::{TargetPath, new_state_name, state_name};
 
 /// The state of a file that may be gone on with.
@@ -30,7 +30,7 @@ pub(super) struct Kept {
 /// What is there of a file.
 #[derive(Debug)]
 pub(super) struct Noted {
-    pub(super) partial: Partial,
+    pub(super) partial: PartialDownload,
     /// A SHA-1 will check it. Otherwise it counts only once the disk has it.
     pub(super) is_checked: bool,
 }
@@ -49,7 +49,7 @@ impl State {
     }
 
     /// Reads the state of this file. Nobody but this user may have had a hand in either.
-    pub(super) fn read(&self, place: &TargetPath, part: &File, of: Found) -> Option<Left> {
+    pub(super) fn read(&self, place: &TargetPath, part: &File, of: Found) -> Option<SavedState> {
         if !of.is_private() {
             return None;
         }
@@ -61,11 +61,11 @@ impl State {
         let mut document = Vec::new();
         file.take(LIMIT).read_to_end(&mut document).ok()?;
         let length = part.metadata().ok()?.len();
-        Left::read(&document, length, of.identity, &place.key)
+        SavedState::read(&document, length, of.identity, &place.key)
     }
 
     /// All of it or nothing.
-    pub(super) fn write(&self, place: &TargetPath, part: Found, partial: &Partial) -> io::Result<()> {
+    pub(super) fn write(&self, place: &TargetPath, part: Found, partial: &PartialDownload) -> io::Result<()> {
         let dir = &place.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;

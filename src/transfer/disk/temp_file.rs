@@ -13,7 +13,7 @@ use super::claim::{self, Claim};
 use super::dir::Found;
 use super::jobs::{Busy, Work, on_pool};
 use super::mode;
-use super::partial::{Left, Partial};
+use super::partial::{SavedState, PartialDownload};
 use super::state::{Kept, Noted, State};
 use super::target::TargetPath;
 
@@ -46,7 +46,7 @@ pub(crate) struct Temp {
 #[derive(Debug)]
 pub(crate) enum Resumed {
     /// It is there, and perhaps some of the bytes are.
-    Ready(Arc<Temp>, Option<Left>),
+    Ready(Arc<Temp>, Option<SavedState>),
     /// Somebody works on it.
     Busy,
     /// Something else has its name.
@@ -74,7 +74,7 @@ impl Temp {
     pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<Resumed> {
         let name = place.resumable_name();
         let (file, found) = match claim::take(&place.dir, &name)? {
-            Claim::Left(file, found) => (file, found),
+            Claim::Claimed(file, found) => (file, found),
             Claim::Busy => return Ok(Resumed::Busy),
             Claim::Foreign => return Ok(Resumed::Foreign),
             Claim::Nothing => {
@@ -100,9 +100,9 @@ impl Temp {
     }
 
     /// What a version that signed nothing has left. Without a state it may be anything.
-    fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, Left)>> {
+    fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         let name = place.unsigned_name();
-        let Claim::Left(file, found) = claim::take(&place.dir, &name)? else {
+        let Claim::Claimed(file, found) = claim::take(&place.dir, &name)? else {
             return Ok(None);
         };
         let state = State::of(&name);
@@ -175,7 +175,7 @@ impl Temp {
 
     /// What is there now: written down when it is given up. Where no SHA-1 will check it, the disk is asked first whether
     /// it has the bytes.
-    pub(crate) fn note(&self, partial: Partial, is_checked: bool) {
+    pub(crate) fn note(&self, partial: PartialDownload, is_checked: bool) {
         if let Some(state) = &self.state {
             state.lock().now = Some(Noted {
                 partial,
@@ -186,7 +186,7 @@ impl Temp {
 
     /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
     /// is said.
-    pub(crate) fn save(self: &Arc<Self>, partial: Partial, sync: bool) -> Task<io::Result<()>> {
+    pub(crate) fn save(self: &Arc<Self>, partial: PartialDownload, sync: bool) -> Task<io::Result<()>> {
         let temp = Arc::clone(self);
         self.job(move |file| {
             let Some(state) = &temp.state else {
@@ -243,7 +243,7 @@ impl Temp {
             let _ = state.remove(place);
         } else {
             let name = place.resumable_name();
-            if let Ok(Claim::Left(_locked, _)) = claim::take(&place.dir, &name) {
+            if let Ok(Claim::Claimed(_locked, _)) = claim::take(&place.dir, &name) {
                 let _ = State::of(&name).remove(place);
                 let _ = place.dir.remove(&name);
             }

@@ -26,7 +26,7 @@ impl ActiveDownload<'_> {
         saved.map_err(|error| write_error(self.target, error))
     }
 
-    /// Has the disk take the bytes while others still arrive. Left alone, they would all wait in the system's memory, and
+    /// Has the disk take the bytes while others still arrive. SavedState alone, they would all wait in the system's memory, and
     /// the end of the download for them.
     pub(super) async fn flush_periodically(&self) -> Result<(), Error> {
         if !self.is_checked && self.temp.is_resumable() {

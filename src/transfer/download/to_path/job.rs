@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use super::shared_state::{ActiveDownload, SharedState, write_error};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
-use crate::transfer::disk::{Left, Partial, TargetPath, Resumed, Temp, is_reserved_path, on_pool};
+use crate::transfer::disk::{SavedState, PartialDownload, TargetPath, Resumed, Temp, is_reserved_path, on_pool};
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
@@ -48,8 +48,8 @@ impl FileDownload {
             let place = on_pool(move || find()).await?;
             self.open_temp_file(place).await
         };
-        let (temp, left) = self.client.with_room(open).await.map_err(write_error)?;
-        let outcome = self.fetch_verified(&temp, target, left).await;
+        let (temp, saved) = self.client.with_room(open).await.map_err(write_error)?;
+        let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
             // Nothing goes on when this has ended.
             on_pool(move || temp.give_up()).await;
@@ -79,11 +79,11 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        mut left: Option<Left>,
+        mut saved: Option<SavedState>,
     ) -> Result<Downloaded, Error> {
         let mut seen = None;
         for round in 1.. {
-            let outcome = self.fetch(temp, target, left.take()).await?;
+            let outcome = self.fetch(temp, target, saved.take()).await?;
             let Some((expected, arrived)) = outcome.mismatch else {
                 return Ok(outcome.result);
             };
@@ -99,14 +99,14 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<Temp>, Option<Left>)> {
+    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<Temp>, Option<SavedState>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
         for again in 0..tries {
             let there = Arc::clone(&place);
             match on_pool(move || Temp::resume(&there)).await? {
-                Resumed::Ready(temp, left) => return Ok((temp, left)),
+                Resumed::Ready(temp, saved) => return Ok((temp, saved)),
                 Resumed::Foreign => break,
                 Resumed::Busy => {}
             }
@@ -128,9 +128,9 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        left: Option<Left>,
+        saved: Option<SavedState>,
     ) -> Result<FetchOutcome, Error> {
-        let (first, done) = self.first_response(temp, target, left).await?;
+        let (first, done) = self.first_response(temp, target, saved).await?;
         let Download { file, body } = first.download;
         let wanted = self.requested_range(&file);
         let (verified, sha1) = verification_of(&file, wanted == (0..file.content_length));
@@ -188,9 +188,9 @@ impl FileDownload {
         &self,
         temp: &Arc<Temp>,
         target: &Path,
-        left: Option<Left>,
+        saved: Option<SavedState>,
     ) -> Result<(FirstResponse, RangeSet), Error> {
-        if let Some(Left { partial, is_proven }) = left {
+        if let Some(SavedState { partial, is_authenticated }) = saved {
             let mut missing = partial
                 .done
                 .missing(partial.wanted.clone(), self.max_range_size());
@@ -200,7 +200,7 @@ impl FileDownload {
                 .transpose()?;
             match self.request_first(range, range.is_none()).await {
                 Ok(first)
-                    if self.is_of(&partial, &first) && (is_proven || self.is_checkable(&first)) =>
+                    if self.is_of(&partial, &first) && (is_authenticated || self.is_checkable(&first)) =>
                 {
                     return Ok((first, partial.done));
                 }
@@ -226,7 +226,7 @@ impl FileDownload {
         Ok((first?, RangeSet::default()))
     }
 
-    fn is_of(&self, partial: &Partial, first: &FirstResponse) -> bool {
+    fn is_of(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         file.file_id == partial.file_id
             && file.content_length == partial.content_length

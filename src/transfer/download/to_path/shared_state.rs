@@ -9,7 +9,7 @@ use std::task::Waker;
 use b2kit_core::Bytes;
 
 use crate::error::Error;
-use crate::transfer::disk::{Partial, Temp};
+use crate::transfer::disk::{PartialDownload, Temp};
 use crate::transfer::download::reader::PinnedVersion;
 use crate::transfer::range_set::RangeSet;
 
@@ -43,8 +43,8 @@ pub(super) struct SharedState {
 }
 
 impl ActiveDownload<'_> {
-    pub(super) fn partial(&self, state: &SharedState) -> Partial {
-        Partial {
+    pub(super) fn partial(&self, state: &SharedState) -> PartialDownload {
+        PartialDownload {
             file_id: self.version.file_id.clone(),
             content_length: self.version.content_length,
             wanted: self.wanted.clone(),
