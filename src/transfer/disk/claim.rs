@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
 
-use super::dir::{Dir, Found};
+use super::dir::{Dir, FileStatus};
 
 /// What was at a name.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub(super) enum Claim {
     /// Nothing.
     Nothing,
     /// A regular file of this user's with no other name, which nobody works on: opened and locked.
-    Claimed(File, Found),
+    Claimed(File, FileStatus),
     /// A file that somebody works on.
     Busy,
     /// Something else. It is left alone.
@@ -27,7 +27,7 @@ pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
         // A link, a directory, a file of somebody else's.
         Err(_) => return Ok(Claim::Foreign),
     };
-    if !Dir::look_at(&file)?.is_own_file() {
+    if !Dir::file_status(&file)?.is_exclusively_ours() {
         return Ok(Claim::Foreign);
     }
     match file.try_lock() {
@@ -37,12 +37,12 @@ pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
         Err(TryLockError::Error(_)) => return Ok(Claim::Foreign),
     }
     // Who had it locked may have put it in its target's place, or changed it, before this lock.
-    let found = Dir::look_at(&file)?;
-    if !leads_to(dir, name, found)? {
+    let status = Dir::file_status(&file)?;
+    if !leads_to(dir, name, status)? {
         return Ok(Claim::Busy);
     }
-    Ok(if found.is_own_file() {
-        Claim::Claimed(file, found)
+    Ok(if status.is_exclusively_ours() {
+        Claim::Claimed(file, status)
     } else {
         Claim::Foreign
     })
@@ -50,7 +50,7 @@ pub(super) fn take(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
 
 /// Makes a file with this name, and locks it where there are locks. `None` if there is something with this name, or
 /// somebody has taken the file in the moment before the lock.
-pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
+pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     let file = match dir.create(name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         made => made?,
@@ -58,12 +58,12 @@ pub(super) fn make(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>>
     if let Err(TryLockError::WouldBlock) = file.try_lock() {
         return Ok(None);
     }
-    let found = Dir::look_at(&file)?;
-    Ok(leads_to(dir, name, found)?.then_some((file, found)))
+    let status = Dir::file_status(&file)?;
+    Ok(leads_to(dir, name, status)?.then_some((file, status)))
 }
 
 /// Makes a file with this name, in the place of one that an earlier process has left. `None` if the name is not free.
-pub(super) fn make_anew(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, Found)>> {
+pub(super) fn make_anew(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     if let Some(made) = make(dir, name)? {
         return Ok(Some(made));
     }
@@ -80,7 +80,7 @@ pub(super) fn remove_left(dir: &Dir, name: &OsStr) -> io::Result<()> {
 }
 
 /// Whether the name leads to this file.
-pub(super) fn leads_to(dir: &Dir, name: &OsStr, file: Found) -> io::Result<bool> {
-    let there = dir.look(name)?;
+pub(super) fn leads_to(dir: &Dir, name: &OsStr, file: FileStatus) -> io::Result<bool> {
+    let there = dir.status_of(name)?;
     Ok(there.is_some_and(|there| there.identity == file.identity))
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::dir::Identity;
+use super::dir::FileIdentity;
 use crate::client::LocalKey;
 use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
@@ -30,7 +30,7 @@ pub(crate) struct PartialDownload {
     pub(crate) done: RangeSet,
 }
 
-/// A state that was found.
+/// A state that was status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedState {
     pub(crate) partial: PartialDownload,
@@ -56,7 +56,7 @@ struct Document {
 
 impl PartialDownload {
     /// The state of the file that the system knows by this.
-    pub(super) fn write(&self, of: Identity, key: &LocalKey) -> Vec<u8> {
+    pub(super) fn write(&self, of: FileIdentity, key: &LocalKey) -> Vec<u8> {
         let mut document = Document {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
@@ -101,7 +101,7 @@ impl PartialDownload {
 
 impl SavedState {
     /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
-    pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &LocalKey) -> Option<Self> {
+    pub(super) fn read(document: &[u8], length: u64, of: FileIdentity, key: &LocalKey) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.has_signed(&document.signed(), &signature) => true,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::types::Secret;
 
-    const OF: Identity = Identity { device: 3, file: 7 };
+    const OF: FileIdentity = FileIdentity { device: 3, file: 7 };
 
     fn key(key: &str) -> LocalKey {
         LocalKey::derived_from(&Secret::new(key))
@@ -196,11 +196,11 @@ mod tests {
 
     #[test]
     fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
-        let other = Identity { device: 3, file: 8 };
+        let other = FileIdentity { device: 3, file: 8 };
         let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
         assert!(left.partial == partial() && !left.is_authenticated);
         // Devices are numbered anew when the system starts.
-        let moved = Identity { device: 4, file: 7 };
+        let moved = FileIdentity { device: 4, file: 7 };
         assert!(
             SavedState::read(written().as_bytes(), 40, moved, &key("key"))
                 .unwrap()

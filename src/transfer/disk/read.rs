@@ -127,7 +127,7 @@ pub(crate) fn read(
     }
 }
 
-/// Chunks that are on their way to the network, at most, before memory for another is found.
+/// Chunks that are on their way to the network, at most, before memory for another is status.
 const GIVEN: usize = 3;
 
 struct Chunks {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::dir::{Dir, Found};
+use super::dir::{Dir, FileStatus};
 use super::partial::{LIMIT, SavedState, PartialDownload};
 use super::target::{TargetPath, new_state_name, state_name};
 
@@ -49,13 +49,13 @@ impl State {
     }
 
     /// Reads the state of this file. Nobody but this user may have had a hand in either.
-    pub(super) fn read(&self, place: &TargetPath, part: &File, of: Found) -> Option<SavedState> {
+    pub(super) fn read(&self, place: &TargetPath, part: &File, of: FileStatus) -> Option<SavedState> {
         if !of.is_private() {
             return None;
         }
         let file = place.dir.open_file(&self.name).ok()?;
-        let found = Dir::look_at(&file).ok()?;
-        if !found.is_own_file() || !found.is_private() {
+        let status = Dir::file_status(&file).ok()?;
+        if !status.is_exclusively_ours() || !status.is_private() {
             return None;
         }
         let mut document = Vec::new();
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// All of it or nothing.
-    pub(super) fn write(&self, place: &TargetPath, part: Found, partial: &PartialDownload) -> io::Result<()> {
+    pub(super) fn write(&self, place: &TargetPath, part: FileStatus, partial: &PartialDownload) -> io::Result<()> {
         let dir = &place.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;

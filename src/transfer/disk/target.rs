@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path};
 
-use super::dir::{Dir, Kind};
+use super::dir::{Dir, FileKind};
 use crate::client::LocalKey;
 use crate::transfer::reserved_names::{MARK, is_reserved};
 use crate::types::Sha1;
@@ -46,7 +46,7 @@ impl TargetPath {
         let (target, directories) = names.split_last().ok_or_else(no_file)?;
         let mut dir = Dir::open(root)?;
         for name in directories {
-            dir = dir.enter_or_make(name).map_err(|error| {
+            dir = dir.open_or_create_dir(name).map_err(|error| {
                 let what = "can't be gone through, for it is a link or no directory, or is closed";
                 io::Error::new(error.kind(), format!("{name:?} {what}: {error}"))
             })?;
@@ -57,9 +57,9 @@ impl TargetPath {
 
     /// A file may be replaced, and a link to one; a directory, a pipe or a device may not.
     fn checked(self) -> io::Result<Self> {
-        match self.dir.look(&self.target)?.map(|found| found.kind) {
-            None | Some(Kind::File | Kind::Link) => Ok(self),
-            Some(Kind::Directory | Kind::Other) => Err(io::Error::new(
+        match self.dir.status_of(&self.target)?.map(|status| status.kind) {
+            None | Some(FileKind::File | FileKind::Link) => Ok(self),
+            Some(FileKind::Directory | FileKind::Other) => Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
                 "what is there is no regular file",
             )),
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(
             place("f", "key").unsigned_name(),
             ".f.4a0a19218e082a34.b2part",
-            "what older versions left is found"
+            "what older versions left is status"
         );
     }
 }

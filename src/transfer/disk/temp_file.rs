@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use blocking::Task;
 
 use super::claim::{self, Claim};
-use super::dir::Found;
+use super::dir::FileStatus;
 use super::jobs::{Busy, Work, on_pool};
 use super::mode;
 use super::partial::{SavedState, PartialDownload};
@@ -31,8 +31,8 @@ const SHRINK: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 #[derive(Debug)]
 pub(crate) struct Temp {
     file: Arc<File>,
-    /// What it was when it was made or found.
-    found: Found,
+    /// What it was when it was made or status.
+    status: FileStatus,
     place: Arc<TargetPath>,
     name: OsString,
     /// Where its state is written, if it may be gone on with.
@@ -58,14 +58,14 @@ impl Temp {
     pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..NUMBERED {
             let name = place.temporary_name(number);
-            if let Some((file, found)) = claim::make_anew(&place.dir, &name)? {
-                return Ok(Self::new(file, found, place, name, None));
+            if let Some((file, status)) = claim::make_anew(&place.dir, &name)? {
+                return Ok(Self::new(file, status, place, name, None));
             }
         }
         loop {
             let name = place.temporary_name(fastrand::u64(NUMBERED..));
-            if let Some((file, found)) = claim::make(&place.dir, &name)? {
-                return Ok(Self::new(file, found, place, name, None));
+            if let Some((file, status)) = claim::make(&place.dir, &name)? {
+                return Ok(Self::new(file, status, place, name, None));
             }
         }
     }
@@ -73,8 +73,8 @@ impl Temp {
     /// The file that an earlier download to this target has left, or one that a later download finds.
     pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<Resumed> {
         let name = place.resumable_name();
-        let (file, found) = match claim::take(&place.dir, &name)? {
-            Claim::Claimed(file, found) => (file, found),
+        let (file, status) = match claim::take(&place.dir, &name)? {
+            Claim::Claimed(file, status) => (file, status),
             Claim::Busy => return Ok(Resumed::Busy),
             Claim::Foreign => return Ok(Resumed::Foreign),
             Claim::Nothing => {
@@ -85,10 +85,10 @@ impl Temp {
             }
         };
         let state = State::of(&name);
-        match state.read(place, &file, found) {
+        match state.read(place, &file, status) {
             Some(left) => {
                 state.lock().is_on_disk = true;
-                let temp = Self::new(file, found, place, name, Some(state));
+                let temp = Self::new(file, status, place, name, Some(state));
                 Ok(Resumed::Ready(Arc::new(temp), Some(left)))
             }
             None => {
@@ -102,20 +102,20 @@ impl Temp {
     /// What a version that signed nothing has left. Without a state it may be anything.
     fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         let name = place.unsigned_name();
-        let Claim::Claimed(file, found) = claim::take(&place.dir, &name)? else {
+        let Claim::Claimed(file, status) = claim::take(&place.dir, &name)? else {
             return Ok(None);
         };
         let state = State::of(&name);
-        Ok(state.read(place, &file, found).map(|left| {
+        Ok(state.read(place, &file, status).map(|left| {
             state.lock().is_on_disk = true;
-            (Self::new(file, found, place, name, Some(state)), left)
+            (Self::new(file, status, place, name, Some(state)), left)
         }))
     }
 
     /// A file that a later download finds.
     fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<Resumed> {
         // Somebody may have been faster.
-        let Some((file, found)) = claim::make(&place.dir, &name)? else {
+        let Some((file, status)) = claim::make(&place.dir, &name)? else {
             return Ok(Resumed::Busy);
         };
         let state = State::of(&name);
@@ -124,20 +124,20 @@ impl Temp {
             place.dir.remove(&name)?;
             return Ok(Resumed::Foreign);
         }
-        let temp = Self::new(file, found, place, name, Some(state));
+        let temp = Self::new(file, status, place, name, Some(state));
         Ok(Resumed::Ready(Arc::new(temp), None))
     }
 
     fn new(
         file: File,
-        found: Found,
+        status: FileStatus,
         place: &Arc<TargetPath>,
         name: OsString,
         state: Option<State>,
     ) -> Self {
         Self {
             file: Arc::new(file),
-            found,
+            status,
             place: Arc::clone(place),
             name,
             state,
@@ -198,7 +198,7 @@ impl Temp {
             }
             // Nobody saves while another does.
             let mut kept = state.lock();
-            state.write(&temp.place, temp.found, &partial)?;
+            state.write(&temp.place, temp.status, &partial)?;
             kept.is_on_disk = true;
             Ok(())
         })
@@ -222,7 +222,7 @@ impl Temp {
         let (dir, target) = (&self.place.dir, &self.place.target);
         // From here on it is no partial file any more.
         mode::settle(dir, &self.file, target, &self.place.mode_probe_name())?;
-        if !claim::leads_to(dir, &self.name, self.found)? {
+        if !claim::leads_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("somebody has replaced the partial file"));
         }
         if let Err(error) = dir.rename(&self.name, target) {
@@ -268,7 +268,7 @@ impl Temp {
             return;
         }
         let dir = &self.place.dir;
-        if !claim::leads_to(dir, &self.name, self.found).unwrap_or(false) {
+        if !claim::leads_to(dir, &self.name, self.status).unwrap_or(false) {
             // What has its name now is not this one's to remove.
             return;
         }
@@ -291,7 +291,7 @@ impl Temp {
             return kept.is_on_disk;
         }
         let mut partial = now.partial;
-        let mut written = state.write(&self.place, self.found, &partial);
+        let mut written = state.write(&self.place, self.status, &partial);
         for bytes in SHRINK {
             match written {
                 Err(error) if is_full(&error) => {}
@@ -306,7 +306,7 @@ impl Temp {
                 kept.is_on_disk = false;
             }
             let cut = self.file.set_len(partial.len_on_disk());
-            written = cut.and_then(|()| state.write(&self.place, self.found, &partial));
+            written = cut.and_then(|()| state.write(&self.place, self.status, &partial));
         }
         written.is_ok() || kept.is_on_disk
     }

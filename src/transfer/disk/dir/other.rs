@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::status::{Found, Identity, Kind};
+use super::status::{FileStatus, FileIdentity, FileKind};
 
 /// See [the module](super).
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Dir {
     }
 
     /// A directory in this one, made if there is none. A link to one is none.
-    pub(crate) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+    pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -38,21 +38,21 @@ impl Dir {
         held.extend(hold(&path));
         // Looked at once it is held.
         match fs::symlink_metadata(&path)? {
-            there if kind(&there) == Kind::Directory => Ok(Self { path, held }),
+            there if kind(&there) == FileKind::Directory => Ok(Self { path, held }),
             _ => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
     /// What lies at this name; a link is looked at, and not where it leads.
-    pub(crate) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+    pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::symlink_metadata(self.path.join(name)) {
-            Ok(there) => Ok(Some(found(&there))),
+            Ok(there) => Ok(Some(status_from(&there))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
+    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::file_status).
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         options().open(self.path.join(name))
     }
@@ -63,13 +63,13 @@ impl Dir {
     }
 
     /// There are no modes here: who may do what comes from the directory.
-    pub(crate) fn usual_mode(&self, _: &OsStr) -> io::Result<u32> {
+    pub(crate) fn default_mode(&self, _: &OsStr) -> io::Result<u32> {
         Ok(0)
     }
 
     /// What is open.
-    pub(crate) fn look_at(file: &File) -> io::Result<Found> {
-        Ok(found(&file.metadata()?))
+    pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
+        Ok(status_from(&file.metadata()?))
     }
 
     /// There are no modes here.
@@ -132,35 +132,35 @@ fn hold(_: &Path) -> Option<std::sync::Arc<File>> {
     None
 }
 
-fn kind(there: &Metadata) -> Kind {
+fn kind(there: &Metadata) -> FileKind {
     #[cfg(windows)]
     {
         use std::os::windows::fs::MetadataExt as _;
         const REPARSE_POINT: u32 = 0x400;
         // A junction is one too.
         if there.file_attributes() & REPARSE_POINT != 0 {
-            return Kind::Link;
+            return FileKind::Link;
         }
     }
     match there.file_type() {
-        kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::Directory,
-        kind if kind.is_symlink() => Kind::Link,
-        _ => Kind::Other,
+        kind if kind.is_file() => FileKind::File,
+        kind if kind.is_dir() => FileKind::Directory,
+        kind if kind.is_symlink() => FileKind::Link,
+        _ => FileKind::Other,
     }
 }
 
-fn found(there: &Metadata) -> Found {
+fn status_from(there: &Metadata) -> FileStatus {
     #[cfg(windows)]
     let file = std::os::windows::fs::MetadataExt::creation_time(there);
     #[cfg(not(windows))]
     let file = 0;
-    Found {
+    FileStatus {
         kind: kind(there),
         // The standard library tells neither whose it is nor how many names it has.
         is_ours: true,
         links: 1,
         mode: 0,
-        identity: Identity { device: 0, file },
+        identity: FileIdentity { device: 0, file },
     }
 }

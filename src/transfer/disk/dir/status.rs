@@ -1,9 +1,9 @@
-//! [`Found`]: what a file system says of a file.
+//! [`FileStatus`]: what a file system says of a file.
 
 /// What lies at a name, or is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) kind: Kind,
+pub(crate) struct FileStatus {
+    pub(crate) kind: FileKind,
     /// It belongs to the user that this process acts for.
     pub(crate) is_ours: bool,
     /// Names that it has.
@@ -11,11 +11,11 @@ pub(crate) struct Found {
     /// What Unix lets whom do with it: the lowest twelve bits.
     pub(crate) mode: u32,
     /// Two that are there at the same time never have the same.
-    pub(crate) identity: Identity,
+    pub(crate) identity: FileIdentity,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileKind {
     File,
     Directory,
     Link,
@@ -25,15 +25,15 @@ pub(crate) enum Kind {
 
 /// What a file system knows a file by: on Unix the device and the inode, on Windows when it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct FileIdentity {
     pub(crate) device: u64,
     pub(crate) file: u64,
 }
 
-impl Found {
+impl FileStatus {
     /// A regular file of this user's that no other name leads to.
-    pub(crate) fn is_own_file(&self) -> bool {
-        self.kind == Kind::File && self.is_ours && self.links == 1
+    pub(crate) fn is_exclusively_ours(&self) -> bool {
+        self.kind == FileKind::File && self.is_ours && self.links == 1
     }
 
     /// Nobody else may read or write it.
@@ -48,27 +48,27 @@ mod tests {
 
     #[test]
     fn only_a_regular_file_of_this_user_with_one_name_is_its_own() {
-        let found = Found {
-            kind: Kind::File,
+        let status = FileStatus {
+            kind: FileKind::File,
             is_ours: true,
             links: 1,
             mode: 0o600,
-            identity: Identity { device: 1, file: 2 },
+            identity: FileIdentity { device: 1, file: 2 },
         };
-        assert!(found.is_own_file() && found.is_private());
-        for kind in [Kind::Directory, Kind::Link, Kind::Other] {
-            assert!(!Found { kind, ..found }.is_own_file());
+        assert!(status.is_exclusively_ours() && status.is_private());
+        for kind in [FileKind::Directory, FileKind::Link, FileKind::Other] {
+            assert!(!FileStatus { kind, ..status }.is_exclusively_ours());
         }
-        let foreign = Found {
+        let foreign = FileStatus {
             is_ours: false,
-            ..found
+            ..status
         };
-        assert!(!foreign.is_own_file());
+        assert!(!foreign.is_exclusively_ours());
         for links in [0, 2] {
-            assert!(!Found { links, ..found }.is_own_file());
+            assert!(!FileStatus { links, ..status }.is_exclusively_ours());
         }
         for mode in [0o640, 0o604, 0o620, 0o601, 0o4777] {
-            assert!(!Found { mode, ..found }.is_private(), "{mode:o}");
+            assert!(!FileStatus { mode, ..status }.is_private(), "{mode:o}");
         }
     }
 }
