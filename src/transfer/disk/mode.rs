@@ -12,9 +12,9 @@ use super::dir::{Dir, FileStatus, FileKind};
 const PRIVATE: u32 = 0o600;
 
 /// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
-pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
+pub(super) fn apply_final_mode(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
     let replaced = dir.status_of(target)?;
-    let usual = if is_kept(replaced) {
+    let usual = if keeps_mode(replaced) {
         0
     } else {
         match dir.default_mode(empty) {
@@ -24,7 +24,7 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
             usual => usual.unwrap_or(PRIVATE),
         }
     };
-    let mode = finished(replaced, usual);
+    let mode = final_mode(replaced, usual);
     if Dir::file_status(file)?.mode == mode {
         return Ok(());
     }
@@ -43,24 +43,24 @@ pub(super) fn settle(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> i
 }
 
 /// Takes that back, for a file that could not be put in its target's place; unless somebody may be writing to it.
-pub(super) fn unsettle(file: &File) {
+pub(super) fn make_private(file: &File) {
     if Dir::file_status(file).is_ok_and(|status| status.mode & 0o022 == 0) {
         let _ = Dir::set_mode(file, PRIVATE);
     }
 }
 
 /// A link's own mode says nothing.
-fn is_kept(replaced: Option<FileStatus>) -> bool {
+fn keeps_mode(replaced: Option<FileStatus>) -> bool {
     replaced.is_some_and(|status| status.kind == FileKind::File && status.is_ours)
 }
 
 /// The mode of a finished file, where a new one gets `usual`.
 ///
 /// What somebody else has put there may have been opened to all on purpose, or closed: the less of both it is.
-fn finished(replaced: Option<FileStatus>, usual: u32) -> u32 {
+fn final_mode(replaced: Option<FileStatus>, usual: u32) -> u32 {
     match replaced {
         // Never that of a program that runs as its owner.
-        Some(status) if is_kept(replaced) => status.mode & 0o777,
+        Some(status) if keeps_mode(replaced) => status.mode & 0o777,
         Some(status) if status.kind == FileKind::File => status.mode & usual,
         _ => usual,
     }
@@ -93,7 +93,7 @@ mod tests {
             (there(0o777, true, FileKind::Link), 0o640, 0o640),
         ] {
             assert_eq!(
-                finished(replaced, usual),
+                final_mode(replaced, usual),
                 expected,
                 "{replaced:?} {usual:o}"
             );

@@ -58,13 +58,13 @@ impl Temp {
     pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..NUMBERED {
             let name = place.temporary_name(number);
-            if let Some((file, status)) = claim::make_anew(&place.dir, &name)? {
+            if let Some((file, status)) = claim::recreate_locked(&place.dir, &name)? {
                 return Ok(Self::new(file, status, place, name, None));
             }
         }
         loop {
             let name = place.temporary_name(fastrand::u64(NUMBERED..));
-            if let Some((file, status)) = claim::make(&place.dir, &name)? {
+            if let Some((file, status)) = claim::create_locked(&place.dir, &name)? {
                 return Ok(Self::new(file, status, place, name, None));
             }
         }
@@ -73,11 +73,11 @@ impl Temp {
     /// The file that an earlier download to this target has left, or one that a later download finds.
     pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<Resumed> {
         let name = place.resumable_name();
-        let (file, status) = match claim::take(&place.dir, &name)? {
+        let (file, status) = match claim::claim(&place.dir, &name)? {
             Claim::Claimed(file, status) => (file, status),
-            Claim::Busy => return Ok(Resumed::Busy),
-            Claim::Foreign => return Ok(Resumed::Foreign),
-            Claim::Nothing => {
+            Claim::Locked => return Ok(Resumed::Busy),
+            Claim::NotOurs => return Ok(Resumed::Foreign),
+            Claim::Missing => {
                 if let Some((temp, left)) = Self::unsigned(place)? {
                     return Ok(Resumed::Ready(Arc::new(temp), Some(left)));
                 }
@@ -102,7 +102,7 @@ impl Temp {
     /// What a version that signed nothing has left. Without a state it may be anything.
     fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         let name = place.unsigned_name();
-        let Claim::Claimed(file, status) = claim::take(&place.dir, &name)? else {
+        let Claim::Claimed(file, status) = claim::claim(&place.dir, &name)? else {
             return Ok(None);
         };
         let state = State::of(&name);
@@ -115,7 +115,7 @@ impl Temp {
     /// A file that a later download finds.
     fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<Resumed> {
         // Somebody may have been faster.
-        let Some((file, status)) = claim::make(&place.dir, &name)? else {
+        let Some((file, status)) = claim::create_locked(&place.dir, &name)? else {
             return Ok(Resumed::Busy);
         };
         let state = State::of(&name);
@@ -221,12 +221,12 @@ impl Temp {
         self.file.sync_all()?;
         let (dir, target) = (&self.place.dir, &self.place.target);
         // From here on it is no partial file any more.
-        mode::settle(dir, &self.file, target, &self.place.mode_probe_name())?;
-        if !claim::leads_to(dir, &self.name, self.status)? {
+        mode::apply_final_mode(dir, &self.file, target, &self.place.mode_probe_name())?;
+        if !claim::name_refers_to(dir, &self.name, self.status)? {
             return Err(io::Error::other("somebody has replaced the partial file"));
         }
         if let Err(error) = dir.rename(&self.name, target) {
-            mode::unsettle(&self.file);
+            mode::make_private(&self.file);
             return Err(error);
         }
         // Another download may put its own there by now, which is as good.
@@ -243,13 +243,13 @@ impl Temp {
             let _ = state.remove(place);
         } else {
             let name = place.resumable_name();
-            if let Ok(Claim::Claimed(_locked, _)) = claim::take(&place.dir, &name) {
+            if let Ok(Claim::Claimed(_locked, _)) = claim::claim(&place.dir, &name) {
                 let _ = State::of(&name).remove(place);
                 let _ = place.dir.remove(&name);
             }
         }
         for number in 0..NUMBERED {
-            let _ = claim::remove_left(&place.dir, &place.temporary_name(number));
+            let _ = claim::remove_abandoned(&place.dir, &place.temporary_name(number));
         }
         if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
             let _ = unsigned.reset();
@@ -268,7 +268,7 @@ impl Temp {
             return;
         }
         let dir = &self.place.dir;
-        if !claim::leads_to(dir, &self.name, self.status).unwrap_or(false) {
+        if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
             // What has its name now is not this one's to remove.
             return;
         }
