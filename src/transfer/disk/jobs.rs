@@ -13,15 +13,15 @@ pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'stati
 
 /// How many threads work on a file.
 #[derive(Debug, Default)]
-pub(super) struct Work {
+pub(super) struct ActiveJobs {
     threads: Mutex<usize>,
     done: Condvar,
 }
 
 /// A thread that does, or will.
-pub(super) struct Busy(Arc<Work>);
+pub(super) struct JobGuard(Arc<ActiveJobs>);
 
-impl Work {
+impl ActiveJobs {
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -32,14 +32,14 @@ impl Work {
     }
 }
 
-impl Busy {
-    pub(super) fn begin(work: &Arc<Work>) -> Self {
+impl JobGuard {
+    pub(super) fn begin(work: &Arc<ActiveJobs>) -> Self {
         *work.lock() += 1;
         Self(Arc::clone(work))
     }
 }
 
-impl Drop for Busy {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
         self.0.done.notify_all();

@@ -20,4 +20,4 @@ pub(super) use self::partial::{SavedState, PartialDownload};
 pub(super) use self::positioned_io::{hash_at, write_at};
 pub(super) use self::read::{SourceFile, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};
-pub(super) use self::temp_file::{Resumed, Temp};
+pub(super) use self::temp_file::{ResumeOutcome, TempFile};

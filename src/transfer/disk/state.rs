@@ -1,4 +1,4 @@
-//! [`State`]: where it is written what there is of a file.
+//! [`StateFile`]: where it is written what there is of a file.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,16 +11,16 @@ use super::target::{TargetPath, new_state_name, state_name};
 
 /// The state of a file that may be gone on with.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct StateFile {
     name: OsString,
     new_name: OsString,
-    kept: Mutex<Kept>,
+    kept: Mutex<StateStatus>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct StateStatus {
     /// What is there now.
-    pub(super) now: Option<Noted>,
+    pub(super) now: Option<Checkpoint>,
     /// Whether a state is on the disk.
     pub(super) is_on_disk: bool,
     /// The disk has failed to take bytes, and might not say so again.
@@ -29,13 +29,13 @@ pub(super) struct Kept {
 
 /// What is there of a file.
 #[derive(Debug)]
-pub(super) struct Noted {
+pub(super) struct Checkpoint {
     pub(super) partial: PartialDownload,
     /// A SHA-1 will check it. Otherwise it counts only once the disk has it.
     pub(super) is_checked: bool,
 }
 
-impl State {
+impl StateFile {
     pub(super) fn of(part: &OsString) -> Self {
         Self {
             name: state_name(part),
@@ -44,7 +44,7 @@ impl State {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, StateStatus> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,4 @@
-//! [`Temp`]: a file that is written beside its target, and takes the target's place when it is whole.
+//! [`TempFile`]: a file that is written beside its target, and takes the target's place when it is whole.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -11,59 +11,59 @@ use blocking::Task;
 
 use super::claim::{self, Claim};
 use super::dir::FileStatus;
-use super::jobs::{Busy, Work, on_pool};
+use super::jobs::{JobGuard, ActiveJobs, on_pool};
 use super::mode;
 use super::partial::{SavedState, PartialDownload};
-use super::state::{Kept, Noted, State};
+use super::state::{StateStatus, Checkpoint, StateFile};
 use super::target::TargetPath;
 
 /// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
 /// was left at them is removed.
-const NUMBERED: u64 = 4;
+const TEMPORARY_NAMES: u64 = 4;
 
 /// What is given up of a file's end to have room for its state on a full disk: nothing but what is not noted, at first.
-const SHRINK: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
+const TRUNCATIONS: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 
 /// A file beside its target. Unless it is put in the target's place it is removed on drop, or kept where it may be gone
 /// on with.
 ///
 /// All of this blocks, but for the drop, which takes as long as the removal of a file.
 #[derive(Debug)]
-pub(crate) struct Temp {
+pub(crate) struct TempFile {
     file: Arc<File>,
     /// What it was when it was made or status.
     status: FileStatus,
     place: Arc<TargetPath>,
     name: OsString,
     /// Where its state is written, if it may be gone on with.
-    state: Option<State>,
+    state: Option<StateFile>,
     /// It is in the target's place, or given up.
-    is_settled: AtomicBool,
-    work: Arc<Work>,
+    is_done: AtomicBool,
+    work: Arc<ActiveJobs>,
 }
 
 /// What became of the wish to go on with a file.
 #[derive(Debug)]
-pub(crate) enum Resumed {
+pub(crate) enum ResumeOutcome {
     /// It is there, and perhaps some of the bytes are.
-    Ready(Arc<Temp>, Option<SavedState>),
+    Ready(Arc<TempFile>, Option<SavedState>),
     /// Somebody works on it.
-    Busy,
+    Locked,
     /// Something else has its name.
-    Foreign,
+    Unavailable,
 }
 
-impl Temp {
+impl TempFile {
     /// A file of its own.
     pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
-        for number in 0..NUMBERED {
+        for number in 0..TEMPORARY_NAMES {
             let name = place.temporary_name(number);
             if let Some((file, status)) = claim::recreate_locked(&place.dir, &name)? {
                 return Ok(Self::new(file, status, place, name, None));
             }
         }
         loop {
-            let name = place.temporary_name(fastrand::u64(NUMBERED..));
+            let name = place.temporary_name(fastrand::u64(TEMPORARY_NAMES..));
             if let Some((file, status)) = claim::create_locked(&place.dir, &name)? {
                 return Ok(Self::new(file, status, place, name, None));
             }
@@ -71,25 +71,25 @@ impl Temp {
     }
 
     /// The file that an earlier download to this target has left, or one that a later download finds.
-    pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<Resumed> {
+    pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
         let name = place.resumable_name();
         let (file, status) = match claim::claim(&place.dir, &name)? {
             Claim::Claimed(file, status) => (file, status),
-            Claim::Locked => return Ok(Resumed::Busy),
-            Claim::NotOurs => return Ok(Resumed::Foreign),
+            Claim::Locked => return Ok(ResumeOutcome::Locked),
+            Claim::NotOurs => return Ok(ResumeOutcome::Unavailable),
             Claim::Missing => {
                 if let Some((temp, left)) = Self::unsigned(place)? {
-                    return Ok(Resumed::Ready(Arc::new(temp), Some(left)));
+                    return Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)));
                 }
                 return Self::resumable(place, name);
             }
         };
-        let state = State::of(&name);
+        let state = StateFile::of(&name);
         match state.read(place, &file, status) {
             Some(left) => {
                 state.lock().is_on_disk = true;
                 let temp = Self::new(file, status, place, name, Some(state));
-                Ok(Resumed::Ready(Arc::new(temp), Some(left)))
+                Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
             None => {
                 // Only this user's key leads to that name, so it is this user's to remove.
@@ -105,7 +105,7 @@ impl Temp {
         let Claim::Claimed(file, status) = claim::claim(&place.dir, &name)? else {
             return Ok(None);
         };
-        let state = State::of(&name);
+        let state = StateFile::of(&name);
         Ok(state.read(place, &file, status).map(|left| {
             state.lock().is_on_disk = true;
             (Self::new(file, status, place, name, Some(state)), left)
@@ -113,19 +113,19 @@ impl Temp {
     }
 
     /// A file that a later download finds.
-    fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<Resumed> {
+    fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
         // Somebody may have been faster.
         let Some((file, status)) = claim::create_locked(&place.dir, &name)? else {
-            return Ok(Resumed::Busy);
+            return Ok(ResumeOutcome::Locked);
         };
-        let state = State::of(&name);
+        let state = StateFile::of(&name);
         // There may be one that is about another file; or something else, which is left alone.
         if state.remove(place).is_err() {
             place.dir.remove(&name)?;
-            return Ok(Resumed::Foreign);
+            return Ok(ResumeOutcome::Unavailable);
         }
         let temp = Self::new(file, status, place, name, Some(state));
-        Ok(Resumed::Ready(Arc::new(temp), None))
+        Ok(ResumeOutcome::Ready(Arc::new(temp), None))
     }
 
     fn new(
@@ -133,7 +133,7 @@ impl Temp {
         status: FileStatus,
         place: &Arc<TargetPath>,
         name: OsString,
-        state: Option<State>,
+        state: Option<StateFile>,
     ) -> Self {
         Self {
             file: Arc::new(file),
@@ -141,17 +141,17 @@ impl Temp {
             place: Arc::clone(place),
             name,
             state,
-            is_settled: AtomicBool::new(false),
+            is_done: AtomicBool::new(false),
             work: Arc::default(),
         }
     }
 
     /// Does something to the file, on the pool.
-    pub(crate) fn job<T: Send + 'static>(
+    pub(crate) fn run_job<T: Send + 'static>(
         &self,
         job: impl FnOnce(&File) -> T + Send + 'static,
     ) -> Task<T> {
-        let (file, busy) = (Arc::clone(&self.file), Busy::begin(&self.work));
+        let (file, busy) = (Arc::clone(&self.file), JobGuard::begin(&self.work));
         on_pool(move || {
             let _busy = busy;
             job(&file)
@@ -167,7 +167,7 @@ impl Temp {
     pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
             let mut kept = state.lock();
-            *kept = Kept::default();
+            *kept = StateStatus::default();
             state.remove(&self.place)?;
         }
         self.file.set_len(0)
@@ -175,9 +175,9 @@ impl Temp {
 
     /// What is there now: written down when it is given up. Where no SHA-1 will check it, the disk is asked first whether
     /// it has the bytes.
-    pub(crate) fn note(&self, partial: PartialDownload, is_checked: bool) {
+    pub(crate) fn set_checkpoint(&self, partial: PartialDownload, is_checked: bool) {
         if let Some(state) = &self.state {
-            state.lock().now = Some(Noted {
+            state.lock().now = Some(Checkpoint {
                 partial,
                 is_checked,
             });
@@ -186,9 +186,9 @@ impl Temp {
 
     /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
     /// is said.
-    pub(crate) fn save(self: &Arc<Self>, partial: PartialDownload, sync: bool) -> Task<io::Result<()>> {
+    pub(crate) fn write_checkpoint(self: &Arc<Self>, partial: PartialDownload, sync: bool) -> Task<io::Result<()>> {
         let temp = Arc::clone(self);
-        self.job(move |file| {
+        self.run_job(move |file| {
             let Some(state) = &temp.state else {
                 return Ok(());
             };
@@ -206,7 +206,7 @@ impl Temp {
 
     /// Puts its `len` bytes in the target's place, for good. Where the machine has no room for that, it can be tried again.
     pub(crate) fn put_in_place(&self, len: u64, modified: Option<SystemTime>) -> io::Result<()> {
-        if self.is_settled.load(Ordering::Relaxed) {
+        if self.is_done.load(Ordering::Relaxed) {
             return self.place.dir.sync();
         }
         if self.file.metadata()?.len() < len {
@@ -230,41 +230,41 @@ impl Temp {
             return Err(error);
         }
         // Another download may put its own there by now, which is as good.
-        self.is_settled.store(true, Ordering::Relaxed);
-        self.tidy();
+        self.is_done.store(true, Ordering::Relaxed);
+        self.remove_leftovers();
         dir.sync()
     }
 
     /// What earlier downloads have left is of no use any more, unless somebody works on it. What can't be removed does no
     /// harm: the file is there.
-    fn tidy(&self) {
+    fn remove_leftovers(&self) {
         let place = &self.place;
         if let Some(state) = &self.state {
             let _ = state.remove(place);
         } else {
             let name = place.resumable_name();
             if let Ok(Claim::Claimed(_locked, _)) = claim::claim(&place.dir, &name) {
-                let _ = State::of(&name).remove(place);
+                let _ = StateFile::of(&name).remove(place);
                 let _ = place.dir.remove(&name);
             }
         }
-        for number in 0..NUMBERED {
+        for number in 0..TEMPORARY_NAMES {
             let _ = claim::remove_abandoned(&place.dir, &place.temporary_name(number));
         }
         if let Ok(Some((unsigned, _))) = Self::unsigned(place) {
             let _ = unsigned.reset();
-            unsigned.settle(false);
+            unsigned.discard_or_keep(false);
         }
     }
 
     /// Removes it or keeps it for later, once nobody works on it any more.
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn abandon(&self) {
         self.work.wait();
-        self.settle(true);
+        self.discard_or_keep(true);
     }
 
-    fn settle(&self, may_wait: bool) {
-        if self.is_settled.swap(true, Ordering::Relaxed) {
+    fn discard_or_keep(&self, may_wait: bool) {
+        if self.is_done.swap(true, Ordering::Relaxed) {
             return;
         }
         let dir = &self.place.dir;
@@ -281,7 +281,7 @@ impl Temp {
     }
 
     /// Whether there is a state on the disk by which it may be gone on with.
-    fn keep(&self, state: &State, kept: &mut Kept, may_wait: bool) -> bool {
+    fn keep(&self, state: &StateFile, kept: &mut StateStatus, may_wait: bool) -> bool {
         let Some(now) = kept.now.take() else {
             return kept.is_on_disk;
         };
@@ -292,7 +292,7 @@ impl Temp {
         }
         let mut partial = now.partial;
         let mut written = state.write(&self.place, self.status, &partial);
-        for bytes in SHRINK {
+        for bytes in TRUNCATIONS {
             match written {
                 Err(error) if is_full(&error) => {}
                 _ => break,
@@ -318,8 +318,8 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
-impl Drop for Temp {
+impl Drop for TempFile {
     fn drop(&mut self) {
-        self.settle(false);
+        self.discard_or_keep(false);
     }
 }

@@ -21,7 +21,7 @@ impl ActiveDownload<'_> {
             state.unsaved = 0;
             self.partial(&state)
         };
-        let saved = self.temp.save(partial, !self.is_checked).await;
+        let saved = self.temp.write_checkpoint(partial, !self.is_checked).await;
         self.lock().is_saving = false;
         saved.map_err(|error| write_error(self.target, error))
     }
@@ -36,7 +36,7 @@ impl ActiveDownload<'_> {
         }
         while poll_fn(|cx| self.poll_flush(cx)).await {
             self.temp
-                .job(File::sync_data)
+                .run_job(File::sync_data)
                 .await
                 .map_err(|error| write_error(self.target, error))?;
         }

@@ -37,7 +37,7 @@ impl ActiveDownload<'_> {
                         Ok(hasher)
                     };
                     self.temp
-                        .job(read_back)
+                        .run_job(read_back)
                         .await
                         .map_err(|error| write_error(self.target, error))?
                 }

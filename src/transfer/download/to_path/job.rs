@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use super::shared_state::{ActiveDownload, SharedState, write_error};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
-use crate::transfer::disk::{SavedState, PartialDownload, TargetPath, Resumed, Temp, is_reserved_path, on_pool};
+use crate::transfer::disk::{SavedState, PartialDownload, TargetPath, ResumeOutcome, TempFile, is_reserved_path, on_pool};
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
@@ -52,7 +52,7 @@ impl FileDownload {
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
             // Nothing goes on when this has ended.
-            on_pool(move || temp.give_up()).await;
+            on_pool(move || temp.abandon()).await;
             return outcome;
         }
         let outcome = outcome?;
@@ -67,7 +67,7 @@ impl FileDownload {
             on_pool(move || temp.put_in_place(len, modified))
         };
         if let Err(error) = self.client.with_room(put).await {
-            on_pool(move || temp.give_up()).await;
+            on_pool(move || temp.abandon()).await;
             return Err(write_error(error));
         }
         self.progress.enter(Stage::Done);
@@ -77,7 +77,7 @@ impl FileDownload {
     /// Fetches the file, and again where its SHA-1 is another one.
     async fn fetch_verified(
         &self,
-        temp: &Arc<Temp>,
+        temp: &Arc<TempFile>,
         target: &Path,
         mut saved: Option<SavedState>,
     ) -> Result<Downloaded, Error> {
@@ -99,24 +99,24 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<Temp>, Option<SavedState>)> {
+    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
         for again in 0..tries {
             let there = Arc::clone(&place);
-            match on_pool(move || Temp::resume(&there)).await? {
-                Resumed::Ready(temp, saved) => return Ok((temp, saved)),
-                Resumed::Foreign => break,
-                Resumed::Busy => {}
+            match on_pool(move || TempFile::resume(&there)).await? {
+                ResumeOutcome::Ready(temp, saved) => return Ok((temp, saved)),
+                ResumeOutcome::Unavailable => break,
+                ResumeOutcome::Locked => {}
             }
             self.client.sleep(Duration::from_millis(10 * again)).await;
         }
-        let temp = on_pool(move || Temp::create(&place)).await?;
+        let temp = on_pool(move || TempFile::create(&place)).await?;
         Ok((Arc::new(temp), None))
     }
 
-    async fn reset(&self, temp: &Arc<Temp>, target: &Path) -> Result<(), Error> {
+    async fn reset(&self, temp: &Arc<TempFile>, target: &Path) -> Result<(), Error> {
         let temp = Arc::clone(temp);
         on_pool(move || temp.reset())
             .await
@@ -126,7 +126,7 @@ impl FileDownload {
     /// Brings all bytes to the disk, and tells whether they are the right ones.
     async fn fetch(
         &self,
-        temp: &Arc<Temp>,
+        temp: &Arc<TempFile>,
         target: &Path,
         saved: Option<SavedState>,
     ) -> Result<FetchOutcome, Error> {
@@ -186,7 +186,7 @@ impl FileDownload {
     /// The first answer, and the bytes that need not be fetched.
     async fn first_response(
         &self,
-        temp: &Arc<Temp>,
+        temp: &Arc<TempFile>,
         target: &Path,
         saved: Option<SavedState>,
     ) -> Result<(FirstResponse, RangeSet), Error> {

@@ -9,7 +9,7 @@ use std::task::Waker;
 use b2kit_core::Bytes;
 
 use crate::error::Error;
-use crate::transfer::disk::{PartialDownload, Temp};
+use crate::transfer::disk::{PartialDownload, TempFile};
 use crate::transfer::download::reader::PinnedVersion;
 use crate::transfer::range_set::RangeSet;
 
@@ -18,7 +18,7 @@ const FLUSH: u64 = 64 << 20;
 
 /// A file that comes down.
 pub(super) struct ActiveDownload<'a> {
-    pub(super) temp: &'a Arc<Temp>,
+    pub(super) temp: &'a Arc<TempFile>,
     pub(super) target: &'a Path,
     pub(super) version: Arc<PinnedVersion>,
     pub(super) wanted: Range<u64>,

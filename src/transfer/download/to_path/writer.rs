@@ -49,7 +49,7 @@ impl ActiveDownload<'_> {
             let range = mem::replace(&mut task.start, task.reader.at())..task.reader.at();
             let at = range.start - self.wanted.start;
             let mut next = self.is_checked.then(|| gathered.clone());
-            let job = self.temp.job(move |file| write_at(file, &gathered, at));
+            let job = self.temp.run_job(move |file| write_at(file, &gathered, at));
             task.writing = Some((range.clone(), job));
             poll_fn(|cx| self.poll_feed_hash(&range, &mut next, cx)).await;
         }
@@ -113,7 +113,7 @@ impl ActiveDownload<'_> {
         state.unflushed += range.end - range.start;
         state.done.insert(range);
         if self.temp.is_resumable() {
-            self.temp.note(self.partial(&state), self.is_checked);
+            self.temp.set_checkpoint(self.partial(&state), self.is_checked);
         }
         let flush = if self.is_flush_due(&state) {
             state.flush.take()
