@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 
-use super::protocol::{Answer, CallExecutor, Intent, Outcome, Presence, Process, Step, Target};
+use super::protocol::{Answer, Operation, Intent, Outcome, Presence, NameState, Process, Step};
 use super::slot::{self, CreateSlot, KEY};
 use super::stage::{NONCE, Stage};
 use crate::api::{
@@ -19,25 +19,25 @@ use crate::types::{Bucket, BucketInfo, FileVersion};
 pub(super) type Version = Box<FileVersion>;
 
 /// So many replies in a row may be lost, each after all the attempts that the client makes.
-const MOST_LOST: u32 = 3;
+const MAX_LOST: u32 = 3;
 
 /// So many requests one process makes at most: where it always comes second, something else is wrong.
-const MOST_REQUESTS: u32 = 10_000;
+const MAX_REQUESTS: u32 = 10_000;
 
 /// Up to so long it waits after the first swap that came second, and up to 64 times that later.
-const PAUSE: Duration = Duration::from_millis(20);
+const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
 
 /// A process under way.
-struct Run<'a> {
+struct Driver<'a> {
     bucket: &'a BucketHandle,
     slot: &'a CreateSlot,
     goal: Intent<Stage>,
     /// The other entries of the slot's bucket, at the revision that they were seen at.
     seen: (u64, BucketInfo),
     /// Whether the slot holds the goal, or has held it, or may.
-    taken: bool,
-    lost: u32,
-    second: u32,
+    may_be_in_slot: bool,
+    lost_responses: u32,
+    conflicts: u32,
 }
 
 /// Creates the file or discards the stage. A stage that no swap can have put into the slot is deleted after an error.
@@ -46,41 +46,41 @@ pub(super) async fn run(
     slot: &CreateSlot,
     goal: Intent<Stage>,
 ) -> Result<Outcome<Version>, Error> {
-    let mut run = Run {
+    let mut driver = Driver {
         bucket,
         slot,
         goal: goal.clone(),
         seen: (0, BucketInfo::new()),
-        taken: false,
-        lost: 0,
-        second: 0,
+        may_be_in_slot: false,
+        lost_responses: 0,
+        conflicts: 0,
     };
     let mut process = Process::new(goal);
     let mut requests = 0;
     let error = loop {
-        let ask = match process.step() {
+        let operation = match process.step() {
             Step::End(outcome) => return Ok(outcome),
-            Step::CallExecutor(ask) => ask,
+            Step::Request(operation) => operation,
         };
         requests += 1;
-        if requests > MOST_REQUESTS {
+        if requests > MAX_REQUESTS {
             let what = "others were always first at the slot";
             break Error::new(ErrorKind::Unavailable, what);
         }
-        match run.answer(ask).await {
-            Ok(answer) => process.answered(answer),
+        match driver.answer(operation).await {
+            Ok(answer) => process.on_answer(answer),
             Err(error) => break error,
         }
     };
-    if !run.taken && matches!(run.goal, Intent::Create(_)) {
-        discard_untaken(bucket, run.goal.stage()).await;
+    if !driver.may_be_in_slot && matches!(driver.goal, Intent::Create(_)) {
+        discard_unclaimed(bucket, driver.goal.stage()).await;
     }
     // Of the stage it is known that it is there, and of the slot that it may hold it.
-    Err(without_conflict(error).with_effect(run.taken))
+    Err(without_conflict(error).with_effect(driver.may_be_in_slot))
 }
 
 /// Deletes a stage that nobody can have heard of. One attempt: what is left is garbage.
-pub(super) async fn discard_untaken(bucket: &BucketHandle, stage: &Stage) {
+pub(super) async fn discard_unclaimed(bucket: &BucketHandle, stage: &Stage) {
     let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
     let client = bucket.client().with_retry(RetryPolicy::disabled());
     let _garbage = client.call(delete).await;
@@ -96,34 +96,34 @@ pub(super) fn without_conflict(error: Error) -> Error {
 
 type Answered = Result<Answer<Stage, Version>, Error>;
 
-impl Run<'_> {
-    async fn answer(&mut self, ask: CallExecutor<Stage>) -> Answered {
-        match ask {
-            CallExecutor::Slot => self.look().await,
-            CallExecutor::Stage(stage) => self.stage(&stage).await,
-            CallExecutor::Target(stage) => self.target(&stage).await,
-            CallExecutor::Swap(revision, intent) => self.swap(revision, intent).await,
-            CallExecutor::Copy(stage) => self.copy(&stage).await,
-            CallExecutor::Delete(stage) => self.delete(&stage).await,
+impl Driver<'_> {
+    async fn answer(&mut self, operation: Operation<Stage>) -> Answered {
+        match operation {
+            Operation::Slot => self.look().await,
+            Operation::Stage(stage) => self.stage(&stage).await,
+            Operation::Target(stage) => self.target(&stage).await,
+            Operation::Swap(revision, intent) => self.swap(revision, intent).await,
+            Operation::Copy(stage) => self.copy(&stage).await,
+            Operation::Delete(stage) => self.delete(&stage).await,
         }
     }
 
     /// A reply was lost. That is bounded: the client has tried for long already.
     fn lost(&mut self, error: Error) -> Answered {
-        self.lost += 1;
-        match self.lost {
-            ..=MOST_LOST => Ok(Answer::LostResponse),
+        self.lost_responses += 1;
+        match self.lost_responses {
+            ..=MAX_LOST => Ok(Answer::LostResponse),
             _ => Err(error),
         }
     }
 
     fn done(&mut self) -> Answered {
-        self.lost = 0;
+        self.lost_responses = 0;
         Ok(Answer::Done)
     }
 
     async fn look(&mut self) -> Answered {
-        let bucket = find(self.slot.bucket()).await?;
+        let bucket = fetch_bucket(self.slot.bucket()).await?;
         let intent = bucket.bucket_info.get(KEY).map(slot::read).transpose()?;
         self.see(bucket);
         Ok(Answer::Slot(self.seen.0, intent))
@@ -135,8 +135,8 @@ impl Run<'_> {
 
     async fn stage(&self, stage: &Stage) -> Answered {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
-            Ok(_) => Ok(Answer::Stage(Presence::There)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Answer::Stage(Presence::Gone)),
+            Ok(_) => Ok(Answer::Stage(Presence::Present)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Answer::Stage(Presence::Absent)),
             Err(error) => Err(error),
         }
     }
@@ -144,7 +144,7 @@ impl Run<'_> {
     /// A name that is hidden is free; so is one of which there is only an unfinished large file.
     async fn target(&self, stage: &Stage) -> Answered {
         let Some(name) = &stage.target else {
-            return Ok(Answer::Target(Target::Absent));
+            return Ok(Answer::Target(NameState::Absent));
         };
         let names = ListFileNames::new(&stage.bucket_id)
             .start_file_name(name.as_str())
@@ -155,11 +155,11 @@ impl Run<'_> {
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
             match file.filter(|file| *file.file_name == *name.as_str()) {
-                None => Target::Absent,
+                None => NameState::Absent,
                 Some(file) if file.file_info.get(NONCE) == Some(&*stage.nonce) => {
-                    Target::Own(Box::new(file))
+                    NameState::Own(Box::new(file))
                 }
-                Some(_) => Target::Other,
+                Some(_) => NameState::Other,
             },
         ))
     }
@@ -173,14 +173,14 @@ impl Run<'_> {
             None => info,
         };
         let fills = intent.is_some();
-        let was_taken = self.taken;
-        self.taken |= fills;
+        let was_taken = self.may_be_in_slot;
+        self.may_be_in_slot |= fills;
         let update = UpdateBucket::new(self.slot.bucket().id())
             .if_revision_is(revision)
             .bucket_info(info);
         match self.slot.bucket().client().call(update).await {
             Ok(bucket) => {
-                self.lost = 0;
+                self.lost_responses = 0;
                 self.see(bucket);
                 Ok(Answer::Swapped(self.seen.0))
             }
@@ -190,15 +190,15 @@ impl Run<'_> {
                 self.lost(error)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
-                self.lost = 0;
-                self.taken = was_taken;
-                let most = PAUSE.saturating_mul(1 << self.second.min(6));
-                self.second = self.second.saturating_add(1);
+                self.lost_responses = 0;
+                self.may_be_in_slot = was_taken;
+                let most = INITIAL_BACKOFF.saturating_mul(1 << self.conflicts.min(6));
+                self.conflicts = self.conflicts.saturating_add(1);
                 self.client().sleep_up_to(most).await;
                 Ok(Answer::Refused)
             }
             Err(error) => {
-                self.taken = was_taken;
+                self.may_be_in_slot = was_taken;
                 Err(error)
             }
         }
@@ -223,7 +223,7 @@ impl Run<'_> {
     }
 
     async fn delete(&mut self, stage: &Stage) -> Answered {
-        let is_garbage = !self.taken && stage == self.goal.stage();
+        let is_garbage = !self.may_be_in_slot && stage == self.goal.stage();
         let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
         match self.client().call(delete).await {
             Ok(_) => self.done(),
@@ -240,7 +240,7 @@ impl Run<'_> {
 }
 
 /// What B2 says of the bucket.
-pub(super) async fn find(bucket: &BucketHandle) -> Result<Bucket, Error> {
+pub(super) async fn fetch_bucket(bucket: &BucketHandle) -> Result<Bucket, Error> {
     let list = ListBuckets::new().bucket_id(bucket.id());
     let found = bucket.client().call(list).await?.buckets;
     let mut found = found.into_iter();

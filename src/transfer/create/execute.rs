@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use futures_core::future::BoxFuture;
 
 use super::builder::{Create, CreateSettings, Created};
-use super::driver::{discard_untaken, find, run, without_conflict};
+use super::driver::{discard_unclaimed, fetch_bucket, run, without_conflict};
 use super::protocol::{Intent, Outcome};
 use super::slot::CreateSlot;
 use super::stage::{CREATE_STAGES, NONCE, Stage, is_create_stage, stage_name};
@@ -20,7 +20,7 @@ use crate::transfer::source::{Opened, Source};
 use crate::types::{Capability, FileInfo, FileInfoLimit, FileName, LARGE_FILE_SHA1, Restricted};
 
 /// So many stages one create makes at most, where each is discarded before it is taken.
-const MOST_STAGES: u32 = 3;
+const MAX_STAGES: u32 = 3;
 
 /// As long as they are when they are added to the info of an upload.
 const NOTES: [(&str, usize); 3] = [
@@ -62,7 +62,7 @@ impl Create {
         match opened {
             Opened::RandomAccess(random_access) => {
                 let mut nonce = nonce;
-                for _ in 0..MOST_STAGES {
+                for _ in 0..MAX_STAGES {
                     let source = with_notes(Source::from_opened(random_access.clone()));
                     if let Some(created) = job.attempt(&nonce, source).await? {
                         return Ok(created);
@@ -153,7 +153,7 @@ impl Job<'_> {
             target: Some(self.name.clone()),
         };
         if is_locked {
-            discard_untaken(&self.bucket, &stage).await;
+            discard_unclaimed(&self.bucket, &stage).await;
             return Err(locked());
         }
         Ok(stage)
@@ -218,7 +218,7 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
 
 /// A stage that can't be deleted would block the slot. A key that may not see the bucket can't tell.
 async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
-    let found = match find(bucket).await {
+    let found = match fetch_bucket(bucket).await {
         Err(error) if error.kind() == ErrorKind::Unauthorized => return Ok(()),
         found => found?,
     };
