@@ -121,7 +121,14 @@ mod tests {
             assert_eq!(missing.count_ranges(), expected.len() as u64);
             assert_eq!(missing.collect::<Vec<_>>(), expected);
         }
-        assert_eq!((ranges.contiguous_end(0), ranges.contiguous_end(2), ranges.contiguous_end(6)), (0, 4, 7));
+        assert_eq!(
+            (
+                ranges.contiguous_end(0),
+                ranges.contiguous_end(2),
+                ranges.contiguous_end(6)
+            ),
+            (0, 4, 7)
+        );
     }
 
     /// With a piece for each byte it would not fit into memory.

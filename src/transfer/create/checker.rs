@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use super::protocol::{
-    Answer, Operation, Intent, Outcome, InjectedBug, Presence, NameState, Process, Step,
+    Answer, InjectedBug, Intent, NameState, Operation, Outcome, Presence, Process, Step,
 };
 
 /// A stage is known by its nonce, a version by the nonce that it carries and a number.
@@ -252,7 +252,11 @@ impl World {
                     gone.delay(&operation);
                     gone.processes[number] = None;
                     next.push((
-                        Event::Asks(number, operation.clone(), "on its way, and its sender crashes"),
+                        Event::Asks(
+                            number,
+                            operation.clone(),
+                            "on its way, and its sender crashes",
+                        ),
                         gone,
                     ));
                 }

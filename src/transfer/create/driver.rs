@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 
-use super::protocol::{Answer, Operation, Intent, Outcome, Presence, NameState, Process, Step};
+use super::protocol::{Answer, Intent, NameState, Operation, Outcome, Presence, Process, Step};
 use super::slot::{self, CreateSlot, KEY};
 use super::stage::{NONCE, Stage};
 use crate::api::{
@@ -136,7 +136,9 @@ impl Driver<'_> {
     async fn stage(&self, stage: &Stage) -> Answered {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
             Ok(_) => Ok(Answer::Stage(Presence::Present)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Answer::Stage(Presence::Absent)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(Answer::Stage(Presence::Absent))
+            }
             Err(error) => Err(error),
         }
     }

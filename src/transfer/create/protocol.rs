@@ -207,10 +207,12 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     fn after(&self, answer: Answer<S, V>) -> Phase<S, V> {
         match (self.phase.clone(), answer) {
             (Phase::ReadSlot, Answer::Slot(revision, None)) => match self.goal {
-                Intent::Create(_) if self.has_bug(InjectedBug::NoCheckAfterTheLook) => Phase::FillSlot {
-                    revision,
-                    unsure: false,
-                },
+                Intent::Create(_) if self.has_bug(InjectedBug::NoCheckAfterTheLook) => {
+                    Phase::FillSlot {
+                        revision,
+                        unsure: false,
+                    }
+                }
                 _ => Phase::CheckStage(revision),
             },
             (Phase::ReadSlot, Answer::Slot(revision, Some(intent))) => execute(revision, intent),
@@ -222,7 +224,9 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 },
             },
             // No swap of ours was made until now, so nobody can have executed it out.
-            (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => Phase::End(Outcome::Discarded),
+            (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => {
+                Phase::End(Outcome::Discarded)
+            }
             (Phase::CheckTarget(revision), Answer::Target(target)) => match target {
                 NameState::Absent => Phase::FillSlot {
                     revision,
@@ -231,7 +235,9 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 NameState::Own(version) => Phase::End(Outcome::Created(version)),
                 NameState::Other => Phase::DeleteStage,
             },
-            (Phase::FillSlot { .. }, Answer::Swapped(revision)) => execute(revision, self.goal.clone()),
+            (Phase::FillSlot { .. }, Answer::Swapped(revision)) => {
+                execute(revision, self.goal.clone())
+            }
             (Phase::FillSlot { unsure, .. }, Answer::Refused) => {
                 if unsure && !self.has_bug(InjectedBug::RefusedAfterLostIsNotOurs) {
                     Phase::Resolve(Resolve::Slot)
@@ -277,7 +283,8 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         let creates = matches!(execution.intent, Intent::Create(_));
         let injected_bug = self.has_bug(InjectedBug::ClearBeforeDelete) && creates;
         execution.step = match (execution.step, answer) {
-            (ExecutionStep::Look, Answer::Target(NameState::Own(_))) | (ExecutionStep::Copy, Answer::Done) => {
+            (ExecutionStep::Look, Answer::Target(NameState::Own(_)))
+            | (ExecutionStep::Copy, Answer::Done) => {
                 if injected_bug {
                     ExecutionStep::Read
                 } else {
@@ -286,7 +293,9 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
             }
             (ExecutionStep::Look, Answer::Target(_)) => ExecutionStep::Copy,
             (ExecutionStep::Copy, Answer::LostResponse) => ExecutionStep::Look,
-            (ExecutionStep::Delete, Answer::Done) if injected_bug => return self.cleared(execution),
+            (ExecutionStep::Delete, Answer::Done) if injected_bug => {
+                return self.cleared(execution);
+            }
             (ExecutionStep::Delete, Answer::Done) if creates => ExecutionStep::Read,
             (ExecutionStep::Delete, Answer::Done) => ExecutionStep::Clear,
             (ExecutionStep::Read, Answer::Target(target)) => {
@@ -322,7 +331,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
     }
 }
 
-fn execution<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
+fn execute<S, V>(revision: u64, intent: Intent<S>) -> Phase<S, V> {
     let step = match intent {
         Intent::Create(_) => ExecutionStep::Look,
         Intent::Discard(_) => ExecutionStep::Delete,

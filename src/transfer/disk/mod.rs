@@ -16,7 +16,7 @@ mod target;
 mod temp_file;
 
 pub(super) use self::jobs::on_pool;
-pub(super) use self::partial::{SavedState, PartialDownload};
+pub(super) use self::partial::{PartialDownload, SavedState};
 pub(super) use self::positioned_io::{hash_at, write_at};
 pub(super) use self::read::{SourceFile, read};
 pub(super) use self::target::{TargetPath, is_reserved_path};

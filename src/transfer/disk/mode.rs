@@ -6,13 +6,18 @@ use std::io;
 
 use b2kit_core::adapter::is_exhaustion;
 
-use super::dir::{Dir, FileStatus, FileKind};
+use super::dir::{Dir, FileKind, FileStatus};
 
 /// What nobody else may open.
 const PRIVATE: u32 = 0o600;
 
 /// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
-pub(super) fn apply_final_mode(dir: &Dir, file: &File, target: &OsStr, empty: &OsStr) -> io::Result<()> {
+pub(super) fn apply_final_mode(
+    dir: &Dir,
+    file: &File,
+    target: &OsStr,
+    empty: &OsStr,
+) -> io::Result<()> {
     let replaced = dir.status_of(target)?;
     let usual = if keeps_mode(replaced) {
         0

@@ -87,7 +87,10 @@ impl PartialDownload {
     }
 
     fn up_to(&self, end: u64) -> Self {
-        let ranges = self.done.iter().map(|range| range.start..range.end.min(end));
+        let ranges = self
+            .done
+            .iter()
+            .map(|range| range.start..range.end.min(end));
         let mut done = RangeSet::default();
         ranges
             .filter(|range| !range.is_empty())
@@ -101,7 +104,12 @@ impl PartialDownload {
 
 impl SavedState {
     /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
-    pub(super) fn read(document: &[u8], length: u64, of: FileIdentity, key: &LocalKey) -> Option<Self> {
+    pub(super) fn read(
+        document: &[u8],
+        length: u64,
+        of: FileIdentity,
+        key: &LocalKey,
+    ) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.has_signed(&document.signed(), &signature) => true,

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dir::{Dir, FileStatus};
-use super::partial::{LIMIT, SavedState, PartialDownload};
+use super::partial::{LIMIT, PartialDownload, SavedState};
 use super::target::{TargetPath, new_state_name, state_name};
 
 /// The state of a file that may be gone on with.
@@ -49,7 +49,12 @@ impl StateFile {
     }
 
     /// Reads the state of this file. Nobody but this user may have had a hand in either.
-    pub(super) fn read(&self, place: &TargetPath, part: &File, of: FileStatus) -> Option<SavedState> {
+    pub(super) fn read(
+        &self,
+        place: &TargetPath,
+        part: &File,
+        of: FileStatus,
+    ) -> Option<SavedState> {
         if !of.is_private() {
             return None;
         }
@@ -65,7 +70,12 @@ impl StateFile {
     }
 
     /// All of it or nothing.
-    pub(super) fn write(&self, place: &TargetPath, part: FileStatus, partial: &PartialDownload) -> io::Result<()> {
+    pub(super) fn write(
+        &self,
+        place: &TargetPath,
+        part: FileStatus,
+        partial: &PartialDownload,
+    ) -> io::Result<()> {
         let dir = &place.dir;
         dir.remove(&self.new_name)?;
         let mut file = dir.create(&self.new_name)?;

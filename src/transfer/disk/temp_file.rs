@@ -11,10 +11,10 @@ use blocking::Task;
 
 use super::claim::{self, Claim};
 use super::dir::FileStatus;
-use super::jobs::{JobGuard, ActiveJobs, on_pool};
+use super::jobs::{ActiveJobs, JobGuard, on_pool};
 use super::mode;
-use super::partial::{SavedState, PartialDownload};
-use super::state::{StateStatus, Checkpoint, StateFile};
+use super::partial::{PartialDownload, SavedState};
+use super::state::{Checkpoint, StateFile, StateStatus};
 use super::target::TargetPath;
 
 /// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
@@ -186,7 +186,11 @@ impl TempFile {
 
     /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
     /// is said.
-    pub(crate) fn write_checkpoint(self: &Arc<Self>, partial: PartialDownload, sync: bool) -> Task<io::Result<()>> {
+    pub(crate) fn write_checkpoint(
+        self: &Arc<Self>,
+        partial: PartialDownload,
+        sync: bool,
+    ) -> Task<io::Result<()>> {
         let temp = Arc::clone(self);
         self.run_job(move |file| {
             let Some(state) = &temp.state else {

@@ -20,7 +20,11 @@ pub(super) struct FirstResponse {
 
 impl FileDownload {
     /// Makes the first call, for these bytes or for none.
-    pub(super) async fn request_first(&self, range: Option<ByteRange>, head: bool) -> Result<FirstResponse, Error> {
+    pub(super) async fn request_first(
+        &self,
+        range: Option<ByteRange>,
+        head: bool,
+    ) -> Result<FirstResponse, Error> {
         let download = self.request(range, head).await?;
         let file = &download.file;
         let whole = 0..file.content_length;

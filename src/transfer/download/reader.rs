@@ -47,7 +47,11 @@ enum State {
 
 impl ResumingReader {
     /// Bytes whose answer has first.
-    pub(super) fn from_response(version: Arc<PinnedVersion>, range: Range<u64>, body: DownloadBody) -> Self {
+    pub(super) fn from_response(
+        version: Arc<PinnedVersion>,
+        range: Range<u64>,
+        body: DownloadBody,
+    ) -> Self {
         let state = State::Body(body.unchecked());
         Self::new(version, range, state)
     }

@@ -11,6 +11,6 @@ mod unix;
 
 #[cfg(not(unix))]
 pub(super) use self::other::Dir;
-pub(super) use self::status::{FileStatus, FileIdentity, FileKind};
+pub(super) use self::status::{FileIdentity, FileKind, FileStatus};
 #[cfg(unix)]
 pub(super) use self::unix::Dir;

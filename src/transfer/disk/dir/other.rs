@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::status::{FileStatus, FileIdentity, FileKind};
+use super::status::{FileIdentity, FileKind, FileStatus};
 
 /// See [the module](super).
 #[derive(Debug)]

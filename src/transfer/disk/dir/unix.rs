@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::status::{FileStatus, FileIdentity, FileKind};
+use super::status::{FileIdentity, FileKind, FileStatus};
 
 /// 600.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);

@@ -47,7 +47,7 @@ impl ActiveDownload<'_> {
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         if !self.is_flush_due(&state) {
-            state.flush = Some(cx.waker().clone());
+            state.flush_waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
         state.unflushed = 0;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use b2kit_core::Bytes;
 
-use super::shared_state::{ActiveDownload, write_error, wake};
+use super::shared_state::{ActiveDownload, wake, write_error};
 use crate::error::Error;
 use crate::transfer::disk::hash_at;
 use crate::transfer::download::background_hash::update_hasher;
@@ -48,20 +48,23 @@ impl ActiveDownload<'_> {
 
     fn poll_next_to_hash(&self, cx: &Context<'_>) -> Poll<HashInput> {
         let mut state = self.lock();
-        if let Some(bytes) = state.next.take() {
-            wake([state.piece.take()], state);
+        if let Some(bytes) = state.hash_input.take() {
+            wake([state.writer_waker.take()], state);
             return Poll::Ready(HashInput::Bytes(bytes));
         }
         let at = state.hashed;
         if at == self.wanted.end {
             return Poll::Ready(HashInput::End);
         }
-        let end = state.done.contiguous_end(at).min(at.saturating_add(READ_BACK));
+        let end = state
+            .written
+            .contiguous_end(at)
+            .min(at.saturating_add(READ_BACK));
         if end > at {
             state.hashed = end;
             return Poll::Ready(HashInput::ReadBack(at..end));
         }
-        state.hash = Some(cx.waker().clone());
+        state.hash_waker = Some(cx.waker().clone());
         Poll::Pending
     }
 }

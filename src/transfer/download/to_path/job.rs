@@ -13,11 +13,15 @@ use futures_util::stream::FuturesUnordered;
 use super::shared_state::{ActiveDownload, SharedState, write_error};
 use crate::api::{Download, DownloadedFile};
 use crate::error::Error;
-use crate::transfer::disk::{SavedState, PartialDownload, TargetPath, ResumeOutcome, TempFile, is_reserved_path, on_pool};
+use crate::transfer::disk::{
+    PartialDownload, ResumeOutcome, SavedState, TargetPath, TempFile, is_reserved_path, on_pool,
+};
 use crate::transfer::download::builder::FileDownload;
 use crate::transfer::download::first_response::FirstResponse;
 use crate::transfer::download::reader::ResumingReader;
-use crate::transfer::download::verify::{Downloaded, require_verification, sha1_mismatch, verification_of};
+use crate::transfer::download::verify::{
+    Downloaded, require_verification, sha1_mismatch, verification_of,
+};
 use crate::transfer::progress::Stage;
 use crate::transfer::range_set::{MissingRanges, RangeSet};
 use crate::types::{ByteRange, Sha1, Timestamp};
@@ -99,7 +103,10 @@ impl FileDownload {
     }
 
     /// A file to write to, and what is in it.
-    async fn open_temp_file(&self, place: TargetPath) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
+    async fn open_temp_file(
+        &self,
+        place: TargetPath,
+    ) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
         let place = Arc::new(place);
         // A download that was dropped a moment ago may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
@@ -190,7 +197,11 @@ impl FileDownload {
         target: &Path,
         saved: Option<SavedState>,
     ) -> Result<(FirstResponse, RangeSet), Error> {
-        if let Some(SavedState { partial, is_authenticated }) = saved {
+        if let Some(SavedState {
+            partial,
+            is_authenticated,
+        }) = saved
+        {
             let mut missing = partial
                 .done
                 .missing(partial.wanted.clone(), self.max_range_size());
@@ -200,7 +211,8 @@ impl FileDownload {
                 .transpose()?;
             match self.request_first(range, range.is_none()).await {
                 Ok(first)
-                    if self.is_of(&partial, &first) && (is_authenticated || self.is_checkable(&first)) =>
+                    if self.is_of(&partial, &first)
+                        && (is_authenticated || self.is_checkable(&first)) =>
                 {
                     return Ok((first, partial.done));
                 }

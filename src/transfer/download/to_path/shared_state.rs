@@ -29,14 +29,14 @@ pub(super) struct ActiveDownload<'a> {
 /// What the pieces and the hash tell each other.
 pub(super) struct SharedState {
     /// What is on the disk.
-    pub(super) done: RangeSet,
+    pub(super) written: RangeSet,
     /// Up to here the hash has the bytes, or is getting them.
     pub(super) hashed: u64,
     /// The bytes that the hash gets next, where they need not be read back.
-    pub(super) next: Option<Vec<Bytes>>,
-    pub(super) hash: Option<Waker>,
-    pub(super) piece: Option<Waker>,
-    pub(super) flush: Option<Waker>,
+    pub(super) hash_input: Option<Vec<Bytes>>,
+    pub(super) hash_waker: Option<Waker>,
+    pub(super) writer_waker: Option<Waker>,
+    pub(super) flush_waker: Option<Waker>,
     pub(super) unflushed: u64,
     pub(super) unsaved: u64,
     pub(super) is_saving: bool,
@@ -48,7 +48,7 @@ impl ActiveDownload<'_> {
             file_id: self.version.file_id.clone(),
             content_length: self.version.content_length,
             wanted: self.wanted.clone(),
-            done: state.done.clone(),
+            done: state.written.clone(),
         }
     }
 
@@ -61,19 +61,19 @@ impl ActiveDownload<'_> {
     }
 
     pub(super) fn is_all_there(&self, state: &SharedState) -> bool {
-        state.done.contiguous_end(self.wanted.start) >= self.wanted.end
+        state.written.contiguous_end(self.wanted.start) >= self.wanted.end
     }
 }
 
 impl SharedState {
-    pub(super) const fn new(done: RangeSet, start: u64) -> Self {
+    pub(super) const fn new(written: RangeSet, start: u64) -> Self {
         Self {
-            done,
+            written,
             hashed: start,
-            next: None,
-            hash: None,
-            piece: None,
-            flush: None,
+            hash_input: None,
+            hash_waker: None,
+            writer_waker: None,
+            flush_waker: None,
             unflushed: 0,
             unsaved: 0,
             is_saving: false,

@@ -11,7 +11,7 @@ use b2kit_core::Bytes;
 use blocking::Task;
 use futures_core::Stream as _;
 
-use super::shared_state::{ActiveDownload, write_error, wake};
+use super::shared_state::{ActiveDownload, wake, write_error};
 use crate::error::Error;
 use crate::transfer::disk::write_at;
 use crate::transfer::download::reader::ResumingReader;
@@ -97,13 +97,13 @@ impl ActiveDownload<'_> {
         if bytes.is_none() || state.hashed != range.start {
             return Poll::Ready(());
         }
-        if state.next.is_some() {
-            state.task = Some(cx.waker().clone());
+        if state.hash_input.is_some() {
+            state.writer_waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        state.next = bytes.take();
+        state.hash_input = bytes.take();
         state.hashed = range.end;
-        wake([state.hash.take()], state);
+        wake([state.hash_waker.take()], state);
         Poll::Ready(())
     }
 
@@ -111,15 +111,16 @@ impl ActiveDownload<'_> {
         let mut state = self.lock();
         state.unsaved += range.end - range.start;
         state.unflushed += range.end - range.start;
-        state.done.insert(range);
+        state.written.insert(range);
         if self.temp.is_resumable() {
-            self.temp.set_checkpoint(self.partial(&state), self.is_checked);
+            self.temp
+                .set_checkpoint(self.partial(&state), self.is_checked);
         }
         let flush = if self.is_flush_due(&state) {
-            state.flush.take()
+            state.flush_waker.take()
         } else {
             None
         };
-        wake([state.hash.take(), flush], state);
+        wake([state.hash_waker.take(), flush], state);
     }
 }
