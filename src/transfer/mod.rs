@@ -15,6 +15,7 @@
 //! - `progress` counts, `range_set` holds which bytes are there
 
 mod bucket;
+mod buckets;
 mod bulk;
 mod copy;
 mod create;

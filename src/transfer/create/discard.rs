@@ -34,7 +34,7 @@ impl BucketHandle {
     ) -> Result<u64, Error> {
         let mut gone = 0;
         let list = ListFileVersions::new(self.id()).prefix(CREATE_STAGES);
-        let mut rows = self.client().stream(list);
+        let mut rows = self.client().paginate(list);
         while let Some(row) = rows.try_next().await? {
             let Some(version) = row.into_version() else {
                 continue;

@@ -37,7 +37,7 @@ impl Create {
         check_name(name, &self.settings.file_info, &nonce)?;
         #[cfg(feature = "fs")]
         let _place = match self.source.is_file() {
-            true => client.file_place(1).await,
+            true => client.reserve_files(1).await,
             false => None,
         };
         let (sha1, modified) = (self.source.sha1, self.source.modified);

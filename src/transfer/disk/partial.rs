@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::dir::FileIdentity;
-use crate::client::LocalKey;
+use crate::client::SigningKey;
 use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
@@ -56,7 +56,7 @@ struct Document {
 
 impl PartialDownload {
     /// The state of the file that the system knows by this.
-    pub(super) fn write(&self, of: FileIdentity, key: &LocalKey) -> Vec<u8> {
+    pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
         let mut document = Document {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
@@ -108,11 +108,11 @@ impl SavedState {
         document: &[u8],
         length: u64,
         of: FileIdentity,
-        key: &LocalKey,
+        key: &SigningKey,
     ) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
-            (FORMAT, Some(signature)) if key.has_signed(&document.signed(), &signature) => true,
+            (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,
             _ => return None,
         };
@@ -153,8 +153,8 @@ mod tests {
 
     const OF: FileIdentity = FileIdentity { device: 3, file: 7 };
 
-    fn key(key: &str) -> LocalKey {
-        LocalKey::derived_from(&Secret::new(key))
+    fn key(key: &str) -> SigningKey {
+        SigningKey::derived_from(&Secret::new(key))
     }
 
     fn ranges(of: &[(u64, u64)]) -> RangeSet {

@@ -224,7 +224,7 @@ impl FileDownload {
         let mut written = 0;
         let refused = |error, name: &str| {
             let error = Error::destination("what arrived could not be written", error);
-            client.masked(error.about(name))
+            client.redacted(error.about(name))
         };
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
@@ -251,7 +251,7 @@ impl FileDownload {
             Ok(Selector::Id(file_id)) => error.about(file_id.as_str()),
             Err(_) => error,
         };
-        self.client.masked(error)
+        self.client.redacted(error)
     }
 }
 

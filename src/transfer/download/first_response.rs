@@ -41,8 +41,8 @@ impl FileDownload {
             // Its name is what a server says it is.
             Ok(Selector::Id(_)) => self
                 .client
-                .about(bucket, &self.client.masked_name(&file.file_name)),
-            _ => self.client.about(bucket, &file.file_name),
+                .for_file(bucket, &self.client.redacted_name(&file.file_name)),
+            _ => self.client.for_file(bucket, &file.file_name),
         };
         let version = PinnedVersion {
             client,

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName, Overrides};
-use crate::client::{Client, Patience};
+use crate::client::{Client, ResumePolicy};
 use crate::error::Error;
 use crate::transfer::progress::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
@@ -36,7 +36,7 @@ pub(super) struct ResumingReader {
     /// Those that are still to come.
     left: Range<u64>,
     state: State,
-    patience: Patience,
+    resume_policy: ResumePolicy,
 }
 
 enum State {
@@ -66,7 +66,7 @@ impl ResumingReader {
 
     fn new(version: Arc<PinnedVersion>, range: Range<u64>, state: State) -> Self {
         Self {
-            patience: Patience::new(&version.client),
+            resume_policy: ResumePolicy::new(&version.client),
             version,
             left: range,
             state,
@@ -80,14 +80,14 @@ impl ResumingReader {
     }
 
     /// An error as it may leave the client.
-    pub(super) fn masked(&self, error: Error) -> Error {
-        self.version.client.masked(error)
+    pub(super) fn redacted(&self, error: Error) -> Error {
+        self.version.client.redacted(error)
     }
 
     fn arrived(&mut self, bytes: &Bytes) {
         let len = bytes.len() as u64;
         self.left.start += len;
-        self.patience.arrived(len);
+        self.resume_policy.on_progress(len);
         self.version.progress.add(len);
     }
 
@@ -95,7 +95,7 @@ impl ResumingReader {
         if self.left.is_empty() {
             return after_the_last_byte(failure).map(|()| State::Over);
         }
-        let (pause, client) = self.patience.broke_off(failure)?;
+        let (pause, client) = self.resume_policy.on_interruption(failure)?;
         self.version.progress.retried();
         let opening = open(Arc::clone(&self.version), client, self.left.clone(), pause);
         Ok(State::Opening(Box::pin(opening)))

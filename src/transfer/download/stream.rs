@@ -123,7 +123,7 @@ impl Stream for DownloadStream {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.poll_checked(cx));
         let item = match (item, &self.reader) {
-            (Some(Err(error)), Some(reader)) => Some(Err(reader.masked(error))),
+            (Some(Err(error)), Some(reader)) => Some(Err(reader.redacted(error))),
             (item, _) => item,
         };
         if !matches!(item, Some(Ok(_))) {

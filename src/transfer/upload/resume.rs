@@ -86,7 +86,7 @@ impl ResumeSearch<'_> {
     ) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
         let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
         let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
-        let mut files = self.bucket.client().stream(list);
+        let mut files = self.bucket.client().paginate(list);
         while let Some(file) = files.try_next().await? {
             let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
             if *file.file_name != *self.name.as_str() || !meant {
@@ -122,7 +122,7 @@ impl ResumeSearch<'_> {
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
         let mut existing = ExistingParts::new();
-        let mut parts = self.bucket.client().stream(ListParts::new(&file.file_id));
+        let mut parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
         while let Some(part) = parts.try_next().await? {
             let sha1 = part.content_sha1.sha1().copied();
             existing.insert(part.part_number, (part.content_length, sha1));

@@ -6,7 +6,7 @@ use b2kit_core::{Body, BodyStream, Bytes, Filled};
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
-use crate::client::{Client, Room};
+use crate::client::{Client, Reservation};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::unreadable;
 
@@ -43,7 +43,7 @@ impl SequentialParts {
         let left = self
             .len
             .map_or(u64::MAX, |len| len.saturating_sub(consumed));
-        let room = self.client.room(size.min(left)).await;
+        let room = self.client.reserve_memory(size.min(left)).await;
         let body = self.next_with_memory(size).await?;
         Ok(with_memory(body, room))
     }
@@ -118,7 +118,7 @@ impl SequentialParts {
 }
 
 /// A body that has this room as long as it is there, and no more of it than it needs.
-pub(crate) fn with_memory(body: Body, room: Option<Room>) -> Body {
+pub(crate) fn with_memory(body: Body, room: Option<Reservation>) -> Body {
     let Some(mut room) = room else {
         return body;
     };

@@ -34,7 +34,7 @@ impl Compose {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
         let (called, client) = (name.clone(), self.bucket.client().clone());
         let composed = self.composed(name).await;
-        composed.map_err(|error| client.masked(error.about(called.as_str())))
+        composed.map_err(|error| client.redacted(error.about(called.as_str())))
     }
 
     async fn composed(self, name: FileName) -> Result<Composed, Error> {

@@ -182,7 +182,7 @@ impl OpenSources {
         // For all of it at once: who has room for one half and waits for the other may wait for its like.
         let room = match once {
             0 => None,
-            bytes => self.client.room(bytes).await,
+            bytes => self.client.reserve_memory(bytes).await,
         };
         let mut segments = Vec::new();
         for (piece, range) in self.overlapping(part) {

@@ -69,7 +69,7 @@ impl FileDownload {
     /// [gone on with](Self::resume). What a thread does at that moment it does to its end: that may be putting a file
     /// that is whole and verified in its place.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        let (path, key) = (path.into(), self.client.local_key());
+        let (path, key) = (path.into(), self.client.signing_key());
         let target = path.clone();
         let find = move || TargetPath::at(&path, key.clone());
         let outcome = self.write_to_path(&target, find).await;
@@ -100,7 +100,7 @@ impl FileDownload {
         R: Into<PathBuf> + Send,
         P: Into<PathBuf> + Send,
     {
-        let (root, path, key) = (root.into(), path.into(), self.client.local_key());
+        let (root, path, key) = (root.into(), path.into(), self.client.signing_key());
         let target = root.join(&path);
         let find = move || TargetPath::below(&root, &path, key.clone());
         let outcome = self.write_to_path(&target, find).await;

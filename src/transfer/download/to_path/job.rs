@@ -45,14 +45,18 @@ impl FileDownload {
             )));
         }
         let write_error = |error| write_error(target, error);
-        let _files = self.client.file_place(OPEN_FILES).await;
+        let _files = self.client.reserve_files(OPEN_FILES).await;
         let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
             let place = on_pool(move || find()).await?;
             self.open_temp_file(place).await
         };
-        let (temp, saved) = self.client.with_room(open).await.map_err(write_error)?;
+        let (temp, saved) = self
+            .client
+            .retry_when_exhausted(open)
+            .await
+            .map_err(write_error)?;
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
             // Nothing goes on when this has ended.
@@ -70,7 +74,7 @@ impl FileDownload {
             let temp = Arc::clone(&temp);
             on_pool(move || temp.put_in_place(len, modified))
         };
-        if let Err(error) = self.client.with_room(put).await {
+        if let Err(error) = self.client.retry_when_exhausted(put).await {
             on_pool(move || temp.abandon()).await;
             return Err(write_error(error));
         }
