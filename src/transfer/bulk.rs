@@ -13,19 +13,19 @@ use crate::client::Client;
 use crate::error::Error;
 
 impl BucketHandle {
-    /// Uploads a file for each input, so many at a time, and gives each input with what became of it, in the order in which
-    /// they are over. One that fails doesn't stop the others.
+    /// Uploads a file for each input, up to `concurrency` at a time. Returns each input with its
+    /// outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `upload` says what an input is: a name and a source, with what options there are. It is asked when it is the
-    /// input's turn. 0 at a time is taken as 1. Each upload has parts of its own under way, see [`Upload::concurrency`].
+    /// `upload` turns an input into an [`Upload`], when it is the input's turn. A concurrency of 0
+    /// counts as 1. Each upload sends several parts at once itself, see [`Upload::concurrency`].
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
     /// # use futures::{StreamExt, stream};
     /// # async fn upload(bucket: BucketHandle) {
     /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut over = bucket.upload_many(days, 10, |bucket, day| bucket.upload(*day, "sunny"));
-    /// while let Some((day, outcome)) = over.next().await {
+    /// let mut outcomes = bucket.upload_many(days, 10, |bucket, day| bucket.upload(*day, "sunny"));
+    /// while let Some((day, outcome)) = outcomes.next().await {
     ///     match outcome {
     ///         Ok(uploaded) => println!("{day}: {} bytes", uploaded.file.content_length),
     ///         Err(error) => eprintln!("{day}: {error}"),
@@ -35,7 +35,7 @@ impl BucketHandle {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the uploads that are under way; see [`Upload`].
+    /// Dropping the stream drops the uploads in progress; see [`Upload`](Upload#cancellation).
     pub fn upload_many<T, S, F>(
         &self,
         inputs: S,
@@ -55,21 +55,21 @@ impl BucketHandle {
 }
 
 impl BucketHandle {
-    /// Downloads a file for each input, so many at a time, and gives each input with what became of it, in the order in
-    /// which they are over. One that fails doesn't stop the others.
+    /// Downloads a file for each input, up to `concurrency` at a time. Returns each input with its
+    /// outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `download` says what an input is: a name, and where the bytes go. It is asked when it is the input's turn. 0 at a
-    /// time is taken as 1.
+    /// `download` turns an input into a download that has a destination, when it is the input's
+    /// turn. A concurrency of 0 counts as 1.
     ///
     /// ```
     /// # use b2kit::{BucketHandle, Error};
     /// # use futures::{StreamExt, io, stream};
     /// # async fn download(bucket: BucketHandle) {
     /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut over = bucket.download_many(days, 10, |bucket, day| {
+    /// let mut outcomes = bucket.download_many(days, 10, |bucket, day| {
     ///     bucket.download(*day).to_writer(io::sink())
     /// });
-    /// while let Some((day, outcome)) = over.next().await {
+    /// while let Some((day, outcome)) = outcomes.next().await {
     ///     match outcome {
     ///         Ok(downloaded) => println!("{day}: {} bytes", downloaded.bytes),
     ///         Err(error) => eprintln!("{day}: {error}"),
@@ -79,7 +79,7 @@ impl BucketHandle {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the downloads that are under way; see [`FileDownload`](super::FileDownload).
+    /// Dropping the stream drops the downloads in progress, as the method that made each says.
     pub fn download_many<T, S, F, W>(
         &self,
         inputs: S,
@@ -98,20 +98,20 @@ impl BucketHandle {
 }
 
 impl Client {
-    /// Deletes a version for each input, so many at a time, and gives each input with what became of it, in the order in
-    /// which they are over. One that fails doesn't stop the others.
+    /// Deletes a file version for each input, up to `concurrency` at a time. Returns each input
+    /// with its outcome, in the order of completion; one failure doesn't stop the others.
     ///
-    /// `version` says which version an input is. 0 at a time is taken as 1. To delete all that there is, and see it first,
-    /// there is [`delete_all_versions`](Self::delete_all_versions).
+    /// `version` turns an input into the version to delete. A concurrency of 0 counts as 1. To
+    /// delete everything under a prefix, see [`delete_all_versions`](Self::delete_all_versions).
     ///
     /// ```
     /// # use b2kit::{Client, api::DeleteFileVersion, types::FileVersion};
     /// # use futures::{StreamExt, stream};
     /// # async fn delete(b2: Client, old: Vec<FileVersion>) {
-    /// let over = b2.delete_many(stream::iter(old), 10, |version| {
+    /// let outcomes = b2.delete_many(stream::iter(old), 10, |version| {
     ///     DeleteFileVersion::new(&*version.file_name, &version.file_id)
     /// });
-    /// let failed: Vec<_> = over
+    /// let failed: Vec<_> = outcomes
     ///     .filter_map(async |(version, outcome)| outcome.err().map(|error| (version, error)))
     ///     .collect()
     ///     .await;
@@ -120,7 +120,7 @@ impl Client {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls that are under way; what B2 has received of them it may still do.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has received.
     pub fn delete_many<T, S, F>(
         &self,
         inputs: S,
@@ -140,7 +140,7 @@ impl Client {
     }
 }
 
-/// Does `work` with each input, several at a time.
+/// Runs `work` for each input, several at a time.
 fn each<T, W>(
     inputs: impl Stream<Item = T> + Send,
     concurrency: usize,
@@ -150,12 +150,12 @@ where
     T: Send,
     W: Future<Output: Send> + Send,
 {
-    let over = inputs.map(move |input| {
+    let outcomes = inputs.map(move |input| {
         let work = work(&input);
         async move {
             let outcome = work.await;
             (input, outcome)
         }
     });
-    Box::pin(over.buffer_unordered(concurrency.max(1)))
+    Box::pin(outcomes.buffer_unordered(concurrency.max(1)))
 }

@@ -1,4 +1,4 @@
-//! [`safe_local_path`]: which path of the local disk the name of a file may become.
+//! [`safe_local_path`]: the local path that the name of a file in B2 may become.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use super::reserved_names::is_reserved;
 use crate::error::Error;
 
-/// The relative path that a file's name means on the local disk, whatever system that is of.
+/// The relative path for a file name from B2, safe on Unix and Windows.
 ///
-/// B2's names are any text: `../../etc/passwd`, `C:\x`, `CON`. This gives a path only for names that mean a file below
-/// the directory that the path is joined to, on Unix and on Windows, and refuses all others; nothing is changed to make
-/// a name fit, so two names never become one path. What it can't know: whether a directory on the way is a link to
-/// elsewhere (`FileDownload::to_path_below` follows none), and whether the file system
-/// takes `A` and `a` for the same.
+/// B2 allows almost any text as a name: `../../etc/passwd`, `C:\x`, `CON`. This returns a path only
+/// for names that mean a file below the directory that the path is joined to, and refuses all
+/// others. It changes no name to make it fit, so two names never become one path.
+///
+/// It can't know whether a directory on the way is a symbolic link (`FileDownload::to_path_below`
+/// follows none), nor whether the file system treats `A` and `a` as the same.
 ///
 /// ```
 /// use std::path::Path;
@@ -25,26 +26,31 @@ use crate::error::Error;
 /// ```
 ///
 /// # Errors
-/// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`; has a control character, one of `\ : * ? " < > |`, or
-/// a dot or a space at its end; is a device of Windows, as `NUL` or `com1.txt`, or such a name as Windows gives to a file
-/// beside its own, as `LONGFI~1.TXT`; begins with a dot and has `.b2part` in it, as what a download leaves that is not
-/// finished; or is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
+/// [`UnsafeName`] if a path component:
+/// - is empty, `.` or `..`, or longer than 255 bytes;
+/// - contains a control character or one of `\ : * ? " < > |`, or ends in a dot or a space;
+/// - is a Windows device, such as `NUL` or `com1.txt`, or looks like a short name of Windows, such
+///   as `LONGFI~1.TXT`;
+/// - starts with a dot and contains `.b2part`, as partial downloads do.
+///
+/// And if the whole name is longer than 4,000 bytes.
 pub fn safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, |part| unix_rule(part).or_else(|| windows_rule(part)))
 }
 
-/// As [`safe_local_path`], for paths that only Unix systems will see: what matters only to Windows is let through, as `10:30`,
-/// `a\b` and `CON`.
+/// Like [`safe_local_path`], for paths that only Unix systems will see: allows what only Windows
+/// forbids, such as `10:30`, `a\b` and `CON`.
 ///
 /// # Errors
-/// [`UnsafeName`] if a part between two `/` is empty, `.` or `..`, has a NUL, begins with a dot and has `.b2part` in it, or
-/// is longer than 255 bytes; and if the whole is longer than 4,000 bytes.
+/// [`UnsafeName`] if a path component is empty, `.` or `..`, contains a NUL, is longer than 255
+/// bytes, or starts with a dot and contains `.b2part`; and if the whole name is longer than 4,000
+/// bytes.
 #[cfg(unix)]
 pub fn unix_safe_local_path(name: &str) -> Result<PathBuf, UnsafeName> {
     path(name, unix_rule)
 }
 
-/// A file's name that can't be a path below a directory of the local disk.
+/// The error of [`safe_local_path`]: the name is no safe path. Converts to [`Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsafeName {
     name: Box<str>,
@@ -52,7 +58,7 @@ pub struct UnsafeName {
 }
 
 impl UnsafeName {
-    /// The name.
+    /// The refused name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -74,7 +80,8 @@ impl From<UnsafeName> for Error {
     }
 }
 
-/// What most file systems allow for one part of a path, and a little less than Linux does for the whole.
+/// What most file systems allow for a path component, and a little less than Linux allows for a
+/// path.
 const LONGEST_PART: usize = 255;
 const LONGEST: usize = 4_000;
 
@@ -89,7 +96,7 @@ fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathB
     }
 }
 
-/// Why this is no part of a path random_access.
+/// Why no system accepts this path component, or takes it for something else.
 fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
@@ -103,7 +110,7 @@ fn unix_rule(part: &str) -> Option<&'static str> {
     }
 }
 
-/// Why this is no part of a path on Windows, or one that means something else.
+/// Why Windows does not accept this path component, or takes it for something else.
 fn windows_rule(part: &str) -> Option<&'static str> {
     if part.contains(|c: char| c.is_control()) {
         return Some("it has a control character");
@@ -120,8 +127,9 @@ fn windows_rule(part: &str) -> Option<&'static str> {
     is_short_name(part).then_some("it has a part that may be another file's short name on Windows")
 }
 
-/// `LONGFI~1.TXT`, `LO1A2B~12`: what Windows gives to a file whose name is no such name, and finds it by. At most eight
-/// characters that end in `~` and a number, and three behind a dot.
+/// Whether it looks like a short name that Windows gives a file beside its own, such as
+/// `LONGFI~1.TXT`: at most eight characters that end in `~` and a number, and at most three after a
+/// dot.
 fn is_short_name(part: &str) -> bool {
     let (stem, extension) = part.split_once('.').unwrap_or((part, ""));
     let numbered = stem.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -132,7 +140,8 @@ fn is_short_name(part: &str) -> bool {
         && numbered.ends_with('~')
 }
 
-/// `NUL`, `nul.txt`, `COM1 .log`, `com¹`: with any extension, in any case.
+/// Whether it is a Windows device, with any extension and in any case: `NUL`, `nul.txt`, `COM1
+/// .log`, `com¹`.
 fn is_device(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default();
     let stem = stem.trim_end_matches(' ').to_ascii_uppercase();

@@ -1,14 +1,15 @@
-//! [`RangeSet`]: which bytes are there, and which are missing.
+//! [`RangeSet`]: which bytes of a file are there, and which are missing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// A set of bytes, as stretches that neither touch nor overlap, in order.
+/// A set of byte positions, as sorted ranges that neither touch nor overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RangeSet(Vec<Range<u64>>);
 
 impl RangeSet {
-    /// The set of these bytes; `None` unless the stretches are in order and apart, as [`iter`](Self::iter) gives them.
+    /// The set of these ranges; `None` unless they are sorted and apart, as [`iter`](Self::iter)
+    /// returns them.
     pub(crate) fn from_sorted(stretches: impl IntoIterator<Item = Range<u64>>) -> Option<Self> {
         let mut ranges = Self::default();
         for range in stretches {
@@ -21,7 +22,7 @@ impl RangeSet {
         Some(ranges)
     }
 
-    /// Adds these bytes.
+    /// Adds a range.
     pub(crate) fn insert(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
@@ -34,24 +35,24 @@ impl RangeSet {
         self.0.splice(from..to, [merged]);
     }
 
-    /// The stretches, in order.
+    /// The ranges, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
         self.0.iter()
     }
 
-    /// How many bytes there are.
+    /// How many bytes are in the set.
     pub(crate) fn total_bytes(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// Up to where all are there from `start` on.
+    /// The end of the contiguous bytes from `start` on.
     pub(crate) fn contiguous_end(&self, start: u64) -> u64 {
         let range = self.0.iter().find(|range| range.contains(&start));
         range.map_or(start, |range| range.end)
     }
 
-    /// What is missing of `whole`, in pieces of at max_len `max_len` bytes. They are made one by one: how large a file is, a
-    /// server says.
+    /// The missing ranges of `whole`, each at most `max_len` bytes. They are made one by one: a
+    /// server says how large a file is.
     pub(crate) fn missing(&self, whole: Range<u64>, max_len: u64) -> MissingRanges {
         let mut gaps = Vec::with_capacity(self.0.len() + 1);
         let mut at = whole.start;
@@ -70,7 +71,7 @@ impl RangeSet {
     }
 }
 
-/// Stretches that are missing, cut into pieces as they are asked for.
+/// An iterator over missing ranges.
 #[derive(Debug, Clone)]
 pub(crate) struct MissingRanges {
     gaps: VecDeque<Range<u64>>,
@@ -78,7 +79,7 @@ pub(crate) struct MissingRanges {
 }
 
 impl MissingRanges {
-    /// How many pieces are still to come.
+    /// How many ranges are still to come.
     pub(crate) fn count_ranges(&self) -> u64 {
         let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
         self.gaps.iter().map(pieces).sum()

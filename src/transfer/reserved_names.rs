@@ -1,12 +1,13 @@
-//! Which names on the local disk are kept for downloads that are not finished, so that no file of B2's gets one.
+//! Local file names that are reserved for partial downloads, so that no file from B2 gets one.
 
-/// What the names of partial downloads have in them; the state of one has `.json` behind it.
+/// What the names of partial files contain; the state of one ends in `.json` after it.
 pub(super) const MARK: &str = ".b2part";
 
-/// Whether a file system may take this name for one of a partial download: it begins with a dot and has [`MARK`] in it.
+/// Whether a file system may take this name for that of a partial file: it starts with a dot and
+/// contains [`MARK`].
 ///
-/// That is more than the names that are really used, so that nothing hangs on how those are made. Case does not matter, nor
-/// do the characters that file systems of Apple's don't see.
+/// That is more than the names in use, so nothing depends on how those are made. Case is ignored,
+/// and so are the characters that Apple's file systems ignore.
 pub(super) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
@@ -16,7 +17,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
     seen.starts_with('.') && seen.contains(MARK)
 }
 
-/// What HFS+ leaves out when it compares names.
+/// What HFS+ ignores when it compares names.
 const fn is_unseen(c: char) -> bool {
     matches!(c,
         '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 /// The message for a source whose bytes differ from those that were hashed before.
 pub(crate) const CHANGED_SINCE_HASHED: &str = "the source was changed after it was hashed";
 
-/// A source that is not what it was.
+/// The source has other bytes than before.
 #[derive(Debug)]
 struct Changed(&'static str);
 
@@ -20,11 +20,12 @@ impl fmt::Display for Changed {
 
 impl std::error::Error for Changed {}
 
+/// The source has other bytes than before.
 pub(crate) fn changed(how: &'static str) -> io::Error {
     io::Error::other(Changed(how))
 }
 
-/// Whether the reason is a source that is not what it was, as far as the backend has kept that.
+/// Whether the cause is a source that [changed], as far as the HTTP library passed the cause on.
 pub(crate) fn is_changed(error: &Error) -> bool {
     let mut next = std::error::Error::source(error);
     while let Some(error) = next {
@@ -37,6 +38,7 @@ pub(crate) fn is_changed(error: &Error) -> bool {
     false
 }
 
+/// The source can't be read.
 pub(crate) fn unreadable(what: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Source, what).with_source(error)
 }

@@ -1,4 +1,4 @@
-//! SequentialParts of a large file that B2 copies from other files.
+//! Parts of a large file that B2 copies from other files.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use crate::api::CopyPart;
 use crate::transfer::large_file::{PartOrigin, PartTask};
 use crate::types::{ByteRange, CustomerKey, FileId, PartNumber};
 
-/// Makes parts of a large file of stretches of other files.
+/// Makes parts of a large file from byte ranges of other files.
 pub(super) struct PartCopier {
     pub(super) large_file_id: FileId,
-    /// The key that the large file was started with.
+    /// The customer-managed key of the large file.
     pub(super) key: Option<CustomerKey>,
 }
 
@@ -37,7 +37,7 @@ impl PartCopier {
     }
 }
 
-/// As HTTP counts.
+/// The range as HTTP counts it: with an inclusive end.
 pub(super) fn byte_range(range: Range<u64>) -> ByteRange {
     ByteRange::inclusive(range.start, range.end - 1).expect("a part has at least one byte")
 }

@@ -1,4 +1,4 @@
-//! [`FileCopy`]: a file copied within B2, of any size, in one call.
+//! [`FileCopy`]: a copy of a file of any size within B2.
 
 use std::future::IntoFuture;
 
@@ -18,11 +18,11 @@ use crate::types::{
     FileVersion, LARGE_FILE_SHA1, PartNumber,
 };
 
-/// A copy that is about to begin: await it.
+/// A copy of one file within B2, made by [`BucketHandle::copy`]: await it.
 ///
-/// No byte passes through this machine. Up to 5 GB are one call, and more go in parts of up to 5 GB, several at once. The
-/// copy's length, and its SHA-1 where B2 has both, are held against the source's where that is known, as it is from a
-/// [`FileVersion`]; from an id alone nothing is asked that B2 needn't be asked.
+/// No byte passes through this machine. Up to 5 GB take one call; larger files are copied in parts
+/// of up to 5 GB, several at once. The copy's length and SHA-1 are compared with the source's where
+/// both are known: from a [`FileVersion`] they are, from an id alone B2 is not asked for them.
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error, types::FileVersion};
@@ -33,13 +33,24 @@ use crate::types::{
 /// ```
 ///
 /// # Errors
-/// [`Integrity`](ErrorKind::Integrity) if the copy is not what the source was said to be; it is there all the same. As
-/// the calls for the rest: [`CopyFile`], and for a large file [`Error::part`] says which part failed. A large file is
-/// cancelled then, unless [`on_failure`](Self::on_failure) says otherwise.
+/// - [`Invalid`](ErrorKind::Invalid), before anything is sent: the file name, the part size, or
+///   file info that is too long.
+/// - [`NotFound`](ErrorKind::NotFound): the source does not exist.
+/// - [`Integrity`](ErrorKind::Integrity): the copy differs from the source. It exists all the same.
+/// - [`Credentials`](ErrorKind::Credentials), [`Unauthorized`](ErrorKind::Unauthorized),
+///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
+///   [`Rejected`](ErrorKind::Rejected), [`Unavailable`](ErrorKind::Unavailable),
+///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): the call that failed for good,
+///   after its retries.
+/// - [`ShutDown`](ErrorKind::ShutDown): the client is shutting down.
+///
+/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
+/// [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
-/// A copy in one call may come to be although the future was dropped. A large file stays unfinished, and
-/// [`Client::unfinished`](crate::Client::unfinished) has it: [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it.
+/// A copy in one call may be made although the future was dropped. A large file stays unfinished at
+/// B2, which charges for its parts: [`Client::unfinished`](crate::Client::unfinished) lists it, and
+/// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it.
 #[derive(Debug)]
 #[must_use = "a copy begins when it is awaited"]
 pub struct FileCopy {
@@ -52,7 +63,8 @@ pub struct FileCopy {
     options: FileOptions,
 }
 
-/// What is copied: a version that is known, or one of which only the id is. Made of either.
+/// The file version to copy: a known [`FileVersion`], or just its [`FileId`]. Made from either with
+/// `into()`.
 #[derive(Debug, Clone)]
 pub struct CopySource {
     file_id: FileId,
@@ -89,20 +101,21 @@ impl From<&FileId> for CopySource {
     }
 }
 
-/// What a copy has come to.
+/// The result of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
-    /// The new version.
+    /// The new file version.
     pub file: FileVersion,
-    /// The parts it was copied in; 0 for one that was copied in one piece.
+    /// How many parts it has; 0 if it was copied in one call.
     pub parts: u32,
 }
 
 impl BucketHandle {
-    /// Copies a version into this bucket, from whichever bucket of the account it is in.
+    /// Copies a file version into this bucket, from any bucket of the account.
     ///
-    /// The name is checked when the copy is awaited; a [`FileName`] is taken as it is.
+    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
+    /// error of the copy, not of this method.
     pub fn copy<N>(&self, source: impl Into<CopySource>, name: N) -> FileCopy
     where
         N: TryInto<FileName>,
@@ -123,23 +136,26 @@ impl BucketHandle {
 file_options!(FileCopy);
 
 impl FileCopy {
-    /// Gives the copy this content type and these notes instead of the source's. The SHA-1 of a large file stays with its
-    /// bytes: `large_file_sha1` is added where the source's is known, as it is from a [`FileVersion`], and there is room for
-    /// it. Retention and legal hold are never the source's.
+    /// Sets another content type and file info than the source's.
+    ///
+    /// `large_file_sha1` is added if the source's is known (as it is from a [`FileVersion`]) and
+    /// there is room, since the copy has the same bytes. Retention and legal hold are never copied.
     pub fn replace_metadata(mut self, content_type: ContentType, info: FileInfo) -> Self {
         self.metadata = Some((content_type, info));
         self
     }
 
-    /// The key that decrypts the source, where it is the customer's own.
+    /// Sets the key that decrypts the source, if it is encrypted with a customer-managed key
+    /// (SSE-C).
     pub fn source_customer_key(mut self, key: CustomerKey) -> Self {
         self.source_key = Some(key);
         self
     }
 
-    /// The size of the parts in bytes. Defaults to as much as a part can have, 5 GB, cut evenly: the fewest calls. A file
-    /// that is not larger than one part is copied in one piece. Where only the id of the source is known, B2 is asked for
-    /// its size first.
+    /// Sets the size of the parts, in bytes. A file that fits in one part is copied in one call.
+    ///
+    /// Defaults to 5 GB, divided evenly, which takes the fewest calls. If only the source's id is
+    /// known, setting it makes the copy ask B2 for the source's size first.
     pub const fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = Some(bytes);
         self
@@ -152,7 +168,7 @@ impl FileCopy {
         let copied = match self.source.version.take() {
             Some(version) => self.copy_known_version(&name, &version).await,
             None if self.part_size.is_none() => match self.copy_whole(&name, None).await {
-                // It is known now that it is so large, but not how large.
+                // B2 says that it is too large for one call, but not how large.
                 Err(error) if is_too_large(&error) => self.copy_after_lookup(&name).await,
                 copied => copied,
             },
@@ -164,7 +180,7 @@ impl FileCopy {
         Ok(copied)
     }
 
-    /// With what B2 says of the source.
+    /// Copies after asking B2 for the source's metadata.
     async fn copy_after_lookup(&self, name: &FileName) -> Result<Copied, Error> {
         let info = GetFileInfo::new(&self.source.file_id);
         let version = self.bucket.client().call(info).await?;
@@ -191,7 +207,7 @@ impl FileCopy {
         self.in_parts(name, version, layout).await
     }
 
-    /// In one call.
+    /// Copies in one call.
     async fn copy_whole(
         &self,
         name: &FileName,
@@ -202,7 +218,7 @@ impl FileCopy {
             .destination_bucket_id(self.bucket.id());
         if let Some((content_type, info)) = &self.metadata {
             let mut info = info.clone();
-            // Otherwise B2 has the SHA-1, and computes the copy's.
+            // B2 computes the SHA-1 of copies whose source has one.
             if let Some(version) = version.filter(|version| version.content_sha1.sha1().is_none()) {
                 preserve_sha1(&mut info, name, self.options.info_limit(), version);
             }
@@ -269,7 +285,7 @@ impl IntoFuture for FileCopy {
     }
 }
 
-/// Holds a copy against its source.
+/// Compares a copy with its source.
 fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     let integrity = |what: String| Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
     if copy.content_length != source.content_length {
@@ -284,7 +300,7 @@ fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     }
 }
 
-/// The copy has the same bytes, and B2 has no SHA-1 of a large file but the one that is noted.
+/// Keeps `large_file_sha1`: the copy has the same bytes, and B2 has no other SHA-1 of a large file.
 fn preserve_sha1(
     info: &mut FileInfo,
     name: &FileName,
@@ -300,7 +316,8 @@ fn is_too_large(error: &Error) -> bool {
     error.b2().is_some_and(|b2| b2.code == "source_too_large")
 }
 
-/// The source's own upload had an id. Another large file with the same could be taken for it.
+/// Without the id of the source's own upload: another large file with it could be taken for that
+/// one.
 fn without_upload_id(info: &FileInfo) -> FileInfo {
     FileInfo::unchecked(info.iter().filter(|(key, _)| *key != UPLOAD_ID))
 }

@@ -1,7 +1,7 @@
-//! [`BackgroundHasher`]: the SHA-1 of bytes that go by, computed beside them.
+//! [`BackgroundHasher`]: the SHA-1 of bytes that pass by.
 //!
-//! A hash costs about as much as the network. Where there are threads to hash on (feature `fs`), it takes no time from
-//! the thread that moves the bytes; otherwise they are hashed as they pass.
+//! Hashing costs about as much as the network. With threads to hash on (feature `fs`) it takes no
+//! time from the task that moves the bytes; without, they are hashed as they pass.
 
 use std::task::{Context, Poll, ready};
 
@@ -10,20 +10,20 @@ use futures_core::future::BoxFuture;
 
 use crate::types::{Sha1, Sha1Hasher};
 
-/// From so many bytes on it is worth the way to another thread.
+/// From this many bytes on, another thread is worth waking.
 #[cfg(feature = "fs")]
 const MIN_BACKGROUND: usize = 64 << 10;
 
-/// So many go at once.
+/// Hashed in one job.
 const BATCH: usize = 256 << 10;
 
-/// So many wait at most. They are bytes that somebody else has too, for some time.
+/// Bytes that wait for the hash, at most. The reader holds them for some time anyway.
 const MAX_WAITING: usize = 1 << 20;
 
-/// What a chunk counts at least, so that many small ones don't wait.
+/// What a chunk counts at least, so that many small ones don't pile up.
 const MIN_CHUNK_COST: usize = 128;
 
-/// The SHA-1 of bytes that go by.
+/// The SHA-1 of bytes that pass by.
 pub(super) struct BackgroundHasher {
     state: State,
     waiting: Vec<Bytes>,
@@ -49,7 +49,7 @@ impl BackgroundHasher {
         let is_back = self.poll_idle(cx).is_ready();
         if self.waiting_bytes >= BATCH && is_back {
             self.hash();
-            // It begins when it is asked for the first time.
+            // The job starts with its first poll.
             let _ = self.poll_idle(cx);
         }
         if self.waiting_bytes >= MAX_WAITING {
@@ -64,7 +64,7 @@ impl BackgroundHasher {
         self.waiting.push(bytes.clone());
     }
 
-    /// The digest of all.
+    /// The SHA-1 of all bytes.
     pub(super) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Sha1> {
         loop {
             ready!(self.poll_idle(cx));
@@ -91,7 +91,7 @@ impl BackgroundHasher {
     }
 }
 
-/// Takes these bytes in: few here, many on another thread.
+/// Hashes these bytes: few inline, many on another thread.
 pub(super) async fn update_hasher(mut hasher: Sha1Hasher, chunks: Vec<Bytes>) -> Sha1Hasher {
     #[cfg(feature = "fs")]
     let is_worth_it = chunks.iter().map(Bytes::len).sum::<usize>() >= MIN_BACKGROUND;

@@ -1,4 +1,4 @@
-//! [`FileDownload`]: a file out of B2, of any size.
+//! [`FileDownload`]: what a caller says of a download, and downloads to streams and writers.
 
 use std::future::poll_fn;
 use std::io;
@@ -17,26 +17,27 @@ use crate::transfer::bucket::BucketHandle;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// Ranges that are fetched side by side, unless the caller wishes otherwise.
+/// Ranges downloaded side by side, by default.
 #[cfg(feature = "fs")]
 const CONCURRENCY: usize = 4;
 
-/// The size of such a range, unless the caller wishes otherwise.
+/// The size of such a range in bytes, by default.
 #[cfg(feature = "fs")]
 const RANGE_SIZE: u64 = 64 << 20;
 
-/// A file that is to be downloaded. Made by [`BucketHandle::download`] and [`Client::download`].
+/// A download of one file, made by [`BucketHandle::download`] or [`Client::download`].
 ///
-/// All bytes come from one version, the one that the first answer is about, whatever happens to the name meanwhile. Each
-/// answer has to be about that version and about exactly the bytes that were asked for. Bytes that break off are asked for
-/// again from there. A whole file is checked against its SHA-1, where B2 or the uploader has noted one; [`Verified`] says
-/// so.
+/// Nothing is sent until it is told where the bytes go: [`stream`](Self::stream),
+/// [`to_writer`](Self::to_writer), or, with the feature `fs`, `to_path`.
 ///
-/// The headers that B2 is to send instead of the file's own, as [`b2_content_type`](Self::b2_content_type), matter to who reads
-/// them in [`DownloadStream::file`], and to a download authorization that was given for certain ones: it needs the same here.
+/// All bytes come from one version of the file, the one that the first response is about, whatever
+/// happens to the name meanwhile. If the connection breaks, the rest is requested from there. A
+/// whole file is verified by its SHA-1, if B2 or the uploader stored one;
+/// [`Verified`](crate::transfer::Verified) says which.
 ///
-/// Nothing happens before one of the ends is awaited: [`stream`](Self::stream), [`to_writer`](Self::to_writer),
-/// and, with the feature `fs`, `to_path`.
+/// Response headers that B2 is asked to override, such as
+/// [`b2_content_type`](Self::b2_content_type), appear in [`DownloadStream::file`]. A download
+/// authorization that was issued for certain overrides needs the same ones here.
 ///
 /// ```
 /// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
@@ -71,13 +72,14 @@ pub struct FileDownload {
     pub(super) path_options: PathOptions,
 }
 
+/// Which file is downloaded.
 #[derive(Debug, Clone)]
 pub(super) enum Selector {
     Name(BucketName, FileName),
     Id(FileId),
 }
 
-/// What matters only for paths.
+/// Options of downloads to a path.
 #[derive(Debug, Clone)]
 #[cfg(feature = "fs")]
 pub(super) struct PathOptions {
@@ -88,9 +90,9 @@ pub(super) struct PathOptions {
 }
 
 impl BucketHandle {
-    /// Downloads the file with this name, in its current version.
+    /// Downloads the newest version of the file with this name.
     ///
-    /// A name that is none is an error of the download.
+    /// An invalid name is an error of the download, not of this method.
     #[doc(alias = "get_object")]
     pub fn download<N>(&self, name: N) -> FileDownload
     where
@@ -102,13 +104,13 @@ impl BucketHandle {
 }
 
 impl Client {
-    /// Downloads this version of a file, hidden or not.
+    /// Downloads this file version, hidden or not.
     pub fn download(&self, file_id: impl Into<FileId>) -> FileDownload {
         FileDownload::new(self, Ok(Selector::Id(file_id.into())))
     }
 
-    /// Downloads the file with this name in its current version, from a bucket of which only the name is known. See also
-    /// [`BucketHandle::download`].
+    /// Downloads the newest version of the file with this name from a bucket whose id is unknown.
+    /// See also [`BucketHandle::download`].
     pub fn download_by_name<N>(&self, bucket_name: BucketName, name: N) -> FileDownload
     where
         N: TryInto<FileName>,
@@ -140,47 +142,66 @@ impl FileDownload {
         }
     }
 
-    /// Only this stretch of the file. It can't be verified, unless it is the whole file.
+    /// Downloads only this byte range. It can't be verified, unless it is the whole file.
+    ///
+    /// A range that starts behind the end of the file is a [`Rejected`](crate::ErrorKind::Rejected)
+    /// error with status 416.
     pub const fn range(mut self, range: ByteRange) -> Self {
         self.range = Some(range);
         self
     }
 
-    /// The key that decrypts the file, where it is the customer's own.
+    /// Sets the key that decrypts the file, if it is encrypted with a customer-managed key (SSE-C).
     pub fn customer_key(mut self, key: CustomerKey) -> Self {
         self.customer_key = Some(key);
         self
     }
 
-    /// Goes with the token: to B2 itself, where an origin of one's own is not to get it.
+    /// Sends the account's token: to B2 itself, if a download origin of the caller's own may not
+    /// have it.
     pub(crate) const fn with_token(mut self) -> Self {
         self.needs_token = true;
         self
     }
 
-    /// What can't be checked against a SHA-1 is an [`Integrity`](crate::ErrorKind::Integrity) error, before the first byte.
+    /// Fails with [`Integrity`](crate::ErrorKind::Integrity), before the first byte, if the bytes
+    /// can't be verified by a SHA-1.
     ///
-    /// That is a stretch of a file, and a large file whose uploader has not noted its SHA-1. An upload of this crate notes it
-    /// where its source can be read twice ([`Upload::hash_first`](crate::transfer::Upload::hash_first)) or it is known
-    /// beforehand ([`Source::with_sha1`](crate::transfer::Source::with_sha1)); each part was checked when it arrived all the
-    /// same.
+    /// That is the case for a byte range, and for a large file without `large_file_sha1`. Uploads
+    /// of this crate store it if their source is replayable
+    /// ([`Upload::hash_first`](crate::transfer::Upload::hash_first)) or its SHA-1 is known
+    /// ([`Source::with_sha1`](crate::transfer::Source::with_sha1)).
     pub const fn require_verified(mut self) -> Self {
         self.must_be_verified = true;
         self
     }
 
-    /// Counts into this.
+    /// Reports progress to this [`Progress`].
     pub fn progress(mut self, progress: &Progress) -> Self {
         self.progress = progress.clone();
         self
     }
 
-    /// The bytes as a stream, once the first answer is there.
+    /// Sends the request and returns the bytes as a stream, once the headers have arrived.
     ///
-    /// A file takes one call, and one more for each time that its bytes break off.
+    /// A file takes one call, and one more for each time that the connection breaks.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden, and as any call.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): no file can have this name.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): there is no such file, or it is hidden.
+    /// - [`Unauthorized`](crate::ErrorKind::Unauthorized): the key may not read it.
+    /// - [`CapExceeded`](crate::ErrorKind::CapExceeded): the account's download cap is reached.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the file can't be
+    ///   [verified](Self::require_verified), but has to be.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+    ///   failed for good, after its retries.
+    /// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the connection.
     pub async fn stream(self) -> Result<DownloadStream, Error> {
         let first = self.request_first(self.range, false).await;
         let first = first.map_err(|error| self.named(error))?;
@@ -203,18 +224,21 @@ impl FileDownload {
         ))
     }
 
-    /// Writes the bytes to `writer`, in order, and flushes it. It is not closed.
+    /// Writes the bytes to `writer`, in order, and flushes it. The writer is not closed.
     ///
-    /// What was written is right only if this ends well: bytes are verified by their end.
+    /// The bytes are verified at their end: what was written is right only if this returns `Ok`.
     ///
-    /// It is a writer of `futures::io`. One of tokio's becomes one with `.compat_write()`, of `TokioAsyncWriteCompatExt` in the
-    /// crate tokio-util (feature `compat`): `to_writer(writer.compat_write())`.
+    /// It is a writer of `futures::io`. One of tokio's becomes one with `.compat_write()`, from
+    /// `TokioAsyncWriteCompatExt` in the crate tokio-util (feature `compat`):
+    /// `to_writer(writer.compat_write())`.
     ///
     /// # Errors
-    /// As [`stream`](Self::stream) and its items; [`Destination`](crate::ErrorKind::Destination) for what the writer says.
+    /// - [`Destination`](crate::ErrorKind::Destination): the writer failed.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file.
+    /// - Otherwise those of [`stream`](Self::stream).
     ///
     /// # Cancellation
-    /// Dropping the future closes the connection. What was written stays where it is.
+    /// Dropping the future closes the connection. What was written stays written.
     pub async fn to_writer<W>(self, writer: W) -> Result<Downloaded, Error>
     where
         W: AsyncWrite + Unpin + Send,
@@ -244,7 +268,7 @@ impl FileDownload {
         })
     }
 
-    /// Says in the error which file it is about, unless it does.
+    /// Adds the file to an error that doesn't name it, and redacts secrets.
     pub(super) fn named(&self, error: Error) -> Error {
         let error = match &self.selector {
             Ok(Selector::Name(_, name)) => error.about(name.as_str()),

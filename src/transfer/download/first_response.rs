@@ -9,17 +9,17 @@ use crate::api::{Download, DownloadFileById, DownloadFileByName};
 use crate::error::Error;
 use crate::types::ByteRange;
 
-/// The first answer.
+/// The first response.
 pub(super) struct FirstResponse {
     pub(super) download: Download,
     pub(super) version: Arc<PinnedVersion>,
-    /// The bytes that it brings.
+    /// The byte range that it brings.
     pub(super) sent: Range<u64>,
     pub(super) is_whole: bool,
 }
 
 impl FileDownload {
-    /// Makes the first call, for these bytes or for none.
+    /// Makes the first call: for a byte range, for all bytes, or for the headers only.
     pub(super) async fn request_first(
         &self,
         range: Option<ByteRange>,
@@ -38,7 +38,7 @@ impl FileDownload {
             _ => None,
         };
         let client = match &self.selector {
-            // Its name is what a server says it is.
+            // The name is whatever the server says, so it is redacted.
             Ok(Selector::Id(_)) => self
                 .client
                 .for_file(bucket, &self.client.redacted_name(&file.file_name)),

@@ -1,4 +1,5 @@
-//! [`ResumingReader`]: bytes of one version, in order, asked for again from where they broke off.
+//! [`ResumingReader`]: bytes of one version, in order, requested again from where the connection
+//! broke.
 
 use std::ops::Range;
 use std::pin::Pin;
@@ -16,12 +17,12 @@ use crate::error::Error;
 use crate::transfer::progress::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
 
-/// The version that the first answer was about. All that is asked for later is asked of it.
+/// The version that the first response was about. All later requests are for it.
 #[derive(Debug)]
 pub(super) struct PinnedVersion {
     pub(super) client: Client,
     pub(super) file_id: FileId,
-    /// Where it has to be asked for by name.
+    /// Set if it has to be requested by name.
     pub(super) name: Option<(BucketName, FileName)>,
     pub(super) content_length: u64,
     pub(super) customer_key: Option<CustomerKey>,
@@ -30,10 +31,10 @@ pub(super) struct PinnedVersion {
     pub(super) progress: Progress,
 }
 
-/// Some of its bytes.
+/// A byte range of the version.
 pub(super) struct ResumingReader {
     version: Arc<PinnedVersion>,
-    /// Those that are still to come.
+    /// The bytes that are still missing.
     left: Range<u64>,
     state: State,
     resume_policy: ResumePolicy,
@@ -46,7 +47,7 @@ enum State {
 }
 
 impl ResumingReader {
-    /// Bytes whose answer has first.
+    /// Bytes whose response has begun.
     pub(super) fn from_response(
         version: Arc<PinnedVersion>,
         range: Range<u64>,
@@ -56,7 +57,7 @@ impl ResumingReader {
         Self::new(version, range, state)
     }
 
-    /// Bytes that are asked for when somebody wants them.
+    /// Bytes that are requested when they are first polled.
     #[cfg(feature = "fs")]
     pub(super) fn lazy(version: Arc<PinnedVersion>, range: Range<u64>) -> Self {
         let client = version.client.clone();
@@ -73,13 +74,13 @@ impl ResumingReader {
         }
     }
 
-    /// Where the next byte stands in the file.
+    /// The position of the next byte in the file.
     #[cfg(feature = "fs")]
     pub(super) const fn at(&self) -> u64 {
         self.left.start
     }
 
-    /// An error as it may leave the client.
+    /// The error without secrets.
     pub(super) fn redacted(&self, error: Error) -> Error {
         self.version.client.redacted(error)
     }
@@ -131,7 +132,7 @@ impl Stream for ResumingReader {
     }
 }
 
-/// All bytes are there. That the connection then breaks is no matter; that there are more of them is.
+/// All bytes have arrived. A connection that breaks now does no harm; more bytes than requested do.
 fn after_the_last_byte(failure: Error) -> Result<(), Error> {
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(kind) if kind != HttpErrorKind::Protocol => Ok(()),
@@ -147,7 +148,7 @@ async fn open(
 ) -> Result<DownloadBody, Error> {
     client.sleep(pause).await;
     let range = ByteRange::inclusive(range.start, range.end.saturating_sub(1))?;
-    // The call itself takes no answer that is about another version, another range or another length.
+    // The call rejects responses about another version, range or length.
     macro_rules! ask {
         ($call:expr) => {{
             let mut call = $call

@@ -1,4 +1,4 @@
-//! [`DownloadStream`]: a file's bytes, in order, whatever the network does.
+//! [`DownloadStream`]: the bytes of a file, in order.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,23 +15,23 @@ use crate::error::Error;
 use crate::transfer::progress::{Progress, Stage};
 use crate::types::Sha1;
 
-/// The bytes of a download, in order, without a gap and none twice. Made by
-/// [`FileDownload::stream`](super::FileDownload::stream).
+/// The bytes of a download: in order, complete, none twice. Made by
+/// [`FileDownload::stream`](crate::transfer::FileDownload::stream).
 ///
-/// Where they break off they are asked for again from there, of the same version, as the client's
-/// [`RetryPolicy`](crate::RetryPolicy) says; 256 KiB of progress and the count begins anew.
+/// If the connection breaks, the rest of the same version is requested, as the client's
+/// [`RetryPolicy`](crate::RetryPolicy) says; 256 KiB of progress reset its limits.
 ///
-/// A whole file whose SHA-1 is known is checked against it. A difference is the last item: an
-/// [`Integrity`](crate::ErrorKind::Integrity) error instead of the end. Who has used the bytes by then has used wrong
-/// ones, so keep what is made of them apart until the stream has ended well. After an error it is at its end.
+/// A whole file whose SHA-1 is known is verified. If it differs, the last item is an
+/// [`Integrity`](crate::ErrorKind::Integrity) error: don't act on the bytes before the stream has
+/// ended without one. An error is the last item.
 ///
 /// # Cancellation
-/// Dropping it closes the connection.
+/// Dropping the stream closes the connection.
 pub struct DownloadStream {
     file: DownloadedFile,
     verified: Verified,
     progress: Progress,
-    /// `None` once it is over, for good or ill.
+    /// `None` once the stream has ended.
     reader: Option<ResumingReader>,
     check: Option<(BackgroundHasher, Sha1)>,
 }
@@ -53,13 +53,13 @@ impl DownloadStream {
         }
     }
 
-    /// What B2 says of the file.
+    /// The metadata of the file.
     #[must_use]
     pub const fn file(&self) -> &DownloadedFile {
         &self.file
     }
 
-    /// By what the bytes have been checked once the stream has ended well.
+    /// How the bytes are verified by the time that the stream ends without an error.
     #[must_use]
     pub const fn verified(&self) -> Verified {
         self.verified
@@ -73,7 +73,12 @@ impl DownloadStream {
     /// Reads the rest into memory, at most `limit` bytes.
     ///
     /// # Errors
-    /// If there are more bytes, or as the stream.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): there are more than `limit` bytes.
+    /// - [`Integrity`](crate::ErrorKind::Integrity): the bytes have another SHA-1 than the file.
+    /// - [`NotFound`](crate::ErrorKind::NotFound): the version was deleted meanwhile.
+    /// - [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable),
+    ///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+    ///   [`Protocol`](crate::ErrorKind::Protocol): the connection broke, and the retries failed.
     pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let mut whole = Vec::new();
         while let Some(bytes) = self.next().await.transpose()? {

@@ -1,38 +1,38 @@
-//! [`Verified`]: by what the bytes of a download were checked, and [`Downloaded`]: what came of it.
+//! [`Verified`]: how the bytes of a download were verified.
 
 use crate::api::DownloadedFile;
 use crate::error::{Error, ErrorKind};
 use crate::types::Sha1;
 
-/// By what the bytes of a download are checked. Their number and their place in the file always are.
+/// How the bytes of a download were verified. Their number and position always are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verified {
-    /// By the SHA-1 that B2 has of the file.
+    /// By the SHA-1 that B2 stores of the file.
     Sha1,
-    /// By the SHA-1 that the uploader of a large file noted in `large_file_sha1`.
+    /// By the SHA-1 of a large file that its uploader stored in `large_file_sha1`.
     LargeFileSha1,
-    /// By nothing else: B2 has no SHA-1 of a large file whose uploader noted none.
+    /// By the length only: a large file without a SHA-1.
     LengthOnly,
-    /// By nothing else: it is a part of the file, and the SHA-1 is the whole file's.
+    /// By the length only: a byte range, and the SHA-1 is that of the whole file.
     Range,
 }
 
-/// A download that has ended well.
+/// The result of a completed download.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Downloaded {
-    /// What B2 says of the file.
+    /// The metadata of the file.
     pub file: DownloadedFile,
-    /// By what the bytes were checked.
+    /// How the bytes were verified.
     pub verified: Verified,
-    /// How many bytes there are now: those of the file, or of the range that was asked for.
+    /// How many bytes were written: those of the file or of the requested range.
     pub bytes: u64,
-    /// How many of them were there from an earlier download that did not come to its end.
+    /// How many of them come from an earlier, interrupted download.
     pub resumed_bytes: u64,
 }
 
-/// What the bytes will be checked by, as far as the headers tell.
+/// How the bytes will be verified, as far as the headers tell.
 pub(super) fn verification_of(file: &DownloadedFile, is_whole: bool) -> (Verified, Option<Sha1>) {
     let sha1 = file.expected_sha1().filter(|_| is_whole);
     let verified = match (is_whole, file.content_sha1.sha1(), sha1) {
@@ -44,7 +44,7 @@ pub(super) fn verification_of(file: &DownloadedFile, is_whole: bool) -> (Verifie
     (verified, sha1)
 }
 
-/// Why it is not enough, where more than the length was to be checked.
+/// Fails if nothing but the length would be verified.
 pub(super) fn require_verification(verified: Verified, file_name: &str) -> Result<(), Error> {
     let what = match verified {
         Verified::Sha1 | Verified::LargeFileSha1 => return Ok(()),
@@ -54,7 +54,7 @@ pub(super) fn require_verification(verified: Verified, file_name: &str) -> Resul
     Err(Error::new(ErrorKind::Integrity, what).about(file_name))
 }
 
-/// What arrived is not what was stored.
+/// The bytes that arrived are not those that were stored.
 pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
     let what = format!("the file's SHA-1 is {expected}, and what arrived has {arrived}");
     Error::new(ErrorKind::Integrity, what).about(file_name)

@@ -1,7 +1,11 @@
-//! Large files: parts side by side, and then the whole, or nothing. Uploads, copies and compositions share it.
+//! Large files: parts uploaded side by side, then finished, or cancelled. Uploads, copies and
+//! compositions share them.
 //!
-//! `options` is what the caller says of the new file; `part_sizes` how it is cut; `parts` what a part is made of;
-//! `upload_parts` carries them out and finishes the file; `upload_counter` tells the progress what was sent.
+//! - `options`: what a caller says of the new file; `on_failure`: what happens if it fails
+//! - `part_sizes`: how a file is divided; pure
+//! - `parts`: what each part is made of, and which B2 has
+//! - `upload_parts`: uploads the parts and finishes the file
+//! - `upload_counter`: tells the progress what was sent
 
 mod on_failure;
 mod options;

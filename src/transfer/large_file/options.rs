@@ -1,4 +1,4 @@
-//! [`FileOptions`]: what uploads, copies and compositions can be told alike.
+//! [`FileOptions`]: what uploads, copies and compositions have in common.
 
 use super::on_failure::OnFailure;
 use super::part_sizes::PartSizes;
@@ -13,10 +13,10 @@ use crate::types::{
     RetentionMode, Timestamp,
 };
 
-/// The parts that are under way at once, unless the upload says otherwise.
+/// Parts sent at once, by default.
 pub(crate) const CONCURRENCY: usize = 4;
 
-/// How the new file is locked and encrypted, and how it is made.
+/// How the new file is locked and encrypted, and how its parts are sent.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FileOptions {
     pub(crate) file_retention: Option<(RetentionMode, Timestamp)>,
@@ -28,11 +28,11 @@ pub(crate) struct FileOptions {
     pub(crate) progress: Progress,
 }
 
-/// The setters of these options, which stand in a field `options`.
+/// The setters of [`FileOptions`], for a type that has them in a field `options`.
 macro_rules! file_options {
     ($name:ident) => {
         impl $name {
-            /// Until when the new file can't be deleted. Needs `writeFileRetentions`.
+            /// Locks the new file until `retain_until`. Needs the capability `writeFileRetentions`.
             pub fn file_retention(
                 mut self,
                 mode: $crate::types::RetentionMode,
@@ -42,13 +42,14 @@ macro_rules! file_options {
                 self
             }
 
-            /// Whether the new file is held regardless of time. Needs `writeFileLegalHolds`.
+            /// Puts the new file under a legal hold, or not. Needs the capability
+            /// `writeFileLegalHolds`.
             pub fn legal_hold(mut self, hold: $crate::types::LegalHold) -> Self {
                 self.options.legal_hold = Some(hold);
                 self
             }
 
-            /// How the new file is to be encrypted. Without it, as the bucket encrypts by default.
+            /// Sets how the new file is encrypted. Defaults to the bucket's default encryption.
             pub fn server_side_encryption(
                 mut self,
                 encryption: $crate::types::EncryptionSetting,
@@ -57,28 +58,29 @@ macro_rules! file_options {
                 self
             }
 
-            /// How many bytes the name and the notes of the new file may have together. Defaults to what B2 takes
-            /// everywhere; for old buckets that don't encrypt there is
+            /// Sets how many bytes the file name and the file info may have together. Defaults to
+            /// what B2 accepts in every bucket; old buckets without encryption accept
             /// [`FileInfoLimit::Unencrypted`](crate::types::FileInfoLimit::Unencrypted).
             pub const fn file_info_limit(mut self, limit: $crate::types::FileInfoLimit) -> Self {
                 self.options.file_info_limit = limit;
                 self
             }
 
-            /// How many parts are under way at once. Defaults to 4. Of what comes once, as many are held in memory.
+            /// Sets how many parts are sent at once. Defaults to 4. That many parts of a
+            /// non-replayable stream are held in memory.
             pub const fn concurrency(mut self, parts: usize) -> Self {
                 self.options.concurrency = Some(parts);
                 self
             }
 
-            /// What becomes of a large file that can't be completed. Defaults to
+            /// Sets what happens to a large file that can't be finished. Defaults to
             /// [`OnFailure::Cancel`](crate::transfer::OnFailure::Cancel).
             pub const fn on_failure(mut self, on_failure: $crate::transfer::OnFailure) -> Self {
                 self.options.on_failure = Some(on_failure);
                 self
             }
 
-            /// Counts here how far it is.
+            /// Reports progress to this [`Progress`](crate::transfer::Progress).
             pub fn progress(mut self, progress: &$crate::transfer::Progress) -> Self {
                 self.options.progress = progress.clone();
                 self
@@ -90,7 +92,7 @@ macro_rules! file_options {
 pub(crate) use file_options;
 
 impl FileOptions {
-    /// What the name and the notes of the new file may have together.
+    /// How many bytes the file name and info of the new file may have together.
     pub(crate) fn info_limit(&self) -> FileInfoLimit {
         self.file_info_limit.of_file(
             self.server_side_encryption.as_ref(),
@@ -157,6 +159,7 @@ impl FileOptions {
     }
 }
 
+/// The part sizes of the account.
 pub(crate) async fn account_part_sizes(client: &Client) -> Result<PartSizes, Error> {
     let session = client.session().await?;
     Ok(PartSizes::new(
@@ -165,7 +168,7 @@ pub(crate) async fn account_part_sizes(client: &Client) -> Result<PartSizes, Err
     ))
 }
 
-/// Adds a note that nobody asked for, if there is surely room for it and none of its name.
+/// Adds an entry that the caller did not ask for, if none has its name and there is surely room.
 pub(crate) fn add_info_if_it_fits(
     info: &mut FileInfo,
     name: &FileName,
@@ -182,7 +185,7 @@ pub(crate) fn add_info_if_it_fits(
     }
 }
 
-/// A note by which an upload knows its own large file again, if there is room for one.
+/// Adds an id by which the upload recognises its own large file, if there is room for it.
 pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLargeFile {
     if start.noted_upload_id().is_some() {
         return start;
@@ -190,7 +193,7 @@ pub(crate) fn with_upload_id(client: &Client, start: StartLargeFile) -> StartLar
     start.noting_upload_id(&client.unique())
 }
 
-/// Whether it is an upload of this crate's.
+/// Whether this crate began the large file.
 pub(crate) fn is_ours(file: &FileVersion) -> bool {
     file.file_info.get(UPLOAD_ID).is_some()
 }

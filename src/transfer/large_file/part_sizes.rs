@@ -1,27 +1,27 @@
-//! How a file is cut into parts: sizes in, sizes out.
+//! How a file is divided into parts: pure arithmetic.
 
 use std::ops::Range;
 
 use crate::error::Error;
 use crate::types::{MAX_FILE, PartNumber};
 
-/// The most that a part, or a file in one piece, can have.
+/// The largest part, and the largest file that is sent or copied in one call.
 pub(crate) const MAX_PART: u64 = 5_000_000_000;
 
-/// The largest size that is believed to be the smallest that a part can have. B2's is 5 MB; parts of what comes once are
-/// held in memory, and a server's answer is not to fill it. B2 says so if a part is too small.
+/// The largest minimum part size that is believed. B2's is 5 MB. Parts of non-replayable streams
+/// are held in memory, which no server's answer may fill; B2 says so if a part is too small.
 const MOST_MINIMUM: u64 = 100_000_000;
 
 pub(crate) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
-/// What the account says of parts.
+/// The part sizes of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PartSizes {
     pub(crate) minimum: u64,
     pub(crate) recommended: u64,
 }
 
-/// A file in equal parts; the last one may be smaller.
+/// A file in parts of equal size; the last may be smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PartLayout {
     pub(crate) len: u64,
@@ -29,7 +29,8 @@ pub(crate) struct PartLayout {
 }
 
 impl PartSizes {
-    /// What the account says, kept within what can be: a server's answer is not to make us cut a file into bytes.
+    /// The sizes that the account reports, clamped to what is possible: no server's answer makes a
+    /// file fall into single bytes.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
         let minimum = minimum.clamp(1, MOST_MINIMUM);
         Self {
@@ -38,8 +39,8 @@ impl PartSizes {
         }
     }
 
-    /// Cuts a file of `len` bytes: into parts of the size that was asked for or is recommended, larger where there would
-    /// be too many of them, and as even as can be.
+    /// Divides a file of `len` bytes into parts of the requested or the recommended size: larger if
+    /// there would be too many, and as even as possible.
     pub(crate) fn layout(self, len: u64, asked: Option<u64>) -> Result<PartLayout, Error> {
         if len > MAX_FILE {
             let excess = len - MAX_FILE;
@@ -65,8 +66,9 @@ impl PartSizes {
         Ok(PartLayout { len, part })
     }
 
-    /// The size of the part with this number, of something whose length nobody knows: each is held in memory while it is
-    /// sent, so they begin small, and double every thousand parts, so that 10,000 of them are enough for any file.
+    /// The size of this part of a stream of unknown length. Parts are held in memory while they are
+    /// sent, so they start small; they double every thousand parts, so that 10,000 are enough for
+    /// any file.
     pub(crate) fn for_unknown_length(self, number: PartNumber, asked: Option<u64>) -> u64 {
         const SMALL: u64 = 8_000_000;
         let first = asked
@@ -82,13 +84,13 @@ impl PartLayout {
         self.len.div_ceil(self.part)
     }
 
-    /// The stretches of the file, in order.
+    /// The byte ranges of the parts, in order.
     pub(crate) fn ranges(self) -> impl Iterator<Item = (PartNumber, Range<u64>)> {
         (1..=self.parts())
             .filter_map(move |number| Some((PartNumber::new(number).ok()?, self.range(number))))
     }
 
-    /// The segment that the part with this number is.
+    /// The byte range of the part with this number.
     pub(crate) fn range(self, number: u64) -> Range<u64> {
         let end = self.part.saturating_mul(number).min(self.len);
         self.part * (number - 1)..end

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::source::Segment;
 use crate::types::{Part, PartNumber, Sha1};
 
-/// A part, and where it comes from.
+/// A part to upload, copy or reuse.
 #[derive(Debug)]
 pub(crate) struct PartTask {
     pub(crate) number: PartNumber,
@@ -18,20 +18,22 @@ pub(crate) struct PartTask {
     pub(crate) origin: PartOrigin,
 }
 
+/// Where the bytes of a part come from.
 #[derive(Debug)]
 pub(crate) enum PartOrigin {
+    /// The source of the upload.
     Local(Segment),
-    /// Another file, in B2.
+    /// A file in B2.
     Copy(Box<CopyPart>),
-    /// An earlier transfer: it is there already.
+    /// An earlier upload: B2 has the part.
     Existing(Sha1),
 }
 
-/// The parts that are over, with their lengths and digests.
+/// The parts that B2 has, with their lengths and SHA-1s.
 #[derive(Debug, Default)]
 pub(super) struct CompletedParts(pub(super) BTreeMap<PartNumber, (u64, Sha1)>);
 
-/// The digest that the part is to be finished with.
+/// The SHA-1 of a part that B2 stored, once its length is checked.
 pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
     let integrity = |what: String| Error::new(ErrorKind::Integrity, what).with_effect(true);
     if part.content_length != len {
@@ -44,7 +46,7 @@ pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
     sha1.ok_or_else(|| integrity("B2 gives no SHA-1 of the part".to_owned()))
 }
 
-/// The parts of a plan, one after the other.
+/// The tasks as a stream.
 pub(crate) fn task_stream(
     tasks: Vec<PartTask>,
 ) -> impl Stream<Item = Result<PartTask, Error>> + Send {

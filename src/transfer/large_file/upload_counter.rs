@@ -1,4 +1,4 @@
-//! [`UploadCounter`]: how much of a body has left, for the progress, however often it is sent.
+//! [`UploadCounter`]: reports to the progress how much of a body was sent, over all attempts.
 
 use std::io;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use futures_core::Stream;
 
 use crate::transfer::progress::Progress;
 
-/// Counts the bytes of one body. What was counted is taken back when the body is opened again, and when it is dropped
-/// before Self::commit.
+/// Counts the bytes of one body. The count is reset when the body is opened again, and when the
+/// counter is dropped before [`commit`](Self::commit).
 #[derive(Debug)]
 pub(crate) struct UploadCounter {
     counter: Arc<Counter>,

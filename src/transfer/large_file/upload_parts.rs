@@ -1,4 +1,4 @@
-//! [`LargeFile`]: parts side by side, and then the whole, or nothing.
+//! [`LargeFile`]: uploads parts side by side, then finishes the file, or cancels it.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::transfer::source::check_unchanged;
 use crate::transfer::source_error::{is_changed, unreadable};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, PartNumber, Sha1};
 
-/// A large file that is being put together.
+/// A large file that was started and is not finished.
 pub(crate) struct LargeFile<'a> {
     pub(crate) client: &'a Client,
     pub(crate) file_id: FileId,
@@ -25,13 +25,14 @@ pub(crate) struct LargeFile<'a> {
     pub(crate) customer_key: Option<CustomerKey>,
     pub(crate) concurrency: usize,
     pub(crate) on_failure: OnFailure,
-    /// What is there of a source that has changed since can't be used any more: not even kept.
+    /// Whether it is cancelled if the source changed, even if it was to be kept: no part of it
+    /// could be reused.
     pub(crate) requires_unchanged_source: bool,
     pub(crate) progress: &'a Progress,
 }
 
 impl<'a> LargeFile<'a> {
-    /// Starts one. What `start` says of it is final.
+    /// Starts a large file. Its metadata can't be changed later.
     pub(crate) async fn start(
         client: &'a Client,
         bucket_id: &BucketId,
@@ -46,7 +47,7 @@ impl<'a> LargeFile<'a> {
             Ok(file) => {
                 let mut entry = entry;
                 if file.possible_duplicate {
-                    // The entry stays, for the one whose answer was lost.
+                    // The first entry stays, for the file whose response was lost.
                     entry = client.register_upload(bucket_id, name.as_str(), &upload_id);
                 }
                 entry.started(&file.file_id);
@@ -62,7 +63,7 @@ impl<'a> LargeFile<'a> {
                 })
             }
             Err(error) => {
-                // What may have been started is left in the ledger, to be looked for.
+                // A file that may have been started stays in the ledger, to be looked for.
                 if !error.may_have_taken_effect() {
                     entry.remove();
                 }
@@ -71,8 +72,9 @@ impl<'a> LargeFile<'a> {
         }
     }
 
-    /// Carries all parts, finishes the file, and checks that it has `parts`' bytes. If that can't be, what is there is
-    /// cancelled or kept. `recreate` makes a part once more, where it can be made.
+    /// Uploads all parts, finishes the file, and checks its length. On failure the file is
+    /// cancelled or kept. `recreate` makes the task of a part once more, if its source is
+    /// replayable.
     pub(crate) async fn upload_parts(
         mut self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
@@ -99,7 +101,7 @@ impl<'a> LargeFile<'a> {
         }
     }
 
-    /// Several parts at a time. The first that fails for good stops the others: they are dropped with the stream.
+    /// Uploads several parts at a time. The first failure stops the others: they are dropped.
     async fn upload_side_by_side(
         &self,
         parts: impl Stream<Item = Result<PartTask, Error>> + Send,
@@ -159,8 +161,8 @@ impl<'a> LargeFile<'a> {
         Ok((number, len, sha1))
     }
 
-    /// Puts the parts together. SequentialParts that B2 has differently (a late repetition of an attempt that was given up, say) are
-    /// made once more, once.
+    /// Finishes the file. Parts that B2 has with other bytes (by a late retry, say) are uploaded
+    /// once more, once.
     async fn finish(
         &mut self,
         completed: &mut CompletedParts,
@@ -213,7 +215,7 @@ impl<'a> LargeFile<'a> {
         outcome
     }
 
-    /// The parts that B2 doesn't have, or has with other bytes.
+    /// The parts that B2 lacks, or has with other bytes.
     async fn mismatched_parts(&self, completed: &CompletedParts) -> Result<Vec<PartNumber>, Error> {
         let mut there = BTreeMap::new();
         let mut parts = self.client.paginate(ListParts::new(&self.file_id));
@@ -230,9 +232,9 @@ impl<'a> LargeFile<'a> {
         Ok(completed.0.iter().filter_map(wrong).collect())
     }
 
-    /// Cancels what is there or keeps it, and gives the first failure back.
+    /// Cancels or keeps the file, and returns the first failure.
     async fn abort(mut self, error: Error) -> Error {
-        // It may be a file: then the ledger says that nobody knows.
+        // It may have been finished: the ledger says that this is unknown.
         if self.entry.is_finishing() {
             return error;
         }
@@ -247,7 +249,7 @@ impl<'a> LargeFile<'a> {
                 let gone = |error: &Error| {
                     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
                 };
-                // Otherwise it stays in the ledger.
+                // Otherwise it stays in the ledger, to be cancelled later.
                 if cancelled.is_ok() || cancelled.is_err_and(|error| gone(&error)) {
                     self.entry.remove();
                 }
@@ -257,7 +259,8 @@ impl<'a> LargeFile<'a> {
     }
 }
 
-/// B2 got other bytes than were hashed before: where the source has others by now, that is the reason.
+/// If B2 got other bytes than were hashed before, checks whether the source has changed: then that
+/// is the reason.
 async fn explain_rejection(error: Error, body: &Body, is_known: bool) -> Error {
     let differs = |b2: &B2Error| b2.status == 400 && b2.message.contains("did not match");
     if is_known && error.b2().is_some_and(differs) {

@@ -13,10 +13,9 @@ use crate::api::CatchPanics;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed};
 use crate::types::{Sha1, Sha1Hasher};
 
-/// These bytes, for which a SHA-1 is known: B2 is told it, and refuses others.
-///
-/// So they are not hashed while they are sent. But where they have to be sent again, it may be since B2 got others: then
-/// they are, and what has changed fails before its last byte has left.
+/// A body that is not hashed the first time it is sent, since B2 is told its SHA-1 and refuses
+/// other bytes. From the second time on it is hashed: it may be sent again because B2 refused it,
+/// and if the source has changed, that fails before the last byte is sent.
 pub(crate) fn with_expected_sha1(body: &Body, sha1: Sha1) -> Body {
     let (inner, is_opened, len) = (body.clone(), AtomicBool::new(false), body.len());
     Body::replay(len, move || {
@@ -33,7 +32,7 @@ pub(crate) fn with_expected_sha1(body: &Body, sha1: Sha1) -> Body {
 struct ExpectedSha1Stream {
     source: BodyStream,
     left: u64,
-    /// Where it is hashed, until it is over.
+    /// Set while the bytes are hashed.
     hasher: Option<Sha1Hasher>,
     sha1: Sha1,
 }
@@ -58,7 +57,7 @@ impl Stream for ExpectedSha1Stream {
     }
 }
 
-/// Reads bytes that are [held to](with_expected_sha1) a SHA-1 and were opened before: an error says that they have changed.
+/// Reads the body [again](with_expected_sha1): fails if the source has changed.
 pub(crate) async fn check_unchanged(body: &Body) -> io::Result<()> {
     let mut stream = CatchPanics::open(body)?;
     while stream.next().await.transpose()?.is_some() {}

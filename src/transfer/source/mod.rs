@@ -34,15 +34,46 @@ use crate::types::{Sha1, Timestamp};
 
 /// Where the bytes of an upload come from.
 ///
-/// What can be read random_access ([`bytes`](Self::bytes), `path`, [`ranges`](Self::ranges),
-/// [`seekable`](Self::seekable)) is read while it is sent, in chunks of 256 KiB for each part, and again where a part has
-/// to be sent again; it needs no memory of its own. A large file is read once before that, unless
-/// [`hash_first`](super::Upload::hash_first) says otherwise. What comes once ([`stream`](Self::stream),
-/// [`reader`](Self::reader)) is held in memory part by part until B2 has each: see
-/// [`Upload::concurrency`](super::Upload::concurrency).
+/// | made by | read | memory |
+/// |---|---|---|
+/// | [`bytes`](Self::bytes), and `From` for `&'static str`, `Vec<u8>`, [`Bytes`] | any range, again on retry | the bytes themselves |
+/// | `path`, [`ranges`](Self::ranges), [`seekable`](Self::seekable) | any range, again on retry | 256 KiB chunks |
+/// | [`reader`](Self::reader), [`stream`](Self::stream), and their sized forms | once, in order | each part until B2 has it |
 ///
-/// Where the code of a source panics, its upload fails with [`Source`](crate::ErrorKind::Source), as it does where the
-/// source can't be read.
+/// The first two kinds are *replayable*: a part is read again for each attempt, and a large file is
+/// hashed before it is sent, unless [`hash_first`](super::Upload::hash_first) says otherwise. The
+/// last is a *non-replayable stream*: its parts are held in memory, as many as
+/// [`concurrency`](super::Upload::concurrency) says.
+///
+/// A source that panics fails its upload with [`Source`](crate::ErrorKind::Source), as one that
+/// can't be read does.
+///
+/// ```
+/// # use b2kit::{Client, Credentials, Error, backend::emulator::Emulator};
+/// # use b2kit::types::BucketType;
+/// use b2kit::transfer::Source;
+/// use futures::io::Cursor;
+///
+/// # futures::executor::block_on(async {
+/// # let b2 = Emulator::new();
+/// # let client = Client::builder()
+/// #     .credentials(Credentials::new(b2.key_id(), b2.key())?)
+/// #     .endpoint(b2.url()).backend(b2).build()?;
+/// # let bucket = client.create_bucket("holiday-photos", BucketType::AllPrivate).await?;
+/// // Bytes in memory need no `Source`: whatever turns into `Bytes` is one.
+/// bucket.upload("cat.txt", "meow").await?;
+///
+/// // A reader of unknown length, read once.
+/// let uploaded = bucket.upload("dog.txt", Source::reader(Cursor::new("woof"))).await?;
+/// assert_eq!(uploaded.file.content_length, 4);
+///
+/// // A promised length is enforced: more or fewer bytes are an error.
+/// let short = Source::sized_reader(5, Cursor::new("moo"));
+/// let error = bucket.upload("cow.txt", short).await.unwrap_err();
+/// assert_eq!(error.kind(), b2kit::ErrorKind::Source);
+/// # Ok::<(), Error>(())
+/// # }).unwrap();
+/// ```
 pub struct Source {
     kind: Kind,
     pub(crate) sha1: Option<Sha1>,
@@ -56,15 +87,15 @@ enum Kind {
     #[cfg(feature = "fs")]
     Path(std::path::PathBuf),
     Stream(Option<u64>, BodyStream),
-    /// One that was opened before.
+    /// A source that was opened before.
     Opened(RandomAccess),
 }
 
-/// A source that is about to be read.
+/// A source that is ready to be read.
 pub(crate) enum Opened {
-    /// Any segment, as often as needed.
+    /// Any range, as often as needed.
     RandomAccess(RandomAccess),
-    /// From the first byte to the last, once; its length, if it is known.
+    /// From the first byte to the last, once; with its length, if that is known.
     Sequential(Option<u64>, BodyStream),
 }
 
@@ -77,27 +108,31 @@ impl Source {
         }
     }
 
-    /// What was opened before, to be sent as often as needed.
+    /// A source that was opened before and can be read again.
     pub(crate) const fn from_opened(random_access: RandomAccess) -> Self {
         Self::new(Kind::Opened(random_access))
     }
 
-    /// Bytes that are in memory.
+    /// Bytes in memory. They are not copied.
     pub fn bytes(bytes: impl Into<Bytes>) -> Self {
         Self::new(Kind::Bytes(bytes.into()))
     }
 
-    /// A file of the local disk. Its time of modification goes along, in `src_last_modified_millis`.
+    /// A file on the local disk. Its modification time is stored as `src_last_modified_millis`.
     ///
-    /// It is opened once, so that a file that is put in its place meanwhile is not mixed into it. If it changes while it
-    /// is read, the upload fails and leaves nothing behind.
+    /// The file is opened once, when the upload is awaited, so a file that replaces it is never
+    /// mixed in. If it changes while it is read, the upload fails with
+    /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind. A directory, a pipe or a
+    /// device is refused with the same kind.
     #[cfg(feature = "fs")]
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
         Self::new(Kind::Path(path.into()))
     }
 
-    /// `len` bytes of which any segment can be read: `open` is asked for one as often as needed, and several may be read
-    /// at once. Each time the same bytes have to come.
+    /// `len` bytes of which any range can be read.
+    ///
+    /// `open` is called with a byte range as often as needed, several at once, and has to return
+    /// the same bytes each time. It must not block.
     pub fn ranges<S>(
         len: u64,
         open: impl Fn(Range<u64>) -> io::Result<S> + Send + Sync + 'static,
@@ -109,17 +144,19 @@ impl Source {
         Self::new(Kind::Ranges(len, Arc::new(open)))
     }
 
-    /// All bytes of something that can be seekable_range in, from its beginning to its end. SequentialParts take turns at it.
+    /// All bytes of a seekable reader, from its start to its end. Parts take turns reading, so it
+    /// is slower than [`ranges`](Self::ranges).
     pub fn seekable(reader: impl AsyncRead + AsyncSeek + Send + 'static) -> Self {
         Self::new(Kind::Seekable(Box::pin(reader)))
     }
 
-    /// What comes once, of any length.
+    /// A non-replayable stream of unknown length.
     pub fn stream(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Self {
         Self::new(Kind::Stream(None, Box::pin(stream)))
     }
 
-    /// What comes once and has `len` bytes: more or fewer are an error.
+    /// A non-replayable stream of exactly `len` bytes: more or fewer are a
+    /// [`Source`](crate::ErrorKind::Source) error.
     pub fn sized_stream(
         len: u64,
         stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
@@ -127,29 +164,34 @@ impl Source {
         Self::new(Kind::Stream(Some(len), Box::pin(stream)))
     }
 
-    /// What is read once, up to its end.
+    /// A reader, read once up to its end.
     ///
-    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, of `TokioAsyncReadCompatExt` in the crate
-    /// tokio-util (feature `compat`): `Source::reader(reader.compat())`.
+    /// It is a reader of `futures::io`. One of tokio's becomes one with `.compat()`, from
+    /// `TokioAsyncReadCompatExt` in the crate tokio-util (feature `compat`):
+    /// `Source::reader(reader.compat())`.
     pub fn reader(reader: impl AsyncRead + Send + 'static) -> Self {
         Self::stream(chunks(Box::pin(reader)))
     }
 
-    /// What is read once and has `len` bytes: more or fewer are an error.
+    /// A reader of exactly `len` bytes, read once: more or fewer are a
+    /// [`Source`](crate::ErrorKind::Source) error.
     pub fn sized_reader(len: u64, reader: impl AsyncRead + Send + 'static) -> Self {
         Self::sized_stream(len, chunks(Box::pin(reader)))
     }
 
-    /// The SHA-1 of all bytes, where it is known. B2 then gets it with the file (a large one keeps it in
-    /// `large_file_sha1`), and a download can be checked against it. A large file is not hashed before it is sent then, and
-    /// B2 does not check this SHA-1: with a wrong one the file can't be downloaded as verified.
+    /// Sets the SHA-1 of all bytes, if it is known already. Then a large file is not hashed before
+    /// it is sent.
+    ///
+    /// A small file is refused if its bytes have another SHA-1. For a large file B2 stores it
+    /// unchecked, in `large_file_sha1`: if it is wrong, the upload succeeds, and downloads that
+    /// verify it fail.
     #[must_use]
     pub const fn with_sha1(mut self, sha1: Sha1) -> Self {
         self.sha1 = Some(sha1);
         self
     }
 
-    /// When the bytes were last modified; it goes along in `src_last_modified_millis`.
+    /// Sets the modification time that is stored as `src_last_modified_millis`.
     #[must_use]
     pub const fn with_modified(mut self, modified: Timestamp) -> Self {
         self.modified = Some(modified);
@@ -164,7 +206,7 @@ impl Source {
 
     #[cfg_attr(
         not(feature = "fs"),
-        expect(unused_variables, reason = "only files need room")
+        expect(unused_variables, reason = "only files count against a limit")
     )]
     pub(crate) async fn open(self, client: &Client) -> Result<Opened, Error> {
         let modified = self.modified;

@@ -16,7 +16,7 @@ use crate::types::{Sha1, Timestamp};
 
 pub(super) type OpenRange = Arc<dyn Fn(Range<u64>) -> io::Result<BodyStream> + Send + Sync>;
 
-/// Bytes that can be read random_access.
+/// An open source of which any byte range can be read.
 #[derive(Clone)]
 pub(crate) struct RandomAccess {
     pub(crate) len: u64,
@@ -33,12 +33,12 @@ pub(super) enum RangeReader {
 }
 
 impl RandomAccess {
-    /// Whether reading it waits for nothing.
+    /// Whether reading never waits.
     pub(crate) const fn is_in_memory(&self) -> bool {
         matches!(self.reader, RangeReader::Bytes(_))
     }
 
-    /// A segment, as something to send.
+    /// A byte range to send. A file hashes it while it is read.
     pub(crate) fn segment(&self, range: Range<u64>) -> Segment {
         match &self.reader {
             #[cfg(feature = "fs")]
@@ -58,12 +58,12 @@ impl RandomAccess {
         }
     }
 
-    /// A segment that has this SHA-1, as something to send.
+    /// A byte range to send whose SHA-1 is known.
     pub(crate) fn segment_with_sha1(&self, range: Range<u64>, sha1: Sha1) -> Segment {
         let body = self.unhashed(range);
         Segment::with_sha1(
             match &self.reader {
-                // These can't change.
+                // Bytes in memory can't change.
                 RangeReader::Bytes(_) => body,
                 _ => with_expected_sha1(&body, sha1),
             },
@@ -71,7 +71,7 @@ impl RandomAccess {
         )
     }
 
-    /// A segment, of which nobody computes the SHA-1.
+    /// A byte range that is not hashed while it is read.
     pub(crate) fn unhashed(&self, range: Range<u64>) -> Body {
         match &self.reader {
             RangeReader::Bytes(bytes) => {

@@ -19,7 +19,7 @@ pub(super) trait Seekable: AsyncRead + AsyncSeek + Send {}
 
 impl<T: AsyncRead + AsyncSeek + Send> Seekable for T {}
 
-/// What a reader gives, in chunks.
+/// The bytes of a reader, in chunks.
 pub(super) fn chunks<R: AsyncRead + Send + 'static>(
     reader: Pin<Box<R>>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
@@ -29,7 +29,7 @@ pub(super) fn chunks<R: AsyncRead + Send + 'static>(
     })
 }
 
-/// A segment of what can be seekable_range in. The place is seekable_range for each chunk, since others read from elsewhere in between.
+/// A byte range of a seekable reader. It seeks for each chunk, since other parts read in between.
 pub(super) fn seekable_range(
     reader: Arc<Mutex<Pin<Box<dyn Seekable>>>>,
     range: Range<u64>,

@@ -5,13 +5,13 @@ use b2kit_core::Body;
 use crate::api::Digest;
 use crate::types::Sha1;
 
-/// A segment, as something to send.
+/// A byte range to send.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) body: Body,
-    /// Where its digest appears, if it is computed while it is read.
+    /// Where its SHA-1 appears, if it is computed while it is read.
     pub(crate) digest: Option<Digest>,
-    /// Its SHA-1, if it was hashed before.
+    /// Its SHA-1, if it was computed before.
     pub(crate) sha1: Option<Sha1>,
 }
 
@@ -26,7 +26,7 @@ impl From<Body> for Segment {
 }
 
 impl Segment {
-    /// A segment whose SHA-1 is known: B2 will hold it to that.
+    /// A segment whose SHA-1 is known: B2 refuses other bytes.
     pub(crate) fn with_sha1(body: Body, sha1: Sha1) -> Self {
         Self {
             body,

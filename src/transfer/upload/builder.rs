@@ -1,4 +1,4 @@
-//! [`Upload`]: a file of any size, in one call.
+//! [`Upload`]: what a caller says of an upload.
 
 use super::resume_token::ResumeToken;
 use crate::error::Error;
@@ -7,14 +7,16 @@ use crate::transfer::large_file::{FileOptions, file_options};
 use crate::transfer::source::Source;
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, Sha1, Timestamp};
 
-/// An upload that is about to begin: await it.
+/// An upload of one file, made by [`BucketHandle::upload`]: await it.
 ///
-/// A file that fits in one part goes in one piece; a larger one, and one whose size nobody knows, goes in parts, several
-/// at once. B2 checks the SHA-1 of each part, and its answer is checked before it counts.
+/// A file that fits in one part is sent in one call. A larger file, and a stream of unknown length,
+/// is sent in parts, several at once. B2 checks the SHA-1 of each part, and the client checks B2's
+/// response before the part counts.
 ///
-/// Of a large file B2 keeps no SHA-1 of its own. So a source that can be read twice is read and hashed before the upload
-/// starts, and the file gets `large_file_sha1`, by which a download can be verified: see [`hash_first`](Self::hash_first).
-/// All else is read once, and hashed on its way.
+/// B2 keeps no SHA-1 of a large file as a whole. So a replayable [source](Source) is read and
+/// hashed before the upload starts, and the file gets `large_file_sha1`, which verifies later
+/// downloads: see [`hash_first`](Self::hash_first). All other bytes are read once and hashed while
+/// they are sent.
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error};
@@ -24,18 +26,34 @@ use crate::types::{ContentType, FileInfo, FileName, FileVersion, Sha1, Timestamp
 /// # Ok(()) }
 /// ```
 ///
-/// To have it driven by a runtime, make it a future: `tokio::spawn(upload.into_future())`.
+/// To spawn it on a runtime, turn it into a future: `tokio::spawn(upload.into_future())`.
 ///
 /// # Errors
-/// [`Source`](crate::ErrorKind::Source) where the bytes can't be read, change meanwhile, or are not as many as was said,
-/// and where the source panics;
-/// [`Error::part`] says which part failed. A large file is cancelled then, unless [`on_failure`](Self::on_failure) says
-/// otherwise. As the calls for the rest.
+/// - [`Invalid`](crate::ErrorKind::Invalid), before anything is sent: the file name, the part size,
+///   file info that is too long, more than 10 TB, or a non-replayable stream that is to be resumed.
+/// - [`Source`](crate::ErrorKind::Source): the bytes can't be read, changed while they were sent,
+///   are more or fewer than promised, or the source panicked.
+/// - [`NotFound`](crate::ErrorKind::NotFound): the upload that [`resume_from`](Self::resume_from)
+///   names can't be resumed.
+/// - [`Integrity`](crate::ErrorKind::Integrity): B2 stored another length or SHA-1 than was sent.
+/// - [`Credentials`](crate::ErrorKind::Credentials),
+///   [`Unauthorized`](crate::ErrorKind::Unauthorized),
+///   [`CapExceeded`](crate::ErrorKind::CapExceeded),
+///   [`TooManyRequests`](crate::ErrorKind::TooManyRequests),
+///   [`Rejected`](crate::ErrorKind::Rejected), [`Unavailable`](crate::ErrorKind::Unavailable),
+///   [`Http`](crate::ErrorKind::Http), [`Protocol`](crate::ErrorKind::Protocol): the call that
+///   failed for good, after its retries.
+/// - [`ShutDown`](crate::ErrorKind::ShutDown): the client is shutting down.
+///
+/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
+/// [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
-/// Dropping the future stops everything at once. A small file that has not arrived whole is not stored. A large file
-/// stays unfinished, and [`Client::unfinished`] has it: [`Client::cancel_orphaned_uploads`] cancels it, unless it was
-/// [to be kept](Self::on_failure).
+/// Dropping the future stops all parts at once. A small file that did not arrive completely is not
+/// stored. A large file stays unfinished at B2, which charges for its parts:
+/// [`Client::unfinished`](crate::Client::unfinished) lists it, and
+/// [`Client::cancel_orphaned_uploads`](crate::Client::cancel_orphaned_uploads) cancels it, unless
+/// it is [to be kept](Self::on_failure).
 #[doc(alias = "multipart")]
 #[derive(Debug)]
 #[must_use = "an upload begins when it is awaited"]
@@ -47,12 +65,12 @@ pub struct Upload {
     pub(super) settings: UploadSettings,
 }
 
-/// What only uploads can be told.
+/// The options that only uploads have.
 #[derive(Debug, Clone, Default)]
 pub(super) struct UploadSettings {
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
-    /// The source's, where it is known.
+    /// The SHA-1 of the whole source, where the caller gave it.
     pub(super) sha1: Option<Sha1>,
     pub(super) custom_upload_timestamp: Option<Timestamp>,
     pub(super) part_size: Option<u64>,
@@ -60,28 +78,30 @@ pub(super) struct UploadSettings {
     pub(super) resume: Option<ResumeMode>,
 }
 
+/// Which unfinished upload is resumed.
 #[derive(Debug, Clone)]
 pub(super) enum ResumeMode {
     Any,
     Token(ResumeToken),
 }
 
-/// What an upload has come to.
+/// The result of an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uploaded {
-    /// The new version.
+    /// The new file version.
     pub file: FileVersion,
-    /// The parts it was sent in; 0 for one that went in one piece.
+    /// How many parts it has; 0 if it was sent in one call.
     pub parts: u32,
-    /// Those of them that were there from an earlier upload.
+    /// How many of them an earlier upload had sent.
     pub reused_parts: u32,
 }
 
 impl BucketHandle {
-    /// Uploads a file: of any size, from memory, from the disk, from a stream.
+    /// Uploads a file of any size from memory, a local path, a reader or a stream.
     ///
-    /// The name is checked when the upload is awaited; a [`FileName`] is taken as it is.
+    /// An existing file of this name is not overwritten: B2 adds a version. An invalid name is an
+    /// error of the upload, not of this method.
     #[doc(alias = "put_object")]
     pub fn upload<N>(&self, name: N, source: impl Into<Source>) -> Upload
     where
@@ -101,65 +121,82 @@ impl BucketHandle {
 file_options!(Upload);
 
 impl Upload {
-    /// The MIME type. Without it B2 goes by the ending of the name.
+    /// Sets the MIME type. Defaults to [`ContentType::auto`]: B2 decides by the file name's
+    /// extension.
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.settings.content_type = content_type;
         self
     }
 
-    /// Notes that go with the file, such as `b2-cache-control`. Where they are known and there is room for them among the
-    /// ten that a file can have, `large_file_sha1` and `src_last_modified_millis` are added, in this order; and to a large
-    /// file a note by which this crate knows it again.
+    /// Sets the file info: custom metadata, at most ten entries, which also hold response headers
+    /// such as `b2-cache-control`.
+    ///
+    /// If there is room, the upload adds what it knows of `large_file_sha1` and
+    /// `src_last_modified_millis`, in this order, and to a large file an id by which the client
+    /// recognises its own upload.
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.settings.file_info = info;
         self
     }
 
-    /// A time of upload other than now; B2 has to allow it for the account.
+    /// Sets another upload time than now. B2 has to enable it for the account.
     pub const fn custom_upload_timestamp(mut self, timestamp: Timestamp) -> Self {
         self.settings.custom_upload_timestamp = Some(timestamp);
         self
     }
 
-    /// The size of the parts in bytes. Defaults to what B2 recommends for the account, cut evenly; to 8 MB for what comes
-    /// once, which grows slowly. Larger where there would be more than 10,000 parts. A file that is not larger than one
-    /// part goes in one piece.
+    /// Sets the size of the parts, in bytes. A file that fits in one part is sent in one call.
+    ///
+    /// Defaults to the size that B2 recommends for the account, divided evenly. Parts of a
+    /// non-replayable stream are held in memory, so they start at 8 MB and double every 1,000
+    /// parts. If there would be more than 10,000 parts, they are larger than asked for.
     pub const fn part_size(mut self, bytes: u64) -> Self {
         self.settings.part_size = Some(bytes);
         self
     }
 
-    /// Whether a large file is read and hashed as a whole before it is sent. Defaults to `true`, as B2's official tools do.
+    /// Whether a large file is read and hashed before it is sent. Defaults to `true`, as in B2's
+    /// own tools.
     ///
-    /// The SHA-1 goes along as `large_file_sha1`, one of the ten entries that a file's info can have. B2 doesn't check it;
-    /// so the SHA-1 of each part is kept as well, and if a part has other bytes when it is sent, the upload fails with
-    /// [`Source`](crate::ErrorKind::Source) and leaves nothing behind.
+    /// The SHA-1 is stored as `large_file_sha1`, one of the ten entries of the file info. B2 does
+    /// not check it. So the SHA-1 of each part is remembered too: if a part has other bytes when it
+    /// is sent, the upload fails with [`Source`](crate::ErrorKind::Source) and leaves nothing
+    /// behind.
     ///
-    /// With `false` each byte is read once, and hashed while it is sent: that is faster, but nobody can verify the file as
-    /// a whole later, and [`require_verified`](super::FileDownload::require_verified) refuses it. Nothing is hashed before
-    /// where the file goes in one piece (then B2 has its SHA-1), where the source comes once, where its SHA-1
-    /// [was given](Source::with_sha1), or where its info has ten entries already.
+    /// With `false` each byte is read once and hashed while it is sent. That is faster, but nobody
+    /// can verify the file as a whole later, and
+    /// [`require_verified`](crate::transfer::FileDownload::require_verified) refuses it.
+    ///
+    /// It makes no difference for a file that is sent in one call (B2 has its SHA-1), for a
+    /// non-replayable stream, for a source [with a SHA-1](Source::with_sha1), and for a file whose
+    /// info has ten entries already.
     pub const fn hash_first(mut self, hash_first: bool) -> Self {
         self.settings.read_once = !hash_first;
         self
     }
 
-    /// Takes up an earlier upload of this name that was not finished, if there is one that this crate began, or one of the
-    /// same `large_file_sha1`, and that has the same notes, type, encryption and lock. SequentialParts are used again only where
-    /// their size and SHA-1 are those of the bytes here. Without one, the upload begins new_upload.
+    /// Resumes an unfinished upload of this name, if there is one; otherwise starts a new one.
     ///
-    /// The source is read once to know this, for all uploads that are there; and once more if it was
-    /// [hashed](Self::hash_first) as a whole, and what is there was cut otherwise.
+    /// Candidates are large files that this crate began, or that have the same `large_file_sha1`,
+    /// with the same file info, content type, encryption and lock. A part is reused only if its
+    /// size and SHA-1 match the source. Of several candidates the one with the most reusable bytes
+    /// wins.
     ///
-    /// If it fails, it is kept, unless [`on_failure`](Self::on_failure) says otherwise.
+    /// The source is read once to compare it with all candidates; and once more if it was
+    /// [hashed](Self::hash_first) first and the existing parts have another size. An upload that
+    /// fails is kept by default, see [`on_failure`](Self::on_failure). Two programs that resume the
+    /// same file at once share its parts.
     ///
-    /// Not for a source that comes once. Two programs that do this with the same file at once put their parts together.
+    /// Awaiting it fails with [`Invalid`](crate::ErrorKind::Invalid) for a non-replayable stream.
     pub fn resume(mut self) -> Self {
         self.settings.resume = Some(ResumeMode::Any);
         self
     }
 
-    /// Takes up this upload and no other. If it is not there any more, or is not of this file, that is an error.
+    /// Resumes this unfinished upload and no other.
+    ///
+    /// Awaiting it fails with [`NotFound`](crate::ErrorKind::NotFound) if the upload no longer
+    /// exists or is not one of this file; the error says why.
     pub fn resume_from(mut self, token: ResumeToken) -> Self {
         self.settings.resume = Some(ResumeMode::Token(token));
         self

@@ -1,4 +1,5 @@
-//! Carries an upload out: in one piece, in parts of a source that can be read random_access, or in parts of one that can't.
+//! Carries an upload out: in one call, in parts of a replayable source, or in parts of a
+//! non-replayable stream.
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -24,15 +25,16 @@ use crate::transfer::progress::Stage;
 use crate::transfer::source::{Opened, RandomAccess, Segment, Source};
 use crate::types::{FileInfo, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1, Timestamp};
 
-/// As long as one is.
+/// A stand-in of the length that a SHA-1 has.
 const NO_SHA1: &str = "0000000000000000000000000000000000000000";
 
 impl Upload {
-    /// What the upload would send and what it would use again, and why. Where it is to be resumed, the source is read as
-    /// the upload would read it.
+    /// Says what the upload would send and reuse, without sending anything. For an upload that is
+    /// to be resumed, the source is read as the upload would read it.
     ///
     /// # Errors
-    /// As the upload.
+    /// Those of the [upload](Self#errors), and [`Invalid`](crate::ErrorKind::Invalid) for a
+    /// non-replayable stream, whose bytes would be lost.
     pub async fn plan(self) -> Result<UploadPlan, Error> {
         let name = self.name?;
         let job = UploadJob::new(
@@ -105,7 +107,7 @@ impl IntoFuture for Upload {
     }
 }
 
-/// An upload whose source is known.
+/// An upload whose source is about to be opened.
 struct UploadJob {
     bucket: BucketHandle,
     name: FileName,
@@ -135,17 +137,17 @@ impl UploadJob {
         }
     }
 
-    /// Takes in what the source says of itself.
+    /// Takes the length and modification time from the open source.
     fn with_source_details(mut self, source: &RandomAccess) -> Self {
         self.options.progress.expect_bytes(source.len);
         self.modified = source.modified;
         self
     }
 
-    /// The file's info, with what is known of the source.
+    /// The file info, completed with what is known of the source.
     fn file_info(&self, large_file_sha1: Option<Sha1>) -> FileInfo {
         let (mut info, limit) = (self.settings.file_info.clone(), self.options.info_limit());
-        // First: a file that can be verified is worth more than its time.
+        // The SHA-1 goes first: if only one entry fits, verification is worth more than the time.
         if let Some(sha1) = large_file_sha1 {
             add_info_if_it_fits(
                 &mut info,
@@ -168,7 +170,7 @@ impl UploadJob {
         info
     }
 
-    /// Whether the source of a large file is to be hashed before it is sent.
+    /// Whether a large file is read and hashed before it is sent.
     fn is_hashed_first(&self) -> bool {
         if self.settings.read_once || self.settings.sha1.is_some() {
             return false;
@@ -213,7 +215,7 @@ impl UploadJob {
         })
     }
 
-    /// What comes once: in one piece if it is over by the end of the first part.
+    /// Sends a non-replayable stream: in one call if it ends within the first part.
     async fn upload_sequential(
         self,
         len: Option<u64>,
@@ -221,7 +223,7 @@ impl UploadJob {
     ) -> Result<Uploaded, Error> {
         let (sizes, asked) = (self.part_sizes().await?, self.settings.part_size);
         if let Some(len) = len {
-            // Only to hear now what is wrong with them.
+            // Fails early on a wrong length or part size.
             sizes.layout(len, asked)?;
             self.options.progress.expect_bytes(len);
         }
@@ -275,12 +277,12 @@ impl UploadJob {
             .await?
             .layout(source.len, self.settings.part_size)?;
         let is_large = layout.parts() > 1;
-        // A small file is sent in less time than it takes to look for what is there of it.
+        // Sending a small file takes less time than looking for what is left of it.
         let resume = self.settings.resume.as_ref();
         let resume = resume.filter(|resume| is_large || matches!(resume, ResumeMode::Token(_)));
         let mut digests = Digests::default();
         if self.is_hashed_first() && (resume.is_some() || is_large && !is_dry) {
-            // To hear what is wrong with it before the time is spent.
+            // Fails before the time is spent on hashing.
             self.start(None).check()?;
             let ranges = layout.ranges().map(|(_, range)| range);
             let progress = &self.options.progress;
@@ -304,7 +306,7 @@ impl UploadJob {
         search.plan(layout, digests).await
     }
 
-    /// Goes on with a large file that is there.
+    /// Continues a large file that exists at B2.
     fn resume_large_file(&self, found: &FileVersion) -> LargeFile<'_> {
         let client = self.bucket.client();
         let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
@@ -339,7 +341,7 @@ impl UploadJob {
         Ok(file)
     }
 
-    /// In one piece.
+    /// Sends the file in one call.
     async fn upload_whole(self, content: Segment) -> Result<Uploaded, Error> {
         let progress = &self.options.progress;
         progress.enter(Stage::Transferring);

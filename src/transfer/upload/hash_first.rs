@@ -1,7 +1,8 @@
-//! Reading a source to know its SHA-1 before anything is sent: of the whole, and of each range that will be a part.
+//! Reads a source before it is sent, for the SHA-1 of the whole and of each range that will be a
+//! part.
 //!
-//! The source is read once, whatever is to be known of it: a range may overlap others, and each chunk goes to all the
-//! hashes that want it. The hashing is done on the pool, and of the source only the chunk at hand is held.
+//! The source is read once: each chunk goes to all the hashes whose range it is in. Hashing runs on
+//! the thread pool, and only one chunk of the source is held at a time.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -23,37 +24,36 @@ use crate::transfer::source::RandomAccess;
 use crate::transfer::source_error::{CHANGED_SINCE_HASHED, changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher};
 
-/// The most that is hashed in one go, so that a drop is not long ignored.
+/// The largest piece that is hashed in one job, so that a drop takes effect soon.
 const MAX_JOB: u64 = 1 << 20;
 
-/// What is smaller than this is hashed on the spot: another thread would take longer to be woken.
+/// Chunks below this size are hashed inline: waking another thread would take longer.
 const SMALL: usize = 64 << 10;
 
-/// Up to here all of a source that is in memory is: reading it waits for nothing, so it needs no thread at all.
+/// Sources in memory up to this size are hashed inline: reading them never waits.
 const SMALL_SOURCE: u64 = 32 << 20;
 
-/// After so many bytes on the spot, others have their turn.
+/// After this many bytes hashed inline, the task yields.
 const YIELD_AFTER: usize = 256 << 10;
 
-/// What is known of a source's bytes.
+/// The known SHA-1s of a source.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Digests {
     /// Of all bytes.
     pub(crate) whole: Option<Sha1>,
-    /// By the start and the end of the range.
+    /// By the start and end of the range.
     ranges: BTreeMap<(u64, u64), Sha1>,
 }
 
 impl Digests {
-    /// The SHA-1 of this range, where it is known.
+    /// The SHA-1 of this range, if it is known.
     pub(crate) fn get(&self, range: &Range<u64>) -> Option<Sha1> {
         self.ranges.get(&(range.start, range.end)).copied()
     }
 
-    /// Learns the SHA-1 of these ranges, and of the whole where that is known already or asked for.
-    ///
-    /// Where nothing is missing, nothing is read. What was known before and is different now means that the source has
-    /// changed.
+    /// Computes the SHA-1 of these ranges, and of the whole if that is asked for or known already.
+    /// Reads nothing if nothing is missing. If the whole has another SHA-1 than before, the source
+    /// has changed, which is an error.
     pub(crate) async fn compute(
         &mut self,
         source: &RandomAccess,
@@ -95,7 +95,7 @@ impl Digests {
     }
 }
 
-/// Ranges that touch or overlap, as one each. They come sorted.
+/// Merges sorted ranges that touch or overlap.
 fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
     let mut runs: Vec<(u64, u64)> = Vec::new();
     for &(start, end) in ranges {
@@ -107,17 +107,17 @@ fn merged(ranges: &[(u64, u64)]) -> Vec<(u64, u64)> {
     runs
 }
 
-/// A reading that is under way.
+/// One pass over the source.
 struct HashPass {
-    /// The ranges that are yet to begin, the next one last.
+    /// The ranges that have not begun, the next one last.
     wanted: Vec<(u64, u64)>,
-    /// Those that the next byte belongs to.
+    /// The ranges that contain the next byte.
     open: Vec<(u64, u64, Sha1Hasher)>,
-    /// Of all bytes, unless the source computes that by itself.
+    /// Of all bytes, unless the source hashes itself.
     whole: Option<Sha1Hasher>,
     whole_sha1: Option<Sha1>,
     done: Vec<((u64, u64), Sha1)>,
-    /// Hashed on the spot since others had their turn.
+    /// Bytes hashed inline since the last yield.
     since_yield: usize,
     is_inline: bool,
 }
@@ -136,7 +136,7 @@ impl HashPass {
         }
     }
 
-    /// Reads the source from one place to another.
+    /// Reads the source from `start` to `end`.
     async fn run(
         &mut self,
         source: &RandomAccess,
@@ -160,7 +160,7 @@ impl HashPass {
                     end
                 )));
             }
-            // What is empty is not for nothing either.
+            // An empty chunk counts too: a source may return them forever.
             self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
@@ -188,7 +188,8 @@ impl HashPass {
         Ok(())
     }
 
-    /// Opens the ranges that begin here, and tells how far it is to where one begins or ends.
+    /// Opens the ranges that begin here. Returns how many bytes follow until a range begins or
+    /// ends.
     fn next(&mut self, at: u64) -> u64 {
         while let Some((start, end)) = self.wanted.pop_if(|(start, _)| *start <= at) {
             self.open.push((start, end, Sha1Hasher::default()));
@@ -204,7 +205,7 @@ impl HashPass {
         (border - at).min(piece)
     }
 
-    /// Ends the ranges that end here.
+    /// Finishes the ranges that end here.
     fn close(&mut self, at: u64) {
         let ended = self.open.extract_if(.., |(_, end, _)| *end == at);
         let ended = ended.map(|(start, end, hasher)| ((start, end), hasher.finish()));
@@ -216,7 +217,7 @@ impl HashPass {
             update_all(&mut self.whole, &mut self.open, &piece);
             return;
         }
-        // The whole and the parts on a thread each.
+        // One thread for the whole, one for the parts.
         let (mut whole, mut open) = (self.whole.take(), mem::take(&mut self.open));
         if whole.is_none() {
             self.open = unblock(move || {
@@ -238,7 +239,7 @@ impl HashPass {
         (self.whole, self.open) = join(of_whole, of_parts).await;
     }
 
-    /// Lets others have their turn, now and then.
+    /// Yields to other tasks from time to time.
     async fn yield_if_due(&mut self, bytes: usize) {
         self.since_yield += bytes;
         if self.since_yield < YIELD_AFTER {
@@ -270,7 +271,7 @@ fn wrong_length(what: String) -> Error {
     Error::new(ErrorKind::Source, format!("the source {what}"))
 }
 
-/// There is no pool without files.
+/// There is no thread pool without the feature `fs`.
 #[cfg(not(feature = "fs"))]
 async fn unblock<T>(job: impl FnOnce() -> T + Send) -> T {
     job()

@@ -1,4 +1,4 @@
-//! [`UploadPlan`]: the parts that an upload sends and those that it uses again.
+//! [`UploadPlan`]: which parts an upload sends, and which it reuses.
 
 use std::ops::Range;
 
@@ -7,17 +7,18 @@ use crate::transfer::large_file::{PartLayout, PartOrigin, PartTask};
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, PartNumber, Sha1};
 
-/// What an upload would send, and what it would use again.
+/// What an upload would send and reuse. Made by [`Upload::plan`](crate::transfer::Upload::plan).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UploadPlan {
-    /// The large file that would be taken up; `None` for one that would begin new_upload.
+    /// The large file that would be resumed; `None` for a new upload.
     pub file_id: Option<FileId>,
-    /// Its parts, in order.
+    /// The parts, in order.
     pub parts: Vec<PlannedPart>,
-    /// The large files of this name that would not be taken up, and why.
+    /// The other unfinished large files of this name, each with the reason why it would not be
+    /// resumed.
     pub rejected: Vec<(FileId, String)>,
-    /// The SHA-1 of the whole source, where it was read for the plan.
+    /// The SHA-1 of the whole source, if it was read for the plan.
     pub large_file_sha1: Option<Sha1>,
 }
 
@@ -25,20 +26,20 @@ pub struct UploadPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedPart {
-    /// Its number.
+    /// The part number, from 1.
     pub number: PartNumber,
-    /// The segment of the file that it is.
+    /// The byte range of the file.
     pub range: Range<u64>,
-    /// The SHA-1 of these bytes of the source, where they were read for the plan.
+    /// The SHA-1 of the source's bytes, if they were read for the plan.
     pub sha1: Option<Sha1>,
-    /// Its SHA-1, if it is there already.
+    /// The SHA-1 of the part at B2, if it is reused.
     pub reused: Option<Sha1>,
-    /// Why it has to be sent, if something else is there in its place.
+    /// Why the part at B2 can't be reused, if there is one.
     pub differs: Option<&'static str>,
 }
 
 impl UploadPlan {
-    /// Nothing is there.
+    /// A plan that reuses nothing.
     pub(crate) fn new_upload(layout: PartLayout, digests: &Digests) -> Self {
         let parts = layout.ranges().map(|(number, range)| PlannedPart {
             number,
@@ -55,14 +56,14 @@ impl UploadPlan {
         }
     }
 
-    /// The bytes that would be sent.
+    /// How many bytes would be sent.
     #[must_use]
     pub fn missing_bytes(&self) -> u64 {
         let missing = self.parts.iter().filter(|part| part.reused.is_none());
         missing.map(PlannedPart::len).sum()
     }
 
-    /// The bytes that are there.
+    /// How many bytes would be reused.
     #[must_use]
     pub fn reused_bytes(&self) -> u64 {
         let reused = self.parts.iter().filter(|part| part.reused.is_some());

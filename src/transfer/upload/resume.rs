@@ -1,4 +1,5 @@
-//! What is on the server already: which large file can be taken up, and which of its parts can be used again.
+//! Finds the unfinished upload to resume: which large files qualify, and which of their parts can
+//! be reused.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -17,25 +18,26 @@ use crate::transfer::progress::Progress;
 use crate::transfer::source::RandomAccess;
 use crate::types::{FileId, FileName, FileVersion, LARGE_FILE_SHA1, PartNumber, Sha1};
 
-/// The parts of a large file that are there: by their numbers, how long they are, and their SHA-1.
+/// The parts that a large file has: their lengths and SHA-1s, by part number.
 type ExistingParts = BTreeMap<u32, (u64, Option<Sha1>)>;
 
-/// Of more unfinished uploads than this, those are looked at that have the most: each may have 10,000 parts.
+/// If more unfinished uploads qualify, those with the most bytes are compared: each may have 10,000
+/// parts.
 const MAX_CANDIDATES: usize = 20;
 
-/// Looks what is there of a file that is to be uploaded.
+/// Searches B2 for an unfinished upload of a file.
 pub(crate) struct ResumeSearch<'a> {
     pub(crate) bucket: &'a BucketHandle,
     pub(crate) name: &'a FileName,
     pub(crate) source: &'a RandomAccess,
     pub(crate) progress: &'a Progress,
-    /// What the upload would begin new_upload as.
+    /// What a new upload would start as.
     pub(crate) start: &'a StartLargeFile,
-    /// The upload that is meant, if only one is.
+    /// The one upload to resume, if the caller named it.
     pub(crate) token: Option<&'a ResumeToken>,
 }
 
-/// A large file that may be taken up.
+/// A large file that may be resumed.
 struct Candidate {
     file: FileVersion,
     layout: PartLayout,
@@ -43,7 +45,7 @@ struct Candidate {
 }
 
 impl ResumeSearch<'_> {
-    /// What there is to do, and the large file that is taken up by that.
+    /// The plan, and the large file that it resumes, if any.
     pub(crate) async fn plan(
         &self,
         layout: PartLayout,
@@ -79,7 +81,7 @@ impl ResumeSearch<'_> {
         Ok((plan, found))
     }
 
-    /// The large files that may be taken up; and those that can't be, and why.
+    /// The large files that may be resumed; and the others, with the reason.
     async fn candidates(
         &self,
         layout: PartLayout,
@@ -105,7 +107,7 @@ impl ResumeSearch<'_> {
                 Err(why) => rejected.push(why),
             }
             if candidates.len() > MAX_CANDIDATES {
-                // Those with the most come first, and of these the oldest.
+                // Most bytes first; among equals, the oldest.
                 candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
                 if let Some(least) = candidates.pop() {
                     let why = "there are others of which more is there".to_owned();
@@ -141,8 +143,8 @@ impl ResumeSearch<'_> {
         })
     }
 
-    /// Learns what has to be known to compare the candidates with the source, for all of them at once. Where it is to have
-    /// been hashed before, that holds for each part that may have to be sent, too.
+    /// Hashes the ranges that the candidates have to be compared by, in one pass for all. If the
+    /// source was hashed before, each part that may have to be sent is hashed as well.
     async fn read(
         &self,
         layout: PartLayout,
@@ -158,7 +160,7 @@ impl ResumeSearch<'_> {
                 let wanted = ranges.filter(|(number, range)| all || candidate.has(*number, range));
                 wanted.map(|(_, range)| range)
             });
-        // A borrowed iterator is not `Send`-friendly across an await, and it is sorted anyway.
+        // A vector, since a borrowed iterator would make the future not `Send`.
         let wanted: Vec<_> = wanted.collect();
         digests
             .compute(self.source, wanted, false, self.progress)
@@ -173,12 +175,12 @@ impl Candidate {
         existing.is_some_and(|(len, _)| *len == range.end - range.start)
     }
 
-    /// How many bytes may be used again, at most.
+    /// How many bytes may be reused, at most.
     fn existing_bytes(&self) -> u64 {
         self.existing.values().map(|(len, _)| len).sum()
     }
 
-    /// Its parts, as far as they can be used.
+    /// The parts of the file, compared with what exists.
     fn parts(&self, digests: &Digests) -> Vec<PlannedPart> {
         let mut parts = UploadPlan::new_upload(self.layout, digests).parts;
         for part in &mut parts {
@@ -197,8 +199,8 @@ impl Candidate {
     }
 }
 
-/// Whether it is this crate's, or of the same bytes by what its uploader noted. That these are the same as here was seen
-/// before, with the rest of its info.
+/// Whether this crate began it, or its uploader stored the same SHA-1. The file info was compared
+/// before.
 fn check_origin(file: &FileVersion) -> Result<(), String> {
     if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
         return Ok(());
@@ -206,9 +208,9 @@ fn check_origin(file: &FileVersion) -> Result<(), String> {
     Err("it was not begun by this crate".to_owned())
 }
 
-/// The cut that the parts which are there were made by, since parts can only be used where they lie.
+/// The layout that the existing parts were made by: a part can only be reused at its place.
 fn existing_layout(layout: PartLayout, existing: &ExistingParts) -> Result<PartLayout, String> {
-    // The last part alone may be smaller, so the largest is as large as all but that.
+    // Only the last part may be smaller, so the largest has the size of all others.
     let Some(part) = existing.values().map(|(len, _)| *len).max() else {
         return Ok(layout);
     };

@@ -9,10 +9,21 @@ use crate::client::Unfinished;
 use crate::error::Error;
 use crate::types::FileId;
 
-/// Names an unfinished upload, so that another process can go on with it. It holds no secret and decides nothing: what is
-/// there is compared with the file before it is used.
+/// Names an unfinished upload, so that another process can resume it with
+/// [`Upload::resume_from`](crate::transfer::Upload::resume_from).
 ///
-/// It is written as JSON, with the version of its form: `{"b2kit-resume":1,"fileId":"…"}`.
+/// It holds no secret, and nothing is taken on trust from it: each part at B2 is compared with the
+/// source before it is reused. `Display` writes it as JSON with a format version,
+/// `{"b2kit-resume":1,"fileId":"…"}`; `FromStr` reads that.
+///
+/// ```
+/// use b2kit::transfer::ResumeToken;
+///
+/// let token = ResumeToken::new("4_z27c88f1d182b150646ff0b16_f200ec353a2184825_d20160409_m000248_c000_v0001016_t0028");
+/// let text = token.to_string();
+/// assert_eq!(text.parse::<ResumeToken>()?, token);
+/// # Ok::<(), b2kit::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumeToken {
     pub(super) file_id: FileId,
@@ -27,7 +38,7 @@ struct TokenDocument {
 }
 
 impl ResumeToken {
-    /// Names the upload of this unfinished large file.
+    /// The token of the unfinished large file with this id.
     pub fn new(file_id: impl Into<FileId>) -> Self {
         Self {
             file_id: file_id.into(),
@@ -36,7 +47,8 @@ impl ResumeToken {
 }
 
 impl Unfinished {
-    /// What [`Upload::resume_from`](super::Upload::resume_from) takes; `None` if B2 never told the file's id.
+    /// The token for [`Upload::resume_from`](crate::transfer::Upload::resume_from); `None` if the
+    /// client never learned the file's id.
     #[must_use]
     pub fn resume_token(&self) -> Option<ResumeToken> {
         self.file_id.as_ref().map(ResumeToken::new)
@@ -56,6 +68,10 @@ impl fmt::Display for ResumeToken {
 impl FromStr for ResumeToken {
     type Err = Error;
 
+    /// Reads a token.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the text is not a token, or one of a later format.
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |what: &str| Error::invalid(format!("the resume token {what}"));
         if text.len() > 4_096 {

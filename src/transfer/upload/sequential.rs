@@ -1,4 +1,5 @@
-//! [`SequentialParts`]: what comes once, in parts that are held in memory until B2 has them.
+//! [`SequentialParts`]: a non-replayable stream, read in parts that are held in memory until B2 has
+//! them.
 
 use std::io;
 
@@ -10,11 +11,11 @@ use crate::client::{Client, Reservation};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::unreadable;
 
-/// Where a part has so many chunks, those that are smaller than that are copied together.
+/// From this many chunks on, small chunks of a part are copied together.
 const MANY: usize = 1_000;
 const SMALL: usize = 16 << 10;
 
-/// Reads a stream part by part, and holds it to the length that was promised.
+/// Reads a stream part by part, and holds it to its promised length.
 pub(crate) struct SequentialParts {
     client: Client,
     stream: Filled,
@@ -37,7 +38,7 @@ impl SequentialParts {
         }
     }
 
-    /// The next part: `size` bytes, or all that are left.
+    /// The next part: `size` bytes, or all that are left. Waits for memory.
     pub(crate) async fn next(&mut self, size: u64) -> Result<Body, Error> {
         let consumed = self.read - self.ahead.len() as u64;
         let left = self
@@ -48,7 +49,7 @@ impl SequentialParts {
         Ok(with_memory(body, room))
     }
 
-    /// The same, for who has waited for room already.
+    /// The next part, for a caller that has reserved the memory.
     pub(crate) async fn next_with_memory(&mut self, size: u64) -> Result<Body, Error> {
         let (mut chunks, mut small) = (Vec::new(), BytesMut::new());
         let mut room = size;
@@ -60,7 +61,7 @@ impl SequentialParts {
             let chunk = self.ahead.split_to(self.ahead.len().min(fits));
             room -= chunk.len() as u64;
             match small.len() + chunk.len() {
-                // A source of single bytes would else take many times their memory.
+                // Otherwise a stream of single bytes would take many times their memory.
                 together if together < SMALL && chunks.len() >= MANY => {
                     if small.is_empty() {
                         small = BytesMut::with_capacity(SMALL);
@@ -83,12 +84,12 @@ impl SequentialParts {
         }))
     }
 
-    /// Whether there is nothing left, which can only be known by asking for more.
+    /// Whether the stream has ended, which only reading on can tell.
     pub(crate) async fn is_over(&mut self) -> Result<bool, Error> {
         Ok(self.ahead.is_empty() && !self.fill().await?)
     }
 
-    /// Reads on until there are bytes, or none any more.
+    /// Reads until there are bytes, or the stream ends.
     async fn fill(&mut self) -> Result<bool, Error> {
         while self.ahead.is_empty() && !self.ended {
             match self.stream.next().await {
@@ -117,7 +118,7 @@ impl SequentialParts {
     }
 }
 
-/// A body that has this room as long as it is there, and no more of it than it needs.
+/// A body that keeps its memory reserved while it exists, and no more than it needs.
 pub(crate) fn with_memory(body: Body, room: Option<Reservation>) -> Body {
     let Some(mut room) = room else {
         return body;

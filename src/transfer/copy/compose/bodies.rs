@@ -1,4 +1,4 @@
-//! What is sent, made of several pieces, and of what is in B2.
+//! Request bodies of composed parts: concatenated segments, and byte ranges downloaded from B2.
 
 use std::io;
 use std::ops::Range;
@@ -15,8 +15,8 @@ use crate::transfer::copy::copy_parts::byte_range;
 use crate::transfer::source::Segment;
 use crate::types::{CustomerKey, FileId};
 
-/// These segments, one after the other, each held to its own length: one that is short and another that is long would
-/// else look right together.
+/// The segments one after the other, each held to its own length: otherwise a short one and a long
+/// one would look right together.
 pub(super) fn concatenated(mut segments: Vec<Segment>) -> Segment {
     if segments.len() == 1 {
         return segments.swap_remove(0);
@@ -35,7 +35,7 @@ pub(super) fn concatenated(mut segments: Vec<Segment>) -> Segment {
     body.into()
 }
 
-/// A stream that ends after exactly so many bytes, or fails.
+/// A stream that ends after exactly this many bytes, or fails.
 struct ExactLength {
     source: BodyStream,
     left: u64,
@@ -63,8 +63,8 @@ impl Stream for ExactLength {
     }
 }
 
-/// A segment of a file in B2, downloaded while it is sent. Only its id is known, and with the account's token that is enough:
-/// so an origin that doesn't get the token is passed by.
+/// A byte range of a file in B2, downloaded while it is sent. Only the file's id is known, which
+/// needs the account's token: so a download origin that may not have the token is bypassed.
 pub(super) fn downloaded_body(
     client: &Client,
     file_id: &FileId,

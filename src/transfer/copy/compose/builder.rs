@@ -1,4 +1,4 @@
-//! [`Compose`]: a file put together of pieces: of stretches of files in B2, and of bytes from here.
+//! [`Compose`]: what a caller says of a composition.
 
 use super::compose_source::ComposeSource;
 use super::plan::ComposePlan;
@@ -10,33 +10,49 @@ use crate::transfer::bucket::BucketHandle;
 use crate::transfer::large_file::{FileOptions, file_options};
 use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1};
 
-/// A file that is about to be put together of pieces: await it.
+/// A file assembled from several sources, made by [`BucketHandle::compose`]: await it.
 ///
-/// What is in B2 already is copied there, and what is not is sent. So something is appended to a file, or changed in the
-/// middle of it, without the rest being sent again:
+/// Bytes that are in B2 are copied there, all others are sent. So a file can be appended to, or
+/// changed in the middle, without sending the rest again:
 ///
 /// ```
 /// # use b2kit::{BucketHandle, Error, types::FileVersion, transfer::ComposeSource};
 /// # async fn append(bucket: BucketHandle, log: &FileVersion) -> Result<(), Error> {
-/// let pieces = [ComposeSource::file(log), ComposeSource::local("one line more\n")];
-/// let composed = bucket.compose("log.txt", pieces).like(log).await?;
+/// let sources = [ComposeSource::file(log), ComposeSource::local("one line more\n")];
+/// let composed = bucket.compose("log.txt", sources).like(log).await?;
 /// assert_eq!(composed.file.content_length, log.content_length + 14);
 /// # Ok(()) }
 /// ```
 ///
-/// A part but the last has a least size, 5 MB at B2. So a piece that is smaller, or has a smaller one beside it, may have
-/// to be downloaded and sent with others; [`plan`](Self::plan) says how much, and it is never more than needed.
+/// Every part but the last has a minimum size, 5 MB at B2. So a source that is smaller, or beside a
+/// smaller one, may have to be downloaded and sent together with others. [`plan`](Self::plan) says
+/// how much; it is never more than necessary.
 ///
-/// The length of the file and of each part, and the SHA-1 of what is sent, are checked; of what is copied B2 alone knows a
-/// SHA-1. The new file as a whole has none, unless its notes say one: `large_file_sha1`.
+/// The lengths of the file and of each part are checked, and the SHA-1 of what is sent. The new
+/// file as a whole has no SHA-1, unless the caller sets `large_file_sha1` in its [file
+/// info](Self::file_info).
 ///
 /// # Errors
-/// [`Source`](ErrorKind::Source) where a piece can't be read, or downloaded, or hasn't as many bytes as was said;
-/// [`Integrity`](ErrorKind::Integrity) where a file in B2 has fewer; [`Error::part`] says which part failed. A large file
-/// is cancelled then, unless [`on_failure`](Self::on_failure) says otherwise. As the calls for the rest.
+/// - [`Invalid`](ErrorKind::Invalid), before anything is sent: the file name, the part size, file
+///   info that is too long, a range that ends before it starts, a stream of unknown length, or more
+///   than 10 TB.
+/// - [`Source`](ErrorKind::Source): a local source can't be read or has another length than
+///   promised, or a range can't be downloaded.
+/// - [`NotFound`](ErrorKind::NotFound): a file to copy from does not exist.
+/// - [`Integrity`](ErrorKind::Integrity): a file in B2 has fewer bytes than its range.
+/// - [`Credentials`](ErrorKind::Credentials), [`Unauthorized`](ErrorKind::Unauthorized),
+///   [`CapExceeded`](ErrorKind::CapExceeded), [`TooManyRequests`](ErrorKind::TooManyRequests),
+///   [`Rejected`](ErrorKind::Rejected), [`Unavailable`](ErrorKind::Unavailable),
+///   [`Http`](ErrorKind::Http), [`Protocol`](ErrorKind::Protocol): the call that failed for good,
+///   after its retries.
+/// - [`ShutDown`](ErrorKind::ShutDown): the client is shutting down.
+///
+/// [`Error::part`] says which part failed. A large file that fails is cancelled, unless
+/// [`on_failure`](Self::on_failure) says otherwise.
 ///
 /// # Cancellation
-/// As [`Upload`](super::Upload) and [`FileCopy`](super::FileCopy).
+/// As for [`Upload`](crate::transfer::Upload#cancellation) and
+/// [`FileCopy`](crate::transfer::FileCopy#cancellation).
 #[derive(Debug)]
 #[must_use = "a composition begins when it is awaited"]
 pub struct Compose {
@@ -49,20 +65,20 @@ pub struct Compose {
     pub(super) options: FileOptions,
 }
 
-/// What a composition has come to.
+/// The result of a composition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Composed {
-    /// The new version.
+    /// The new file version.
     pub file: FileVersion,
     /// How it was made.
     pub plan: ComposePlan,
 }
 
 impl BucketHandle {
-    /// Makes a file of these pieces, one after the other.
+    /// Assembles a file from these sources, one after the other.
     ///
-    /// The name is checked when the composition is awaited; a [`FileName`] is taken as it is.
+    /// An invalid name is an error of the composition, not of this method.
     pub fn compose<N>(&self, name: N, pieces: impl IntoIterator<Item = ComposeSource>) -> Compose
     where
         N: TryInto<FileName>,
@@ -83,21 +99,24 @@ impl BucketHandle {
 file_options!(Compose);
 
 impl Compose {
-    /// The MIME type. Without it B2 goes by the ending of the name.
+    /// Sets the MIME type. Defaults to [`ContentType::auto`]: B2 decides by the file name's
+    /// extension.
     pub fn content_type(mut self, content_type: ContentType) -> Self {
         self.content_type = content_type;
         self
     }
 
-    /// Notes that go with the file. `large_file_sha1` is not added, since nobody has all its bytes: who knows the SHA-1 of
-    /// the whole can note it here, and the file can be verified by it.
+    /// Sets the file info, at most ten entries.
+    ///
+    /// `large_file_sha1` is not added, since nobody has all bytes. If you know the SHA-1 of the
+    /// whole, set it here, and downloads can be verified by it.
     pub fn file_info(mut self, info: FileInfo) -> Self {
         self.file_info = info;
         self
     }
 
-    /// The type and the notes of this version, but for those that speak of its bytes: `large_file_sha1` and
-    /// `src_last_modified_millis`.
+    /// Takes the content type and file info from this version, except for entries that describe its
+    /// bytes: `large_file_sha1` and `src_last_modified_millis`.
     pub fn like(mut self, version: &FileVersion) -> Self {
         let of_its_bytes = [LARGE_FILE_SHA1, "src_last_modified_millis", UPLOAD_ID];
         let notes = version.file_info.iter();
@@ -106,8 +125,11 @@ impl Compose {
         self
     }
 
-    /// The size of the parts that are sent, in bytes. Defaults to what B2 recommends for the account, to 8 MB where
-    /// something comes once. Larger where there would be more than 10,000 parts. What is copied has parts of up to 5 GB.
+    /// Sets the size of the parts that are sent, in bytes. Parts that are copied have up to 5 GB.
+    ///
+    /// Defaults to the size that B2 recommends for the account, or 8 MB if there is a
+    /// non-replayable stream among the sources. If there would be more than 10,000 parts, they are
+    /// larger than asked for.
     pub const fn part_size(mut self, bytes: u64) -> Self {
         self.part_size = Some(bytes);
         self

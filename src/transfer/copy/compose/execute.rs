@@ -20,10 +20,15 @@ use crate::transfer::source::Segment;
 use crate::types::{FileName, FileVersion, PartNumber};
 
 impl Compose {
-    /// What would be copied, sent and downloaded. No piece is read; but the files of the disk have to be there.
+    /// Says what would be copied, sent and downloaded. No source is read, but local files have to
+    /// exist.
     ///
     /// # Errors
-    /// As the composition.
+    /// - [`Invalid`](crate::ErrorKind::Invalid): as for the [composition](Self#errors).
+    /// - [`Source`](crate::ErrorKind::Source): a local file can't be opened.
+    /// - [`Credentials`](crate::ErrorKind::Credentials),
+    ///   [`Unavailable`](crate::ErrorKind::Unavailable), [`Http`](crate::ErrorKind::Http): B2 has
+    ///   to authorize the client first, and that failed.
     pub async fn plan(self) -> Result<ComposePlan, Error> {
         self.name?;
         let pieces = OpenSources::open(self.bucket.client(), self.pieces).await?;
@@ -72,7 +77,7 @@ impl IntoFuture for Compose {
     }
 }
 
-/// Sends it in one piece.
+/// Sends the file in one call.
 async fn send(
     bucket: &BucketHandle,
     options: &FileOptions,
@@ -126,7 +131,7 @@ async fn in_parts(
     file.upload_parts(tasks, |number| parts.again(number)).await
 }
 
-/// A large file of pieces.
+/// Makes the parts of a composed large file.
 struct PartBuilder {
     pieces: OpenSources,
     parts: Vec<ComposedPart>,
@@ -147,7 +152,7 @@ impl PartBuilder {
         Ok(Some(upload_task(part, number, segment)))
     }
 
-    /// The same once more, unless some of it comes once.
+    /// The same part once more, unless it contains a non-replayable stream.
     fn again(&self, number: PartNumber) -> Option<PartTask> {
         let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
         if part.copied {

@@ -1,24 +1,27 @@
-//! Which bytes of a composition are copied where they lie: the choice that downloads the least.
+//! [`Extents`]: the contiguous ranges of a composition, and the choice of copies that downloads the
+//! least.
 
 use std::ops::Range;
 
 use super::plan::ComposedPart;
 
-/// A input of the file that comes to be.
+/// The byte range that one source contributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InputRange {
     pub(super) len: u64,
-    /// Which file in B2 it is of, by a number of the caller's, and where it begins there; `None` if it is not in B2.
+    /// The file in B2, by a number of the caller's, and where it begins there; `None` if it is
+    /// local.
     pub(super) stored: Option<(usize, u64)>,
 }
 
-/// What lies beside each other and is of one kind, as one.
+/// The sources, with neighbours that continue each other merged.
 pub(super) struct Extents {
     pub(super) extents: Vec<Extent>,
-    /// The bytes that are in B2, before each extent and after the last.
+    /// The bytes in B2 before each extent, and at the end.
     stored_before: Vec<u64>,
 }
 
+/// A contiguous range of one file in B2, or of local data.
 #[derive(Debug)]
 pub(super) struct Extent {
     pub(super) range: Range<u64>,
@@ -26,15 +29,15 @@ pub(super) struct Extent {
     pub(super) stored: Option<(usize, u64)>,
 }
 
-/// A extent that is copied, but for what the parts beside it need of it.
+/// An extent that is copied, except for what the neighbouring parts need of it.
 #[derive(Debug, Clone, Copy)]
 struct Choice {
-    /// What all so far makes us download.
+    /// The bytes downloaded for everything up to here.
     downloaded: u64,
-    /// The bytes at its head that are sent with what comes before.
+    /// The bytes at its head that are sent with the part before.
     head: u64,
-    /// The extent that is copied before it, which of its choices, and the bytes at its tail that are sent with what comes
-    /// after.
+    /// The extent that is copied before it, which of its choices, and the bytes at its tail that
+    /// are sent with what follows.
     before: Option<(usize, usize, u64)>,
 }
 
@@ -66,10 +69,11 @@ impl Extents {
 
     /// What is copied if parts have at least `least` bytes: the choice that downloads the least.
     ///
-    /// Between two copies is nothing, or something to send that has at least so many bytes; what it lacks is taken from the
-    /// tail of the first copy as far as that can spare it, and else from the head of the second. A copy that can't spare
-    /// enough may be better sent as a whole. More than two of those in a row are never better: the middle one of three
-    /// can be copied, since those beside it are enough to send.
+    /// Between two copies is nothing, or something to send of at least that size. What it lacks is
+    /// taken from the tail of the first copy as far as that can spare it, and the rest from the
+    /// head of the second. A copy that can't spare enough may be better sent as a whole. More than
+    /// two of those in a row are never better: of three, the middle one can be copied, since its
+    /// neighbours are enough to send.
     pub(super) fn choose_copies(&self, least: u64) -> Vec<Range<u64>> {
         const IN_A_ROW: usize = 2;
         let last = self.extents.len().saturating_sub(1);
@@ -138,13 +142,13 @@ impl Extents {
         copied
     }
 
-    /// How many bytes of a copy can be sent instead, so that enough are left to be copied.
+    /// How many bytes of a copy can be sent instead, so that enough are left to copy.
     fn spare(&self, at: usize, last: usize, least: u64) -> u64 {
         let least = if at == last { 1 } else { least };
         self.extents[at].len() - least
     }
 
-    /// The bytes between two extents, and those of them that are in B2.
+    /// The bytes between two extents, and how many of them are in B2.
     fn between(&self, from: Option<usize>, to: usize) -> (u64, u64) {
         let first = from.map_or(0, |from| from + 1);
         let start = |at: usize| match self.extents.get(at) {
@@ -161,7 +165,7 @@ impl Extents {
         self.extents.last().map_or(0, |last| last.range.end)
     }
 
-    /// Cuts what is copied and what lies between into parts.
+    /// Divides what is copied and what lies between into parts.
     pub(super) fn parts(
         &self,
         copied: &[Range<u64>],
@@ -174,7 +178,7 @@ impl Extents {
         let end = self.len()..self.len();
         for copy in copied.iter().chain([&end]) {
             let gap = copy.start - at;
-            // As many as the size asks for, but none of them too small.
+            // As many as the size asks for, but none too small.
             let number = gap.div_ceil(sent).min((gap / least).max(1));
             for range in split_evenly(at..copy.start, number.max(gap.div_ceil(maximum))) {
                 parts.push(ComposedPart {
@@ -195,7 +199,7 @@ impl Extents {
         parts
     }
 
-    /// The bytes of this input that are in B2.
+    /// How many bytes of this range are in B2.
     pub(super) fn stored_bytes(&self, range: &Range<u64>) -> u64 {
         let before = |at: u64| {
             let number = self
@@ -224,7 +228,7 @@ impl Extent {
     }
 }
 
-/// Those of which none is as good in both: what was downloaded, and what is left to spare.
+/// The choices of which no other is as good in both: bytes downloaded, and bytes left to spare.
 fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
     const ENOUGH: usize = 64;
     choices.sort_by_key(|choice| (choice.downloaded, choice.head));
@@ -238,7 +242,7 @@ fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
     choices
 }
 
-/// So many inputs, none of which has more than a byte more than another.
+/// This many ranges, whose lengths differ by at most one byte.
 fn split_evenly(range: Range<u64>, number: u64) -> impl Iterator<Item = Range<u64>> {
     let len = u128::from(range.end - range.start);
     let number = if len == 0 { 0 } else { number };

@@ -1,7 +1,9 @@
-//! Compositions: files put together of byte ranges of files in B2 and of local data.
+//! Compositions: files assembled from byte ranges of files in B2 and from local data.
 //!
-//! `builder` is what the caller says; `sources` opens the pieces; `planner` decides what is copied and what is sent, by what
-//! `extents` finds, and `plan` says so; `execute` carries it out; `bodies` are the requests' bodies.
+//! - `builder`, `compose_source`: what a caller says
+//! - `sources`: the open sources, and the bytes of each part
+//! - `planner`: decides what is copied and what is sent, over `extents`; pure; `plan` is its result
+//! - `execute`: carries the plan out; `bodies` are the request bodies
 
 mod bodies;
 mod builder;

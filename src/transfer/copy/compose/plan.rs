@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-/// How a file would be put together.
+/// How a file is assembled. Made by [`Compose::plan`](crate::transfer::Compose::plan).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComposePlan {
-    /// Its parts, in order. A single one is no part, but a file in one piece; an empty file has none.
+    /// Its parts, in order. A single one is the whole file in one call; an empty file has none.
     pub parts: Vec<ComposedPart>,
 }
 
@@ -14,11 +14,11 @@ pub struct ComposePlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ComposedPart {
-    /// The stretch of the new file that it is.
+    /// The byte range of the new file.
     pub range: Range<u64>,
     /// Whether B2 copies it. Otherwise it is sent.
     pub copied: bool,
-    /// The bytes of it that have to be downloaded before they can be sent.
+    /// How many of its bytes have to be downloaded before they can be sent.
     pub downloaded_bytes: u64,
 }
 
@@ -29,21 +29,22 @@ impl ComposedPart {
 }
 
 impl ComposePlan {
-    /// The bytes that B2 copies.
+    /// How many bytes B2 copies.
     #[must_use]
     pub fn copied_bytes(&self) -> u64 {
         let copied = self.parts.iter().filter(|part| part.copied);
         copied.map(ComposedPart::len).sum()
     }
 
-    /// The bytes that are sent: those that are not in B2, and those that are downloaded.
+    /// How many bytes are sent: those that are not in B2, and those that are downloaded.
     #[must_use]
     pub fn uploaded_bytes(&self) -> u64 {
         let sent = self.parts.iter().filter(|part| !part.copied);
         sent.map(ComposedPart::len).sum()
     }
 
-    /// The bytes that are downloaded to be sent again, since they are too few for a part or lie beside too few.
+    /// How many bytes are downloaded and sent again, since they are too few for a part or beside
+    /// too few.
     #[must_use]
     pub fn downloaded_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.downloaded_bytes).sum()

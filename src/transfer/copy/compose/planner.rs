@@ -1,8 +1,9 @@
-//! How a file is put together of inputs: which are copied where they lie, and which have to be sent. Pure.
+//! Decides which parts of a composition are copied and which are sent. Pure.
 //!
-//! A part is a input of one file in B2, and copied; or it is sent, and what it has of files in B2 is downloaded for it.
-//! Every part but the last has a least size. So a short input is sent together with its neighbours, and where these are
-//! copied, as much of them as is lacking is downloaded and sent instead. Of all ways to do so the one that downloads the
+//! A part is either copied, and then it is a byte range of one file in B2; or it is sent, and what
+//! it contains of files in B2 is downloaded first. Every part but the last has a minimum size. So a
+//! short source is sent together with its neighbours, and if these are copied, as much of them as
+//! is lacking is downloaded and sent instead. Of all ways to do so, the one that downloads the
 //! least is taken.
 
 use super::extents::{Extents, InputRange};
@@ -10,18 +11,18 @@ use super::plan::ComposePlan;
 use crate::error::Error;
 use crate::types::MAX_FILE;
 
-/// What a part may have.
+/// What parts may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PartLimits {
     pub(super) minimum: u64,
     pub(super) maximum: u64,
-    /// What a part that is sent should have.
+    /// The preferred size of a part that is sent.
     pub(super) sent: u64,
-    /// How many there may be.
+    /// How many parts there may be.
     pub(super) parts: usize,
 }
 
-/// Plans it.
+/// Plans the parts.
 pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposePlan, Error> {
     let len = inputs
         .iter()

@@ -1,4 +1,4 @@
-//! The open sources of a composition, and the bytes of each part of it.
+//! [`OpenSources`]: the sources of a composition with their lengths, and the bytes of each part.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -24,14 +24,14 @@ use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersi
 /// The content type and file info of the new file.
 pub(super) type Metadata = (ContentType, FileInfo);
 
-/// OpenSources whose lengths are known.
+/// The sources, in order.
 pub(super) struct OpenSources {
     pub(super) client: Client,
     pub(super) pieces: Vec<OpenSource>,
 }
 
 pub(super) struct OpenSource {
-    /// The segment of the new file that it is.
+    /// The byte range of the new file that it is.
     pub(super) range: Range<u64>,
     pub(super) kind: OpenKind,
 }
@@ -84,7 +84,7 @@ impl OpenSources {
 
     pub(super) async fn plan(&self, part_size: Option<u64>) -> Result<ComposePlan, Error> {
         let sizes = account_part_sizes(&self.client).await?;
-        // To hear what is wrong with the size.
+        // Fails early on a wrong part size.
         sizes.layout(0, part_size)?;
         let once = |piece: &OpenSource| matches!(piece.kind, OpenKind::Sequential(_));
         let sent = match part_size {
@@ -116,7 +116,7 @@ impl OpenSources {
         plan(&inputs, limits)
     }
 
-    /// The pieces that this part touches, and the segment of each.
+    /// The sources that a part overlaps, and the byte range of each.
     pub(super) fn overlapping(
         &self,
         part: &ComposedPart,
@@ -135,7 +135,7 @@ impl OpenSources {
         })
     }
 
-    /// The file in B2 that a copied part is a segment of, and which segment.
+    /// The file in B2 that a copied part comes from, and the byte range of it.
     pub(super) fn stored_range(&self, part: &ComposedPart) -> (&StoredRange, Range<u64>) {
         let mut touched = self.overlapping(part);
         let first = touched
@@ -145,7 +145,7 @@ impl OpenSources {
         (first.0, start..start + part.len())
     }
 
-    /// Copies all of it in one call.
+    /// Copies the whole file in one call.
     pub(super) async fn copy(
         &self,
         all: &ComposedPart,
@@ -173,13 +173,13 @@ impl OpenSources {
         Ok(file)
     }
 
-    /// The bytes of a part that is sent. What comes once has to be asked for in order.
+    /// The bytes of a part to send. Non-replayable streams have to be asked in order.
     pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
         let once = self
             .overlapping(part)
             .filter(|(piece, _)| matches!(piece.kind, OpenKind::Sequential(_)));
         let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
-        // For all of it at once: who has room for one half and waits for the other may wait for its like.
+        // All at once: two parts that each hold half and wait for the rest would wait forever.
         let room = match once {
             0 => None,
             bytes => self.client.reserve_memory(bytes).await,
@@ -191,7 +191,7 @@ impl OpenSources {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_memory(range.end - range.start).await?;
                     if range.end == piece.len() {
-                        // Only to hear whether there is more.
+                        // Fails if there is more.
                         parts.is_over().await?;
                     }
                     body.into()
@@ -207,7 +207,7 @@ impl OpenSources {
         Ok(joined)
     }
 
-    /// The same once more, unless some of it comes once.
+    /// The same once more; `None` if it contains a non-replayable stream.
     pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
         let segments = self
             .overlapping(part)
@@ -228,7 +228,7 @@ impl OpenSources {
         }
     }
 
-    /// What comes once and was said to be empty may not be.
+    /// Fails if a stream that was promised to be empty is not.
     pub(super) async fn check_empty_streams(&self) -> Result<(), Error> {
         for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
             if let OpenKind::Sequential(parts) = &piece.kind {

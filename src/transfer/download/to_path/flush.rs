@@ -1,4 +1,4 @@
-//! Flushes and checkpoints a file while its bytes arrive.
+//! Flushes a file and writes checkpoints while its bytes arrive.
 
 use std::fs::File;
 use std::future::poll_fn;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use super::shared_state::{ActiveDownload, write_error};
 use crate::error::Error;
 
-/// So many more, and what is there is written down.
+/// After this many bytes, a resumable download writes down what is on disk.
 const CHECKPOINT: u64 = 16 << 20;
 
 impl ActiveDownload<'_> {
@@ -26,12 +26,12 @@ impl ActiveDownload<'_> {
         saved.map_err(|error| write_error(self.target, error))
     }
 
-    /// Has the disk take the bytes while others still arrive. SavedState alone, they would all wait in the system's memory, and
-    /// the end of the download for them.
+    /// Flushes the file while more bytes arrive. Otherwise they would all wait in the system's
+    /// memory, and the end of the download for them.
     pub(super) async fn flush_periodically(&self) -> Result<(), Error> {
         if !self.is_checked && self.temp.is_resumable() {
-            // A checkpoint brings the bytes to the disk before it says that they are there. A disk tells of a failure once:
-            // whoever asks beside it could be the one who is told.
+            // Checkpoints flush before they are written. A disk reports a failed write once, so a
+            // second flush beside them could be the one that hears of it.
             return Ok(());
         }
         while poll_fn(|cx| self.poll_flush(cx)).await {
@@ -43,7 +43,7 @@ impl ActiveDownload<'_> {
         Ok(())
     }
 
-    /// Whether to flush; not any more when all bytes are there.
+    /// Whether to flush; `false` once all bytes have arrived.
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<bool> {
         let mut state = self.lock();
         if !self.is_flush_due(&state) {

@@ -13,7 +13,7 @@ use crate::transfer::disk::hash_at;
 use crate::transfer::download::background_hash::update_hasher;
 use crate::types::{Sha1, Sha1Hasher};
 
-/// So many are read back at once for the hash.
+/// Bytes read back from disk at once.
 const READ_BACK: u64 = 4 << 20;
 
 /// What the hash gets next.

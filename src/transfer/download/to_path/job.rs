@@ -1,4 +1,4 @@
-//! One download to a path: claims a partial file, fetches, verifies, and puts it in its target's place.
+//! One download to a path: claims a partial file, downloads into it, verifies it, and renames it.
 
 use std::io;
 use std::ops::Range;
@@ -26,10 +26,10 @@ use crate::transfer::progress::Stage;
 use crate::transfer::range_set::{MissingRanges, RangeSet};
 use crate::types::{ByteRange, Sha1, Timestamp};
 
-/// The files that a download has open: the part of it that is there, the directory, and what it writes down.
+/// Descriptors that a download uses: the partial file, its directory, and its state.
 const OPEN_FILES: u64 = 3;
 
-/// How often a file that arrives with another SHA-1 is fetched. Two that agree are the end of it.
+/// How often a file that arrives with the wrong SHA-1 is downloaded.
 const MAX_FETCHES: u32 = 3;
 
 impl FileDownload {
@@ -59,7 +59,7 @@ impl FileDownload {
             .map_err(write_error)?;
         let outcome = self.fetch_verified(&temp, target, saved).await;
         if outcome.is_err() {
-            // Nothing goes on when this has ended.
+            // All work on the file has ended when this returns.
             on_pool(move || temp.abandon()).await;
             return outcome;
         }
@@ -82,7 +82,7 @@ impl FileDownload {
         Ok(outcome)
     }
 
-    /// Fetches the file, and again where its SHA-1 is another one.
+    /// Downloads the file, and again if its SHA-1 is wrong.
     async fn fetch_verified(
         &self,
         temp: &Arc<TempFile>,
@@ -106,13 +106,13 @@ impl FileDownload {
         unreachable!("the last round returns")
     }
 
-    /// A file to write to, and what is in it.
+    /// The file to write to, and what an earlier download left in it.
     async fn open_temp_file(
         &self,
         place: TargetPath,
     ) -> io::Result<(Arc<TempFile>, Option<SavedState>)> {
         let place = Arc::new(place);
-        // A download that was dropped a moment ago may still be writing its last bytes.
+        // A download that was just dropped may still be writing its last bytes.
         let tries = if self.path_options.resume { 10 } else { 0 };
         for again in 0..tries {
             let there = Arc::clone(&place);
@@ -134,7 +134,7 @@ impl FileDownload {
             .map_err(|error| write_error(target, error))
     }
 
-    /// Brings all bytes to the disk, and tells whether they are the right ones.
+    /// Brings all bytes to disk, and compares their SHA-1.
     async fn fetch(
         &self,
         temp: &Arc<TempFile>,
@@ -194,7 +194,7 @@ impl FileDownload {
         })
     }
 
-    /// The first answer, and the bytes that need not be fetched.
+    /// The first response, and the ranges that are on disk already.
     async fn first_response(
         &self,
         temp: &Arc<TempFile>,
@@ -220,7 +220,7 @@ impl FileDownload {
                 {
                     return Ok((first, partial.done));
                 }
-                // It is another version now, and perhaps a shorter one; or nothing would tell whether these are its bytes.
+                // Another version, perhaps a shorter one; or nothing verifies the bytes on disk.
                 Ok(_) => {}
                 Err(error) if is_past_the_end(&error) => {}
                 Err(error) => return Err(error),
@@ -233,7 +233,7 @@ impl FileDownload {
             range = Some(range.unwrap_or(all).first(self.path_options.range_size));
         }
         let first = match self.request_first(range, false).await {
-            // No range of an empty file can be asked for.
+            // An empty file has no range.
             Err(error) if self.range.is_none() && is_past_the_end(&error) => {
                 self.request_first(None, false).await
             }
@@ -249,14 +249,14 @@ impl FileDownload {
             && self.requested_range(file) == partial.wanted
     }
 
-    /// Whether there is a SHA-1 of the bytes that were asked for.
+    /// Whether there is a SHA-1 of the requested bytes.
     fn is_checkable(&self, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         let is_whole = self.requested_range(file) == (0..file.content_length);
         verification_of(file, is_whole).1.is_some()
     }
 
-    /// The bytes of the file that were asked for.
+    /// The byte range of the file that was requested.
     fn requested_range(&self, file: &DownloadedFile) -> Range<u64> {
         match self.range.map(|range| range.within(file.content_length)) {
             None => 0..file.content_length,
@@ -299,10 +299,10 @@ impl FileDownload {
     }
 }
 
-/// All bytes are on the disk.
+/// All bytes are on disk.
 struct FetchOutcome {
     result: Downloaded,
-    /// The SHA-1 that they should have, and the one that they have.
+    /// The expected and the actual SHA-1, if they differ.
     mismatch: Option<(Sha1, Sha1)>,
 }
 

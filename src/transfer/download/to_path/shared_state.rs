@@ -1,4 +1,4 @@
-//! What the ranges, the hash and the flush of one download tell each other.
+//! [`ActiveDownload`]: what the writers, the hash and the flush of one download share.
 
 use std::io;
 use std::ops::Range;
@@ -13,10 +13,10 @@ use crate::transfer::disk::{PartialDownload, TempFile};
 use crate::transfer::download::reader::PinnedVersion;
 use crate::transfer::range_set::RangeSet;
 
-/// So many more, and they are sent on from the system's memory to the disk.
+/// After this many bytes, the disk is asked to flush.
 const FLUSH: u64 = 64 << 20;
 
-/// A file that comes down.
+/// A download whose bytes are arriving.
 pub(super) struct ActiveDownload<'a> {
     pub(super) temp: &'a Arc<TempFile>,
     pub(super) target: &'a Path,
@@ -26,13 +26,13 @@ pub(super) struct ActiveDownload<'a> {
     pub(super) state: Mutex<SharedState>,
 }
 
-/// What the pieces and the hash tell each other.
+/// What the writers, the hash and the flush tell each other.
 pub(super) struct SharedState {
-    /// What is on the disk.
+    /// The ranges that are on disk.
     pub(super) written: RangeSet,
-    /// Up to here the hash has the bytes, or is getting them.
+    /// The hash has the bytes up to here, or is getting them.
     pub(super) hashed: u64,
-    /// The bytes that the hash gets next, where they need not be read back.
+    /// The next bytes for the hash, if they need not be read back.
     pub(super) hash_input: Option<Vec<Bytes>>,
     pub(super) hash_waker: Option<Waker>,
     pub(super) writer_waker: Option<Waker>,
@@ -81,7 +81,7 @@ impl SharedState {
     }
 }
 
-/// Wakes them when the lock is free.
+/// Releases the lock, then wakes.
 pub(super) fn wake<const N: usize>(wakers: [Option<Waker>; N], state: MutexGuard<'_, SharedState>) {
     drop(state);
     wakers.into_iter().flatten().for_each(Waker::wake);

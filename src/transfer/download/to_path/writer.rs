@@ -16,13 +16,13 @@ use crate::error::Error;
 use crate::transfer::disk::write_at;
 use crate::transfer::download::reader::ResumingReader;
 
-/// So many bytes go to the disk at once, while as many are gathered.
+/// Bytes written at once, while as many are gathered.
 const BATCH: u64 = 512 << 10;
 
-/// So many chunks at most, however small a server makes them: each takes memory of its own.
+/// Chunks written at once: however small a server makes them, each takes memory of its own.
 const BATCH_CHUNKS: usize = 4_096;
 
-/// A task of the file on its way to the disk.
+/// A range of the file on its way to disk.
 struct RangeTask {
     reader: ResumingReader,
     /// Where the gathered bytes begin.
@@ -32,7 +32,7 @@ struct RangeTask {
 }
 
 impl ActiveDownload<'_> {
-    /// Brings a task to the disk: while some bytes are written, the next are gathered.
+    /// Writes a range: while some bytes are written, the next are gathered.
     pub(super) async fn write_range(&self, reader: ResumingReader) -> Result<(), Error> {
         let mut task = RangeTask {
             start: reader.at(),
@@ -55,7 +55,7 @@ impl ActiveDownload<'_> {
         }
     }
 
-    /// The next bytes, once those before are on the disk; none at the end.
+    /// The next bytes, once those before are written; none at the end.
     fn poll_gather(
         &self,
         task: &mut RangeTask,
@@ -85,8 +85,8 @@ impl ActiveDownload<'_> {
         Poll::Ready(Ok(mem::take(&mut task.gathered)))
     }
 
-    /// Gives the hash the bytes that come next in the file, and waits until it has taken those before. It reads back what
-    /// comes too early.
+    /// Hands the hash the bytes that come next in the file, and waits until it has taken those
+    /// before. Bytes that come too early are read back from disk later.
     fn poll_feed_hash(
         &self,
         range: &Range<u64>,
