@@ -179,13 +179,12 @@ pub mod backend {
 }
 
 pub use api::{ApiVersion, Credentials, OriginToken, Session};
-pub use bucket::{Delete, DeleteScope, PresignedUrl, PruneRule, Renamed};
+pub use bucket::{BucketHandle, Delete, DeleteScope, PresignedUrl, PruneRule, Renamed};
 pub use client::{
     CallCounts, Client, ClientBuilder, DeleteMode, RetryPolicy, TestMode, Unfinished,
     UnfinishedState,
 };
 pub use error::{B2Error, Error, ErrorKind, NonB2Response, RetryStopReason};
-pub use transfer::BucketHandle;
 
 pub use b2kit_core::{
     Body, BodyStream, Bytes, CheckedClient, Deadlines, HttpClient, HttpError, HttpErrorKind,

@@ -3,15 +3,14 @@
 
 use std::future::IntoFuture;
 
-use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use futures_util::{StreamExt as _, stream};
+use futures_util::stream;
 
 use super::refuse_stage;
 use super::sweep::{Sweep, Work};
 use crate::client::DeleteMode;
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 /// So many versions of one name are deleted at once.
@@ -110,51 +109,6 @@ impl BucketHandle {
             what: Ok(What::Version(Box::new(version.clone()))),
             bypass: false,
         }
-    }
-
-    /// Deletes many files, up to `concurrency` at a time, and returns each input with its outcome,
-    /// in the order in which they end. A failure doesn't stop the others. 0 at a time is taken as
-    /// 1.
-    ///
-    /// `delete` says what to delete for an input: a name, or a version. To delete all that a prefix
-    /// has, use [`delete_prefix`](Self::delete_prefix), which lists once for all names.
-    ///
-    /// ```
-    /// # use b2kit::{BucketHandle, DeleteScope, Error};
-    /// # use futures::{StreamExt, stream};
-    /// # async fn delete(bucket: BucketHandle) {
-    /// let days = stream::iter(["monday", "tuesday", "wednesday"]);
-    /// let mut over = bucket.delete_many(days, 10, |bucket, day| {
-    ///     bucket.delete(*day, DeleteScope::AllVersions)
-    /// });
-    /// while let Some((day, outcome)) = over.next().await {
-    ///     match outcome {
-    ///         Ok(deleted) => println!("{day}: {} versions", deleted.len()),
-    ///         Err(error) => eprintln!("{day}: {error}"),
-    ///     }
-    /// }
-    /// # }
-    /// ```
-    ///
-    /// # Cancellation
-    /// Dropping the stream drops the deletions that are under way: see [`Delete`].
-    pub fn delete_many<T, S, F>(
-        &self,
-        inputs: S,
-        concurrency: usize,
-        delete: F,
-    ) -> impl Stream<Item = (T, Result<Vec<FileVersion>, Error>)> + Send + Unpin + use<T, S, F>
-    where
-        T: Send,
-        S: Stream<Item = T> + Send,
-        F: Fn(&Self, &T) -> Delete + Send,
-    {
-        let bucket = self.clone();
-        let deletions = inputs.map(move |input| {
-            let deletion = delete(&bucket, &input).into_future();
-            async move { (input, deletion.await) }
-        });
-        Box::pin(deletions.buffer_unordered(concurrency.max(1)))
     }
 }
 

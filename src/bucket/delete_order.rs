@@ -139,7 +139,8 @@ impl DeleteOrder {
 }
 
 fn stays(failure: Error) -> Error {
-    let what = "not deleted, because an older version could not be deleted and would become visible";
+    let what =
+        "not deleted, because an older version could not be deleted and would become visible";
     Error::new(failure.kind(), what).with_source(failure)
 }
 

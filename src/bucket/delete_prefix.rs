@@ -7,7 +7,8 @@ use super::stage_refused;
 use super::sweep::{Sweep, Work};
 use crate::client::DeleteMode;
 use crate::error::Error;
-use crate::transfer::{BucketHandle, is_create_stage};
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::is_create_stage;
 use crate::types::FileVersion;
 
 const DELETE: Work = Work::Delete { bypass: false };
@@ -18,8 +19,8 @@ impl BucketHandle {
     ///
     /// [`DeleteMode::DryRun`] yields the same versions and deletes nothing. Each version comes with
     /// its outcome, and a failure doesn't stop the others. Of each name the newest version is
-    /// deleted last, and stays if an older one could not be deleted: so no older version ever becomes
-    /// visible, even if this ends half way.
+    /// deleted last, and stays if an older one could not be deleted: so no older version ever
+    /// becomes visible, even if this ends half way.
     ///
     /// An empty prefix is an error: [`delete_all_files`](Self::delete_all_files) empties a bucket.
     /// Left alone are unfinished uploads ([`cancel_unfinished`](Self::cancel_unfinished)) and the

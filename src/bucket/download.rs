@@ -1,7 +1,30 @@
-//! [`FileDownload::bytes`] and [`FileDownload::text`]: a whole file in memory, up to a limit.
+//! [`download`](BucketHandle::download), and a whole file in memory, up to a limit:
+//! [`FileDownload::bytes`] and [`FileDownload::text`].
 
 use crate::error::Error;
 use crate::transfer::FileDownload;
+use crate::transfer::bucket::BucketHandle;
+use crate::types::FileName;
+
+impl BucketHandle {
+    /// Downloads the newest version of the file with this name.
+    ///
+    /// Nothing happens before the destination is set and awaited: [`bytes`](FileDownload::bytes),
+    /// [`text`](FileDownload::text), [`stream`](FileDownload::stream),
+    /// [`to_writer`](FileDownload::to_writer) or, with the feature `fs`, `to_path`. A hidden file
+    /// is not found; [`Client::download`](crate::Client::download) takes the id of any version.
+    ///
+    /// Costs one call (class B) for each request, and the download traffic. An invalid name is an
+    /// error of the download, not of this method.
+    #[doc(alias = "get_object")]
+    pub fn download<N>(&self, name: N) -> FileDownload
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        self.client().download_by_name(self.name().clone(), name)
+    }
+}
 
 impl FileDownload {
     /// Reads all bytes into memory: at most `limit`, and none if there are more. They are checked

@@ -1,7 +1,7 @@
 //! [`hide`](BucketHandle::hide) and [`unhide`](BucketHandle::unhide).
 
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {

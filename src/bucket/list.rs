@@ -9,7 +9,7 @@ use futures_util::TryStreamExt as _;
 use super::is_unasked_stage;
 use crate::api::{ListFileNames, ListFileVersions};
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{Action, FileName, FileVersion, ListedFile};
 
 impl BucketHandle {

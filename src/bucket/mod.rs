@@ -16,6 +16,8 @@ mod list;
 
 mod stat;
 
+mod upload;
+
 mod download;
 
 mod delete;
@@ -28,7 +30,13 @@ mod prune;
 
 mod rename;
 
+mod copy;
+
+mod create;
+
 mod urls;
+
+mod many;
 
 mod unfinished;
 
@@ -37,6 +45,8 @@ mod settings;
 mod account;
 mod delete_order;
 mod sweep;
+
+pub use crate::transfer::bucket::BucketHandle;
 
 pub use self::delete::{Delete, DeleteScope};
 pub use self::prune::PruneRule;

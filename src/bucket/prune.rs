@@ -9,7 +9,7 @@ use super::delete_order::Row;
 use super::sweep::{Sweep, Work};
 use crate::client::DeleteMode;
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{Action, FileVersion, Timestamp};
 
 /// Which old versions [`BucketHandle::prune_versions`] deletes.

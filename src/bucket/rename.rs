@@ -9,7 +9,7 @@ use super::refuse_stage;
 use super::sweep::{Sweep, Work};
 use crate::client::DeleteMode;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 /// So many versions of the old name are deleted at once.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::{Call as _, DeleteBucket, ListBuckets, UpdateBucket};
 use crate::error::{Error, ErrorKind};
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::Bucket;
 
 impl BucketHandle {

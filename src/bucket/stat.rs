@@ -2,7 +2,7 @@
 
 use crate::api::ListFileNames;
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileName, FileVersion};
 
 impl BucketHandle {

@@ -15,7 +15,7 @@ use super::delete_order::{DeleteOrder, Next, Row};
 use crate::api::{CancelLargeFile, DeleteFileVersion};
 use crate::client::{Client, DeleteMode};
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::FileVersion;
 
 /// A version, and whether it was deleted. In a dry run all would be.

@@ -10,7 +10,7 @@ use super::sweep::{Sweep, Work};
 use crate::api::ListUnfinishedLargeFiles;
 use crate::client::DeleteMode;
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{FileVersion, Timestamp};
 
 impl BucketHandle {

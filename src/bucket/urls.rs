@@ -8,7 +8,7 @@ use futures_core::future::BoxFuture;
 
 use crate::api::{DownloadLink, GetDownloadAuthorization, Overrides, overrides};
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::transfer::bucket::BucketHandle;
 use crate::types::{DownloadDuration, FileName};
 
 /// A URL of a private file, which is made when it is awaited. Made by
