@@ -87,6 +87,11 @@ impl GetDownloadAuthorization {
             overrides: Overrides::default(),
         }
     }
+
+    pub(crate) fn overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
 }
 
 overrides!(GetDownloadAuthorization, overrides);

@@ -47,16 +47,32 @@ impl Client {
         }
     }
 
-    /// Shows a hidden file again, by deleting the marker that hides it. One that is not hidden is left as it is: then
-    /// this gives `None`.
+    /// Unhides a file, by deleting the markers on top of its newest version. Returns the newest marker; a file that is not
+    /// hidden is left as it is: then this gives `None`.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name, or as the calls.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name that could be shown, or as the calls.
     pub async fn unhide(
         &self,
         bucket_id: &BucketId,
         name: &FileName,
     ) -> Result<Option<FileVersion>, Error> {
+        let mut markers = self.markers_on_top(bucket_id, name).await?;
+        let newest = markers.first().cloned();
+        // The newest goes last: until then nothing has changed for anybody.
+        while let Some(marker) = markers.pop() {
+            self.call(DeleteFileVersion::new(&*marker.file_name, &marker.file_id))
+                .await?;
+        }
+        Ok(newest)
+    }
+
+    /// The markers above the newest version of this name that has bytes, the newest first.
+    async fn markers_on_top(
+        &self,
+        bucket_id: &BucketId,
+        name: &FileName,
+    ) -> Result<Vec<FileVersion>, Error> {
         let versions = ListFileVersions::new(bucket_id)
             .start_file_name(name.as_str())
             .prefix(name.as_str())
@@ -67,18 +83,17 @@ impl Client {
             .try_filter_map(|row| future::ready(Ok(row.into_version())))
             .try_take_while(|version| future::ready(Ok(*version.file_name == *name.as_str())))
             .try_filter(|version| future::ready(version.action != Action::Start));
-        let Some(newest) = pin!(versions).try_next().await? else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("the bucket has no version of {:?}", name.as_str()),
-            ));
-        };
-        if newest.action != Action::Hide {
-            return Ok(None);
+        let (mut versions, mut markers) = (pin!(versions), Vec::new());
+        while let Some(version) = versions.try_next().await? {
+            if version.action != Action::Hide {
+                return Ok(markers);
+            }
+            markers.push(version);
         }
-        self.call(DeleteFileVersion::new(&*newest.file_name, &newest.file_id))
-            .await?;
-        Ok(Some(newest))
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the bucket has no version of {:?} to show", name.as_str()),
+        ))
     }
 
     /// Deletes all versions of all files whose names begin with `prefix`: hide markers and unfinished large files too.
@@ -109,7 +124,7 @@ impl Client {
 
     /// Cancels the unfinished large files that were started before `before`.
     ///
-    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Gives each file with
+    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Yields each file with
     /// what became of it; after a failure it goes on with the others.
     ///
     /// # Errors

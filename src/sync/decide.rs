@@ -330,3 +330,50 @@ fn expired(path: &str, history: &History, days: u32, now: Timestamp) -> Option<A
         versions,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::OldVersion;
+    use super::*;
+
+    /// The versions that 10 days do not keep, by their ages in days; a hide marker has a negative one.
+    fn not_kept(ages: &[i64]) -> Vec<i64> {
+        const DAY: i64 = 86_400_000;
+        let now = 1_000 * DAY;
+        let versions = ages.iter().map(|age| OldVersion {
+            file_id: FileId::from(age.to_string()),
+            uploaded: Timestamp::from_millis(now - age.abs() * DAY),
+            is_hide_marker: *age < 0,
+        });
+        let history = History {
+            versions: versions.collect(),
+        };
+        match expired("a", &history, 10, Timestamp::from_millis(now)) {
+            Some(Action::DeleteVersions { versions, .. }) => {
+                versions.iter().map(|id| id.as_str().parse().unwrap()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_version_is_kept_if_it_could_be_seen_within_the_days() {
+        let table: [(&[i64], &[i64]); 12] = [
+            (&[], &[]),
+            (&[5], &[]),
+            (&[15], &[]),
+            (&[5, 15, 25], &[25]),
+            (&[15, 20], &[20]),
+            (&[15, 20, 25], &[25, 20]),
+            (&[10, 20], &[]),
+            (&[-5, 15, 25], &[25]),
+            (&[-5, 15], &[]),
+            (&[-15, 20], &[20, -15]),
+            (&[5, -15, 20], &[20, -15]),
+            (&[5, -8, 20], &[]),
+        ];
+        for (ages, gone) in table {
+            assert_eq!(not_kept(ages), gone, "{ages:?}");
+        }
+    }
+}

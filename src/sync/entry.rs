@@ -75,6 +75,18 @@ pub struct RemoteFile {
 }
 
 impl RemoteFile {
+    /// A version of this id and size, which was uploaded then; with no SHA-1, and no modification time besides.
+    #[must_use]
+    pub const fn new(file_id: FileId, bytes: u64, uploaded: Timestamp) -> Self {
+        Self {
+            file_id,
+            bytes,
+            sha1: None,
+            source_modified: None,
+            uploaded,
+        }
+    }
+
     /// When it was last modified; when its upload began, if its uploader did not store that.
     #[must_use]
     pub fn modified(&self) -> Timestamp {

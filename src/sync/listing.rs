@@ -7,7 +7,8 @@ use super::entry::{Entry, History, OldVersion, RemoteFile, State};
 use super::filter::Filter;
 use crate::api::{ListFileNames, ListFileVersions};
 use crate::error::Error;
-use crate::transfer::{BucketHandle, is_create_stage};
+use crate::bucket::BucketHandle;
+use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
 
 /// Few names have more versions, and longer names with the same beginning are of no use.
@@ -98,20 +99,6 @@ fn add(entry: &mut Entry, version: &FileVersion) {
         uploaded: version.upload_timestamp,
         is_hide_marker: version.action == Action::Hide,
     });
-}
-
-/// The current version of a name, if it is not hidden.
-pub(super) async fn current(
-    bucket: &BucketHandle,
-    name: &str,
-) -> Result<Option<FileVersion>, Error> {
-    let list = ListFileNames::new(bucket.id())
-        .start_file_name(name)
-        .prefix(name)
-        .max_file_count(1);
-    let mut rows = bucket.client().paginate(list);
-    let version = rows.try_next().await?.and_then(|row| row.into_version());
-    Ok(version.filter(|version| *version.file_name == *name && version.action == Action::Upload))
 }
 
 /// All versions of a name, the newest first. Large files that are not finished are none.

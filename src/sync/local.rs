@@ -36,8 +36,8 @@ pub(super) struct Walk {
     root: PathBuf,
     entries: walkdir::IntoIter,
     filter: Filter,
-    links: Links,
     may_be_missing: bool,
+    has_begun: bool,
 }
 
 impl Walk {
@@ -51,8 +51,8 @@ impl Walk {
             root: root.to_owned(),
             entries: walk.into_iter(),
             filter,
-            links,
             may_be_missing,
+            has_begun: false,
         }
     }
 
@@ -139,20 +139,18 @@ impl Iterator for Walk {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
+        if !self.has_begun {
+            self.has_begun = true;
+            if self.root.metadata().is_ok_and(|root| !root.is_dir()) {
+                let reason = Reason::Unreadable("it is no directory".to_owned());
+                return Some(Found::Entry(Entry::opaque("", reason)));
+            }
+        }
         loop {
             let found = match self.entries.next()? {
                 Ok(entry) => self.found(&entry),
                 Err(error) => self.failed(&error),
             };
-            if let Some(Found::Entry(Entry {
-                state: State::Opaque(reason),
-                ..
-            })) = &found
-                && *reason == Reason::Symlink
-                && self.links == Links::Follow
-            {
-                continue;
-            }
             if found.is_some() {
                 return found;
             }
@@ -349,6 +347,16 @@ mod tests {
         assert_eq!(Walk::new(root, Filter::new(), Links::Skip, true).count(), 0);
         let found: Vec<_> = Walk::new(root, Filter::new(), Links::Skip, false).collect();
         assert!(matches!(&found[..], [Found::Entry(entry)] if &*entry.path == ""));
+    }
+
+    #[test]
+    fn a_root_that_is_a_file_is_unreadable_and_not_empty() {
+        let root = tempfile::NamedTempFile::new().unwrap();
+        let found: Vec<_> = Walk::new(root.path(), Filter::new(), Links::Skip, true).collect();
+        let [Found::Entry(entry)] = &found[..] else {
+            panic!("{}", found.len());
+        };
+        assert!(matches!(entry.state, State::Opaque(Reason::Unreadable(_))));
     }
 
     #[test]

@@ -90,7 +90,7 @@ use self::plan::Side;
 use self::sides::{Place, Sides};
 use crate::client::{CallCounts, Client};
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::bucket::BucketHandle;
 use crate::types::Timestamp;
 
 /// A sync between a local tree and a bucket, or between two buckets: from where to where, and how.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::action::{Action, Reason};
 use super::entry::{LocalFile, RemoteFile};
-use super::listing::{all_versions, current};
+use super::listing::all_versions;
 use super::local::{is_unchanged, remove_empty_directories};
 use super::names::local_path;
 use super::outcome::Status;
@@ -16,7 +16,8 @@ use super::policy::{Durability, Links, SyncPolicy};
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
 use crate::error::{Error, ErrorKind};
-use crate::transfer::{BucketHandle, Commit, Progress, Source};
+use crate::bucket::BucketHandle;
+use crate::transfer::{Commit, Progress, Source};
 use crate::types::{FileId, FileName};
 
 /// From this size on a download that is interrupted is resumed by the next run.
@@ -226,7 +227,7 @@ impl Performer {
         if !is_current(bucket, name.as_str(), Some(planned)).await? {
             return Ok(Status::Changed);
         }
-        bucket.client().hide(bucket.id(), name).await?;
+        bucket.hide(name).await?;
         Ok(Status::Done)
     }
 
@@ -292,7 +293,7 @@ async fn is_current(
     let Some(planned) = planned else {
         return Ok(true);
     };
-    let now = current(bucket, name).await?;
+    let now = bucket.stat(name).await?;
     Ok(now.is_some_and(|now| now.file_id == planned.file_id))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::decide::Direction;
 use crate::client::Client;
 use crate::error::Error;
-use crate::transfer::BucketHandle;
+use crate::bucket::BucketHandle;
 
 /// One side of a sync.
 #[derive(Debug, Clone)]

@@ -130,7 +130,7 @@ fn an_authorization_for_something_else_is_an_integrity_error() {
 }
 
 /// What a stranger gets, who has a link and nothing else.
-async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
+pub(crate) async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = url.parse().unwrap();
     if let Some(token) = token {

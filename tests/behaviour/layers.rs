@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 /// The modules of `src`, each allowed to name those before it.
-const ORDER: [&str; 7] = ["error", "types", "webhook", "api", "client", "transfer", "sync"];
+const ORDER: [&str; 8] = [
+    "error", "types", "webhook", "api", "client", "transfer", "bucket", "sync",
+];
 
 #[test]
 fn modules_name_only_those_below_them() {

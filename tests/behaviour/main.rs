@@ -4,6 +4,7 @@
 
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
+mod bucket; // the methods of a bucket
 mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod compose; // files put together of pieces

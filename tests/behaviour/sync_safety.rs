@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use crate::chaos::Chaos;
 use crate::seeds::for_seeds;
 use crate::sync::{Tree, local_tree, put, remote_tree, run_with_disk, write};
-use crate::uploading::polled;
+use crate::uploading::{polled, unfinished};
 
 /// A file by its size and modification time, which decide what is in it: so two that agree in both are the same file.
 type File = (usize, i64);
@@ -399,6 +399,53 @@ fn stopped_anywhere_and_run_again(seed: u64) {
 #[test]
 fn a_sync_stopped_anywhere_and_run_again_ends_equal_with_nothing_undue_gone() {
     for_seeds(0..50, stopped_anywhere_and_run_again);
+}
+
+#[test]
+fn a_large_file_whose_upload_was_interrupted_is_resumed_by_the_next_run() {
+    let root = tempfile::tempdir().unwrap();
+    let (b2, chaos) = Chaos::calm();
+    run_with_disk(&chaos.timer, async {
+        let bucket = bucket(&b2, "holiday-photos").await;
+        let parts = 40;
+        write(root.path(), "large", &bytes((parts * 100, 1)), 1);
+        let sync = Synchronizer::up(root.path(), &bucket, "");
+        let mut interruptions = 0;
+        while polled(run(&sync), 60).await.is_none() {
+            interruptions += 1;
+            assert!(interruptions < 100 && unfinished(&bucket).await.len() <= 1);
+        }
+        assert!(interruptions > 1, "it was interrupted at all");
+        // What was under way, 4 parts at a time, was sent again, and nothing else.
+        let sent = chaos.count("b2_upload_part");
+        assert!(sent >= parts && sent <= parts + 4 * interruptions, "{sent} {interruptions}");
+        assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
+        assert!(unfinished(&bucket).await.is_empty());
+    });
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_no_success_and_is_uploaded_by_the_next_run() {
+    let root = tempfile::tempdir().unwrap();
+    let (b2, chaos) = Chaos::calm();
+    run_with_disk(&chaos.timer, async {
+        let bucket = bucket(&b2, "holiday-photos").await;
+        write(root.path(), "large", &bytes((4_000, 1)), 1);
+        put(&bucket, "extra", b"x", 1).await;
+        let policy = SyncPolicy::new().extras(Extras::Delete);
+        let sync = Synchronizer::up(root.path(), &bucket, "").policy(policy);
+        let mut run = sync.execute(sync.plan().unwrap());
+        let mut changing = Box::pin(async { while run.next().await.is_some() {} });
+        assert!(polled(&mut changing, 60).await.is_none() && chaos.count("b2_upload_part") > 0);
+        write(root.path(), "large", &bytes((4_000, 2)), 2);
+        changing.await;
+        let summary = run.summary();
+        assert_eq!((summary.failed, summary.withheld, summary.deleted), (1, 1, 0), "{summary:?}");
+        assert!(!remote_tree(&bucket, "").await.contains_key("large"));
+        let run = sync.execute(sync.plan().unwrap());
+        assert!(run.finish().await.unwrap().is_complete());
+        assert_eq!(remote_tree(&bucket, "").await, local_tree(root.path()));
+    });
 }
 
 /// `cargo test --release -p b2kit --test behaviour sync_safety -- --ignored`

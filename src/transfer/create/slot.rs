@@ -3,30 +3,41 @@
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
-use super::{CREATE_STAGES, is_create_stage};
+use super::stage::{Stage, fits, is_create_stage};
 use crate::error::{Error, ErrorKind};
-use crate::types::{BucketId, FileId, FileName};
+use crate::transfer::bucket::BucketHandle;
+use crate::types::FileName;
 
 /// The entry of the bucket's info.
 pub(super) const KEY: &str = "b2kit-create";
 
-/// The entry of a stage's info, and of the file's that was made of it.
-pub(super) const NONCE: &str = "b2kit-create-nonce";
+/// The place through which writers agree on who creates a file: one entry, `b2kit-create`, of a bucket's info.
+///
+/// All who create files that may have the same name have to use the same one. Creates take turns at it, so have one slot
+/// for each set of names that belong together, such as a table. A small bucket of its own is the best place for it: updating a
+/// bucket needs `writeBuckets`, which no key that is restricted to buckets can have, and the client of that bucket may
+/// have another key than the one for the files. The bucket of the files will do as well. Its other entries stay as they are.
+#[derive(Debug, Clone)]
+pub struct CreateSlot {
+    bucket: BucketHandle,
+}
+
+impl CreateSlot {
+    /// The slot of this bucket, reached through the handle's client.
+    #[must_use]
+    pub const fn new(bucket: BucketHandle) -> Self {
+        Self { bucket }
+    }
+
+    /// The bucket whose info has the entry.
+    #[must_use]
+    pub const fn bucket(&self) -> &BucketHandle {
+        &self.bucket
+    }
+}
 
 /// The form of the entry that this version of the crate writes, and the only one it reads.
 const FORM: u32 = 1;
-
-/// Bytes that are in B2 already, to become a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stage {
-    pub(super) file_id: FileId,
-    pub(super) file_name: Box<str>,
-    pub(super) nonce: Box<str>,
-    /// Where it is, and where the file will be.
-    pub(super) bucket_id: BucketId,
-    /// What the file will be called. Of a stage that is only discarded nobody knows.
-    pub(super) target: Option<FileName>,
-}
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -54,25 +65,6 @@ enum Op {
     #[default]
     #[serde(other)]
     Unknown,
-}
-
-/// The name of a new stage. It ends as the file's name does, since B2 may choose the content type by that.
-pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Error> {
-    let name = target.as_str();
-    let last = name.rsplit('/').next().unwrap_or(name);
-    let ending = last.rsplit_once('.').map(|(_, ending)| ending);
-    let ending = ending.filter(|ending| (1..=20).contains(&ending.len()));
-    FileName::new(match ending {
-        Some(ending) => format!("{CREATE_STAGES}{nonce}.{ending}"),
-        None => format!("{CREATE_STAGES}{nonce}"),
-    })
-}
-
-/// Whether a stage with this nonce is called so.
-pub(super) fn fits(file_name: &str, nonce: &str) -> bool {
-    is_create_stage(file_name)
-        && nonce.len() >= 32
-        && file_name[CREATE_STAGES.len()..].starts_with(nonce)
 }
 
 /// As the entry of a bucket's info.
@@ -132,6 +124,7 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stage::CREATE_STAGES;
     use super::*;
 
     fn stage(target: Option<&str>) -> Stage {
@@ -177,22 +170,5 @@ mod tests {
             let error = read(&good.replace(part, wrong)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_stage_is_called_by_its_nonce_and_ends_as_the_file_does() {
-        let nonce = "0123456789abcdef0123456789abcdef";
-        for (target, ending) in [
-            ("a/b.json", ".json"),
-            ("a.b/c", ""),
-            ("a.", ""),
-            ("c.tar.gz", ".gz"),
-            (&format!("x.{}", "y".repeat(21)), ""),
-        ] {
-            let name = stage_name(nonce, &FileName::new(target).unwrap()).unwrap();
-            assert_eq!(name.as_str(), format!("{CREATE_STAGES}{nonce}{ending}"));
-            assert!(fits(name.as_str(), nonce));
-        }
-        assert!(!fits(".b2kit-create/", ""));
     }
 }

@@ -1,12 +1,12 @@
-//! [`Partial`]: what is there of a file that did not come to its end, written beside it for a later process.
+//! [`PartialDownload`]: what is there of a file that did not come to its end, written beside it for a later process.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::dir::Identity;
+use super::dir::FileIdentity;
 use crate::client::SigningKey;
-use crate::transfer::download::Spans;
+use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
 /// The version of the format. What has a later one is not read, and the download begins anew.
@@ -20,23 +20,23 @@ pub(super) const LIMIT: u64 = 1 << 20;
 
 /// Which bytes of which version are there. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Partial {
-    pub(in crate::transfer) file_id: FileId,
+pub(crate) struct PartialDownload {
+    pub(crate) file_id: FileId,
     /// Of the whole file.
-    pub(in crate::transfer) content_length: u64,
+    pub(crate) content_length: u64,
     /// The bytes that are wanted; the first of them is the first in the file on disk.
-    pub(in crate::transfer) wanted: Range<u64>,
+    pub(crate) wanted: Range<u64>,
     /// Those of them that are there.
-    pub(in crate::transfer) done: Spans,
+    pub(crate) done: RangeSet,
 }
 
-/// A state that was found.
+/// A state that was status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::transfer) struct Left {
-    pub(in crate::transfer) partial: Partial,
+pub(crate) struct SavedState {
+    pub(crate) partial: PartialDownload,
     /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
     /// has to be verified, or fetched again.
-    pub(in crate::transfer) is_proven: bool,
+    pub(crate) is_authenticated: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,9 +54,9 @@ struct Document {
     signature: Option<String>,
 }
 
-impl Partial {
+impl PartialDownload {
     /// The state of the file that the system knows by this.
-    pub(super) fn write(&self, of: Identity, key: &SigningKey) -> Vec<u8> {
+    pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
         let mut document = Document {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
@@ -65,7 +65,7 @@ impl Partial {
             done: self
                 .done
                 .iter()
-                .map(|span| (span.start, span.end))
+                .map(|range| (range.start, range.end))
                 .collect(),
             inode: Some(of.file),
             signature: None,
@@ -76,22 +76,25 @@ impl Partial {
 
     /// Without the bytes at the end of the file on disk, so many of those that are there.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
+        let end = self.done.iter().last().map_or(0, |range| range.end);
         self.up_to(end.saturating_sub(bytes))
     }
 
     /// How long the file on disk has to be.
     pub(super) fn len_on_disk(&self) -> u64 {
-        let end = self.done.iter().last().map_or(0, |span| span.end);
+        let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
     }
 
     fn up_to(&self, end: u64) -> Self {
-        let spans = self.done.iter().map(|span| span.start..span.end.min(end));
-        let mut done = Spans::default();
-        spans
-            .filter(|span| !span.is_empty())
-            .for_each(|span| done.insert(span));
+        let ranges = self
+            .done
+            .iter()
+            .map(|range| range.start..range.end.min(end));
+        let mut done = RangeSet::default();
+        ranges
+            .filter(|range| !range.is_empty())
+            .for_each(|range| done.insert(range));
         Self {
             done,
             ..self.clone()
@@ -99,9 +102,14 @@ impl Partial {
     }
 }
 
-impl Left {
+impl SavedState {
     /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
-    pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &SigningKey) -> Option<Self> {
+    pub(super) fn read(
+        document: &[u8],
+        length: u64,
+        of: FileIdentity,
+        key: &SigningKey,
+    ) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
@@ -109,12 +117,12 @@ impl Left {
             _ => return None,
         };
         let (start, end) = document.wanted;
-        let done = Spans::read(document.done.iter().map(|(start, end)| *start..*end))?;
-        let is_within = |span: &Range<u64>| start <= span.start && span.end <= end;
+        let done = RangeSet::from_sorted(document.done.iter().map(|(start, end)| *start..*end))?;
+        let is_within = |range: &Range<u64>| start <= range.start && range.end <= end;
         if start > end || end > document.content_length || !done.iter().all(is_within) {
             return None;
         }
-        let noted = Partial {
+        let noted = PartialDownload {
             file_id: document.file_id.into(),
             content_length: document.content_length,
             wanted: start..end,
@@ -122,7 +130,7 @@ impl Left {
         };
         let partial = noted.up_to(start.saturating_add(length));
         Some(Self {
-            is_proven: is_signed && document.inode == Some(of.file) && partial == noted,
+            is_authenticated: is_signed && document.inode == Some(of.file) && partial == noted,
             partial,
         })
     }
@@ -143,22 +151,22 @@ mod tests {
     use super::*;
     use crate::types::Secret;
 
-    const OF: Identity = Identity { device: 3, file: 7 };
+    const OF: FileIdentity = FileIdentity { device: 3, file: 7 };
 
     fn key(key: &str) -> SigningKey {
         SigningKey::derived_from(&Secret::new(key))
     }
 
-    fn spans(of: &[(u64, u64)]) -> Spans {
-        Spans::read(of.iter().map(|(start, end)| *start..*end)).unwrap()
+    fn ranges(of: &[(u64, u64)]) -> RangeSet {
+        RangeSet::from_sorted(of.iter().map(|(start, end)| *start..*end)).unwrap()
     }
 
-    fn partial() -> Partial {
-        Partial {
+    fn partial() -> PartialDownload {
+        PartialDownload {
             file_id: "4_z1_f2".into(),
             content_length: 100,
             wanted: 10..90,
-            done: spans(&[(10, 20), (40, 50)]),
+            done: ranges(&[(10, 20), (40, 50)]),
         }
     }
 
@@ -166,8 +174,8 @@ mod tests {
         String::from_utf8(partial().write(OF, &key("key"))).unwrap()
     }
 
-    fn read(document: &str, length: u64) -> Option<Left> {
-        Left::read(document.as_bytes(), length, OF, &key("key"))
+    fn read(document: &str, length: u64) -> Option<SavedState> {
+        SavedState::read(document.as_bytes(), length, OF, &key("key"))
     }
 
     #[test]
@@ -181,7 +189,7 @@ mod tests {
         assert_eq!(&signature[..16], "b0b4a101d9cca5f5");
         let left = read(&written, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(left.is_proven);
+        assert!(left.is_authenticated);
     }
 
     #[test]
@@ -189,22 +197,22 @@ mod tests {
         let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         let left = read(old, 40).unwrap();
         assert_eq!(left.partial, partial());
-        assert!(!left.is_proven);
+        assert!(!left.is_authenticated);
         let dressed_up = old.replace("download\":1", "download\":2");
         assert_eq!(read(&dressed_up, 40), None);
     }
 
     #[test]
     fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
-        let other = Identity { device: 3, file: 8 };
-        let left = Left::read(written().as_bytes(), 40, other, &key("key")).unwrap();
-        assert!(left.partial == partial() && !left.is_proven);
+        let other = FileIdentity { device: 3, file: 8 };
+        let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
+        assert!(left.partial == partial() && !left.is_authenticated);
         // Devices are numbered anew when the system starts.
-        let moved = Identity { device: 4, file: 7 };
+        let moved = FileIdentity { device: 4, file: 7 };
         assert!(
-            Left::read(written().as_bytes(), 40, moved, &key("key"))
+            SavedState::read(written().as_bytes(), 40, moved, &key("key"))
                 .unwrap()
-                .is_proven
+                .is_authenticated
         );
         for (length, done) in [
             (39, &[(10, 20), (40, 49)][..]),
@@ -213,15 +221,15 @@ mod tests {
             (0, &[]),
         ] {
             let left = read(&written(), length).unwrap();
-            assert_eq!(left.partial.done, spans(done), "{length}");
-            assert!(!left.is_proven, "{length}");
+            assert_eq!(left.partial.done, ranges(done), "{length}");
+            assert!(!left.is_authenticated, "{length}");
         }
     }
 
     #[test]
     fn nothing_is_read_that_another_key_has_signed_or_that_was_changed() {
         assert_eq!(
-            Left::read(written().as_bytes(), 40, OF, &key("other")),
+            SavedState::read(written().as_bytes(), 40, OF, &key("other")),
             None
         );
         let good = written();
@@ -261,7 +269,7 @@ mod tests {
             assert_ne!(bad, good);
             assert_eq!(read(&bad, 1_000), None, "{bad}");
         }
-        assert_eq!(Left::read(&[0xff; 9], 9, OF, &key("key")), None);
+        assert_eq!(SavedState::read(&[0xff; 9], 9, OF, &key("key")), None);
     }
 
     #[test]
@@ -269,10 +277,10 @@ mod tests {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);
-        assert_eq!(done(4), spans(&[(10, 20), (40, 46)]));
-        assert_eq!(done(10), spans(&[(10, 20)]));
+        assert_eq!(done(4), ranges(&[(10, 20), (40, 46)]));
+        assert_eq!(done(10), ranges(&[(10, 20)]));
         assert_eq!(partial().without_last(35).len_on_disk(), 5);
-        assert_eq!(done(1_000), Spans::default());
+        assert_eq!(done(1_000), RangeSet::default());
         assert_eq!(partial().without_last(1_000).len_on_disk(), 0);
     }
 }

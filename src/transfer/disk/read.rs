@@ -16,20 +16,24 @@ use blocking::{Task, unblock};
 use bytes::BytesMut;
 use futures_core::Stream;
 
-use super::super::source::{CHUNK, changed, unreadable};
+use super::positioned_io::read_at;
 use crate::api::Digest;
 use crate::error::{Error, ErrorKind};
+use crate::transfer::source_error::{changed, unreadable};
 use crate::types::{Sha1, Sha1Hasher, Timestamp};
 
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
+
 /// A file that is open for reading, and what it was like then.
-pub(in super::super) struct SourceFile {
+pub(crate) struct SourceFile {
     file: File,
     len: u64,
     modified: Option<SystemTime>,
 }
 
 impl SourceFile {
-    pub(in super::super) async fn open(path: PathBuf) -> Result<Self, Error> {
+    pub(crate) async fn open(path: PathBuf) -> Result<Self, Error> {
         unblock(move || {
             let named = |error| unreadable(&format!("{path:?} can't be read"), error);
             // What is opened may be a pipe that nobody writes to: then opening it would wait for ever.
@@ -57,11 +61,11 @@ impl SourceFile {
         .await
     }
 
-    pub(in super::super) const fn len(&self) -> u64 {
+    pub(crate) const fn len(&self) -> u64 {
         self.len
     }
 
-    pub(in super::super) fn modified(&self) -> Option<Timestamp> {
+    pub(crate) fn modified(&self) -> Option<Timestamp> {
         Timestamp::from_system_time(self.modified?)
     }
 
@@ -102,19 +106,9 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-#[cfg(unix)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, chunk, from)
-}
-
-#[cfg(windows)]
-pub(super) fn read_at(file: &File, chunk: &mut [u8], from: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, chunk, from)
-}
-
 /// The bytes of this stretch, hashed on the thread that reads them, where a digest is wanted: another than the one that
 /// sends. Before the last of them is given, the file is looked at once more, and the digest is there.
-pub(in super::super) fn read(
+pub(crate) fn read(
     file: &Arc<SourceFile>,
     range: Range<u64>,
     digest: Option<&Digest>,
@@ -133,7 +127,7 @@ pub(in super::super) fn read(
     }
 }
 
-/// Chunks that are on their way to the network, at most, before memory for another is found.
+/// Chunks that are on their way to the network, at most, before memory for another is status.
 const GIVEN: usize = 3;
 
 struct Chunks {

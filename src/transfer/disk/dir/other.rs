@@ -5,11 +5,11 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Found, Identity, Kind};
+use super::status::{FileIdentity, FileKind, FileStatus};
 
 /// See [the module](super).
 #[derive(Debug)]
-pub(in crate::transfer::disk) struct Dir {
+pub(crate) struct Dir {
     path: PathBuf,
     /// While these are open, nobody gives the directory, or one that was entered on the way to it, another name.
     held: Vec<std::sync::Arc<File>>,
@@ -17,7 +17,7 @@ pub(in crate::transfer::disk) struct Dir {
 
 impl Dir {
     /// The directory at a path of the caller's own, in which links are followed.
-    pub(in crate::transfer::disk) fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         if !fs::metadata(path)?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
@@ -28,7 +28,7 @@ impl Dir {
     }
 
     /// A directory in this one, made if there is none. A link to one is none.
-    pub(in crate::transfer::disk) fn enter_or_make(&self, name: &OsStr) -> io::Result<Self> {
+    pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         let path = self.path.join(name);
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -38,52 +38,52 @@ impl Dir {
         held.extend(hold(&path));
         // Looked at once it is held.
         match fs::symlink_metadata(&path)? {
-            there if kind(&there) == Kind::Directory => Ok(Self { path, held }),
+            there if kind(&there) == FileKind::Directory => Ok(Self { path, held }),
             _ => Err(io::ErrorKind::NotADirectory.into()),
         }
     }
 
     /// What lies at this name; a link is looked at, and not where it leads.
-    pub(in crate::transfer::disk) fn look(&self, name: &OsStr) -> io::Result<Option<Found>> {
+    pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::symlink_metadata(self.path.join(name)) {
-            Ok(there) => Ok(Some(found(&there))),
+            Ok(there) => Ok(Some(status_from(&there))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::look_at).
-    pub(in crate::transfer::disk) fn open_file(&self, name: &OsStr) -> io::Result<File> {
+    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::file_status).
+    pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         options().open(self.path.join(name))
     }
 
     /// Makes a file that was not there.
-    pub(in crate::transfer::disk) fn create(&self, name: &OsStr) -> io::Result<File> {
+    pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         options().create_new(true).open(self.path.join(name))
     }
 
     /// There are no modes here: who may do what comes from the directory.
-    pub(in crate::transfer::disk) fn usual_mode(&self, _: &OsStr) -> io::Result<u32> {
+    pub(crate) fn default_mode(&self, _: &OsStr) -> io::Result<u32> {
         Ok(0)
     }
 
     /// What is open.
-    pub(in crate::transfer::disk) fn look_at(file: &File) -> io::Result<Found> {
-        Ok(found(&file.metadata()?))
+    pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
+        Ok(status_from(&file.metadata()?))
     }
 
     /// There are no modes here.
-    pub(in crate::transfer::disk) fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    pub(crate) fn set_mode(_: &File, _: u32) -> io::Result<()> {
         Ok(())
     }
 
     /// Gives a file another name in this directory, and takes the place of what had it.
-    pub(in crate::transfer::disk) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
     }
 
     /// Removes what is no directory, or is not there.
-    pub(in crate::transfer::disk) fn remove(&self, name: &OsStr) -> io::Result<()> {
+    pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::remove_file(self.path.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -91,7 +91,7 @@ impl Dir {
     }
 
     /// Directories can't be synced here.
-    pub(in crate::transfer::disk) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -132,35 +132,35 @@ fn hold(_: &Path) -> Option<std::sync::Arc<File>> {
     None
 }
 
-fn kind(there: &Metadata) -> Kind {
+fn kind(there: &Metadata) -> FileKind {
     #[cfg(windows)]
     {
         use std::os::windows::fs::MetadataExt as _;
         const REPARSE_POINT: u32 = 0x400;
         // A junction is one too.
         if there.file_attributes() & REPARSE_POINT != 0 {
-            return Kind::Link;
+            return FileKind::Link;
         }
     }
     match there.file_type() {
-        kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::Directory,
-        kind if kind.is_symlink() => Kind::Link,
-        _ => Kind::Other,
+        kind if kind.is_file() => FileKind::File,
+        kind if kind.is_dir() => FileKind::Directory,
+        kind if kind.is_symlink() => FileKind::Link,
+        _ => FileKind::Other,
     }
 }
 
-fn found(there: &Metadata) -> Found {
+fn status_from(there: &Metadata) -> FileStatus {
     #[cfg(windows)]
     let file = std::os::windows::fs::MetadataExt::creation_time(there);
     #[cfg(not(windows))]
     let file = 0;
-    Found {
+    FileStatus {
         kind: kind(there),
         // The standard library tells neither whose it is nor how many names it has.
         is_ours: true,
         links: 1,
         mode: 0,
-        identity: Identity { device: 0, file },
+        identity: FileIdentity { device: 0, file },
     }
 }

@@ -1,0 +1,262 @@
+//! [`OpenSources`]: the sources of a composition with their lengths, and the bytes of each part.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use futures_util::lock::Mutex;
+
+use super::bodies::{concatenated, downloaded_body};
+use super::compose_source::{ComposeOrigin, ComposeSource, StoredRange};
+use super::extents::InputRange;
+use super::plan::{ComposePlan, ComposedPart};
+use super::planner::{PartLimits, plan};
+use crate::api::CopyFile;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::copy::copy_parts::byte_range;
+use crate::transfer::large_file::{FileOptions, MAX_PART, MAX_PARTS, account_part_sizes};
+use crate::transfer::progress::Stage;
+use crate::transfer::source::{Opened, RandomAccess, Segment};
+use crate::transfer::upload::{SequentialParts, with_memory};
+use crate::types::{ContentType, EncryptionSetting, FileInfo, FileName, FileVersion, PartNumber};
+
+/// The content type and file info of the new file.
+pub(super) type Metadata = (ContentType, FileInfo);
+
+/// The sources, in order.
+pub(super) struct OpenSources {
+    pub(super) client: Client,
+    pub(super) pieces: Vec<OpenSource>,
+}
+
+pub(super) struct OpenSource {
+    /// The byte range of the new file that it is.
+    pub(super) range: Range<u64>,
+    pub(super) kind: OpenKind,
+}
+
+pub(super) enum OpenKind {
+    Stored(StoredRange),
+    RandomAccess(RandomAccess),
+    Sequential(Mutex<SequentialParts>),
+}
+
+impl OpenSources {
+    pub(super) async fn open(client: &Client, pieces: Vec<ComposeSource>) -> Result<Self, Error> {
+        let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
+        for (number, piece) in (1..).zip(pieces) {
+            let (len, kind) = match piece.0 {
+                ComposeOrigin::Stored(stored) => {
+                    (range_len(&stored.range, number)?, OpenKind::Stored(stored))
+                }
+                ComposeOrigin::Local(source) => match source.open(client).await? {
+                    Opened::RandomAccess(source) => (source.len, OpenKind::RandomAccess(source)),
+                    Opened::Sequential(Some(len), stream) => {
+                        let parts = SequentialParts::new(client.clone(), stream, Some(len));
+                        (len, OpenKind::Sequential(Mutex::new(parts)))
+                    }
+                    Opened::Sequential(None, _) => {
+                        return Err(Error::invalid(format!(
+                            "piece {number} comes once, and nobody knows its length"
+                        )));
+                    }
+                },
+            };
+            let end = at.checked_add(len).ok_or_else(|| {
+                Error::invalid("the pieces have more bytes together than can be counted")
+            })?;
+            open.push(OpenSource {
+                range: at..end,
+                kind,
+            });
+            at = end;
+        }
+        Ok(Self {
+            client: client.clone(),
+            pieces: open,
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.pieces.last().map_or(0, |last| last.range.end)
+    }
+
+    pub(super) async fn plan(&self, part_size: Option<u64>) -> Result<ComposePlan, Error> {
+        let sizes = account_part_sizes(&self.client).await?;
+        // Fails early on a wrong part size.
+        sizes.layout(0, part_size)?;
+        let once = |piece: &OpenSource| matches!(piece.kind, OpenKind::Sequential(_));
+        let sent = match part_size {
+            Some(size) => size,
+            None if self.pieces.iter().any(once) => {
+                sizes.for_unknown_length(PartNumber::FIRST, None)
+            }
+            None => sizes.recommended,
+        };
+        let mut files = HashMap::new();
+        let inputs: Vec<_> = self
+            .pieces
+            .iter()
+            .map(|piece| InputRange {
+                len: piece.len(),
+                stored: piece.stored().map(|stored| {
+                    let next = files.len();
+                    let number = *files.entry(&stored.file_id).or_insert(next);
+                    (number, stored.range.start)
+                }),
+            })
+            .collect();
+        let limits = PartLimits {
+            minimum: sizes.minimum,
+            maximum: MAX_PART,
+            sent,
+            parts: MAX_PARTS as usize,
+        };
+        plan(&inputs, limits)
+    }
+
+    /// The sources that a part overlaps, and the byte range of each.
+    pub(super) fn overlapping(
+        &self,
+        part: &ComposedPart,
+    ) -> impl Iterator<Item = (&OpenSource, Range<u64>)> {
+        let range = part.range.clone();
+        let first = self
+            .pieces
+            .partition_point(|piece| piece.range.end <= range.start);
+        let touched = self.pieces[first..]
+            .iter()
+            .take_while(move |piece| piece.range.start < part.range.end);
+        touched.filter(|piece| piece.len() > 0).map(move |piece| {
+            let [start, end] = [range.start, range.end]
+                .map(|at| at.clamp(piece.range.start, piece.range.end) - piece.range.start);
+            (piece, start..end)
+        })
+    }
+
+    /// The file in B2 that a copied part comes from, and the byte range of it.
+    pub(super) fn stored_range(&self, part: &ComposedPart) -> (&StoredRange, Range<u64>) {
+        let mut touched = self.overlapping(part);
+        let first = touched
+            .find_map(|(piece, range)| piece.stored().zip(Some(range)))
+            .expect("a copied part lies in one file");
+        let start = first.0.range.start + first.1.start;
+        (first.0, start..start + part.len())
+    }
+
+    /// Copies the whole file in one call.
+    pub(super) async fn copy(
+        &self,
+        all: &ComposedPart,
+        bucket: &BucketHandle,
+        options: &FileOptions,
+        name: FileName,
+        (content_type, info): Metadata,
+    ) -> Result<FileVersion, Error> {
+        options.progress.enter(Stage::Transferring);
+        let (stored, range) = self.stored_range(all);
+        let mut copy = CopyFile::new(&stored.file_id, name)
+            .destination_bucket_id(bucket.id())
+            .range(byte_range(range))
+            .replace_metadata(content_type, info);
+        if let Some(key) = &stored.key {
+            copy = copy.source_server_side_encryption(EncryptionSetting::SseC(key.clone()));
+        }
+        let file = self.client.call(options.apply_to_copy(copy)).await?;
+        let (len, has) = (all.len(), file.content_length);
+        if has != len {
+            let what = format!("{len} bytes were to be copied, and the copy has {has}");
+            return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
+        }
+        options.progress.add(len);
+        Ok(file)
+    }
+
+    /// The bytes of a part to send. Non-replayable streams have to be asked in order.
+    pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
+        let once = self
+            .overlapping(part)
+            .filter(|(piece, _)| matches!(piece.kind, OpenKind::Sequential(_)));
+        let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
+        // All at once: two parts that each hold half and wait for the rest would wait forever.
+        let room = match once {
+            0 => None,
+            bytes => self.client.reserve_memory(bytes).await,
+        };
+        let mut segments = Vec::new();
+        for (piece, range) in self.overlapping(part) {
+            let segment = match &piece.kind {
+                OpenKind::Sequential(parts) => {
+                    let mut parts = parts.lock().await;
+                    let body = parts.next_with_memory(range.end - range.start).await?;
+                    if range.end == piece.len() {
+                        // Fails if there is more.
+                        parts.is_over().await?;
+                    }
+                    body.into()
+                }
+                _ => self
+                    .replayable(piece, range)
+                    .expect("it does not come once"),
+            };
+            segments.push(segment);
+        }
+        let mut joined = concatenated(segments);
+        joined.body = with_memory(joined.body, room);
+        Ok(joined)
+    }
+
+    /// The same once more; `None` if it contains a non-replayable stream.
+    pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
+        let segments = self
+            .overlapping(part)
+            .map(|(piece, range)| self.replayable(piece, range));
+        segments.collect::<Option<Vec<_>>>().map(concatenated)
+    }
+
+    pub(super) fn replayable(&self, piece: &OpenSource, range: Range<u64>) -> Option<Segment> {
+        match &piece.kind {
+            OpenKind::RandomAccess(source) => Some(source.segment(range)),
+            OpenKind::Stored(stored) => {
+                let at = stored.range.start;
+                let range = at + range.start..at + range.end;
+                let key = stored.key.as_ref();
+                Some(downloaded_body(&self.client, &stored.file_id, range, key).into())
+            }
+            OpenKind::Sequential(_) => None,
+        }
+    }
+
+    /// Fails if a stream that was promised to be empty is not.
+    pub(super) async fn check_empty_streams(&self) -> Result<(), Error> {
+        for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
+            if let OpenKind::Sequential(parts) = &piece.kind {
+                parts.lock().await.is_over().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl OpenSource {
+    const fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    const fn stored(&self) -> Option<&StoredRange> {
+        match &self.kind {
+            OpenKind::Stored(stored) => Some(stored),
+            OpenKind::RandomAccess(_) | OpenKind::Sequential(_) => None,
+        }
+    }
+}
+
+fn range_len(range: &Range<u64>, number: usize) -> Result<u64, Error> {
+    range.end.checked_sub(range.start).ok_or_else(|| {
+        let (start, end) = (range.start, range.end);
+        Error::invalid(format!(
+            "the range {start}..{end} of piece {number} ends before it begins"
+        ))
+    })
+}

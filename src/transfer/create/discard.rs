@@ -1,0 +1,54 @@
+//! Discards the stages that creates left behind.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt as _;
+
+use super::driver::run;
+use super::protocol::Intent;
+use super::slot::CreateSlot;
+use super::stage::{CREATE_STAGES, NONCE, Stage, fits};
+use crate::api::ListFileVersions;
+use crate::error::{Error, ErrorKind};
+use crate::transfer::bucket::BucketHandle;
+use crate::types::Action;
+
+/// Discards the stages of this bucket that are older than this. Returns how many.
+pub(crate) async fn discard_abandoned(
+    bucket: &BucketHandle,
+    slot: &CreateSlot,
+    minimum_age: Duration,
+) -> Result<u64, Error> {
+    let mut gone = 0;
+    let list = ListFileVersions::new(bucket.id()).prefix(CREATE_STAGES);
+    let mut rows = bucket.client().paginate(list);
+    while let Some(row) = rows.try_next().await? {
+        let Some(version) = row.into_version() else {
+            continue;
+        };
+        let now = bucket
+            .client()
+            .server_time()
+            .ok_or_else(|| Error::new(ErrorKind::Unavailable, "B2 doesn't say what time it is"))?;
+        let age = now
+            .as_millis()
+            .saturating_sub(version.upload_timestamp.as_millis());
+        // B2's answers tell the time to the second, so what is new may seem to be of the future.
+        let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
+        let nonce = version.file_info.get(NONCE).unwrap_or_default();
+        let is_file = matches!(version.action, Action::Upload | Action::Copy);
+        if !is_old || !is_file || !fits(&version.file_name, nonce) {
+            continue;
+        }
+        let stage = Stage {
+            file_id: version.file_id.clone(),
+            file_name: version.file_name.clone(),
+            nonce: nonce.into(),
+            bucket_id: bucket.id().clone(),
+            target: None,
+        };
+        run(bucket, slot, Intent::Discard(stage)).await?;
+        gone += 1;
+    }
+    Ok(gone)
+}
