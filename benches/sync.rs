@@ -36,7 +36,9 @@ fn local(rows: u64) -> impl Iterator<Item = Entry> {
 
 fn remote(rows: u64) -> impl Iterator<Item = Entry> {
     (0..rows).map(|row| {
-        let id = FileId::from(format!("4_z27c88f1d182b150646ff0b16_f1004ba650fe24e6b_{row:08}"));
+        let id = FileId::from(format!(
+            "4_z27c88f1d182b150646ff0b16_f1004ba650fe24e6b_{row:08}"
+        ));
         let file = b2kit::sync::RemoteFile::new(id, 1_000, modified(row));
         Entry::remote(path(row), file)
     })
@@ -62,7 +64,10 @@ async fn merged(rows: u64) -> Result<(), Error> {
     let bucket = BucketHandle::new(b2, id, name);
     let sync = Synchronizer::up("/nowhere", &bucket, "").policy(SyncPolicy::new());
     let begun = Instant::now();
-    let plan = sync.plan_entries(stream::iter(local(rows)).map(Ok), stream::iter(remote(rows)).map(Ok))?;
+    let plan = sync.plan_entries(
+        stream::iter(local(rows)).map(Ok),
+        stream::iter(remote(rows)).map(Ok),
+    )?;
     let count = |(uploads, skips): (u64, u64), action| async move {
         Ok(match action {
             Action::Upload { .. } => (uploads + 1, skips),
@@ -72,9 +77,15 @@ async fn merged(rows: u64) -> Result<(), Error> {
     };
     let (uploads, skips) = plan.try_fold((0, 0), count).await?;
     let seconds = begun.elapsed().as_secs_f64();
-    assert_eq!((uploads, skips), (rows.div_ceil(2_000), rows - rows.div_ceil(2_000)));
+    assert_eq!(
+        (uploads, skips),
+        (rows.div_ceil(2_000), rows - rows.div_ceil(2_000))
+    );
     let peak = peak();
-    println!("{rows} rows on each side: {seconds:.1} s, peak {:.1} MiB", peak as f64 / f64::from(1 << 20));
+    println!(
+        "{rows} rows on each side: {seconds:.1} s, peak {:.1} MiB",
+        peak as f64 / f64::from(1 << 20)
+    );
     assert!(peak <= LIMIT, "more than 32 MiB");
     Ok(())
 }

@@ -102,7 +102,10 @@ pub(crate) struct Cp {
 /// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done last,
 /// and not at all if something could not be read or transferred. A sync that was stopped goes on when it is run again.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, override_usage = "b2kit sync [OPTIONS] <FROM> <TO>")]
+#[command(
+    verbatim_doc_comment,
+    override_usage = "b2kit sync [OPTIONS] <FROM> <TO>"
+)]
 pub(crate) struct Sync {
     /// A directory, or b2://BUCKET/PREFIX
     #[arg(value_parser = OsStringValueParser::new().try_map(Place::parse))]

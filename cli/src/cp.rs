@@ -12,10 +12,10 @@ use b2kit::{BucketHandle, Client, Error, ErrorKind};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::Failure;
 use crate::args::{Cp, refuse};
 use crate::place::{Place, is_prefix};
 use crate::shown::Shown;
-use crate::Failure;
 
 /// Files that are under way at once.
 const FILES: usize = 4;
@@ -42,9 +42,10 @@ pub(crate) fn check(args: &Cp) {
         (Place::Standard, Place::There { name, .. }) if is_prefix(name) => {
             refuse("cp", "standard input needs a name: b2://BUCKET/NAME")
         }
-        (Place::There { name, .. }, Place::Standard) if is_prefix(name) => {
-            refuse("cp", "only one file can go to standard output: b2://BUCKET/NAME")
-        }
+        (Place::There { name, .. }, Place::Standard) if is_prefix(name) => refuse(
+            "cp",
+            "only one file can go to standard output: b2://BUCKET/NAME",
+        ),
         (Place::Standard, _) | (_, Place::Standard) if args.resume => {
             refuse("cp", "standard input and output can't be gone on with")
         }
@@ -191,7 +192,10 @@ impl Job<'_> {
             } else {
                 let inside = path.strip_prefix(directory)?.to_str();
                 let inside = inside.ok_or_else(|| {
-                    format!("{}: its name is no text, which B2's names are", path.display())
+                    format!(
+                        "{}: its name is no text, which B2's names are",
+                        path.display()
+                    )
                 })?;
                 let name = inside.replace(std::path::MAIN_SEPARATOR, "/");
                 let (source, from) = (Source::path(path), path.display());
@@ -213,7 +217,9 @@ impl Job<'_> {
         prefix: &str,
         directory: &Path,
     ) -> Result<ExitCode, Failure> {
-        let names = bucket.list(prefix).map_ok(|file| file.file_name.into_string());
+        let names = bucket
+            .list(prefix)
+            .map_ok(|file| file.file_name.into_string());
         self.each(names.map_err(Failure::from), async |name: String| {
             let inside = name.strip_prefix(prefix).unwrap_or(&name);
             if is_prefix(inside) {

@@ -4,7 +4,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-
 use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
 use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error};
 use futures::future::ready;
@@ -48,7 +47,10 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
     };
     let bucket = bucket(client, at).await?;
     let mut rows: Rows = match (args.versions, args.recursive) {
-        (true, _) => bucket.versions(&at.name).map_ok(ListedFile::Version).boxed(),
+        (true, _) => bucket
+            .versions(&at.name)
+            .map_ok(ListedFile::Version)
+            .boxed(),
         (false, true) => bucket.list(&at.name).map_ok(ListedFile::Version).boxed(),
         (false, false) => bucket.list_folder(&folder(&at.name)).boxed(),
     };
@@ -56,7 +58,14 @@ pub(crate) async fn ls(args: &Ls, client: &Client) -> Result<ExitCode, Failure> 
         match &row {
             row if args.json => json(&mut out, row)?,
             ListedFile::Version(version) if args.long => long(&mut out, version)?,
-            row if args.long => writeln!(out, "{:>24} {:>15} {:<24} {}", "-", "-", "-", escaped(row.file_name()))?,
+            row if args.long => writeln!(
+                out,
+                "{:>24} {:>15} {:<24} {}",
+                "-",
+                "-",
+                "-",
+                escaped(row.file_name())
+            )?,
             row => writeln!(out, "{}", escaped(row.file_name()))?,
         }
     }
@@ -92,7 +101,9 @@ pub(crate) async fn du(args: &Du, client: &Client) -> Result<ExitCode, Failure> 
         true => bucket.versions(&args.at.name).boxed(),
         false => bucket.list(&args.at.name).boxed(),
     };
-    let add = |(files, bytes), version: FileVersion| ready(Ok((files + 1, bytes + version.content_length)));
+    let add = |(files, bytes), version: FileVersion| {
+        ready(Ok((files + 1, bytes + version.content_length)))
+    };
     let (files, bytes): (u64, u64) = versions.try_fold((0, 0), add).await?;
     let mut out = Output::new();
     match args.json {
@@ -136,8 +147,14 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         let name = version.name();
         let outcome = match (args.dry_run, args.versions, args.current) {
             (true, ..) => Ok(()),
-            (_, true, _) => bucket.delete(name, DeleteScope::AllVersions).await.map(drop),
-            (_, _, true) => bucket.delete(name, DeleteScope::NewestVersion).await.map(drop),
+            (_, true, _) => bucket
+                .delete(name, DeleteScope::AllVersions)
+                .await
+                .map(drop),
+            (_, _, true) => bucket
+                .delete(name, DeleteScope::NewestVersion)
+                .await
+                .map(drop),
             _ => bucket.hide(name).await.map(drop),
         };
         Ok((version, outcome))
@@ -146,7 +163,12 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         true => "deleted",
         false => "hidden",
     };
-    over(Box::pin(done.try_buffer_unordered(CALLS)), args.dry_run, verb).await
+    over(
+        Box::pin(done.try_buffer_unordered(CALLS)),
+        args.dry_run,
+        verb,
+    )
+    .await
 }
 
 /// Says of each file what happened to it.
@@ -172,7 +194,11 @@ async fn over(
     if found == 0 {
         return Err("there is no such file".into());
     }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 pub(crate) async fn stat(args: &Stat, client: &Client) -> Result<ExitCode, Failure> {
@@ -187,7 +213,10 @@ pub(crate) async fn cat(args: &File, client: &Client) -> Result<ExitCode, Failur
     }
     let bucket = bucket(client, &args.at).await?;
     let out = blocking::Unblock::new(io::stdout());
-    bucket.download(args.at.name.as_str()).to_writer(out).await?;
+    bucket
+        .download(args.at.name.as_str())
+        .to_writer(out)
+        .await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -197,7 +226,9 @@ pub(crate) async fn link(args: &Link, client: &Client) -> Result<ExitCode, Failu
     }
     let bucket = bucket(client, &args.at).await?;
     let duration = Duration::from_secs(args.seconds);
-    let link = bucket.presigned_url(args.at.name.as_str(), duration).await?;
+    let link = bucket
+        .presigned_url(args.at.name.as_str(), duration)
+        .await?;
     let mut out = Output::new();
     writeln!(out, "{}", link.url_with_token().expose())?;
     Ok(out.done()?)
@@ -208,17 +239,25 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
     for place in &args.at {
         let (sha1, name) = match (place, client) {
             (Place::There { bucket, name }, Some(client)) => {
-                let at = Remote { bucket: bucket.clone(), name: name.clone() };
+                let at = Remote {
+                    bucket: bucket.clone(),
+                    name: name.clone(),
+                };
                 let version = one(client, &at, "hash").await?;
                 let sha1 = version.expected_sha1().map(|sha1| sha1.to_string());
-                (sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned()), format!("b2://{bucket}/{name}"))
+                (
+                    sha1.ok_or_else(|| "B2 has no SHA-1 of it".to_owned()),
+                    format!("b2://{bucket}/{name}"),
+                )
             }
             (Place::Here(path), _) => {
                 let file = std::fs::File::open(path).map(|mut file| {
                     let mut hasher = Hasher(Sha1Hasher::default());
                     io::copy(&mut file, &mut hasher).map(|_| hasher.0.finish().to_string())
                 });
-                let sha1 = file.and_then(|sha1| sha1).map_err(|error| error.to_string());
+                let sha1 = file
+                    .and_then(|sha1| sha1)
+                    .map_err(|error| error.to_string());
                 (sha1, path.display().to_string())
             }
             _ => refuse("hash", "it needs paths, and b2://BUCKET/NAME"),
@@ -232,7 +271,11 @@ pub(crate) async fn hash(args: &Hash, client: Option<&Client>) -> Result<ExitCod
         }
     }
     out.done()?;
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 struct Hasher(Sha1Hasher);
@@ -258,7 +301,9 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         return Ok(out.done()?);
     };
     let age = Duration::from_secs(hours.saturating_mul(3_600));
-    let before = SystemTime::now().checked_sub(age).ok_or("that is longer ago than time goes")?;
+    let before = SystemTime::now()
+        .checked_sub(age)
+        .ok_or("that is longer ago than time goes")?;
     let mode = match args.dry_run {
         true => DeleteMode::DryRun,
         false => DeleteMode::Delete { concurrency: CALLS },

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use b2kit::sync::{Action, Cost, Outcome, Reason, Status, SyncProgress, Synchronizer};
 use b2kit::Client;
+use b2kit::sync::{Action, Cost, Outcome, Reason, Status, SyncProgress, Synchronizer};
 use futures::{StreamExt as _, TryStreamExt as _};
 use indicatif::DecimalBytes;
 
@@ -78,7 +78,10 @@ async fn synchronizer(args: &Sync, client: &Client) -> Result<Synchronizer, Fail
             let (source, destination) = (client.bucket(bucket).await?, client.bucket(other).await?);
             Synchronizer::copy(&source, name, &destination, there)
         }
-        _ => refuse("sync", "one of them has to be b2://BUCKET/PREFIX, and neither can be -"),
+        _ => refuse(
+            "sync",
+            "one of them has to be b2://BUCKET/PREFIX, and neither can be -",
+        ),
     })
 }
 
@@ -88,7 +91,14 @@ async fn plan(args: &Sync, sync: &Synchronizer) -> Result<ExitCode, Failure> {
     while let Some(action) = plan.try_next().await? {
         cost = cost.with(&action);
         let is_refused = matches!(action, Action::Refuse { .. });
-        let is_quiet = matches!(&action, Action::End(_) | Action::Skip { reason: Reason::Same | Reason::SameSha1 | Reason::Extra, .. });
+        let is_quiet = matches!(
+            &action,
+            Action::End(_)
+                | Action::Skip {
+                    reason: Reason::Same | Reason::SameSha1 | Reason::Extra,
+                    ..
+                }
+        );
         match args.json {
             _ if args.check && !is_refused => {}
             true => json(&mut out, &action)?,
@@ -99,17 +109,30 @@ async fn plan(args: &Sync, sync: &Synchronizer) -> Result<ExitCode, Failure> {
     if args.json && !args.check {
         json(&mut out, &cost)?;
     } else if !args.check {
-        let (up, down) = (DecimalBytes(cost.uploaded_bytes), DecimalBytes(cost.downloaded_bytes));
+        let (up, down) = (
+            DecimalBytes(cost.uploaded_bytes),
+            DecimalBytes(cost.downloaded_bytes),
+        );
         let calls = cost.calls;
         writeln!(
             out,
             "{} to upload ({up}), {} to download ({down}), {} to copy, {} to delete or hide, {} refused; about {} calls of class A, {} of B, {} of C",
-            cost.uploads, cost.downloads, cost.copies, cost.removals, cost.refusals,
-            calls.class_a, calls.class_b, calls.class_c,
+            cost.uploads,
+            cost.downloads,
+            cost.copies,
+            cost.removals,
+            cost.refusals,
+            calls.class_a,
+            calls.class_b,
+            calls.class_c,
         )?;
     }
     let code = out.done()?;
-    Ok(if cost.refusals == 0 { code } else { ExitCode::FAILURE })
+    Ok(if cost.refusals == 0 {
+        code
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn tell(args: &Sync, shown: &Shown, outcome: &Outcome) -> Result<(), Failure> {

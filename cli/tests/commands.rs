@@ -88,7 +88,9 @@ impl There {
 
     fn names(&self) -> Vec<String> {
         let files: Vec<_> = block_on(self.bucket.list("").try_collect()).unwrap();
-        let names = files.iter().map(|file: &b2kit::types::FileVersion| file.file_name.to_string());
+        let names = files
+            .iter()
+            .map(|file: &b2kit::types::FileVersion| file.file_name.to_string());
         names.collect()
     }
 
@@ -109,19 +111,34 @@ fn sync_goes_up_and_down_and_within_b2_and_says_what_it_would_do() {
     there.write("photos/2026/b.jpg", "bb");
     let up = ["sync", "photos", "b2://holiday-photos/backup"];
     let plan = there.said(&[&up[..], &["--dry-run"]].concat());
-    assert_eq!(lines(&plan)[..2], ["upload 2026/b.jpg (2 bytes)", "upload a.jpg (1 bytes)"]);
-    assert!(lines(&plan)[2].starts_with("2 to upload (3 B), 0 to download"), "{plan}");
+    assert_eq!(
+        lines(&plan)[..2],
+        ["upload 2026/b.jpg (2 bytes)", "upload a.jpg (1 bytes)"]
+    );
+    assert!(
+        lines(&plan)[2].starts_with("2 to upload (3 B), 0 to download"),
+        "{plan}"
+    );
     assert!(there.names().is_empty(), "nothing is done");
 
     there.said(&up);
     assert_eq!(there.names(), ["backup/2026/b.jpg", "backup/a.jpg"]);
     there.said(&["sync", "b2://holiday-photos/backup", "restored"]);
-    assert_eq!(fs::read(there.root.path().join("restored/2026/b.jpg")).unwrap(), b"bb");
-    there.said(&["sync", "b2://holiday-photos/backup/", "b2://holiday-photos/copy/"]);
+    assert_eq!(
+        fs::read(there.root.path().join("restored/2026/b.jpg")).unwrap(),
+        b"bb"
+    );
+    there.said(&[
+        "sync",
+        "b2://holiday-photos/backup/",
+        "b2://holiday-photos/copy/",
+    ]);
     assert_eq!(there.names().len(), 4);
     let json = there.said(&[&up[..], &["--json"]].concat());
-    let rows: Vec<serde_json::Value> =
-        json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let rows: Vec<serde_json::Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(rows[0]["action"], "skip");
     assert_eq!(rows[0]["status"], "skipped");
     assert_eq!(rows[2]["skipped"], 2, "{json}");
@@ -135,14 +152,30 @@ fn sync_deletes_only_what_it_may_and_tells_what_it_left() {
     fs::create_dir(there.root.path().join("empty")).unwrap();
     let sync = ["sync", "empty", "b2://holiday-photos", "--delete"];
     let told = there.failed(1, &sync);
-    assert!(told.contains("2 were not deleted or hidden: there is no file at the source"), "{told}");
+    assert!(
+        told.contains("2 were not deleted or hidden: there is no file at the source"),
+        "{told}"
+    );
     there.write("full/c", "c");
-    let told = there.failed(1, &["sync", "full", "b2://holiday-photos", "--hide", "--max-delete", "1"]);
+    let told = there.failed(
+        1,
+        &[
+            "sync",
+            "full",
+            "b2://holiday-photos",
+            "--hide",
+            "--max-delete",
+            "1",
+        ],
+    );
     assert!(told.contains("there are 2, and 1 are allowed"), "{told}");
     assert_eq!(there.names(), ["a", "b", "c"]);
     there.said(&["sync", "full", "b2://holiday-photos", "--hide"]);
     assert_eq!((there.names(), there.versions()), (vec!["c".to_owned()], 5));
-    there.failed(2, &["sync", "full", "b2://holiday-photos", "--hide", "--delete"]);
+    there.failed(
+        2,
+        &["sync", "full", "b2://holiday-photos", "--hide", "--delete"],
+    );
     there.failed(2, &["sync", "full", "elsewhere"]);
     there.failed(1, &["sync", "b2://holiday-photos", "full", "--hide"]);
 }
@@ -153,11 +186,20 @@ fn sync_check_lists_what_can_not_be_synced_and_does_nothing() {
     for name in ["fine", "../bad", "A", "a"] {
         there.put(name, "x");
     }
-    let args = ["sync", "b2://holiday-photos", "down", "--check", "--refuse-collisions"];
+    let args = [
+        "sync",
+        "b2://holiday-photos",
+        "down",
+        "--check",
+        "--refuse-collisions",
+    ];
     let output = there.run(&args);
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(lines(&said).len() == 2 && said.contains("../bad") && said.contains("\"A\""), "{said}");
+    assert!(
+        lines(&said).len() == 2 && said.contains("../bad") && said.contains("\"A\""),
+        "{said}"
+    );
     assert!(!there.root.path().join("down").exists());
 }
 
@@ -171,16 +213,31 @@ fn ls_shows_a_folder_all_files_all_versions_and_the_buckets() {
     assert_eq!(there.said(&["ls"]), "b2://holiday-photos/\n");
     let at = "b2://holiday-photos";
     assert_eq!(lines(&there.said(&["ls", at])), ["a.txt", "d/"]);
-    assert_eq!(lines(&there.said(&["ls", "b2://holiday-photos/d"])), ["d/b", "d/e/"]);
-    assert_eq!(lines(&there.said(&["ls", "-r", at])), ["a.txt", "d/b", "d/e/c"]);
+    assert_eq!(
+        lines(&there.said(&["ls", "b2://holiday-photos/d"])),
+        ["d/b", "d/e/"]
+    );
+    assert_eq!(
+        lines(&there.said(&["ls", "-r", at])),
+        ["a.txt", "d/b", "d/e/c"]
+    );
     assert_eq!(lines(&there.said(&["ls", "--versions", at])).len(), 4);
     let long = there.said(&["ls", "-lr", at]);
-    assert!(lines(&long)[0].contains(" 5 ") && lines(&long)[0].ends_with(" a.txt"), "{long}");
+    assert!(
+        lines(&long)[0].contains(" 5 ") && lines(&long)[0].ends_with(" a.txt"),
+        "{long}"
+    );
     let json = there.said(&["ls", "-r", "--json", at]);
     let row: serde_json::Value = serde_json::from_str(lines(&json)[1]).unwrap();
-    assert_eq!((row["fileName"].as_str(), row["contentLength"].as_u64()), (Some("d/b"), Some(2)));
+    assert_eq!(
+        (row["fileName"].as_str(), row["contentLength"].as_u64()),
+        (Some("d/b"), Some(2))
+    );
     assert_eq!(there.said(&["du", at]), "9 bytes in 3 files\n");
-    assert_eq!(there.said(&["du", "--versions", "--json", at]), "{\"files\":4,\"bytes\":11}\n");
+    assert_eq!(
+        there.said(&["du", "--versions", "--json", at]),
+        "{\"files\":4,\"bytes\":11}\n"
+    );
 }
 
 #[test]
@@ -215,11 +272,17 @@ fn stat_cat_link_and_hash_tell_of_one_file() {
     assert_eq!(there.said(&["cat", file]), "meow");
     there.write("a", "meow");
     let sums = there.said(&["hash", "a", file]);
-    let sums: Vec<_> = sums.lines().map(|line| line.split_once("  ").unwrap()).collect();
+    let sums: Vec<_> = sums
+        .lines()
+        .map(|line| line.split_once("  ").unwrap())
+        .collect();
     assert_eq!(sums[0].0, sums[1].0);
     assert_eq!((sums[0].1, sums[1].1), ("a", file));
     let link = there.said(&["link", file]);
-    assert!(link.contains("/file/holiday-photos/d/a?Authorization="), "{link}");
+    assert!(
+        link.contains("/file/holiday-photos/d/a?Authorization="),
+        "{link}"
+    );
     for command in ["stat", "cat", "hash"] {
         there.failed(1, &[command, "b2://holiday-photos/none"]);
         there.failed(2, &[command, "b2://holiday-photos/"]);
@@ -232,8 +295,16 @@ fn unfinished_large_files_are_listed_and_cancelled_once_they_are_old_enough() {
     let start = StartLargeFile::new(there.bucket.id(), FileName::new("d/large").unwrap());
     block_on(there.bucket.client().call(start)).unwrap();
     let at = "b2://holiday-photos";
-    assert!(there.said(&["unfinished", at]).trim_end().ends_with("d/large"));
-    assert_eq!(there.said(&["unfinished", "--cancel-older-than", "1", at]), "");
+    assert!(
+        there
+            .said(&["unfinished", at])
+            .trim_end()
+            .ends_with("d/large")
+    );
+    assert_eq!(
+        there.said(&["unfinished", "--cancel-older-than", "1", at]),
+        ""
+    );
     let dry = there.said(&["unfinished", "--cancel-older-than", "0", "-n", at]);
     assert!(dry.starts_with("would be cancelled: d/large"), "{dry}");
     there.said(&["unfinished", "--cancel-older-than", "0", at]);
@@ -255,5 +326,10 @@ fn the_completion_the_man_page_and_local_hashes_need_no_key() {
     assert!(program(&["completion", "bash"]).contains("_b2kit"));
     assert!(program(&["man"]).contains(".TH"));
     let this = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    assert_eq!(program(&["hash", this.to_str().unwrap()])[..42].trim().len(), 40);
+    assert_eq!(
+        program(&["hash", this.to_str().unwrap()])[..42]
+            .trim()
+            .len(),
+        40
+    );
 }

@@ -349,9 +349,10 @@ mod tests {
             versions: versions.collect(),
         };
         match expired("a", &history, 10, Timestamp::from_millis(now)) {
-            Some(Action::DeleteVersions { versions, .. }) => {
-                versions.iter().map(|id| id.as_str().parse().unwrap()).collect()
-            }
+            Some(Action::DeleteVersions { versions, .. }) => versions
+                .iter()
+                .map(|id| id.as_str().parse().unwrap())
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use super::entry::{Entry, History, OldVersion, RemoteFile, State};
 use super::filter::Filter;
 use crate::api::{ListFileNames, ListFileVersions};
-use crate::error::Error;
 use crate::bucket::BucketHandle;
+use crate::error::Error;
 use crate::transfer::is_create_stage;
 use crate::types::{Action, FileVersion};
 

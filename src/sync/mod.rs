@@ -59,6 +59,7 @@ mod outcome;
 mod perform;
 mod plan;
 mod policy;
+mod progress;
 mod run;
 mod sides;
 mod spool;
@@ -79,7 +80,8 @@ pub use self::entry::{Entry, LocalFile, RemoteFile};
 pub use self::filter::Filter;
 pub use self::outcome::{Outcome, Status, Summary, Withheld};
 pub use self::policy::{Compare, Durability, Extras, Links, Newer, SyncPolicy};
-pub use self::run::{SyncProgress, SyncRun};
+pub use self::progress::SyncProgress;
+pub use self::run::SyncRun;
 
 use self::compare::{Verdict, after_other_sha1};
 use self::decide::{Decider, Direction, Step, conclude};
@@ -88,9 +90,9 @@ use self::names::{Collisions, Parents};
 use self::perform::Performer;
 use self::plan::Side;
 use self::sides::{Place, Sides};
+use crate::bucket::BucketHandle;
 use crate::client::{CallCounts, Client};
 use crate::error::Error;
-use crate::bucket::BucketHandle;
 use crate::types::Timestamp;
 
 /// A sync between a local tree and a bucket, or between two buckets: from where to where, and how.

@@ -15,8 +15,8 @@ use super::outcome::Status;
 use super::policy::{Durability, Links, SyncPolicy};
 use super::sides::{Place, Sides};
 use crate::api::DeleteFileVersion;
-use crate::error::{Error, ErrorKind};
 use crate::bucket::BucketHandle;
+use crate::error::{Error, ErrorKind};
 use crate::transfer::{Commit, Progress, Source};
 use crate::types::{FileId, FileName};
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -17,6 +16,7 @@ use super::action::{Action, Scan};
 use super::outcome::{Outcome, Status, Summary, Withheld};
 use super::perform::{Performed, Performer};
 use super::policy::{Durability, Extras};
+use super::progress::{SyncProgress, Tally};
 use super::sides::Place;
 use super::spool::Spool;
 use crate::client::CallCounts;
@@ -42,55 +42,13 @@ pub struct SyncRun {
     tally: Tally,
 }
 
-/// How far a run is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SyncProgress {
-    /// Transfers that are known of.
-    pub transfers: u64,
-    /// Transfers that are over, well or not.
-    pub transfers_over: u64,
-    /// Bytes of the transfers that are known of.
-    pub total_bytes: u64,
-    /// Bytes that are over, also of files that are under way.
-    pub bytes: u64,
-    /// How often something had to be sent or fetched again.
-    pub retries: u64,
-    /// Paths that were looked at.
-    pub scanned: u64,
-    /// Whether the plan has come to its end, so that the totals will not grow.
-    pub is_scanned: bool,
-}
-
-/// What a run and those who look at it share.
-#[derive(Clone)]
-struct Tally(Arc<Mutex<Counted>>);
-
-struct Counted {
-    summary: Summary,
-    progress: SyncProgress,
-    under_way: Vec<(u64, Progress)>,
-    calls: Box<dyn Fn() -> CallCounts + Send>,
-}
-
-impl Tally {
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl SyncRun {
     pub(super) fn new(
         plan: impl Stream<Item = Result<Action, Error>> + Send + 'static,
         performer: Performer,
         calls: impl Fn() -> CallCounts + Send + 'static,
     ) -> Self {
-        let tally = Tally(Arc::new(Mutex::new(Counted {
-            summary: Summary::default(),
-            progress: SyncProgress::default(),
-            under_way: Vec::new(),
-            calls: Box::new(calls),
-        })));
+        let tally = Tally::new(calls);
         let run = Run {
             plan: plan.boxed().fuse(),
             performer,
@@ -118,28 +76,13 @@ impl SyncRun {
     /// What has happened so far, in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let counted = self.tally.lock();
-        Summary {
-            retries: self.progress_of(&counted).retries,
-            calls: (counted.calls)(),
-            ..counted.summary
-        }
+        self.tally.summary()
     }
 
     /// How far it is.
     #[must_use]
     pub fn progress(&self) -> SyncProgress {
-        self.progress_of(&self.tally.lock())
-    }
-
-    fn progress_of(&self, counted: &Counted) -> SyncProgress {
-        let mut progress = counted.progress;
-        for (_, transfer) in &counted.under_way {
-            let now = transfer.now();
-            progress.bytes += now.bytes;
-            progress.retries += u64::from(now.retries);
-        }
-        progress
+        self.tally.progress()
     }
 
     /// Runs to the end, and gives the numbers. What happened to single files is lost.
@@ -308,8 +251,7 @@ impl Run {
         self.number += 1;
         let (number, progress) = (self.number, Progress::new());
         if action.is_transfer() {
-            let entry = (number, progress.clone());
-            self.tally.lock().under_way.push(entry);
+            self.tally.begun(number, &progress);
         }
         let performer = self.performer.clone();
         let is_last_chance = self.phase == Phase::Last;
@@ -320,7 +262,7 @@ impl Run {
     }
 
     async fn performed(&mut self, number: u64, action: Action, performed: Performed) {
-        self.forget(number, &action, &performed);
+        self.tally.ended(number, &action, &performed);
         match performed {
             Performed::Status(status) => {
                 // A removal that fails keeps no other from being done.
@@ -336,27 +278,6 @@ impl Run {
                 } else {
                     self.over(action, Status::Changed);
                 }
-            }
-        }
-    }
-
-    /// Adds up what a transfer has moved.
-    fn forget(&self, number: u64, action: &Action, performed: &Performed) {
-        if !action.is_transfer() {
-            return;
-        }
-        let mut tally = self.tally.lock();
-        let at = tally.under_way.iter().position(|(its, _)| *its == number);
-        if let Some(at) = at {
-            let now = tally.under_way.swap_remove(at).1.now();
-            tally.progress.retries += u64::from(now.retries);
-        }
-        if let Performed::Status(status) = performed {
-            tally.progress.transfers_over += 1;
-            if matches!(status, Status::Done) {
-                tally.progress.bytes += action.bytes();
-            } else {
-                tally.progress.total_bytes -= action.bytes();
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::decide::Direction;
+use crate::bucket::BucketHandle;
 use crate::client::Client;
 use crate::error::Error;
-use crate::bucket::BucketHandle;
 
 /// One side of a sync.
 #[derive(Debug, Clone)]
