@@ -2,10 +2,10 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use b2kit::types::{Action, FileVersion, ListedFile, Sha1Hasher, Timestamp};
-use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error};
+use b2kit::{BucketHandle, Client, DeleteMode, DeleteScope, Error, SystemTimer, Timer as _};
 use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -301,7 +301,8 @@ pub(crate) async fn unfinished(args: &Unfinished, client: &Client) -> Result<Exi
         return Ok(out.done()?);
     };
     let age = Duration::from_secs(hours.saturating_mul(3_600));
-    let before = SystemTime::now()
+    let before = SystemTimer
+        .wall_clock()
         .checked_sub(age)
         .ok_or("that is longer ago than time goes")?;
     let mode = match args.dry_run {
