@@ -120,7 +120,8 @@ impl Client {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has received.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     pub fn delete_many<T, S, F>(
         &self,
         inputs: S,

@@ -68,7 +68,7 @@ impl UnsafeName {
 impl fmt::Display for UnsafeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, why } = self;
-        write!(f, "the file name {name:?} is no safe local path: {why}")
+        write!(f, "the file name {name:?} is not a safe local path: {why}")
     }
 }
 
@@ -100,12 +100,10 @@ fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathB
 fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
-        "." | ".." => Some("it has a part that is \".\" or \"..\""),
+        "." | ".." => Some("it has a component \".\" or \"..\""),
         _ if part.contains('\0') => Some("it has a NUL"),
-        _ if part.len() > LONGEST_PART => Some("it has a part longer than 255 bytes"),
-        _ if is_reserved(part) => {
-            Some("it has a part that only a download which is not finished may have")
-        }
+        _ if part.len() > LONGEST_PART => Some("it has a component longer than 255 bytes"),
+        _ if is_reserved(part) => Some("it has a component that is reserved for partial downloads"),
         _ => None,
     }
 }
@@ -116,15 +114,16 @@ fn windows_rule(part: &str) -> Option<&'static str> {
         return Some("it has a control character");
     }
     if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) {
-        return Some("it has one of \\ : * ? \" < > |, which Windows does not take");
+        return Some("it has one of \\ : * ? \" < > |, which Windows does not allow");
     }
     if part.ends_with(['.', ' ']) {
-        return Some("it has a part that ends in a dot or a space, which Windows takes off");
+        return Some("it has a component that ends in a dot or a space, which Windows removes");
     }
     if is_device(part) {
-        return Some("it has a part that is a device on Windows");
+        return Some("it has a component that is a device on Windows");
     }
-    is_short_name(part).then_some("it has a part that may be another file's short name on Windows")
+    is_short_name(part)
+        .then_some("it has a component that may be another file's short name on Windows")
 }
 
 /// Whether it looks like a short name that Windows gives a file beside its own, such as

@@ -81,8 +81,8 @@ pub(crate) struct MissingRanges {
 impl MissingRanges {
     /// How many ranges are still to come.
     pub(crate) fn count_ranges(&self) -> u64 {
-        let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
-        self.gaps.iter().map(pieces).sum()
+        let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
+        self.gaps.iter().map(ranges).sum()
     }
 }
 
@@ -92,12 +92,12 @@ impl Iterator for MissingRanges {
     fn next(&mut self) -> Option<Range<u64>> {
         let gap = self.gaps.front_mut()?;
         let next = gap.end.min(gap.start.saturating_add(self.max_len));
-        let piece = gap.start..next;
+        let range = gap.start..next;
         gap.start = next;
         if gap.is_empty() {
             self.gaps.pop_front();
         }
-        Some(piece)
+        Some(range)
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         );
     }
 
-    /// With a piece for each byte it would not fit into memory.
+    /// With a range for each byte it would not fit into memory.
     #[test]
     fn of_what_is_missing_only_the_piece_that_is_asked_for_is_made() {
         let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
@@ -166,14 +166,17 @@ mod tests {
                 (start..start + len).for_each(|at| model[usize::try_from(at).unwrap()] = true);
             }
             prop_assert_eq!(RangeSet::from_sorted(ranges.iter().cloned()), Some(ranges.clone()));
-            prop_assert_eq!(ranges.total_bytes(), model.iter().filter(|there| **there).count() as u64);
+            let count = model.iter().filter(|there| **there).count();
+            prop_assert_eq!(ranges.total_bytes(), count as u64);
             let missing = ranges.missing(0..80, max_len);
             prop_assert_eq!(missing.count_ranges(), missing.clone().count() as u64);
-            for piece in missing.clone() {
-                prop_assert!(!piece.is_empty() && piece.end - piece.start <= max_len);
+            for range in missing.clone() {
+                prop_assert!(!range.is_empty() && range.end - range.start <= max_len);
             }
             let missing: Vec<_> = missing.flatten().collect();
-            let expected: Vec<_> = (0..80).filter(|at| !model[usize::try_from(*at).unwrap()]).collect();
+            let expected: Vec<_> = (0..80)
+                .filter(|at| !model[usize::try_from(*at).unwrap()])
+                .collect();
             prop_assert_eq!(missing, expected);
             let contiguous_end = model.iter().position(|there| !there).unwrap() as u64;
             prop_assert_eq!(ranges.contiguous_end(0), contiguous_end);

@@ -315,11 +315,11 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
         for (pieces, told) in [
             (
                 vec![ComposeSource::local("x"), ComposeSource::copy("4_z1", reversed)],
-                "the range 5..4 of piece 2",
+                "the range 5..4 of source 2",
             ),
             (
                 vec![ComposeSource::local(Source::stream(stream::empty()))],
-                "piece 1 comes once, and nobody knows its length",
+                "piece 1 is a stream of unknown length",
             ),
             (
                 vec![

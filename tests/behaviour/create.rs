@@ -295,8 +295,8 @@ fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
         chaos.forget();
         for (create, told) in [
             (bucket.create("f", endless(), &slot), "5000000000 at most"),
-            (bucket.create("f", unknown(), &slot), "has to have a length"),
-            (bucket.create(stage.as_str(), x(), &slot), "kept for stages"),
+            (bucket.create("f", unknown(), &slot), "needs a length"),
+            (bucket.create(stage.as_str(), x(), &slot), "reserved for stages"),
             (bucket.create("", x(), &slot), "is empty"),
             (
                 bucket.create("f", x(), &slot).file_info(full.unwrap()),

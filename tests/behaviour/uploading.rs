@@ -923,7 +923,7 @@ fn a_part_of_the_same_size_with_other_bytes_is_sent_again() {
             .resume_from(token.clone())
             .plan();
         let plan = plan.await.unwrap();
-        assert_eq!(plan.parts[1].differs, Some("other bytes are there"));
+        assert_eq!(plan.parts[1].differs, Some("the part at B2 has other bytes"));
         assert_eq!((plan.reused_bytes(), plan.missing_bytes()), (400, 600));
         let uploaded = bucket
             .upload("f", content.clone())
@@ -971,7 +971,7 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
             .map(|(id, why)| (id, &**why))
             .collect();
         let expected = [
-            (&foreign.file_id, "it was not begun by this crate"),
+            (&foreign.file_id, "it was not started by this crate"),
             (&noted.file_id, "it has another file info"),
             (&locked.file_id, "it has another encryption"),
         ];

@@ -16,17 +16,28 @@ use crate::transfer::bucket::BucketHandle;
 use crate::types::Action;
 
 impl BucketHandle {
-    /// Discards the stages in this bucket that writers have left behind: those that are older than this, by B2's clock, counted
-    /// from when their upload began. Gives how many are gone.
+    /// Deletes the stages in this bucket that are older than `minimum_age`, by B2's clock, counted
+    /// from the start of their upload. Returns how many.
     ///
-    /// It goes through the slot, so that no file is made of a stage that is being discarded; never delete stages otherwise. A writer
-    /// whose stage is discarded before it is taken begins again, so a minimum age that is too short costs time and
-    /// never a file. Large stages whose upload was not finished are left to
-    /// [`Client::cancel_unfinished_large_files`].
+    /// It goes through the slot, so no file is made of a stage that is being deleted; never delete
+    /// stages in another way. A writer whose stage is deleted too early starts over, so a minimum
+    /// age that is too short costs time and never a file. Large stages whose upload was not
+    /// finished are left to [`Client::cancel_unfinished_large_files`].
     ///
     /// # Errors
-    /// The first error ends it; what was discarded stays so. [`Unavailable`](ErrorKind::Unavailable) where B2's time is
-    /// not known.
+    /// The first error ends it; what was deleted stays deleted.
+    /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not answer.
+    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key may not list, read or delete files, or
+    ///   update the slot's bucket.
+    /// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry that this version of the crate
+    ///   doesn't know.
+    /// - [`NotFound`](ErrorKind::NotFound): one of the buckets is gone.
+    /// - [`Credentials`](ErrorKind::Credentials), [`TooManyRequests`](ErrorKind::TooManyRequests),
+    ///   [`Rejected`](ErrorKind::Rejected), [`Http`](ErrorKind::Http),
+    ///   [`ShutDown`](ErrorKind::ShutDown): the call that failed for good.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave an intent in the slot, which its next user carries out.
     pub async fn discard_abandoned_creates(
         &self,
         slot: &CreateSlot,
@@ -39,13 +50,14 @@ impl BucketHandle {
             let Some(version) = row.into_version() else {
                 continue;
             };
-            let now = self.client().server_time().ok_or_else(|| {
-                Error::new(ErrorKind::Unavailable, "B2 doesn't say what time it is")
-            })?;
+            let now = self
+                .client()
+                .server_time()
+                .ok_or_else(|| Error::new(ErrorKind::Unavailable, "B2's time is unknown"))?;
             let age = now
                 .as_millis()
                 .saturating_sub(version.upload_timestamp.as_millis());
-            // B2's answers tell the time to the second, so what is new may seem to be of the future.
+            // B2 tells its time to the second, so a new stage may seem to be from the future.
             let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
             let nonce = version.file_info.get(NONCE).unwrap_or_default();
             let is_file = matches!(version.action, Action::Upload | Action::Copy);

@@ -1,4 +1,5 @@
-//! [`PartialDownload`]: what is there of a file that did not come to its end, written beside it for a later process.
+//! [`PartialDownload`]: which bytes of which version are in a partial file, written beside it for a
+//! later process.
 
 use std::ops::Range;
 
@@ -9,24 +10,24 @@ use crate::client::SigningKey;
 use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
-/// The version of the format. What has a later one is not read, and the download begins anew.
+/// The format that is written. A later one is not read, and the download starts over.
 const FORMAT: u32 = 2;
 
-/// The version that was not signed.
+/// The format before states were signed, which is still read.
 const UNSIGNED: u32 = 1;
 
-/// No honest state is larger: there are as many stretches as ranges under way, and one.
+/// The largest state that is read: one has as many ranges as are downloaded at once, and one.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Which bytes of which version are there. It holds no secret.
+/// Which bytes of which version are in a partial file. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartialDownload {
     pub(crate) file_id: FileId,
-    /// Of the whole file.
+    /// The length of the whole file.
     pub(crate) content_length: u64,
-    /// The bytes that are wanted; the first of them is the first in the file on disk.
+    /// The requested range; its first byte is the first in the file on disk.
     pub(crate) wanted: Range<u64>,
-    /// Those of them that are there.
+    /// The ranges of it that are on disk.
     pub(crate) done: RangeSet,
 }
 
@@ -34,8 +35,8 @@ pub(crate) struct PartialDownload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedState {
     pub(crate) partial: PartialDownload,
-    /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
-    /// has to be verified, or fetched again.
+    /// It was signed with this user's key, about this very file, and no byte was cut off since.
+    /// Otherwise the bytes have to be verified, or downloaded again.
     pub(crate) is_authenticated: bool,
 }
 
@@ -46,16 +47,16 @@ struct Document {
     content_length: u64,
     wanted: (u64, u64),
     done: Vec<(u64, u64)>,
-    /// Of the file with the bytes: its inode, for devices may have another number after the next start.
+    /// The inode of the partial file; not its device, whose number may change at the next boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<u64>,
-    /// Of all that stands before, as it is written.
+    /// The signature of everything before it, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
 }
 
 impl PartialDownload {
-    /// The state of the file that the system knows by this.
+    /// The signed state of the file with this identity.
     pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
         let mut document = Document {
             b2kit_partial_download: FORMAT,
@@ -74,13 +75,13 @@ impl PartialDownload {
         document.bytes()
     }
 
-    /// Without the bytes at the end of the file on disk, so many of those that are there.
+    /// Without this many bytes at the end of the file on disk.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
         let end = self.done.iter().last().map_or(0, |range| range.end);
         self.up_to(end.saturating_sub(bytes))
     }
 
-    /// How long the file on disk has to be.
+    /// The length that the file on disk has to have.
     pub(super) fn len_on_disk(&self) -> u64 {
         let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
@@ -103,7 +104,7 @@ impl PartialDownload {
 }
 
 impl SavedState {
-    /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
+    /// Reads the state of the file with this identity and length. `None` if it contradicts itself.
     pub(super) fn read(
         document: &[u8],
         length: u64,

@@ -247,7 +247,7 @@ impl FileDownload {
         let mut stream = self.stream().await?;
         let mut written = 0;
         let refused = |error, name: &str| {
-            let error = Error::destination("what arrived could not be written", error);
+            let error = Error::destination("the bytes could not be written", error);
             client.redacted(error.about(name))
         };
         while let Some(bytes) = stream.next().await.transpose()? {

@@ -45,19 +45,21 @@ impl PartSizes {
         if len > MAX_FILE {
             let excess = len - MAX_FILE;
             return Err(Error::invalid(format!(
-                "the file has {len} bytes, {excess} more than the {MAX_FILE} that a large file can have"
+                "the file has {len} bytes, {excess} more than the {MAX_FILE} that a large file can \
+                 have"
             )));
         }
         if let Some(asked) = asked.filter(|asked| !(self.minimum..=MAX_PART).contains(asked)) {
             let minimum = self.minimum;
             return Err(Error::invalid(format!(
-                "the part size {asked} is not between {minimum} and {MAX_PART}, as B2 wants it for this account"
+                "the part size {asked} is not between {minimum} and {MAX_PART}, as B2 requires for \
+                 this account"
             )));
         }
         let part = asked
             .unwrap_or(self.recommended)
             .max(len.div_ceil(MAX_PARTS));
-        // SequentialParts of an even size are all under way until the end.
+        // Even parts keep all connections busy until the end.
         let parts = len.div_ceil(part).max(1);
         let part = match asked {
             Some(_) => part,

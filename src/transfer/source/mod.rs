@@ -227,7 +227,7 @@ impl Source {
                 let len = end.catch_unwind().await;
                 let len = len
                     .unwrap_or_else(|panic| Err(panicked(&*panic)))
-                    .map_err(|error| unreadable("the source can't be seekable_range in", error))?;
+                    .map_err(|error| unreadable("the source can't seek", error))?;
                 let reader = Arc::new(Mutex::new(reader));
                 let open: OpenRange =
                     Arc::new(move |range| Ok(Box::pin(seekable_range(Arc::clone(&reader), range))));

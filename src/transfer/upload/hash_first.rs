@@ -164,8 +164,8 @@ impl HashPass {
             self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
-                let piece = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
-                self.update(piece).await;
+                let slice = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
+                self.update(slice).await;
                 at += len;
                 self.close(at);
                 progress.hashed(len);
@@ -197,12 +197,12 @@ impl HashPass {
         let ends = self.open.iter().map(|(_, end, _)| *end);
         let begins = self.wanted.last().map(|(start, _)| *start);
         let border = ends.chain(begins).min().unwrap_or(u64::MAX);
-        let piece = if self.is_inline {
+        let slice = if self.is_inline {
             YIELD_AFTER as u64
         } else {
             MAX_JOB
         };
-        (border - at).min(piece)
+        (border - at).min(slice)
     }
 
     /// Finishes the ranges that end here.
@@ -212,28 +212,28 @@ impl HashPass {
         self.done.extend(ended);
     }
 
-    async fn update(&mut self, piece: Bytes) {
-        if piece.len() < SMALL || self.is_inline {
-            update_all(&mut self.whole, &mut self.open, &piece);
+    async fn update(&mut self, slice: Bytes) {
+        if slice.len() < SMALL || self.is_inline {
+            update_all(&mut self.whole, &mut self.open, &slice);
             return;
         }
         // One thread for the whole, one for the parts.
         let (mut whole, mut open) = (self.whole.take(), mem::take(&mut self.open));
         if whole.is_none() {
             self.open = unblock(move || {
-                update_all(&mut None, &mut open, &piece);
+                update_all(&mut None, &mut open, &slice);
                 open
             })
             .await;
             return;
         }
-        let same = piece.clone();
+        let same = slice.clone();
         let of_whole = unblock(move || {
             update_all(&mut whole, &mut [], &same);
             whole
         });
         let of_parts = unblock(move || {
-            update_all(&mut None, &mut open, &piece);
+            update_all(&mut None, &mut open, &slice);
             open
         });
         (self.whole, self.open) = join(of_whole, of_parts).await;
@@ -258,12 +258,12 @@ impl HashPass {
     }
 }
 
-fn update_all(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], piece: &[u8]) {
+fn update_all(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], slice: &[u8]) {
     if let Some(whole) = whole {
-        whole.update(piece);
+        whole.update(slice);
     }
     for (_, _, hasher) in open {
-        hasher.update(piece);
+        hasher.update(slice);
     }
 }
 
@@ -310,7 +310,7 @@ mod tests {
         let client = client.build().expect("it needs no more");
         match block_on(source.open(&client)).expect("it can be opened") {
             Opened::RandomAccess(source) => source,
-            Opened::Sequential(..) => unreachable!("it can be read random_access"),
+            Opened::Sequential(..) => unreachable!("it can be read anywhere"),
         }
     }
 

@@ -111,7 +111,7 @@ impl SequentialParts {
             let (read, more) = (self.read, if self.ended { "" } else { " or more" });
             return Err(Error::new(
                 ErrorKind::Source,
-                format!("the source has {read} bytes{more}, and {len} were promised"),
+                format!("the source has {read} bytes{more}, but {len} were promised"),
             ));
         }
         Ok(())

@@ -58,7 +58,7 @@ use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1
 pub struct Compose {
     pub(super) bucket: BucketHandle,
     pub(super) name: Result<FileName, Error>,
-    pub(super) pieces: Vec<ComposeSource>,
+    pub(super) sources: Vec<ComposeSource>,
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
     pub(super) part_size: Option<u64>,
@@ -79,7 +79,7 @@ impl BucketHandle {
     /// Assembles a file from these sources, one after the other.
     ///
     /// An invalid name is an error of the composition, not of this method.
-    pub fn compose<N>(&self, name: N, pieces: impl IntoIterator<Item = ComposeSource>) -> Compose
+    pub fn compose<N>(&self, name: N, sources: impl IntoIterator<Item = ComposeSource>) -> Compose
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
@@ -87,7 +87,7 @@ impl BucketHandle {
         Compose {
             bucket: self.clone(),
             name: name.try_into().map_err(Into::into),
-            pieces: pieces.into_iter().collect(),
+            sources: sources.into_iter().collect(),
             content_type: ContentType::auto(),
             file_info: FileInfo::new(),
             part_size: None,

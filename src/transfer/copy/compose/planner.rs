@@ -29,12 +29,12 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         .try_fold(0_u64, |len, input| len.checked_add(input.len));
     let Some(len) = len.filter(|len| *len <= MAX_FILE) else {
         return Err(Error::invalid(format!(
-            "the pieces have more than the {MAX_FILE} bytes together that a large file can have"
+            "the sources have more than {MAX_FILE} bytes together, the most that a large file can have"
         )));
     };
     let extents = Extents::new(inputs);
-    // Where there would be too many parts, short copies are sent together instead, the shortest first. SequentialParts of this
-    // size are never too many.
+    // If there would be too many parts, short copies are sent together instead, the shortest first.
+    // Parts of this size are never too many.
     let enough = len.div_ceil(limits.parts.max(2) as u64 - 1);
     let mut least = limits.minimum;
     loop {
@@ -53,7 +53,7 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         if least >= enough {
             let minimum = limits.minimum;
             return Err(Error::invalid(format!(
-                "the pieces can't be cut into parts of {minimum} to {} bytes, not more than {}",
+                "the sources can't be divided into parts of {minimum} to {} bytes, at most {} of them",
                 limits.maximum, limits.parts
             )));
         }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_can_be_copied_is_and_short_pieces_borrow_from_their_neighbours() {
-        for (pieces, expected) in [
+        for (sources, expected) in [
             ("", ""),
             ("L0 A0", ""),
             // In one piece.
@@ -137,8 +137,8 @@ mod tests {
             ("A500 L105 A400", "C500 U52 U53 C400"),
             ("A2500 L3", "C833 C833 C834 U3"),
         ] {
-            let plan = plan(&inputs(pieces), LIMITS).unwrap();
-            assert_eq!(shown(&plan), expected, "{pieces}");
+            let plan = plan(&inputs(sources), LIMITS).unwrap();
+            assert_eq!(shown(&plan), expected, "{sources}");
         }
     }
 
@@ -157,7 +157,7 @@ mod tests {
             ..LIMITS
         };
         let short = "A10 ".repeat(150);
-        let plan_of = |pieces: &str| plan(&inputs(pieces), limits).unwrap();
+        let plan_of = |sources: &str| plan(&inputs(sources), limits).unwrap();
         let plan = plan_of(&short);
         assert!(plan.parts.len() <= 100, "{}", shown(&plan));
         // What is long enough is still copied.
@@ -194,15 +194,15 @@ mod tests {
             sent: 100_000_000,
             parts: 10_000,
         };
-        let pieces: Vec<_> = (0..100_000_u64)
+        let sources: Vec<_> = (0..100_000_u64)
             .map(|n| InputRange {
                 len: 1 + n * 7_919 % 9_000_000,
                 stored: (n % 3 > 0).then_some((n as usize, 0)),
             })
             .collect();
-        let plan = plan(&pieces, limits).unwrap();
+        let plan = plan(&sources, limits).unwrap();
         assert!(plan.parts.len() <= 10_000);
-        let len: u64 = pieces.iter().map(|piece| piece.len).sum();
+        let len: u64 = sources.iter().map(|piece| piece.len).sum();
         assert_eq!(plan.copied_bytes() + plan.uploaded_bytes(), len);
     }
 
