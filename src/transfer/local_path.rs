@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_names_are_refused() {
+    fn unsafe_names_are_refused() {
         let long = "x".repeat(256);
         let deep = "d/".repeat(2_500) + "f";
         let names = [
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn honest_names_become_paths() {
+    fn safe_names_become_paths() {
         for name in [
             "a",
             "a/b",
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn on_unix_what_only_windows_minds_is_let_through() {
+    fn the_unix_rule_allows_what_only_windows_forbids() {
         for name in ["10:30", "a\\b", "CON", "a.", "C:\\x"] {
             assert_eq!(unix_safe_local_path(name).unwrap(), PathBuf::from(name));
         }
@@ -309,7 +309,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn what_is_let_through_stays_below_the_root_and_is_the_name(
+        fn allowed_names_stay_below_the_root_and_map_back_to_themselves(
             parts in prop::collection::vec(
                 prop_oneof![
                     Just("..".to_owned()), Just(".".to_owned()), Just(String::new()),

@@ -109,7 +109,7 @@ mod tests {
     use crate::types::MAX_FILE;
 
     #[test]
-    fn what_is_missing_is_cut_into_pieces() {
+    fn missing_ranges_are_divided_by_the_maximum_length() {
         let ranges = RangeSet::from_sorted([2..4, 6..7]).unwrap();
         for (whole, max_len, expected) in [
             (0..10, 100, &[0..2, 4..6, 7..10][..]),
@@ -134,7 +134,7 @@ mod tests {
 
     /// With a range for each byte it would not fit into memory.
     #[test]
-    fn of_what_is_missing_only_the_piece_that_is_asked_for_is_made() {
+    fn missing_ranges_are_made_one_by_one() {
         let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
         assert_eq!(missing.count_ranges(), MAX_FILE);
         assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_in_order_and_apart_is_read() {
+    fn from_sorted_refuses_unsorted_or_touching_ranges() {
         for bad in [
             vec![2..2, 4..5],
             vec![0..2, 2..3],
@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_of_bytes_has_what_was_put_in_and_misses_the_rest(
+        fn a_range_set_contains_what_was_inserted_and_misses_the_rest(
             stretches in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
             max_len in 1_u64..20,
         ) {

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_names_of_partial_downloads_are_reserved_and_no_others() {
+    fn names_of_partial_downloads_are_reserved_and_others_are_not() {
         for name in [
             ".x.11f6ad8ec52a2984.b2part",
             ".x.11f6ad8ec52a2984.b2part.json",

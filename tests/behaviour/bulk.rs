@@ -23,7 +23,7 @@ fn through(client: &Client, bucket: &BucketHandle) -> BucketHandle {
 }
 
 #[test]
-fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
+fn upload_many_returns_each_outcome_and_one_failure_stops_no_other() {
     for concurrency in [0, 1, 3, 100] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -60,7 +60,7 @@ fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
-fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
+fn upload_many_sends_up_to_its_concurrency_and_returns_in_order_of_completion() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -86,7 +86,7 @@ fn so_many_files_are_under_way_at_once_and_they_come_as_they_are_over() {
 }
 
 #[test]
-fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
+fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
     for_seeds(0..200, |seed| {
         // A thousand take a third of a second without optimization. What a seed decides, which request fails how and what
         // comes next, is decided as well with fewer; what only a crowd can do wrong shows with any seed.
@@ -156,7 +156,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
 }
 
 #[test]
-fn many_files_are_downloaded_each_with_its_own_outcome() {
+fn download_many_returns_each_outcome() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -192,7 +192,7 @@ fn many_files_are_downloaded_each_with_its_own_outcome() {
 }
 
 #[test]
-fn many_versions_are_deleted_each_with_its_own_outcome() {
+fn delete_many_returns_each_outcome() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -263,7 +263,7 @@ impl Drop for Counted {
 }
 
 #[test]
-fn what_comes_once_is_held_within_the_budget_of_the_client() {
+fn streams_are_held_within_the_memory_limit_of_the_client() {
     // Parts have 100 bytes; and less than one part is a part alone.
     for (budget, most) in [
         (Some(250), 250),
@@ -298,7 +298,7 @@ fn what_comes_once_is_held_within_the_budget_of_the_client() {
 }
 
 #[test]
-fn uploads_dropped_at_any_moment_hold_up_no_other() {
+fn uploads_dropped_at_any_poll_block_no_other() {
     for_seeds(0..200, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (_, chaos) = Chaos::calm();
@@ -368,7 +368,7 @@ async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
 }
 
 #[test]
-fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
+fn uploads_and_downloads_together_stay_within_the_bandwidth_limit() {
     // At 100 bytes a second 5,000 bytes take longer than a server may stall.
     for (limit, expected) in [(None, 0.0), (Some(1_000), 5.0), (Some(100), 50.0)] {
         let (_, chaos) = Chaos::calm();
@@ -414,7 +414,7 @@ fn bytes_move_no_faster_than_the_limit_up_and_down_together() {
 }
 
 #[test]
-fn a_limit_of_nothing_is_refused() {
+fn a_limit_of_zero_is_refused() {
     let (_, chaos) = Chaos::calm();
     for builder in [
         chaos.builder(7).memory_budget(0),

@@ -28,7 +28,7 @@ async fn file(bucket: &BucketHandle, len: usize) -> (FileVersion, Bytes) {
 }
 
 #[test]
-fn appending_sends_what_is_appended_and_copies_the_rest() {
+fn appending_sends_only_the_appended_bytes_and_copies_the_rest() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -54,7 +54,7 @@ fn appending_sends_what_is_appended_and_copies_the_rest() {
 }
 
 #[test]
-fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
+fn a_patch_in_the_middle_downloads_only_what_its_part_lacks() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -77,7 +77,7 @@ fn a_patch_in_the_middle_downloads_no_more_than_its_part_lacks() {
 }
 
 #[test]
-fn what_is_no_more_than_one_part_is_one_call() {
+fn a_composition_of_one_part_takes_one_call() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -162,7 +162,7 @@ async fn two_files(bucket: &BucketHandle) -> Vec<(FileVersion, Bytes)> {
 }
 
 #[test]
-fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
+fn random_sources_compose_to_their_concatenation() {
     for_seeds(0..500, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::calm();
@@ -203,7 +203,7 @@ fn whatever_the_pieces_are_the_file_is_what_they_come_to() {
 }
 
 #[test]
-fn compositions_come_through_many_troubles() {
+fn compositions_survive_many_faults() {
     for_seeds(0..200, |seed| {
         let mut chance = fastrand::Rng::with_seed(seed);
         let (b2, chaos) = Chaos::seeded(seed, 7);
@@ -233,7 +233,7 @@ fn compositions_come_through_many_troubles() {
 }
 
 #[test]
-fn the_plan_reads_nothing_and_says_what_would_be_done() {
+fn the_plan_of_a_composition_reads_no_source() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -251,7 +251,7 @@ fn the_plan_reads_nothing_and_says_what_would_be_done() {
 }
 
 #[test]
-fn encryption_notes_and_type_are_those_of_the_new_file() {
+fn a_composition_has_the_encryption_file_info_and_type_that_were_set() {
     let key = |n| CustomerKey::new([n; 32]);
     // In parts, as a copy, and as an upload.
     for (from, to) in [(0, 950), (0, 20), (0, 5)] {
@@ -304,7 +304,7 @@ fn encryption_notes_and_type_are_those_of_the_new_file() {
 }
 
 #[test]
-fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
+fn invalid_sources_are_refused_before_anything_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -387,7 +387,7 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
 }
 
 #[test]
-fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() {
+fn sources_that_differ_from_their_description_fail_the_composition_and_leave_nothing() {
     for len in [3, 40] {
         for case in 0..9 {
             let (b2, chaos) = Chaos::calm();
@@ -408,7 +408,7 @@ fn pieces_that_are_not_as_they_were_said_to_be_are_an_error_and_leave_nothing() 
 }
 
 #[test]
-fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
+fn a_permanently_failing_part_is_named_and_the_file_cancelled_or_kept() {
     for keep in [false, true] {
         let (b2, chaos) = Chaos::new(|_, call| {
             (call == "b2_upload_part").then_some(NetworkFault::Status(403, "storage_cap_exceeded"))
@@ -434,7 +434,7 @@ fn a_part_that_fails_for_good_is_named_and_the_file_is_cancelled_or_kept() {
 }
 
 #[test]
-fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
+fn a_deleted_source_file_fails_the_composition_and_leaves_nothing() {
     for local in ["", "x"] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -451,7 +451,7 @@ fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
 }
 
 #[test]
-fn a_part_that_was_replaced_behind_our_back_is_made_again_unless_it_came_once() {
+fn a_part_that_was_replaced_at_b2_is_recreated_if_its_sources_are_replayable() {
     // Copied, sent, and what comes once.
     for (replaced, kind, repaired) in [(1, 0, true), (2, 0, true), (2, 4, false)] {
         let (b2, chaos) = Chaos::calm();
@@ -497,7 +497,7 @@ async fn existing(b2: &Client, file: &FileVersion) -> bool {
 }
 
 #[test]
-fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
+fn a_composition_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
     for short in [false, true] {
         for polls in 0.. {
             let (b2, chaos) = Chaos::calm();

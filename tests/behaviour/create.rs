@@ -156,7 +156,7 @@ async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle
 }
 
 #[test]
-fn of_8_writers_of_20_names_each_of_which_some_are_dropped_none_is_told_what_is_not_so() {
+fn eight_writers_of_20_names_some_dropped_are_all_told_the_truth() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -190,7 +190,7 @@ fn of_8_writers_of_20_names_each_of_which_some_are_dropped_none_is_told_what_is_
 }
 
 #[test]
-fn of_8_writers_over_a_network_that_fails_none_is_told_what_is_not_so() {
+fn eight_writers_over_a_failing_network_are_all_told_the_truth() {
     for_seeds(0..6, |seed| {
         let (b2, chaos) = Chaos::seeded(seed, 5);
         let calm = client_of(&chaos.emulator, &chaos.timer);
@@ -215,7 +215,7 @@ fn of_8_writers_over_a_network_that_fails_none_is_told_what_is_not_so() {
 }
 
 #[test]
-fn a_file_that_is_created_is_as_it_was_said_to_be_and_costs_the_calls_that_the_docs_name() {
+fn a_created_file_has_its_options_and_costs_the_documented_calls() {
     for part_size in [None, Some(50)] {
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
@@ -281,7 +281,7 @@ fn the_slot_may_be_in_the_bucket_of_the_files() {
 }
 
 #[test]
-fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
+fn an_invalid_create_is_refused_before_a_byte_is_sent() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -332,7 +332,7 @@ fn what_can_not_be_created_is_refused_before_a_byte_is_sent() {
 }
 
 #[test]
-fn a_create_dropped_at_any_moment_is_carried_out_by_the_next_or_never_and_what_it_left_is_discarded()
+fn a_create_dropped_at_any_poll_is_completed_by_the_next_writer_or_never_and_its_stage_is_discarded()
  {
     let mut fates = [0, 0];
     for polls in 0.. {
@@ -390,7 +390,7 @@ fn a_create_dropped_at_any_moment_is_carried_out_by_the_next_or_never_and_what_i
 }
 
 #[test]
-fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_again() {
+fn a_create_whose_stage_was_discarded_starts_over_if_its_source_is_replayable() {
     for (source, comes_again) in [
         (Source::bytes("x"), true),
         (
@@ -437,7 +437,7 @@ fn a_create_whose_stage_was_discarded_begins_again_if_its_source_can_be_read_aga
 }
 
 #[test]
-fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
+fn a_slot_with_an_unknown_entry_is_left_alone() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -457,7 +457,7 @@ fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
 }
 
 #[test]
-fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_never_that_the_file_exists()
+fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict()
  {
     let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
@@ -479,7 +479,7 @@ fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_
 }
 
 #[test]
-fn a_copy_that_b2_refuses_does_not_block_the_slot() {
+fn a_copy_that_b2_rejects_does_not_block_the_slot() {
     let (_, chaos) = Chaos::new(|_, call| {
         (call == "b2_copy_file").then_some(NetworkFault::Status(400, "bad_request"))
     });
@@ -498,7 +498,7 @@ fn a_copy_that_b2_refuses_does_not_block_the_slot() {
 }
 
 #[test]
-fn a_file_may_be_deleted_and_created_again_once_its_creator_was_told() {
+fn a_created_file_can_be_deleted_and_created_again() {
     let (b2, chaos) = Chaos::calm();
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;

@@ -413,7 +413,7 @@ fn assert_sound(limits: &Limits, least: usize) {
 }
 
 #[test]
-fn no_order_of_two_writers_makes_two_winners() {
+fn two_writers_in_any_order_have_at_most_one_winner() {
     for foreign in [false, true] {
         let limits = Limits {
             writers: 2,
@@ -426,7 +426,7 @@ fn no_order_of_two_writers_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
+fn two_writers_and_a_sweeper_in_any_order_have_at_most_one_winner() {
     let limits = Limits {
         writers: 2,
         discarded: Some(0),
@@ -436,12 +436,12 @@ fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_three_writers_makes_two_winners() {
+fn three_writers_in_any_order_have_at_most_one_winner() {
     assert_sound(&SOUND, 1_000_000);
 }
 
 #[test]
-fn planted_mistakes_are_found() {
+fn injected_bugs_are_found() {
     for injected_bug in [
         InjectedBug::ClearBeforeDelete,
         InjectedBug::RefusedAfterLostIsNotOurs,

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_the_longest_fits_into_a_buckets_info() {
+    fn slot_entries_round_trip_and_the_longest_fits_into_bucket_info() {
         let longest = "\"".repeat(1_024);
         for intent in [
             Intent::Create(stage(Some("a/b \"c\".json"))),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_this_crate_would_not_write_is_not_acted_upon() {
+    fn an_entry_that_this_crate_would_not_write_is_a_protocol_error() {
         let good = write(&Intent::Create(stage(Some("f"))));
         for (part, wrong) in [
             (r#""form":1"#, r#""form":2"#),

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_is_called_by_its_nonce_and_ends_as_the_file_does() {
+    fn a_stage_is_named_by_its_nonce_and_the_files_extension() {
         let nonce = "0123456789abcdef0123456789abcdef";
         for (target, ending) in [
             ("a/b.json", ".json"),

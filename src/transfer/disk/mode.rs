@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_own_file_keeps_its_mode_and_one_of_somebody_else_opens_nothing() {
+    fn an_own_file_keeps_its_mode_and_a_foreign_one_grants_no_more() {
         let there = |mode, is_ours, kind| {
             Some(FileStatus {
                 kind,

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_pinned() {
+    fn a_state_is_written_in_format_2() {
         let written = written();
         let (body, signature) = written.split_once(r#","signature":""#).unwrap();
         assert_eq!(
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_the_unsigned_format_is_read_and_proves_nothing() {
+    fn a_state_of_format_1_is_read_and_not_authenticated() {
         let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         let left = read(old, 40).unwrap();
         assert_eq!(left.partial, partial());
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
+    fn a_state_of_another_or_a_truncated_file_is_not_authenticated() {
         let other = FileIdentity { device: 3, file: 8 };
         let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
         assert!(left.partial == partial() && !left.is_authenticated);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_that_another_key_has_signed_or_that_was_changed() {
+    fn a_state_signed_by_another_key_or_modified_is_not_read() {
         assert_eq!(
             SavedState::read(written().as_bytes(), 40, OF, &key("other")),
             None

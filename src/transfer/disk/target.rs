@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_beside_a_target_is_one_that_no_remote_file_gets() {
+    fn names_of_partial_files_are_reserved() {
         for target in ["f", ".f", "ü", "F.TXT", &"🦀".repeat(63)] {
             let place = place(target, "key");
             let parts = [
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_two_targets_two_uses_and_two_keys_differ() {
+    fn names_of_partial_files_differ_by_target_use_and_key() {
         let mut names = Vec::new();
         for target in ["f", "g"] {
             for key in ["key", "other"] {

@@ -109,7 +109,7 @@ mod tests {
     };
 
     #[test]
-    fn parts_are_even_cover_the_file_and_are_never_too_many_or_too_small() {
+    fn layouts_are_even_cover_the_file_and_respect_the_limits() {
         for len in [
             0,
             1,
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_was_asked_for_is_kept_unless_there_would_be_too_many_parts() {
+    fn a_requested_part_size_is_kept_unless_there_would_be_too_many_parts() {
         assert_eq!(
             USUAL.layout(205_000_000, Some(5_000_000)).unwrap().parts(),
             41
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_account_says_of_parts_is_kept_within_what_can_be() {
+    fn part_sizes_of_an_account_are_clamped() {
         for (minimum, recommended) in [(0, 0), (1 << 63, 1 << 63), (5_000_000, 1), (0, u64::MAX)] {
             let sizes = PartSizes::new(minimum, recommended);
             assert!(1 <= sizes.minimum && sizes.minimum <= sizes.recommended);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_parts_are_enough_for_what_has_no_known_length() {
+    fn ten_thousand_parts_suffice_for_unknown_lengths() {
         let total: u64 = (1..=10_000)
             .map(|number| USUAL.for_unknown_length(PartNumber::new(number).unwrap(), None))
             .sum();

@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_ranges_and_the_whole_have_the_digests_of_their_bytes_after_one_reading() {
+    fn one_pass_computes_the_sha1_of_overlapping_ranges_and_the_whole() {
         let bytes = content(5_000_000);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f"), &bytes).unwrap();
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_another_length_is_an_error_and_an_empty_one_has_the_empty_digest() {
+    fn a_source_of_another_length_fails_and_an_empty_one_has_the_empty_sha1() {
         for (promised, has, fails) in [(10, 9, true), (10, 11, true), (0, 0, false)] {
             let source = Source::ranges(promised, move |_| {
                 Ok(futures_util::stream::iter([Ok(content(has))]))
@@ -388,7 +388,7 @@ mod tests {
 
     /// Chunks that are always there and never have anything don't keep others from their turn.
     #[test]
-    fn a_source_that_is_never_done_gives_others_their_turn() {
+    fn an_endless_source_yields_to_other_tasks() {
         let endless = Source::ranges(10, |_| {
             Ok(futures_util::stream::repeat_with(|| Ok(Bytes::new())))
         });

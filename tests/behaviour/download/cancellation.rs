@@ -38,7 +38,7 @@ fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F
 }
 
 #[test]
-fn a_dropped_download_leaves_the_target_as_it_was_and_nothing_beside_it() {
+fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
         let (net, bucket) = troubled(&file);
@@ -64,7 +64,7 @@ fn a_dropped_download_leaves_the_target_as_it_was_and_nothing_beside_it() {
 }
 
 #[test]
-fn a_dropped_download_is_gone_on_with_at_whatever_poll_it_was_dropped() {
+fn a_download_dropped_at_any_poll_can_be_resumed() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
         let (net, bucket) = troubled(&file);
@@ -115,7 +115,7 @@ fn a_dropped_stream_stops_at_once() {
 }
 
 #[test]
-fn a_client_goes_on_after_its_downloads_were_dropped() {
+fn a_client_works_after_its_downloads_were_dropped() {
     let file = bytes(100_000);
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);

@@ -72,7 +72,7 @@ fn lasting() -> Vec<(FaultKind, ErrorKind)> {
 }
 
 #[test]
-fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
+fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
     let file = bytes(6 * 10_000);
     let passing = passing(3_333).into_iter().chain(wrong()).chain(foreign());
     let passing = passing.map(|trouble| (trouble, None));
@@ -164,7 +164,7 @@ fn some_troubles(net: &Net, len: usize, rng: &mut Rng) -> usize {
 }
 
 #[test]
-fn whatever_the_network_does_a_path_gets_the_same_bytes() {
+fn a_path_gets_the_same_bytes_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
@@ -201,7 +201,7 @@ fn whatever_the_network_does_a_path_gets_the_same_bytes() {
 }
 
 #[test]
-fn whatever_the_network_does_a_stream_gives_the_same_bytes_in_order() {
+fn a_stream_returns_the_same_bytes_in_order_under_random_faults() {
     for_seeds(0..250, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let net = Net::new(seed);
@@ -218,7 +218,7 @@ fn whatever_the_network_does_a_stream_gives_the_same_bytes_in_order() {
 }
 
 #[test]
-fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
+fn under_many_faults_a_target_is_old_or_new_and_never_mixed() {
     for_seeds(0..200, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());
@@ -250,7 +250,7 @@ fn in_a_storm_a_target_is_old_or_new_and_nothing_between() {
 }
 
 #[test]
-fn a_download_that_fails_again_and_again_is_gone_on_with_until_it_is_there() {
+fn a_repeatedly_failing_download_is_resumed_until_it_is_complete() {
     for_seeds(0..200, |seed| {
         let rng = &mut Rng::with_seed(seed);
         let (net, dir) = (Net::new(seed), tempdir().unwrap());

@@ -65,7 +65,7 @@ fn treasure(beside: &Path) -> PathBuf {
 }
 
 #[test]
-fn whatever_lies_at_the_partial_files_name_is_neither_written_to_nor_waited_for() {
+fn a_foreign_file_at_the_partial_files_name_is_neither_written_nor_waited_for() {
     for plant in [PIPE, DIRECTORY, LINK, LINK_TO_NOTHING, HARD_LINK, FOREIGN] {
         let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -102,7 +102,7 @@ fn whoami() -> u32 {
 }
 
 #[test]
-fn whatever_lies_at_the_states_name_is_neither_waited_for_nor_believed() {
+fn a_foreign_file_at_the_states_name_is_neither_waited_for_nor_trusted() {
     for plant in [PIPE, LINK, LINK_TO_NOTHING, HARD_LINK, FOREIGN] {
         for verifies in [true, false] {
             let (net, bucket, file, dir) = left_behind();
@@ -141,7 +141,7 @@ fn a_directory_at_the_states_name_is_left_alone() {
 
 /// A remote file with the name of another one's partial file would be that file's bytes.
 #[test]
-fn remote_files_with_the_names_of_partial_downloads_fail_alone_and_the_others_arrive() {
+fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(b"f itself");
     let (part, state) = names();
@@ -214,7 +214,7 @@ fn plant_unsigned(dir: &Path, file_id: &str, bytes: &[u8]) {
 }
 
 #[test]
-fn an_unsigned_state_is_used_only_where_the_sha1_verifies_the_bytes() {
+fn an_unsigned_state_is_used_only_if_a_sha1_verifies_the_bytes() {
     for (is_true, verifies, resumed) in [
         (true, true, 60_000),
         (false, true, 0),
@@ -246,7 +246,7 @@ fn an_unsigned_state_is_used_only_where_the_sha1_verifies_the_bytes() {
 
 /// A state that claims all for itself, at the name that a state has, which a neighbour can read.
 #[test]
-fn a_forged_state_is_never_believed_for_bytes_that_nothing_verifies() {
+fn a_forged_state_is_never_trusted_for_unverifiable_bytes() {
     let forgeries: [fn(&str) -> String; 3] = [
         |good| good.replace("\"done\":[[0,", "\"done\":[[0,1"),
         |good| {
@@ -275,7 +275,7 @@ fn a_forged_state_is_never_believed_for_bytes_that_nothing_verifies() {
 
 /// Another private file of this user's in the partial file's place would be given away as the target.
 #[test]
-fn another_file_in_the_partial_files_place_does_not_become_the_target() {
+fn a_file_that_replaced_the_partial_file_does_not_become_the_target() {
     let (net, bucket, file, dir) = left_behind();
     nothing_verifies(&net);
     let (part, _) = left_in(dir.path(), &[]);
@@ -288,7 +288,7 @@ fn another_file_in_the_partial_files_place_does_not_become_the_target() {
 }
 
 #[test]
-fn another_key_finds_nothing_of_this_one_and_leaves_it() {
+fn another_application_key_ignores_partial_files_and_leaves_them() {
     let (net, bucket, file, dir) = left_behind();
     let (part, state) = left_in(dir.path(), &[]);
     let other = net.run(async {
@@ -370,7 +370,7 @@ fn in_the_middle(
 }
 
 #[test]
-fn a_directory_that_is_swapped_for_a_link_gets_the_file_all_the_same() {
+fn a_directory_that_is_replaced_by_a_link_still_gets_the_file() {
     for resume in [false, true] {
         let dir = tempdir().unwrap();
         fs::create_dir(dir.path().join("elsewhere")).unwrap();
@@ -386,7 +386,7 @@ fn a_directory_that_is_swapped_for_a_link_gets_the_file_all_the_same() {
 }
 
 #[test]
-fn a_partial_file_that_is_swapped_never_becomes_the_target() {
+fn a_replaced_partial_file_never_becomes_the_target() {
     for plant in [LINK, HARD_LINK, FOREIGN, PIPE] {
         for resume in [false, true] {
             let dir = tempdir().unwrap();
@@ -435,7 +435,7 @@ fn again(variable: &str, dir: &Path, prepared: &[&str]) -> Output {
 }
 
 #[test]
-fn what_killed_downloads_without_resume_have_left_is_removed_by_the_next_one() {
+fn partial_files_of_killed_downloads_without_resume_are_removed_by_the_next() {
     if let Some(dir) = env::var_os(DIES) {
         let net = Net::new(0);
         let (bucket, _) = net.with_file(&bytes(100_000));
@@ -473,7 +473,7 @@ fn what_killed_downloads_without_resume_have_left_is_removed_by_the_next_one() {
 }
 
 #[test]
-fn what_somebody_works_on_is_not_removed() {
+fn a_locked_partial_file_is_not_removed() {
     for_seeds(0..20, |seed| {
         let (net, file, dir) = (Net::new(seed), bytes(100_000), tempdir().unwrap());
         let (bucket, _) = net.with_file(&file);
@@ -528,7 +528,7 @@ fn a_partial_file_with_another_name_or_owner_is_not_resumed() {
 }
 
 #[test]
-fn a_download_without_resume_that_fails_leaves_what_may_be_resumed() {
+fn a_failing_download_without_resume_leaves_resumable_files_alone() {
     let (net, bucket, file, dir) = left_behind();
     net.nth(3, FaultKind::download_cap_exceeded());
     let path = dir.path().join("f");
@@ -541,7 +541,7 @@ fn a_download_without_resume_that_fails_leaves_what_may_be_resumed() {
 }
 
 #[test]
-fn what_an_unsigned_download_left_is_removed_and_what_may_be_anything_is_not() {
+fn partial_files_with_an_unsigned_state_are_removed_and_those_without_a_state_are_not() {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, version) = net.with_file(&file);
     plant_unsigned(dir.path(), version.file_id.as_str(), &file[..50_000]);
@@ -645,7 +645,7 @@ fn fill_up(dir: &Path) {
 }
 
 #[test]
-fn a_partial_file_that_another_process_has_locked_is_waited_for_a_while_and_then_left_alone() {
+fn a_partial_file_locked_by_another_process_is_waited_for_then_left_alone() {
     let (net, bucket, file, dir) = left_behind();
     let (part, _) = left_in(dir.path(), &[]);
     let other = File::open(&part).unwrap();

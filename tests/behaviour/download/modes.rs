@@ -15,7 +15,7 @@ const HERE: &str = "B2KIT_TESTS_UMASK";
 
 /// The umask is the whole process's, so each has one of its own.
 #[test]
-fn a_new_file_gets_the_mode_that_the_umask_leaves_and_an_old_one_keeps_its_own() {
+fn a_new_file_gets_the_umasks_mode_and_a_replaced_file_keeps_its_own() {
     if let Some(dir) = std::env::var_os(HERE) {
         return download_under_this_umask(Path::new(&dir));
     }

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_follow_each_other_as_often_as_they_are_opened() {
+    fn concatenated_bodies_can_be_opened_repeatedly() {
         let whole = concatenated(vec![
             body(3, &["ab", "c"]),
             Body::empty().into(),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_body_is_not_made_good_by_a_long_one() {
+    fn a_short_body_is_not_compensated_by_a_long_one() {
         for bodies in [
             vec![body(3, &["ab"]), body(3, &["cdef"])],
             vec![body(3, &["abcd"]), body(3, &["ef"])],

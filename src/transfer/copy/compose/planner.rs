@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_copied_is_and_short_pieces_borrow_from_their_neighbours() {
+    fn long_sources_are_copied_and_short_ones_borrow_from_their_neighbours() {
         for (sources, expected) in [
             ("", ""),
             ("L0 A0", ""),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_plan_says_what_goes_which_way() {
+    fn a_plan_sums_copied_uploaded_and_downloaded_bytes() {
         let plan = plan(&inputs("A100 L3 A400"), LIMITS).unwrap();
         assert_eq!(plan.copied_bytes(), 493);
         assert_eq!(plan.uploaded_bytes(), 10);
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_short_copies_are_sent_together_and_nothing_is_larger_than_there_can_be() {
+    fn too_many_short_copies_are_sent_together_within_the_limits() {
         let limits = PartLimits {
             parts: 100,
             ..LIMITS
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_real_sizes_with_as_many_pieces_as_there_can_be_is_made_at_once() {
+    fn a_plan_with_the_most_sources_of_real_sizes_is_made_quickly() {
         let limits = PartLimits {
             minimum: 5_000_000,
             maximum: 5_000_000_000,
@@ -248,7 +248,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn parts_cover_the_file_obey_the_limits_and_download_the_least_there_is(
+        fn parts_cover_the_file_respect_the_limits_and_download_the_least(
             inputs in prop::collection::vec(any_input(), 0..14),
             minimum in 1_u64..9,
             sent in 9_u64..40,
@@ -277,7 +277,7 @@ mod tests {
         }
 
         #[test]
-        fn there_are_never_more_parts_than_allowed(
+        fn plans_never_exceed_the_part_limit(
             inputs in prop::collection::vec(any_input(), 0..60),
             parts in 2_usize..10,
         ) {

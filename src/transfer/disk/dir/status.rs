@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_regular_file_of_this_user_with_one_name_is_its_own() {
+    fn only_a_regular_file_of_this_user_with_one_name_is_exclusive() {
         let status = FileStatus {
             kind: FileKind::File,
             is_ours: true,
