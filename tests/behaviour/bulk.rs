@@ -1,4 +1,4 @@
-//! Many files at once, and what bounds all of them together.
+//! Many files at once, and the limits that all transfers of a client share.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,9 @@ use b2kit::api::DeleteFileVersion;
 use b2kit::http::header::AUTHORIZATION;
 use b2kit::transfer::Source;
 use b2kit::types::{FileVersion, Sha1};
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, UnfinishedState, Request, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Request, Timer as _, UnfinishedState,
+};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 
@@ -93,7 +95,10 @@ fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
-            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL
+                .into_iter()
+                .filter(|t| t.passes())
+                .collect();
             let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
             (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
         });
@@ -218,7 +223,7 @@ fn delete_many_returns_each_outcome() {
     });
 }
 
-/// Bytes that are counted as long as they are somewhere.
+/// Bytes that are counted while they exist.
 #[derive(Clone, Default)]
 struct Held(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -231,7 +236,7 @@ impl Held {
         Bytes::from_owner(Counted(bytes, self.clone()))
     }
 
-    /// In chunks of ten, each made when it is asked for.
+    /// The bytes in chunks of ten, each made when it is polled.
     fn source(&self, content: Bytes) -> Source {
         let held = self.clone();
         let chunks = (0..content.len().div_ceil(10)).map(move |at| {
@@ -360,7 +365,7 @@ fn uploads_dropped_at_any_poll_block_no_other() {
     });
 }
 
-/// How long this takes on the chaos' own time, without the time of its requests.
+/// How long this takes on the manual clock, without the duration of its requests.
 async fn took<T>(chaos: &Chaos, work: impl Future<Output = T>) -> (f64, T) {
     let began = chaos.timer.now();
     let done = work.await;

@@ -9,7 +9,9 @@ use b2kit::types::{
     BucketName, BucketType, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileId,
     FileInfo, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState, ManualTimer, Request, Response};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, ManualTimer, Request, Response, UnfinishedState,
+};
 use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, NetworkFault};
@@ -208,7 +210,7 @@ fn a_copy_with_a_wrong_customer_key_is_refused_and_leaves_nothing() {
     }
 }
 
-/// The file of 12 GB that such an emulator says it has; and what it was asked to copy.
+/// The metadata of a 12 GB file that the emulator pretends to have, and the copy calls it receives.
 fn of_12_gb(emulator: &Emulator) -> (Client, ManualTimer, Arc<Mutex<Vec<Value>>>) {
     const LEN: u64 = 12_000_000_000;
     let (timer, asked) = (ManualTimer::new(), Arc::new(Mutex::new(Vec::new())));
@@ -416,7 +418,10 @@ fn a_copy_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
                 let source = bucket.upload("f", content.clone()).await.unwrap().file;
                 let copy = bucket.copy(source, "g").part_size(part_size);
                 let finished = polled(copy, polls).await.is_some();
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(stored(&b2, &version.file_id).await, content);
                 }

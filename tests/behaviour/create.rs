@@ -1,4 +1,4 @@
-//! Files that are created only where there is none, by many writers at once.
+//! Files created only where there is none, by many concurrent writers.
 
 use std::collections::BTreeMap;
 use std::future::IntoFuture as _;
@@ -23,7 +23,7 @@ use crate::client_of;
 use crate::seeds::for_seeds;
 use crate::uploading::{bucket, content, polled, stored};
 
-/// The bucket for the slot, which has notes of its user's own.
+/// The bucket of the slot, which has info entries of its own.
 async fn coordination(b2: &Client) -> BucketHandle {
     let name = BucketName::new("coordination").unwrap();
     let info = BucketInfo::new().with("owner", "photos").unwrap();
@@ -42,13 +42,13 @@ async fn settings(bucket: &BucketHandle) -> Bucket {
     bucket.client().call(list).await.unwrap().buckets.remove(0)
 }
 
-/// Whether the slot is empty, and all else in the bucket's info as it was.
+/// Asserts that the slot is empty, and all other entries of the bucket's info unchanged.
 async fn assert_slot_is_empty(slot: &BucketHandle) {
     let info = settings(slot).await.bucket_info;
     assert_eq!(info, BucketInfo::new().with("owner", "photos").unwrap());
 }
 
-/// All versions, stages apart, by their names.
+/// All versions except stages, by name.
 async fn files(bucket: &BucketHandle) -> BTreeMap<String, Vec<FileVersion>> {
     let mut files: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for version in all(bucket).await {
@@ -77,10 +77,11 @@ fn is_taken(outcome: &Result<Created, Error>) -> bool {
     kind.is_err_and(|kind| kind == ErrorKind::Conflict)
 }
 
-/// What one writer came to with one name; `None` where it was dropped.
+/// The outcome of one writer for one name; `None` if it was dropped.
 type Outcome = (usize, usize, Option<Result<Created, Error>>);
 
-/// 8 writers create 20 names each, in an order of their own; each has the client that `client` makes of its number.
+/// 8 writers create 20 names each, each in its own order and with the client that `client` makes
+/// for its number.
 async fn race(
     seed: u64,
     files: &BucketHandle,
@@ -115,7 +116,8 @@ fn bytes(writer: usize, name: usize) -> Bytes {
     Bytes::from(format!("{name} by {writer}"))
 }
 
-/// Holds that nobody was told anything that isn't so. `bucket` and `slot` are reached without trouble.
+/// Asserts that every outcome that a writer got is true. `bucket` and `slot` are accessed without
+/// faults.
 async fn assert_told_true(seed: u64, outcomes: &[Outcome], bucket: &BucketHandle) {
     let files = files(bucket).await;
     for name in 0..20 {
@@ -296,7 +298,10 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         for (create, told) in [
             (bucket.create("f", endless(), &slot), "5000000000 at most"),
             (bucket.create("f", unknown(), &slot), "needs a length"),
-            (bucket.create(stage.as_str(), x(), &slot), "reserved for stages"),
+            (
+                bucket.create(stage.as_str(), x(), &slot),
+                "reserved for stages",
+            ),
             (bucket.create("", x(), &slot), "is empty"),
             (
                 bucket.create("f", x(), &slot).file_info(full.unwrap()),
@@ -332,8 +337,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
 }
 
 #[test]
-fn a_create_dropped_at_any_poll_is_completed_by_the_next_writer_or_never_and_its_stage_is_discarded()
- {
+fn a_create_dropped_at_any_poll_is_completed_by_the_next_or_its_stage_is_discarded() {
     let mut fates = [0, 0];
     for polls in 0.. {
         let clock = ManualClock::at(1_000_000_000);
@@ -457,9 +461,9 @@ fn a_slot_with_an_unknown_entry_is_left_alone() {
 }
 
 #[test]
-fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict()
- {
-    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
+fn a_create_whose_swap_stays_lost_says_that_it_may_have_taken_effect_and_never_conflict() {
+    let (_, chaos) =
+        Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
     chaos.timer.run(async {
         let bucket = bucket(&calm).await;

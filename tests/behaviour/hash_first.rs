@@ -56,7 +56,7 @@ fn a_large_file_from_a_replayable_source_downloads_as_verified() {
     }
 }
 
-/// What is hashed on threads, so on real time: large chunks, and files.
+/// These are hashed on threads, so the test runs on real time.
 #[test]
 fn large_chunks_and_local_files_are_hashed_first() {
     let content = content(3_500_000);
@@ -99,7 +99,7 @@ fn large_chunks_and_local_files_are_hashed_first() {
     });
 }
 
-/// Bytes that are others once they were read as a whole, in the third part.
+/// A source whose third part changes after it was read as a whole.
 fn changing(content: &Bytes) -> Source {
     let (content, reads) = (content.clone(), AtomicUsize::new(0));
     Source::ranges(content.len() as u64, move |range| {
@@ -150,7 +150,7 @@ fn a_part_that_changed_after_hashing_is_a_source_error_and_leaves_nothing() {
     });
 }
 
-/// B2 says that it got other bytes; the source has the same.
+/// B2 reports other bytes, but the source is unchanged.
 #[test]
 fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
     for always in [false, true] {
@@ -266,7 +266,7 @@ fn only_large_uploads_have_a_hashing_stage() {
     }
 }
 
-/// What is wrong with an upload is told before its source was read.
+/// The source is not read before the error.
 #[test]
 fn an_invalid_upload_is_refused_before_it_is_hashed() {
     let (b2, chaos) = Chaos::calm();
@@ -283,7 +283,7 @@ fn an_invalid_upload_is_refused_before_it_is_hashed() {
 
 // Resuming.
 
-/// Starts a large file as somebody would, and sends its first parts.
+/// Starts a large file as another tool would, and sends its first parts.
 async fn begun(bucket: &BucketHandle, content: &Bytes, info: FileInfo, part: usize, parts: usize) {
     let b2 = bucket.client();
     let start = StartLargeFile::new(bucket.id(), FileName::new("f").unwrap())
@@ -340,7 +340,7 @@ fn an_unfinished_upload_without_a_sha1_is_resumed_only_without_hash_first() {
     }
 }
 
-/// Counts how many bytes of it are read.
+/// Counts how many bytes are read from the source.
 fn counted(content: &Bytes) -> (Source, Arc<AtomicUsize>) {
     let (bytes, read) = (content.clone(), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&read);
@@ -417,7 +417,7 @@ fn two_uploads_of_the_same_bytes_to_one_name_leave_each_other_alone() {
     });
 }
 
-/// Between the reading as a whole and another for the parts that are there, the source changes.
+/// The source changes between the pass for the whole and the pass for the existing parts.
 #[test]
 fn a_source_that_changes_while_a_resume_is_planned_is_a_source_error() {
     let content = content(1_000);

@@ -16,7 +16,9 @@ use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, UnfinishedState, RetryPolicy, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, Error, ErrorKind, RetryPolicy, Timer as _, UnfinishedState,
+};
 use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
@@ -31,13 +33,13 @@ pub(crate) async fn bucket(b2: &Client) -> BucketHandle {
     BucketHandle::new(b2.clone(), bucket.bucket_id, name)
 }
 
-/// Bytes of which no two stretches are alike.
+/// Bytes that don't repeat, so that a misplaced range is noticed.
 pub(crate) fn content(len: usize) -> Bytes {
     let mut chance = fastrand::Rng::with_seed(len as u64);
     (0..len).map(|_| chance.u8(..)).collect()
 }
 
-/// Chunks of uneven sizes.
+/// The bytes in chunks of uneven sizes.
 pub(crate) fn in_chunks(content: &Bytes) -> Vec<io::Result<Bytes>> {
     let mut chance = fastrand::Rng::with_seed(3);
     let (mut rest, mut chunks) = (content.clone(), Vec::new());
@@ -293,7 +295,7 @@ fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
     });
 }
 
-/// Sources that don't keep their word, each with what the error says.
+/// Sources that break their promise, each with what the error says.
 fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
     let len = content.len() as u64;
     let short = content.slice(..content.len() - 1);
@@ -411,7 +413,11 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
         assert_eq!(left[0].file_name, "f");
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "it can't be reached yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "it can't be reached yet"
+        );
         reachable.store(true, Ordering::Relaxed);
         assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert!(b2.unfinished().is_empty());
@@ -419,14 +425,16 @@ fn a_file_whose_cancel_fails_stays_in_the_ledger_until_orphans_are_cancelled() {
     });
 }
 
-/// The answer to the start is lost, and nobody may look for what was started: another is started, and the first one stays in
-/// the ledger.
+/// If the response to the start is lost and the key may not list files, another file is started,
+/// and the first stays in the ledger.
 #[test]
 fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_succeeds() {
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::LostResponse),
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(NetworkFault::LostResponse)
+        }
         "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
             Some(NetworkFault::Status(403, "transaction_cap_exceeded"))
         }
@@ -448,9 +456,16 @@ fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_suc
         };
         assert_eq!(
             state(&b2),
-            [(UnfinishedState::Orphaned, false), (UnfinishedState::UnderWay, true)]
+            [
+                (UnfinishedState::Orphaned, false),
+                (UnfinishedState::UnderWay, true)
+            ]
         );
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "nobody may look for it yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "nobody may look for it yet"
+        );
         may_look.store(true, Ordering::Relaxed);
         let (reaped, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
         assert!(reaped.is_empty());
@@ -483,7 +498,10 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
             let [(left, error)] = &reaped[..] else {
                 panic!("{reaped:?}");
             };
-            assert_eq!((left.state, &left.file_id), (UnfinishedState::Orphaned, &None));
+            assert_eq!(
+                (left.state, &left.file_id),
+                (UnfinishedState::Orphaned, &None)
+            );
             assert!(
                 error.to_string().contains("no room for the note"),
                 "{error}"
@@ -497,7 +515,7 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
     });
 }
 
-/// Each request in turn meets each kind of trouble: the upload succeeds, or says what it met and leaves nothing.
+/// For each fault at each request, the upload succeeds, or reports the fault and leaves nothing.
 #[test]
 fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
     let content = content(555);
@@ -526,7 +544,8 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                     Err(error) => {
                         let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
                         let final_for_all = !trouble.passes()
-                            || (login && trouble == NetworkFault::Status(401, "expired_auth_token"));
+                            || (login
+                                && trouble == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -582,8 +601,8 @@ fn many_simultaneous_faults_lose_no_byte_and_cost_few_extra_requests() {
     });
 }
 
-/// Its parts are as large as B2's smallest, and nothing of it is in memory but in the emulator. That takes seconds; the many
-/// seeds are those of the test before, where as many parts have 100 bytes each.
+/// Parts have B2's minimum size, and only the emulator holds the file. This takes seconds, so it
+/// uses few seeds; the test before has many, with parts of 100 bytes.
 #[test]
 fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing() {
     const LEN: u64 = 200_000_000;
@@ -644,7 +663,7 @@ fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing
     });
 }
 
-/// Sources whose code panics, each at another place.
+/// Sources that panic, each at another place.
 fn panicking(content: &Bytes) -> Vec<Source> {
     struct Panics(bool);
     impl futures::io::AsyncRead for Panics {
@@ -722,7 +741,7 @@ fn a_panicking_source_fails_its_upload_with_a_source_error_and_leaves_nothing() 
     }
 }
 
-/// A body that a program gives to a call is its code, too.
+/// A body that a program passes to a call is its code, too.
 #[test]
 fn a_panicking_body_fails_its_call_with_a_source_error() {
     let (b2, chaos) = Chaos::calm();
@@ -750,7 +769,7 @@ fn a_panicking_body_fails_its_call_with_a_source_error() {
     });
 }
 
-/// Polls the upload so many times, and drops it then. `Some` if it came to an end before.
+/// Polls the upload this many times, then drops it. `Some` if it completed before.
 pub(crate) async fn polled<T>(
     future: impl std::future::IntoFuture<Output = T>,
     polls: usize,
@@ -780,7 +799,10 @@ fn an_upload_dropped_at_any_poll_leaves_only_what_orphan_cleanup_cancels() {
                 let sent = chaos.tally().0;
                 chaos.timer.sleep(Duration::from_secs(3_600)).await;
                 assert_eq!(chaos.tally().0, sent, "nothing leaves after the drop");
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(
                         stored(&b2, &version.file_id).await,
@@ -838,7 +860,7 @@ fn an_upload_dropped_while_finishing_is_never_cancelled() {
 
 // Resuming.
 
-/// An upload that B2 stops after so many parts, and that is kept. Gives the token, from which it goes on.
+/// An upload that B2 stops after this many parts, and that is kept. Returns the token to resume it.
 async fn stopped(bucket: &BucketHandle, content: &Bytes, parts: usize) -> ResumeToken {
     let b2 = bucket.client();
     let sha1 = Sha1::of(content).to_string();
@@ -923,7 +945,10 @@ fn a_resumed_upload_resends_a_part_with_other_bytes() {
             .resume_from(token.clone())
             .plan();
         let plan = plan.await.unwrap();
-        assert_eq!(plan.parts[1].differs, Some("the part at B2 has other bytes"));
+        assert_eq!(
+            plan.parts[1].differs,
+            Some("the part at B2 has other bytes")
+        );
         assert_eq!((plan.reused_bytes(), plan.missing_bytes()), (400, 600));
         let uploaded = bucket
             .upload("f", content.clone())
@@ -965,11 +990,7 @@ fn unfinished_uploads_that_are_foreign_or_differ_are_left_alone_and_the_plan_say
             .plan()
             .await
             .unwrap();
-        let why: Vec<_> = plan
-            .rejected
-            .iter()
-            .map(|(id, why)| (id, &**why))
-            .collect();
+        let why: Vec<_> = plan.rejected.iter().map(|(id, why)| (id, &**why)).collect();
         let expected = [
             (&foreign.file_id, "it was not started by this crate"),
             (&noted.file_id, "it has another file info"),
@@ -1065,7 +1086,11 @@ fn a_dropped_upload_that_is_to_be_kept_survives_orphan_cleanup() {
             assert_eq!(left.len(), 1, "what was asked to be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
             assert_eq!(parts.parts.len(), kept);
-            assert!(b2.unfinished().iter().all(|line| line.state == UnfinishedState::Kept));
+            assert!(
+                b2.unfinished()
+                    .iter()
+                    .all(|line| line.state == UnfinishedState::Kept)
+            );
         }
     });
 }
@@ -1181,8 +1206,10 @@ fn progress_changes_are_streamed_until_the_transfer_succeeds_or_fails() {
 fn a_client_that_shuts_down_waits_up_to_its_limit_and_returns_unfinished_uploads() {
     let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let dead = Arc::clone(&down);
-    let (b2, chaos) =
-        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(NetworkFault::Refused));
+    let (b2, chaos) = Chaos::new(move |_, _| {
+        dead.load(Ordering::Relaxed)
+            .then_some(NetworkFault::Refused)
+    });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let uploads = (0..50).map(|n| {
@@ -1313,7 +1340,7 @@ fn a_missing_or_irregular_local_file_fails_with_an_error_that_names_it() {
     assert_eq!(emulator.snapshot().calls_of("b2_get_upload_url"), 0);
 }
 
-/// The emulator looks away while the file is changed under the upload.
+/// The file is changed while the emulator answers.
 #[test]
 fn a_local_file_that_changes_while_it_is_read_fails_the_upload_and_leaves_nothing() {
     use b2kit::HttpClient as _;

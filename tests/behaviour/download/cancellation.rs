@@ -1,4 +1,4 @@
-//! What is left when a download is dropped, at each of its polls.
+//! What a download leaves behind when it is dropped, at each of its polls.
 
 use std::fs;
 use std::pin::pin;
@@ -9,7 +9,7 @@ use tempfile::tempdir;
 
 use super::{Net, bytes, settles};
 
-/// Drops a download at its `k`th poll, for each `k`, until it comes to its end before.
+/// Drops a download at its `k`th poll, for each `k`, until it completes first.
 fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     let mut done = 0;
     for k in 0..2_000 {
@@ -30,7 +30,7 @@ fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
     (net, bucket)
 }
 
-/// Whether it came to its end.
+/// Whether it completed.
 fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F) -> bool {
     let mut download = pin!(download);
     let mut run = super::Run::new(&net.timer);

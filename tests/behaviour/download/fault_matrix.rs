@@ -1,4 +1,4 @@
-//! FaultKind by seed, and each kind of trouble at each request.
+//! Each fault at each request, and random faults by seed.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use tempfile::tempdir;
 use super::{Net, bytes, files};
 use crate::seeds::for_seeds;
 
-/// What passes, at some byte of a body or before it.
+/// Transient faults, at this byte of a body or before it.
 fn passing(at: u64) -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     vec![
@@ -40,7 +40,7 @@ fn set(name: &'static str, value: &'static str) -> FaultKind {
     FaultKind::SetHeader(name, HeaderValue::from_static(value))
 }
 
-/// Somebody on the way says no, which says nothing about B2. Twice in one call it passes.
+/// Errors of an intermediary, which say nothing about B2. They are survived twice in one call.
 fn foreign() -> Vec<FaultKind> {
     let status = |status| StatusCode::from_u16(status).unwrap();
     [302, 307, 400, 401, 403, 404, 416]
@@ -48,7 +48,7 @@ fn foreign() -> Vec<FaultKind> {
         .into()
 }
 
-/// What is no answer to what was asked; it passes when it comes once.
+/// Responses that don't fit the request; each is survived once.
 fn wrong() -> Vec<FaultKind> {
     vec![
         FaultKind::garbage(),
@@ -58,12 +58,15 @@ fn wrong() -> Vec<FaultKind> {
     ]
 }
 
-/// What does not pass.
+/// Permanent faults.
 fn lasting() -> Vec<(FaultKind, ErrorKind)> {
     let error = |status, code| FaultKind::error(StatusCode::from_u16(status).unwrap(), code, "");
     vec![
         (FaultKind::download_cap_exceeded(), ErrorKind::CapExceeded),
-        (FaultKind::transaction_cap_exceeded(), ErrorKind::CapExceeded),
+        (
+            FaultKind::transaction_cap_exceeded(),
+            ErrorKind::CapExceeded,
+        ),
         (error(403, "access_denied"), ErrorKind::Unauthorized),
         (error(401, "unauthorized"), ErrorKind::Unauthorized),
         (error(404, "not_found"), ErrorKind::NotFound),
@@ -79,7 +82,10 @@ fn each_fault_at_each_request_of_a_download_is_survived_or_reported() {
     let lasting = lasting()
         .into_iter()
         .map(|(trouble, kind)| (trouble, Some(kind)));
-    let more = [set("content-length", "3"), FaultKind::CorruptByte { at: 77 }];
+    let more = [
+        set("content-length", "3"),
+        FaultKind::CorruptByte { at: 77 },
+    ];
     let more = more.map(|trouble| (trouble, None));
     for (trouble, kind) in passing.chain(lasting).chain(more) {
         for index in 1..=6 {
@@ -140,7 +146,7 @@ fn takes_the_token(trouble: &FaultKind) -> bool {
     matches!(trouble, FaultKind::ExpireToken | FaultKind::ForgetToken)
 }
 
-/// Troubles for the next requests, each once; and how many.
+/// Faults for the next requests, each once; and how many.
 fn some_troubles(net: &Net, len: usize, rng: &mut Rng) -> usize {
     let count = rng.usize(..9);
     let mut has_lost_a_token = false;

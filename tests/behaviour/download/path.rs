@@ -1,4 +1,4 @@
-//! Into a file of the local disk: whole, verified, or not at all.
+//! Downloads to a local path: complete and verified, or not at all.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tempfile::tempdir;
 
 use super::{BY_ID, BY_NAME, Net, bytes, files, put};
 
-/// Beyond 64 MiB bytes go on to the disk while others arrive.
+/// Beyond 64 MiB, bytes are flushed while others arrive.
 #[test]
 fn a_file_of_80_mb_arrives_complete() {
     let (net, file, dir) = (Net::new(0), bytes(80 << 20), tempdir().unwrap());
@@ -153,7 +153,7 @@ fn modified_time_restores_the_uploaders_time() {
     }
 }
 
-/// Downloads over a file that is there, and finds it as it was.
+/// Downloads over an existing file, and asserts that it is unchanged.
 fn fails(net: &Net, bucket: &BucketHandle) -> Error {
     let dir = tempdir().unwrap();
     let path = dir.path().join("f");
@@ -313,7 +313,7 @@ fn a_target_that_can_not_be_replaced_is_a_destination_error() {
     }
 }
 
-/// Downloads five ranges to this path, and meddles before the third.
+/// Downloads five ranges to this path, and interferes before the third.
 fn in_the_middle(
     net: &Net,
     path: &Path,
@@ -334,12 +334,12 @@ fn in_the_middle(
     net.run(download.to_path(path)).unwrap_err()
 }
 
-/// What tells the process below that it is the one whose files can't grow, and where to put them.
+/// Tells the child process that it is the one whose files can't grow, and where to put them.
 #[cfg(unix)]
 const FULL: &str = "B2KIT_TESTS_FULL_DISK";
 
-/// A disk that is really full takes a mount; a limit on the size of files takes none, and stops `write` in the same way. It
-/// is a process's own, so another one is started.
+/// A full disk needs a mount. A limit on the size of files doesn't, and fails `write` in the same
+/// way. It belongs to the process, so a child is started.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_a_destination_error_and_the_old_file_stays() {
@@ -400,7 +400,7 @@ fn run_out_of_disk(dir: &Path) {
     fs::write(dir.join("was-here"), "yes").unwrap();
 }
 
-/// The longest name that a file system takes has room for the hidden one beside it.
+/// The longest file name still has room for the hidden one beside it.
 #[test]
 fn a_target_with_the_longest_possible_name_is_written() {
     for name in ["x".repeat(255), "ü".repeat(127), "🦀".repeat(63)] {

@@ -1,4 +1,4 @@
-//! What a later process goes on with.
+//! Downloads that resume what an earlier process left.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) fn resumable(bucket: &BucketHandle) -> FileDownload {
         .resume()
 }
 
-/// A directory in which the first 40,000 of 100,000 bytes have been left, with the state of a process that has ended.
+/// A directory with the first 40,000 of 100,000 bytes, and the state of a process that has ended.
 pub(super) fn left_behind() -> (Net, BucketHandle, Vec<u8>, TempDir) {
     let (net, file, dir) = (Net::new(0), bytes(100_000), tempdir().unwrap());
     let (bucket, _) = net.with_file(&file);
@@ -93,7 +93,7 @@ fn a_dropped_download_can_be_resumed() {
     assert!(now == file && done.resumed_bytes > 0);
 }
 
-/// Whether the partial file has so many bytes.
+/// Whether the partial file has this many bytes.
 fn has(dir: &Path, bytes: u64) -> bool {
     let part = files(dir)
         .into_iter()
@@ -208,7 +208,7 @@ fn a_complete_partial_file_costs_one_head_request() {
     assert!(asked.len() == 1 && asked[0].head, "{asked:?}");
 }
 
-/// B2 notes no SHA-1 of the file.
+/// B2 has no SHA-1 of the file.
 pub(super) fn nothing_verifies(net: &Net) {
     let none = HeaderValue::from_static("none");
     let name = HeaderName::from_static("x-bz-content-sha1");
