@@ -48,7 +48,7 @@ impl BucketHandle {
         F: Fn(&Self, &T) -> Upload + Send,
     {
         let bucket = self.clone();
-        each(inputs, concurrency, move |input| {
+        run_each(inputs, concurrency, move |input| {
             upload(&bucket, input).into_future()
         })
     }
@@ -93,7 +93,7 @@ impl BucketHandle {
         W: Future<Output = Result<Downloaded, Error>> + Send,
     {
         let bucket = self.clone();
-        each(inputs, concurrency, move |input| download(&bucket, input))
+        run_each(inputs, concurrency, move |input| download(&bucket, input))
     }
 }
 
@@ -134,7 +134,7 @@ impl Client {
         F: Fn(&T) -> DeleteFileVersion + Send,
     {
         let client = self.clone();
-        each(inputs, concurrency, move |input| {
+        run_each(inputs, concurrency, move |input| {
             let (client, call) = (client.clone(), version(input));
             async move { client.call(call).await.map(drop) }
         })

@@ -82,11 +82,11 @@ impl From<UnsafeName> for Error {
 
 /// What most file systems allow for a path component, and a little less than Linux allows for a
 /// path.
-const LONGEST_PART: usize = 255;
-const LONGEST: usize = 4_000;
+const MAX_COMPONENT: usize = 255;
+const MAX_NAME: usize = 4_000;
 
 fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathBuf, UnsafeName> {
-    let too_long = (name.len() > LONGEST).then_some("it is longer than 4,000 bytes");
+    let too_long = (name.len() > MAX_NAME).then_some("it is longer than 4,000 bytes");
     match too_long.or_else(|| name.split('/').find_map(rule)) {
         Some(why) => Err(UnsafeName {
             name: name.into(),
@@ -102,7 +102,7 @@ fn unix_rule(part: &str) -> Option<&'static str> {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
         "." | ".." => Some("it has a component \".\" or \"..\""),
         _ if part.contains('\0') => Some("it has a NUL"),
-        _ if part.len() > LONGEST_PART => Some("it has a component longer than 255 bytes"),
+        _ if part.len() > MAX_COMPONENT => Some("it has a component longer than 255 bytes"),
         _ if is_reserved(part) => Some("it has a component that is reserved for partial downloads"),
         _ => None,
     }

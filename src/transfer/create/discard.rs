@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use super::driver::run;
 use super::protocol::Intent;
 use super::slot::CreateSlot;
-use super::stage::{CREATE_STAGES, NONCE, Stage, fits};
+use super::stage::{CREATE_STAGES, NONCE, Stage, is_stage_name};
 use crate::api::ListFileVersions;
 #[cfg(doc)]
 use crate::client::Client;
@@ -61,7 +61,7 @@ impl BucketHandle {
             let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
             let nonce = version.file_info.get(NONCE).unwrap_or_default();
             let is_file = matches!(version.action, Action::Upload | Action::Copy);
-            if !is_old || !is_file || !fits(&version.file_name, nonce) {
+            if !is_old || !is_file || !is_stage_name(&version.file_name, nonce) {
                 continue;
             }
             let stage = Stage {

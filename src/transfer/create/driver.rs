@@ -95,12 +95,12 @@ pub(super) fn without_conflict(error: Error) -> Error {
     }
 }
 
-type Answered = Result<Answer<Stage, Version>, Error>;
+type DriverResult = Result<Answer<Stage, Version>, Error>;
 
 impl Driver<'_> {
-    async fn answer(&mut self, operation: Operation<Stage>) -> Answered {
+    async fn answer(&mut self, operation: Operation<Stage>) -> DriverResult {
         match operation {
-            Operation::Slot => self.look().await,
+            Operation::Slot => self.read_slot().await,
             Operation::Stage(stage) => self.stage(&stage).await,
             Operation::Target(stage) => self.target(&stage).await,
             Operation::Swap(revision, intent) => self.swap(revision, intent).await,
@@ -110,7 +110,7 @@ impl Driver<'_> {
     }
 
     /// A response was lost. This is bounded, since the client has retried for long already.
-    fn lost(&mut self, error: Error) -> Answered {
+    fn response_lost(&mut self, error: Error) -> DriverResult {
         self.lost_responses += 1;
         match self.lost_responses {
             ..=MAX_LOST => Ok(Answer::LostResponse),
@@ -118,23 +118,23 @@ impl Driver<'_> {
         }
     }
 
-    fn done(&mut self) -> Answered {
+    fn done(&mut self) -> DriverResult {
         self.lost_responses = 0;
         Ok(Answer::Done)
     }
 
-    async fn look(&mut self) -> Answered {
+    async fn read_slot(&mut self) -> DriverResult {
         let bucket = fetch_bucket(self.slot.bucket()).await?;
         let intent = bucket.bucket_info.get(KEY).map(slot::read).transpose()?;
-        self.see(bucket);
+        self.remember_revision(bucket);
         Ok(Answer::Slot(self.seen.0, intent))
     }
 
-    fn see(&mut self, bucket: Bucket) {
+    fn remember_revision(&mut self, bucket: Bucket) {
         self.seen = (bucket.revision, bucket.bucket_info.without(KEY));
     }
 
-    async fn stage(&self, stage: &Stage) -> Answered {
+    async fn stage(&self, stage: &Stage) -> DriverResult {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
             Ok(_) => Ok(Answer::Stage(Presence::Present)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -145,7 +145,7 @@ impl Driver<'_> {
     }
 
     /// A hidden name is free; so is one with nothing but an unfinished large file.
-    async fn target(&self, stage: &Stage) -> Answered {
+    async fn target(&self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Target(NameState::Absent));
         };
@@ -168,7 +168,7 @@ impl Driver<'_> {
     }
 
     /// Updates the slot. All other entries keep the values of this revision.
-    async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> Answered {
+    async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> DriverResult {
         let (seen, info) = self.seen.clone();
         debug_assert_eq!(
             seen, revision,
@@ -187,13 +187,13 @@ impl Driver<'_> {
         match self.slot.bucket().client().call(update).await {
             Ok(bucket) => {
                 self.lost_responses = 0;
-                self.see(bucket);
+                self.remember_revision(bucket);
                 Ok(Answer::Swapped(self.seen.0))
             }
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
             // An earlier attempt of the same call may have succeeded.
             Err(error) if error.kind() == ErrorKind::Conflict && error.attempts() > 1 => {
-                self.lost(error)
+                self.response_lost(error)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.lost_responses = 0;
@@ -210,7 +210,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn copy(&mut self, stage: &Stage) -> Answered {
+    async fn copy(&mut self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Done);
         };
@@ -219,7 +219,7 @@ impl Driver<'_> {
         match self.client().call(copy).await {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
             // A copy that B2 never makes would block the slot forever, so it is left out.
             Err(error) if error.kind() == ErrorKind::Rejected && error.status() == Some(400) => {
                 self.done()
@@ -228,14 +228,14 @@ impl Driver<'_> {
         }
     }
 
-    async fn delete(&mut self, stage: &Stage) -> Answered {
+    async fn delete(&mut self, stage: &Stage) -> DriverResult {
         let is_garbage = !self.may_be_in_slot && stage == self.goal.stage();
         let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
         match self.client().call(delete).await {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
             Err(_) if is_garbage => Ok(Answer::LostResponse),
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
             Err(error) => Err(error),
         }
     }

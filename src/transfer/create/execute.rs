@@ -24,7 +24,7 @@ use crate::types::{Capability, FileInfo, FileInfoLimit, FileName, LARGE_FILE_SHA
 const MAX_STAGES: u32 = 3;
 
 /// The longest entries that an upload adds to the file info.
-const NOTES: [(&str, usize); 3] = [
+const ADDED_INFO: [(&str, usize); 3] = [
     (LARGE_FILE_SHA1, 40),
     ("src_last_modified_millis", 20),
     (UPLOAD_ID, 64),
@@ -176,7 +176,7 @@ fn check_name(name: &FileName, info: &FileInfo, nonce: &str) -> Result<(), Error
         )));
     }
     let mut most = info.clone().with(NONCE, nonce)?;
-    for (key, len) in NOTES {
+    for (key, len) in ADDED_INFO {
         if most.get(key).is_none() {
             most = most.clone().with(key, "0".repeat(len)).unwrap_or(most);
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
-use super::stage::{Stage, fits, is_create_stage};
+use super::stage::{Stage, is_stage_name, is_create_stage};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::types::FileName;
@@ -99,7 +99,7 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     if entry.form != FORM {
         return Err(unread("was written by another version of b2kit"));
     }
-    if !fits(&entry.stage_name, &entry.nonce)
+    if !is_stage_name(&entry.stage_name, &entry.nonce)
         || entry.stage_id.is_empty()
         || entry.bucket_id.is_empty()
     {

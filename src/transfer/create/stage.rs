@@ -43,7 +43,7 @@ pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Err
 }
 
 /// Whether a stage with this nonce would have this name.
-pub(super) fn fits(file_name: &str, nonce: &str) -> bool {
+pub(super) fn is_stage_name(file_name: &str, nonce: &str) -> bool {
     is_create_stage(file_name)
         && nonce.len() >= 32
         && file_name[CREATE_STAGES.len()..].starts_with(nonce)
@@ -65,8 +65,8 @@ mod tests {
         ] {
             let name = stage_name(nonce, &FileName::new(target).unwrap()).unwrap();
             assert_eq!(name.as_str(), format!("{CREATE_STAGES}{nonce}{ending}"));
-            assert!(fits(name.as_str(), nonce));
+            assert!(is_stage_name(name.as_str(), nonce));
         }
-        assert!(!fits(".b2kit-create/", ""));
+        assert!(!is_stage_name(".b2kit-create/", ""));
     }
 }

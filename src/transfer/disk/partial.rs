@@ -41,7 +41,7 @@ pub(crate) struct SavedState {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct StateDocument {
     b2kit_partial_download: u32,
     file_id: String,
     content_length: u64,
@@ -58,7 +58,7 @@ struct Document {
 impl PartialDownload {
     /// The signed state of the file with this identity.
     pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
-        let mut document = Document {
+        let mut document = StateDocument {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
             content_length: self.content_length,
@@ -78,7 +78,7 @@ impl PartialDownload {
     /// Without this many bytes at the end of the file on disk.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
         let end = self.done.iter().last().map_or(0, |range| range.end);
-        self.up_to(end.saturating_sub(bytes))
+        self.truncated_to(end.saturating_sub(bytes))
     }
 
     /// The length that the file on disk has to have.
@@ -87,7 +87,7 @@ impl PartialDownload {
         end.saturating_sub(self.wanted.start)
     }
 
-    fn up_to(&self, end: u64) -> Self {
+    fn truncated_to(&self, end: u64) -> Self {
         let ranges = self
             .done
             .iter()
@@ -111,7 +111,7 @@ impl SavedState {
         of: FileIdentity,
         key: &SigningKey,
     ) -> Option<Self> {
-        let mut document: Document = serde_json::from_slice(document).ok()?;
+        let mut document: StateDocument = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,
@@ -129,7 +129,7 @@ impl SavedState {
             wanted: start..end,
             done,
         };
-        let partial = noted.up_to(start.saturating_add(length));
+        let partial = noted.truncated_to(start.saturating_add(length));
         Some(Self {
             is_authenticated: is_signed && document.inode == Some(of.file) && partial == noted,
             partial,
@@ -137,7 +137,7 @@ impl SavedState {
     }
 }
 
-impl Document {
+impl StateDocument {
     fn signed(&self) -> Vec<u8> {
         [b"state\n", &*self.bytes()].concat()
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_not_read() {
+    fn a_contradictory_state_is_not_read() {
         let good = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         for (old, new) in [
             ("[10,90]", "[11,90]"),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_given_up_from_the_end_of_the_file() {
+    fn a_state_can_be_shortened_from_the_end_of_the_file() {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);

@@ -20,7 +20,7 @@ pub(crate) struct TargetPath {
 impl TargetPath {
     /// A path of the caller's: links in it are followed, except for the last name.
     pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
-        let target = path.file_name().ok_or_else(no_file)?.to_owned();
+        let target = path.file_name().ok_or_else(no_file_name)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
             _ => Dir::open(Path::new("."))?,
@@ -44,7 +44,7 @@ impl TargetPath {
                 "the path does not stay below the directory",
             )
         })?;
-        let (target, directories) = names.split_last().ok_or_else(no_file)?;
+        let (target, directories) = names.split_last().ok_or_else(no_file_name)?;
         let mut dir = Dir::open(root)?;
         for name in directories {
             dir = dir.open_or_create_dir(name).map_err(|error| {
@@ -86,18 +86,18 @@ impl TargetPath {
     /// The name that versions before signed names used.
     pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.target.as_encoded_bytes()).to_string();
-        self.beside(&sha1[..TAG])
+        self.hidden_name(&sha1[..TAG])
     }
 
     /// A name derived from the target's name, which nobody without the key can make.
     fn signed(&self, what: &str) -> OsString {
         let mut message = format!("name\n{what}\n").into_bytes();
         message.extend_from_slice(self.target.as_encoded_bytes());
-        self.beside(&self.key.sign(&message)[..TAG])
+        self.hidden_name(&self.key.sign(&message)[..TAG])
     }
 
     /// A hidden name made of the target's name, as far as there is room, and a tag.
-    fn beside(&self, tag: &str) -> OsString {
+    fn hidden_name(&self, tag: &str) -> OsString {
         let name = self.target.to_string_lossy();
         // Most file systems allow 255 bytes, and the name of a state is longer.
         let mut end = name.len().min(180);
@@ -127,7 +127,7 @@ fn with(part: &OsStr, extension: &str) -> OsString {
     name
 }
 
-fn no_file() -> io::Error {
+fn no_file_name() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")
 }
 

@@ -10,7 +10,7 @@ pub(crate) const MAX_PART: u64 = 5_000_000_000;
 
 /// The largest minimum part size that is believed. B2's is 5 MB. Parts of non-replayable streams
 /// are held in memory, which no server's answer may fill; B2 says so if a part is too small.
-const MOST_MINIMUM: u64 = 100_000_000;
+const MAX_MINIMUM: u64 = 100_000_000;
 
 pub(crate) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
@@ -32,7 +32,7 @@ impl PartSizes {
     /// The sizes that the account reports, clamped to what is possible: no server's answer makes a
     /// file fall into single bytes.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
-        let minimum = minimum.clamp(1, MOST_MINIMUM);
+        let minimum = minimum.clamp(1, MAX_MINIMUM);
         Self {
             minimum,
             recommended: recommended.clamp(minimum, MAX_PART),

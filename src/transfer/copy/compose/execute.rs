@@ -128,7 +128,7 @@ async fn in_parts(
             Ok(task.map(|task| (task, number + 1)))
         }
     });
-    file.upload_parts(tasks, |number| parts.again(number)).await
+    file.upload_parts(tasks, |number| parts.recreate(number)).await
 }
 
 /// Makes the parts of a composed large file.
@@ -153,7 +153,7 @@ impl PartBuilder {
     }
 
     /// The same part once more, unless it contains a non-replayable stream.
-    fn again(&self, number: PartNumber) -> Option<PartTask> {
+    fn recreate(&self, number: PartNumber) -> Option<PartTask> {
         let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
         if part.copied {
             return Some(self.copied(part, number));

@@ -215,7 +215,7 @@ impl FileDownload {
                 .transpose()?;
             match self.request_first(range, range.is_none()).await {
                 Ok(first)
-                    if self.is_of(&partial, &first)
+                    if self.matches(&partial, &first)
                         && (is_authenticated || self.is_checkable(&first)) =>
                 {
                     return Ok((first, partial.done));
@@ -242,7 +242,7 @@ impl FileDownload {
         Ok((first?, RangeSet::default()))
     }
 
-    fn is_of(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
+    fn matches(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         file.file_id == partial.file_id
             && file.content_length == partial.content_length
