@@ -142,7 +142,7 @@ impl Client {
 }
 
 /// Runs `work` for each input, several at a time.
-fn each<T, W>(
+fn run_each<T, W>(
     inputs: impl Stream<Item = T> + Send,
     concurrency: usize,
     work: impl Fn(&T) -> W + Send,

@@ -329,7 +329,9 @@ fn explore(limits: &Limits) -> Result<usize, String> {
                     return Err(describe_path(&path, &step, &format!("{number} never ends")));
                 }
             }
-            let next = world.next(limits).map_err(|why| describe_path(&path, &step, &why))?;
+            let next = world
+                .next(limits)
+                .map_err(|why| describe_path(&path, &step, &why))?;
             path.push((step, next.into_iter()));
         }
         (step, world) = loop {
@@ -399,7 +401,11 @@ impl Hasher for IdentityHasher {
     }
 }
 
-fn describe_path(path: &[(Event, std::vec::IntoIter<(Event, World)>)], step: &Event, why: &str) -> String {
+fn describe_path(
+    path: &[(Event, std::vec::IntoIter<(Event, World)>)],
+    step: &Event,
+    why: &str,
+) -> String {
     let steps = path.iter().map(|(step, _)| step).chain([step]);
     let steps: Vec<_> = steps.map(|step| format!("{step:?}")).collect();
     format!("{}\n=> {why}", steps.join("\n"))

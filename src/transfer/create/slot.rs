@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
-use super::stage::{Stage, is_stage_name, is_create_stage};
+use super::stage::{Stage, is_create_stage, is_stage_name};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::types::FileName;

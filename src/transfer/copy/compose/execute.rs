@@ -128,7 +128,8 @@ async fn in_parts(
             Ok(task.map(|task| (task, number + 1)))
         }
     });
-    file.upload_parts(tasks, |number| parts.recreate(number)).await
+    file.upload_parts(tasks, |number| parts.recreate(number))
+        .await
 }
 
 /// Makes the parts of a composed large file.

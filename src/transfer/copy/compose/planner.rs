@@ -17,7 +17,7 @@ pub(super) struct PartLimits {
     pub(super) minimum: u64,
     pub(super) maximum: u64,
     /// The preferred size of a part that is sent.
-    pub(super) sent: u64,
+    pub(super) preferred: u64,
     /// How many parts there may be.
     pub(super) parts: usize,
 }
@@ -39,7 +39,7 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
     let mut least = limits.minimum;
     loop {
         let copied = extents.choose_copies(least);
-        let mut sent = limits.sent;
+        let mut sent = limits.preferred;
         loop {
             let parts = extents.parts(&copied, least, sent, limits.maximum);
             if parts.len() <= limits.parts {
@@ -71,7 +71,7 @@ mod tests {
     const LIMITS: PartLimits = PartLimits {
         minimum: 10,
         maximum: 1_000,
-        sent: 100,
+        preferred: 100,
         parts: 10_000,
     };
 
@@ -191,7 +191,7 @@ mod tests {
         let limits = PartLimits {
             minimum: 5_000_000,
             maximum: 5_000_000_000,
-            sent: 100_000_000,
+            preferred: 100_000_000,
             parts: 10_000,
         };
         let sources: Vec<_> = (0..100_000_u64)
@@ -253,7 +253,7 @@ mod tests {
             minimum in 1_u64..9,
             sent in 9_u64..40,
         ) {
-            let limits = PartLimits { minimum, maximum: 20, sent: sent.min(20), parts: 10_000 };
+            let limits = PartLimits { minimum, maximum: 20, preferred: sent.min(20), parts: 10_000 };
             let plan = plan(&inputs, limits).unwrap();
             let extents = Extents::new(&inputs);
             let mut at = 0;
@@ -281,7 +281,7 @@ mod tests {
             inputs in prop::collection::vec(any_input(), 0..60),
             parts in 2_usize..10,
         ) {
-            let limits = PartLimits { minimum: 5, maximum: 100_000, sent: 20, parts };
+            let limits = PartLimits { minimum: 5, maximum: 100_000, preferred: 20, parts };
             let plan = plan(&inputs, limits).unwrap();
             prop_assert!(plan.parts.len() <= parts, "{:?}", plan);
             for part in plan.parts.iter().rev().skip(1) {

@@ -86,10 +86,10 @@ impl OpenSources {
         let sizes = account_part_sizes(&self.client).await?;
         // Fails early on a wrong part size.
         sizes.layout(0, part_size)?;
-        let once = |source: &OpenSource| matches!(source.kind, OpenKind::Sequential(_));
-        let sent = match part_size {
+        let is_sequential = |source: &OpenSource| matches!(source.kind, OpenKind::Sequential(_));
+        let preferred = match part_size {
             Some(size) => size,
-            None if self.sources.iter().any(once) => {
+            None if self.sources.iter().any(is_sequential) => {
                 sizes.for_unknown_length(PartNumber::FIRST, None)
             }
             None => sizes.recommended,
@@ -110,7 +110,7 @@ impl OpenSources {
         let limits = PartLimits {
             minimum: sizes.minimum,
             maximum: MAX_PART,
-            sent,
+            preferred,
             parts: MAX_PARTS as usize,
         };
         plan(&inputs, limits)
@@ -177,12 +177,12 @@ impl OpenSources {
 
     /// The bytes of a part to send. Non-replayable streams have to be asked in order.
     pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
-        let once = self
+        let sequential = self
             .overlapping(part)
             .filter(|(source, _)| matches!(source.kind, OpenKind::Sequential(_)));
-        let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
+        let sequential: u64 = sequential.map(|(_, range)| range.end - range.start).sum();
         // All at once: two parts that each hold half and wait for the rest would wait forever.
-        let room = match once {
+        let room = match sequential {
             0 => None,
             bytes => self.client.reserve_memory(bytes).await,
         };
