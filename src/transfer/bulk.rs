@@ -5,12 +5,12 @@ use std::future::IntoFuture;
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 
-use super::bucket::BucketHandle;
-use super::download::Downloaded;
-use super::upload::{Upload, Uploaded};
 use crate::api::DeleteFileVersion;
 use crate::client::Client;
 use crate::error::Error;
+use crate::transfer::bucket::BucketHandle;
+use crate::transfer::download::Downloaded;
+use crate::transfer::upload::{Upload, Uploaded};
 
 impl BucketHandle {
     /// Uploads a file for each input, up to `concurrency` at a time. Returns each input with its

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::reserved_names::is_reserved;
 use crate::error::Error;
+use crate::transfer::reserved_names::is_reserved;
 
 /// The relative path for a file name from B2, safe on Unix and Windows.
 ///

@@ -95,12 +95,12 @@ fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
-            let passing: Vec<_> = NetworkFault::ALL
+            let transient: Vec<_> = NetworkFault::ALL
                 .into_iter()
                 .filter(|t| t.passes())
                 .collect();
-            let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
-            (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
+            let fault = transient[chance.lock().unwrap().usize(..transient.len())];
+            (number % 10 == 9 && call != "b2_authorize_account").then_some(fault)
         });
         // Which upload tokens are in use.
         let in_use: Arc<Mutex<HashSet<String>>> = Arc::default();
@@ -143,16 +143,16 @@ fn a_thousand_concurrent_uploads_succeed_though_every_tenth_request_fails() {
             }
             let names: HashSet<_> = files.iter().map(|file| &file.file_name).collect();
             assert_eq!(names.len(), crowd, "seed {seed}");
-            let (requests, troubles) = chaos.tally();
-            assert!(files.len() <= crowd + troubles, "seed {seed}");
+            let (requests, faults) = chaos.tally();
+            assert!(files.len() <= crowd + faults, "seed {seed}");
             let urls = chaos.count("b2_get_upload_url");
-            assert!(urls <= crowd + troubles, "seed {seed}: {urls} URLs");
+            assert!(urls <= crowd + faults, "seed {seed}: {urls} URLs");
             assert!(
-                requests <= 2 * crowd + 4 * troubles,
+                requests <= 2 * crowd + 4 * faults,
                 "seed {seed}: {requests}"
             );
             assert!(
-                chaos.count("b2_authorize_account") <= 1 + troubles,
+                chaos.count("b2_authorize_account") <= 1 + faults,
                 "seed {seed}"
             );
         });

@@ -296,7 +296,7 @@ fn an_invalid_name_or_part_size_fails_before_anything_is_sent() {
 }
 
 /// Sources that break their promise, each with what the error says.
-fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
+fn broken_promises(content: &Bytes) -> Vec<(&'static str, Source)> {
     let len = content.len() as u64;
     let short = content.slice(..content.len() - 1);
     let broken = || {
@@ -352,7 +352,7 @@ fn liars(content: &Bytes) -> Vec<(&'static str, Source)> {
 #[test]
 fn a_source_that_fails_or_has_another_length_fails_the_upload_and_leaves_nothing() {
     for len in [50, 500] {
-        for (at, (what, source)) in liars(&content(len)).into_iter().enumerate() {
+        for (at, (what, source)) in broken_promises(&content(len)).into_iter().enumerate() {
             let (b2, chaos) = Chaos::calm();
             chaos.timer.run(async {
                 let bucket = bucket(&b2).await;
@@ -467,8 +467,8 @@ fn a_lost_start_that_can_not_be_looked_up_stays_in_the_ledger_and_the_upload_suc
             "nobody may look for it yet"
         );
         may_look.store(true, Ordering::Relaxed);
-        let (reaped, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
-        assert!(reaped.is_empty());
+        let (cancelled, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
+        assert!(cancelled.is_empty());
         let uploaded = uploaded.unwrap();
         assert_eq!(stored(&b2, &uploaded.file.file_id).await, content);
         assert!(b2.unfinished().is_empty() && unfinished(&bucket).await.is_empty());
@@ -494,9 +494,9 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
             .await
             .unwrap();
         for _ in 0..2 {
-            let reaped = b2.cancel_orphaned_uploads().await;
-            let [(left, error)] = &reaped[..] else {
-                panic!("{reaped:?}");
+            let cancelled = b2.cancel_orphaned_uploads().await;
+            let [(left, error)] = &cancelled[..] else {
+                panic!("{cancelled:?}");
             };
             assert_eq!(
                 (left.state, &left.file_id),
@@ -519,9 +519,9 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
 #[test]
 fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
     let content = content(555);
-    for trouble in NetworkFault::ALL {
+    for fault in NetworkFault::ALL {
         for struck in 0.. {
-            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(trouble));
+            let (b2, chaos) = Chaos::new(move |number, _| (number == struck).then_some(fault));
             let (outcome, requests) = chaos.timer.run(async {
                 let calm = client_of(&chaos.emulator, &chaos.timer);
                 let there = bucket(&calm).await;
@@ -529,7 +529,7 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                     BucketHandle::new(b2.clone(), there.id().clone(), there.name().clone());
                 let outcome = bucket.upload("f", content.clone()).concurrency(2).await;
                 let requests = chaos.tally().0;
-                let case = format!("{trouble:?} at request {struck}");
+                let case = format!("{fault:?} at request {struck}");
                 let files = versions(&there).await;
                 match &outcome {
                     Ok(uploaded) => {
@@ -543,9 +543,8 @@ fn each_fault_at_each_request_of_an_upload_is_survived_or_reported() {
                     }
                     Err(error) => {
                         let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
-                        let final_for_all = !trouble.passes()
-                            || (login
-                                && trouble == NetworkFault::Status(401, "expired_auth_token"));
+                        let final_for_all = !fault.passes()
+                            || (login && fault == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -573,20 +572,17 @@ fn many_simultaneous_faults_lose_no_byte_and_cost_few_extra_requests() {
             chaos.forget();
             let uploaded = bucket.upload("f", ranges(&content)).await;
             let uploaded = uploaded.unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
-            let (_, troubles) = chaos.tally();
+            let (_, faults) = chaos.tally();
             let parts = chaos.count("b2_upload_part");
             assert!(
-                parts <= uploaded.parts as usize + troubles,
+                parts <= uploaded.parts as usize + faults,
                 "seed {seed}: {parts} parts"
             );
-            assert!(
-                chaos.count("b2_authorize_account") <= troubles,
-                "seed {seed}"
-            );
+            assert!(chaos.count("b2_authorize_account") <= faults, "seed {seed}");
             chaos.forget();
             assert!(b2.unfinished().is_empty(), "seed {seed}");
         });
-        // Looked at without trouble.
+        // Checked without faults.
         let calm = client_of(&chaos.emulator, &chaos.timer);
         chaos.timer.run(async {
             let bucket = calm.bucket("holiday-photos").await.unwrap();
@@ -644,8 +640,8 @@ fn an_upload_of_200_mb_over_a_faulty_network_arrives_complete_and_leaves_nothing
                 (40, LEN),
                 "seed {seed}"
             );
-            let (_, troubles) = chaos.tally();
-            assert!(troubles > 0 && chaos.count("b2_upload_part") <= 40 + troubles);
+            let (_, faults) = chaos.tally();
+            assert!(faults > 0 && chaos.count("b2_upload_part") <= 40 + faults);
             assert!(unfinished(&bucket).await.is_empty() && b2.unfinished().is_empty());
             let call = DownloadFileById::new(&uploaded.file.file_id);
             let mut body = b2.call(call).await.unwrap().body;
@@ -1051,7 +1047,7 @@ fn a_failed_resumable_upload_is_kept() {
         assert_eq!(
             unfinished(&bucket).await.len(),
             1,
-            "what is kept is not reaped"
+            "what is kept is not cancelled"
         );
         let parts = ListParts::new(&unfinished(&bucket).await[0].file_id);
         assert_eq!(b2.call(parts).await.unwrap().parts.len(), 6);

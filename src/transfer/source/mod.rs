@@ -24,12 +24,12 @@ pub(crate) use self::random_access::RandomAccess;
 use self::random_access::{OpenRange, RangeReader};
 use self::readers::{Seekable, chunks, seekable_range};
 pub(crate) use self::segment::Segment;
-#[cfg(feature = "fs")]
-use super::disk;
-use super::source_error::unreadable;
 use crate::api::{CatchPanics, panicked};
 use crate::client::Client;
 use crate::error::Error;
+#[cfg(feature = "fs")]
+use crate::transfer::disk;
+use crate::transfer::source_error::unreadable;
 use crate::types::{Sha1, Timestamp};
 
 /// Where the bytes of an upload come from.

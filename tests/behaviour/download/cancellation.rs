@@ -22,7 +22,7 @@ fn at_each_poll(mut body: impl FnMut(u64) -> bool) {
     panic!("it does not come to its end");
 }
 
-fn troubled(file: &[u8]) -> (Net, b2kit::BucketHandle) {
+fn faulty_net(file: &[u8]) -> (Net, b2kit::BucketHandle) {
     let net = Net::new(0);
     let (bucket, _) = net.with_file(file);
     net.nth(2, FaultKind::CutResponse { after: 3_333 });
@@ -41,7 +41,7 @@ fn polled<F: Future<Output: std::fmt::Debug>>(net: &Net, polls: u64, download: F
 fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
-        let (net, bucket) = troubled(&file);
+        let (net, bucket) = faulty_net(&file);
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         fs::write(&path, "old").unwrap();
@@ -67,7 +67,7 @@ fn a_dropped_download_leaves_the_target_unchanged_and_no_other_file() {
 fn a_download_dropped_at_any_poll_can_be_resumed() {
     let file = bytes(6 * 10_000);
     at_each_poll(|k| {
-        let (net, bucket) = troubled(&file);
+        let (net, bucket) = faulty_net(&file);
         let dir = tempdir().unwrap();
         let path = dir.path().join("f");
         let download = || {

@@ -322,7 +322,7 @@ fn a_link_below_the_root_is_not_followed() {
         let below = |path: &str| net.run(download(&bucket, resume).to_path_below(dir.path(), path));
         below("a/b/f").unwrap();
         assert!(fs::read(dir.path().join("a/b/f")).unwrap() == file);
-        // Directories that are there already are no trouble.
+        // Existing directories are entered.
         below("a/b/f").unwrap();
         symlink(elsewhere.path(), dir.path().join("a/planted")).unwrap();
         symlink(elsewhere.path().join("absent"), dir.path().join("absent")).unwrap();

@@ -1,7 +1,7 @@
 //! Downloads on virtual time, against an emulator behind a faulty network.
 
 mod cancellation; // what is left when a download is dropped
-mod fault_matrix; // trouble by seed, and each kind of trouble at each request
+mod fault_matrix; // each fault at each request, and random faults by seed
 #[cfg(unix)]
 mod hostile; // directories in which somebody else, or an earlier process, has put things
 #[cfg(unix)]
@@ -115,8 +115,8 @@ impl Net {
     }
 
     /// Injects a fault into the `n`th request from now on, counted from 1.
-    pub(crate) fn nth(&self, n: u64, trouble: FaultKind) -> FaultId {
-        self.fault(Fault::new(trouble).nth(n))
+    pub(crate) fn nth(&self, n: u64, kind: FaultKind) -> FaultId {
+        self.fault(Fault::new(kind).nth(n))
     }
 
     /// The requests since the last call.

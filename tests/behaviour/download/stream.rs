@@ -269,7 +269,7 @@ fn a_response_about_other_bytes_than_the_rest_is_rejected() {
 #[test]
 fn headers_that_contradict_the_first_response_are_rejected() {
     let remove = |name| FaultKind::RemoveHeader(HeaderName::from_static(name));
-    let troubles = [
+    let fault_kinds = [
         set("content-range", "bytes 50001-99999/100000"),
         set("content-range", "bytes 50000-99999/100001"),
         set("content-range", "bytes 50000-99999/*"),
@@ -278,20 +278,20 @@ fn headers_that_contradict_the_first_response_are_rejected() {
         set("x-bz-file-id", "4_z_another"),
         remove("x-bz-file-id"),
     ];
-    for trouble in troubles {
+    for fault_kind in fault_kinds {
         for (times, succeeds) in [(1, true), (99, false)] {
             let (net, file) = (Net::new(0), bytes(100_000));
             let (bucket, _) = net.with_file(&file);
             net.nth(1, FaultKind::CutResponse { after: 50_000 });
-            net.fault(Fault::new(trouble.clone()).on(BY_ID).times(times));
+            net.fault(Fault::new(fault_kind.clone()).on(BY_ID).times(times));
             let read =
                 net.run(async { bucket.download("f").stream().await?.collect(100_000).await });
             match read {
-                Ok(read) => assert!(succeeds && read == file, "{trouble:?}"),
+                Ok(read) => assert!(succeeds && read == file, "{fault_kind:?}"),
                 Err(error) => {
-                    assert!(!succeeds, "{trouble:?}: {error}");
+                    assert!(!succeeds, "{fault_kind:?}: {error}");
                     let kinds = [ErrorKind::Integrity, ErrorKind::Protocol];
-                    assert!(kinds.contains(&error.kind()), "{trouble:?}: {error}");
+                    assert!(kinds.contains(&error.kind()), "{fault_kind:?}: {error}");
                 }
             }
         }
