@@ -331,14 +331,14 @@ fn invalid_sources_are_refused_before_anything_is_sent() {
             ),
             (
                 vec![ComposeSource::local(Source::stream(stream::empty()))],
-                "piece 1 is a stream of unknown length",
+                "source 1 is a stream of unknown length",
             ),
             (
                 vec![
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                     ComposeSource::copy("4_z1", 0..u64::MAX),
                 ],
-                "more bytes together",
+                "too many bytes together",
             ),
             (
                 vec![ComposeSource::copy("4_z1", 0..10_000_000_000_001)],

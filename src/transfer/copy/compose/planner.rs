@@ -29,7 +29,8 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         .try_fold(0_u64, |len, input| len.checked_add(input.len));
     let Some(len) = len.filter(|len| *len <= MAX_FILE) else {
         return Err(Error::invalid(format!(
-            "the sources have more than {MAX_FILE} bytes together, the most that a large file can have"
+            "the sources have more than {MAX_FILE} bytes together, the most that a large file can \
+             have"
         )));
     };
     let extents = Extents::new(inputs);
@@ -53,7 +54,8 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         if least >= enough {
             let minimum = limits.minimum;
             return Err(Error::invalid(format!(
-                "the sources can't be divided into parts of {minimum} to {} bytes, at most {} of them",
+                "the sources can't be divided into parts of {minimum} to {} bytes, at most {} of \
+                 them",
                 limits.maximum, limits.parts
             )));
         }
