@@ -296,7 +296,7 @@ fn an_invalid_create_is_refused_before_a_byte_is_sent() {
         let stage = format!("{CREATE_STAGES}f");
         chaos.forget();
         for (create, told) in [
-            (bucket.create("f", endless(), &slot), "5000000000 at most"),
+            (bucket.create("f", endless(), &slot), "at most 5000000000 bytes"),
             (bucket.create("f", unknown(), &slot), "needs a length"),
             (
                 bucket.create(stage.as_str(), x(), &slot),
