@@ -502,10 +502,7 @@ fn a_lost_start_without_room_for_an_upload_id_is_reported_as_unknown() {
                 (left.state, &left.file_id),
                 (UnfinishedState::Orphaned, &None)
             );
-            assert!(
-                error.to_string().contains("no room for the note"),
-                "{error}"
-            );
+            assert!(error.to_string().contains("has no upload id"), "{error}");
         }
         assert_eq!(chaos.count("b2_cancel_large_file"), 0);
         assert_eq!(
