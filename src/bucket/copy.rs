@@ -27,11 +27,11 @@ impl BucketHandle {
     ///
     /// Each range that is copied costs one call (class C), each that has to be downloaded one of
     /// class B; sending is free.
-    pub fn compose<N>(&self, name: N, pieces: impl IntoIterator<Item = ComposeSource>) -> Compose
+    pub fn compose<N>(&self, name: N, sources: impl IntoIterator<Item = ComposeSource>) -> Compose
     where
         N: TryInto<FileName>,
         N::Error: Into<Error>,
     {
-        Compose::new(self.clone(), name, pieces)
+        Compose::new(self.clone(), name, sources)
     }
 }

@@ -25,18 +25,29 @@ impl BucketHandle {
         Create::new(self.clone(), name, source, slot)
     }
 
-    /// Discards the stages that dropped or crashed [creates](Self::create) have left in this
-    /// bucket: those whose upload began at least `minimum_age` ago, by B2's clock. Returns how
-    /// many.
+    /// Deletes the stages in this bucket that are older than `minimum_age`, by B2's clock, counted
+    /// from the start of their upload: what dropped or crashed [creates](Self::create) have left.
+    /// Returns how many.
     ///
-    /// This goes through the slot, so that no file is made of a stage that is being discarded;
-    /// never delete stages otherwise. A writer whose stage is discarded begins again, so a minimum
-    /// age that is too short costs time but never a file. Stages whose upload was not finished are
-    /// left to [`cancel_unfinished`](Self::cancel_unfinished).
+    /// It goes through the slot, so no file is made of a stage that is being deleted; never delete
+    /// stages in another way. A writer whose stage is deleted too early starts over, so a minimum
+    /// age that is too short costs time and never a file. Large stages whose upload was not
+    /// finished are left to [`cancel_unfinished`](Self::cancel_unfinished).
     ///
     /// # Errors
-    /// The first error ends it; what was discarded stays so.
-    /// [`Unavailable`](ErrorKind::Unavailable) if B2 hasn't said what time it is.
+    /// The first error ends it; what was deleted stays deleted.
+    /// - [`Unavailable`](ErrorKind::Unavailable): B2's time is unknown, or B2 does not answer.
+    /// - [`Unauthorized`](ErrorKind::Unauthorized): the key may not list, read or delete files, or
+    ///   update the slot's bucket.
+    /// - [`Protocol`](ErrorKind::Protocol): the slot holds an entry that this version of the crate
+    ///   doesn't know.
+    /// - [`NotFound`](ErrorKind::NotFound): one of the buckets is gone.
+    /// - [`Credentials`](ErrorKind::Credentials), [`TooManyRequests`](ErrorKind::TooManyRequests),
+    ///   [`Rejected`](ErrorKind::Rejected), [`Http`](ErrorKind::Http),
+    ///   [`ShutDown`](ErrorKind::ShutDown): the call that failed for good.
+    ///
+    /// # Cancellation
+    /// Dropping the future may leave an intent in the slot, which its next user carries out.
     pub async fn discard_abandoned_creates(
         &self,
         slot: &CreateSlot,

@@ -8,7 +8,7 @@ use futures_core::Stream;
 use super::delete::Delete;
 use crate::error::Error;
 use crate::transfer::bucket::BucketHandle;
-use crate::transfer::bulk::each;
+use crate::transfer::bulk::run_each;
 use crate::transfer::{Downloaded, Upload, Uploaded};
 use crate::types::FileVersion;
 
@@ -48,7 +48,7 @@ impl BucketHandle {
         F: Fn(&Self, &T) -> Upload + Send,
     {
         let bucket = self.clone();
-        each(inputs, concurrency, move |input| {
+        run_each(inputs, concurrency, move |input| {
             upload(&bucket, input).into_future()
         })
     }
@@ -90,7 +90,7 @@ impl BucketHandle {
         W: Future<Output = Result<Downloaded, Error>> + Send,
     {
         let bucket = self.clone();
-        each(inputs, concurrency, move |input| download(&bucket, input))
+        run_each(inputs, concurrency, move |input| download(&bucket, input))
     }
 
     /// Deletes many files, up to `concurrency` at a time, and returns each input with its outcome,
@@ -131,7 +131,7 @@ impl BucketHandle {
         F: Fn(&Self, &T) -> Delete + Send,
     {
         let bucket = self.clone();
-        each(inputs, concurrency, move |input| {
+        run_each(inputs, concurrency, move |input| {
             delete(&bucket, input).into_future()
         })
     }

@@ -124,7 +124,7 @@ impl Client {
 
     /// Cancels the unfinished large files that were started before `before`.
     ///
-    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Yields each file with
+    /// An upload that is still under way is unfinished too, so leave it the time that it may take. Gives each file with
     /// what became of it; after a failure it goes on with the others.
     ///
     /// # Errors

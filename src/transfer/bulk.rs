@@ -30,7 +30,8 @@ impl Client {
     /// ```
     ///
     /// # Cancellation
-    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has received.
+    /// Dropping the stream drops the calls in progress. B2 may still carry out those that it has
+    /// received.
     pub fn delete_many<T, S, F>(
         &self,
         inputs: S,
@@ -43,7 +44,7 @@ impl Client {
         F: Fn(&T) -> DeleteFileVersion + Send,
     {
         let client = self.clone();
-        each(inputs, concurrency, move |input| {
+        run_each(inputs, concurrency, move |input| {
             let (client, call) = (client.clone(), version(input));
             async move { client.call(call).await.map(drop) }
         })
@@ -51,7 +52,7 @@ impl Client {
 }
 
 /// Runs `work` for each input, several at a time.
-pub(crate) fn each<T, W>(
+pub(crate) fn run_each<T, W>(
     inputs: impl Stream<Item = T> + Send,
     concurrency: usize,
     work: impl Fn(&T) -> W + Send,

@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::reserved_names::is_reserved;
 use crate::error::Error;
+use crate::transfer::reserved_names::is_reserved;
 
 /// The relative path for a file name from B2, safe on Unix and Windows.
 ///
@@ -74,7 +74,7 @@ impl UnsafeName {
 impl fmt::Display for UnsafeName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, why } = self;
-        write!(f, "the file name {name:?} is no safe local path: {why}")
+        write!(f, "the file name {name:?} is not a safe local path: {why}")
     }
 }
 
@@ -88,11 +88,11 @@ impl From<UnsafeName> for Error {
 
 /// What most file systems allow for a path component, and a little less than Linux allows for a
 /// path.
-const LONGEST_PART: usize = 255;
-const LONGEST: usize = 4_000;
+const MAX_COMPONENT: usize = 255;
+const MAX_NAME: usize = 4_000;
 
 fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathBuf, UnsafeName> {
-    let too_long = (name.len() > LONGEST).then_some("it is longer than 4,000 bytes");
+    let too_long = (name.len() > MAX_NAME).then_some("it is longer than 4,000 bytes");
     match too_long.or_else(|| name.split('/').find_map(rule)) {
         Some(why) => Err(UnsafeName {
             name: name.into(),
@@ -106,12 +106,10 @@ fn path(name: &str, rule: impl Fn(&str) -> Option<&'static str>) -> Result<PathB
 fn unix_rule(part: &str) -> Option<&'static str> {
     match part {
         "" => Some("it begins or ends with '/', or has \"//\", or is empty"),
-        "." | ".." => Some("it has a part that is \".\" or \"..\""),
+        "." | ".." => Some("it has a component \".\" or \"..\""),
         _ if part.contains('\0') => Some("it has a NUL"),
-        _ if part.len() > LONGEST_PART => Some("it has a part longer than 255 bytes"),
-        _ if is_reserved(part) => {
-            Some("it has a part that only a download which is not finished may have")
-        }
+        _ if part.len() > MAX_COMPONENT => Some("it has a component longer than 255 bytes"),
+        _ if is_reserved(part) => Some("it has a component that is reserved for partial downloads"),
         _ => None,
     }
 }
@@ -122,15 +120,16 @@ fn windows_rule(part: &str) -> Option<&'static str> {
         return Some("it has a control character");
     }
     if part.contains(['\\', ':', '*', '?', '"', '<', '>', '|']) {
-        return Some("it has one of \\ : * ? \" < > |, which Windows does not take");
+        return Some("it has one of \\ : * ? \" < > |, which Windows does not allow");
     }
     if part.ends_with(['.', ' ']) {
-        return Some("it has a part that ends in a dot or a space, which Windows takes off");
+        return Some("it has a component that ends in a dot or a space, which Windows removes");
     }
     if is_device(part) {
-        return Some("it has a part that is a device on Windows");
+        return Some("it has a component that is a device on Windows");
     }
-    is_short_name(part).then_some("it has a part that may be another file's short name on Windows")
+    is_short_name(part)
+        .then_some("it has a component that may be another file's short name on Windows")
 }
 
 /// Whether it looks like a short name that Windows gives a file beside its own, such as
@@ -177,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_names_are_refused() {
+    fn unsafe_names_are_refused() {
         let long = "x".repeat(256);
         let deep = "d/".repeat(2_500) + "f";
         let names = [
@@ -244,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn honest_names_become_paths() {
+    fn safe_names_become_paths() {
         for name in [
             "a",
             "a/b",
@@ -281,7 +280,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn on_unix_what_only_windows_minds_is_let_through() {
+    fn the_unix_rule_allows_what_only_windows_forbids() {
         for name in ["10:30", "a\\b", "CON", "a.", "C:\\x"] {
             assert_eq!(unix_safe_local_path(name).unwrap(), PathBuf::from(name));
         }
@@ -316,7 +315,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn what_is_let_through_stays_below_the_root_and_is_the_name(
+        fn allowed_names_stay_below_the_root_and_map_back_to_themselves(
             parts in prop::collection::vec(
                 prop_oneof![
                     Just("..".to_owned()), Just(".".to_owned()), Just(String::new()),

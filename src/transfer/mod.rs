@@ -1,18 +1,22 @@
 //! Operations larger than one call: files of any size from any source, up, down and across.
 //!
-//! A transfer is one future: nothing is spawned, and dropping it stops everything that belongs to it within that drop.
-//! What a dropped or failed upload leaves on the server is in the client's ledger, which is in `client`.
+//! A transfer is one future. Nothing is spawned, so dropping it stops everything that belongs to it
+//! within that drop. What a dropped or failed upload leaves at B2 is in the client's ledger of
+//! unfinished uploads.
 //!
 //! - `bucket`: the handle that each transfer holds; what a program calls is in the layer above
-//! - `upload`: what is sent: planning, resuming, hashing first, non-replayable streams
-//! - `download`: streams, writers and local paths; byte ranges side by side, verification
+//! - `upload`: planning, resuming, hashing first, non-replayable streams
+//! - `download`: to streams, writers and local paths; ranges side by side, verification
 //! - `copy`: what B2 copies: whole files, and files composed of byte ranges and local data
-//! - `create`: a file made only where there is none
+//! - `create`: files created only where there is none
 //! - `bulk`: many files at once, each with its own outcome
 //! - `large_file`: parts side by side, which uploads, copies and compositions share
-//! - `source`: where the bytes of an upload come from; `source_error` its errors
-//! - `disk`: all that touches local files; `local_path` and `reserved_names` decide which paths file names may become
-//! - `progress` counts, `range_set` holds which bytes are there
+//! - `source`: where the bytes of an upload come from; `source_error`: its errors
+//! - `disk`: all that touches local files
+//! - `local_path`, `reserved_names`: which local paths file names may become
+//! - `progress`: counters; `range_set`: which bytes are there
+//!
+//! No module imports one that imports it.
 
 pub(crate) mod bucket;
 pub(crate) mod bulk;

@@ -119,13 +119,13 @@ impl Progress {
     pub fn changes(&self) -> impl Stream<Item = ProgressNow> + Send + Unpin + use<> {
         Changes {
             counters: Arc::clone(&self.0.0),
-            told: None,
+            last: None,
         }
     }
 
     fn change(&self, change: impl FnOnce(&Counters)) {
         change(&self.0.0);
-        self.0.0.watch.tell();
+        self.0.0.watch.notify();
     }
 
     pub(super) fn enter(&self, stage: Stage) {
@@ -156,7 +156,7 @@ impl Progress {
     }
 
     /// Subtracts bytes that have to be transferred again.
-    pub(super) fn take_back(&self, bytes: u64) {
+    pub(super) fn subtract(&self, bytes: u64) {
         self.change(|counters| {
             counters.bytes.fetch_sub(bytes, SeqCst);
         });
@@ -227,7 +227,7 @@ impl Counters {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.0.watch.is_over.store(true, SeqCst);
-        self.0.watch.tell();
+        self.0.watch.notify();
     }
 }
 
@@ -251,36 +251,36 @@ impl Watch {
         self.is_watched.store(true, SeqCst);
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         if !self.is_watched.load(SeqCst) {
             return;
         }
         let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
         self.is_watched.store(false, SeqCst);
-        let told = std::mem::take(&mut *wakers);
+        let wakers_to_wake = std::mem::take(&mut *wakers);
         drop(wakers);
-        told.into_iter().for_each(Waker::wake);
+        wakers_to_wake.into_iter().for_each(Waker::wake);
     }
 }
 
 struct Changes {
     counters: Arc<Counters>,
-    told: Option<ProgressNow>,
+    last: Option<ProgressNow>,
 }
 
 impl Stream for Changes {
     type Item = ProgressNow;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ProgressNow>> {
-        if self.told.is_some_and(|told| told.stage == Stage::Done) {
+        if self.last.is_some_and(|last| last.stage == Stage::Done) {
             return Poll::Ready(None);
         }
         self.counters.watch.listen(cx.waker());
         // In this order: after the end nothing changes.
         let is_over = self.counters.watch.is_over.load(SeqCst);
         let now = self.counters.now();
-        if self.told != Some(now) {
-            self.told = Some(now);
+        if self.last != Some(now) {
+            self.last = Some(now);
             return Poll::Ready(Some(now));
         }
         if is_over {

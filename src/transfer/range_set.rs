@@ -81,8 +81,8 @@ pub(crate) struct MissingRanges {
 impl MissingRanges {
     /// How many ranges are still to come.
     pub(crate) fn count_ranges(&self) -> u64 {
-        let pieces = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
-        self.gaps.iter().map(pieces).sum()
+        let ranges = |gap: &Range<u64>| (gap.end - gap.start).div_ceil(self.max_len);
+        self.gaps.iter().map(ranges).sum()
     }
 }
 
@@ -92,12 +92,12 @@ impl Iterator for MissingRanges {
     fn next(&mut self) -> Option<Range<u64>> {
         let gap = self.gaps.front_mut()?;
         let next = gap.end.min(gap.start.saturating_add(self.max_len));
-        let piece = gap.start..next;
+        let range = gap.start..next;
         gap.start = next;
         if gap.is_empty() {
             self.gaps.pop_front();
         }
-        Some(piece)
+        Some(range)
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use crate::types::MAX_FILE;
 
     #[test]
-    fn what_is_missing_is_cut_into_pieces() {
+    fn missing_ranges_are_divided_by_the_maximum_length() {
         let ranges = RangeSet::from_sorted([2..4, 6..7]).unwrap();
         for (whole, max_len, expected) in [
             (0..10, 100, &[0..2, 4..6, 7..10][..]),
@@ -132,9 +132,9 @@ mod tests {
         );
     }
 
-    /// With a piece for each byte it would not fit into memory.
+    /// With a range for each byte it would not fit into memory.
     #[test]
-    fn of_what_is_missing_only_the_piece_that_is_asked_for_is_made() {
+    fn missing_ranges_are_made_one_by_one() {
         let mut missing = RangeSet::default().missing(0..MAX_FILE, 0);
         assert_eq!(missing.count_ranges(), MAX_FILE);
         assert_eq!((missing.next(), missing.next()), (Some(0..1), Some(1..2)));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_in_order_and_apart_is_read() {
+    fn from_sorted_refuses_unsorted_or_touching_ranges() {
         for bad in [
             vec![2..2, 4..5],
             vec![0..2, 2..3],
@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_set_of_bytes_has_what_was_put_in_and_misses_the_rest(
+        fn a_range_set_contains_what_was_inserted_and_misses_the_rest(
             stretches in prop::collection::vec((0_u64..60, 0_u64..12), 0..12),
             max_len in 1_u64..20,
         ) {
@@ -166,14 +166,17 @@ mod tests {
                 (start..start + len).for_each(|at| model[usize::try_from(at).unwrap()] = true);
             }
             prop_assert_eq!(RangeSet::from_sorted(ranges.iter().cloned()), Some(ranges.clone()));
-            prop_assert_eq!(ranges.total_bytes(), model.iter().filter(|there| **there).count() as u64);
+            let count = model.iter().filter(|there| **there).count();
+            prop_assert_eq!(ranges.total_bytes(), count as u64);
             let missing = ranges.missing(0..80, max_len);
             prop_assert_eq!(missing.count_ranges(), missing.clone().count() as u64);
-            for piece in missing.clone() {
-                prop_assert!(!piece.is_empty() && piece.end - piece.start <= max_len);
+            for range in missing.clone() {
+                prop_assert!(!range.is_empty() && range.end - range.start <= max_len);
             }
             let missing: Vec<_> = missing.flatten().collect();
-            let expected: Vec<_> = (0..80).filter(|at| !model[usize::try_from(*at).unwrap()]).collect();
+            let expected: Vec<_> = (0..80)
+                .filter(|at| !model[usize::try_from(*at).unwrap()])
+                .collect();
             prop_assert_eq!(missing, expected);
             let contiguous_end = model.iter().position(|there| !there).unwrap() as u64;
             prop_assert_eq!(ranges.contiguous_end(0), contiguous_end);

@@ -11,14 +11,14 @@ pub(super) const MARK: &str = ".b2part";
 pub(crate) fn is_reserved(name: &str) -> bool {
     let seen: String = name
         .chars()
-        .filter(|c| !is_unseen(*c))
+        .filter(|c| !is_ignorable(*c))
         .flat_map(char::to_lowercase)
         .collect();
     seen.starts_with('.') && seen.contains(MARK)
 }
 
 /// What HFS+ ignores when it compares names.
-const fn is_unseen(c: char) -> bool {
+const fn is_ignorable(c: char) -> bool {
     matches!(c,
         '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_names_of_partial_downloads_are_reserved_and_no_others() {
+    fn names_of_partial_downloads_are_reserved_and_others_are_not() {
         for name in [
             ".x.11f6ad8ec52a2984.b2part",
             ".x.11f6ad8ec52a2984.b2part.json",

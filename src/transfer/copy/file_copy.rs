@@ -286,11 +286,13 @@ fn verify_copy(source: &FileVersion, copy: &FileVersion) -> Result<(), Error> {
     let integrity = |what: String| Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
     if copy.content_length != source.content_length {
         let (has, copied) = (source.content_length, copy.content_length);
-        return integrity(format!("the source has {has} bytes, and the copy {copied}"));
+        return integrity(format!(
+            "the source has {has} bytes, but the copy has {copied}"
+        ));
     }
     match (source.content_sha1.sha1(), copy.content_sha1.sha1()) {
         (Some(has), Some(copied)) if has != copied => integrity(format!(
-            "the source's SHA-1 is {has}, and the copy's {copied}"
+            "the source's SHA-1 is {has}, but the copy's is {copied}"
         )),
         _ => Ok(()),
     }

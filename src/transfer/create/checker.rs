@@ -318,7 +318,7 @@ impl World {
 
 /// Looks at every state. The number of them, or how one is reached that must not be.
 fn explore(limits: &Limits) -> Result<usize, String> {
-    let mut seen: HashSet<u128, BuildHasherDefault<Already>> = HashSet::default();
+    let mut seen: HashSet<u128, BuildHasherDefault<IdentityHasher>> = HashSet::default();
     let mut path: Vec<(Event, std::vec::IntoIter<(Event, World)>)> = Vec::new();
     let mut world = World::new(limits);
     let mut step = Event::Other("begin");
@@ -326,10 +326,12 @@ fn explore(limits: &Limits) -> Result<usize, String> {
         if seen.insert(hash_of(&world)) {
             for number in 0..world.processes.len() {
                 if !world.ends_alone(number) {
-                    return Err(told(&path, &step, &format!("{number} never ends")));
+                    return Err(describe_path(&path, &step, &format!("{number} never ends")));
                 }
             }
-            let next = world.next(limits).map_err(|why| told(&path, &step, &why))?;
+            let next = world
+                .next(limits)
+                .map_err(|why| describe_path(&path, &step, &why))?;
             path.push((step, next.into_iter()));
         }
         (step, world) = loop {
@@ -346,16 +348,16 @@ fn explore(limits: &Limits) -> Result<usize, String> {
 
 /// 128 bits: two states of a few million with the same digest are not to be expected.
 fn hash_of(value: &impl Hash) -> u128 {
-    let mut hasher = Twice(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
+    let mut hasher = DoubleHasher(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
     value.hash(&mut hasher);
     hasher.write_u64(0);
     u128::from(hasher.0) << 64 | u128::from(hasher.1)
 }
 
 /// Two cheap hashes in one pass.
-struct Twice(u64, u64);
+struct DoubleHasher(u64, u64);
 
-impl Hasher for Twice {
+impl Hasher for DoubleHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -387,9 +389,9 @@ impl Hasher for Twice {
 
 /// A digest is its own hash.
 #[derive(Default)]
-struct Already(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for Already {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -399,7 +401,11 @@ impl Hasher for Already {
     }
 }
 
-fn told(path: &[(Event, std::vec::IntoIter<(Event, World)>)], step: &Event, why: &str) -> String {
+fn describe_path(
+    path: &[(Event, std::vec::IntoIter<(Event, World)>)],
+    step: &Event,
+    why: &str,
+) -> String {
     let steps = path.iter().map(|(step, _)| step).chain([step]);
     let steps: Vec<_> = steps.map(|step| format!("{step:?}")).collect();
     format!("{}\n=> {why}", steps.join("\n"))
@@ -413,7 +419,7 @@ fn assert_sound(limits: &Limits, least: usize) {
 }
 
 #[test]
-fn no_order_of_two_writers_makes_two_winners() {
+fn two_writers_in_any_order_have_at_most_one_winner() {
     for foreign in [false, true] {
         let limits = Limits {
             writers: 2,
@@ -426,7 +432,7 @@ fn no_order_of_two_writers_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
+fn two_writers_and_a_sweeper_in_any_order_have_at_most_one_winner() {
     let limits = Limits {
         writers: 2,
         discarded: Some(0),
@@ -436,12 +442,12 @@ fn no_order_of_two_writers_and_a_sweeper_makes_two_winners() {
 }
 
 #[test]
-fn no_order_of_three_writers_makes_two_winners() {
+fn three_writers_in_any_order_have_at_most_one_winner() {
     assert_sound(&SOUND, 1_000_000);
 }
 
 #[test]
-fn planted_mistakes_are_found() {
+fn injected_bugs_are_found() {
     for injected_bug in [
         InjectedBug::ClearBeforeDelete,
         InjectedBug::RefusedAfterLostIsNotOurs,

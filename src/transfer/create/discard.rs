@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 use super::driver::run;
 use super::protocol::Intent;
 use super::slot::CreateSlot;
-use super::stage::{CREATE_STAGES, NONCE, Stage, fits};
+use super::stage::{CREATE_STAGES, NONCE, Stage, is_stage_name};
 use crate::api::ListFileVersions;
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
@@ -29,15 +29,15 @@ pub(crate) async fn discard_abandoned(
         let now = bucket
             .client()
             .server_time()
-            .ok_or_else(|| Error::new(ErrorKind::Unavailable, "B2 doesn't say what time it is"))?;
+            .ok_or_else(|| Error::new(ErrorKind::Unavailable, "B2's time is unknown"))?;
         let age = now
             .as_millis()
             .saturating_sub(version.upload_timestamp.as_millis());
-        // B2's answers tell the time to the second, so what is new may seem to be of the future.
+        // B2 tells its time to the second, so a new stage may seem to be from the future.
         let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
         let nonce = version.file_info.get(NONCE).unwrap_or_default();
         let is_file = matches!(version.action, Action::Upload | Action::Copy);
-        if !is_old || !is_file || !fits(&version.file_name, nonce) {
+        if !is_old || !is_file || !is_stage_name(&version.file_name, nonce) {
             continue;
         }
         let stage = Stage {

@@ -1,4 +1,4 @@
-//! Carries the protocol out: a request for each step, and what its reply means.
+//! Runs the protocol: makes a request for each step, and interprets its response.
 
 use std::time::Duration;
 
@@ -18,29 +18,30 @@ use crate::types::{Bucket, BucketInfo, FileVersion};
 /// The version that a file was created as.
 pub(super) type Version = Box<FileVersion>;
 
-/// So many replies in a row may be lost, each after all the attempts that the client makes.
+/// Lost responses in a row before it gives up, each after all attempts of the client.
 const MAX_LOST: u32 = 3;
 
-/// So many requests one process makes at most: where it always comes second, something else is wrong.
+/// Requests before it gives up: if others always come first, something else is wrong.
 const MAX_REQUESTS: u32 = 10_000;
 
-/// Up to so long it waits after the first swap that came second, and up to 64 times that later.
+/// The longest wait after the first conflict; it doubles up to 64 times that.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(20);
 
-/// A process under way.
+/// A run of the protocol.
 struct Driver<'a> {
     bucket: &'a BucketHandle,
     slot: &'a CreateSlot,
     goal: Intent<Stage>,
-    /// The other entries of the slot's bucket, at the revision that they were seen at.
+    /// The other entries of the slot's bucket, and the revision that they were read at.
     seen: (u64, BucketInfo),
-    /// Whether the slot holds the goal, or has held it, or may.
+    /// Whether the slot may hold the goal, or may have held it.
     may_be_in_slot: bool,
     lost_responses: u32,
     conflicts: u32,
 }
 
-/// Creates the file or discards the stage. A stage that no swap can have put into the slot is deleted after an error.
+/// Creates the file, or discards the stage. After an error, a stage that can't be in the slot is
+/// deleted.
 pub(super) async fn run(
     bucket: &BucketHandle,
     slot: &CreateSlot,
@@ -64,7 +65,7 @@ pub(super) async fn run(
         };
         requests += 1;
         if requests > MAX_REQUESTS {
-            let what = "others were always first at the slot";
+            let what = "other writers always came first at the slot";
             break Error::new(ErrorKind::Unavailable, what);
         }
         match driver.answer(operation).await {
@@ -75,18 +76,18 @@ pub(super) async fn run(
     if !driver.may_be_in_slot && matches!(driver.goal, Intent::Create(_)) {
         discard_unclaimed(bucket, driver.goal.stage()).await;
     }
-    // Of the stage it is known that it is there, and of the slot that it may hold it.
+    // The stage exists, and the slot may hold it.
     Err(without_conflict(error).with_effect(driver.may_be_in_slot))
 }
 
-/// Deletes a stage that nobody can have heard of. One attempt: what is left is garbage.
+/// Deletes a stage that nobody else knows. One attempt: what is left is garbage.
 pub(super) async fn discard_unclaimed(bucket: &BucketHandle, stage: &Stage) {
     let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
     let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
     let _garbage = client.call(delete).await;
 }
 
-/// That the bucket was changed by someone else doesn't mean that the file exists.
+/// A conflict at the slot's bucket doesn't mean that the file exists.
 pub(super) fn without_conflict(error: Error) -> Error {
     match error.kind() {
         ErrorKind::Conflict => error.with_kind(ErrorKind::Unavailable),
@@ -94,12 +95,12 @@ pub(super) fn without_conflict(error: Error) -> Error {
     }
 }
 
-type Answered = Result<Answer<Stage, Version>, Error>;
+type DriverResult = Result<Answer<Stage, Version>, Error>;
 
 impl Driver<'_> {
-    async fn answer(&mut self, operation: Operation<Stage>) -> Answered {
+    async fn answer(&mut self, operation: Operation<Stage>) -> DriverResult {
         match operation {
-            Operation::Slot => self.look().await,
+            Operation::Slot => self.read_slot().await,
             Operation::Stage(stage) => self.stage(&stage).await,
             Operation::Target(stage) => self.target(&stage).await,
             Operation::Swap(revision, intent) => self.swap(revision, intent).await,
@@ -108,8 +109,8 @@ impl Driver<'_> {
         }
     }
 
-    /// A reply was lost. That is bounded: the client has tried for long already.
-    fn lost(&mut self, error: Error) -> Answered {
+    /// A response was lost. This is bounded, since the client has retried for long already.
+    fn response_lost(&mut self, error: Error) -> DriverResult {
         self.lost_responses += 1;
         match self.lost_responses {
             ..=MAX_LOST => Ok(Answer::LostResponse),
@@ -117,23 +118,23 @@ impl Driver<'_> {
         }
     }
 
-    fn done(&mut self) -> Answered {
+    fn done(&mut self) -> DriverResult {
         self.lost_responses = 0;
         Ok(Answer::Done)
     }
 
-    async fn look(&mut self) -> Answered {
+    async fn read_slot(&mut self) -> DriverResult {
         let bucket = fetch_bucket(self.slot.bucket()).await?;
         let intent = bucket.bucket_info.get(KEY).map(slot::read).transpose()?;
-        self.see(bucket);
+        self.remember_revision(bucket);
         Ok(Answer::Slot(self.seen.0, intent))
     }
 
-    fn see(&mut self, bucket: Bucket) {
+    fn remember_revision(&mut self, bucket: Bucket) {
         self.seen = (bucket.revision, bucket.bucket_info.without(KEY));
     }
 
-    async fn stage(&self, stage: &Stage) -> Answered {
+    async fn stage(&self, stage: &Stage) -> DriverResult {
         match self.client().call(GetFileInfo::new(&stage.file_id)).await {
             Ok(_) => Ok(Answer::Stage(Presence::Present)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -143,8 +144,8 @@ impl Driver<'_> {
         }
     }
 
-    /// A name that is hidden is free; so is one of which there is only an unfinished large file.
-    async fn target(&self, stage: &Stage) -> Answered {
+    /// A hidden name is free; so is one with nothing but an unfinished large file.
+    async fn target(&self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Target(NameState::Absent));
         };
@@ -152,7 +153,7 @@ impl Driver<'_> {
             .start_file_name(name.as_str())
             .prefix(name.as_str())
             .max_file_count(1);
-        // Of the names that begin with this one it is the first.
+        // Of the names with this prefix it comes first.
         let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
@@ -166,10 +167,13 @@ impl Driver<'_> {
         ))
     }
 
-    /// All other entries stay as they were at this revision.
-    async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> Answered {
+    /// Updates the slot. All other entries keep the values of this revision.
+    async fn swap(&mut self, revision: u64, intent: Option<Intent<Stage>>) -> DriverResult {
         let (seen, info) = self.seen.clone();
-        debug_assert_eq!(seen, revision, "the protocol swaps what it saw last");
+        debug_assert_eq!(
+            seen, revision,
+            "the protocol swaps the revision that it read last"
+        );
         let info = match &intent {
             Some(intent) => info.with(KEY, slot::write(intent))?,
             None => info,
@@ -183,13 +187,13 @@ impl Driver<'_> {
         match self.slot.bucket().client().call(update).await {
             Ok(bucket) => {
                 self.lost_responses = 0;
-                self.see(bucket);
+                self.remember_revision(bucket);
                 Ok(Answer::Swapped(self.seen.0))
             }
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
-            // An earlier attempt of the same call may have been the first.
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            // An earlier attempt of the same call may have succeeded.
             Err(error) if error.kind() == ErrorKind::Conflict && error.attempts() > 1 => {
-                self.lost(error)
+                self.response_lost(error)
             }
             Err(error) if error.kind() == ErrorKind::Conflict => {
                 self.lost_responses = 0;
@@ -206,7 +210,7 @@ impl Driver<'_> {
         }
     }
 
-    async fn copy(&mut self, stage: &Stage) -> Answered {
+    async fn copy(&mut self, stage: &Stage) -> DriverResult {
         let Some(name) = &stage.target else {
             return Ok(Answer::Done);
         };
@@ -215,8 +219,8 @@ impl Driver<'_> {
         match self.client().call(copy).await {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
-            // A copy that B2 never makes would block the slot for ever. The stage goes without it.
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
+            // A copy that B2 never makes would block the slot forever, so it is left out.
             Err(error) if error.kind() == ErrorKind::Rejected && error.status() == Some(400) => {
                 self.done()
             }
@@ -224,14 +228,14 @@ impl Driver<'_> {
         }
     }
 
-    async fn delete(&mut self, stage: &Stage) -> Answered {
+    async fn delete(&mut self, stage: &Stage) -> DriverResult {
         let is_garbage = !self.may_be_in_slot && stage == self.goal.stage();
         let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
         match self.client().call(delete).await {
             Ok(_) => self.done(),
             Err(error) if error.kind() == ErrorKind::NotFound => self.done(),
             Err(_) if is_garbage => Ok(Answer::LostResponse),
-            Err(error) if error.may_have_taken_effect() => self.lost(error),
+            Err(error) if error.may_have_taken_effect() => self.response_lost(error),
             Err(error) => Err(error),
         }
     }
@@ -241,7 +245,7 @@ impl Driver<'_> {
     }
 }
 
-/// What B2 says of the bucket.
+/// The bucket's settings.
 pub(super) async fn fetch_bucket(bucket: &BucketHandle) -> Result<Bucket, Error> {
     let list = ListBuckets::new().bucket_id(bucket.id());
     let found = bucket.client().call(list).await?.buckets;

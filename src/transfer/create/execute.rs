@@ -1,4 +1,5 @@
-//! One create: checks what can be checked before a byte is sent, uploads a stage, runs the protocol.
+//! One create: checks what can be checked before a byte is sent, uploads a stage, runs the
+//! protocol.
 
 use std::collections::hash_map::RandomState;
 use std::future::IntoFuture;
@@ -19,11 +20,11 @@ use crate::transfer::large_file::MAX_PART;
 use crate::transfer::source::{Opened, Source};
 use crate::types::{Capability, FileInfo, FileInfoLimit, FileName, LARGE_FILE_SHA1, Restricted};
 
-/// So many stages one create makes at most, where each is discarded before it is taken.
+/// How many stages one create uploads at most, if each is discarded before it is used.
 const MAX_STAGES: u32 = 3;
 
-/// As long as they are when they are added to the info of an upload.
-const NOTES: [(&str, usize); 3] = [
+/// The longest entries that an upload adds to the file info.
+const ADDED_INFO: [(&str, usize); 3] = [
     (LARGE_FILE_SHA1, 40),
     ("src_last_modified_millis", 20),
     (UPLOAD_ID, 64),
@@ -107,7 +108,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Creates the file of a new stage. `None` if that was discarded before it was taken.
+    /// Creates the file from a new stage. `None` if the stage was discarded before it was used.
     async fn attempt(&self, nonce: &str, source: Source) -> Result<Option<Created>, Error> {
         let stage = self.stage(nonce, source).await?;
         let outcome = run(&self.bucket, &self.slot, Intent::Create(stage)).await?;
@@ -120,7 +121,7 @@ impl Job<'_> {
             Outcome::Discarded => Ok(None),
             Outcome::Unknown => Err(Error::new(
                 ErrorKind::Unavailable,
-                "nobody can tell any more whether the file was created",
+                "whether the file was created can no longer be found out",
             )
             .with_effect(true)),
         }
@@ -138,7 +139,7 @@ impl Job<'_> {
         if let Some(parts) = self.settings.concurrency {
             upload = upload.concurrency(parts);
         }
-        // A stage alone is no file.
+        // A failed upload of a stage has created nothing.
         let uploaded = upload.await;
         let file = uploaded
             .map_err(|error| without_conflict(error).with_effect(false))?
@@ -160,21 +161,22 @@ impl Job<'_> {
     }
 }
 
-/// What nothing else has. Two machines that were copied from one image differ in it, and so do two clients of one seed.
+/// A value that nothing else has. It differs between machines cloned from one image, and between
+/// clients of one seed.
 fn new_nonce(client: &Client) -> String {
     let random = || RandomState::new().hash_one((client.unique(), std::process::id()));
     format!("{:016x}{:016x}", random(), random())
 }
 
-/// Refuses what the copy would be refused for, once it is too late.
+/// Refuses what the copy would be refused for when it is too late.
 fn check_name(name: &FileName, info: &FileInfo, nonce: &str) -> Result<(), Error> {
     if is_create_stage(name.as_str()) {
         return Err(Error::invalid(format!(
-            "names that begin with \"{CREATE_STAGES}\" are kept for stages"
+            "names that begin with \"{CREATE_STAGES}\" are reserved for stages"
         )));
     }
     let mut most = info.clone().with(NONCE, nonce)?;
-    for (key, len) in NOTES {
+    for (key, len) in ADDED_INFO {
         if most.get(key).is_none() {
             most = most.clone().with(key, "0".repeat(len)).unwrap_or(most);
         }
@@ -185,10 +187,10 @@ fn check_name(name: &FileName, info: &FileInfo, nonce: &str) -> Result<(), Error
 fn check_len(len: Option<u64>) -> Result<(), Error> {
     match len {
         None => Err(Error::invalid(
-            "what is created has to have a length that is known before",
+            "a file to be created needs a length that is known in advance",
         )),
         Some(len) if len > MAX_PART => Err(Error::invalid(format!(
-            "{len} bytes can't be copied at once; what is created has {MAX_PART} at most"
+            "a file to be created may have at most {MAX_PART} bytes, and this one has {len}"
         ))),
         Some(_) => Ok(()),
     }
@@ -206,7 +208,7 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
     for (handle, needed) in [(bucket, &files[..]), (slot.bucket(), &buckets[..])] {
         let session = handle.client().session().await?;
         let may = &session.allowed().capabilities;
-        // None is what is not known.
+        // An empty list means that the capabilities are unknown.
         let missing = needed.iter().find(|needed| !may.contains(needed));
         if let Some(missing) = missing.filter(|_| !may.is_empty()) {
             let what = format!("nothing was sent: creating needs {}", missing.as_str());
@@ -216,7 +218,8 @@ async fn check_keys(bucket: &BucketHandle, slot: &CreateSlot) -> Result<(), Erro
     Ok(())
 }
 
-/// A stage that can't be deleted would block the slot. A key that may not see the bucket can't tell.
+/// A stage that can't be deleted would block the slot. A key that may not see the bucket can't
+/// check it.
 async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
     let found = match fetch_bucket(bucket).await {
         Err(error) if error.kind() == ErrorKind::Unauthorized => return Ok(()),
@@ -231,6 +234,7 @@ async fn check_retention(bucket: &BucketHandle) -> Result<(), Error> {
 
 fn locked() -> Error {
     Error::invalid(
-        "the bucket has a default retention, so that stages could not be deleted; nothing can be created in it",
+        "the bucket has a default retention, so that stages could not be deleted; nothing can be \
+         created in it",
     )
 }

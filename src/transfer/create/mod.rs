@@ -1,8 +1,10 @@
-//! [`Create`]: a file made only where there is none, of many writers by one.
+//! Files created only where there is none: of many writers, one succeeds.
 //!
-//! `builder` is what the caller says; `execute` checks and uploads; `protocol` says which request comes next, and is pure;
-//! `driver` makes the requests; `stage` and `slot` are what they are about; `discard` removes what was left behind.
-//! `checker`, a test, drives the protocol through every order in which things can go wrong.
+//! - `builder`: what a caller says; `execute`: checks and uploads the stage
+//! - `protocol`: which request comes next; pure; `driver`: makes the requests
+//! - `stage`, `slot`: what the requests are about
+//! - `discard`: deletes the stages that writers left behind
+//! - `checker`: a test that runs the protocol through every order in which things can go wrong
 
 mod builder;
 #[cfg(test)]

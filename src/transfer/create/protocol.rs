@@ -1,18 +1,19 @@
-//! Put-if-absent as a pure state machine: which request comes next, by what the last one answered.
+//! Put-if-absent as a pure state machine: which request comes next, given the last response.
 //!
-//! B2 has no conditional upload. What it has is a compare-and-swap on a bucket's settings (`ifRevisionIs`). So the bytes are
-//! staged as a version `S` under another name, and one entry of a bucket's info, the *slot*, says which stage is being
-//! executed to which name. Whoever meets a filled slot carries it out first. There are no leases and no clocks.
+//! B2 has no conditional upload. It has a compare-and-swap on a bucket's settings (`ifRevisionIs`).
+//! So the bytes are uploaded as a version `S` under another name, the stage, and one entry of a
+//! bucket's info, the *slot*, says which stage is being copied to which name. Whoever reads a
+//! filled slot carries it out first. There are no leases and no clocks.
 //!
-//! The order of the steps is what makes it safe: the slot is cleared only when `S` is gone, so that a copy of `S` that is
-//! still on its way can't land on a later winner's file.
+//! The order of the steps makes it safe: the slot is cleared only when `S` is deleted, so a delayed
+//! copy of `S` can't overwrite a later winner's file.
 
-/// What stands in the slot.
+/// What the slot holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Intent<S> {
-    /// The stage becomes the file it is for.
+    /// The stage becomes the file.
     Create(S),
-    /// The stage is removed.
+    /// The stage is deleted.
     Discard(S),
 }
 
@@ -24,16 +25,16 @@ impl<S> Intent<S> {
     }
 }
 
-/// A request of the protocol. All are about the stage's own target.
+/// A request of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Operation<S> {
-    /// The slot and the revision that it was seen at.
+    /// Reads the slot and its revision.
     Slot,
-    /// Whether the stage is there.
+    /// Looks up the stage.
     Stage(S),
-    /// The current version of the name that the stage is for.
+    /// Looks up the newest version of the stage's target name.
     Target(S),
-    /// Puts this into the slot if the revision is still this one.
+    /// Writes the slot if it still has this revision.
     Swap(u64, Option<Intent<S>>),
     /// Copies the stage to its target.
     Copy(S),
@@ -41,19 +42,19 @@ pub(crate) enum Operation<S> {
     Delete(S),
 }
 
-/// What was answered.
+/// The response to an [`Operation`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Answer<S, V> {
     Slot(u64, Option<Intent<S>>),
     Stage(Presence),
     Target(NameState<V>),
-    /// The swap was made, and led to this revision.
+    /// The swap was made; the new revision.
     Swapped(u64),
-    /// The copy or the delete was made, or there is no such stage any more.
+    /// The copy or delete was made, or the stage no longer exists.
     Done,
-    /// A swap was refused: the revision is another.
+    /// The swap was refused: the revision has changed.
     Refused,
-    /// The reply was lost: it may have been done, or be done later.
+    /// The response was lost: the request may have been carried out, or may be later.
     LostResponse,
 }
 
@@ -63,7 +64,7 @@ pub(crate) enum Presence {
     Absent,
 }
 
-/// What a name shows.
+/// What a name leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum NameState<V> {
     Absent,
@@ -72,33 +73,33 @@ pub(crate) enum NameState<V> {
     Other,
 }
 
-/// How it ended.
+/// How the protocol ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome<V> {
-    /// The file is there, as this version.
+    /// The file exists, as this version.
     Created(V),
-    /// There was a file of that name, and nothing was changed.
+    /// There is another file of that name, and nothing was changed.
     Exists,
-    /// The stage is gone and the file isn't there: it was discarded before it was taken. Nothing was changed.
+    /// The stage was discarded before it was used. Nothing was changed.
     Discarded,
-    /// Nobody can tell.
+    /// Whether the file was created can no longer be found out.
     Unknown,
 }
 
-/// What a process does next.
+/// What comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Step<S, V> {
     Request(Operation<S>),
     End(Outcome<V>),
 }
 
-/// Creates a file from a stage that is there, or discards the stage.
+/// Creates a file from an existing stage, or discards the stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Process<S, V> {
-    /// What it wants to see executed out.
+    /// What is to be carried out.
     goal: Intent<S>,
     phase: Phase<S, V>,
-    /// What a test breaks on purpose.
+    /// A mistake that a test injects.
     #[cfg(test)]
     pub(crate) injected_bug: Option<InjectedBug>,
 }
@@ -113,21 +114,22 @@ pub(crate) enum InjectedBug {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase<S, V> {
-    /// Reads the slot.
+    /// Read the slot.
     ReadSlot,
-    /// The slot was empty at this revision: is the stage there?
+    /// The slot was empty at this revision: does the stage exist?
     CheckStage(u64),
     /// And is the name free?
     CheckTarget(u64),
-    /// Puts the goal into the slot. `unsure`: an earlier attempt at the very same swap had its reply lost.
+    /// Write the goal into the slot. `unsure`: the response to an earlier attempt at the same swap
+    /// was lost.
     FillSlot {
         revision: u64,
         unsure: bool,
     },
-    /// The revision has moved since a swap was lost. Was it ours that moved it?
+    /// The revision has changed since a swap was lost. Was it that swap?
     Resolve(Resolve),
     Execute(Execution<S, V>),
-    /// Deletes its own stage, which no swap can put into the slot any more.
+    /// Delete the own stage, which no swap can put into the slot any more.
     DeleteStage,
     End(Outcome<V>),
 }
@@ -139,27 +141,27 @@ enum Resolve {
     Stage,
 }
 
-/// Carries out what is in the slot.
+/// Carrying out what is in the slot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Execution<S, V> {
     revision: u64,
     intent: Intent<S>,
     step: ExecutionStep,
-    /// What the target was when the stage was gone.
+    /// The target's version once the stage was deleted.
     version: Option<V>,
 }
 
-/// In this order; discarding begins with `Delete`.
+/// The steps in order; discarding begins with `Delete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum ExecutionStep {
-    /// Is the target the stage's own already?
+    /// Is the target a copy of the stage already?
     Look,
     Copy,
     Delete,
-    /// Which version is it? It can change no more, and nobody else was told of it yet.
+    /// Which version is it? It no longer changes, and nobody was told of it yet.
     Read,
     Clear,
-    /// Somebody changed the bucket meanwhile. Is it cleared?
+    /// Somebody changed the bucket. Is the slot cleared?
     LookAgain,
 }
 
@@ -173,7 +175,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         }
     }
 
-    /// Whether a test has broken it in this way.
+    /// Whether a test has injected this mistake.
     fn has_bug(&self, mistake: InjectedBug) -> bool {
         #[cfg(test)]
         return self.injected_bug == Some(mistake);
@@ -199,7 +201,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
         Step::Request(operation)
     }
 
-    /// Goes on by the answer to what [`step`](Self::step) asked.
+    /// Advances by the response to the request of [`step`](Self::step).
     pub(crate) fn on_answer(&mut self, answer: Answer<S, V>) {
         self.phase = self.after(answer);
     }
@@ -223,7 +225,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                     unsure: false,
                 },
             },
-            // No swap of ours was made until now, so nobody can have executed it out.
+            // No swap was attempted yet, so nobody can have carried it out.
             (Phase::CheckStage(_), Answer::Stage(Presence::Absent)) => {
                 Phase::End(Outcome::Discarded)
             }
@@ -245,16 +247,16 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                     Phase::ReadSlot
                 }
             }
-            // The same swap until the revision has moved: then no copy of it that is still on its way can be made.
+            // The same swap until the revision has changed: then no delayed copy of it can succeed.
             (Phase::FillSlot { revision, .. }, Answer::LostResponse) => Phase::FillSlot {
                 revision,
                 unsure: true,
             },
             (Phase::Resolve(step), answer) => self.resolved(step, answer),
             (Phase::Execute(execution), answer) => self.executed(execution, answer),
-            // It is garbage now, whether it is gone or not.
+            // It is garbage now, deleted or not.
             (Phase::DeleteStage, _) => Phase::End(Outcome::Exists),
-            // A read whose reply was lost is asked again.
+            // A read whose response was lost is repeated.
             (phase, _) => phase,
         }
     }
@@ -269,7 +271,7 @@ impl<S: Clone + PartialEq, V: Clone> Process<S, V> {
                 Phase::End(Outcome::Created(version))
             }
             (Resolve::Target, Answer::Target(_)) => Phase::Resolve(Resolve::Stage),
-            // It was never taken: what is taken loses its stage before the slot is cleared.
+            // It was never used: a used stage is deleted before the slot is cleared.
             (Resolve::Stage, Answer::Stage(Presence::Present)) => Phase::ReadSlot,
             (Resolve::Stage, Answer::Stage(Presence::Absent)) => Phase::End(match self.goal {
                 Intent::Create(_) => Outcome::Unknown,

@@ -1,29 +1,31 @@
-//! [`Stage`] and its form in a bucket's info: what a carrier has to know, whoever began.
+//! [`CreateSlot`], and the entry in its bucket's info.
 
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Intent;
-use super::stage::{Stage, fits, is_create_stage};
+use super::stage::{Stage, is_create_stage, is_stage_name};
 use crate::error::{Error, ErrorKind};
 use crate::transfer::bucket::BucketHandle;
 use crate::types::FileName;
 
-/// The entry of the bucket's info.
+/// The key of the entry.
 pub(super) const KEY: &str = "b2kit-create";
 
-/// The place through which writers agree on who creates a file: one entry, `b2kit-create`, of a bucket's info.
+/// The place where writers agree on who creates a file: one entry, `b2kit-create`, of a bucket's
+/// info.
 ///
-/// All who create files that may have the same name have to use the same one. Creates take turns at it, so have one slot
-/// for each set of names that belong together, such as a table. A small bucket of its own is the best place for it: updating a
-/// bucket needs `writeBuckets`, which no key that is restricted to buckets can have, and the client of that bucket may
-/// have another key than the one for the files. The bucket of the files will do as well. Its other entries stay as they are.
+/// All who may create the same name have to use the same slot. Creates take turns at it, so use one
+/// slot for each set of names that belong together, such as a table. A small bucket of its own is
+/// best: updating a bucket needs `writeBuckets`, which a key restricted to buckets can't have, and
+/// the client of that bucket may have another key than the one for the files. The bucket of the
+/// files works as well. Its other info entries stay as they are.
 #[derive(Debug, Clone)]
 pub struct CreateSlot {
     bucket: BucketHandle,
 }
 
 impl CreateSlot {
-    /// The slot of this bucket, reached through the handle's client.
+    /// The slot of this bucket, accessed through the handle's client.
     #[must_use]
     pub const fn new(bucket: BucketHandle) -> Self {
         Self { bucket }
@@ -36,7 +38,7 @@ impl CreateSlot {
     }
 }
 
-/// The form of the entry that this version of the crate writes, and the only one it reads.
+/// The format of the entry that is written, and the only one that is read.
 const FORM: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +69,7 @@ enum Op {
     Unknown,
 }
 
-/// As the entry of a bucket's info.
+/// The entry of an intent.
 pub(super) fn write(intent: &Intent<Stage>) -> String {
     let stage = intent.stage();
     let entry = Entry {
@@ -82,10 +84,11 @@ pub(super) fn write(intent: &Intent<Stage>) -> String {
         nonce: stage.nonce.to_string(),
         file_name: stage.target.as_ref().map(|name| name.as_str().to_owned()),
     };
-    serde_json::to_string(&entry).expect("texts and a number are JSON")
+    serde_json::to_string(&entry).expect("strings and a number are valid JSON")
 }
 
-/// What an entry says. What can't have been written by this crate is an error: nothing is deleted on its word.
+/// Reads an entry. What this crate can't have written is an error: nothing is deleted because of
+/// it.
 pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     let unread = |why: &str| {
         let what = format!("the entry \"{KEY}\" of the bucket's info {why}");
@@ -94,13 +97,13 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     let entry: Entry =
         serde_json::from_str(entry).map_err(|_| unread("is not what b2kit writes"))?;
     if entry.form != FORM {
-        return Err(unread("is of another version of b2kit"));
+        return Err(unread("was written by another version of b2kit"));
     }
-    if !fits(&entry.stage_name, &entry.nonce)
+    if !is_stage_name(&entry.stage_name, &entry.nonce)
         || entry.stage_id.is_empty()
         || entry.bucket_id.is_empty()
     {
-        return Err(unread("names no stage"));
+        return Err(unread("does not name a stage"));
     }
     let stage = |target| Stage {
         file_id: entry.stage_id.as_str().into(),
@@ -111,9 +114,9 @@ pub(super) fn read(entry: &str) -> Result<Intent<Stage>, Error> {
     };
     match (entry.op, entry.file_name) {
         (Op::Create, Some(name)) => {
-            let name = FileName::new(name).map_err(|_| unread("names no file"))?;
+            let name = FileName::new(name).map_err(|_| unread("does not name a file"))?;
             if is_create_stage(name.as_str()) {
-                return Err(unread("makes a file of a stage's name"));
+                return Err(unread("creates a file under the name of a stage"));
             }
             Ok(Intent::Create(stage(Some(name))))
         }
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_the_longest_fits_into_a_buckets_info() {
+    fn slot_entries_round_trip_and_the_longest_fits_into_bucket_info() {
         let longest = "\"".repeat(1_024);
         for intent in [
             Intent::Create(stage(Some("a/b \"c\".json"))),
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_this_crate_would_not_write_is_not_acted_upon() {
+    fn an_entry_that_this_crate_would_not_write_is_a_protocol_error() {
         let good = write(&Intent::Create(stage(Some("f"))));
         for (part, wrong) in [
             (r#""form":1"#, r#""form":2"#),

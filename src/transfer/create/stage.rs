@@ -3,31 +3,34 @@
 use crate::error::Error;
 use crate::types::{BucketId, FileId, FileName};
 
-/// What the names of stages begin with: bytes that are to become a file by [`BucketHandle::create`].
+/// The prefix of the names of stages: bytes that
+/// [`BucketHandle::create`](crate::transfer::BucketHandle::create) turns into files.
 pub const CREATE_STAGES: &str = ".b2kit-create/";
 
-/// Whether the name is that of a stage, which belongs to [`BucketHandle::create`]: not to be shown, synchronized or deleted.
+/// Whether this is the name of a stage, which belongs to
+/// [`BucketHandle::create`](crate::transfer::BucketHandle::create). Don't show, synchronize or
+/// delete such files.
 #[must_use]
 pub fn is_create_stage(name: &str) -> bool {
     name.starts_with(CREATE_STAGES)
 }
 
-/// The entry of a stage's info, and of the file's that was made of it.
+/// The entry in the info of a stage, and of the file that is made of it.
 pub(super) const NONCE: &str = "b2kit-create-nonce";
 
-/// Bytes that are in B2 already, to become a file.
+/// A file in B2 that is to become another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stage {
     pub(super) file_id: FileId,
     pub(super) file_name: Box<str>,
     pub(super) nonce: Box<str>,
-    /// Where it is, and where the file will be.
+    /// The bucket of the stage and of the file.
     pub(super) bucket_id: BucketId,
-    /// What the file will be called. Of a stage that is only discarded nobody knows.
+    /// The name that the file will have; unknown for a stage that is only discarded.
     pub(super) target: Option<FileName>,
 }
 
-/// The name of a new stage. It ends as the file's name does, since B2 may choose the content type by that.
+/// The name of a new stage. It has the file's extension, by which B2 may choose the content type.
 pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Error> {
     let name = target.as_str();
     let last = name.rsplit('/').next().unwrap_or(name);
@@ -39,8 +42,8 @@ pub(super) fn stage_name(nonce: &str, target: &FileName) -> Result<FileName, Err
     })
 }
 
-/// Whether a stage with this nonce is called so.
-pub(super) fn fits(file_name: &str, nonce: &str) -> bool {
+/// Whether a stage with this nonce would have this name.
+pub(super) fn is_stage_name(file_name: &str, nonce: &str) -> bool {
     is_create_stage(file_name)
         && nonce.len() >= 32
         && file_name[CREATE_STAGES.len()..].starts_with(nonce)
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_is_called_by_its_nonce_and_ends_as_the_file_does() {
+    fn a_stage_is_named_by_its_nonce_and_the_files_extension() {
         let nonce = "0123456789abcdef0123456789abcdef";
         for (target, ending) in [
             ("a/b.json", ".json"),
@@ -62,8 +65,8 @@ mod tests {
         ] {
             let name = stage_name(nonce, &FileName::new(target).unwrap()).unwrap();
             assert_eq!(name.as_str(), format!("{CREATE_STAGES}{nonce}{ending}"));
-            assert!(fits(name.as_str(), nonce));
+            assert!(is_stage_name(name.as_str(), nonce));
         }
-        assert!(!fits(".b2kit-create/", ""));
+        assert!(!is_stage_name(".b2kit-create/", ""));
     }
 }

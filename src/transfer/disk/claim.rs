@@ -1,4 +1,5 @@
-//! Who a partial file belongs to: made, taken over or removed only by who has it locked, and only where it is its own.
+//! Claims partial files: one is created, taken over or removed only by the process that has locked
+//! it, and only if it is its own.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -6,25 +7,26 @@ use std::io;
 
 use super::dir::{Dir, FileStatus};
 
-/// What was at a name.
+/// What is at a name.
 #[derive(Debug)]
 pub(super) enum Claim {
     /// Nothing.
     Missing,
-    /// A regular file of this user's with no other name, which nobody works on: opened and locked.
+    /// A regular file of this user with no other name, which no process has locked: now open and
+    /// locked.
     Claimed(File, FileStatus),
-    /// A file that somebody works on.
+    /// A file that another process has locked.
     Locked,
-    /// Something else. It is left alone.
+    /// Something else, which is left alone.
     NotOurs,
 }
 
-/// Takes what is at this name, if it is this user's and nobody works on it.
+/// Claims what is at this name, if it is this user's and not locked.
 pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
     let file = match dir.open_file(name) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Claim::Missing),
-        // A link, a directory, a file of somebody else's.
+        // A link, a directory, or a file of another user.
         Err(_) => return Ok(Claim::NotOurs),
     };
     if !Dir::file_status(&file)?.is_exclusively_ours() {
@@ -33,10 +35,10 @@ pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(Claim::Locked),
-        // Without locks nobody knows whether it is in use.
+        // Without locks it is unknown whether the file is in use.
         Err(TryLockError::Error(_)) => return Ok(Claim::NotOurs),
     }
-    // Who had it locked may have put it in its target's place, or changed it, before this lock.
+    // The process that had it locked may have renamed or changed it before this lock.
     let status = Dir::file_status(&file)?;
     if !name_refers_to(dir, name, status)? {
         return Ok(Claim::Locked);
@@ -48,8 +50,8 @@ pub(super) fn claim(dir: &Dir, name: &OsStr) -> io::Result<Claim> {
     })
 }
 
-/// Makes a file with this name, and locks it where there are locks. `None` if there is something with this name, or
-/// somebody has taken the file in the moment before the lock.
+/// Creates a file with this name, and locks it if the file system has locks. `None` if the name is
+/// taken, or another process locked the file first.
 pub(super) fn create_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     let file = match dir.create(name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
@@ -62,7 +64,8 @@ pub(super) fn create_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File,
     Ok(name_refers_to(dir, name, status)?.then_some((file, status)))
 }
 
-/// Makes a file with this name, in the place of one that an earlier process has left. `None` if the name is not free.
+/// Creates a file with this name in place of one that an earlier process left. `None` if the name
+/// is not free.
 pub(super) fn recreate_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(File, FileStatus)>> {
     if let Some(made) = create_locked(dir, name)? {
         return Ok(Some(made));
@@ -71,7 +74,7 @@ pub(super) fn recreate_locked(dir: &Dir, name: &OsStr) -> io::Result<Option<(Fil
     create_locked(dir, name)
 }
 
-/// Removes what an earlier process has left at this name.
+/// Removes what an earlier process left at this name.
 pub(super) fn remove_abandoned(dir: &Dir, name: &OsStr) -> io::Result<()> {
     if let Claim::Claimed(_locked, _) = claim(dir, name)? {
         dir.remove(name)?;
@@ -79,7 +82,7 @@ pub(super) fn remove_abandoned(dir: &Dir, name: &OsStr) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the name leads to this file.
+/// Whether the name still refers to this file.
 pub(super) fn name_refers_to(dir: &Dir, name: &OsStr, file: FileStatus) -> io::Result<bool> {
     let there = dir.status_of(name)?;
     Ok(there.is_some_and(|there| there.identity == file.identity))

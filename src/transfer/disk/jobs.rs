@@ -4,21 +4,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use blocking::Task;
 
-/// Does something that may block, on a thread that may.
+/// Runs something that may block on a thread of the pool.
 ///
-/// It begins at once. Dropping the task takes it back unless it has begun.
+/// It starts at once. Dropping the task cancels it unless it has started.
 pub(crate) fn on_pool<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
     blocking::unblock(job)
 }
 
-/// How many threads work on a file.
+/// How many jobs work on a file.
 #[derive(Debug, Default)]
 pub(super) struct ActiveJobs {
     threads: Mutex<usize>,
     done: Condvar,
 }
 
-/// A thread that does, or will.
+/// One of them, waiting or running.
 pub(super) struct JobGuard(Arc<ActiveJobs>);
 
 impl ActiveJobs {

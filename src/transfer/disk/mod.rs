@@ -1,8 +1,12 @@
-//! Files of the local disk, read and written on a small pool of threads, so that no executor waits for a disk.
+//! Files of the local disk, read and written on a small pool of threads, so that no executor waits
+//! for a disk.
 //!
-//! `read` is the way up. On the way down: `target` is where a file goes, `dir` the directory that is held open for it;
-//! `temp_file` brings it there, under a name that `claim` has to itself; `state` keeps for a later process what `partial`
-//! says; `mode` is what others may do with it in the end. `jobs` run on the pool, `positioned_io` reads and writes.
+//! - `read`: reads sources
+//! - `target`: where a downloaded file goes, and the names of partial files beside it
+//! - `temp_file`: the partial file, under a name that `claim` has locked
+//! - `state`, `partial`: what a resumable download leaves for a later process
+//! - `mode`: the permissions of the finished file
+//! - `dir`: a directory held open; `jobs`: the pool; `positioned_io`: reads and writes at an offset
 
 mod claim;
 mod dir;

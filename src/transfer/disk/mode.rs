@@ -1,4 +1,4 @@
-//! What others may do with a file that is finished.
+//! The permissions of a finished file.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -8,10 +8,11 @@ use b2kit_core::adapter::is_exhaustion;
 
 use super::dir::{Dir, FileKind, FileStatus};
 
-/// What nobody else may open.
+/// Only the owner can open it.
 const PRIVATE: u32 = 0o600;
 
-/// Gives a file the mode of the one that it replaces, or that of a new one. Nobody else could open it so far.
+/// Gives a file the mode of the one that it replaces, or that of a new file. Until then only its
+/// owner can open it.
 pub(super) fn apply_final_mode(
     dir: &Dir,
     file: &File,
@@ -23,9 +24,9 @@ pub(super) fn apply_final_mode(
         0
     } else {
         match dir.default_mode(empty) {
-            // There will be room.
+            // The caller retries.
             Err(error) if is_exhaustion(&error) => return Err(error),
-            // Where no file can be made for a moment, it stays private.
+            // If no file can be created to find out, it stays private.
             usual => usual.unwrap_or(PRIVATE),
         }
     };
@@ -34,7 +35,7 @@ pub(super) fn apply_final_mode(
         return Ok(());
     }
     match Dir::set_mode(file, mode) {
-        // Some file systems have one mode for all.
+        // Some file systems have one mode for all files.
         Err(error)
             if matches!(
                 error.kind(),
@@ -47,24 +48,25 @@ pub(super) fn apply_final_mode(
     }
 }
 
-/// Takes that back, for a file that could not be put in its target's place; unless somebody may be writing to it.
+/// Takes that back for a file that could not be renamed, unless others could write to it meanwhile.
 pub(super) fn make_private(file: &File) {
     if Dir::file_status(file).is_ok_and(|status| status.mode & 0o022 == 0) {
         let _ = Dir::set_mode(file, PRIVATE);
     }
 }
 
-/// A link's own mode says nothing.
+/// Whether the replaced file's mode is kept. A link's own mode means nothing.
 fn keeps_mode(replaced: Option<FileStatus>) -> bool {
     replaced.is_some_and(|status| status.kind == FileKind::File && status.is_ours)
 }
 
 /// The mode of a finished file, where a new one gets `usual`.
 ///
-/// What somebody else has put there may have been opened to all on purpose, or closed: the less of both it is.
+/// Another user's file may have been opened or closed to others on purpose: the result allows what
+/// both modes allow.
 fn final_mode(replaced: Option<FileStatus>, usual: u32) -> u32 {
     match replaced {
-        // Never that of a program that runs as its owner.
+        // Without the set-user-ID and set-group-ID bits.
         Some(status) if keeps_mode(replaced) => status.mode & 0o777,
         Some(status) if status.kind == FileKind::File => status.mode & usual,
         _ => usual,
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_own_file_keeps_its_mode_and_one_of_somebody_else_opens_nothing() {
+    fn an_own_file_keeps_its_mode_and_a_foreign_one_grants_no_more() {
         let there = |mode, is_ours, kind| {
             Some(FileStatus {
                 kind,

@@ -1,4 +1,5 @@
-//! [`PartialDownload`]: what is there of a file that did not come to its end, written beside it for a later process.
+//! [`PartialDownload`]: which bytes of which version are in a partial file, written beside it for a
+//! later process.
 
 use std::ops::Range;
 
@@ -9,24 +10,24 @@ use crate::client::SigningKey;
 use crate::transfer::range_set::RangeSet;
 use crate::types::FileId;
 
-/// The version of the format. What has a later one is not read, and the download begins anew.
+/// The format that is written. A later one is not read, and the download starts over.
 const FORMAT: u32 = 2;
 
-/// The version that was not signed.
+/// The format before states were signed, which is still read.
 const UNSIGNED: u32 = 1;
 
-/// No honest state is larger: there are as many stretches as ranges under way, and one.
+/// The largest state that is read: one has as many ranges as are downloaded at once, and one.
 pub(super) const LIMIT: u64 = 1 << 20;
 
-/// Which bytes of which version are there. It holds no secret.
+/// Which bytes of which version are in a partial file. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartialDownload {
     pub(crate) file_id: FileId,
-    /// Of the whole file.
+    /// The length of the whole file.
     pub(crate) content_length: u64,
-    /// The bytes that are wanted; the first of them is the first in the file on disk.
+    /// The requested range; its first byte is the first in the file on disk.
     pub(crate) wanted: Range<u64>,
-    /// Those of them that are there.
+    /// The ranges of it that are on disk.
     pub(crate) done: RangeSet,
 }
 
@@ -34,30 +35,30 @@ pub(crate) struct PartialDownload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SavedState {
     pub(crate) partial: PartialDownload,
-    /// Who has this user's key has written it, about this very file, and no byte was taken away since. What is not proven
-    /// has to be verified, or fetched again.
+    /// It was signed with this user's key, about this very file, and no byte was cut off since.
+    /// Otherwise the bytes have to be verified, or downloaded again.
     pub(crate) is_authenticated: bool,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Document {
+struct StateDocument {
     b2kit_partial_download: u32,
     file_id: String,
     content_length: u64,
     wanted: (u64, u64),
     done: Vec<(u64, u64)>,
-    /// Of the file with the bytes: its inode, for devices may have another number after the next start.
+    /// The inode of the partial file; not its device, whose number may change at the next boot.
     #[serde(skip_serializing_if = "Option::is_none")]
     inode: Option<u64>,
-    /// Of all that stands before, as it is written.
+    /// The signature of everything before it, as written.
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
 }
 
 impl PartialDownload {
-    /// The state of the file that the system knows by this.
+    /// The signed state of the file with this identity.
     pub(super) fn write(&self, of: FileIdentity, key: &SigningKey) -> Vec<u8> {
-        let mut document = Document {
+        let mut document = StateDocument {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
             content_length: self.content_length,
@@ -74,19 +75,19 @@ impl PartialDownload {
         document.bytes()
     }
 
-    /// Without the bytes at the end of the file on disk, so many of those that are there.
+    /// Without this many bytes at the end of the file on disk.
     pub(super) fn without_last(&self, bytes: u64) -> Self {
         let end = self.done.iter().last().map_or(0, |range| range.end);
-        self.up_to(end.saturating_sub(bytes))
+        self.truncated_to(end.saturating_sub(bytes))
     }
 
-    /// How long the file on disk has to be.
+    /// The length that the file on disk has to have.
     pub(super) fn len_on_disk(&self) -> u64 {
         let end = self.done.iter().last().map_or(0, |range| range.end);
         end.saturating_sub(self.wanted.start)
     }
 
-    fn up_to(&self, end: u64) -> Self {
+    fn truncated_to(&self, end: u64) -> Self {
         let ranges = self
             .done
             .iter()
@@ -103,14 +104,14 @@ impl PartialDownload {
 }
 
 impl SavedState {
-    /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
+    /// Reads the state of the file with this identity and length. `None` if it contradicts itself.
     pub(super) fn read(
         document: &[u8],
         length: u64,
         of: FileIdentity,
         key: &SigningKey,
     ) -> Option<Self> {
-        let mut document: Document = serde_json::from_slice(document).ok()?;
+        let mut document: StateDocument = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
             (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,
@@ -128,7 +129,7 @@ impl SavedState {
             wanted: start..end,
             done,
         };
-        let partial = noted.up_to(start.saturating_add(length));
+        let partial = noted.truncated_to(start.saturating_add(length));
         Some(Self {
             is_authenticated: is_signed && document.inode == Some(of.file) && partial == noted,
             partial,
@@ -136,7 +137,7 @@ impl SavedState {
     }
 }
 
-impl Document {
+impl StateDocument {
     fn signed(&self) -> Vec<u8> {
         [b"state\n", &*self.bytes()].concat()
     }
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_format_is_pinned() {
+    fn a_state_is_written_in_format_2() {
         let written = written();
         let (body, signature) = written.split_once(r#","signature":""#).unwrap();
         assert_eq!(
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_of_the_unsigned_format_is_read_and_proves_nothing() {
+    fn a_state_of_format_1_is_read_and_not_authenticated() {
         let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         let left = read(old, 40).unwrap();
         assert_eq!(left.partial, partial());
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_proves_nothing_of_another_file_or_one_that_was_cut() {
+    fn a_state_of_another_or_a_truncated_file_is_not_authenticated() {
         let other = FileIdentity { device: 3, file: 8 };
         let left = SavedState::read(written().as_bytes(), 40, other, &key("key")).unwrap();
         assert!(left.partial == partial() && !left.is_authenticated);
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_that_another_key_has_signed_or_that_was_changed() {
+    fn a_state_signed_by_another_key_or_modified_is_not_read() {
         assert_eq!(
             SavedState::read(written().as_bytes(), 40, OF, &key("other")),
             None
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_contradicts_itself_is_not_read() {
+    fn a_contradictory_state_is_not_read() {
         let good = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         for (old, new) in [
             ("[10,90]", "[11,90]"),
@@ -273,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_given_up_from_the_end_of_the_file() {
+    fn a_state_can_be_shortened_from_the_end_of_the_file() {
         let done = |bytes| partial().without_last(bytes).done;
         assert_eq!(partial().len_on_disk(), 40);
         assert_eq!(done(0), partial().done);

@@ -7,7 +7,7 @@ use b2kit_core::Bytes;
 
 use crate::types::Sha1Hasher;
 
-/// Writes these bytes at this place.
+/// Writes the chunks, one after the other, from this position on.
 pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result<()> {
     for chunk in chunks {
         write_all_at(file, chunk, at)?;
@@ -16,7 +16,7 @@ pub(crate) fn write_at(file: &File, chunks: &[Bytes], mut at: u64) -> io::Result
     Ok(())
 }
 
-/// Takes `len` bytes from this place on into the hash.
+/// Hashes `len` bytes from this position on.
 pub(crate) fn hash_at(
     file: &File,
     mut at: u64,

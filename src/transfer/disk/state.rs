@@ -1,4 +1,4 @@
-//! [`StateFile`]: where it is written what there is of a file.
+//! [`StateFile`]: the file in which the state of a partial download is written.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,7 +9,7 @@ use super::dir::{Dir, FileStatus};
 use super::partial::{LIMIT, PartialDownload, SavedState};
 use super::target::{TargetPath, new_state_name, state_name};
 
-/// The state of a file that may be gone on with.
+/// The state of a file that may be resumed.
 #[derive(Debug)]
 pub(super) struct StateFile {
     name: OsString,
@@ -19,19 +19,19 @@ pub(super) struct StateFile {
 
 #[derive(Debug, Default)]
 pub(super) struct StateStatus {
-    /// What is there now.
+    /// The newest checkpoint that is not written.
     pub(super) now: Option<Checkpoint>,
-    /// Whether a state is on the disk.
+    /// Whether a state is on disk.
     pub(super) is_on_disk: bool,
-    /// The disk has failed to take bytes, and might not say so again.
+    /// A flush has failed: the disk might not report it again.
     pub(super) is_doubtful: bool,
 }
 
-/// What is there of a file.
+/// Which bytes are in a partial file.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     pub(super) partial: PartialDownload,
-    /// A SHA-1 will check it. Otherwise it counts only once the disk has it.
+    /// A SHA-1 will verify the bytes. Otherwise they count only once they are flushed.
     pub(super) is_checked: bool,
 }
 
@@ -48,7 +48,7 @@ impl StateFile {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the state of this file. Nobody but this user may have had a hand in either.
+    /// Reads the state of this file. Neither file may be accessible to anybody but this user.
     pub(super) fn read(
         &self,
         place: &TargetPath,
@@ -69,7 +69,7 @@ impl StateFile {
         SavedState::read(&document, length, of.identity, &place.key)
     }
 
-    /// All of it or nothing.
+    /// Writes the whole state or nothing.
     pub(super) fn write(
         &self,
         place: &TargetPath,
@@ -83,7 +83,7 @@ impl StateFile {
         drop(file);
         let written = written.and_then(|()| dir.rename(&self.new_name, &self.name));
         if written.is_err() {
-            // It would only take room.
+            // It would only take up space.
             let _ = dir.remove(&self.new_name);
         }
         written

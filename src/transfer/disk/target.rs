@@ -1,4 +1,4 @@
-//! [`TargetPath`]: where a file goes, and what lies beside it meanwhile.
+//! [`TargetPath`]: where a downloaded file goes, and the names of partial files beside it.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -9,7 +9,7 @@ use crate::client::SigningKey;
 use crate::transfer::reserved_names::{MARK, is_reserved};
 use crate::types::Sha1;
 
-/// A directory that is held open, and the name that a file gets in it.
+/// A directory that is held open, and the name that the file gets in it.
 #[derive(Debug)]
 pub(crate) struct TargetPath {
     pub(super) dir: Dir,
@@ -18,9 +18,9 @@ pub(crate) struct TargetPath {
 }
 
 impl TargetPath {
-    /// At a path of the caller's own: links in it are followed, but for the last name.
+    /// A path of the caller's: links in it are followed, except for the last name.
     pub(crate) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
-        let target = path.file_name().ok_or_else(no_file)?.to_owned();
+        let target = path.file_name().ok_or_else(no_file_name)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
             _ => Dir::open(Path::new("."))?,
@@ -28,7 +28,8 @@ impl TargetPath {
         Self { dir, target, key }.checked()
     }
 
-    /// Below a directory of the caller's own. Beneath that no link is followed; directories that are missing are made.
+    /// A path below a directory of the caller's. Below it no link is followed, and missing
+    /// directories are created.
     pub(crate) fn below(root: &Path, path: &Path, key: SigningKey) -> io::Result<Self> {
         let names: Option<Vec<&OsStr>> = path
             .components()
@@ -43,11 +44,12 @@ impl TargetPath {
                 "the path does not stay below the directory",
             )
         })?;
-        let (target, directories) = names.split_last().ok_or_else(no_file)?;
+        let (target, directories) = names.split_last().ok_or_else(no_file_name)?;
         let mut dir = Dir::open(root)?;
         for name in directories {
             dir = dir.open_or_create_dir(name).map_err(|error| {
-                let what = "can't be gone through, for it is a link or no directory, or is closed";
+                let what =
+                    "can't be entered: it is a symbolic link, not a directory, or not accessible";
                 io::Error::new(error.kind(), format!("{name:?} {what}: {error}"))
             })?;
         }
@@ -55,49 +57,49 @@ impl TargetPath {
         Self { dir, target, key }.checked()
     }
 
-    /// A file may be replaced, and a link to one; a directory, a pipe or a device may not.
+    /// Allows a file or a link to be replaced; a directory, a pipe or a device may not be.
     fn checked(self) -> io::Result<Self> {
         match self.dir.status_of(&self.target)?.map(|status| status.kind) {
             None | Some(FileKind::File | FileKind::Link) => Ok(self),
             Some(FileKind::Directory | FileKind::Other) => Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
-                "what is there is no regular file",
+                "the path exists and is not a regular file",
             )),
         }
     }
 
-    /// What a later process finds, which goes on with it.
+    /// The name of a partial file that a later process resumes.
     pub(super) fn resumable_name(&self) -> OsString {
         self.signed("resumable")
     }
 
-    /// What a later process finds, which removes it.
+    /// The name of a partial file that a later process removes.
     pub(super) fn temporary_name(&self, number: u64) -> OsString {
         self.signed(&format!("passing {number}"))
     }
 
-    /// What is there for a moment and empty.
+    /// The name of an empty file that exists for a moment, to find out a new file's mode.
     pub(super) fn mode_probe_name(&self) -> OsString {
         self.signed("empty")
     }
 
-    /// What versions before the first release left.
+    /// The name that versions before signed names used.
     pub(super) fn unsigned_name(&self) -> OsString {
         let sha1 = Sha1::of(self.target.as_encoded_bytes()).to_string();
-        self.beside(&sha1[..TAG])
+        self.hidden_name(&sha1[..TAG])
     }
 
-    /// A name that follows from the target's name, and that nobody else can coin.
+    /// A name derived from the target's name, which nobody without the key can make.
     fn signed(&self, what: &str) -> OsString {
         let mut message = format!("name\n{what}\n").into_bytes();
         message.extend_from_slice(self.target.as_encoded_bytes());
-        self.beside(&self.key.sign(&message)[..TAG])
+        self.hidden_name(&self.key.sign(&message)[..TAG])
     }
 
-    /// A hidden name of the target's (as far as there is room) and a tag.
-    fn beside(&self, tag: &str) -> OsString {
+    /// A hidden name made of the target's name, as far as there is room, and a tag.
+    fn hidden_name(&self, tag: &str) -> OsString {
         let name = self.target.to_string_lossy();
-        // 255 bytes is what most file systems allow, and a state's name is longer.
+        // Most file systems allow 255 bytes, and the name of a state is longer.
         let mut end = name.len().min(180);
         while !name.is_char_boundary(end) {
             end -= 1;
@@ -106,15 +108,15 @@ impl TargetPath {
     }
 }
 
-/// The hexadecimal digits of a tag.
+/// The number of hexadecimal digits in a tag.
 const TAG: usize = 16;
 
-/// Where the state of a partial download is.
+/// The name of the state of a partial file.
 pub(super) fn state_name(part: &OsStr) -> OsString {
     with(part, ".json")
 }
 
-/// Where it is written before it takes the place of an older one.
+/// The name under which a state is written before it replaces an older one.
 pub(super) fn new_state_name(part: &OsStr) -> OsString {
     with(part, ".json.new")
 }
@@ -125,11 +127,11 @@ fn with(part: &OsStr, extension: &str) -> OsString {
     name
 }
 
-fn no_file() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "the path names no file")
+fn no_file_name() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name")
 }
 
-/// Whether the last name of this path is kept for downloads that are not finished.
+/// Whether the last name of this path is reserved for partial files.
 pub(crate) fn is_reserved_path(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| is_reserved(&name.to_string_lossy()))
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_beside_a_target_is_one_that_no_remote_file_gets() {
+    fn names_of_partial_files_are_reserved() {
         for target in ["f", ".f", "ü", "F.TXT", &"🦀".repeat(63)] {
             let place = place(target, "key");
             let parts = [
@@ -171,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_two_targets_two_uses_and_two_keys_differ() {
+    fn names_of_partial_files_differ_by_target_use_and_key() {
         let mut names = Vec::new();
         for target in ["f", "g"] {
             for key in ["key", "other"] {
@@ -191,7 +193,7 @@ mod tests {
         assert_eq!(
             place("f", "key").unsigned_name(),
             ".f.4a0a19218e082a34.b2part",
-            "what older versions left is status"
+            "what older versions left is found"
         );
     }
 }

@@ -1,4 +1,5 @@
-//! [`TempFile`]: a file that is written beside its target, and takes the target's place when it is whole.
+//! [`TempFile`]: a partial file, which is written beside its target and renamed when it is
+//! complete.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,44 +19,45 @@ use super::state::{Checkpoint, StateFile, StateStatus};
 use super::target::TargetPath;
 use crate::transfer::commit::Commit;
 
-/// So many names are tried for a file that is not gone on with, which is so many downloads to one target at once. What
-/// was left at them is removed.
+/// Names that are tried for a file that is not resumed, so this many downloads to one target at
+/// once. What was left there is removed.
 const TEMPORARY_NAMES: u64 = 4;
 
-/// What is given up of a file's end to have room for its state on a full disk: nothing but what is not noted, at first.
+/// How much of a file is cut off so that its state fits on a full disk: nothing but unrecorded
+/// bytes, at first.
 const TRUNCATIONS: [u64; 4] = [0, 64 << 10, 1 << 20, 16 << 20];
 
-/// A file beside its target. Unless it is put in the target's place it is removed on drop, or kept where it may be gone
-/// on with.
+/// A partial file beside its target. Unless it is renamed to the target, it is removed on drop, or
+/// kept if it may be resumed.
 ///
-/// All of this blocks, but for the drop, which takes as long as the removal of a file.
+/// All methods block; the drop takes as long as removing a file.
 #[derive(Debug)]
 pub(crate) struct TempFile {
     file: Arc<File>,
-    /// What it was when it was made or status.
+    /// Its status when it was created or found.
     status: FileStatus,
     place: Arc<TargetPath>,
     name: OsString,
-    /// Where its state is written, if it may be gone on with.
+    /// Where its state is written, if it may be resumed.
     state: Option<StateFile>,
-    /// It is in the target's place, or given up.
+    /// It was renamed to the target, or abandoned.
     is_done: AtomicBool,
     work: Arc<ActiveJobs>,
 }
 
-/// What became of the wish to go on with a file.
+/// The result of [`TempFile::resume`].
 #[derive(Debug)]
 pub(crate) enum ResumeOutcome {
-    /// It is there, and perhaps some of the bytes are.
+    /// The file, and what it contains of an earlier download.
     Ready(Arc<TempFile>, Option<SavedState>),
-    /// Somebody works on it.
+    /// Another download has locked it.
     Locked,
     /// Something else has its name.
     Unavailable,
 }
 
 impl TempFile {
-    /// A file of its own.
+    /// Creates a file that no later download resumes.
     pub(crate) fn create(place: &Arc<TargetPath>) -> io::Result<Self> {
         for number in 0..TEMPORARY_NAMES {
             let name = place.temporary_name(number);
@@ -71,7 +73,8 @@ impl TempFile {
         }
     }
 
-    /// The file that an earlier download to this target has left, or one that a later download finds.
+    /// The file that an earlier download to this target left, or a new one that a later download
+    /// finds.
     pub(crate) fn resume(place: &Arc<TargetPath>) -> io::Result<ResumeOutcome> {
         let name = place.resumable_name();
         let (file, status) = match claim::claim(&place.dir, &name)? {
@@ -93,14 +96,14 @@ impl TempFile {
                 Ok(ResumeOutcome::Ready(Arc::new(temp), Some(left)))
             }
             None => {
-                // Only this user's key leads to that name, so it is this user's to remove.
+                // Only this user's key leads to that name, so it may be removed.
                 place.dir.remove(&name)?;
                 Self::resumable(place, name)
             }
         }
     }
 
-    /// What a version that signed nothing has left. Without a state it may be anything.
+    /// The file that a version without signatures left. Without a state it could be anything.
     fn unsigned(place: &Arc<TargetPath>) -> io::Result<Option<(Self, SavedState)>> {
         let name = place.unsigned_name();
         let Claim::Claimed(file, status) = claim::claim(&place.dir, &name)? else {
@@ -113,14 +116,14 @@ impl TempFile {
         }))
     }
 
-    /// A file that a later download finds.
+    /// Creates a file that a later download finds.
     fn resumable(place: &Arc<TargetPath>, name: OsString) -> io::Result<ResumeOutcome> {
-        // Somebody may have been faster.
+        // Another process may have been faster.
         let Some((file, status)) = claim::create_locked(&place.dir, &name)? else {
             return Ok(ResumeOutcome::Locked);
         };
         let state = StateFile::of(&name);
-        // There may be one that is about another file; or something else, which is left alone.
+        // There may be a state of another file; or something else, which is left alone.
         if state.remove(place).is_err() {
             place.dir.remove(&name)?;
             return Ok(ResumeOutcome::Unavailable);
@@ -147,7 +150,7 @@ impl TempFile {
         }
     }
 
-    /// Does something to the file, on the pool.
+    /// Runs a job on the file, on the pool.
     pub(crate) fn run_job<T: Send + 'static>(
         &self,
         job: impl FnOnce(&File) -> T + Send + 'static,
@@ -159,12 +162,12 @@ impl TempFile {
         })
     }
 
-    /// Whether it may be gone on with later.
+    /// Whether a later download may resume it.
     pub(crate) const fn is_resumable(&self) -> bool {
         self.state.is_some()
     }
 
-    /// Forgets all that is there.
+    /// Discards all bytes.
     pub(crate) fn reset(&self) -> io::Result<()> {
         if let Some(state) = &self.state {
             let mut kept = state.lock();
@@ -174,8 +177,8 @@ impl TempFile {
         self.file.set_len(0)
     }
 
-    /// What is there now: written down when it is given up. Where no SHA-1 will check it, the disk is asked first whether
-    /// it has the bytes.
+    /// Sets what is written down if the file is abandoned. If no SHA-1 will verify the bytes, they
+    /// are flushed first.
     pub(crate) fn set_checkpoint(&self, partial: PartialDownload, is_checked: bool) {
         if let Some(state) = &self.state {
             state.lock().now = Some(Checkpoint {
@@ -185,8 +188,8 @@ impl TempFile {
         }
     }
 
-    /// Writes down what is there, on the pool. Without a SHA-1 to check it by later, the bytes are on the disk before that
-    /// is said.
+    /// Writes down which bytes are there, on the pool. If no SHA-1 will verify them, they are
+    /// flushed before that.
     pub(crate) fn write_checkpoint(
         self: &Arc<Self>,
         partial: PartialDownload,
@@ -201,7 +204,7 @@ impl TempFile {
                 state.lock().is_doubtful = true;
                 return Err(error);
             }
-            // Nobody saves while another does.
+            // One checkpoint at a time.
             let mut kept = state.lock();
             state.write(&temp.place, temp.status, &partial)?;
             kept.is_on_disk = true;
@@ -209,7 +212,8 @@ impl TempFile {
         })
     }
 
-    /// Puts its `len` bytes in the target's place, for good. Where the machine has no room for that, it can be tried again.
+    /// Renames the file, of `len` bytes, to its target, durably. If the machine lacks descriptors
+    /// for that, it can be tried again.
     pub(crate) fn put_in_place(
         &self,
         len: u64,
@@ -226,34 +230,34 @@ impl TempFile {
         if self.file.metadata()?.len() < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // An earlier download may have been of more.
+        // An earlier download may have been longer.
         self.file.set_len(len)?;
         if let Some(modified) = modified {
-            // A time that this file system can't hold is not worth the file.
+            // A time that the file system can't represent is ignored.
             let _ = self.file.set_modified(modified);
         }
         if commit.flush {
             self.file.sync_all()?;
         }
         let (dir, target) = (&self.place.dir, &self.place.target);
-        // From here on it is no partial file any more.
+        // From here on it is no longer private.
         mode::apply_final_mode(dir, &self.file, target, &self.place.mode_probe_name())?;
         if !claim::name_refers_to(dir, &self.name, self.status)? {
-            return Err(io::Error::other("somebody has replaced the partial file"));
+            return Err(io::Error::other("the partial file was replaced by another"));
         }
         let renamed = commit.check().and_then(|()| dir.rename(&self.name, target));
         if let Err(error) = renamed {
             mode::make_private(&self.file);
             return Err(error);
         }
-        // Another download may put its own there by now, which is as good.
+        // Another download may replace the target by now, which is fine.
         self.is_done.store(true, Ordering::Relaxed);
         self.remove_leftovers();
         flush_directory()
     }
 
-    /// What earlier downloads have left is of no use any more, unless somebody works on it. What can't be removed does no
-    /// harm: the file is there.
+    /// Removes what earlier downloads left, unless it is locked. What can't be removed does no
+    /// harm: the target is complete.
     fn remove_leftovers(&self) {
         let place = &self.place;
         if let Some(state) = &self.state {
@@ -274,7 +278,7 @@ impl TempFile {
         }
     }
 
-    /// Removes it or keeps it for later, once nobody works on it any more.
+    /// Removes it, or keeps it for later, once no job works on it.
     pub(crate) fn abandon(&self) {
         self.work.wait();
         self.discard_or_keep(true);
@@ -286,7 +290,7 @@ impl TempFile {
         }
         let dir = &self.place.dir;
         if !claim::name_refers_to(dir, &self.name, self.status).unwrap_or(false) {
-            // What has its name now is not this one's to remove.
+            // Its name now refers to another file.
             return;
         }
         if let Some(state) = &self.state
@@ -297,7 +301,7 @@ impl TempFile {
         let _ = dir.remove(&self.name);
     }
 
-    /// Whether there is a state on the disk by which it may be gone on with.
+    /// Keeps it if possible: whether there is a state on disk by which it can be resumed.
     fn keep(&self, state: &StateFile, kept: &mut StateStatus, may_wait: bool) -> bool {
         let Some(now) = kept.now.take() else {
             return kept.is_on_disk;
@@ -316,7 +320,7 @@ impl TempFile {
             }
             if bytes > 0 {
                 partial = partial.without_last(bytes);
-                // An older state may tell of what is cut away.
+                // An older state may cover what is cut off.
                 if state.remove(&self.place).is_err() || partial.done.total_bytes() == 0 {
                     return false;
                 }
@@ -329,7 +333,7 @@ impl TempFile {
     }
 }
 
-/// There is no room for another file.
+/// Whether the disk is full.
 fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded)

@@ -193,11 +193,11 @@ impl FileDownload {
     /// Dropping the future closes the connection.
     pub async fn stream(self) -> Result<DownloadStream, Error> {
         let first = self.request_first(self.range, false).await;
-        let first = first.map_err(|error| self.named(error))?;
+        let first = first.map_err(|error| self.with_file(error))?;
         let (verified, sha1) = verification_of(&first.download.file, first.is_whole);
         if self.must_be_verified {
             require_verification(verified, &first.download.file.file_name)
-                .map_err(|error| self.named(error))?;
+                .map_err(|error| self.with_file(error))?;
         }
         self.progress
             .expect_bytes(first.sent.end - first.sent.start);
@@ -236,7 +236,7 @@ impl FileDownload {
         let mut stream = self.stream().await?;
         let mut written = 0;
         let refused = |error, name: &str| {
-            let error = Error::destination("what arrived could not be written", error);
+            let error = Error::destination("the bytes could not be written", error);
             client.redacted(error.about(name))
         };
         while let Some(bytes) = stream.next().await.transpose()? {
@@ -258,7 +258,7 @@ impl FileDownload {
     }
 
     /// Adds the file to an error that doesn't name it, and redacts secrets.
-    pub(super) fn named(&self, error: Error) -> Error {
+    pub(super) fn with_file(&self, error: Error) -> Error {
         let error = match &self.selector {
             Ok(Selector::Name(_, name)) => error.about(name.as_str()),
             Ok(Selector::Id(file_id)) => error.about(file_id.as_str()),

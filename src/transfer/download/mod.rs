@@ -1,8 +1,10 @@
-//! Downloads of any size.
+//! Downloads of any size, in the order in which bytes pass them:
 //!
-//! In the order in which bytes meet them: `builder` is what the caller says, and `first_response` decides the version;
-//! `reader` asks for bytes, and again where they break off; `background_hash` hashes them beside; `stream` hands them on in
-//! order; `to_path` writes ranges side by side into a file; `verify` says what was checked.
+//! - `builder`: what a caller says; `first_response`: decides the version
+//! - `reader`: requests bytes, and again from where the connection broke
+//! - `background_hash`: hashes them; `verify`: says what was verified
+//! - `stream`: returns them in order
+//! - `to_path`: writes ranges side by side into a local file
 
 mod background_hash;
 mod builder;

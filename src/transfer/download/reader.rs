@@ -85,14 +85,14 @@ impl ResumingReader {
         self.version.client.redacted(error)
     }
 
-    fn arrived(&mut self, bytes: &Bytes) {
+    fn received(&mut self, bytes: &Bytes) {
         let len = bytes.len() as u64;
         self.left.start += len;
         self.resume_policy.on_progress(len);
         self.version.progress.add(len);
     }
 
-    fn broke_off(&mut self, failure: Error) -> Result<State, Error> {
+    fn interrupted(&mut self, failure: Error) -> Result<State, Error> {
         if self.left.is_empty() {
             return after_the_last_byte(failure).map(|()| State::Over);
         }
@@ -113,10 +113,10 @@ impl Stream for ResumingReader {
                 State::Opening(opening) => ready!(opening.as_mut().poll(cx)).map(State::Body),
                 State::Body(body) => match ready!(Pin::new(body).poll_next(cx)) {
                     Some(Ok(bytes)) => {
-                        this.arrived(&bytes);
+                        this.received(&bytes);
                         return Poll::Ready(Some(Ok(bytes)));
                     }
-                    Some(Err(failure)) => this.broke_off(failure),
+                    Some(Err(failure)) => this.interrupted(failure),
                     None => Ok(State::Over),
                 },
                 State::Over => return Poll::Ready(None),

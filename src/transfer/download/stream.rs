@@ -84,7 +84,7 @@ impl DownloadStream {
         while let Some(bytes) = self.next().await.transpose()? {
             if bytes.len() > limit - whole.len() {
                 return Err(Error::invalid(format!(
-                    "there are more than the {limit} bytes to be held in memory"
+                    "the file has more than the limit of {limit} bytes"
                 )));
             }
             whole.extend_from_slice(&bytes);

@@ -49,13 +49,13 @@ pub(super) fn require_verification(verified: Verified, file_name: &str) -> Resul
     let what = match verified {
         Verified::Sha1 | Verified::LargeFileSha1 => return Ok(()),
         Verified::LengthOnly => "B2 has no SHA-1 of the file, so its bytes can't be verified",
-        Verified::Range => "a part of a file can't be verified: the SHA-1 is the whole file's",
+        Verified::Range => "a byte range can't be verified: the SHA-1 is that of the whole file",
     };
     Err(Error::new(ErrorKind::Integrity, what).about(file_name))
 }
 
 /// The bytes that arrived are not those that were stored.
 pub(super) fn sha1_mismatch(expected: Sha1, arrived: Sha1, file_name: &str) -> Error {
-    let what = format!("the file's SHA-1 is {expected}, and what arrived has {arrived}");
+    let what = format!("the file's SHA-1 is {expected}, but the bytes that arrived have {arrived}");
     Error::new(ErrorKind::Integrity, what).about(file_name)
 }

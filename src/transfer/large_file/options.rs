@@ -75,13 +75,16 @@ macro_rules! file_options {
 
             /// Sets what happens to a large file that can't be finished. Defaults to
             /// [`OnFailure::Cancel`](crate::transfer::OnFailure::Cancel).
-            pub const fn on_failure(mut self, on_failure: $crate::transfer::OnFailure) -> Self {
+            pub const fn on_failure(
+                mut self,
+                on_failure: $crate::transfer::large_file::OnFailure,
+            ) -> Self {
                 self.options.on_failure = Some(on_failure);
                 self
             }
 
             /// Reports progress to this [`Progress`](crate::transfer::Progress).
-            pub fn progress(mut self, progress: &$crate::transfer::Progress) -> Self {
+            pub fn progress(mut self, progress: &$crate::transfer::progress::Progress) -> Self {
                 self.options.progress = progress.clone();
                 self
             }

@@ -10,7 +10,7 @@ pub(crate) const MAX_PART: u64 = 5_000_000_000;
 
 /// The largest minimum part size that is believed. B2's is 5 MB. Parts of non-replayable streams
 /// are held in memory, which no server's answer may fill; B2 says so if a part is too small.
-const MOST_MINIMUM: u64 = 100_000_000;
+const MAX_MINIMUM: u64 = 100_000_000;
 
 pub(crate) const MAX_PARTS: u64 = PartNumber::MAX.as_u16() as u64;
 
@@ -32,7 +32,7 @@ impl PartSizes {
     /// The sizes that the account reports, clamped to what is possible: no server's answer makes a
     /// file fall into single bytes.
     pub(crate) fn new(minimum: u64, recommended: u64) -> Self {
-        let minimum = minimum.clamp(1, MOST_MINIMUM);
+        let minimum = minimum.clamp(1, MAX_MINIMUM);
         Self {
             minimum,
             recommended: recommended.clamp(minimum, MAX_PART),
@@ -45,19 +45,21 @@ impl PartSizes {
         if len > MAX_FILE {
             let excess = len - MAX_FILE;
             return Err(Error::invalid(format!(
-                "the file has {len} bytes, {excess} more than the {MAX_FILE} that a large file can have"
+                "the file has {len} bytes, {excess} more than the {MAX_FILE} that a large file can \
+                 have"
             )));
         }
         if let Some(asked) = asked.filter(|asked| !(self.minimum..=MAX_PART).contains(asked)) {
             let minimum = self.minimum;
             return Err(Error::invalid(format!(
-                "the part size {asked} is not between {minimum} and {MAX_PART}, as B2 wants it for this account"
+                "the part size {asked} is not between {minimum} and {MAX_PART}, as B2 requires for \
+                 this account"
             )));
         }
         let part = asked
             .unwrap_or(self.recommended)
             .max(len.div_ceil(MAX_PARTS));
-        // SequentialParts of an even size are all under way until the end.
+        // Even parts keep all connections busy until the end.
         let parts = len.div_ceil(part).max(1);
         let part = match asked {
             Some(_) => part,
@@ -107,7 +109,7 @@ mod tests {
     };
 
     #[test]
-    fn parts_are_even_cover_the_file_and_are_never_too_many_or_too_small() {
+    fn layouts_are_even_cover_the_file_and_respect_the_limits() {
         for len in [
             0,
             1,
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_was_asked_for_is_kept_unless_there_would_be_too_many_parts() {
+    fn a_requested_part_size_is_kept_unless_there_would_be_too_many_parts() {
         assert_eq!(
             USUAL.layout(205_000_000, Some(5_000_000)).unwrap().parts(),
             41
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_account_says_of_parts_is_kept_within_what_can_be() {
+    fn part_sizes_of_an_account_are_clamped() {
         for (minimum, recommended) in [(0, 0), (1 << 63, 1 << 63), (5_000_000, 1), (0, u64::MAX)] {
             let sizes = PartSizes::new(minimum, recommended);
             assert!(1 <= sizes.minimum && sizes.minimum <= sizes.recommended);
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_parts_are_enough_for_what_has_no_known_length() {
+    fn ten_thousand_parts_suffice_for_unknown_lengths() {
         let total: u64 = (1..=10_000)
             .map(|number| USUAL.for_unknown_length(PartNumber::new(number).unwrap(), None))
             .sum();

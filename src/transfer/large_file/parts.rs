@@ -39,11 +39,11 @@ pub(super) fn checked_sha1(part: &Part, len: u64) -> Result<Sha1, Error> {
     if part.content_length != len {
         let stored = part.content_length;
         return Err(integrity(format!(
-            "the part has {len} bytes, and B2 stored {stored}"
+            "the part has {len} bytes, but B2 stored {stored}"
         )));
     }
     let sha1 = part.content_sha1.sha1().copied();
-    sha1.ok_or_else(|| integrity("B2 gives no SHA-1 of the part".to_owned()))
+    sha1.ok_or_else(|| integrity("B2 returned no SHA-1 of the part".to_owned()))
 }
 
 /// The tasks as a stream.

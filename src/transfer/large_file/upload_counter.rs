@@ -61,7 +61,7 @@ impl Counter {
     fn begin(&self) {
         let before = self.bytes.swap(1, Ordering::Relaxed);
         if let Some(bytes) = before.checked_sub(1) {
-            self.progress.take_back(bytes);
+            self.progress.subtract(bytes);
             self.progress.retried();
         }
     }
@@ -71,7 +71,7 @@ impl Drop for UploadCounter {
     fn drop(&mut self) {
         if !self.is_committed {
             let bytes = self.counter.bytes.swap(0, Ordering::Relaxed);
-            self.counter.progress.take_back(bytes.saturating_sub(1));
+            self.counter.progress.subtract(bytes.saturating_sub(1));
         }
     }
 }

@@ -192,7 +192,7 @@ impl<'a> LargeFile<'a> {
             let stored = file.content_length;
             return Err(Error::new(
                 ErrorKind::Integrity,
-                format!("{len} bytes were sent, and the finished file has {stored}"),
+                format!("{len} bytes were sent, but the finished file has {stored}"),
             )
             .with_effect(true));
         }

@@ -24,12 +24,12 @@ pub(crate) use self::random_access::RandomAccess;
 use self::random_access::{OpenRange, RangeReader};
 use self::readers::{Seekable, chunks, seekable_range};
 pub(crate) use self::segment::Segment;
-#[cfg(feature = "fs")]
-use super::disk;
-use super::source_error::unreadable;
 use crate::api::{CatchPanics, panicked};
 use crate::client::Client;
 use crate::error::Error;
+#[cfg(feature = "fs")]
+use crate::transfer::disk;
+use crate::transfer::source_error::unreadable;
 use crate::types::{Sha1, Timestamp};
 
 /// Where the bytes of an upload come from.
@@ -227,7 +227,7 @@ impl Source {
                 let len = end.catch_unwind().await;
                 let len = len
                     .unwrap_or_else(|panic| Err(panicked(&*panic)))
-                    .map_err(|error| unreadable("the source can't be seekable_range in", error))?;
+                    .map_err(|error| unreadable("the source can't seek", error))?;
                 let reader = Arc::new(Mutex::new(reader));
                 let open: OpenRange =
                     Arc::new(move |range| Ok(Box::pin(seekable_range(Arc::clone(&reader), range))));

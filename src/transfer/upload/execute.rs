@@ -51,7 +51,7 @@ impl Upload {
                 Ok(plan)
             }
             Opened::Sequential(..) => Err(Error::invalid(
-                "what comes once can't be planned: its bytes would be gone",
+                "a non-replayable stream can't be planned: its bytes would be lost",
             )),
         }
     }
@@ -80,7 +80,7 @@ impl Upload {
                     .await
             }
             Opened::Sequential(..) if job.settings.resume.is_some() => Err(Error::invalid(
-                "what comes once can't be resumed: its first bytes are gone",
+                "an upload of a non-replayable stream can't be resumed: its first bytes are lost",
             )),
             Opened::Sequential(len, stream) => job.upload_sequential(len, stream).await,
         }?;

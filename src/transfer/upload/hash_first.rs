@@ -164,8 +164,8 @@ impl HashPass {
             self.yield_if_due(chunk.len().clamp(1 << 10, SMALL)).await;
             while !chunk.is_empty() {
                 let len = self.next(at).min(chunk.len() as u64);
-                let piece = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
-                self.update(piece).await;
+                let slice = chunk.split_to(usize::try_from(len).unwrap_or(usize::MAX));
+                self.update(slice).await;
                 at += len;
                 self.close(at);
                 progress.hashed(len);
@@ -197,12 +197,12 @@ impl HashPass {
         let ends = self.open.iter().map(|(_, end, _)| *end);
         let begins = self.wanted.last().map(|(start, _)| *start);
         let border = ends.chain(begins).min().unwrap_or(u64::MAX);
-        let piece = if self.is_inline {
+        let slice = if self.is_inline {
             YIELD_AFTER as u64
         } else {
             MAX_JOB
         };
-        (border - at).min(piece)
+        (border - at).min(slice)
     }
 
     /// Finishes the ranges that end here.
@@ -212,28 +212,28 @@ impl HashPass {
         self.done.extend(ended);
     }
 
-    async fn update(&mut self, piece: Bytes) {
-        if piece.len() < SMALL || self.is_inline {
-            update_all(&mut self.whole, &mut self.open, &piece);
+    async fn update(&mut self, slice: Bytes) {
+        if slice.len() < SMALL || self.is_inline {
+            update_all(&mut self.whole, &mut self.open, &slice);
             return;
         }
         // One thread for the whole, one for the parts.
         let (mut whole, mut open) = (self.whole.take(), mem::take(&mut self.open));
         if whole.is_none() {
             self.open = unblock(move || {
-                update_all(&mut None, &mut open, &piece);
+                update_all(&mut None, &mut open, &slice);
                 open
             })
             .await;
             return;
         }
-        let same = piece.clone();
+        let same = slice.clone();
         let of_whole = unblock(move || {
             update_all(&mut whole, &mut [], &same);
             whole
         });
         let of_parts = unblock(move || {
-            update_all(&mut None, &mut open, &piece);
+            update_all(&mut None, &mut open, &slice);
             open
         });
         (self.whole, self.open) = join(of_whole, of_parts).await;
@@ -258,12 +258,12 @@ impl HashPass {
     }
 }
 
-fn update_all(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], piece: &[u8]) {
+fn update_all(whole: &mut Option<Sha1Hasher>, open: &mut [(u64, u64, Sha1Hasher)], slice: &[u8]) {
     if let Some(whole) = whole {
-        whole.update(piece);
+        whole.update(slice);
     }
     for (_, _, hasher) in open {
-        hasher.update(piece);
+        hasher.update(slice);
     }
 }
 
@@ -310,7 +310,7 @@ mod tests {
         let client = client.build().expect("it needs no more");
         match block_on(source.open(&client)).expect("it can be opened") {
             Opened::RandomAccess(source) => source,
-            Opened::Sequential(..) => unreachable!("it can be read random_access"),
+            Opened::Sequential(..) => unreachable!("it can be read anywhere"),
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_ranges_and_the_whole_have_the_digests_of_their_bytes_after_one_reading() {
+    fn one_pass_computes_the_sha1_of_overlapping_ranges_and_the_whole() {
         let bytes = content(5_000_000);
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("f"), &bytes).unwrap();
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_another_length_is_an_error_and_an_empty_one_has_the_empty_digest() {
+    fn a_source_of_another_length_fails_and_an_empty_one_has_the_empty_sha1() {
         for (promised, has, fails) in [(10, 9, true), (10, 11, true), (0, 0, false)] {
             let source = Source::ranges(promised, move |_| {
                 Ok(futures_util::stream::iter([Ok(content(has))]))
@@ -388,7 +388,7 @@ mod tests {
 
     /// Chunks that are always there and never have anything don't keep others from their turn.
     #[test]
-    fn a_source_that_is_never_done_gives_others_their_turn() {
+    fn an_endless_source_yields_to_other_tasks() {
         let endless = Source::ranges(10, |_| {
             Ok(futures_util::stream::repeat_with(|| Ok(Bytes::new())))
         });

@@ -1,8 +1,10 @@
 //! Uploads.
 //!
-//! `builder` is what the caller says; `execute` carries it out: in one piece, in parts of a source that can be read
-//! random_access, or in `sequential` parts of one that can't. `hash_first` reads a source before it is sent, `resume` finds what
-//! is on the server already, and `plan` says what is sent and what is used again.
+//! - `builder`: what a caller says; `execute`: carries it out
+//! - `plan`: which parts are sent, and which are reused
+//! - `hash_first`: reads a replayable source before it is sent
+//! - `sequential`: reads a non-replayable stream part by part
+//! - `resume`: finds an unfinished upload at B2; `resume_token` names one
 
 mod builder;
 mod execute;

@@ -110,7 +110,7 @@ impl ResumeSearch<'_> {
                 // Most bytes first; among equals, the oldest.
                 candidates.sort_by_key(|candidate| Reverse(candidate.existing_bytes()));
                 if let Some(least) = candidates.pop() {
-                    let why = "there are others of which more is there".to_owned();
+                    let why = "others have more bytes".to_owned();
                     rejected.push((least.file.file_id, why));
                 }
             }
@@ -129,7 +129,7 @@ impl ResumeSearch<'_> {
             let sha1 = part.content_sha1.sha1().copied();
             existing.insert(part.part_number, (part.content_length, sha1));
             if existing.len() as u64 > MAX_PARTS {
-                let why = "it has more parts than there can be".to_owned();
+                let why = "it has more than 10,000 parts".to_owned();
                 return Ok(Err((file.file_id, why)));
             }
         }
@@ -188,11 +188,11 @@ impl Candidate {
                 continue;
             };
             if !self.has(part.number, &part.range) {
-                part.differs = Some("another size is there");
+                part.differs = Some("the part at B2 has another size");
             } else if its.is_some() && *its == part.sha1 {
                 part.reused = *its;
             } else {
-                part.differs = Some("other bytes are there");
+                part.differs = Some("the part at B2 has other bytes");
             }
         }
         parts
@@ -205,7 +205,7 @@ fn check_origin(file: &FileVersion) -> Result<(), String> {
     if is_ours(file) || file.file_info.get(LARGE_FILE_SHA1).is_some() {
         return Ok(());
     }
-    Err("it was not begun by this crate".to_owned())
+    Err("it was not started by this crate".to_owned())
 }
 
 /// The layout that the existing parts were made by: a part can only be reused at its place.

@@ -19,7 +19,7 @@ use crate::types::FileId;
 /// ```
 /// use b2kit::transfer::ResumeToken;
 ///
-/// let token = ResumeToken::new("4_z27c88f1d182b150646ff0b16_f200ec353a2184825_d20160409_m000248_c000_v0001016_t0028");
+/// let token = ResumeToken::new("4_z27c88f1d182b150646ff0b16_f200ec353a2184825");
 /// let text = token.to_string();
 /// assert_eq!(text.parse::<ResumeToken>()?, token);
 /// # Ok::<(), b2kit::Error>(())
@@ -75,12 +75,12 @@ impl FromStr for ResumeToken {
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = |what: &str| Error::invalid(format!("the resume token {what}"));
         if text.len() > 4_096 {
-            return Err(wrong("is longer than one can be"));
+            return Err(wrong("is too long"));
         }
         let written: TokenDocument = serde_json::from_str(text)
-            .map_err(|error| wrong("is none of this crate's").with_source(error))?;
+            .map_err(|error| wrong("is not one of this crate's").with_source(error))?;
         if written.version != 1 {
-            return Err(wrong("has a version that this release doesn't know"));
+            return Err(wrong("has an unknown version"));
         }
         Ok(Self::new(written.file_id))
     }

@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::transfer::source_error::unreadable;
 
 /// From this many chunks on, small chunks of a part are copied together.
-const MANY: usize = 1_000;
-const SMALL: usize = 16 << 10;
+const COALESCE_AFTER: usize = 1_000;
+const COALESCE_BELOW: usize = 16 << 10;
 
 /// Reads a stream part by part, and holds it to its promised length.
 pub(crate) struct SequentialParts {
@@ -62,9 +62,9 @@ impl SequentialParts {
             room -= chunk.len() as u64;
             match small.len() + chunk.len() {
                 // Otherwise a stream of single bytes would take many times their memory.
-                together if together < SMALL && chunks.len() >= MANY => {
+                together if together < COALESCE_BELOW && chunks.len() >= COALESCE_AFTER => {
                     if small.is_empty() {
-                        small = BytesMut::with_capacity(SMALL);
+                        small = BytesMut::with_capacity(COALESCE_BELOW);
                     }
                     small.extend_from_slice(&chunk);
                 }
@@ -111,7 +111,7 @@ impl SequentialParts {
             let (read, more) = (self.read, if self.ended { "" } else { " or more" });
             return Err(Error::new(
                 ErrorKind::Source,
-                format!("the source has {read} bytes{more}, and {len} were promised"),
+                format!("the source has {read} bytes{more}, but {len} were promised"),
             ));
         }
         Ok(())

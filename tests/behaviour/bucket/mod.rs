@@ -4,6 +4,7 @@ mod delete;
 mod delete_prefix;
 mod list;
 mod prune;
+mod random_histories;
 mod read;
 mod rename;
 mod settings;

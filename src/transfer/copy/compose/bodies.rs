@@ -52,10 +52,10 @@ impl Stream for ExactLength {
                     self.left = left;
                     return next;
                 }
-                None => "a piece has more bytes than it promised".to_owned(),
+                None => "a source has more bytes than it promised".to_owned(),
             },
             Poll::Ready(None) if self.left > 0 => {
-                format!("a piece ends {} bytes early", self.left)
+                format!("a source ends {} bytes early", self.left)
             }
             _ => return next,
         };
@@ -91,19 +91,19 @@ mod tests {
     /// A body that promises so many bytes and has these.
     fn body(promised: u64, has: &'static [&'static str]) -> Segment {
         let open = move || {
-            let pieces = has.iter().map(|piece| Bytes::from_static(piece.as_bytes()));
-            Ok(stream::iter(pieces.map(Ok)))
+            let chunks = has.iter().map(|chunk| Bytes::from_static(chunk.as_bytes()));
+            Ok(stream::iter(chunks.map(Ok)))
         };
         Body::replay(promised, open).into()
     }
 
     fn read(body: &Body) -> io::Result<Vec<u8>> {
-        let pieces: Vec<Bytes> = block_on(body.open()?.try_collect())?;
-        Ok(pieces.concat())
+        let chunks: Vec<Bytes> = block_on(body.open()?.try_collect())?;
+        Ok(chunks.concat())
     }
 
     #[test]
-    fn bodies_follow_each_other_as_often_as_they_are_opened() {
+    fn concatenated_bodies_can_be_opened_repeatedly() {
         let whole = concatenated(vec![
             body(3, &["ab", "c"]),
             Body::empty().into(),
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_body_is_not_made_good_by_a_long_one() {
+    fn a_short_body_is_not_compensated_by_a_long_one() {
         for bodies in [
             vec![body(3, &["ab"]), body(3, &["cdef"])],
             vec![body(3, &["abcd"]), body(3, &["ef"])],

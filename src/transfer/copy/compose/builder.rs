@@ -58,7 +58,7 @@ use crate::types::{ContentType, FileInfo, FileName, FileVersion, LARGE_FILE_SHA1
 pub struct Compose {
     pub(super) bucket: BucketHandle,
     pub(super) name: Result<FileName, Error>,
-    pub(super) pieces: Vec<ComposeSource>,
+    pub(super) sources: Vec<ComposeSource>,
     pub(super) content_type: ContentType,
     pub(super) file_info: FileInfo,
     pub(super) part_size: Option<u64>,
@@ -79,7 +79,7 @@ impl Compose {
     pub(crate) fn new<N>(
         bucket: BucketHandle,
         name: N,
-        pieces: impl IntoIterator<Item = ComposeSource>,
+        sources: impl IntoIterator<Item = ComposeSource>,
     ) -> Self
     where
         N: TryInto<FileName>,
@@ -88,7 +88,7 @@ impl Compose {
         Self {
             bucket,
             name: name.try_into().map_err(Into::into),
-            pieces: pieces.into_iter().collect(),
+            sources: sources.into_iter().collect(),
             content_type: ContentType::auto(),
             file_info: FileInfo::new(),
             part_size: None,

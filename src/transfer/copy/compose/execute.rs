@@ -31,8 +31,8 @@ impl Compose {
     ///   to authorize the client first, and that failed.
     pub async fn plan(self) -> Result<ComposePlan, Error> {
         self.name?;
-        let pieces = OpenSources::open(self.bucket.client(), self.pieces).await?;
-        pieces.plan(self.part_size).await
+        let sources = OpenSources::open(self.bucket.client(), self.sources).await?;
+        sources.plan(self.part_size).await
     }
 
     async fn run(mut self) -> Result<Composed, Error> {
@@ -46,22 +46,22 @@ impl Compose {
         let options = self.options;
         let bucket = self.bucket.about(name.as_str());
         bucket.client().check_open()?;
-        let pieces = OpenSources::open(bucket.client(), self.pieces).await?;
-        let plan = pieces.plan(self.part_size).await?;
-        pieces.check_empty_streams().await?;
-        options.progress.expect_bytes(pieces.len());
+        let sources = OpenSources::open(bucket.client(), self.sources).await?;
+        let plan = sources.plan(self.part_size).await?;
+        sources.check_empty_streams().await?;
+        options.progress.expect_bytes(sources.len());
         let metadata = (self.content_type, self.file_info);
         let file = match &plan.parts[..] {
             [] => {
                 let nothing = Body::empty().into();
                 send(&bucket, &options, name, metadata, nothing).await
             }
-            [all] if all.copied => pieces.copy(all, &bucket, &options, name, metadata).await,
+            [all] if all.copied => sources.copy(all, &bucket, &options, name, metadata).await,
             [all] => {
-                let segment = pieces.segment(all).await?;
+                let segment = sources.segment(all).await?;
                 send(&bucket, &options, name, metadata, segment).await
             }
-            _ => in_parts(pieces, plan.clone(), &bucket, &options, name, metadata).await,
+            _ => in_parts(sources, plan.clone(), &bucket, &options, name, metadata).await,
         }?;
         options.progress.enter(Stage::Done);
         Ok(Composed { file, plan })
@@ -100,7 +100,7 @@ async fn send(
 }
 
 async fn in_parts(
-    pieces: OpenSources,
+    sources: OpenSources,
     plan: ComposePlan,
     bucket: &BucketHandle,
     options: &FileOptions,
@@ -112,7 +112,7 @@ async fn in_parts(
         .file_info(info);
     let file = options.start(bucket, &name, start).await?;
     let parts = Arc::new(PartBuilder {
-        pieces,
+        sources,
         parts: plan.parts,
         copier: PartCopier {
             large_file_id: file.file_id.clone(),
@@ -128,12 +128,13 @@ async fn in_parts(
             Ok(task.map(|task| (task, number + 1)))
         }
     });
-    file.upload_parts(tasks, |number| parts.again(number)).await
+    file.upload_parts(tasks, |number| parts.recreate(number))
+        .await
 }
 
 /// Makes the parts of a composed large file.
 struct PartBuilder {
-    pieces: OpenSources,
+    sources: OpenSources,
     parts: Vec<ComposedPart>,
     copier: PartCopier,
 }
@@ -148,21 +149,25 @@ impl PartBuilder {
         if part.copied {
             return Ok(Some(self.copied(part, number)));
         }
-        let segment = self.pieces.segment(part).await?;
+        let segment = self.sources.segment(part).await?;
         Ok(Some(upload_task(part, number, segment)))
     }
 
     /// The same part once more, unless it contains a non-replayable stream.
-    fn again(&self, number: PartNumber) -> Option<PartTask> {
+    fn recreate(&self, number: PartNumber) -> Option<PartTask> {
         let part = self.parts.get(usize::from(number.as_u16()) - 1)?;
         if part.copied {
             return Some(self.copied(part, number));
         }
-        Some(upload_task(part, number, self.pieces.replay_segment(part)?))
+        Some(upload_task(
+            part,
+            number,
+            self.sources.replay_segment(part)?,
+        ))
     }
 
     fn copied(&self, part: &ComposedPart, number: PartNumber) -> PartTask {
-        let (stored, range) = self.pieces.stored_range(part);
+        let (stored, range) = self.sources.stored_range(part);
         let key = stored.key.as_ref();
         self.copier.part(number, &stored.file_id, range, key)
     }

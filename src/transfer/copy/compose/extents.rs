@@ -230,7 +230,7 @@ impl Extent {
 
 /// The choices of which no other is as good in both: bytes downloaded, and bytes left to spare.
 fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
-    const ENOUGH: usize = 64;
+    const MAX_CHOICES: usize = 64;
     choices.sort_by_key(|choice| (choice.downloaded, choice.head));
     let mut least = u64::MAX;
     choices.retain(|choice| {
@@ -238,7 +238,7 @@ fn pareto_front(mut choices: Vec<Choice>) -> Vec<Choice> {
         least = least.min(choice.head);
         better
     });
-    choices.truncate(ENOUGH);
+    choices.truncate(MAX_CHOICES);
     choices
 }
 

@@ -17,7 +17,7 @@ pub(super) struct PartLimits {
     pub(super) minimum: u64,
     pub(super) maximum: u64,
     /// The preferred size of a part that is sent.
-    pub(super) sent: u64,
+    pub(super) preferred: u64,
     /// How many parts there may be.
     pub(super) parts: usize,
 }
@@ -29,17 +29,18 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         .try_fold(0_u64, |len, input| len.checked_add(input.len));
     let Some(len) = len.filter(|len| *len <= MAX_FILE) else {
         return Err(Error::invalid(format!(
-            "the pieces have more than the {MAX_FILE} bytes together that a large file can have"
+            "the sources have more than {MAX_FILE} bytes together, the most that a large file can \
+             have"
         )));
     };
     let extents = Extents::new(inputs);
-    // Where there would be too many parts, short copies are sent together instead, the shortest first. SequentialParts of this
-    // size are never too many.
+    // If there would be too many parts, short copies are sent together instead, the shortest first.
+    // Parts of this size are never too many.
     let enough = len.div_ceil(limits.parts.max(2) as u64 - 1);
     let mut least = limits.minimum;
     loop {
         let copied = extents.choose_copies(least);
-        let mut sent = limits.sent;
+        let mut sent = limits.preferred;
         loop {
             let parts = extents.parts(&copied, least, sent, limits.maximum);
             if parts.len() <= limits.parts {
@@ -53,7 +54,8 @@ pub(super) fn plan(inputs: &[InputRange], limits: PartLimits) -> Result<ComposeP
         if least >= enough {
             let minimum = limits.minimum;
             return Err(Error::invalid(format!(
-                "the pieces can't be cut into parts of {minimum} to {} bytes, not more than {}",
+                "the sources can't be divided into parts of {minimum} to {} bytes, at most {} of \
+                 them",
                 limits.maximum, limits.parts
             )));
         }
@@ -71,7 +73,7 @@ mod tests {
     const LIMITS: PartLimits = PartLimits {
         minimum: 10,
         maximum: 1_000,
-        sent: 100,
+        preferred: 100,
         parts: 10_000,
     };
 
@@ -106,8 +108,8 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_copied_is_and_short_pieces_borrow_from_their_neighbours() {
-        for (pieces, expected) in [
+    fn long_sources_are_copied_and_short_ones_borrow_from_their_neighbours() {
+        for (sources, expected) in [
             ("", ""),
             ("L0 A0", ""),
             // In one piece.
@@ -137,13 +139,13 @@ mod tests {
             ("A500 L105 A400", "C500 U52 U53 C400"),
             ("A2500 L3", "C833 C833 C834 U3"),
         ] {
-            let plan = plan(&inputs(pieces), LIMITS).unwrap();
-            assert_eq!(shown(&plan), expected, "{pieces}");
+            let plan = plan(&inputs(sources), LIMITS).unwrap();
+            assert_eq!(shown(&plan), expected, "{sources}");
         }
     }
 
     #[test]
-    fn the_plan_says_what_goes_which_way() {
+    fn a_plan_sums_copied_uploaded_and_downloaded_bytes() {
         let plan = plan(&inputs("A100 L3 A400"), LIMITS).unwrap();
         assert_eq!(plan.copied_bytes(), 493);
         assert_eq!(plan.uploaded_bytes(), 10);
@@ -151,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_short_copies_are_sent_together_and_nothing_is_larger_than_there_can_be() {
+    fn too_many_short_copies_are_sent_together_within_the_limits() {
         let limits = PartLimits {
             parts: 100,
             ..LIMITS
         };
         let short = "A10 ".repeat(150);
-        let plan_of = |pieces: &str| plan(&inputs(pieces), limits).unwrap();
+        let plan_of = |sources: &str| plan(&inputs(sources), limits).unwrap();
         let plan = plan_of(&short);
         assert!(plan.parts.len() <= 100, "{}", shown(&plan));
         // What is long enough is still copied.
@@ -187,22 +189,22 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_of_real_sizes_with_as_many_pieces_as_there_can_be_is_made_at_once() {
+    fn a_plan_with_the_most_sources_of_real_sizes_is_made_quickly() {
         let limits = PartLimits {
             minimum: 5_000_000,
             maximum: 5_000_000_000,
-            sent: 100_000_000,
+            preferred: 100_000_000,
             parts: 10_000,
         };
-        let pieces: Vec<_> = (0..100_000_u64)
+        let sources: Vec<_> = (0..100_000_u64)
             .map(|n| InputRange {
                 len: 1 + n * 7_919 % 9_000_000,
                 stored: (n % 3 > 0).then_some((n as usize, 0)),
             })
             .collect();
-        let plan = plan(&pieces, limits).unwrap();
+        let plan = plan(&sources, limits).unwrap();
         assert!(plan.parts.len() <= 10_000);
-        let len: u64 = pieces.iter().map(|piece| piece.len).sum();
+        let len: u64 = sources.iter().map(|piece| piece.len).sum();
         assert_eq!(plan.copied_bytes() + plan.uploaded_bytes(), len);
     }
 
@@ -248,12 +250,12 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
-        fn parts_cover_the_file_obey_the_limits_and_download_the_least_there_is(
+        fn parts_cover_the_file_respect_the_limits_and_download_the_least(
             inputs in prop::collection::vec(any_input(), 0..14),
             minimum in 1_u64..9,
             sent in 9_u64..40,
         ) {
-            let limits = PartLimits { minimum, maximum: 20, sent: sent.min(20), parts: 10_000 };
+            let limits = PartLimits { minimum, maximum: 20, preferred: sent.min(20), parts: 10_000 };
             let plan = plan(&inputs, limits).unwrap();
             let extents = Extents::new(&inputs);
             let mut at = 0;
@@ -277,11 +279,11 @@ mod tests {
         }
 
         #[test]
-        fn there_are_never_more_parts_than_allowed(
+        fn plans_never_exceed_the_part_limit(
             inputs in prop::collection::vec(any_input(), 0..60),
             parts in 2_usize..10,
         ) {
-            let limits = PartLimits { minimum: 5, maximum: 100_000, sent: 20, parts };
+            let limits = PartLimits { minimum: 5, maximum: 100_000, preferred: 20, parts };
             let plan = plan(&inputs, limits).unwrap();
             prop_assert!(plan.parts.len() <= parts, "{:?}", plan);
             for part in plan.parts.iter().rev().skip(1) {

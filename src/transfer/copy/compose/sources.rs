@@ -27,7 +27,7 @@ pub(super) type Metadata = (ContentType, FileInfo);
 /// The sources, in order.
 pub(super) struct OpenSources {
     pub(super) client: Client,
-    pub(super) pieces: Vec<OpenSource>,
+    pub(super) sources: Vec<OpenSource>,
 }
 
 pub(super) struct OpenSource {
@@ -43,29 +43,29 @@ pub(super) enum OpenKind {
 }
 
 impl OpenSources {
-    pub(super) async fn open(client: &Client, pieces: Vec<ComposeSource>) -> Result<Self, Error> {
-        let (mut open, mut at) = (Vec::with_capacity(pieces.len()), 0_u64);
-        for (number, piece) in (1..).zip(pieces) {
-            let (len, kind) = match piece.0 {
+    pub(super) async fn open(client: &Client, sources: Vec<ComposeSource>) -> Result<Self, Error> {
+        let (mut open, mut at) = (Vec::with_capacity(sources.len()), 0_u64);
+        for (number, source) in (1..).zip(sources) {
+            let (len, kind) = match source.0 {
                 ComposeOrigin::Stored(stored) => {
                     (range_len(&stored.range, number)?, OpenKind::Stored(stored))
                 }
                 ComposeOrigin::Local(source) => match source.open(client).await? {
-                    Opened::RandomAccess(source) => (source.len, OpenKind::RandomAccess(source)),
+                    Opened::RandomAccess(opened) => (opened.len, OpenKind::RandomAccess(opened)),
                     Opened::Sequential(Some(len), stream) => {
                         let parts = SequentialParts::new(client.clone(), stream, Some(len));
                         (len, OpenKind::Sequential(Mutex::new(parts)))
                     }
                     Opened::Sequential(None, _) => {
                         return Err(Error::invalid(format!(
-                            "piece {number} comes once, and nobody knows its length"
+                            "source {number} is a stream of unknown length"
                         )));
                     }
                 },
             };
-            let end = at.checked_add(len).ok_or_else(|| {
-                Error::invalid("the pieces have more bytes together than can be counted")
-            })?;
+            let end = at
+                .checked_add(len)
+                .ok_or_else(|| Error::invalid("the sources have too many bytes together"))?;
             open.push(OpenSource {
                 range: at..end,
                 kind,
@@ -74,33 +74,33 @@ impl OpenSources {
         }
         Ok(Self {
             client: client.clone(),
-            pieces: open,
+            sources: open,
         })
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.pieces.last().map_or(0, |last| last.range.end)
+        self.sources.last().map_or(0, |last| last.range.end)
     }
 
     pub(super) async fn plan(&self, part_size: Option<u64>) -> Result<ComposePlan, Error> {
         let sizes = account_part_sizes(&self.client).await?;
         // Fails early on a wrong part size.
         sizes.layout(0, part_size)?;
-        let once = |piece: &OpenSource| matches!(piece.kind, OpenKind::Sequential(_));
-        let sent = match part_size {
+        let is_sequential = |source: &OpenSource| matches!(source.kind, OpenKind::Sequential(_));
+        let preferred = match part_size {
             Some(size) => size,
-            None if self.pieces.iter().any(once) => {
+            None if self.sources.iter().any(is_sequential) => {
                 sizes.for_unknown_length(PartNumber::FIRST, None)
             }
             None => sizes.recommended,
         };
         let mut files = HashMap::new();
         let inputs: Vec<_> = self
-            .pieces
+            .sources
             .iter()
-            .map(|piece| InputRange {
-                len: piece.len(),
-                stored: piece.stored().map(|stored| {
+            .map(|source| InputRange {
+                len: source.len(),
+                stored: source.stored().map(|stored| {
                     let next = files.len();
                     let number = *files.entry(&stored.file_id).or_insert(next);
                     (number, stored.range.start)
@@ -110,7 +110,7 @@ impl OpenSources {
         let limits = PartLimits {
             minimum: sizes.minimum,
             maximum: MAX_PART,
-            sent,
+            preferred,
             parts: MAX_PARTS as usize,
         };
         plan(&inputs, limits)
@@ -123,23 +123,25 @@ impl OpenSources {
     ) -> impl Iterator<Item = (&OpenSource, Range<u64>)> {
         let range = part.range.clone();
         let first = self
-            .pieces
-            .partition_point(|piece| piece.range.end <= range.start);
-        let touched = self.pieces[first..]
+            .sources
+            .partition_point(|source| source.range.end <= range.start);
+        let touched = self.sources[first..]
             .iter()
-            .take_while(move |piece| piece.range.start < part.range.end);
-        touched.filter(|piece| piece.len() > 0).map(move |piece| {
-            let [start, end] = [range.start, range.end]
-                .map(|at| at.clamp(piece.range.start, piece.range.end) - piece.range.start);
-            (piece, start..end)
-        })
+            .take_while(move |source| source.range.start < part.range.end);
+        touched
+            .filter(|source| source.len() > 0)
+            .map(move |source| {
+                let [start, end] = [range.start, range.end]
+                    .map(|at| at.clamp(source.range.start, source.range.end) - source.range.start);
+                (source, start..end)
+            })
     }
 
     /// The file in B2 that a copied part comes from, and the byte range of it.
     pub(super) fn stored_range(&self, part: &ComposedPart) -> (&StoredRange, Range<u64>) {
         let mut touched = self.overlapping(part);
         let first = touched
-            .find_map(|(piece, range)| piece.stored().zip(Some(range)))
+            .find_map(|(source, range)| source.stored().zip(Some(range)))
             .expect("a copied part lies in one file");
         let start = first.0.range.start + first.1.start;
         (first.0, start..start + part.len())
@@ -166,7 +168,7 @@ impl OpenSources {
         let file = self.client.call(options.apply_to_copy(copy)).await?;
         let (len, has) = (all.len(), file.content_length);
         if has != len {
-            let what = format!("{len} bytes were to be copied, and the copy has {has}");
+            let what = format!("{len} bytes were to be copied, but the copy has {has}");
             return Err(Error::new(ErrorKind::Integrity, what).with_effect(true));
         }
         options.progress.add(len);
@@ -175,30 +177,30 @@ impl OpenSources {
 
     /// The bytes of a part to send. Non-replayable streams have to be asked in order.
     pub(super) async fn segment(&self, part: &ComposedPart) -> Result<Segment, Error> {
-        let once = self
+        let sequential = self
             .overlapping(part)
-            .filter(|(piece, _)| matches!(piece.kind, OpenKind::Sequential(_)));
-        let once: u64 = once.map(|(_, range)| range.end - range.start).sum();
+            .filter(|(source, _)| matches!(source.kind, OpenKind::Sequential(_)));
+        let sequential: u64 = sequential.map(|(_, range)| range.end - range.start).sum();
         // All at once: two parts that each hold half and wait for the rest would wait forever.
-        let room = match once {
+        let room = match sequential {
             0 => None,
             bytes => self.client.reserve_memory(bytes).await,
         };
         let mut segments = Vec::new();
-        for (piece, range) in self.overlapping(part) {
-            let segment = match &piece.kind {
+        for (source, range) in self.overlapping(part) {
+            let segment = match &source.kind {
                 OpenKind::Sequential(parts) => {
                     let mut parts = parts.lock().await;
                     let body = parts.next_with_memory(range.end - range.start).await?;
-                    if range.end == piece.len() {
+                    if range.end == source.len() {
                         // Fails if there is more.
                         parts.is_over().await?;
                     }
                     body.into()
                 }
                 _ => self
-                    .replayable(piece, range)
-                    .expect("it does not come once"),
+                    .replayable(source, range)
+                    .expect("only a sequential source is not replayable"),
             };
             segments.push(segment);
         }
@@ -211,13 +213,13 @@ impl OpenSources {
     pub(super) fn replay_segment(&self, part: &ComposedPart) -> Option<Segment> {
         let segments = self
             .overlapping(part)
-            .map(|(piece, range)| self.replayable(piece, range));
+            .map(|(source, range)| self.replayable(source, range));
         segments.collect::<Option<Vec<_>>>().map(concatenated)
     }
 
-    pub(super) fn replayable(&self, piece: &OpenSource, range: Range<u64>) -> Option<Segment> {
-        match &piece.kind {
-            OpenKind::RandomAccess(source) => Some(source.segment(range)),
+    pub(super) fn replayable(&self, source: &OpenSource, range: Range<u64>) -> Option<Segment> {
+        match &source.kind {
+            OpenKind::RandomAccess(random_access) => Some(random_access.segment(range)),
             OpenKind::Stored(stored) => {
                 let at = stored.range.start;
                 let range = at + range.start..at + range.end;
@@ -230,8 +232,8 @@ impl OpenSources {
 
     /// Fails if a stream that was promised to be empty is not.
     pub(super) async fn check_empty_streams(&self) -> Result<(), Error> {
-        for piece in self.pieces.iter().filter(|piece| piece.len() == 0) {
-            if let OpenKind::Sequential(parts) = &piece.kind {
+        for source in self.sources.iter().filter(|source| source.len() == 0) {
+            if let OpenKind::Sequential(parts) = &source.kind {
                 parts.lock().await.is_over().await?;
             }
         }
@@ -256,7 +258,7 @@ fn range_len(range: &Range<u64>, number: usize) -> Result<u64, Error> {
     range.end.checked_sub(range.start).ok_or_else(|| {
         let (start, end) = (range.start, range.end);
         Error::invalid(format!(
-            "the range {start}..{end} of piece {number} ends before it begins"
+            "the range {start}..{end} of source {number} ends before it begins"
         ))
     })
 }

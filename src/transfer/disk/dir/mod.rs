@@ -1,7 +1,8 @@
-//! [`Dir`]: a directory that is held open, and what can be done to the files in it, by their names there.
+//! [`Dir`]: a directory held open, and operations on the files in it by name.
 //!
-//! Whoever may rename directories on the way to it can't lead what is done in it to elsewhere: on Unix all goes through the
-//! descriptor. Elsewhere it goes by paths, and the system is asked to keep the directory where it is.
+//! Renaming directories on the way to it can't redirect these operations: on Unix they go through
+//! the descriptor. Elsewhere they go through paths, and the system is asked to keep the directory
+//! in place.
 
 #[cfg(not(unix))]
 mod other;

@@ -1,16 +1,16 @@
-//! [`FileStatus`]: what a file system says of a file.
+//! [`FileStatus`]: what a file system reports of a file.
 
-/// What lies at a name, or is open.
+/// The status of a file, by name or open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileStatus {
     pub(crate) kind: FileKind,
-    /// It belongs to the user that this process acts for.
+    /// Whether it belongs to the effective user of this process.
     pub(crate) is_ours: bool,
-    /// Names that it has.
+    /// The number of its names.
     pub(crate) links: u64,
-    /// What Unix lets whom do with it: the lowest twelve bits.
+    /// The lowest twelve bits of the mode on Unix.
     pub(crate) mode: u32,
-    /// Two that are there at the same time never have the same.
+    /// Two files that exist at the same time never share it.
     pub(crate) identity: FileIdentity,
 }
 
@@ -23,7 +23,7 @@ pub(crate) enum FileKind {
     Other,
 }
 
-/// What a file system knows a file by: on Unix the device and the inode, on Windows when it was made.
+/// What identifies a file: on Unix the device and the inode, on Windows the creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileIdentity {
     pub(crate) device: u64,
@@ -31,12 +31,12 @@ pub(crate) struct FileIdentity {
 }
 
 impl FileStatus {
-    /// A regular file of this user's that no other name leads to.
+    /// Whether it is a regular file of this user with no other name.
     pub(crate) fn is_exclusively_ours(&self) -> bool {
         self.kind == FileKind::File && self.is_ours && self.links == 1
     }
 
-    /// Nobody else may read or write it.
+    /// Whether nobody else may read or write it.
     pub(crate) const fn is_private(&self) -> bool {
         self.mode & 0o077 == 0
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_regular_file_of_this_user_with_one_name_is_its_own() {
+    fn only_a_regular_file_of_this_user_with_one_name_is_exclusive() {
         let status = FileStatus {
             kind: FileKind::File,
             is_ours: true,

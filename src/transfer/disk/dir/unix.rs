@@ -1,4 +1,4 @@
-//! A directory by its descriptor. No link is followed in it, and nothing that is opened can make the opener wait.
+//! A directory by its descriptor. No link in it is followed, and opening a file never waits.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -29,19 +29,19 @@ pub(crate) struct Dir {
 }
 
 impl Dir {
-    /// The directory at a path of the caller's own, in which links are followed.
+    /// The directory at a path of the caller's, in which links are followed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Self::at(CWD, path.as_os_str(), OFlags::empty())
     }
 
-    /// A directory in this one, made if there is none. A link to one is none.
+    /// A directory in this one, created if there is none. A link to a directory is refused.
     pub(crate) fn open_or_create_dir(&self, name: &OsStr) -> io::Result<Self> {
         match self.enter(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             entered => return entered,
         }
         match fs::mkdirat(&self.directory, name, USUAL_DIRECTORY) {
-            // Somebody else was faster.
+            // Another process was faster.
             Ok(()) | Err(Errno::EXIST) => self.enter(name),
             Err(error) => Err(error.into()),
         }
@@ -54,7 +54,7 @@ impl Dir {
     fn at(from: impl std::os::fd::AsFd, path: &OsStr, flags: OFlags) -> io::Result<Self> {
         let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = fs::openat(&from, path, flags | OFlags::RDONLY, Mode::empty());
-        // One that may be written to and gone through, but not read.
+        // A directory that may be written to and traversed, but not read.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if matches!(opened, Err(Errno::ACCESS)) {
             return Ok(Self {
@@ -68,7 +68,7 @@ impl Dir {
         })
     }
 
-    /// What lies at this name; a link is looked at, and not where it leads.
+    /// The status of what is at this name; links are not followed.
     pub(crate) fn status_of(&self, name: &OsStr) -> io::Result<Option<FileStatus>> {
         match fs::statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(status_from(&stat))),
@@ -77,21 +77,22 @@ impl Dir {
         }
     }
 
-    /// Opens what lies at this name, to be read and written. What it is has to be [looked at](Self::file_status).
+    /// Opens what is at this name for reading and writing. The caller checks its
+    /// [status](Self::file_status).
     pub(crate) fn open_file(&self, name: &OsStr) -> io::Result<File> {
         self.file(name, OFlags::RDWR, Mode::empty())
     }
 
-    /// Makes a file that was not there, for nobody else to read.
+    /// Creates a new file that nobody else can read.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         self.make(name, PRIVATE)
     }
 
-    /// The mode that a new file in this directory gets, by the umask or the directory's own rules. Nothing but the system
-    /// knows, so it is asked to make one, with this name for a moment.
+    /// The mode that a new file in this directory gets, by the umask or the directory's default
+    /// ACL. Only the system knows, so it creates a file with this name for a moment.
     pub(crate) fn default_mode(&self, name: &OsStr) -> io::Result<u32> {
         let made = match self.make(name, USUAL) {
-            // One who was killed at this place has left it.
+            // A process that was killed here left it.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 self.remove(name)?;
                 self.make(name, USUAL)?
@@ -112,23 +113,23 @@ impl Dir {
         Ok(fs::openat(&self.directory, name, flags | safe, mode)?.into())
     }
 
-    /// What is open.
+    /// The status of an open file.
     pub(crate) fn file_status(file: &File) -> io::Result<FileStatus> {
         Ok(status_from(&fs::fstat(file)?))
     }
 
-    /// Gives a file another mode.
+    /// Sets the mode of a file.
     pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         use std::os::unix::fs::PermissionsExt as _;
         file.set_permissions(std::fs::Permissions::from_mode(mode))
     }
 
-    /// Gives a file another name in this directory, and takes the place of what had it.
+    /// Renames a file in this directory, replacing what has the name.
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(fs::renameat(&self.directory, from, &self.directory, to)?)
     }
 
-    /// Removes what is no directory, or is not there.
+    /// Removes a file, if there is one.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match fs::unlinkat(&self.directory, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -136,13 +137,13 @@ impl Dir {
         }
     }
 
-    /// The names in it are on the disk, too.
+    /// Flushes the directory's names to disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         if !self.is_readable {
             return Ok(());
         }
         match fs::fsync(&self.directory) {
-            // Some network file systems can't.
+            // Some network file systems don't support it.
             Ok(()) | Err(Errno::INVAL | Errno::ACCESS | Errno::PERM | Errno::NOTSUP) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -96,7 +96,7 @@ impl FileDownload {
         let target = path.clone();
         let find = move || TargetPath::at(&path, key.clone());
         let outcome = self.write_to_path(&target, find).await;
-        outcome.map_err(|error| self.named(error))
+        outcome.map_err(|error| self.with_file(error))
     }
 
     /// Downloads to a path below `root` whose names come from elsewhere, such as those that
@@ -129,6 +129,6 @@ impl FileDownload {
         let target = root.join(&path);
         let find = move || TargetPath::below(&root, &path, key.clone());
         let outcome = self.write_to_path(&target, find).await;
-        outcome.map_err(|error| self.named(error))
+        outcome.map_err(|error| self.with_file(error))
     }
 }

@@ -41,7 +41,7 @@ impl FileDownload {
         self.selector.as_ref().map_err(Clone::clone)?;
         if is_reserved_path(target) {
             return Err(Error::invalid(format!(
-                "{target:?} has a name that only a download which is not finished may have"
+                "{target:?} has a name that is reserved for partial downloads"
             )));
         }
         let write_error = |error| write_error(target, error);
@@ -156,10 +156,10 @@ impl FileDownload {
         begun_or_done.insert(first.sent.clone());
         let ahead = begun_or_done.missing(wanted.clone(), self.max_range_size());
         self.progress.expect_bytes(wanted.end - wanted.start);
-        let pieces = ahead.count_ranges();
-        let is_multi_range = pieces > 0 || resumed_bytes > 0;
+        let ranges = ahead.count_ranges();
+        let is_multi_range = ranges > 0 || resumed_bytes > 0;
         if is_multi_range {
-            let parts = pieces + 1 + done.iter().count() as u64;
+            let parts = ranges + 1 + done.iter().count() as u64;
             let parts = u32::try_from(parts).unwrap_or(u32::MAX);
             self.progress.expect_parts(parts);
         }
@@ -218,7 +218,7 @@ impl FileDownload {
                 .transpose()?;
             match self.request_first(range, range.is_none()).await {
                 Ok(first)
-                    if self.is_of(&partial, &first)
+                    if self.matches(&partial, &first)
                         && (is_authenticated || self.is_checkable(&first)) =>
                 {
                     return Ok((first, partial.done));
@@ -245,7 +245,7 @@ impl FileDownload {
         Ok((first?, RangeSet::default()))
     }
 
-    fn is_of(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
+    fn matches(&self, partial: &PartialDownload, first: &FirstResponse) -> bool {
         let file = &first.download.file;
         file.file_id == partial.file_id
             && file.content_length == partial.content_length
@@ -292,7 +292,7 @@ impl FileDownload {
                 under_way.push(active.write_range(reader));
             }
             match under_way.next().await {
-                Some(piece) => piece?,
+                Some(range) => range?,
                 None => return Ok(()),
             }
             if is_multi_range {

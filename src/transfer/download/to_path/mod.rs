@@ -1,7 +1,9 @@
-//! Downloads into a file of the local disk: ranges side by side, the hash behind them, and the name only at the end.
+//! Downloads to a local path: ranges side by side, verified, and renamed when they are complete.
 //!
-//! `builder` is what the caller says; `job` is one download from its first request to the rename; `writer` writes ranges,
-//! `hash` and `flush` follow it, and `shared_state` is what these three tell each other.
+//! - `builder`: what a caller says
+//! - `job`: one download, from its first request to the rename
+//! - `writer`: writes ranges; `hash` and `flush` follow it; `shared_state` is what these three
+//!   share
 
 mod builder;
 mod flush;
