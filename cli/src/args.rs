@@ -70,6 +70,8 @@ pub(crate) enum Command {
 ///   b2kit cp b2://BUCKET/NAME FILE           a file down; a FILE that is a directory keeps the name
 ///   b2kit cp b2://BUCKET/PREFIX/ DIRECTORY   all files with the prefix down
 ///   b2kit cp b2://BUCKET/NAME -              a file to standard output
+///
+/// Exit status: 0 if all was copied, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,
@@ -101,6 +103,8 @@ pub(crate) struct Cp {
 ///
 /// Files that are only at the destination stay, unless --delete, --hide or --keep-days says otherwise; that is done last,
 /// and not at all if something could not be read or transferred. A sync that was stopped goes on when it is run again.
+///
+/// Exit status: 0 if both are equal as far as the options say, 1 if not, 2 for wrong arguments, 130 if it was stopped.
 #[derive(Debug, Args)]
 #[command(
     verbatim_doc_comment,

@@ -37,7 +37,8 @@
 //!   [allowed](SyncPolicy::allow_empty_source).
 //! - Right before something is replaced, deleted or hidden, it is checked that it is still what the plan was made for: in a
 //!   bucket by the id of the current version, locally by size and modification time. B2 has no conditional upload, so
-//!   another writer can come between the check and the upload; then that writer's version lies beneath the new one.
+//!   another writer can come between the check and the upload; then that writer's version lies beneath the new one. So it
+//!   does where the plan found no file of the name, since nothing is asked then.
 //! - An upload of a file that changes while it is read fails. A download has its name only when it is whole and verified.
 //! - A run that was interrupted anywhere can be repeated, and does what is left. Large files are resumed.
 //! - What the [filter](Filter) does not see, symbolic links that are skipped, files below them, pipes and devices, names that
