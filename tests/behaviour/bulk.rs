@@ -8,7 +8,9 @@ use b2kit::api::DeleteFileVersion;
 use b2kit::http::header::AUTHORIZATION;
 use b2kit::transfer::Source;
 use b2kit::types::{FileVersion, Sha1};
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, UnfinishedState, Request, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, HttpClient as _, Request, Timer as _, UnfinishedState,
+};
 use futures::future::join_all;
 use futures::{StreamExt as _, stream};
 
@@ -93,7 +95,10 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
         let crowd = if seed < 4 { 1_000 } else { 100 };
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         let (_, chaos) = Chaos::new(move |number, call| {
-            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL
+                .into_iter()
+                .filter(|t| t.passes())
+                .collect();
             let trouble = passing[chance.lock().unwrap().usize(..passing.len())];
             (number % 10 == 9 && call != "b2_authorize_account").then_some(trouble)
         });

@@ -101,7 +101,10 @@ impl Chaos {
         let chance = Mutex::new(fastrand::Rng::with_seed(seed));
         Self::new(move |_, call| {
             let mut chance = chance.lock().unwrap();
-            let passing: Vec<_> = NetworkFault::ALL.into_iter().filter(|t| t.passes()).collect();
+            let passing: Vec<_> = NetworkFault::ALL
+                .into_iter()
+                .filter(|t| t.passes())
+                .collect();
             let trouble = passing[chance.usize(..passing.len())];
             // A login that is refused is final.
             let strikes = chance.u32(..100) < percent && call != "b2_authorize_account";

@@ -14,7 +14,9 @@ use b2kit::types::{
     Action, BucketId, BucketName, BucketType, Capability, FileName, FileVersion, KeyName,
     LegalHold, Timestamp,
 };
-use b2kit::{Client, Credentials, Error, ErrorKind, HttpClient as _, ManualTimer, DeleteMode, Request};
+use b2kit::{
+    Client, Credentials, DeleteMode, Error, ErrorKind, HttpClient as _, ManualTimer, Request,
+};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 
 use crate::{call_of, client, client_of, http_refusal, sent, wired};

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use b2kit::api::{DeleteFileVersion, DownloadFileById, GetFileInfo, UploadPart};
 use b2kit::backend::emulator::{Fault, FaultKind as Emulated};
-use b2kit::transfer::{OnFailure, ComposeSource, Progress, Source, Stage};
+use b2kit::transfer::{ComposeSource, OnFailure, Progress, Source, Stage};
 use b2kit::types::{
     ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileInfo, FileVersion, PartNumber,
     Sha1,
@@ -98,7 +98,10 @@ fn what_is_no_more_than_one_part_is_one_call() {
                 &["b2_copy_file"],
             ),
             (
-                vec![ComposeSource::local("ab"), ComposeSource::local(Source::bytes("cd"))],
+                vec![
+                    ComposeSource::local("ab"),
+                    ComposeSource::local(Source::bytes("cd")),
+                ],
                 b"abcd".to_vec(),
                 &["b2_upload_file"],
             ),
@@ -133,7 +136,10 @@ fn local(kind: usize, bytes: Bytes) -> ComposeSource {
 }
 
 /// Pieces by chance, and what they come to.
-fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Vec<ComposeSource>, Vec<u8>) {
+fn any_pieces(
+    chance: &mut fastrand::Rng,
+    files: &[(FileVersion, Bytes)],
+) -> (Vec<ComposeSource>, Vec<u8>) {
     let (mut pieces, mut model) = (Vec::new(), Vec::new());
     for _ in 0..chance.usize(0..12) {
         let len = match chance.u8(0..4) {
@@ -150,7 +156,10 @@ fn any_pieces(chance: &mut fastrand::Rng, files: &[(FileVersion, Bytes)]) -> (Ve
             let start = chance.usize(0..=content.len());
             let end = (start + len).min(content.len());
             model.extend_from_slice(&content[start..end]);
-            pieces.push(ComposeSource::copy(&version.file_id, start as u64..end as u64));
+            pieces.push(ComposeSource::copy(
+                &version.file_id,
+                start as u64..end as u64,
+            ));
         }
     }
     (pieces, model)
@@ -314,7 +323,10 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
         let reversed = 5..4;
         for (pieces, told) in [
             (
-                vec![ComposeSource::local("x"), ComposeSource::copy("4_z1", reversed)],
+                vec![
+                    ComposeSource::local("x"),
+                    ComposeSource::copy("4_z1", reversed),
+                ],
                 "the range 5..4 of piece 2",
             ),
             (
@@ -337,7 +349,9 @@ fn pieces_that_can_not_be_are_refused_before_anything_is_begun() {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains(told), "{error}");
         }
-        let small = bucket.compose("f", [ComposeSource::local("x")]).part_size(9);
+        let small = bucket
+            .compose("f", [ComposeSource::local("x")])
+            .part_size(9);
         assert_eq!(small.await.unwrap_err().kind(), ErrorKind::Invalid);
         let unnamed = bucket.compose("", [ComposeSource::local("x")]);
         assert_eq!(unnamed.await.unwrap_err().kind(), ErrorKind::Invalid);
@@ -377,7 +391,10 @@ fn broken(old: &FileVersion, content: &Bytes, len: usize) -> Vec<(Vec<ComposeSou
         (vec![copy(0..200), once(0, &whole)], ErrorKind::Source),
         // The file has 950 bytes.
         (vec![copy(940..951)], ErrorKind::Integrity),
-        (vec![copy(0..951), ComposeSource::local("x")], ErrorKind::Integrity),
+        (
+            vec![copy(0..951), ComposeSource::local("x")],
+            ErrorKind::Integrity,
+        ),
         (vec![copy(949..951), said(real, &whole)], ErrorKind::Source),
         (
             vec![copy(951..1_000), said(real, &whole)],
@@ -507,7 +524,10 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 let (pieces, all) = if short {
                     let all = [&before[..3], b"x"].concat();
                     (
-                        vec![ComposeSource::copy(&old.file_id, 0..3), ComposeSource::local("x")],
+                        vec![
+                            ComposeSource::copy(&old.file_id, 0..3),
+                            ComposeSource::local("x"),
+                        ],
                         all,
                     )
                 } else {
@@ -521,7 +541,10 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 };
                 let compose = bucket.compose("new", pieces).concurrency(2);
                 let finished = polled(compose, polls).await.is_some();
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     if &*version.file_name == "new" {
                         assert_eq!(stored(&b2, &version.file_id).await, all, "after {polls}");

@@ -9,7 +9,9 @@ use b2kit::types::{
     BucketName, BucketType, ContentType, CustomerKey, EncryptionMode, EncryptionSetting, FileId,
     FileInfo, FileVersion, LegalHold, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, ErrorKind, UnfinishedState, ManualTimer, Request, Response};
+use b2kit::{
+    BucketHandle, Bytes, Client, ErrorKind, ManualTimer, Request, Response, UnfinishedState,
+};
 use serde_json::{Value, json};
 
 use crate::chaos::{Chaos, NetworkFault};
@@ -416,7 +418,10 @@ fn a_copy_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() {
                 let source = bucket.upload("f", content.clone()).await.unwrap().file;
                 let copy = bucket.copy(source, "g").part_size(part_size);
                 let finished = polled(copy, polls).await.is_some();
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(stored(&b2, &version.file_id).await, content);
                 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use b2kit::api::{
-    self, ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion,
-    DeleteKey, CallMetadata, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
+    self, ApiVersion, Call, CallKind, CallMetadata, CopyFile, CreateBucket, CreateKey,
+    DeleteFileVersion, DeleteKey, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention,
+    UploadFile,
 };
 use b2kit::types::{
     BucketName, BucketType, Capability, DefaultRetention, Encryption, FileName, FileRetention,

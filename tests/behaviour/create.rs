@@ -459,7 +459,8 @@ fn a_slot_that_holds_what_this_version_does_not_know_is_left_alone() {
 #[test]
 fn a_create_whose_swap_was_lost_for_good_says_that_it_may_have_taken_effect_and_never_that_the_file_exists()
  {
-    let (_, chaos) = Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
+    let (_, chaos) =
+        Chaos::new(|_, call| (call == "b2_update_bucket").then_some(NetworkFault::LostResponse));
     let (b2, calm) = (chaos.client(1), client_of(&chaos.emulator, &chaos.timer));
     chaos.timer.run(async {
         let bucket = bucket(&calm).await;

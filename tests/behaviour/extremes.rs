@@ -10,8 +10,8 @@ use b2kit::http::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, HeaderName, RETRY
 use b2kit::transfer::{ComposeSource, Source};
 use b2kit::types::{ByteRange, FileName, FileVersion};
 use b2kit::{
-    BucketHandle, Client, ClientBuilder, Error, ErrorKind, HttpError, HttpErrorKind, ManualTimer,
-    DeleteMode, Phase, RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Client, ClientBuilder, DeleteMode, Error, ErrorKind, HttpError, HttpErrorKind,
+    ManualTimer, Phase, RetryPolicy, Throughput, Timer as _,
 };
 use futures::{StreamExt as _, stream};
 use tempfile::tempdir;

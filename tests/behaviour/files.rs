@@ -687,7 +687,10 @@ fn a_buckets_settings_come_back_as_they_went() {
             (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),
             (name.as_str(), "ü")
         );
-        assert!(matches!(bucket.file_lock_configuration, Restricted::Value(_)));
+        assert!(matches!(
+            bucket.file_lock_configuration,
+            Restricted::Value(_)
+        ));
 
         let taken = b2.call(create).await.unwrap_err();
         assert_eq!(

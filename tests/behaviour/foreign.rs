@@ -8,7 +8,7 @@ use b2kit::api::{
 };
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{BucketName, FileName, Sha1};
-use b2kit::{ErrorKind, UnfinishedState, ManualTimer};
+use b2kit::{ErrorKind, ManualTimer, UnfinishedState};
 use serde_json::json;
 
 use crate::script::Fault::{Foreign, Portal, Status};

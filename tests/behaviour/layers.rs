@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::module_graph::ModuleGraph;
+
 /// The modules of `src`, each allowed to name those before it.
 const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
@@ -24,6 +26,15 @@ fn modules_name_only_those_below_them() {
         }
     }
     assert!(offences.is_empty(), "{offences:#?}");
+}
+
+#[test]
+fn no_modules_of_a_backend_depend_on_each_other_in_a_circle() {
+    for backend in ["isahc", "reqwest", "surf"] {
+        let graph = ModuleGraph::of_crate(&Path::new("backends").join(backend).join("src"));
+        let circles = graph.circles();
+        assert!(circles.is_empty(), "{backend}: {circles:#?}");
+    }
 }
 
 #[test]

@@ -165,7 +165,10 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
             .call(UploadFile::new(&bucket.bucket_id, name, "x"))
             .await
             .unwrap();
-        assert_eq!(file.file_retention, Restricted::Value(FileRetention::none()));
+        assert_eq!(
+            file.file_retention,
+            Restricted::Value(FileRetention::none())
+        );
         let update = |retention| UpdateFileRetention::new("f", &file.file_id, retention);
         let governance = FileRetention::until(RetentionMode::Governance, FAR);
         let updated = b2.call(update(governance.clone())).await.unwrap();

@@ -23,7 +23,9 @@ use b2kit::{
 };
 use serde_json::{Value, json};
 
-use crate::script::Fault::{self, LostResponse, DroppedRequest, DelayedExecution, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, DroppedRequest, LostResponse, Status, UnansweredRequest,
+};
 use crate::script::Script;
 use crate::{call_of, client_over, http_answer, wired};
 

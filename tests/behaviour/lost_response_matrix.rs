@@ -10,12 +10,14 @@ use b2kit::api::{
 };
 use b2kit::types::{
     Bucket, BucketInfo, BucketName, BucketType, Capability, EventNotificationRules, FileId,
-    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Restricted, RetentionMode,
-    Sha1, Timestamp,
+    FileName, FileRetention, FileVersion, KeyName, LegalHold, PartNumber, Restricted,
+    RetentionMode, Sha1, Timestamp,
 };
 use b2kit::{Client, Error};
 
-use crate::script::Fault::{self, LostResponse, Garbage, DelayedExecution, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, Garbage, LostResponse, Status, UnansweredRequest,
+};
 use crate::script::Script;
 
 /// What a call with a lost answer ends in.

@@ -4,6 +4,7 @@
 
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
+mod bulk; // many files at once, and what bounds all of them together
 mod chaos; // an emulator behind a network that fails by a seed
 mod cleanup; // hiding, deleting and cancelling many, and buckets by name
 mod compose; // files put together of pieces
@@ -12,6 +13,7 @@ mod coverage; // that no call is missing
 mod create; // files created only where there is none
 mod download; // files on their way down, whatever the network does
 mod edges; // what shows only at the edges
+mod endpoint_trust; // where keys and tokens may go
 mod extremes; // numbers at their ends
 mod files; // the calls against the emulator: two readings of B2's documents have to agree
 mod foreign; // errors of somebody on the way, who can't know what B2 has done
@@ -20,25 +22,24 @@ mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
-mod bulk; // many files at once, and what bounds all of them together
+mod lost_response_matrix; // every call that changes something, whatever is lost and whatever asking shows
+mod module_graph; // which modules of a crate name which others
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
-mod telemetry; // what a program can see of its calls: events, spans and counts
 mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
 mod outages; // what becomes of many calls when nobody answers any of them
 mod rate_limiting; // how fast calls go when B2 wants them slower
-mod upload_hosts; // uploads to machines that misbehave
-mod lost_response_matrix; // every call that changes something, whatever is lost and whatever asking shows
-mod endpoint_trust; // where keys and tokens may go
 mod recovery; // what becomes of a call when the network or B2 fails
-mod samples; // B2's documented samples
+mod samples;
+mod telemetry; // what a program can see of its calls: events, spans and counts
+mod upload_hosts; // uploads to machines that misbehave // B2's documented samples
 
+mod download_authorization; // download authorizations and links
+mod lost_response; // what a lost call is held against before it counts as done
 mod script; // an emulator behind a network that fails as a script says
 mod secrets; // what nobody may see
 mod seeds; // scenarios that chance decides, each repeated by its seed
 mod sessions; // sessions shared, renewed, exported and restored, and what their keys may do
-mod lost_response; // what a lost call is held against before it counts as done
-mod download_authorization; // download authorizations and links
 mod tokens; // when tokens expire
 mod trickles; // what comes byte by byte has an end
 mod uploading; // uploads of any size, from any source, over any network

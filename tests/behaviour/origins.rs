@@ -7,7 +7,7 @@ use b2kit::api::{
     CreateBucket, DownloadFileById, DownloadFileByName, GetDownloadAuthorization, GetFileInfo,
     ListFileNames, UploadFile,
 };
-use b2kit::backend::emulator::{OffsetClock, Emulator, Fault, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, OffsetClock};
 use b2kit::http::Uri;
 use b2kit::http::header::{AUTHORIZATION, RANGE};
 use b2kit::transfer::ComposeSource;

@@ -8,9 +8,9 @@ use b2kit::api::{CreateBucket, GetUploadUrl, ListBuckets, UploadFile};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{Bucket, BucketName, BucketType, FileName};
 use b2kit::{
-    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, RetryStopReason, HttpClient,
+    BucketHandle, Bytes, Client, ClientBuilder, Credentials, Error, ErrorKind, HttpClient,
     HttpError, HttpErrorKind, ManualTimer, Phase, Request, Response, ResponseBody, RetryPolicy,
-    Timer as _, async_trait,
+    RetryStopReason, Timer as _, async_trait,
 };
 use futures::future::{Either, join_all, select};
 use futures::stream;
@@ -266,7 +266,14 @@ async fn upload_many(b2: &Client, bucket: &Bucket, many: usize) -> Result<usize,
 }
 
 /// One that could not be made since nobody was there.
-fn unreachable(error: &Error) -> (ErrorKind, Option<RetryStopReason>, Option<HttpErrorKind>, bool) {
+fn unreachable(
+    error: &Error,
+) -> (
+    ErrorKind,
+    Option<RetryStopReason>,
+    Option<HttpErrorKind>,
+    bool,
+) {
     let kind = error.http_error().map(HttpError::kind);
     (
         error.kind(),
@@ -593,7 +600,11 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
         let b2 = builder.backend(refuse).build().unwrap();
         let (began, error) = (net.timer.now(), net.timer.run(b2.call(ListBuckets::new())));
         let error = error.unwrap_err();
-        assert_eq!(error.gave_up(), Some(RetryStopReason::NeverConnected), "{error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::NeverConnected),
+            "{error:?}"
+        );
         assert_eq!(error.http_error().unwrap().kind(), kind);
         assert!(net.timer.now() - began <= 10 * SECOND);
         assert!(
@@ -607,7 +618,10 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
         let began = net.timer.now();
         let calls = (0..100).map(|_| b2.call(ListBuckets::new()));
         for outcome in net.timer.run(join_all(calls)) {
-            assert_eq!(outcome.unwrap_err().gave_up(), Some(RetryStopReason::NeverConnected));
+            assert_eq!(
+                outcome.unwrap_err().gave_up(),
+                Some(RetryStopReason::NeverConnected)
+            );
         }
         assert!(net.timer.now() - began <= 11 * SECOND);
     }

@@ -7,7 +7,7 @@ use b2kit::api::{CreateBucket, DeleteBucket, ListBuckets, ListKeys};
 use b2kit::backend::emulator::Emulator;
 use b2kit::types::{BucketName, BucketType};
 use b2kit::{
-    Client, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy,
+    Client, ErrorKind, HttpError, HttpErrorKind, ManualTimer, Phase, RetryPolicy, RetryStopReason,
     Timer as _,
 };
 use futures::FutureExt as _;
@@ -115,7 +115,11 @@ fn who_was_never_sent_tells_what_all_wait_for() {
     });
     assert_eq!(
         (error.kind(), error.gave_up(), error.attempts()),
-        (ErrorKind::TooManyRequests, Some(RetryStopReason::Deadline), 0)
+        (
+            ErrorKind::TooManyRequests,
+            Some(RetryStopReason::Deadline),
+            0
+        )
     );
     assert_eq!(error.call(), Some("b2_delete_bucket"));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));

@@ -11,11 +11,14 @@ use b2kit::types::{
     Action, Bucket, BucketInfo, BucketName, BucketType, ByteRange, Capability, FileName,
     FileVersion, KeyName, PartNumber, Sha1,
 };
-use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryStopReason, RetryPolicy};
+use b2kit::{Body, Bytes, Client, Error, ErrorKind, RetryPolicy, RetryStopReason};
 use futures::future::join_all;
 use futures::stream;
 
-use crate::script::Fault::{self, LostResponse, DroppedRequest, Garbage, DelayedExecution, Refused, Status, UnansweredRequest};
+use crate::script::Fault::{
+    self, DelayedExecution, DroppedRequest, Garbage, LostResponse, Refused, Status,
+    UnansweredRequest,
+};
 use crate::script::Script;
 
 const BUSY: Fault = Status(503, "service_unavailable", &[]);
@@ -244,7 +247,10 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
         let bucket = with_bucket(
             &b2,
             &script,
-            [("b2_upload_file", LostResponse), ("b2_list_file_versions", BROKEN)],
+            [
+                ("b2_upload_file", LostResponse),
+                ("b2_list_file_versions", BROKEN),
+            ],
         )
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
@@ -541,7 +547,11 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 
             script.push("b2_delete_bucket", fault.clone());
             let deleted = b2.call(DeleteBucket::new(&bucket.bucket_id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
+            assert_eq!(
+                deleted.is_some(),
+                matches!(fault, DroppedRequest),
+                "{fault:?}"
+            );
             assert_eq!(
                 b2.call(DeleteBucket::new(&bucket.bucket_id))
                     .await
@@ -554,7 +564,11 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
             let id = b2.call(key).await.unwrap().key.application_key_id;
             script.push("b2_delete_key", fault.clone());
             let deleted = b2.call(DeleteKey::new(&id)).await.unwrap();
-            assert_eq!(deleted.is_some(), matches!(fault, DroppedRequest), "{fault:?}");
+            assert_eq!(
+                deleted.is_some(),
+                matches!(fault, DroppedRequest),
+                "{fault:?}"
+            );
             assert!(b2.call(DeleteKey::new(&id)).await.is_err());
         });
         let snapshot = script.emulator.snapshot();
@@ -564,7 +578,13 @@ fn a_delete_that_finds_nothing_after_a_lost_answer_has_succeeded() {
 
 #[test]
 fn a_bucket_is_created_once_and_another_accounts_is_never_taken_for_ours() {
-    for fault in [LostResponse, DroppedRequest, DelayedExecution, Garbage, BROKEN] {
+    for fault in [
+        LostResponse,
+        DroppedRequest,
+        DelayedExecution,
+        Garbage,
+        BROKEN,
+    ] {
         let (b2, script) = Script::new([("b2_create_bucket", fault.clone())]);
         let created = script.timer.run(bucket(&b2));
         assert_eq!(
@@ -927,7 +947,10 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
     });
     assert_eq!(
         (error.gave_up(), error.call()),
-        (Some(RetryStopReason::Deadline), Some("b2_authorize_account"))
+        (
+            Some(RetryStopReason::Deadline),
+            Some("b2_authorize_account")
+        )
     );
     assert!(
         !error.may_have_taken_effect(),

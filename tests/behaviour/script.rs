@@ -179,7 +179,9 @@ impl HttpClient for Script {
         match fault {
             None | Some(Fault::None | Fault::Slow(..)) => self.emulator.send(request).await,
             Some(Fault::Refused) => Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent)),
-            Some(Fault::DroppedRequest) => Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived)),
+            Some(Fault::DroppedRequest) => {
+                Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
+            }
             Some(Fault::UnansweredRequest) => {
                 read_whole(request).await;
                 Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))

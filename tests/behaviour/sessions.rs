@@ -15,8 +15,8 @@ use b2kit::backend::emulator::Emulator;
 use b2kit::http::header::{AUTHORIZATION, DATE, HeaderValue};
 use b2kit::types::{BucketName, BucketType, Capability, FileName, KeyName, Secret};
 use b2kit::{
-    ApiVersion, Client, Credentials, Error, ErrorKind, RetryStopReason, HttpClient as _, HttpError,
-    HttpErrorKind, ManualTimer, Phase, Request, Response, RetryPolicy, Session, Timer as _,
+    ApiVersion, Client, Credentials, Error, ErrorKind, HttpClient as _, HttpError, HttpErrorKind,
+    ManualTimer, Phase, Request, Response, RetryPolicy, RetryStopReason, Session, Timer as _,
 };
 use futures::channel::oneshot;
 use futures::future::{FutureExt as _, join, join_all};
@@ -979,13 +979,21 @@ fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own
     let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second(5)));
     let began = timer.now();
     let error = timer.run(hurried.session()).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert_eq!(error.call(), Some(LOGIN));
     assert!(timer.now() - began <= second(5));
     // Nor does a download, which has no deadline of its own, wait for ever.
     let began = timer.now();
     let error = timer.run(b2.call(DownloadFileById::new("f"))).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert!(timer.now() - began <= second(300));
     drop(first);
 }

@@ -12,8 +12,8 @@ use b2kit::http::{self, header};
 use b2kit::transfer::Source;
 use b2kit::types::{FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, Client, Error, ErrorKind, RetryStopReason, HttpClient as _, HttpErrorKind,
-    ManualTimer, Request, Response, ResponseBody, RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Bytes, Client, Error, ErrorKind, HttpClient as _, HttpErrorKind, ManualTimer,
+    Request, Response, ResponseBody, RetryPolicy, RetryStopReason, Throughput, Timer as _,
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -156,7 +156,11 @@ fn a_users_deadline_holds_for_a_reply_and_an_errors_body_that_trickle() {
         let (b2, timer, _) = trickling(call, SECOND, within(5 * SECOND));
         let began = timer.now();
         let error = timer.run(b2.call(ListBuckets::new())).unwrap_err();
-        assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::Deadline),
+            "{error:?}"
+        );
         assert!(timer.now() - began <= 5 * SECOND, "{call}");
     }
 }
@@ -266,7 +270,11 @@ fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
         );
         assert!(bytes <= asked * 2_500, "{end}: {bytes} bytes, one in 2 ms");
         assert_eq!(error.kind(), ErrorKind::Http, "{end}: {error:?}");
-        assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{end}: {error:?}");
+        assert_eq!(
+            error.gave_up(),
+            Some(RetryStopReason::Deadline),
+            "{end}: {error:?}"
+        );
         assert!(timed_out(&error), "{end}: {error:?}");
         assert!(asked <= 4, "{end}");
     }
@@ -360,7 +368,11 @@ fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
             let began = timer.now();
             let upload = bucket.upload("f", source).part_size(100);
             let error = upload.await.unwrap_err();
-            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+            assert_eq!(
+                error.gave_up(),
+                Some(RetryStopReason::Deadline),
+                "{error:?}"
+            );
             assert!(error.part().is_some());
             assert!(timer.now() - began <= 6 * SECOND, "{error:?}");
             assert!(b2.unfinished().is_empty());
@@ -405,7 +417,11 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
                 }
             };
             assert_eq!(error.call(), Some(call), "{what}: {error:?}");
-            assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{what}: {error:?}");
+            assert_eq!(
+                error.gave_up(),
+                Some(RetryStopReason::Deadline),
+                "{what}: {error:?}"
+            );
             let took = timer.now() - began;
             assert!(took <= 6 * SECOND, "{what}: {took:?}");
             assert!(asked.load(Ordering::Relaxed) > 0);
@@ -464,7 +480,11 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
     let began = timer.now();
     let mut files = b2.stream(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
-    assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
+    assert_eq!(
+        error.gave_up(),
+        Some(RetryStopReason::Deadline),
+        "{error:?}"
+    );
     assert!(timer.now() - began <= 7 * SECOND);
     assert!(timer.run(files.try_next()).unwrap().is_none());
 }

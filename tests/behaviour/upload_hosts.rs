@@ -57,7 +57,10 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
             FaultKind::CorruptUpload { at: 0 },
         ];
         for after in [0, 1, sent / 2, sent - 1] {
-            troubles.extend([FaultKind::CutUpload { after }, FaultKind::ResetUpload { after }]);
+            troubles.extend([
+                FaultKind::CutUpload { after },
+                FaultKind::ResetUpload { after },
+            ]);
         }
         for trouble in troubles {
             let (emulator, timer) = (emulator(), ManualTimer::new());

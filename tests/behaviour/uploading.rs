@@ -16,7 +16,9 @@ use b2kit::types::{
     Action, BucketName, BucketType, CustomerKey, EncryptionSetting, FileId, FileInfo, FileName,
     FileVersion, LegalHold, ListedFile, PartNumber, Restricted, RetentionMode, Sha1, Timestamp,
 };
-use b2kit::{BucketHandle, Bytes, Client, Error, ErrorKind, UnfinishedState, RetryPolicy, Timer as _};
+use b2kit::{
+    BucketHandle, Bytes, Client, Error, ErrorKind, RetryPolicy, Timer as _, UnfinishedState,
+};
 use futures::StreamExt as _;
 use futures::{TryStreamExt as _, stream};
 
@@ -411,7 +413,11 @@ fn a_file_that_can_not_be_cancelled_stays_in_the_ledger_until_it_is_reaped() {
         let left = b2.unfinished();
         assert_eq!((left.len(), left[0].state), (1, UnfinishedState::Orphaned));
         assert_eq!(left[0].file_name, "f");
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "it can't be reached yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "it can't be reached yet"
+        );
         reachable.store(true, Ordering::Relaxed);
         assert!(b2.cancel_orphaned_uploads().await.is_empty());
         assert!(b2.unfinished().is_empty());
@@ -426,7 +432,9 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
     let may_look = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let (may, starts) = (Arc::clone(&may_look), AtomicUsize::new(0));
     let (b2, chaos) = Chaos::new(move |_, call| match call {
-        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => Some(NetworkFault::LostResponse),
+        "b2_start_large_file" if starts.fetch_add(1, Ordering::Relaxed) == 0 => {
+            Some(NetworkFault::LostResponse)
+        }
         "b2_list_unfinished_large_files" if !may.load(Ordering::Relaxed) => {
             Some(NetworkFault::Status(403, "transaction_cap_exceeded"))
         }
@@ -448,9 +456,16 @@ fn a_start_that_can_not_be_looked_for_stays_in_the_ledger_and_the_upload_goes_on
         };
         assert_eq!(
             state(&b2),
-            [(UnfinishedState::Orphaned, false), (UnfinishedState::UnderWay, true)]
+            [
+                (UnfinishedState::Orphaned, false),
+                (UnfinishedState::UnderWay, true)
+            ]
         );
-        assert_eq!(b2.cancel_orphaned_uploads().await.len(), 1, "nobody may look for it yet");
+        assert_eq!(
+            b2.cancel_orphaned_uploads().await.len(),
+            1,
+            "nobody may look for it yet"
+        );
         may_look.store(true, Ordering::Relaxed);
         let (reaped, uploaded) = futures::join!(b2.cancel_orphaned_uploads(), upload);
         assert!(reaped.is_empty());
@@ -483,7 +498,10 @@ fn a_lost_start_without_room_for_a_note_is_told_and_not_said_to_be_cleared_up() 
             let [(left, error)] = &reaped[..] else {
                 panic!("{reaped:?}");
             };
-            assert_eq!((left.state, &left.file_id), (UnfinishedState::Orphaned, &None));
+            assert_eq!(
+                (left.state, &left.file_id),
+                (UnfinishedState::Orphaned, &None)
+            );
             assert!(
                 error.to_string().contains("no room for the note"),
                 "{error}"
@@ -526,7 +544,8 @@ fn whatever_happens_to_whichever_request_ends_well_or_is_told() {
                     Err(error) => {
                         let login = chaos.log.lock().unwrap()[struck].0 == "b2_authorize_account";
                         let final_for_all = !trouble.passes()
-                            || (login && trouble == NetworkFault::Status(401, "expired_auth_token"));
+                            || (login
+                                && trouble == NetworkFault::Status(401, "expired_auth_token"));
                         assert!(final_for_all, "{case}: {error:?}");
                         assert!(files.is_empty(), "{case}");
                         b2.cancel_orphaned_uploads().await;
@@ -780,7 +799,10 @@ fn an_upload_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_file() 
                 let sent = chaos.tally().0;
                 chaos.timer.sleep(Duration::from_secs(3_600)).await;
                 assert_eq!(chaos.tally().0, sent, "nothing leaves after the drop");
-                assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
+                assert!(
+                    b2.cancel_orphaned_uploads().await.is_empty(),
+                    "after {polls}"
+                );
                 for version in versions(&bucket).await {
                     assert_eq!(
                         stored(&b2, &version.file_id).await,
@@ -965,11 +987,7 @@ fn what_is_not_ours_or_not_alike_is_left_alone_and_the_plan_says_why() {
             .plan()
             .await
             .unwrap();
-        let why: Vec<_> = plan
-            .rejected
-            .iter()
-            .map(|(id, why)| (id, &**why))
-            .collect();
+        let why: Vec<_> = plan.rejected.iter().map(|(id, why)| (id, &**why)).collect();
         let expected = [
             (&foreign.file_id, "it was not begun by this crate"),
             (&noted.file_id, "it has another file info"),
@@ -1065,7 +1083,11 @@ fn a_dropped_upload_that_was_to_be_kept_is_not_reaped() {
             assert_eq!(left.len(), 1, "what was asked to be kept is there");
             let parts = b2.call(ListParts::new(&left[0].file_id)).await.unwrap();
             assert_eq!(parts.parts.len(), kept);
-            assert!(b2.unfinished().iter().all(|line| line.state == UnfinishedState::Kept));
+            assert!(
+                b2.unfinished()
+                    .iter()
+                    .all(|line| line.state == UnfinishedState::Kept)
+            );
         }
     });
 }
@@ -1181,8 +1203,10 @@ fn changes_of_the_progress_are_told_until_the_transfer_is_over_well_or_not() {
 fn a_client_that_shuts_down_waits_no_longer_than_it_may_and_tells_what_is_left() {
     let down = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let dead = Arc::clone(&down);
-    let (b2, chaos) =
-        Chaos::new(move |_, _| dead.load(Ordering::Relaxed).then_some(NetworkFault::Refused));
+    let (b2, chaos) = Chaos::new(move |_, _| {
+        dead.load(Ordering::Relaxed)
+            .then_some(NetworkFault::Refused)
+    });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
         let uploads = (0..50).map(|n| {

@@ -13,7 +13,7 @@ use b2kit::types::{
     CorsOperation, CorsRule, CorsRules, CustomerKey, Encryption, EncryptionAlgorithm,
     EncryptionMode, EncryptionSetting, EventNotificationRules, FileInfo, FileInfoLimit, FileName,
     FileRetention, FileVersion, KeyName, LegalHold, LifecycleRule, LifecycleRules, PartNumber,
-    Restricted, ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus,
+    ReplicationConfiguration, ReplicationRule, ReplicationRules, ReplicationStatus, Restricted,
     RetentionMode, Sha1, Timestamp, percent_decode, percent_encode,
 };
 use b2kit::{ApiVersion, Credentials, ErrorKind};
@@ -526,7 +526,10 @@ fn downloaded(headers: &[(&str, &str)]) -> b2kit::api::DownloadedFile {
 #[test]
 fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     let plain = downloaded(&[]);
-    assert_eq!(plain.file_retention, Restricted::Value(FileRetention::none()));
+    assert_eq!(
+        plain.file_retention,
+        Restricted::Value(FileRetention::none())
+    );
     assert_eq!(plain.legal_hold, Restricted::Value(None));
     assert_eq!(
         (plain.server_side_encryption, plain.replication_status),
@@ -570,7 +573,10 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
     assert_eq!(encryption.customer_key_md5.as_deref(), Some("bWQ1"));
     let half = downloaded(&[("X-Bz-Client-Unauthorized-To-Read", "X-Bz-File-Legal-Hold")]);
     assert_eq!(half.legal_hold, Restricted::Unauthorized);
-    assert_eq!(half.file_retention, Restricted::Value(FileRetention::none()));
+    assert_eq!(
+        half.file_retention,
+        Restricted::Value(FileRetention::none())
+    );
 }
 
 #[test]

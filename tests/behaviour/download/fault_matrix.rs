@@ -63,7 +63,10 @@ fn lasting() -> Vec<(FaultKind, ErrorKind)> {
     let error = |status, code| FaultKind::error(StatusCode::from_u16(status).unwrap(), code, "");
     vec![
         (FaultKind::download_cap_exceeded(), ErrorKind::CapExceeded),
-        (FaultKind::transaction_cap_exceeded(), ErrorKind::CapExceeded),
+        (
+            FaultKind::transaction_cap_exceeded(),
+            ErrorKind::CapExceeded,
+        ),
         (error(403, "access_denied"), ErrorKind::Unauthorized),
         (error(401, "unauthorized"), ErrorKind::Unauthorized),
         (error(404, "not_found"), ErrorKind::NotFound),
@@ -79,7 +82,10 @@ fn each_kind_of_trouble_at_each_request_is_survived_or_told() {
     let lasting = lasting()
         .into_iter()
         .map(|(trouble, kind)| (trouble, Some(kind)));
-    let more = [set("content-length", "3"), FaultKind::CorruptByte { at: 77 }];
+    let more = [
+        set("content-length", "3"),
+        FaultKind::CorruptByte { at: 77 },
+    ];
     let more = more.map(|trouble| (trouble, None));
     for (trouble, kind) in passing.chain(lasting).chain(more) {
         for index in 1..=6 {

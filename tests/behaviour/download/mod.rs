@@ -1,7 +1,7 @@
 //! Files on their way down: on virtual time, against an emulator whose network goes wrong.
 
-mod fault_matrix; // trouble by seed, and each kind of trouble at each request
 mod cancellation; // what is left when a download is dropped
+mod fault_matrix; // trouble by seed, and each kind of trouble at each request
 #[cfg(unix)]
 mod hostile; // directories in which somebody else, or an earlier process, has put things
 #[cfg(unix)]
@@ -20,7 +20,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use b2kit::api::{CreateBucket, UploadFile};
-use b2kit::backend::emulator::{Emulator, Fault, FaultId, ManualClock, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultId, FaultKind, ManualClock};
 use b2kit::types::{BucketName, BucketType, FileInfo, FileName, FileVersion};
 use b2kit::{
     BucketHandle, Client, ClientBuilder, Credentials, HttpClient, HttpError, ManualTimer, Request,

@@ -11,8 +11,8 @@ use b2kit::http::{HeaderName, HeaderValue};
 use b2kit::transfer::{Progress, Stage, Verified};
 use b2kit::types::{ByteRange, CustomerKey, EncryptionSetting, FileInfo, FileName, Sha1};
 use b2kit::{
-    BucketHandle, Bytes, ErrorKind, RetryStopReason, HttpError, HttpErrorKind, Phase, ResponseBody,
-    RetryPolicy, Throughput, Timer as _,
+    BucketHandle, Bytes, ErrorKind, HttpError, HttpErrorKind, Phase, ResponseBody, RetryPolicy,
+    RetryStopReason, Throughput, Timer as _,
 };
 use futures::{AsyncWrite, StreamExt as _, stream};
 
@@ -434,7 +434,12 @@ fn a_range_is_not_verified_unless_it_is_the_whole_file() {
         });
         net.emulator.faults().clear();
     }
-    let beyond = net.run(bucket.download("f").range(ByteRange::from_offset(1_000)).stream());
+    let beyond = net.run(
+        bucket
+            .download("f")
+            .range(ByteRange::from_offset(1_000))
+            .stream(),
+    );
     assert_eq!(beyond.unwrap_err().b2().unwrap().status, 416);
 }
 
