@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Failure;
-use crate::arm::{Contender, Client, Task};
+use crate::arm::{Client, Contender, Task};
 use crate::meter::Meter;
 use crate::process::Server;
 use crate::sample::{self, Sample};
@@ -56,7 +56,9 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let &[port, arm, task, times, size] = what else {
         return Err("a sample is of PORT ARM TASK TIMES SIZE".into());
     };
-    let arm = Contender::BOTH.into_iter().find(|known| known.name() == arm);
+    let arm = Contender::BOTH
+        .into_iter()
+        .find(|known| known.name() == arm);
     let task = Task::ALL.into_iter().find(|known| known.name() == task);
     let (arm, task) = arm.zip(task).ok_or("what is to be done?")?;
     let (port, times) = (port.parse()?, times.parse::<u32>()?);

@@ -148,7 +148,11 @@ impl Plan {
 
     fn compare(&self, server: &Server, load: Load) -> Result<(), Failure> {
         let take = |arm| load.take(server, arm);
-        let rounds = in_turns(self.rounds, || take(Contender::B2kit), || take(Contender::Bare))?;
+        let rounds = in_turns(
+            self.rounds,
+            || take(Contender::B2kit),
+            || take(Contender::Bare),
+        )?;
         print(load, &rounds);
         Ok(())
     }

@@ -231,7 +231,11 @@ impl<'a> Plan<'a> {
                     let shown = |bytes| format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64);
                     Ok(bytes.map_or_else(|| UNKNOWN.to_owned(), shown))
                 };
-                println!("| {load} | {} | {} |", peak(Contender::B2kit)?, peak(Contender::Bare)?);
+                println!(
+                    "| {load} | {} | {} |",
+                    peak(Contender::B2kit)?,
+                    peak(Contender::Bare)?
+                );
                 if !self.in_earnest {
                     break;
                 }

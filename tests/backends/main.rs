@@ -14,11 +14,11 @@ mod isahc;
 mod isahc_tls;
 mod libraries; // who brings which
 mod makers;
-mod replay_mismatch; // what a player says of a request that was not recorded
 #[path = "../behaviour/names.rs"]
 mod names;
 mod network;
 mod no_library;
+mod replay_mismatch; // what a player says of a request that was not recorded
 mod reqwest;
 mod reqwest_tls;
 mod runtimes;
@@ -96,10 +96,10 @@ macro_rules! arm {
         mod every_call;
         #[path = "../behaviour/files.rs"]
         mod files;
-        #[path = "recording.rs"]
-        mod recording;
         #[path = "record_replay.rs"]
         mod record_replay;
+        #[path = "recording.rs"]
+        mod recording;
         #[path = "transfers.rs"]
         mod transfers;
 

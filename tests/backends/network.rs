@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use b2kit::backend::emulator::{Emulator, Fault, Server, FaultKind};
+use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
 use b2kit::{BucketHandle, Bytes};
 use futures::executor::block_on;
 
@@ -40,7 +40,10 @@ fn an_upload_whose_connection_breaks_anywhere_arrives_once_and_whole() {
     // The SHA-1 comes after the bytes.
     let mut troubles = vec![FaultKind::CorruptUpload { at: 7 }, FaultKind::ExpireToken];
     for after in places(LEN + 40) {
-        troubles.extend([FaultKind::CutUpload { after }, FaultKind::ResetUpload { after }]);
+        troubles.extend([
+            FaultKind::CutUpload { after },
+            FaultKind::ResetUpload { after },
+        ]);
     }
     through_each(|name, emulator, bucket| {
         for trouble in &troubles {

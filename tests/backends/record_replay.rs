@@ -73,8 +73,11 @@ fn a_recorded_session_holds_no_secret_and_replays_whole() {
     let emulator = Emulator::builder()
         .key("004aaaabbbbcccc0000000001", KEY)
         .build();
-    let folder =
-        std::env::temp_dir().join(format!("b2kit-record-replay-{}-{}", std::process::id(), BACKEND.name));
+    let folder = std::env::temp_dir().join(format!(
+        "b2kit-record-replay-{}-{}",
+        std::process::id(),
+        BACKEND.name
+    ));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("session.yaml");
 

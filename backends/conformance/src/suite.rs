@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer};
+use b2kit_core::{CheckedClient, Deadlines, HttpClient, SystemTimer};
 
 use crate::cases::all;
 use crate::limit::Limit;

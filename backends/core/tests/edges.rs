@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, BodyStream, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer,
-    Request, Response, ResponseBody, SystemTimer, Timer, http,
+    Body, BodyStream, Bytes, CheckedClient, Deadlines, HttpClient, HttpError, HttpErrorKind,
+    ManualTimer, Request, Response, ResponseBody, SystemTimer, Timer, http,
 };
 use futures_core::Stream;
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use b2kit_core::{
-    Body, Bytes, Deadlines, CheckedClient, HttpClient, HttpError, HttpErrorKind, ManualTimer, Phase,
-    Request, Response, ResponseBody, Sleep, Throughput, Timer,
+    Body, Bytes, CheckedClient, Deadlines, HttpClient, HttpError, HttpErrorKind, ManualTimer,
+    Phase, Request, Response, ResponseBody, Sleep, Throughput, Timer,
 };
 use futures::StreamExt as _;
 use futures::executor::block_on;
@@ -598,7 +598,10 @@ fn a_body_larger_than_the_caller_can_hold_is_refused_as_soon_as_it_is_known() {
 fn shared_and_boxed_backends_are_backends() {
     let shared: Arc<dyn HttpClient> = Arc::new(echo);
     let timer = ManualTimer::new();
-    let guard = CheckedClient::new(Arc::new(CheckedClient::new(shared, timer.clone())), timer.clone());
+    let guard = CheckedClient::new(
+        Arc::new(CheckedClient::new(shared, timer.clone())),
+        timer.clone(),
+    );
     assert_eq!(
         text(timer.run(guard.send(request("POST", "abc"))).unwrap()).unwrap(),
         "abc"
@@ -622,6 +625,13 @@ fn errors_show_their_level_only_and_no_url() {
 fn the_public_types_are_send_and_sync_where_they_should_be() {
     fn send_sync<T: Send + Sync>() {}
     fn send<T: Send>() {}
-    send_sync::<(Body, Request, HttpError, CheckedClient, ManualTimer, Deadlines)>();
+    send_sync::<(
+        Body,
+        Request,
+        HttpError,
+        CheckedClient,
+        ManualTimer,
+        Deadlines,
+    )>();
     send::<(ResponseBody, Response)>();
 }

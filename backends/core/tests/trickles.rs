@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use b2kit_core::{
-    Body, Bytes, Deadlines, CheckedClient, HttpClient as _, HttpError, HttpErrorKind, ManualTimer, Phase,
-    Request, Response, ResponseBody, Throughput, Timer as _,
+    Body, Bytes, CheckedClient, Deadlines, HttpClient as _, HttpError, HttpErrorKind, ManualTimer,
+    Phase, Request, Response, ResponseBody, Throughput, Timer as _,
 };
 use futures::StreamExt as _;
 use futures::stream::{self, Stream};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
-use b2kit_core::adapter::{BodyChunks, checked, body_chunks};
+use b2kit_core::adapter::{BodyChunks, body_chunks, checked};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 use hyper_util::client::legacy;
 

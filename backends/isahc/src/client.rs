@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use b2kit_core::adapter::{
-    ClientPool, Exchange, AbortOnDrop, PooledClient, BodyChunks, checked, is_exhaustion, body_chunks, same_to_curl,
+    AbortOnDrop, BodyChunks, ClientPool, Exchange, PooledClient, body_chunks, checked,
+    is_exhaustion, same_to_curl,
 };
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use http::{HeaderMap, Method};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{AbortOnDrop, checked, body_chunks, same_target};
+use b2kit_core::adapter::{AbortOnDrop, body_chunks, checked, same_target};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use reqwest::{ClientBuilder, Url, redirect, retry};
 use rustls::crypto::ring;

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use b2kit_core::adapter::{ClientPool, Exchange, AbortOnDrop, PooledClient, checked};
+use b2kit_core::adapter::{AbortOnDrop, ClientPool, Exchange, PooledClient, checked};
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use futures_util::FutureExt as _;
 use http::Method;

@@ -17,7 +17,7 @@ use b2kit::api::{
 use b2kit::backend::emulator::Emulator;
 use b2kit::transfer::{OnFailure, Source};
 use b2kit::types::BucketName;
-use b2kit::{BucketHandle, Bytes, Client, Credentials, Error, DeleteMode, RetryPolicy};
+use b2kit::{BucketHandle, Bytes, Client, Credentials, DeleteMode, Error, RetryPolicy};
 use b2kit_campaign::hostile_server::{HostileServer, Lie, lies};
 use b2kit_campaign::process::{Shown, peak_mib};
 use b2kit_campaign::seeds::for_seeds;
@@ -155,7 +155,8 @@ fn everything(b2: &Client, shown: &Shown) {
         }
         Ok(())
     }));
-    let deleted = b2.delete_all_versions(bucket.id(), "pre/", DeleteMode::Delete { concurrency: 2 });
+    let deleted =
+        b2.delete_all_versions(bucket.id(), "pre/", DeleteMode::Delete { concurrency: 2 });
     tell(block_on(
         deleted.try_for_each(|(_, outcome)| std::future::ready(outcome)),
     ));

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use http_body::{Body, Frame, SizeHint};
 
+use super::body_chunks::{Aborted, BodyChunks};
 use super::find::find;
-use super::body_chunks::{BodyChunks, Aborted};
 use crate::error::HttpErrorKind;
 
 impl Body for BodyChunks {

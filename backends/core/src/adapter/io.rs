@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_io::AsyncRead;
 
-use super::client_pool::PooledClient;
 use super::body_chunks::{AbortOnDrop, BodyChunks, Upload};
+use super::client_pool::PooledClient;
 use crate::error::HttpError;
 
 impl AsyncRead for BodyChunks {

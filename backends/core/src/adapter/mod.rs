@@ -11,6 +11,7 @@
 //! - [`find`]: an error of a type among all that lies beneath another; [`is_exhaustion`]: whether any of that says that this
 //!   machine is full.
 
+mod body_chunks;
 mod client_pool;
 mod find;
 mod framing;
@@ -18,9 +19,9 @@ mod framing;
 mod hyper;
 #[cfg(feature = "futures-io")]
 mod io;
-mod body_chunks;
 mod request;
 
+pub use body_chunks::{AbortOnDrop, Aborted, BodyChunks, Upload, body_chunks};
 pub use client_pool::{ClientPool, PooledClient};
 pub use find::{find, is_exhaustion};
 pub use framing::check_framing;
@@ -28,5 +29,4 @@ pub use framing::check_framing;
 pub use hyper::exchange_kind;
 #[cfg(feature = "futures-io")]
 pub use io::{Exchange, receiving};
-pub use body_chunks::{AbortOnDrop, BodyChunks, Aborted, Upload, body_chunks};
 pub use request::{checked, same_target, same_to_curl};
