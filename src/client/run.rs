@@ -636,7 +636,7 @@ fn stamp(client: &Client, facts: &CallMetadata, request: &mut Request, left: Opt
     if let Some(left) = left {
         deadlines = match facts.kind {
             // A download's bytes are read at the caller's own pace.
-            CallKind::Download => deadlines.with_patience(Throughput::new(
+            CallKind::Download => deadlines.with_min_progress(Throughput::new(
                 PROGRESS,
                 client.policy.deadline.unwrap_or(left),
             )),

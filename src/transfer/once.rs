@@ -2,7 +2,7 @@
 
 use std::io;
 
-use b2kit_core::{Body, BodyStream, Bytes, Filled};
+use b2kit_core::{Body, BodyStream, Bytes, NonEmptyChunks};
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
@@ -17,7 +17,7 @@ const SMALL: usize = 16 << 10;
 /// Reads a stream part by part, and holds it to the length that was promised.
 pub(super) struct Parts {
     client: Client,
-    stream: Filled,
+    stream: NonEmptyChunks,
     /// Read already, for the next part.
     ahead: Bytes,
     read: u64,
@@ -29,7 +29,7 @@ impl Parts {
     pub(super) fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
             client,
-            stream: Filled::new(stream),
+            stream: NonEmptyChunks::new(stream),
             ahead: Bytes::new(),
             read: 0,
             len,

@@ -47,20 +47,20 @@
 
 pub mod adapter;
 mod body;
+mod checked_client;
 mod deadlines;
-mod empties;
+mod empty_chunks;
 mod error;
-mod guard;
 mod http_client;
 mod manual_timer;
+mod throughput_monitor;
 pub mod time;
 mod timer;
-mod waiting;
 
-pub use body::{Body, BodyStream, Filled, ResponseBody};
+pub use body::{Body, BodyStream, NonEmptyChunks, ResponseBody};
+pub use checked_client::CheckedClient;
 pub use deadlines::{Deadlines, Throughput};
 pub use error::{HttpError, HttpErrorKind, Phase};
-pub use guard::CheckedClient;
 pub use http_client::{HttpClient, Request, Response};
 pub use manual_timer::ManualTimer;
 pub use timer::{Sleep, SystemTimer, Timer};

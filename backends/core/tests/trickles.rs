@@ -88,8 +88,8 @@ fn a_response_that_is_as_fast_as_it_has_to_be_goes_on() {
 #[test]
 fn what_trickles_before_a_deadline_is_a_timeout() {
     let (guard, timer) = trickling(200, SECOND);
-    let patience = Throughput::new(256 << 10, 5 * SECOND);
-    let guard = guard.with_deadlines(Deadlines::DEFAULT.with_patience(patience));
+    let min_progress = Throughput::new(256 << 10, 5 * SECOND);
+    let guard = guard.with_deadlines(Deadlines::DEFAULT.with_min_progress(min_progress));
     let response = timer.run(guard.send(request(""))).unwrap();
     let (error, took, bytes) = read(&timer, response);
     assert_eq!(error.kind(), HttpErrorKind::Timeout);
@@ -298,7 +298,7 @@ fn deadlines_may_be_anything() {
         for bytes in [0, 1, u64::MAX] {
             let least = Throughput::new(bytes, limit);
             cases.push(Deadlines::NONE.with_throughput(least));
-            cases.push(Deadlines::NONE.with_patience(least));
+            cases.push(Deadlines::NONE.with_min_progress(least));
         }
         cases.push(Deadlines::NONE.with_head(limit));
         cases.push(Deadlines::NONE.with_stall(limit));

@@ -26,7 +26,7 @@ use threaded::ThreadedClient;
 mod threaded;
 
 /// How long anything that must come may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The server's end of one connection.
 struct Peer(TcpStream);
@@ -34,7 +34,7 @@ struct Peer(TcpStream);
 impl Peer {
     fn accept(listener: &TcpListener) -> Self {
         let (socket, _) = listener.accept().unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
         Self(socket)
     }
 
@@ -80,7 +80,7 @@ fn listen() -> (TcpListener, String) {
 
 fn client() -> ThreadedClient {
     ThreadedClient {
-        connect_timeout: PATIENCE,
+        connect_timeout: WAIT_TIMEOUT,
     }
 }
 
@@ -105,11 +105,11 @@ fn send(request: Request) -> Sending {
 }
 
 fn response(sending: &Sending) -> Response {
-    sending.recv_timeout(PATIENCE).unwrap().unwrap()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap().unwrap()
 }
 
 fn error(sending: &Sending) -> HttpError {
-    sending.recv_timeout(PATIENCE).unwrap().unwrap_err()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap().unwrap_err()
 }
 
 fn read(response: Response) -> Result<Bytes, HttpError> {
@@ -124,7 +124,7 @@ fn answered(bytes: &str) -> Result<Response, HttpError> {
     peer.head();
     peer.say(bytes);
     drop(peer);
-    sending.recv_timeout(PATIENCE).unwrap()
+    sending.recv_timeout(WAIT_TIMEOUT).unwrap()
 }
 
 /// A source whose end can be waited for.
@@ -198,7 +198,7 @@ fn an_early_response_is_returned_and_its_drop_ends_the_upload() {
     assert_eq!(response.status(), 401);
     assert_eq!(read(response).unwrap(), "bad");
     assert_eq!(
-        gone.recv_timeout(PATIENCE),
+        gone.recv_timeout(WAIT_TIMEOUT),
         Err(RecvTimeoutError::Disconnected)
     );
     peer.drain();
@@ -319,7 +319,7 @@ fn dropping_the_future_closes_the_connection_and_drops_the_source() {
         release.send(()).unwrap();
         sending.join().unwrap();
         assert_eq!(
-            gone.recv_timeout(PATIENCE),
+            gone.recv_timeout(WAIT_TIMEOUT),
             Err(RecvTimeoutError::Disconnected)
         );
         peer.drain();

@@ -17,7 +17,7 @@ use crate::error::send_error;
 use crate::response::received;
 
 /// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; libcurl counts whole ones.
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A backend over isahc. A clone is cheap and shares the connections.
 ///
@@ -65,7 +65,7 @@ impl IsahcClient {
             .proxy(None)
             .tcp_nodelay()
             .connect_timeout(Duration::from_secs(10))
-            .connection_cache_ttl(IDLE)
+            .connection_cache_ttl(IDLE_TIMEOUT)
     }
 
     /// The client for a request, and what gives it back.

@@ -18,7 +18,7 @@ use crate::response::received;
 use crate::runtime::{Inside, Runtime};
 
 /// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
-const IDLE: Duration = Duration::from_millis(2500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// A backend over a [`reqwest::Client`]. A clone is cheap and shares the connections.
 ///
@@ -107,7 +107,7 @@ impl ReqwestClient {
             .no_brotli()
             .no_zstd()
             .no_deflate()
-            .pool_idle_timeout(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .connect_timeout(Duration::from_secs(10));
         #[cfg(target_os = "linux")]
         let builder = builder.tcp_user_timeout(Duration::from_secs(30));

@@ -13,7 +13,7 @@ pub(crate) fn send_error(error: surf::Error, upload: &Upload) -> HttpError {
     }
     let (kind, phase) = match error.downcast_ref::<Error>() {
         // Nothing but the time to connect has a limit, unless a user's own client has another.
-        Some(Error::Timeout) if !upload.is_sent() && !upload.was_asked_for() => {
+        Some(Error::Timeout) if !upload.is_sent() && !upload.was_polled() => {
             (HttpErrorKind::Connect, Phase::NotSent)
         }
         Some(error) => judged(error),

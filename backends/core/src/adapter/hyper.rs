@@ -21,8 +21,8 @@ impl Body for BodyChunks {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        let piece = self.poll_next(cx);
-        piece.map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let chunk = self.poll_next(cx);
+        chunk.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

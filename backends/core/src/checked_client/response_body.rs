@@ -1,4 +1,4 @@
-//! The response's body on its way in: exactly as long as promised, and within its deadlines.
+//! [`CheckedResponseBody`]: a response's body that is held to its length and deadlines.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,28 +7,28 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::outgoing::AbortOnDrop;
-use super::overdue;
+use super::total_timeout::check_total_timeout;
+use super::upload::AbortOnDrop;
 use crate::body::ResponseBody;
 use crate::deadlines::{Deadlines, Throughput};
-use crate::empties::{self, Empties};
+use crate::empty_chunks::{EmptyChunkCounter, NextStep};
 use crate::error::{HttpError, HttpErrorKind, Phase};
+use crate::throughput_monitor::ThroughputMonitor;
 use crate::timer::{Sleep, Timer};
-use crate::waiting::Waiting;
 
-/// The stream that the caller reads.
-pub(super) struct Incoming {
-    /// `None` once the body is over, for good or ill.
+/// The stream that the caller reads. It fails where the body is shorter or longer than its framing says, or too slow.
+pub(super) struct CheckedResponseBody {
+    /// `None` after the end or an error.
     body: Option<(ResponseBody, AbortOnDrop)>,
     length: Option<u64>,
     received: u64,
-    waiting: Waiting<3>,
-    empties: Empties,
-    /// When it has to be over.
+    throughput: ThroughputMonitor<3>,
+    empty_chunks: EmptyChunkCounter,
+    /// Absolute deadlines: of the body and of the whole exchange.
     ends: [Option<Sleep>; 2],
 }
 
-impl Incoming {
+impl CheckedResponseBody {
     pub(super) fn new(
         body: ResponseBody,
         length: Option<u64>,
@@ -38,13 +38,13 @@ impl Incoming {
         upload: AbortOnDrop,
     ) -> Self {
         let stall = deadlines.stall.map(|limit| Throughput::new(1, limit));
-        let limits = [stall, deadlines.throughput, deadlines.patience];
+        let limits = [stall, deadlines.throughput, deadlines.min_progress];
         Self {
             body: Some((body, upload)),
             length,
             received: 0,
-            waiting: Waiting::new(timer, limits),
-            empties: Empties::default(),
+            throughput: ThroughputMonitor::new(timer, limits),
+            empty_chunks: EmptyChunkCounter::default(),
             ends,
         }
     }
@@ -53,21 +53,21 @@ impl Incoming {
         let Some((body, _)) = &mut self.body else {
             return Poll::Ready(None);
         };
-        let (empties, mut has_more) = (&mut self.empties, false);
-        let polled = self.waiting.poll(cx, |cx| {
+        let (empty_chunks, mut has_more) = (&mut self.empty_chunks, false);
+        let polled = self.throughput.poll(cx, |cx| {
             loop {
                 let next = Pin::new(&mut *body).poll_next(cx);
                 if !matches!(&next, Poll::Ready(Some(Ok(chunk))) if chunk.is_empty()) {
-                    empties.reset();
+                    empty_chunks.reset();
                     return next;
                 }
-                match empties.another() {
-                    empties::Next::Again => {}
-                    empties::Next::Yield => {
+                match empty_chunks.count() {
+                    NextStep::PollAgain => {}
+                    NextStep::Yield => {
                         has_more = true;
                         return Poll::Pending;
                     }
-                    empties::Next::TooMany => {
+                    NextStep::TooMany => {
                         let why = "empty chunks without end";
                         return Poll::Ready(Some(Err(failure(HttpErrorKind::Protocol, why))));
                     }
@@ -81,7 +81,7 @@ impl Incoming {
     }
 }
 
-/// Which limit was passed.
+/// The error for the limit with this index.
 fn too_slow(limit: usize) -> HttpError {
     match limit {
         0 => failure(HttpErrorKind::Stalled, "the server stopped sending"),
@@ -90,7 +90,7 @@ fn too_slow(limit: usize) -> HttpError {
     }
 }
 
-impl Stream for Incoming {
+impl Stream for CheckedResponseBody {
     type Item = Result<Bytes, HttpError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -98,9 +98,9 @@ impl Stream for Incoming {
         if this.body.is_none() {
             return Poll::Ready(None);
         }
-        // A response that always has bytes is late all the same.
+        // Checked first: a body that always has a chunk ready must still meet its deadlines.
         let mut ends = this.ends.iter_mut();
-        let late = ends.find_map(|end| overdue(end, Phase::ResponseBegun, cx));
+        let late = ends.find_map(|end| check_total_timeout(end, Phase::ResponseBegun, cx));
         let next = match late {
             Some(error) => Some(Err(error)),
             None => ready!(this.poll_body(cx)),
@@ -109,7 +109,7 @@ impl Stream for Incoming {
             Some(Ok(chunk)) => {
                 let bytes = chunk.len() as u64;
                 this.received = this.received.saturating_add(bytes);
-                this.waiting.moved(bytes);
+                this.throughput.record_bytes(bytes);
                 match this.length {
                     Some(length) if this.received > length => Some(Err(failure(
                         HttpErrorKind::Protocol,
@@ -131,8 +131,8 @@ impl Stream for Incoming {
             },
         };
         this.body = None;
-        // Nobody has to be woken any more.
-        this.waiting.end();
+        // Drops the timers, so that they don't wake the task any more.
+        this.throughput.end();
         this.ends = [None, None];
         Poll::Ready(item)
     }
