@@ -12,23 +12,24 @@ use hyper_util::client::legacy::connect;
 use hyper_util::rt::TokioTimer;
 use tower_service::Service;
 
+use crate::build_error::BuildError;
 use crate::client::HyperClient;
 use crate::connector::{Connect, Connector};
-use crate::runtime::{Runtime, Tasks};
-use crate::tls::Roots;
+use crate::runtime::{Runtime, TokioExecutor};
+use crate::tls::RootCertificates;
 
 /// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
-const IDLE: Duration = Duration::from_millis(2500);
+const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// hyper's own bound is 100.
-const HEADERS: usize = 256;
+const MAX_RESPONSE_HEADERS: usize = 256;
 
 /// How a [`HyperClient`] is to be.
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
-    runtime: Choice,
-    roots: Roots,
+    runtime: RuntimeChoice,
+    roots: RootCertificates,
     connect_timeout: Duration,
     connector: Option<Connect>,
     configure: Option<Configure>,
@@ -37,17 +38,33 @@ pub struct Builder {
 type Configure = Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>;
 
 #[derive(Debug, Clone, Copy)]
-enum Choice {
-    AmbientOrOwn,
-    Ambient,
-    Own,
+enum RuntimeChoice {
+    CurrentOrDedicated,
+    Current,
+    Dedicated,
+}
+
+impl HyperClient {
+    /// A client with the default settings: on the tokio runtime that this is called in, or on a dedicated one where
+    /// there is none.
+    ///
+    /// # Errors
+    /// If the thread of the dedicated runtime can't be started.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// A builder with the default settings.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
 }
 
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
-            runtime: Choice::AmbientOrOwn,
-            roots: Roots::default(),
+            runtime: RuntimeChoice::CurrentOrDedicated,
+            roots: RootCertificates::default(),
             connect_timeout: Duration::from_secs(10),
             connector: None,
             configure: None,
@@ -56,14 +73,14 @@ impl Builder {
 
     /// Run on a runtime of the client's own: one thread, which works with every executor.
     pub fn dedicated_runtime(mut self) -> Self {
-        self.runtime = Choice::Own;
+        self.runtime = RuntimeChoice::Dedicated;
         self
     }
 
     /// Run on the tokio runtime that [`build`](Self::build) is called in, and nowhere else. It needs its I/O and time
     /// drivers (`enable_all`).
     pub fn current_runtime(mut self) -> Self {
-        self.runtime = Choice::Ambient;
+        self.runtime = RuntimeChoice::Current;
         self
     }
 
@@ -127,21 +144,21 @@ impl Builder {
             None => Connect::directly(self.roots.into_config()?, self.connect_timeout),
         };
         let runtime = Arc::new(match self.runtime {
-            Choice::Own => Runtime::own()?,
-            Choice::Ambient => Runtime::ambient().ok_or_else(|| {
+            RuntimeChoice::Dedicated => Runtime::dedicated()?,
+            RuntimeChoice::Current => Runtime::current().ok_or_else(|| {
                 BuildError::new("there is no tokio runtime where the client is built")
             })?,
-            Choice::AmbientOrOwn => match Runtime::ambient() {
-                Some(ambient) => ambient,
-                None => Runtime::own()?,
+            RuntimeChoice::CurrentOrDedicated => match Runtime::current() {
+                Some(current) => current,
+                None => Runtime::dedicated()?,
             },
         });
         let connector = Connector::new(connect, self.connect_timeout, runtime.handle().clone());
-        let mut client = legacy::Client::builder(Tasks::new(runtime.handle().clone()));
+        let mut client = legacy::Client::builder(TokioExecutor::new(runtime.handle().clone()));
         client
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_headers(HEADERS);
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .http1_max_headers(MAX_RESPONSE_HEADERS);
         if let Some(configure) = self.configure {
             configure(&mut client);
         }
@@ -158,43 +175,6 @@ impl fmt::Debug for Builder {
             .field("connector", &self.connector.is_some())
             .field("configure", &self.configure.is_some())
             .finish()
-    }
-}
-
-/// Why a client can't be built.
-#[derive(Debug)]
-pub struct BuildError {
-    what: &'static str,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-impl BuildError {
-    pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, source: None }
-    }
-
-    pub(crate) fn because(
-        what: &'static str,
-        source: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
-        Self {
-            what,
-            source: Some(source.into()),
-        }
-    }
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.what)
-    }
-}
-
-impl StdError for BuildError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
     }
 }
 

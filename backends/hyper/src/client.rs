@@ -8,11 +8,10 @@ use b2kit_core::adapter::{BodyChunks, body_chunks, checked};
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 use hyper_util::client::legacy;
 
-use crate::builder::{BuildError, Builder};
-use crate::connection::Lifeline;
+use crate::connection::CloseHandle;
 use crate::connector::Connector;
 use crate::error::send_error;
-use crate::response::received;
+use crate::response::into_response;
 use crate::runtime::Runtime;
 
 /// A backend made of hyper and rustls. A clone is cheap and shares the connections.
@@ -29,20 +28,6 @@ struct Inner {
 }
 
 impl HyperClient {
-    /// A client with the defaults: on the tokio runtime that this is called in, or on one of its own where there is
-    /// none.
-    ///
-    /// # Errors
-    /// If the thread for its own runtime can't be started.
-    pub fn new() -> Result<Self, BuildError> {
-        Self::builder().build()
-    }
-
-    /// Says how the client is to be.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     pub(crate) fn from_parts(
         client: legacy::Client<Connector, BodyChunks>,
         runtime: Arc<Runtime>,
@@ -61,17 +46,17 @@ impl HttpClient for HyperClient {
         let mut request = http::Request::from_parts(head, body);
         let captured = legacy::connect::capture_connection(&mut request);
 
-        // Locals are dropped in the reverse of this order: the lifeline is cut while hyper still holds the connection,
+        // Locals are dropped in the reverse of this order: the close_handle is cut while hyper still holds the connection,
         // so that it can't have become somebody else's.
         let mut sending = pin!(self.inner.client.request(request));
-        let mut lifeline = Lifeline::new(captured, upload);
+        let mut close_handle = CloseHandle::new(captured, upload);
 
         match sending.as_mut().await {
             Ok(response) => {
-                lifeline.head_arrived();
-                received(response, lifeline, Arc::clone(&self.inner.runtime))
+                close_handle.head_arrived();
+                into_response(response, close_handle, Arc::clone(&self.inner.runtime))
             }
-            Err(error) => Err(send_error(error, &lifeline)),
+            Err(error) => Err(send_error(error, &close_handle)),
         }
     }
 }

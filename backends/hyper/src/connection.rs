@@ -1,4 +1,4 @@
-//! [`Connection`]: a socket that can be cut off from outside, and [`Lifeline`], which does it.
+//! [`Connection`]: a socket that can be cut off from outside, and [`CloseHandle`], which does it.
 
 use std::io;
 use std::pin::Pin;
@@ -20,17 +20,17 @@ impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 ///
 /// hyper closes the connection of a request that was given up, but politely: over TLS it first wants to flush what is
 /// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
-/// does not stop the upload at all whose response came early. So each connection has a [`Switch`].
+/// does not stop the upload at all whose response came early. So each connection has a [`CloseSwitch`].
 pub(crate) struct Connection {
     io: Box<dyn Io>,
-    switch: Switch,
+    switch: CloseSwitch,
 }
 
 impl Connection {
     pub(crate) fn new(io: impl Io + 'static) -> Self {
         Self {
             io: Box::new(io),
-            switch: Switch::default(),
+            switch: CloseSwitch::default(),
         }
     }
 
@@ -97,16 +97,16 @@ impl Write for Connection {
 
 /// Ends a connection: its task is woken and every further operation fails, so that the task ends and the socket closes.
 #[derive(Clone, Default)]
-struct Switch(Arc<SwitchState>);
+struct CloseSwitch(Arc<CloseSwitchState>);
 
 #[derive(Default)]
-struct SwitchState {
+struct CloseSwitchState {
     off: AtomicBool,
     /// The task that drives the connection.
     task: AtomicWaker,
 }
 
-impl Switch {
+impl CloseSwitch {
     fn cut(&self) {
         self.0.off.store(true, Ordering::Release);
         self.0.task.wake();
@@ -115,13 +115,13 @@ impl Switch {
 
 /// Ties a connection to whoever waits for its exchange: first the future of `send`, then the response's body. When
 /// that is dropped and the exchange is not over, the connection ends.
-pub(crate) struct Lifeline {
+pub(crate) struct CloseHandle {
     connection: CaptureConnection,
     upload: Upload,
     head_arrived: bool,
 }
 
-impl Lifeline {
+impl CloseHandle {
     pub(crate) fn new(connection: CaptureConnection, upload: Upload) -> Self {
         Self {
             connection,
@@ -157,16 +157,16 @@ impl Lifeline {
         if let Some(connected) = self.connection.connection_metadata().as_ref() {
             connected.get_extras(&mut extras);
         }
-        if let Some(switch) = extras.get::<Switch>() {
+        if let Some(switch) = extras.get::<CloseSwitch>() {
             switch.cut();
         }
     }
 }
 
-impl Drop for Lifeline {
+impl Drop for CloseHandle {
     fn drop(&mut self) {
-        let upload_was_going_on = self.upload.give_up();
-        if upload_was_going_on || !self.head_arrived {
+        let upload_was_running = self.upload.abort();
+        if upload_was_running || !self.head_arrived {
             self.cut();
         }
     }

@@ -7,12 +7,12 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
 
-use crate::connection::Lifeline;
+use crate::connection::CloseHandle;
 use crate::connector::{ConnectTimeout, ResolveError, RuntimeError};
 
 /// No response came.
-pub(crate) fn send_error(error: legacy::Error, lifeline: &Lifeline) -> HttpError {
-    if let Some(source) = lifeline.upload().take_failure() {
+pub(crate) fn send_error(error: legacy::Error, close_handle: &CloseHandle) -> HttpError {
+    if let Some(source) = close_handle.upload().take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
     if error.is_connect() {
@@ -20,7 +20,7 @@ pub(crate) fn send_error(error: legacy::Error, lifeline: &Lifeline) -> HttpError
     }
     // hyper calls a request canceled only if it can give it back untouched.
     let untouched = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
-    let phase = if untouched || !lifeline.has_connection() {
+    let phase = if untouched || !close_handle.has_connection() {
         Phase::NotSent
     } else {
         Phase::MaybeReceived

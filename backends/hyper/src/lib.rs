@@ -18,7 +18,7 @@
 //!   [`HttpErrorKind::Other`](b2kit_core::HttpErrorKind::Other) and nothing sent. A current-thread runtime moves the
 //!   client's connections only while somebody is inside its `block_on`; a paused tokio clock lets the connect timeout
 //!   run out at once.
-//! - **its own**, one thread named `b2kit-hyper` that ends with the last clone of the client and the last body received
+//! - **its own**, one thread named `b2kit-hyper` that ends with the last clone of the client and the last body into_response
 //!   through it. Choose it for smol, async-std, `block_on`, and for a client that outlives runtimes, such as one in a
 //!   `static` that many `#[tokio::test]`s share.
 //!
@@ -51,6 +51,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod build_error;
 mod builder;
 mod client;
 mod connection;
@@ -60,5 +61,6 @@ mod response;
 mod runtime;
 mod tls;
 
-pub use builder::{BuildError, Builder};
+pub use build_error::BuildError;
+pub use builder::Builder;
 pub use client::HyperClient;

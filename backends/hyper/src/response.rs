@@ -10,25 +10,25 @@ use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::connection::Lifeline;
+use crate::connection::CloseHandle;
 use crate::error::receive_error;
 use crate::runtime::Runtime;
 
 /// The response, with a body that keeps alive what it needs.
-pub(crate) fn received(
+pub(crate) fn into_response(
     response: http::Response<Incoming>,
-    lifeline: Lifeline,
+    close_handle: CloseHandle,
     runtime: Arc<Runtime>,
 ) -> Result<Response, HttpError> {
     let (mut head, incoming) = response.into_parts();
     if let Err(error) = check_framing(&head.headers) {
-        lifeline.do_not_reuse();
+        close_handle.do_not_reuse();
         return Err(error);
     }
     head.extensions.clear();
     let len = incoming.size_hint().exact();
-    let body = Receiving {
-        lifeline,
+    let body = ReceivedBody {
+        close_handle,
         incoming: Some(incoming),
         _runtime: runtime,
     };
@@ -36,15 +36,15 @@ pub(crate) fn received(
 }
 
 /// A response's body.
-struct Receiving {
-    lifeline: Lifeline,
+struct ReceivedBody {
+    close_handle: CloseHandle,
     /// `None` after the end or an error.
     incoming: Option<Incoming>,
     /// The client may be gone before the body is read.
     _runtime: Arc<Runtime>,
 }
 
-impl Stream for Receiving {
+impl Stream for ReceivedBody {
     type Item = Result<Bytes, HttpError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -60,7 +60,10 @@ impl Stream for Receiving {
                 },
                 Some(Err(error)) => {
                     self.incoming = None;
-                    return Poll::Ready(Some(Err(receive_error(error, self.lifeline.upload()))));
+                    return Poll::Ready(Some(Err(receive_error(
+                        error,
+                        self.close_handle.upload(),
+                    ))));
                 }
                 None => self.incoming = None,
             }

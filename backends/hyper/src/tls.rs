@@ -8,16 +8,16 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::builder::BuildError;
+use crate::build_error::BuildError;
 
 /// The root certificates that a server's certificate must lead to.
 #[derive(Clone)]
-pub(crate) struct Roots {
+pub(crate) struct RootCertificates {
     defaults: bool,
     pems: Vec<Vec<u8>>,
 }
 
-impl Roots {
+impl RootCertificates {
     pub(crate) fn add_pem(&mut self, pem: &[u8]) {
         self.pems.push(pem.to_vec());
     }
@@ -64,7 +64,7 @@ impl Roots {
     }
 }
 
-impl Default for Roots {
+impl Default for RootCertificates {
     fn default() -> Self {
         Self {
             defaults: true,
@@ -73,9 +73,9 @@ impl Default for Roots {
     }
 }
 
-impl fmt::Debug for Roots {
+impl fmt::Debug for RootCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Roots")
+        f.debug_struct("RootCertificates")
             .field("defaults", &self.defaults)
             .field("pems", &self.pems.len())
             .finish()
