@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-/// Why a recording could not be read or written.
+/// MismatchReason a recording could not be read or written.
 ///
 /// The text names the recording, the line and the reason. It never repeats what stands in the recording, since that
 /// may be a secret.
@@ -60,34 +60,34 @@ pub enum CassetteError {
 
 /// What is wrong with a text, and where; it becomes a [`CassetteError`] once the file is known.
 #[derive(Debug)]
-pub(crate) struct Flaw {
+pub(crate) struct ParseError {
     pub(crate) line: usize,
-    pub(crate) kind: FlawKind,
+    pub(crate) kind: ParseErrorKind,
 }
 
 #[derive(Debug)]
-pub(crate) enum FlawKind {
+pub(crate) enum ParseErrorKind {
     Malformed(Cow<'static, str>),
     UnknownVersion,
 }
 
-impl Flaw {
+impl ParseError {
     pub(crate) fn new(line: usize, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             line,
-            kind: FlawKind::Malformed(reason.into()),
+            kind: ParseErrorKind::Malformed(reason.into()),
         }
     }
 
     pub(crate) fn within(self, file: &str) -> CassetteError {
         let file = file.to_owned();
         match self.kind {
-            FlawKind::Malformed(reason) => CassetteError::Malformed {
+            ParseErrorKind::Malformed(reason) => CassetteError::Malformed {
                 file,
                 line: self.line,
                 reason,
             },
-            FlawKind::UnknownVersion => CassetteError::UnknownVersion { file },
+            ParseErrorKind::UnknownVersion => CassetteError::UnknownVersion { file },
         }
     }
 }

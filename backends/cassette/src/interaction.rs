@@ -5,7 +5,7 @@ use std::fmt;
 use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use bytes::Bytes;
 
-use crate::sample::sha1_of;
+use crate::digest::sha1_of;
 
 /// One request and its response.
 #[derive(Debug, Clone, PartialEq)]

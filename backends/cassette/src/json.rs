@@ -3,8 +3,8 @@
 
 use serde_json::{Number, Value};
 
-use crate::miss::{Difference, quoted, shortened};
-use crate::places::{Kind, Places, is_placeholder, same_text};
+use crate::mismatch::{Difference, quoted, shortened};
+use crate::secret_fields::{Kind, SecretFields, is_placeholder, same_text};
 
 /// The bytes as a JSON object or array, if that is what they are.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
@@ -17,17 +17,20 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
 
 /// Adds what differs to `found`, by its path. Where secrets stand, a placeholder equals any text.
 pub(crate) fn differences(
-    places: &Places,
+    secret_fields: &SecretFields,
     recorded: &Value,
     sent: &Value,
     found: &mut Vec<Difference>,
 ) {
-    let mut comparison = Comparison { places, found };
+    let mut comparison = Comparison {
+        secret_fields,
+        found,
+    };
     comparison.compare("$", None, Some(recorded), Some(sent));
 }
 
 struct Comparison<'a> {
-    places: &'a Places,
+    secret_fields: &'a SecretFields,
     found: &'a mut Vec<Difference>,
 }
 
@@ -48,7 +51,7 @@ impl Comparison<'_> {
                     ours.keys().chain(theirs.keys()).collect();
                 for name in names {
                     let path = format!("{path}.{name}");
-                    let below = self.places.below(kind, name);
+                    let below = self.secret_fields.below(kind, name);
                     self.compare(&path, below, ours.get(name), theirs.get(name));
                 }
             }
@@ -100,7 +103,12 @@ mod tests {
     fn differ(recorded: &str, sent: &str) -> Vec<String> {
         let mut found = Vec::new();
         let json = |text: &str| parse(text.as_bytes()).unwrap();
-        differences(&Places::default(), &json(recorded), &json(sent), &mut found);
+        differences(
+            &SecretFields::default(),
+            &json(recorded),
+            &json(sent),
+            &mut found,
+        );
         found.iter().map(ToString::to_string).collect()
     }
 

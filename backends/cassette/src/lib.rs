@@ -69,7 +69,7 @@
 //! assert!(format!("{error:#}").contains("already played: request 1 (line 2)"));
 //! # Ok(()) }
 //! ```
-//! [`Player`] says when a request is the recorded one, and [`Miss`] what a report looks like.
+//! [`Player`] says when a request is the recorded one, and [`Mismatch`] what a report looks like.
 //!
 //! # The format
 //! A recording is a stream of YAML documents, in UTF-8. The first tells the version; each other is one interaction:
@@ -110,33 +110,33 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod capture;
+mod digest;
+mod encodings;
 mod error;
-mod hex;
+mod format;
 mod interaction;
 mod json;
 mod matching;
-mod miss;
-mod places;
+mod mismatch;
 mod player;
 mod read;
 mod recorder;
 mod redaction;
-mod reel;
 mod replay;
-mod sample;
-mod search;
+mod secret_fields;
+mod secret_search;
 mod secrets;
+mod secrets_in_text;
+mod session_log;
+mod sync;
 mod tee;
-mod text_secrets;
-mod tree;
-mod views;
 mod write;
+mod yaml;
 
 pub use error::CassetteError;
+pub use format::DEFAULT_FILE_LIMIT;
 pub use interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
-pub use miss::{Miss, Summary, Unplayed};
+pub use mismatch::{Mismatch, Summary, Unplayed};
 pub use player::Player;
 pub use recorder::Recorder;
-
-/// The size of a recording that is read or written unless told otherwise: 16 MiB.
-pub const DEFAULT_FILE_LIMIT: u64 = 16 << 20;

@@ -9,12 +9,12 @@ use b2kit_core::http::header::{AUTHORIZATION, CONTENT_TYPE, RANGE, USER_AGENT};
 use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use bytes::Bytes;
 
-use crate::hex;
+use crate::digest;
+use crate::digest::sha1_of;
 use crate::interaction::{RecordedBody, RecordedRequest};
 use crate::json;
-use crate::miss::{Difference, quoted, shortened};
-use crate::places::{Places, is_placeholder, same_text};
-use crate::sample::sha1_of;
+use crate::mismatch::{Difference, quoted, shortened};
+use crate::secret_fields::{SecretFields, is_placeholder, same_text};
 
 /// By what requests are told apart, beside method, URL and body.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Matching {
     pub(crate) ignored: BTreeSet<String>,
     /// Whether URLs are compared by path and query only.
     pub(crate) ignores_origin: bool,
-    pub(crate) places: Places,
+    pub(crate) secret_fields: SecretFields,
 }
 
 impl Matching {
@@ -117,8 +117,9 @@ impl Matching {
         if name == CONTENT_TYPE.as_str() && json(ours) && json(theirs) {
             return true;
         }
-        let secret =
-            || HeaderName::try_from(name).is_ok_and(|name| self.places.header(&name).is_some());
+        let secret = || {
+            HeaderName::try_from(name).is_ok_and(|name| self.secret_fields.header(&name).is_some())
+        };
         same_text(ours, theirs) || (is_placeholder(ours) && secret())
     }
 
@@ -133,7 +134,7 @@ impl Matching {
                 if ours != theirs
                     && let (Some(ours), Some(theirs)) = (call(recorded, ours), call(sent, theirs))
                 {
-                    return json::differences(&self.places, &ours, &theirs, found);
+                    return json::differences(&self.secret_fields, &ours, &theirs, found);
                 }
                 ours == theirs || same_bytes(ours, theirs)
             }
@@ -193,7 +194,7 @@ fn shown(values: &[&HeaderValue]) -> Option<String> {
 
 fn summary(body: &RecordedBody) -> String {
     match body.sha1() {
-        Some(sha1) => format!("{} bytes of SHA-1 {}", body.len(), hex::lower(&sha1)),
+        Some(sha1) => format!("{} bytes of SHA-1 {}", body.len(), digest::to_hex(&sha1)),
         None => format!("{} bytes", body.len()),
     }
 }

@@ -8,17 +8,17 @@ use b2kit_core::http::HeaderName;
 use b2kit_core::{HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, async_trait};
 use bytes::Bytes;
 
-use crate::DEFAULT_FILE_LIMIT;
+use crate::capture::BodyCapture;
 use crate::error::CassetteError;
+use crate::format::DEFAULT_FILE_LIMIT;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::matching::{Matching, shown_request};
-use crate::miss::{Difference, Miss, Summary, Unplayed, Why};
-use crate::places::same_text;
-use crate::read::{self, Placed};
+use crate::mismatch::{Difference, Mismatch, MismatchReason, Summary, Unplayed};
+use crate::read::{self, LocatedInteraction};
 use crate::recorder::placeholder_name;
 use crate::redaction::without_secrets;
 use crate::replay::replay;
-use crate::sample::Sample;
+use crate::secret_fields::same_text;
 use crate::secrets::Secrets;
 
 /// A backend that answers each request from a recording, and never opens a connection.
@@ -37,12 +37,12 @@ use crate::secrets::Secrets;
 /// Where the recorded request has a placeholder in a place for secrets, the request may have any text there.
 ///
 /// A request that finds nothing ends with an [`HttpError`] of the kind [`NoMatch`](HttpErrorKind::NoMatch), whose source
-/// is a [`Miss`]; nothing was sent. Ask [`finish`](Self::finish) at the end whether all was played.
+/// is a [`Mismatch`]; nothing was sent. Ask [`finish`](Self::finish) at the end whether all was played.
 ///
 /// A clone plays the same recording: what one has played is played for all.
 #[derive(Debug, Clone)]
 pub struct Player {
-    tape: Arc<Tape>,
+    recording: Arc<Recording>,
     matching: Matching,
     declared: Secrets,
     hooks: Hooks,
@@ -63,8 +63,8 @@ impl fmt::Debug for Hooks {
 }
 
 #[derive(Debug)]
-struct Tape {
-    interactions: Vec<Placed>,
+struct Recording {
+    interactions: Vec<LocatedInteraction>,
     /// Bodies of requests are kept to this length for comparison; a longer one equals none that is recorded whole.
     longest_body: usize,
     progress: Mutex<Progress>,
@@ -104,7 +104,7 @@ impl Player {
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, CassetteError> {
         read::from_bytes(text.as_ref())
             .map(Self::new)
-            .map_err(|flaw| flaw.within("recording"))
+            .map_err(|error| error.within("recording"))
     }
 
     /// Plays these interactions, which were made or edited in code. They come as they are: what must not be compared to the
@@ -134,21 +134,21 @@ impl Player {
     #[must_use]
     pub fn from_interactions(interactions: impl IntoIterator<Item = Interaction>) -> Self {
         let interactions = interactions.into_iter();
-        let placed = interactions.map(|interaction| Placed {
+        let located = interactions.map(|interaction| LocatedInteraction {
             line: 0,
             interaction,
         });
-        Self::new(placed.collect())
+        Self::new(located.collect())
     }
 
-    fn new(interactions: Vec<Placed>) -> Self {
+    fn new(interactions: Vec<LocatedInteraction>) -> Self {
         let longest = interactions
             .iter()
-            .filter_map(|placed| placed.interaction.request.body.as_bytes())
+            .filter_map(|located| located.interaction.request.body.as_bytes())
             .map(Bytes::len)
             .max();
         let played = vec![false; interactions.len()];
-        let tape = Tape {
+        let recording = Recording {
             interactions,
             // The same JSON may be longer as it is sent than as it is recorded.
             longest_body: longest.unwrap_or(0).saturating_mul(2).max(1 << 20),
@@ -158,7 +158,7 @@ impl Player {
             }),
         };
         let player = Self {
-            tape: Arc::new(tape),
+            recording: Arc::new(recording),
             matching: Matching::default(),
             declared: Secrets::default(),
             hooks: Hooks::default(),
@@ -169,15 +169,15 @@ impl Player {
 
     /// With the tape's requests as they are to be compared.
     fn prepared(mut self) -> Self {
-        let placed = self.tape.interactions.iter();
-        self.requests = placed
-            .map(|placed| self.comparable(placed.interaction.request.clone()))
+        let located = self.recording.interactions.iter();
+        self.requests = located
+            .map(|located| self.comparable(located.interaction.request.clone()))
             .collect();
         self
     }
 
     fn comparable(&self, request: RecordedRequest) -> RecordedRequest {
-        let mut request = without_secrets(&self.matching.places, &self.declared, request);
+        let mut request = without_secrets(&self.matching.secret_fields, &self.declared, request);
         self.hooks.0.iter().for_each(|hook| hook(&mut request));
         request
     }
@@ -221,14 +221,14 @@ impl Player {
     /// [`Recorder::json_field`](crate::Recorder::json_field) does.
     #[must_use]
     pub fn json_field(mut self, name: &str) -> Self {
-        self.matching.places.add_field(name);
+        self.matching.secret_fields.add_field(name);
         self.prepared()
     }
 
     /// Takes what stands in this header for a secret, as [`Recorder::header`](crate::Recorder::header) does.
     #[must_use]
     pub fn header(mut self, name: HeaderName) -> Self {
-        self.matching.places.add_header(name);
+        self.matching.secret_fields.add_header(name);
         self.prepared()
     }
 
@@ -244,8 +244,8 @@ impl Player {
     /// What is recorded, in order.
     #[must_use]
     pub fn interactions(&self) -> Vec<&Interaction> {
-        let placed = self.tape.interactions.iter();
-        placed.map(|placed| &placed.interaction).collect()
+        let located = self.recording.interactions.iter();
+        located.map(|located| &located.interaction).collect()
     }
 
     /// The recorded requests, in order, whether played or not.
@@ -259,7 +259,7 @@ impl Player {
     /// The recorded requests that were not played yet, in order.
     #[must_use]
     pub fn unplayed(&self) -> Vec<Summary> {
-        let mut progress = self.tape.progress();
+        let mut progress = self.recording.progress();
         progress.asked = true;
         let all = progress.played.iter().enumerate();
         all.filter(|(_, played)| !**played)
@@ -282,7 +282,7 @@ impl Player {
     fn summary(&self, at: usize) -> Summary {
         Summary {
             number: at + 1,
-            line: self.tape.interactions[at].line,
+            line: self.recording.interactions[at].line,
             request: shown_request(&self.requests[at]),
         }
     }
@@ -291,7 +291,7 @@ impl Player {
     fn play(&self, request: RecordedRequest) -> Result<Response, HttpError> {
         let headers = request.headers.clone();
         let sent = self.comparable(request);
-        let mut progress = self.tape.progress();
+        let mut progress = self.recording.progress();
         let answers = |at: &usize| {
             let recorded = &self.requests[*at];
             !progress.played[*at]
@@ -301,18 +301,21 @@ impl Player {
                 && self.matching.differences(recorded, &sent).is_empty()
         };
         let Some(at) = (0..self.requests.len()).find(answers) else {
-            return Err(miss(&sent, self.why_not(&sent, &progress.played)));
+            return Err(mismatch(&sent, self.why_not(&sent, &progress.played)));
         };
-        let response = &self.tape.interactions[at].interaction.response;
+        let response = &self.recording.interactions[at].interaction.response;
         if let RecordedBody::Omitted { length, .. } = response.body {
             let recorded = self.summary(at);
-            return Err(miss(&sent, Why::Omitted { recorded, length }));
+            return Err(mismatch(
+                &sent,
+                MismatchReason::Omitted { recorded, length },
+            ));
         }
         progress.played[at] = true;
         Ok(replay(response, &sent.method, &headers))
     }
 
-    fn why_not(&self, sent: &RecordedRequest, played: &[bool]) -> Why {
+    fn why_not(&self, sent: &RecordedRequest, played: &[bool]) -> MismatchReason {
         let mut already = None;
         let mut nearest: Option<(_, Nearest)> = None;
         for (at, recorded) in self.requests.iter().enumerate() {
@@ -334,16 +337,16 @@ impl Player {
                 nearest = Some((distance, (at, differences)));
             }
         }
-        Why::NoMatch {
+        MismatchReason::NoMatch {
             played: already.map(|at| self.summary(at)),
             nearest: nearest.map(|(_, (at, differences))| (self.summary(at), differences)),
         }
     }
 }
 
-fn miss(sent: &RecordedRequest, why: Why) -> HttpError {
+fn mismatch(sent: &RecordedRequest, reason: MismatchReason) -> HttpError {
     let sent = shown_request(sent);
-    HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent).with_source(Miss { sent, why })
+    HttpError::new(HttpErrorKind::NoMatch, Phase::NotSent).with_source(Mismatch { sent, reason })
 }
 
 #[async_trait]
@@ -354,20 +357,20 @@ impl HttpClient for Player {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
             HttpError::new(HttpErrorKind::Source, Phase::NotSent).with_source(source)
         };
-        let mut sample = Sample::new(self.tape.longest_body);
+        let mut capture = BodyCapture::new(self.recording.longest_body);
         if let Some(bytes) = body.as_bytes() {
-            sample.push(bytes);
+            capture.push(bytes);
         } else {
             let mut stream = body.open().map_err(|error| failed(error.into()))?;
             while let Some(chunk) = std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-                sample.push(&chunk.map_err(|error| failed(error.into()))?);
-                if sample.len() > body.len() {
+                capture.push(&chunk.map_err(|error| failed(error.into()))?);
+                if capture.len() > body.len() {
                     break;
                 }
             }
         }
-        if sample.len() != body.len() {
-            let direction = if sample.len() > body.len() {
+        if capture.len() != body.len() {
+            let direction = if capture.len() > body.len() {
                 "more"
             } else {
                 "fewer"
@@ -382,19 +385,19 @@ impl HttpClient for Player {
             method: parts.method,
             url: parts.uri,
             headers: parts.headers,
-            body: sample.finish(),
+            body: capture.finish(),
         };
         self.play(request)
     }
 }
 
-impl Tape {
+impl Recording {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Tape {
+impl Drop for Recording {
     fn drop(&mut self) {
         let progress = self.progress();
         if progress.asked || std::thread::panicking() {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use b2kit_core::http::HeaderName;
 use b2kit_core::{HttpClient, HttpError, Request, Response, async_trait};
 
-use crate::DEFAULT_FILE_LIMIT;
 use crate::error::CassetteError;
+use crate::format::DEFAULT_FILE_LIMIT;
 use crate::interaction::Interaction;
 use crate::redaction::Redaction;
-use crate::reel::{Reel, State};
+use crate::session_log::{SessionLog, State};
 
 /// A backend that passes each request on to another backend, and writes down what was sent and what came back.
 ///
@@ -40,7 +40,7 @@ use crate::reel::{Reel, State};
 #[derive(Clone)]
 pub struct Recorder {
     backend: Arc<dyn HttpClient>,
-    reel: Arc<Reel>,
+    session_log: Arc<SessionLog>,
 }
 
 impl Recorder {
@@ -57,7 +57,7 @@ impl Recorder {
         };
         Self {
             backend: Arc::new(backend),
-            reel: Arc::new(Reel {
+            session_log: Arc::new(SessionLog {
                 path: path.into(),
                 state: Mutex::new(state),
             }),
@@ -101,13 +101,13 @@ impl Recorder {
     /// Takes what stands in JSON fields and query parameters of this name for a secret.
     #[must_use]
     pub fn json_field(self, name: &str) -> Self {
-        self.with(|state| state.redaction.places.add_field(name))
+        self.with(|state| state.redaction.secret_fields.add_field(name))
     }
 
     /// Takes what stands in this header for a secret.
     #[must_use]
     pub fn header(self, name: HeaderName) -> Self {
-        self.with(|state| state.redaction.places.add_header(name))
+        self.with(|state| state.redaction.secret_fields.add_header(name))
     }
 
     /// Lets `hook` edit each interaction before it is written. It sees placeholders, not secrets, and what it leaves is
@@ -118,7 +118,7 @@ impl Recorder {
     }
 
     fn with(self, set: impl FnOnce(&mut State)) -> Self {
-        set(&mut self.reel.state());
+        set(&mut self.session_log.state());
         self
     }
 
@@ -128,7 +128,7 @@ impl Recorder {
     /// # Errors
     /// If the file can't be written, would be too large, or would hold a secret; see [`CassetteError`].
     pub fn save(&self) -> Result<(), CassetteError> {
-        self.reel.save()
+        self.session_log.save()
     }
 
     /// The recording as it would be written.
@@ -136,7 +136,7 @@ impl Recorder {
     /// # Errors
     /// As for [`save`](Self::save).
     pub fn to_yaml(&self) -> Result<String, CassetteError> {
-        self.reel.render(&self.reel.state())
+        self.session_log.render(&self.session_log.state())
     }
 }
 
@@ -147,7 +147,7 @@ impl HttpClient for Recorder {
         if parts.uri.scheme().is_none() || parts.uri.host().is_none() {
             return Err(HttpError::invalid("the URI is not absolute"));
         }
-        let (pending, sent) = self.reel.start(&parts, body);
+        let (pending, sent) = self.session_log.start(&parts, body);
         let response = self.backend.send(Request::from_parts(parts, sent)).await?;
         let (parts, body) = response.into_parts();
         let body = pending.respond(&parts, body);
@@ -158,8 +158,8 @@ impl HttpClient for Recorder {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
-            .field("path", &self.reel.path)
-            .field("requests", &self.reel.state().interactions.len())
+            .field("path", &self.session_log.path)
+            .field("requests", &self.session_log.state().interactions.len())
             .finish_non_exhaustive()
     }
 }

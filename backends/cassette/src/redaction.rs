@@ -12,12 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::digest::sha1_of;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest};
 use crate::json;
-use crate::places::{APPLICATION_KEY, CREDENTIALS, Places, TOKEN, query_values};
-use crate::sample::sha1_of;
+use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, query_values};
 use crate::secrets::{Secrets, percent_decoded};
-use crate::text_secrets;
+use crate::secrets_in_text;
 
 /// What may edit an interaction before it is written.
 pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
@@ -25,7 +25,7 @@ pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
 /// What is to be hidden beside B2's own secrets, and how.
 #[derive(Default)]
 pub(crate) struct Redaction {
-    pub(crate) places: Places,
+    pub(crate) secret_fields: SecretFields,
     /// Name and value.
     pub(crate) declared: Vec<(String, Vec<u8>)>,
     pub(crate) hooks: Vec<Hook>,
@@ -41,8 +41,8 @@ pub(crate) struct Leak {
 impl Redaction {
     /// Hides all secrets of a session, runs the hooks, and makes each message agree with itself again.
     pub(crate) fn apply(&self, session: &mut [Interaction]) -> Result<(), Leak> {
-        let mut pass = Pass {
-            places: &self.places,
+        let mut pass = Redactor {
+            secret_fields: &self.secret_fields,
             secrets: Secrets::default(),
         };
         for (name, value) in &self.declared {
@@ -65,23 +65,26 @@ impl Redaction {
 
 /// A request as it is compared and shown: what stands where secrets do is a placeholder, and so are `declared` ones.
 pub(crate) fn without_secrets(
-    places: &Places,
+    secret_fields: &SecretFields,
     declared: &Secrets,
     mut request: RecordedRequest,
 ) -> RecordedRequest {
     let secrets = declared.clone();
-    let mut pass = Pass { places, secrets };
+    let mut pass = Redactor {
+        secret_fields,
+        secrets,
+    };
     pass.learn_request(&mut request);
     pass.hide_request(&mut request);
     request
 }
 
-struct Pass<'a> {
-    places: &'a Places,
+struct Redactor<'a> {
+    secret_fields: &'a SecretFields,
     secrets: Secrets,
 }
 
-impl Pass<'_> {
+impl Redactor<'_> {
     /// Hides and learns what stands where secrets do.
     fn learn(&mut self, interaction: &mut Interaction) {
         self.learn_request(&mut interaction.request);
@@ -162,7 +165,7 @@ impl Pass<'_> {
             let mut edits = Vec::new();
             // from the last: that is how their placeholders were always numbered
             for (name, range) in query_values(query).into_iter().rev() {
-                let Some(kind) = self.places.field(name) else {
+                let Some(kind) = self.secret_fields.field(name) else {
                     continue;
                 };
                 let placeholder = self.learn_encoded(kind, &query[range.clone()]);
@@ -194,7 +197,7 @@ impl Pass<'_> {
 
     fn learn_headers(&mut self, headers: &mut HeaderMap) {
         for (name, value) in headers.iter_mut() {
-            let Some(kind) = self.places.header(name) else {
+            let Some(kind) = self.secret_fields.header(name) else {
                 if let Ok(text) = std::str::from_utf8(value.as_bytes())
                     && let Some(hidden) = self.learn_text(text)
                 {
@@ -255,7 +258,7 @@ impl Pass<'_> {
             .is_some_and(|value| value.contains("urlencoded"));
         if form {
             for (name, range) in query_values(text) {
-                if let Some(kind) = self.places.field(name) {
+                if let Some(kind) = self.secret_fields.field(name) {
                     self.learn_encoded(kind, &text[range]);
                 }
             }
@@ -266,7 +269,7 @@ impl Pass<'_> {
     fn learn_json(&mut self, json: &mut Value) -> bool {
         let mut changed = false;
         let secrets = &mut self.secrets;
-        self.places.visit_json(json, &mut |kind, text| {
+        self.secret_fields.visit_json(json, &mut |kind, text| {
             let placeholder = secrets.learn(kind, text.as_bytes());
             changed |= *text != placeholder;
             *text = placeholder;
@@ -295,7 +298,7 @@ impl Pass<'_> {
     }
 
     fn learn_text(&mut self, text: &str) -> Option<String> {
-        let found = text_secrets::find(self.places, text);
+        let found = secrets_in_text::find(self.secret_fields, text);
         if found.is_empty() {
             return None;
         }

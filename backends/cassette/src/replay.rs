@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::interaction::RecordedResponse;
-use crate::places::is_placeholder;
+use crate::secret_fields::is_placeholder;
 
 /// The recorded response, as the answer to a request of this method and these headers.
 pub(crate) fn replay(recorded: &RecordedResponse, method: &Method, sent: &HeaderMap) -> Response {

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::places::{self, PREFIX};
-use crate::search::{Found, Search};
-use crate::views::unescaped;
+use crate::encodings::unescaped;
+use crate::secret_fields::{self, PREFIX};
+use crate::secret_search::{Found, SecretSearch};
 
 /// A shorter value is hidden where it stands, but not looked for elsewhere: it would be found in every other word.
 const MIN_LENGTH: usize = 6;
@@ -21,19 +21,19 @@ pub(crate) struct Secrets {
     /// The values that are looked for everywhere, each with its placeholder.
     wanted: Vec<(Vec<u8>, String)>,
     /// Made of them when something is looked for.
-    search: OnceLock<Search>,
+    search: OnceLock<SecretSearch>,
 }
 
 impl Secrets {
     /// The placeholder of `value`, a secret of this kind; what is one already stays as it is.
     pub(crate) fn learn(&mut self, kind: &str, value: &[u8]) -> String {
         if let Ok(text) = std::str::from_utf8(value)
-            && places::is_placeholder(text)
+            && secret_fields::is_placeholder(text)
         {
             return text.to_owned();
         }
-        let everywhere =
-            value.len() >= MIN_LENGTH && (kind != places::CUSTOM_HEADER || !is_media_type(value));
+        let everywhere = value.len() >= MIN_LENGTH
+            && (kind != secret_fields::CUSTOM_HEADER || !is_media_type(value));
         self.insert(kind, value, everywhere)
     }
 
@@ -76,22 +76,22 @@ impl Secrets {
         self.search = OnceLock::new();
     }
 
-    fn search(&self) -> &Search {
+    fn search(&self) -> &SecretSearch {
         self.search.get_or_init(|| {
             let values = self.wanted.iter().enumerate();
-            Search::new(values.map(|(number, (value, _))| (value.as_slice(), number)))
+            SecretSearch::new(values.map(|(number, (value, _))| (value.as_slice(), number)))
         })
     }
 
     /// The bytes with every learned secret replaced, however it is written; `None` if there is none in them.
     pub(crate) fn hidden(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let places = self.search().places(bytes);
-        if places.is_empty() {
+        let secret_fields = self.search().secret_fields(bytes);
+        if secret_fields.is_empty() {
             return None;
         }
         let mut out = Vec::with_capacity(bytes.len());
         let mut copied = 0;
-        for Found { range, number } in places {
+        for Found { range, number } in secret_fields {
             out.extend_from_slice(&bytes[copied..range.start]);
             out.extend_from_slice(self.wanted[number].1.as_bytes());
             copied = range.end;
@@ -162,7 +162,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
-    use crate::hex;
+    use crate::digest;
 
     const KEY: &[u8] = b"K0029r3/MfU+hncp";
 
@@ -176,7 +176,7 @@ mod tests {
     fn a_secret_is_hidden_however_it_is_written() {
         let secrets = secrets();
         let base64 = STANDARD.encode(KEY);
-        let hex = hex::lower(KEY);
+        let hex = digest::to_hex(KEY);
         for written in [
             "K0029r3/MfU+hncp",
             "K0029r3%2FMfU%2Bhncp",

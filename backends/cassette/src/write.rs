@@ -8,9 +8,9 @@ use b2kit_core::http::{HeaderMap, HeaderName, HeaderValue, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::hex;
+use crate::digest;
+use crate::format::VERSION_KEY;
 use crate::interaction::{Interaction, RecordedBody};
-use crate::read::VERSION_KEY;
 
 /// The recording of these interactions: the same text for the same interactions, every text in double quotes, so that
 /// nothing is taken for anything else. A body comes last, so that a file that was cut off within an interaction can't be
@@ -126,7 +126,7 @@ fn body(text: &mut String, body: &RecordedBody) {
             text.push_str("    body:\n      omitted:\n");
             line(text, "    length", &length.to_string());
             if let Some(sha1) = sha1 {
-                line(text, "    sha1", &format!("\"{}\"", hex::lower(sha1)));
+                line(text, "    sha1", &format!("\"{}\"", digest::to_hex(sha1)));
             }
         }
     }
@@ -251,7 +251,7 @@ mod tests {
         fn what_is_written_is_what_is_read(session in vec(any_interaction(), 0..4)) {
             let text = to_text(&session);
             let read = read::from_bytes(text.as_bytes()).unwrap();
-            let read: Vec<_> = read.into_iter().map(|placed| placed.interaction).collect();
+            let read: Vec<_> = read.into_iter().map(|located| located.interaction).collect();
             prop_assert_eq!(&read, &session, "{}", text);
             prop_assert_eq!(to_text(&read), text);
         }

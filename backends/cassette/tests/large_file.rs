@@ -5,7 +5,7 @@
 
 use std::io;
 
-use b2kit_cassette::{Miss, Player, RecordedBody};
+use b2kit_cassette::{Mismatch, Player, RecordedBody};
 use b2kit_core::http::header::{CONTENT_LENGTH, HeaderMap};
 use b2kit_core::http::{HeaderName, HeaderValue, Method};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
@@ -125,7 +125,7 @@ fn other_bytes_of_the_same_length_are_a_miss() {
     assert_eq!(error.kind(), HttpErrorKind::NoMatch);
     assert_eq!(error.phase(), Phase::NotSent);
     let miss = std::error::Error::source(&error).unwrap();
-    let miss: &Miss = miss.downcast_ref().unwrap();
+    let miss: &Mismatch = miss.downcast_ref().unwrap();
     let part = "POST https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/4_z8d625eb63be2775577c70e1a_f222f9c9a66d56ef9_d20211217_m150215_c002_v0001129_t0022/0018";
     let (ours, theirs) = (
         "5242880 bytes of SHA-1 61b8d6600ac94d912874f569a9341120f680c9f8",

@@ -5,7 +5,7 @@
 use std::error::Error as _;
 use std::io;
 
-use b2kit_cassette::{Interaction, Miss, Player, RecordedRequest, RecordedResponse};
+use b2kit_cassette::{Interaction, Mismatch, Player, RecordedRequest, RecordedResponse};
 use b2kit_core::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use b2kit_core::http::{Method, Request as Builder, StatusCode, Uri, Version};
 use b2kit_core::{Body, Bytes, HttpClient, HttpErrorKind, Phase, Request};
@@ -88,7 +88,7 @@ fn miss(player: &Player, request: Request) -> String {
         (error.kind(), error.phase()),
         (HttpErrorKind::NoMatch, Phase::NotSent)
     );
-    let miss: &Miss = error.source().unwrap().downcast_ref().unwrap();
+    let miss: &Mismatch = error.source().unwrap().downcast_ref().unwrap();
     miss.to_string()
 }
 

@@ -1,4 +1,4 @@
-//! [`Miss`]: the report of a request that a recording doesn't hold. [`Unplayed`]: of what nobody asked for.
+//! [`Mismatch`]: the report of a request that a recording doesn't hold. [`Unplayed`]: of what nobody asked for.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,13 +16,13 @@ use std::fmt;
 /// ```
 /// What stands where B2's messages hold secrets is shown as its placeholder, and a file's content is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Miss {
+pub struct Mismatch {
     pub(crate) sent: String,
-    pub(crate) why: Why,
+    pub(crate) reason: MismatchReason,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum MismatchReason {
     /// The recording has the request, but not the body of its response.
     Omitted { recorded: Summary, length: u64 },
     /// Nothing answers it.
@@ -89,14 +89,14 @@ impl fmt::Display for Summary {
     }
 }
 
-impl fmt::Display for Miss {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Why::Omitted { recorded, length } => write!(
+        match &self.reason {
+            MismatchReason::Omitted { recorded, length } => write!(
                 f,
                 "the response's body of {length} bytes was left out of the recording\n  {recorded}"
             ),
-            Why::NoMatch { played, nearest } => {
+            MismatchReason::NoMatch { played, nearest } => {
                 writeln!(f, "the recording has no answer to this request")?;
                 write!(f, "  sent: {}", self.sent)?;
                 if let Some(played) = played {
@@ -118,7 +118,7 @@ impl fmt::Display for Miss {
     }
 }
 
-impl StdError for Miss {}
+impl StdError for Mismatch {}
 
 /// What a recording holds and nobody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

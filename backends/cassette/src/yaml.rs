@@ -2,7 +2,7 @@
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
-use crate::error::Flaw;
+use crate::error::ParseError;
 
 const MAX_DEPTH: usize = 64;
 /// In one document. An interaction has about fifty.
@@ -10,7 +10,7 @@ const MAX_NODES: usize = 1 << 20;
 
 /// A node, and the line on which it starts.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub(crate) struct YamlNode {
     pub(crate) line: usize,
     pub(crate) value: Value,
 }
@@ -21,8 +21,8 @@ pub(crate) enum Value {
     /// `~`, or nothing at all.
     Null,
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(String, Node)>),
+    List(Vec<YamlNode>),
+    Map(Vec<(String, YamlNode)>),
 }
 
 /// The documents of one text, in order.
@@ -34,12 +34,12 @@ pub(crate) struct Documents<'a> {
 impl<'a> Documents<'a> {
     /// # Errors
     /// If the text holds characters that YAML doesn't allow. (The parser takes a NUL for the end of the text.)
-    pub(crate) fn new(text: &'a str) -> Result<Self, Flaw> {
+    pub(crate) fn new(text: &'a str) -> Result<Self, ParseError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
         if let Some(at) = text.bytes().position(control) {
             let line = 1 + text[..at].matches('\n').count();
-            return Err(Flaw::new(line, "there is a control character"));
+            return Err(ParseError::new(line, "there is a control character"));
         }
         Ok(Self {
             parser: Parser::new_from_str(text),
@@ -48,7 +48,7 @@ impl<'a> Documents<'a> {
     }
 
     /// The next document, or `None` after the last.
-    pub(crate) fn next(&mut self) -> Result<Option<Node>, Flaw> {
+    pub(crate) fn next(&mut self) -> Result<Option<YamlNode>, ParseError> {
         loop {
             match self.event()? {
                 (Event::DocumentStart(_), _) => {
@@ -62,15 +62,15 @@ impl<'a> Documents<'a> {
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Flaw> {
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<YamlNode, ParseError> {
         let line = span.start.line();
-        let flaw = |reason: &'static str| Err(Flaw::new(line, reason));
+        let error = |reason: &'static str| Err(ParseError::new(line, reason));
         self.nodes += 1;
         if self.nodes > MAX_NODES {
-            return flaw("the document has too many values");
+            return error("the document has too many values");
         }
         if depth > MAX_DEPTH {
-            return flaw("the nesting is too deep");
+            return error("the nesting is too deep");
         }
         let (anchor, tag) = match &event {
             Event::Scalar(_, _, anchor, tag)
@@ -79,10 +79,10 @@ impl<'a> Documents<'a> {
             _ => (0, false),
         };
         if anchor != 0 {
-            return flaw("anchors are not allowed in a recording");
+            return error("anchors are not allowed in a recording");
         }
         if tag {
-            return flaw("tags are not allowed in a recording");
+            return error("tags are not allowed in a recording");
         }
         let value = match event {
             Event::Scalar(text, ScalarStyle::Plain, ..) if text.is_empty() || text == "~" => {
@@ -91,13 +91,13 @@ impl<'a> Documents<'a> {
             Event::Scalar(text, ..) => Value::Text(text.into_owned()),
             Event::SequenceStart(..) => self.list(depth)?,
             Event::MappingStart(..) => self.map(depth)?,
-            Event::Alias(_) => return flaw("aliases are not allowed in a recording"),
-            _ => return flaw("a value is missing"),
+            Event::Alias(_) => return error("aliases are not allowed in a recording"),
+            _ => return error("a value is missing"),
         };
-        Ok(Node { line, value })
+        Ok(YamlNode { line, value })
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Flaw> {
+    fn list(&mut self, depth: usize) -> Result<Value, ParseError> {
         let mut items = Vec::new();
         loop {
             match self.event()? {
@@ -107,8 +107,8 @@ impl<'a> Documents<'a> {
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Value, Flaw> {
-        let mut entries: Vec<(String, Node)> = Vec::new();
+    fn map(&mut self, depth: usize) -> Result<Value, ParseError> {
+        let mut entries: Vec<(String, YamlNode)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         loop {
             let (event, span) = self.event()?;
@@ -117,25 +117,31 @@ impl<'a> Documents<'a> {
             }
             let key = self.node(event, span, depth + 1)?;
             let Value::Text(name) = key.value else {
-                return Err(Flaw::new(key.line, "a key is not a text"));
+                return Err(ParseError::new(key.line, "a key is not a text"));
             };
             if !seen.insert(name.clone()) {
-                return Err(Flaw::new(key.line, "a key stands here for the second time"));
+                return Err(ParseError::new(
+                    key.line,
+                    "a key stands here for the second time",
+                ));
             }
             let (event, span) = self.event()?;
             entries.push((name, self.node(event, span, depth + 1)?));
         }
     }
 
-    fn event(&mut self) -> Result<(Event<'a>, Span), Flaw> {
+    fn event(&mut self) -> Result<(Event<'a>, Span), ParseError> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
             // The scanner's words are fixed texts; they never quote the file.
-            Some(Err(error)) => Err(Flaw::new(
+            Some(Err(error)) => Err(ParseError::new(
                 error.marker().line(),
                 format!("this is not YAML: {}", error.info()),
             )),
-            None => Err(Flaw::new(0, "the text ends in the middle of a document")),
+            None => Err(ParseError::new(
+                0,
+                "the text ends in the middle of a document",
+            )),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! [`Search`]: finds any of many values in a text, in one pass over each way in which it can be read.
+//! [`SecretSearch`]: finds any of many values in a text, in one pass over each way in which it can be read.
 
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::views::{self, LEAST, Plain};
+use crate::encodings::{self, MIN_SEARCH_LENGTH, Unescaped};
 
 /// Values to look for, each with a number.
 ///
 /// It takes about fifty times the memory of the values.
-pub(crate) struct Search {
+pub(crate) struct SecretSearch {
     /// Those that are long enough to be looked for in any form.
     long: Values,
     /// Those that aren't: only as they are, and escaped.
@@ -30,12 +30,12 @@ enum Values {
     TooMany(usize),
 }
 
-impl Search {
+impl SecretSearch {
     /// For these values.
     pub(crate) fn new<'a>(values: impl Iterator<Item = (&'a [u8], usize)>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for (value, number) in values.filter(|(value, _)| !value.is_empty()) {
-            if value.len() < LEAST {
+            if value.len() < MIN_SEARCH_LENGTH {
                 short.push((value, number));
             } else {
                 long.push((value, number));
@@ -48,10 +48,10 @@ impl Search {
     }
 
     /// Every place where a value is written: as it is, escaped, in base64 or in hex. In order, and none in another.
-    pub(crate) fn places(&self, text: &[u8]) -> Vec<Found> {
+    pub(crate) fn secret_fields(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         self.in_text(text, |range| range, &mut found);
-        if let Some(plain) = Plain::of(text) {
+        if let Some(plain) = Unescaped::of(text) {
             self.in_text(&plain.bytes, |range| plain.written(range), &mut found);
         }
         merged(found)
@@ -73,7 +73,7 @@ impl Search {
         if let Values::None = self.long {
             return;
         }
-        views::each_decoded(text, |decoded| {
+        encodings::each_decoded(text, |decoded| {
             let matches = self.long.matches(decoded.bytes);
             found.extend(matches.map(|(range, number)| Found {
                 range: place(decoded.written(range)),
@@ -89,8 +89,8 @@ impl Search {
             return None;
         }
         let any = |bytes: &[u8]| self.long.matches(bytes).next().map(|(_, number)| number);
-        views::each_unescaped(text, &mut |text: &[u8]| {
-            any(text).or_else(|| views::each_decoded(text, |decoded| any(decoded.bytes)))
+        encodings::each_unescaped(text, &mut |text: &[u8]| {
+            any(text).or_else(|| encodings::each_decoded(text, |decoded| any(decoded.bytes)))
         })
     }
 }
@@ -146,9 +146,10 @@ mod tests {
 
     #[test]
     fn places_that_overlap_are_one() {
-        let search = Search::new([(&b"abcdef"[..], 0), (b"def", 1), (b"xyz1", 2)].into_iter());
-        let places = search.places(b"-abcdef-def-xyz1-");
-        let shown: Vec<_> = places
+        let search =
+            SecretSearch::new([(&b"abcdef"[..], 0), (b"def", 1), (b"xyz1", 2)].into_iter());
+        let secret_fields = search.secret_fields(b"-abcdef-def-xyz1-");
+        let shown: Vec<_> = secret_fields
             .iter()
             .map(|it| (it.range.clone(), it.number))
             .collect();
@@ -160,12 +161,12 @@ mod tests {
 
     #[test]
     fn too_many_values_hide_everything() {
-        let search = Search {
+        let search = SecretSearch {
             long: Values::TooMany(3),
             short: Values::None,
         };
         assert_eq!(
-            search.places(b"text")[0],
+            search.secret_fields(b"text")[0],
             Found {
                 range: 0..4,
                 number: 3

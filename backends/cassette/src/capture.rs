@@ -1,19 +1,19 @@
-//! [`Sample`]: what is kept of a body that streams by.
+//! [`BodyCapture`]: what is kept of a body that streams by.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use sha1::{Digest as _, Sha1};
 
 use crate::interaction::RecordedBody;
 
 /// A body's length, and its bytes as long as there are no more than a limit; after that, their SHA-1.
-pub(crate) struct Sample {
+pub(crate) struct BodyCapture {
     limit: usize,
     len: u64,
     kept: BytesMut,
     hasher: Option<Sha1>,
 }
 
-impl Sample {
+impl BodyCapture {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -51,9 +51,4 @@ impl Sample {
             },
         }
     }
-}
-
-/// The SHA-1 of bytes in memory.
-pub(crate) fn sha1_of(bytes: &Bytes) -> [u8; 20] {
-    Sha1::digest(bytes).into()
 }

@@ -1,20 +1,21 @@
-//! [`Reel`]: the session as it is being recorded.
+//! [`SessionLog`]: the session as it is being recorded.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use b2kit_core::http::{request, response};
 use b2kit_core::{Body, Bytes, ResponseBody};
 
+use crate::capture::BodyCapture;
 use crate::error::CassetteError;
 use crate::interaction::{Interaction, RecordedBody, RecordedRequest, RecordedResponse};
 use crate::redaction::Redaction;
-use crate::sample::Sample;
-use crate::tee::{ResponseTee, teed};
+use crate::sync::lock;
+use crate::tee::{tee_request, tee_response};
 use crate::write;
 
 /// What was recorded so far, secrets and all.
-pub(crate) struct Reel {
+pub(crate) struct SessionLog {
     pub(crate) path: PathBuf,
     pub(crate) state: Mutex<State>,
 }
@@ -30,28 +31,32 @@ pub(crate) struct State {
     pub(crate) file_limit: u64,
 }
 
-impl Reel {
+impl SessionLog {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
 
-    pub(crate) fn start(self: &Arc<Self>, parts: &request::Parts, body: Body) -> (Pending, Body) {
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        parts: &request::Parts,
+        body: Body,
+    ) -> (PendingInteraction, Body) {
         let mut state = self.state();
         let number = state.interactions.len();
         state.interactions.push(None);
         let length = body.len();
-        let (noted, body) = match body.as_bytes() {
+        let (captured, body) = match body.as_bytes() {
             Some(bytes) if bytes.len() <= state.request_limit => {
-                (Noted::Whole(bytes.clone()), body)
+                (CapturedBody::Whole(bytes.clone()), body)
             }
             _ => {
-                let sample = Arc::new(Mutex::new(Sample::new(state.request_limit)));
-                let body = teed(body, Arc::clone(&sample), state.request_limit);
-                (Noted::Streamed { length, sample }, body)
+                let capture = Arc::new(Mutex::new(BodyCapture::new(state.request_limit)));
+                let body = tee_request(body, Arc::clone(&capture), state.request_limit);
+                (CapturedBody::Streamed { length, capture }, body)
             }
         };
-        let pending = Pending {
-            reel: Arc::clone(self),
+        let pending = PendingInteraction {
+            session_log: Arc::clone(self),
             number,
             limit: state.response_limit,
             request: RecordedRequest {
@@ -60,7 +65,7 @@ impl Reel {
                 headers: parts.headers.clone(),
                 body: RecordedBody::Bytes(Bytes::new()),
             },
-            noted,
+            captured,
         };
         (pending, body)
     }
@@ -98,7 +103,7 @@ impl Reel {
     }
 }
 
-impl Drop for Reel {
+impl Drop for SessionLog {
     fn drop(&mut self) {
         if std::thread::panicking() || !self.state().changed {
             return;
@@ -111,57 +116,55 @@ impl Drop for Reel {
 }
 
 /// An interaction whose response hasn't ended.
-pub(crate) struct Pending {
-    reel: Arc<Reel>,
+pub(crate) struct PendingInteraction {
+    session_log: Arc<SessionLog>,
     number: usize,
     limit: usize,
     request: RecordedRequest,
-    noted: Noted,
+    captured: CapturedBody,
 }
 
 /// What is known of a request's body.
-enum Noted {
+enum CapturedBody {
     Whole(Bytes),
     Streamed {
         length: u64,
-        sample: Arc<Mutex<Sample>>,
+        capture: Arc<Mutex<BodyCapture>>,
     },
 }
 
-impl Pending {
+impl PendingInteraction {
     pub(crate) fn respond(self, parts: &response::Parts, body: ResponseBody) -> ResponseBody {
-        let response = RecordedResponse {
+        let mut response = RecordedResponse {
             status: parts.status,
             version: Some(parts.version),
             headers: parts.headers.clone(),
             body: RecordedBody::Bytes(Bytes::new()),
             cut: false,
         };
-        let length = body.len();
         let limit = self.limit;
-        let tee = ResponseTee::new(body, limit, self, response);
-        ResponseBody::new(length, tee)
+        tee_response(body, limit, move |body, cut| {
+            response.body = body;
+            response.cut = cut;
+            self.finish(response);
+        })
     }
 
-    pub(crate) fn finish(self, response: RecordedResponse) {
+    fn finish(self, response: RecordedResponse) {
         let mut request = self.request;
-        request.body = match self.noted {
-            Noted::Whole(bytes) => bytes.into(),
-            Noted::Streamed { length, sample } => {
-                let sample = std::mem::replace(&mut *lock(&sample), Sample::new(0));
-                match sample.len() == length {
-                    true => sample.finish(),
+        request.body = match self.captured {
+            CapturedBody::Whole(bytes) => bytes.into(),
+            CapturedBody::Streamed { length, capture } => {
+                let capture = std::mem::replace(&mut *lock(&capture), BodyCapture::new(0));
+                match capture.len() == length {
+                    true => capture.finish(),
                     // The response came before the body was sent.
                     false => RecordedBody::Omitted { length, sha1: None },
                 }
             }
         };
-        let mut state = self.reel.state();
+        let mut state = self.session_log.state();
         state.interactions[self.number] = Some(Interaction { request, response });
         state.changed = true;
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,19 +4,19 @@
 use std::ops::Range;
 
 /// The longest escape is undone so often, and then all that is left at once.
-const ROUNDS: usize = 3;
+const UNESCAPE_ROUNDS: usize = 3;
 
 /// The fewest bytes that are worth looking for in what base64 and hexadecimal digits mean.
-pub(crate) const LEAST: usize = 4;
+pub(crate) const MIN_SEARCH_LENGTH: usize = 4;
 
 /// A text without the escapes that it was written with, and where each byte of it was written.
-pub(crate) struct Plain {
+pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
     /// Where each byte begins; at last, the end of the text.
     starts: Vec<usize>,
 }
 
-impl Plain {
+impl Unescaped {
     /// `None` if there are no escapes.
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
         if !text.iter().any(|byte| matches!(byte, b'%' | b'\\')) {
@@ -52,7 +52,7 @@ pub(crate) fn each_unescaped<T>(
         return Some(found);
     }
     let mut text = bytes.to_vec();
-    for _ in 0..ROUNDS {
+    for _ in 0..UNESCAPE_ROUNDS {
         let plain = unescaped_once(&text);
         if plain.len() == text.len() {
             return None;
@@ -111,7 +111,7 @@ pub(crate) fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// Bytes that stand in a text as digits.
-pub(crate) struct Decoded<'a> {
+pub(crate) struct DecodedRun<'a> {
     pub(crate) bytes: &'a [u8],
     alphabet: Alphabet,
     /// Where the first digit stands.
@@ -128,7 +128,7 @@ enum Alphabet {
     Hex,
 }
 
-impl Decoded<'_> {
+impl DecodedRun<'_> {
     /// Where in the text the digits of this range of the bytes stand. With those that also write a bit of others, and with
     /// the padding where it is theirs.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
@@ -149,7 +149,7 @@ impl Decoded<'_> {
 /// it finds something. They have four times as many bytes in all as the text, at most.
 pub(crate) fn each_decoded<T>(
     text: &[u8],
-    mut look: impl FnMut(&Decoded<'_>) -> Option<T>,
+    mut look: impl FnMut(&DecodedRun<'_>) -> Option<T>,
 ) -> Option<T> {
     let mut bytes = Vec::new();
     for (alphabet, value, steps, least) in [
@@ -157,9 +157,9 @@ pub(crate) fn each_decoded<T>(
             Alphabet::Base64,
             base64_value as fn(u8) -> Option<u8>,
             4,
-            LEAST * 8 / 6 + 1,
+            MIN_SEARCH_LENGTH * 8 / 6 + 1,
         ),
-        (Alphabet::Hex, hex_value, 2, LEAST * 2),
+        (Alphabet::Hex, hex_value, 2, MIN_SEARCH_LENGTH * 2),
     ] {
         let mut at = 0;
         while at < text.len() {
@@ -178,7 +178,7 @@ pub(crate) fn each_decoded<T>(
                 }
                 bytes.clear();
                 decode(&text[start + step..end], alphabet, value, &mut bytes);
-                let found = look(&Decoded {
+                let found = look(&DecodedRun {
                     bytes: &bytes,
                     alphabet,
                     start: start + step,
@@ -333,7 +333,7 @@ mod tests {
 
         #[test]
         fn the_places_of_plain_bytes_cover_the_text(text in r"[%25cu0\\/41x]{0,40}") {
-            if let Some(plain) = Plain::of(text.as_bytes()) {
+            if let Some(plain) = Unescaped::of(text.as_bytes()) {
                 let whole = plain.written(0..plain.bytes.len());
                 prop_assert_eq!(whole, 0..text.len());
                 for at in 0..plain.bytes.len() {

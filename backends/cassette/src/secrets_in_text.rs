@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::places::{Kind, Places};
+use crate::secret_fields::{Kind, SecretFields};
 use crate::secrets::percent_decoded;
 
 /// A value that follows the name of a field for secrets.
@@ -15,7 +15,7 @@ pub(crate) struct Found {
 }
 
 /// Looks for `"name": "value"`, to the closing quote or the end, and for `name=value`. In order.
-pub(crate) fn find(places: &Places, text: &str) -> Vec<Found> {
+pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find(is_name) {
@@ -24,7 +24,7 @@ pub(crate) fn find(places: &Places, text: &str) -> Vec<Found> {
             .find(|letter| !is_name(letter))
             .map_or(text.len(), |length| start + length);
         at = end;
-        let Some(kind) = places.field(&text[start..end]) else {
+        let Some(kind) = secret_fields.field(&text[start..end]) else {
             continue;
         };
         let Some((range, escapes)) = value_after(text, end) else {
@@ -101,7 +101,7 @@ mod tests {
             (r#"{"applicationKey":"#, vec![]),
             ("the authorizationToken is bad", vec![]),
         ] {
-            let found = find(&Places::default(), text);
+            let found = find(&SecretFields::default(), text);
             let found: Vec<_> = found
                 .iter()
                 .map(|found| std::str::from_utf8(&found.value).unwrap())

@@ -1,4 +1,4 @@
-//! [`Places`]: where secrets stand in B2's messages. The recorder hides what stands there, the player doesn't compare
+//! [`SecretFields`]: where secrets stand in B2's messages. The recorder hides what stands there, the player doesn't compare
 //! it, and a report of a miss doesn't print it.
 
 use b2kit_core::http::HeaderName;
@@ -46,12 +46,12 @@ const HEADERS: &[(&str, Kind)] = &[
 
 /// The places that B2 has, and those that a user adds.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Places {
+pub(crate) struct SecretFields {
     fields: Vec<String>,
     headers: Vec<HeaderName>,
 }
 
-impl Places {
+impl SecretFields {
     pub(crate) fn add_field(&mut self, name: impl Into<String>) {
         self.fields.push(name.into());
     }
