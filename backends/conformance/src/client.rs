@@ -13,7 +13,7 @@ use b2kit_core::{Body, Bytes, HttpClient, HttpError, Request, Response};
 use futures::executor::block_on;
 use futures::stream::{Stream, StreamExt};
 
-use crate::server::{PATIENCE, Peer, RawServer};
+use crate::server::{Peer, RawServer, WAIT_TIMEOUT};
 
 /// A GET.
 pub fn get(uri: impl AsRef<str>) -> Request {
@@ -56,7 +56,7 @@ impl<T> Started<T> {
     /// What became of it.
     pub fn wait(self) -> T {
         self.receiver
-            .recv_timeout(PATIENCE)
+            .recv_timeout(WAIT_TIMEOUT)
             .expect("it ends, and doesn't panic")
     }
 
@@ -114,12 +114,12 @@ pub fn chain(error: &HttpError) -> String {
 
 /// A future that is being polled on a thread of its own, until it is told to drop it.
 #[derive(Debug)]
-pub struct Held {
+pub struct PendingFuture {
     release: futures::channel::oneshot::Sender<()>,
     done: Receiver<()>,
 }
 
-impl Held {
+impl PendingFuture {
     /// Polls `future`, which must not end by itself.
     pub fn start(future: impl Future<Output = ()> + Send + 'static) -> Self {
         let (release, released) = futures::channel::oneshot::channel::<()>();
@@ -142,32 +142,32 @@ impl Held {
     }
 
     /// Drops the future, and returns when it is dropped.
-    pub fn drop_it(self) {
+    pub fn drop_now(self) {
         self.release.send(()).expect("it is still there");
-        self.done.recv_timeout(PATIENCE).expect("it is dropped");
+        self.done.recv_timeout(WAIT_TIMEOUT).expect("it is dropped");
     }
 }
 
 /// A source of a body, or a buffer, that tells when it is dropped.
 #[derive(Debug)]
-pub struct Watched<S> {
+pub struct DropNotifier<S> {
     watched: S,
     _gone: Sender<()>,
 }
 
-impl<S> Watched<S> {
+impl<S> DropNotifier<S> {
     /// It, and what waits for its end.
-    pub fn new(watched: S) -> (Self, Gone) {
+    pub fn new(watched: S) -> (Self, DropSignal) {
         let (sender, receiver) = channel();
         let watched = Self {
             watched,
             _gone: sender,
         };
-        (watched, Gone(receiver))
+        (watched, DropSignal(receiver))
     }
 }
 
-impl<S: Stream + Unpin> Stream for Watched<S> {
+impl<S: Stream + Unpin> Stream for DropNotifier<S> {
     type Item = S::Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<S::Item>> {
@@ -175,22 +175,22 @@ impl<S: Stream + Unpin> Stream for Watched<S> {
     }
 }
 
-impl<S: AsRef<[u8]>> AsRef<[u8]> for Watched<S> {
+impl<S: AsRef<[u8]>> AsRef<[u8]> for DropNotifier<S> {
     fn as_ref(&self) -> &[u8] {
         self.watched.as_ref()
     }
 }
 
-/// The end of something [`Watched`].
+/// The end of something [`DropNotifier`].
 #[derive(Debug)]
-pub struct Gone(Receiver<()>);
+pub struct DropSignal(Receiver<()>);
 
-impl Gone {
+impl DropSignal {
     /// Waits for it.
     pub fn wait(&self) {
         use std::sync::mpsc::RecvTimeoutError::Disconnected;
         assert_eq!(
-            self.0.recv_timeout(PATIENCE),
+            self.0.recv_timeout(WAIT_TIMEOUT),
             Err(Disconnected),
             "it is dropped"
         );

@@ -28,7 +28,7 @@
 //!
 //! # Tests that want a process to themselves
 //! [`Suite::large_bodies`] sends and receives a body of any size and looks at the memory of the process: a test binary of
-//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`alone!`] is
+//! its own, ignored by default. [`Suite::behind_dead_proxies`] runs a test where the environment names proxies. [`isolated_process_tests!`] is
 //! both.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -37,18 +37,20 @@
     reason = "it is tests, and its panics are its results"
 )]
 
-mod alone;
 pub mod authority;
+mod case;
 mod cases;
 pub mod client;
+mod isolated_process;
 mod limit;
 mod report;
 pub mod server;
 mod suite;
 
+pub use case::Client;
 pub use limit::Limit;
 pub use report::{Outcome, Report};
-pub use suite::{Client, Suite, cases};
+pub use suite::{Suite, cases};
 
 #[doc(no_inline)]
 pub use b2kit_core::HttpClient;

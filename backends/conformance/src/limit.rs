@@ -51,7 +51,7 @@ pub enum Limit {
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,
     /// A process that has no descriptor left may look like a server that can't be reached, or like a library that failed.
-    /// Nothing was sent all the same. It is for the tests that want a [process to themselves](crate::alone).
+    /// Nothing was sent all the same. It is for the tests that want a [process to themselves](crate::isolated_process_tests).
     BlursExhaustion,
 }
 

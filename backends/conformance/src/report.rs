@@ -10,7 +10,7 @@ use crate::limit::Limit;
 pub struct Report {
     pub(crate) cases: Vec<(&'static str, Outcome)>,
     /// Declared limits that no case made use of.
-    pub(crate) idle_limits: Vec<Limit>,
+    pub(crate) unused_limits: Vec<Limit>,
 }
 
 /// What became of one case.
@@ -35,8 +35,8 @@ impl Report {
 
     /// The limits that were declared and that no case made use of. Where all cases ran, this is a failure.
     #[must_use]
-    pub fn idle_limits(&self) -> &[Limit] {
-        &self.idle_limits
+    pub fn unused_limits(&self) -> &[Limit] {
+        &self.unused_limits
     }
 
     /// Whether every case ran and holds, and every declared limit was needed.
@@ -44,7 +44,7 @@ impl Report {
     pub fn is_passed(&self) -> bool {
         let holds =
             |outcome: &Outcome| matches!(outcome, Outcome::Passed | Outcome::PassedWithin(_));
-        self.idle_limits.is_empty() && self.cases.iter().all(|(_, outcome)| holds(outcome))
+        self.unused_limits.is_empty() && self.cases.iter().all(|(_, outcome)| holds(outcome))
     }
 
     /// Prints the report, and panics with the cases that failed unless it [is passed](Self::is_passed).
@@ -70,7 +70,7 @@ impl fmt::Display for Report {
                 Outcome::Failed(why) => writeln!(f, "FAILED   {name}: {why}")?,
             }
         }
-        for limit in &self.idle_limits {
+        for limit in &self.unused_limits {
             writeln!(f, "FAILED   the limit {limit:?} was declared for nothing")?;
         }
         Ok(())

@@ -14,32 +14,32 @@ use std::time::Duration;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// How long anything that must come may take.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A listener on loopback.
 #[derive(Debug)]
 pub struct RawServer {
     sockets: Receiver<TcpStream>,
-    door: Door,
+    accept_loop: AcceptLoop,
 }
 
 /// The listening of a server, which ends with this value.
 #[derive(Debug)]
-struct Door {
+struct AcceptLoop {
     address: SocketAddr,
     accepted: Arc<AtomicUsize>,
     closed: Arc<AtomicBool>,
 }
 
-impl Door {
+impl AcceptLoop {
     fn open() -> (Self, Receiver<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
-        let door = Self {
+        let accept_loop = Self {
             address: listener.local_addr().expect("its address"),
             accepted: Arc::default(),
             closed: Arc::default(),
         };
-        let (accepted, closed) = (Arc::clone(&door.accepted), Arc::clone(&door.closed));
+        let (accepted, closed) = (Arc::clone(&accept_loop.accepted), Arc::clone(&accept_loop.closed));
         let (sender, sockets) = channel();
         thread::spawn(move || {
             for socket in listener.incoming() {
@@ -52,7 +52,7 @@ impl Door {
                 }
             }
         });
-        (door, sockets)
+        (accept_loop, sockets)
     }
 
     fn uri(&self, target: &str) -> String {
@@ -64,7 +64,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for AcceptLoop {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
         // So that the thread takes notice.
@@ -76,38 +76,38 @@ impl RawServer {
     /// One that listens, and does nothing else.
     #[must_use]
     pub fn start() -> Self {
-        let (door, sockets) = Door::open();
-        Self { sockets, door }
+        let (accept_loop, sockets) = AcceptLoop::open();
+        Self { sockets, accept_loop }
     }
 
     /// A server that runs `script` on a thread for each connection.
     pub fn scripted(script: impl Fn(Peer) + Clone + Send + 'static) -> ScriptedServer {
-        let (door, sockets) = Door::open();
+        let (accept_loop, sockets) = AcceptLoop::open();
         thread::spawn(move || {
             for socket in sockets {
                 let script = script.clone();
                 thread::spawn(move || script(Peer::plain(socket)));
             }
         });
-        ScriptedServer { door }
+        ScriptedServer { accept_loop }
     }
 
     /// An http URI on this server.
     #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        self.door.uri(target)
+        self.accept_loop.uri(target)
     }
 
     /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.door.address.port()
+        self.accept_loop.address.port()
     }
 
     /// How many connections have come so far.
     #[must_use]
     pub fn accepted(&self) -> usize {
-        self.door.accepted()
+        self.accept_loop.accepted()
     }
 
     /// The next connection.
@@ -124,7 +124,7 @@ impl RawServer {
 
     /// The next connection, or `None` if it is `over` before there is one.
     pub fn accept_unless(&self, over: impl Fn() -> bool) -> Option<Peer> {
-        for _ in 0..PATIENCE.as_millis() / 10 {
+        for _ in 0..WAIT_TIMEOUT.as_millis() / 10 {
             let was_over = over();
             match self.sockets.recv_timeout(Duration::from_millis(10)) {
                 Ok(socket) => return Some(Peer::plain(socket)),
@@ -137,7 +137,7 @@ impl RawServer {
 
     fn socket(&self) -> TcpStream {
         self.sockets
-            .recv_timeout(PATIENCE)
+            .recv_timeout(WAIT_TIMEOUT)
             .expect("a connection comes")
     }
 }
@@ -145,20 +145,20 @@ impl RawServer {
 /// A [`RawServer`] whose connections are served by threads.
 #[derive(Debug)]
 pub struct ScriptedServer {
-    door: Door,
+    accept_loop: AcceptLoop,
 }
 
 impl ScriptedServer {
     /// An http URI on this server.
     #[must_use]
     pub fn uri(&self, target: &str) -> String {
-        self.door.uri(target)
+        self.accept_loop.uri(target)
     }
 
     /// How many connections have come so far.
     #[must_use]
     pub fn accepted(&self) -> usize {
-        self.door.accepted()
+        self.accept_loop.accepted()
     }
 }
 
@@ -216,8 +216,8 @@ impl Peer {
     fn new(stream: Stream) -> Self {
         let socket = stream.socket();
         socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+        socket.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
         Self { stream }
     }
 

@@ -8,12 +8,13 @@ use b2kit_core::{Body, Bytes, SystemTimer, Timer as _};
 use futures::stream;
 use rustls::ServerConfig;
 
-use super::cases;
 use crate::authority::Authority;
-use crate::client::{Gone, Held, Watched, get, in_chunks, pattern, post, read, start, start_send};
+use crate::case::{Client, Subject, cases};
+use crate::client::{
+    DropNotifier, DropSignal, PendingFuture, get, in_chunks, pattern, post, read, start, start_send,
+};
 use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
-use crate::suite::{Client, Subject};
 
 cases![
     a_connection_is_used_again,
@@ -92,10 +93,10 @@ fn dropping_the_future_closes_a_connection_that_waits_for_the_head(s: &Subject<'
     let server = RawServer::start();
     let client = s.client();
     let request = get(server.uri("/"));
-    let sending = Held::send(&client, request);
+    let sending = PendingFuture::send(&client, request);
     let mut peer = server.accept();
     peer.head();
-    sending.drop_it();
+    sending.drop_now();
     s.assert_closes(&mut peer);
 }
 
@@ -103,23 +104,23 @@ fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
     let server = RawServer::start();
     let client = s.client();
     let request = get(format!("https://127.0.0.1:{}/", server.port()));
-    let sending = Held::send(&client, request);
+    let sending = PendingFuture::send(&client, request);
     // TCP is there, TLS never will be.
     let mut peer = server.accept();
     peer.body(1);
-    sending.drop_it();
-    s.break_the_silence(&mut peer);
+    sending.drop_now();
+    s.wake_silent_connection(&mut peer);
     peer.drain();
 }
 
 /// An upload to a server that reads nothing but the head, up to where nothing moves any more.
 struct Stuck {
-    sending: Held,
+    sending: PendingFuture,
     peer: Peer,
     /// How many bytes the backend took from the source.
     pulled: u64,
     /// The end of the source and of all buffers that came from it.
-    gone: Gone,
+    gone: DropSignal,
 }
 
 impl Stuck {
@@ -127,7 +128,7 @@ impl Stuck {
         let server = RawServer::start();
         let pulls = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&pulls);
-        let (buffer, gone) = Watched::new(vec![0; CHUNK]);
+        let (buffer, gone) = DropNotifier::new(vec![0; CHUNK]);
         let buffer = Bytes::from_owner(buffer);
         let source = stream::repeat_with(move || {
             count.fetch_add(1, Ordering::SeqCst);
@@ -135,7 +136,7 @@ impl Stuck {
         });
         let scheme = if tls.is_some() { "https" } else { "http" };
         let uri = format!("{scheme}://localhost:{}/", server.port());
-        let sending = Held::send(client, post(uri, Body::once(len, source)));
+        let sending = PendingFuture::send(client, post(uri, Body::once(len, source)));
         let mut peer = match tls {
             Some(tls) => server.accept_tls(tls),
             None => server.accept(),
@@ -158,10 +159,10 @@ impl Stuck {
         }
     }
 
-    fn drop_it(mut self, s: &Subject<'_>) {
-        self.sending.drop_it();
+    fn drop_now(mut self, s: &Subject<'_>) {
+        self.sending.drop_now();
         if s.is_limited(Limit::LingersWhereServerStopsReading) {
-            s.break_the_silence(&mut self.peer);
+            s.wake_silent_connection(&mut self.peer);
             let left = self.peer.drain();
             assert!(left <= self.pulled, "nothing more of the source leaves");
         } else {
@@ -179,9 +180,9 @@ fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &
     for tls in [None, Some(&config)] {
         let stuck = Stuck::start(&client, tls, 1 << 40);
         let pulled = stuck.pulled;
-        stuck.drop_it(s);
+        stuck.drop_now(s);
         // A body that is wholly in the backend's hands, and no farther.
-        Stuck::start(&client, tls, pulled).drop_it(s);
+        Stuck::start(&client, tls, pulled).drop_now(s);
     }
 }
 
@@ -204,7 +205,7 @@ fn dropping_an_early_response_closes_a_connection_whose_server_has_stopped_readi
     let client = s.client();
     for is_read in [false, true] {
         let chunks = stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 16])));
-        let (source, gone) = Watched::new(chunks);
+        let (source, gone) = DropNotifier::new(chunks);
         let server = RawServer::start();
         let sending = start_send(&client, post(server.uri("/"), Body::once(1 << 40, source)));
         let mut peer = server.accept();

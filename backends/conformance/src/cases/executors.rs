@@ -1,9 +1,8 @@
 //! On which executors the backend works.
 
-use super::cases;
+use crate::case::{Client, Subject, cases};
 use crate::client::{get, in_chunks, pattern, post, read, start_send};
 use crate::server::{Peer, RawServer};
-use crate::suite::{Client, Subject};
 
 cases![
     it_works_under_a_plain_block_on,

@@ -4,11 +4,10 @@ use std::net::TcpListener;
 
 use b2kit_core::{Deadlines, HttpError, HttpErrorKind, Phase};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{chain, get, in_chunks, items, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
-use crate::suite::Subject;
 
 cases![
     nobody_listening_is_a_connect_error,
@@ -204,7 +203,7 @@ fn assert_garbled(s: &Subject<'_>, head: &str, limit: Limit) {
 /// With the guard, as programs have it.
 fn lengths_that_contradict_each_other_are_a_protocol_error(s: &Subject<'_>) {
     let server = RawServer::start();
-    let sending = start_send(&s.guarded(Deadlines::NONE), get(server.uri("/")));
+    let sending = start_send(&s.checked_client(Deadlines::NONE), get(server.uri("/")));
     let mut peer = server.accept();
     peer.head();
     peer.say("HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab");

@@ -10,18 +10,18 @@
 //! - `tls`: whom the backend trusts
 //! - `executors`: on which executors it works
 
-mod conduct;
 mod connections;
 mod deadlines;
 mod executors;
 mod failures;
+mod forbidden_behavior;
 mod responses;
 mod targets;
 mod tls;
 mod uploads;
 mod wire;
 
-use crate::suite::Case;
+use crate::case::Case;
 
 /// All cases, in their order.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
@@ -30,7 +30,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         targets::CASES,
         uploads::CASES,
         responses::CASES,
-        conduct::CASES,
+        forbidden_behavior::CASES,
         connections::CASES,
         failures::CASES,
         deadlines::CASES,
@@ -40,14 +40,3 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     .into_iter()
     .flatten()
 }
-
-/// The table of a module's cases, each named after its function.
-macro_rules! cases {
-    ($($case:ident),* $(,)?) => {
-        pub(super) const CASES: &[crate::suite::Case] = &[$(crate::suite::Case {
-            name: stringify!($case),
-            run: $case,
-        }),*];
-    };
-}
-use cases;

@@ -3,11 +3,10 @@
 use b2kit_core::{HttpErrorKind, Phase, Response, SystemTimer, Timer as _};
 use http::{Method, StatusCode};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, items, pattern, read, start, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     every_status_is_a_response,

@@ -2,11 +2,10 @@
 
 use b2kit_core::{HttpErrorKind, Phase};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     a_plain_target_arrives_as_it_was_given,

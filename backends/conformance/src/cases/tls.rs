@@ -6,13 +6,12 @@ use b2kit_core::{HttpErrorKind, Phase};
 use rcgen::{CertificateParams, date_time_ymd};
 use rustls::ServerConfig;
 
-use super::cases;
 use super::failures::assert_broke;
 use crate::authority::Authority;
+use crate::case::{Client, Subject, cases};
 use crate::client::{chain, get, items, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::{Client, Subject};
 
 cases![
     a_root_of_the_callers_own_is_trusted,

@@ -2,11 +2,10 @@
 
 use b2kit_core::{Body, HttpErrorKind, Phase, Request};
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, in_chunks, pattern, post, start_send};
 use crate::limit::Limit;
 use crate::server::{Head, RawServer};
-use crate::suite::Subject;
 
 cases![
     nothing_is_added_but_host_length_and_agent,

@@ -2,11 +2,10 @@
 
 use http::StatusCode;
 
-use super::cases;
+use crate::case::{Subject, cases};
 use crate::client::{get, post, read, start_send};
 use crate::limit::Limit;
 use crate::server::RawServer;
-use crate::suite::Subject;
 
 cases![
     no_redirect_is_followed,

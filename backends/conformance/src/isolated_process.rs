@@ -20,9 +20,9 @@ use crate::suite::Suite;
 ///
 /// `B2KIT_LARGE_MIB` says how large the bodies are, and is 1024 otherwise.
 #[macro_export]
-macro_rules! alone {
+macro_rules! isolated_process_tests {
     ($make:expr) => {
-        $crate::alone!($make, []);
+        $crate::isolated_process_tests!($make, []);
     };
     ($make:expr, $limits:expr) => {
         #[test]
@@ -136,7 +136,7 @@ impl Suite {
     /// If it is not so.
     #[cfg(unix)]
     pub fn without_descriptors(&self) {
-        let client = (self.make)();
+        let client = (self.backend.make)();
         let ask = |server: &RawServer| start_send(&client, get(server.uri("/")));
         let answer = |server: &RawServer| {
             let mut peer = server.accept();
@@ -156,7 +156,7 @@ impl Suite {
 
         let all: Vec<_> = std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
         let error = ask(&server).error();
-        let is_blurred = self.limits.contains(&Limit::BlursExhaustion);
+        let is_blurred = self.backend.limits.contains(&Limit::BlursExhaustion);
         assert_eq!(error.phase(), Phase::NotSent, "{error:?}");
         if !is_blurred {
             assert_eq!(error.kind(), HttpErrorKind::Exhausted, "{error:?}");
@@ -172,7 +172,7 @@ impl Suite {
         let server = RawServer::start();
         let chunks = (0..len).step_by(CHUNK).map(move |at| Ok(chunk(at, len)));
         let request = post(server.uri("/"), Body::once(len, stream::iter(chunks)));
-        let client = (self.make)();
+        let client = (self.backend.make)();
         let sending = start_send(&client, request);
         let mut peer = server.accept();
         assert_eq!(peer.head().values("content-length"), [len.to_string()]);
@@ -183,7 +183,7 @@ impl Suite {
 
     fn download(&self, len: u64) {
         let server = RawServer::start();
-        let client = (self.make)();
+        let client = (self.backend.make)();
         let sending = start_send(&client, get(server.uri("/")));
         let mut peer = server.accept();
         peer.head();
