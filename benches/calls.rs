@@ -105,12 +105,14 @@ async fn answer(request: Request) -> Result<Response, HttpError> {
     Ok(Response::new(ResponseBody::from(UPLOAD_URL)))
 }
 
-const UPLOAD_URL: &str = r#"{
-  "authorizationToken": "4_0022623512fc8f80000000001_0186e431_d18d02_upld_tH7VW03boebOXayIc43-sxptpfA=",
-  "bucketId": "b2f6f21365e1d29f6c580f18",
-  "uploadUrl": "https://pod-000-1005-03.backblaze.com/b2api/v4/b2_upload_file?cvt=c001_v0001005_t0027&bucket=4a48"
-}
-"#;
+const UPLOAD_URL: &str = concat!(
+    "{\n  \"authorizationToken\": ",
+    r#""4_0022623512fc8f80000000001_0186e431_d18d02_upld_tH7VW03boebOXayIc43-sxptpfA=","#,
+    "\n  \"bucketId\": \"b2f6f21365e1d29f6c580f18\",\n  \"uploadUrl\": ",
+    r#""https://pod-000-1005-03.backblaze.com/b2api/v4/b2_upload_file"#,
+    r#"?cvt=c001_v0001005_t0027&bucket=4a48""#,
+    "\n}\n"
+);
 
 const API_URL: &str = "https://api001.backblazeb2.com";
 

@@ -13,7 +13,8 @@ const CHUNK: usize = 128 << 10;
 static ZEROS: [u8; CHUNK] = [0; CHUNK];
 
 /// About what a small call sends and gets.
-pub(crate) const DOCUMENT: &str = r#"{"bucketId":"4a48fe8875c6214145260818","fileName":"2026/some/name.txt","maxFileCount":100,"accountId":"12f634bf3cbz"}"#;
+pub(crate) const DOCUMENT: &str = "{\"bucketId\":\"4a48fe8875c6214145260818\",\"fileName\":\"2026/\
+    some/name.txt\",\"maxFileCount\":100,\"accountId\":\"12f634bf3cbz\"}";
 
 /// So many bytes, as a stream.
 pub(crate) fn chunks(bytes: u64) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + Unpin {

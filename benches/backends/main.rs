@@ -213,7 +213,8 @@ fn compare_all(arguments: &[&str]) -> Result<(), Failure> {
     };
     let server = Server::start(&[])?;
     println!(
-        "| rounds: {rounds} | through b2kit | bare | time ÷ bare: min, median, max | CPU ÷ bare | peak memory, bare |"
+        "| rounds: {rounds} | through b2kit | bare | time ÷ bare: min, median, max | CPU ÷ bare | \
+         peak memory, bare |"
     );
     println!("|---|---|---|---|---|---|");
     for &library in Library::ALL.iter().filter(chosen) {

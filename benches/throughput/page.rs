@@ -12,6 +12,9 @@ pub(crate) fn beginning(rows: u32) -> String {
     let mut page = String::from("{\n  \"files\": [");
     for row in 0..rows {
         let comma = if row == 0 { "" } else { "," };
+        let file_id = format!(
+            "4_zb2f6f21365e1d29f6c580f18_f1162979af{row:06x}_d20260914_m210813_c002_v0001107_t0011"
+        );
         write!(
             page,
             r#"{comma}
@@ -23,7 +26,7 @@ pub(crate) fn beginning(rows: u32) -> String {
       "contentMd5": "{row:032x}",
       "contentSha1": "{row:040x}",
       "contentType": "application/octet-stream",
-      "fileId": "4_zb2f6f21365e1d29f6c580f18_f1162979af{row:06x}_d20260914_m210813_c002_v0001107_t0011",
+      "fileId": "{file_id}",
       "fileInfo": {{
         "src_last_modified_millis": "15326260{row:05}"
       }},

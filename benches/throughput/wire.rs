@@ -93,14 +93,17 @@ pub(crate) fn uploaded(request: &Head, tail: &[u8]) -> String {
     let (len, sha1) = content(request, tail);
     let name = &request.file_name;
     format!(
-        r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"4_z","fileName":"{name}","uploadTimestamp":0}}"#
+        "{{\"action\":\"upload\",\"bucketId\":\"b\",\"contentLength\":{len},\
+         \"contentSha1\":\"{sha1}\",\"fileId\":\"4_z\",\"fileName\":\"{name}\",\
+         \"uploadTimestamp\":0}}"
     )
 }
 
 /// Where files go up, at this port.
 pub(crate) fn upload_url(port: u16) -> String {
     format!(
-        r#"{{"bucketId":"b","uploadUrl":"http://127.0.0.1:{port}/upload","authorizationToken":"t"}}"#
+        "{{\"bucketId\":\"b\",\"uploadUrl\":\"http://127.0.0.1:{port}/upload\",\
+         \"authorizationToken\":\"t\"}}"
     )
 }
 

@@ -47,7 +47,8 @@ const GIB: u64 = 1 << 30;
 /// What stands in the place of a number that nobody tells.
 const UNKNOWN: &str = "";
 
-const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- [up|down|send|fetch|verify|memory|programs] [--rounds N]";
+const USAGE: &str = "cargo bench -p b2kit-benches --bench transfers -- \
+    [up|down|send|fetch|verify|memory|programs] [--rounds N]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -144,7 +145,8 @@ impl<'a> Plan<'a> {
             vec![Contender::B2kit, Contender::Bare]
         };
         println!(
-            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at least |"
+            "| | b2kit | bare hyper | ÷ bare: min, median, max | ÷ curl | ÷ latency | calls, at \
+             least |"
         );
         println!("|---|---|---|---|---|---|---|");
         for load in loads {

@@ -226,7 +226,8 @@ pub(crate) fn compare_all(rounds: usize, in_earnest: bool) -> Result<(), Failure
     println!();
     if !is_there(&emulator, "--version") {
         println!(
-            "No programs are compared: `cargo build --release -p b2kit-emulator --features cli` is wanted."
+            "No programs are compared: `cargo build --release -p b2kit-emulator --features cli` is \
+             wanted."
         );
         return Ok(());
     }

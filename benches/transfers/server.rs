@@ -69,7 +69,8 @@ pub(crate) fn converse(stream: TcpStream, port: u16) -> io::Result<()> {
             "part" => part(&request, &tail),
             "b2_get_upload_url" => upload_url(port),
             "b2_get_upload_part_url" => format!(
-                r#"{{"fileId":"4_l","uploadUrl":"http://127.0.0.1:{port}/part","authorizationToken":"t"}}"#
+                "{{\"fileId\":\"4_l\",\"uploadUrl\":\"http://127.0.0.1:{port}/part\",\
+                 \"authorizationToken\":\"t\"}}"
             ),
             "b2_start_large_file" => {
                 LARGE.store(0, Ordering::Relaxed);
@@ -133,7 +134,8 @@ fn part(request: &Head, tail: &[u8]) -> String {
     LARGE.fetch_add(len, Ordering::Relaxed);
     let number = request.part_number;
     format!(
-        r#"{{"contentLength":{len},"contentSha1":"{sha1}","fileId":"4_l","partNumber":{number},"uploadTimestamp":0}}"#
+        "{{\"contentLength\":{len},\"contentSha1\":\"{sha1}\",\"fileId\":\"4_l\",\
+         \"partNumber\":{number},\"uploadTimestamp\":0}}"
     )
 }
 
@@ -149,6 +151,8 @@ fn attributes(start: &[u8]) -> io::Result<String> {
 fn large(action: &str, len: u64) -> String {
     let started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     format!(
-        r#"{{"action":"{action}","bucketId":"b","contentLength":{len},"contentSha1":"none","fileId":"4_l","fileName":"file","uploadTimestamp":0,{started}}}"#
+        "{{\"action\":\"{action}\",\"bucketId\":\"b\",\"contentLength\":{len},\
+         \"contentSha1\":\"none\",\"fileId\":\"4_l\",\"fileName\":\"file\",\"uploadTimestamp\":0,\
+         {started}}}"
     )
 }

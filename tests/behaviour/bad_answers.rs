@@ -68,8 +68,10 @@ fn an_answer_that_is_no_listing_is_a_protocol_error() {
         r#"{"files":[{"action":"upload"}],"nextFileName":null}"#,
         r#"{"files":[],"nextFileName":7}"#,
         r#"{"files":[],"files":[],"nextFileName":null}"#,
-        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1e400}]}"#,
-        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1,"contentLength":-1}]}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+        "uploadTimestamp":1e400}]}"#,
+        r#"{"files":[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+        "uploadTimestamp":1,"contentLength":-1}]}"#,
         "{\"files\":[{\"fileName\":\"\\ud800\"}]}",
         deep.as_str(),
     ] {
@@ -192,8 +194,9 @@ fn an_error_that_is_not_b2s_tells_whose_it_is_and_shows_no_secret() {
     );
     assert_eq!(response.body_start.len(), 200);
     let told = error.to_string();
-    let start = "b2_list_file_names: somebody on the way, and not B2, answered 403, server \"cloudflare\", content type \
-                 \"text/html; charset=utf-8\", body \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
+    let start = "b2_list_file_names: somebody on the way, and not B2, answered 403, \
+                 server \"cloudflare\", content type \"text/html; charset=utf-8\", body \
+                 \"<html>\\u{1b}[31m<p>[redacted]</p><p>[redacted]==</p>xxx";
     assert!(told.starts_with(start) && told.len() < 500, "{told}");
     assert!(!format!("{error:?}").contains("canary"), "{error:?}");
 }
@@ -244,8 +247,10 @@ fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
 fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
     let answer = |sha1: &str, name: &str, len: u64| {
         format!(
-            r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}","fileId":"f",
-            "fileName":"{name}","uploadTimestamp":1,"uploadUrl":"https://pod.backblaze.com/u","authorizationToken":"t"}}"#
+            r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}",
+            "fileId":"f",
+            "fileName":"{name}","uploadTimestamp":1,"uploadUrl":"https://pod.backblaze.com/u",
+            "authorizationToken":"t"}}"#
         )
     };
     let good = Sha1::of(b"hello").to_string();
@@ -387,8 +392,10 @@ fn what_is_no_file_is_never_taken_for_one_that_was_finished() {
         let b2 = crate::wired(&emulator, &timer, move |request| {
             let lost = || HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived);
             let marker = serde_json::json!({
-                "accountId": "a", "action": action, "bucketId": "b", "contentLength": 0, "contentSha1": null,
-                "contentType": null, "fileId": "4_z1", "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+                "accountId": "a", "action": action, "bucketId": "b", "contentLength": 0,
+                "contentSha1": null,
+                "contentType": null, "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+                "uploadTimestamp": 1,
             });
             match crate::call_of(request) {
                 "b2_finish_large_file" => Some(Err(lost())),

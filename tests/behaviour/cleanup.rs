@@ -578,7 +578,8 @@ fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
 fn nothing_is_deleted_or_cancelled_that_lies_outside_of_the_bucket_or_prefix() {
     let row = |bucket: &BucketId, name: &str, action: &str| {
         serde_json::json!({
-            "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"), "fileName": name,
+            "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"),
+            "fileName": name,
             "contentLength": 1, "uploadTimestamp": 1, "fileInfo": {},
         })
     };

@@ -15,7 +15,7 @@ use b2kit::types::{
 use crate::document_in;
 use crate::names::NAMES;
 
-macro_rules! facts {
+macro_rules! metadata {
     ($($call:ident)+) => {
         [$((stringify!($call), <api::$call as Call>::METADATA)),+]
     };
@@ -23,12 +23,13 @@ macro_rules! facts {
 
 /// Each call that there is, by the name of its type.
 pub(super) fn calls() -> [(&'static str, CallMetadata); 31] {
-    facts! {
-        AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket DeleteFileVersion
-        DeleteKey DownloadFileById DownloadFileByName FinishLargeFile GetBucketNotificationRules
-        GetDownloadAuthorization GetFileInfo GetUploadPartUrl GetUploadUrl HideFile ListBuckets ListFileNames
-        ListFileVersions ListKeys ListParts ListUnfinishedLargeFiles SetBucketNotificationRules StartLargeFile
-        UpdateBucket UpdateFileLegalHold UpdateFileRetention UploadFile UploadPart
+    metadata! {
+        AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket
+        DeleteFileVersion DeleteKey DownloadFileById DownloadFileByName FinishLargeFile
+        GetBucketNotificationRules GetDownloadAuthorization GetFileInfo GetUploadPartUrl
+        GetUploadUrl HideFile ListBuckets ListFileNames ListFileVersions ListKeys ListParts
+        ListUnfinishedLargeFiles SetBucketNotificationRules StartLargeFile UpdateBucket
+        UpdateFileLegalHold UpdateFileRetention UploadFile UploadPart
     }
 }
 

@@ -178,7 +178,8 @@ fn an_upload_whose_clone_begins_before_its_answer_is_not_corrupt() {
     let _second = read(&clone);
     let sha1 = b2kit::types::Sha1::of(b"hello");
     let answer = format!(
-        r#"{{"action":"upload","bucketId":"b","contentLength":5,"contentSha1":"{sha1}","fileId":"f","fileName":"n","uploadTimestamp":1}}"#
+        r#"{{"action":"upload","bucketId":"b","contentLength":5,"contentSha1":"{sha1}",
+        "fileId":"f","fileName":"n","uploadTimestamp":1}}"#
     );
     let (head, ()) = b2kit::http::Response::new(()).into_parts();
     upload.read(Reply::whole(head, answer.into())).unwrap();
@@ -306,14 +307,18 @@ fn a_list_of_as_many_buckets_as_an_account_has_with_all_they_may_have_is_not_too
     let cors: Vec<_> = (0..100)
         .map(|n| {
             json!({
-                "corsRuleName": format!("rule-{n}"), "allowedOrigins": [text("\\", 990)], "allowedHeaders": null,
-                "allowedOperations": ["b2_download_file_by_id"], "exposeHeaders": null, "maxAgeSeconds": 86_400,
+                "corsRuleName": format!("rule-{n}"), "allowedOrigins": [text("\\", 990)],
+                "allowedHeaders": null,
+                "allowedOperations": ["b2_download_file_by_id"], "exposeHeaders": null,
+                "maxAgeSeconds": 86_400,
             })
         })
         .collect();
     let bucket = json!({
-        "accountId": "a", "bucketId": text("0", 24), "bucketName": text("b", 63), "bucketType": "allPrivate",
-        "bucketInfo": info, "corsRules": cors, "lifecycleRules": rules, "options": [], "revision": 2,
+        "accountId": "a", "bucketId": text("0", 24), "bucketName": text("b", 63),
+        "bucketType": "allPrivate",
+        "bucketInfo": info, "corsRules": cors, "lifecycleRules": rules, "options": [],
+        "revision": 2,
     });
     let one = bucket.to_string().len();
     let list = ListBuckets::new();
@@ -327,13 +332,15 @@ fn a_bucket_of_another_name_and_parts_of_another_file_are_not_taken() {
     let create = BucketName::new("holiday-photos").unwrap();
     let create = CreateBucket::new(create, BucketType::AllPrivate);
     let another = json!({
-        "accountId": "a", "bucketId": "b", "bucketInfo": {}, "bucketName": "another-name", "bucketType": "allPrivate",
+        "accountId": "a", "bucketId": "b", "bucketInfo": {}, "bucketName": "another-name",
+        "bucketType": "allPrivate",
         "corsRules": [], "lifecycleRules": [], "options": [], "revision": 2,
     });
     crate::assert_not_taken(&create, another);
     let part = |file: &str| {
         json!({
-            "fileId": file, "partNumber": 1, "contentLength": 5, "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
+            "fileId": file, "partNumber": 1, "contentLength": 5,
+            "contentSha1": "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d",
             "contentMd5": null, "uploadTimestamp": 1_770_334_823_346_i64,
         })
     };

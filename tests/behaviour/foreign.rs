@@ -149,8 +149,10 @@ fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_f
                 return Some(Ok(http_refusal(400, "bad_request")));
             }
             let mut file = json!({
-                "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1, "contentSha1": "none",
-                "fileId": sent(request)["fileId"], "fileInfo": {}, "fileName": "f", "uploadTimestamp": 1,
+                "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1,
+                "contentSha1": "none",
+                "fileId": sent(request)["fileId"], "fileInfo": {}, "fileName": "f",
+                "uploadTimestamp": 1,
             });
             file["fileId"] = json!(format!("4_other_{number}"));
             Some(Ok(http_answer(200, &file)))
@@ -167,8 +169,9 @@ fn an_error_of_a_finish_tells_of_every_attempt_that_was_answered_about_another_f
     for number in [0, 1] {
         let attempt = number + 1;
         let one = format!(
-            "attempt {attempt}: B2 answers about something else than what was asked for: \"4_asked\" was to be finished, and \
-             \"4_other_{number}\" is what B2 says it has finished"
+            "attempt {attempt}: B2 answers about something else than what was asked for: \
+             \"4_asked\" was to be finished, and \"4_other_{number}\" is what B2 says it has \
+             finished"
         );
         assert!(told.contains(&one), "{told}");
     }

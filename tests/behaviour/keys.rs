@@ -78,7 +78,8 @@ fn a_key_for_older_programs_is_made_through_v3_whatever_the_session_speaks() {
 
 #[test]
 fn a_login_in_v3_with_a_key_of_v4_is_a_matter_of_credentials_with_a_hint_at_v4() {
-    let text = r#"{"status":400,"code":"bad_request","message":"This request is not currently supported on API version number 3"}"#;
+    let text = r#"{"status":400,"code":"bad_request",
+               "message":"This request is not currently supported on API version number 3"}"#;
     let backend = |_| async {
         let refusal = b2kit::http::Response::builder().status(400);
         Ok(refusal.body(text.into()).unwrap())
@@ -149,7 +150,8 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     let created = answered(
         &create,
         json!({
-            "accountId": "15f935cf4dcb", "applicationKey": "K004canary", "applicationKeyId": "00415f935cf4dcb0000000101",
+            "accountId": "15f935cf4dcb", "applicationKey": "K004canary",
+            "applicationKeyId": "00415f935cf4dcb0000000101",
             "bucketIds": ["b1", "b2"], "capabilities": ["listFiles", "readFiles"],
             "expirationTimestamp": 1_770_421_227_461_i64, "keyName": "my-key", "namePrefix": "data",
             "options": ["s3"],
@@ -186,8 +188,10 @@ fn the_samples_of_created_keys_decode_and_their_secrets_are_secret() {
     let created = answered(
         &create,
         json!({
-            "accountId": "d2e6b27577ea", "applicationKey": "K002secret", "applicationKeyId": "002d2e6b27577ea000000000c",
-            "authorizationToken": "stray", "bucketId": "8d625eb63be2775577c70e1a", "capabilities": ["readFiles"],
+            "accountId": "d2e6b27577ea", "applicationKey": "K002secret",
+            "applicationKeyId": "002d2e6b27577ea000000000c",
+            "authorizationToken": "stray", "bucketId": "8d625eb63be2775577c70e1a",
+            "capabilities": ["readFiles"],
             "expirationTimestamp": null, "keyName": "my-key", "namePrefix": null, "options": ["s3"],
         }),
     );
@@ -279,7 +283,8 @@ fn a_key_is_created_used_listed_and_deleted_in_every_version() {
                 (ErrorKind::Unauthorized, 0)
             );
             let told = format!(
-                "nothing was sent: the key lacks writeKeys, is restricted to the bucket [\"{name}\"]"
+                "nothing was sent: the key lacks writeKeys, is restricted to the bucket \
+                 [\"{name}\"]"
             );
             assert!(error.to_string().contains(&told), "{error}");
 
@@ -359,28 +364,37 @@ fn the_documents_of_all_versions_become_the_same_session() {
                     "buckets": [{"id": "b1", "name": "one"}, {"id": "b2", "name": null}],
                     "capabilities": ["listBuckets", "flyFiles"], "namePrefix": null,
                 },
-                "apiUrl": "https://api004.backblazeb2.com", "downloadUrl": "https://f004.backblazeb2.com",
-                "recommendedPartSize": 100_000_000, "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+                "apiUrl": "https://api004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com",
+                "recommendedPartSize": 100_000_000,
+                "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             },
         },
         "applicationKeyExpirationTimestamp": 1_770_421_227_461_i64, "authorizationToken": "4_acct_",
     });
     let v3 = json!({
-        "accountId": "15f935cf4dcb", "authorizationToken": "3_acct_", "applicationKeyExpirationTimestamp": null,
+        "accountId": "15f935cf4dcb", "authorizationToken": "3_acct_",
+        "applicationKeyExpirationTimestamp": null,
         "apiInfo": {
             "storageApi": {
-                "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com", "bucketId": "b1",
+                "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com",
+                "bucketId": "b1",
                 "bucketName": "one", "capabilities": ["listBuckets", "flyFiles"],
-                "downloadUrl": "https://f004.backblazeb2.com", "infoType": "storageApi", "namePrefix": "p/",
-                "recommendedPartSize": 100_000_000, "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com", "infoType": "storageApi",
+                "namePrefix": "p/",
+                "recommendedPartSize": 100_000_000,
+                "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             },
-            "groupsApi": {"capabilities": ["all"], "groupsApiUrl": "https://api001.backblazeb2.com", "infoType": "groupsApi"},
-            "backupApi": {"capabilities": ["all"], "backupApiUrl": "https://api000.backblazeb2.com", "infoType": "backupApi"},
+            "groupsApi": {"capabilities": ["all"],
+            "groupsApiUrl": "https://api001.backblazeb2.com", "infoType": "groupsApi"},
+            "backupApi": {"capabilities": ["all"],
+            "backupApiUrl": "https://api000.backblazeb2.com", "infoType": "backupApi"},
         },
     });
     let v2 = json!({
         "absoluteMinimumPartSize": 5_000_000, "accountId": "15f935cf4dcb",
-        "allowed": {"bucketId": null, "bucketName": null, "capabilities": ["listBuckets", "flyFiles"], "namePrefix": null},
+        "allowed": {"bucketId": null, "bucketName": null, "capabilities": ["listBuckets",
+        "flyFiles"], "namePrefix": null},
         "apiUrl": "https://api004.backblazeb2.com", "authorizationToken": "2_acct_",
         "downloadUrl": "https://f004.backblazeb2.com", "recommendedPartSize": 100_000_000,
         "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
@@ -469,7 +483,8 @@ fn the_documents_of_all_versions_become_the_same_session() {
 #[test]
 fn a_key_of_another_name_is_not_taken_for_the_one_that_was_asked_for() {
     let another = json!({
-        "accountId": "a", "applicationKey": "K004x", "applicationKeyId": "k", "capabilities": ["readFiles"],
+        "accountId": "a", "applicationKey": "K004x", "applicationKeyId": "k",
+        "capabilities": ["readFiles"],
         "expirationTimestamp": null, "keyName": "writer", "namePrefix": null, "options": [],
     });
     assert_not_taken(&create(), another);

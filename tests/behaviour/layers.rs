@@ -47,7 +47,8 @@ fn no_modules_of_a_backend_depend_on_each_other_in_a_circle() {
 
 #[test]
 fn the_names_behind_crate_are_found_in_every_form() {
-    let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, types}; crate::Client::new(); super::super::client::Client";
+    let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, \
+        types}; crate::Client::new(); super::super::client::Client";
     let names = named_in_the_crate(text);
     assert_eq!(
         names,

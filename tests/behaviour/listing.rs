@@ -18,7 +18,7 @@ use b2kit::{
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::{call_of, client, http_answer, http_refusal, sent, session, wired};
+use crate::{Interception, call_of, client, http_answer, http_refusal, sent, session, wired};
 
 /// An account with something of everything that can be listed.
 struct Account {
@@ -75,7 +75,7 @@ impl Account {
     /// A client that has its session.
     fn client(
         &self,
-        meddle: impl Fn(&mut Request) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+        meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
     ) -> Client {
         let b2 = wired(&self.emulator, &self.timer, meddle).build().unwrap();
         self.timer.run(b2.session()).unwrap();
@@ -122,7 +122,8 @@ fn scripted(page: impl Fn(&Value) -> Value + Send + Sync + 'static) -> (Client, 
 fn file(name: &str) -> Value {
     json!({
         "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 1,
-        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "contentMd5": null, "contentType": "text/plain",
+        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709", "contentMd5": null,
+        "contentType": "text/plain",
         "fileId": format!("4_z{name}"), "fileInfo": {}, "fileName": name,
         "fileRetention": {"isClientAuthorizedToRead": false, "value": null},
         "legalHold": {"isClientAuthorizedToRead": false, "value": null}, "replicationStatus": null,
@@ -514,8 +515,10 @@ fn after_the_highest_part_there_is_no_other() {
 
 fn folder(name: &str) -> Value {
     json!({
-        "accountId": "a", "action": "folder", "bucketId": "b", "contentLength": 0, "contentSha1": null,
-        "contentMd5": null, "contentType": null, "fileId": null, "fileInfo": {}, "fileName": name, "uploadTimestamp": 0,
+        "accountId": "a", "action": "folder", "bucketId": "b", "contentLength": 0,
+        "contentSha1": null,
+        "contentMd5": null, "contentType": null, "fileId": null, "fileInfo": {}, "fileName": name,
+        "uploadTimestamp": 0,
     })
 }
 
@@ -619,7 +622,11 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
     let again = json!({"files": [unfinished("a")], "nextFileId": "4_za"});
     refused(ask(), again, "does not lead on");
 
-    let part = |file: &str, number: u32| json!({"fileId": file, "partNumber": number, "contentLength": 1, "uploadTimestamp": 1});
+    let part = |file: &str, number: u32| {
+        json!({
+            "fileId": file, "partNumber": number, "contentLength": 1, "uploadTimestamp": 1
+        })
+    };
     let parts = |parts: &[Value], next: Value| json!({"parts": parts, "nextPartNumber": next});
     let ask = || ListParts::new("f");
     refused(ask(), parts(&[part("g", 1)], Value::Null), "another file");
@@ -635,7 +642,8 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
     refused(late, parts(&[part("f", 4)], Value::Null), "out of order");
 
     let key = |id: &str| {
-        json!({"accountId": "a", "applicationKeyId": id, "capabilities": [], "expirationTimestamp": null,
+        json!({"accountId": "a", "applicationKeyId": id, "capabilities": [],
+        "expirationTimestamp": null,
                "keyName": "k", "namePrefix": null, "options": []})
     };
     let keys = |keys: &[Value], next: Value| json!({"keys": keys, "nextApplicationKeyId": next});
@@ -658,7 +666,11 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
 
 #[test]
 fn a_list_of_buckets_shows_only_what_was_asked_for() {
-    let bucket = |id: &str, name: &str, kind: &str| json!({"accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1});
+    let bucket = |id: &str, name: &str, kind: &str| {
+        json!({
+            "accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1
+        })
+    };
     let shown = move |call: ListBuckets, buckets: Vec<Value>| {
         let (b2, _) = scripted(move |_| json!({"buckets": buckets}));
         futures::executor::block_on(b2.call(call)).map(|shown| shown.buckets.len())

@@ -921,8 +921,10 @@ fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_r
             }),
             "b2_list_buckets" => {
                 let bucket = json!({
-                    "accountId": "a", "bucketId": "b", "bucketName": "photos", "bucketType": "allPrivate",
-                    "bucketInfo": {"owner": "us"}, "revision": 8, "defaultServerSideEncryption": encryption,
+                    "accountId": "a", "bucketId": "b", "bucketName": "photos",
+                    "bucketType": "allPrivate",
+                    "bucketInfo": {"owner": "us"}, "revision": 8,
+                    "defaultServerSideEncryption": encryption,
                     "lifecycleRules": [], "options": [],
                     "corsRules": [{
                         "corsRuleName": "downloads", "allowedOrigins": ["https://example.com"],
@@ -965,8 +967,10 @@ fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() 
 
     let file = |over: Value| {
         let mut file = json!({
-            "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 5, "contentType": "text/plain",
-            "contentSha1": Sha1::of(b"hello").to_string(), "fileId": "4_z1", "fileName": "f", "uploadTimestamp": 1,
+            "accountId": "a", "action": "upload", "bucketId": "b", "contentLength": 5,
+            "contentType": "text/plain",
+            "contentSha1": Sha1::of(b"hello").to_string(), "fileId": "4_z1", "fileName": "f",
+            "uploadTimestamp": 1,
             "fileInfo": {"colour": "red"},
         });
         for (key, value) in over.as_object().unwrap() {
@@ -1057,7 +1061,10 @@ fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() 
         json!({"fileId": "4_z1", "fileName": "f", "fileRetention": shorter}),
     );
 
-    let bucket = json!({"accountId": "a", "bucketId": "b", "bucketName": "PHOTOS-1", "bucketType": "allPublic", "revision": 2});
+    let bucket = json!({
+        "accountId": "a", "bucketId": "b", "bucketName": "PHOTOS-1", "bucketType": "allPublic",
+        "revision": 2
+    });
     let photos = || BucketName::new("photos-1").unwrap();
     crate::answered(
         &CreateBucket::new(photos(), BucketType::AllPublic),
@@ -1075,7 +1082,8 @@ fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() 
 
     let key = |over: Value| {
         let mut key = json!({
-            "accountId": "a", "applicationKey": "K", "applicationKeyId": "k", "bucketIds": ["b"], "capabilities": ["readFiles"],
+            "accountId": "a", "applicationKey": "K", "applicationKeyId": "k", "bucketIds": ["b"],
+            "capabilities": ["readFiles"],
             "keyName": "k", "namePrefix": "p/",
         });
         for (field, value) in over.as_object().unwrap() {

@@ -22,7 +22,7 @@ mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
-mod lost_response_matrix; // every call that changes something, whatever is lost and whatever asking shows
+mod lost_response_matrix; // each call with effects, by what was lost and what reconciliation finds
 mod module_graph; // which modules of a crate name which others
 mod names; // of all calls, also for the tests through each library
 mod notifications; // event notification rules
@@ -102,11 +102,14 @@ fn client_over(emulator: &Emulator, timer: &ManualTimer, backend: impl HttpClien
         .unwrap()
 }
 
+/// A response or an error instead of the one that the emulator would give; `None` lets the request through.
+type Interception = Option<Result<Response, HttpError>>;
+
 /// A client of an emulator on a wire that someone watches: `meddle` sees each request, and may answer it itself.
 fn wired(
     emulator: &Emulator,
     timer: &ManualTimer,
-    meddle: impl Fn(&mut Request) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
+    meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
 ) -> ClientBuilder {
     let b2 = emulator.clone();
     let backend = move |mut request: Request| {

@@ -256,7 +256,8 @@ fn leading_word(text: &str) -> &str {
 
 #[test]
 fn paths_are_found_in_imports_groups_and_expressions() {
-    let code = "use crate::{a::{B, c::D}, e as f};\npub use g::*;\nlet x = super::h::i(&'a j::K::<L>::m());";
+    let code = "use crate::{a::{B, c::D}, e as f};\npub use g::*;\n\
+        let x = super::h::i(&'a j::K::<L>::m());";
     let expected: [&[&str]; 6] = [
         &["crate", "a", "B"],
         &["crate", "a", "c", "D"],

@@ -13,7 +13,8 @@ use crate::{answered, client, document};
 /// B2's sample, with a signature and a header.
 fn rule() -> Value {
     json!({
-        "eventTypes": ["b2:ObjectCreated:*", "b2:ObjectDeleted:Summoned"], "isEnabled": true, "isSuspended": false,
+        "eventTypes": ["b2:ObjectCreated:*", "b2:ObjectDeleted:Summoned"], "isEnabled": true,
+        "isSuspended": false,
         "name": "my-rule", "objectNamePrefix": "images/", "suspensionReason": "",
         "targetConfiguration": {
             "targetType": "webhook", "url": "https://example.com/hook",

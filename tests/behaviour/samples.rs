@@ -130,7 +130,8 @@ fn the_documented_answer_of_list_file_versions_decodes_fully() {
 #[test]
 fn a_folder_row_is_a_folder() {
     let page = reply(
-        br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,"contentMd5":null,
+        br#"{"files":[{"accountId":"a","action":"folder","bucketId":"b","contentLength":0,
+        "contentMd5":null,
         "contentSha1":null,"contentType":null,"fileId":null,"fileInfo":{},"fileName":"photos/cats/",
         "uploadTimestamp":0}],"nextFileId":"x","nextFileName":"photos/dogs/"}"#,
     );
@@ -148,8 +149,10 @@ fn a_folder_row_is_a_folder() {
 #[test]
 fn what_was_absent_stays_absent_when_a_version_is_written_again() {
     let hide = json!({
-        "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0, "contentSha1": "none",
-        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0,
+        "contentSha1": "none",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {},
+        "fileName": "f",
         "uploadTimestamp": 1,
     });
     let mut locked = hide.clone();
@@ -164,7 +167,9 @@ fn what_was_absent_stays_absent_when_a_version_is_written_again() {
     }
     // Nothing that is said of nothing is lost.
     let mut nothing = hide;
-    let none = json!({"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}});
+    let none = json!({
+        "isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}
+    });
     nothing["fileRetention"] = none;
     nothing["legalHold"] = json!({"isClientAuthorizedToRead": true, "value": null});
     nothing["replicationStatus"] = Value::Null;
@@ -176,9 +181,11 @@ fn what_was_absent_stays_absent_when_a_version_is_written_again() {
 
 #[test]
 fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
-    let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos","revision":3,
+    let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos",
+                 "revision":3,
         "replicationConfiguration":{"isClientAuthorizedToRead":true,"value":{"asReplicationSource":{
-        "replicationRules":[{"destinationBucketId":"c","isEnabled":true,"priority":1,"replicationRuleName":"r"}],
+        "replicationRules":[{"destinationBucketId":"c","isEnabled":true,"priority":1,
+        "replicationRuleName":"r"}],
         "sourceApplicationKeyId":"k"},"asReplicationDestination":null}}}]}"#;
     let buckets = ListBuckets::new().read(reply(sample)).unwrap().buckets;
     let bucket: &Bucket = &buckets[0];

@@ -132,7 +132,8 @@ fn no_error_shows_a_token_that_the_server_repeats() {
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
     for answer in [
         format!(
-            r#"{{"status":400,"code":"auth_token_limit","message":"more than one upload using auth token {}"}}"#,
+            r#"{{"status":400,"code":"auth_token_limit",
+            "message":"more than one upload using auth token {}"}}"#,
             secret()
         ),
         format!(r#"{{"status":400,"code":"{}","message":""}}"#, secret()),
@@ -199,14 +200,16 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let created = CreateKey::new(KeyName::new("k").unwrap(), [Capability::ListFiles]);
     let created = created
         .read(read(json!({
-            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k", "capabilities": ["listFiles"],
+            "accountId": "a", "applicationKey": secret(), "applicationKeyId": "k",
+            "capabilities": ["listFiles"],
             "expirationTimestamp": null, "keyName": "k", "namePrefix": null, "options": [],
         })))
         .unwrap();
     let member = CreateGroupMember::new("g", "a@b.example")
         .read(read(json!({
             "applicationKey": secret(), "applicationKeyId": "k",
-            "groupMember": {"accountId": "a", "email": "a@b.example", "groupId": "g", "groupName": "G"},
+            "groupMember": {"accountId": "a", "email": "a@b.example", "groupId": "g",
+            "groupName": "G"},
         })))
         .unwrap();
 
@@ -218,11 +221,13 @@ fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let rules = EventNotificationRules::new([rule.clone()]).unwrap();
     let set = SetBucketNotificationRules::new("b", rules.clone());
     let listed = json!({"bucketId": "b", "eventNotificationRules": [{
-        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false, "name": "my-rule",
+        "eventTypes": ["b2:ObjectCreated:*"], "isEnabled": true, "isSuspended": false,
+        "name": "my-rule",
         "objectNamePrefix": "", "suspensionReason": "",
         "targetConfiguration": {
             "targetType": "webhook", "url": "https://example.com/",
-            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x", "value": secret()}],
+            "hmacSha256SigningSecret": secret(), "customHeaders": [{"name": "x",
+            "value": secret()}],
         },
     }]});
     let listed = GetBucketNotificationRules::new("b")
@@ -433,7 +438,8 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         spy.lock().unwrap().push(token.to_owned());
         let said = speaker.lock().unwrap().clone()?;
         (crate::call_of(request) == "b2_list_buckets").then(|| {
-            let document = json!({"status": 400, "code": "bad_request", "message": format!("not {said}, please")});
+            let document = json!({"status": 400, "code": "bad_request",
+            "message": format!("not {said}, please")});
             Ok(crate::http_answer(400, &document))
         })
     });

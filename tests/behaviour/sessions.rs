@@ -34,7 +34,8 @@ fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
         "accountId": id, "authorizationToken": token, "applicationKeyExpirationTimestamp": null,
         "apiInfo": {"storageApi": {
             "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
-            "allowed": {"buckets": null, "capabilities": ["listBuckets", "readFiles"], "namePrefix": null},
+            "allowed": {"buckets": null, "capabilities": ["listBuckets", "readFiles"],
+            "namePrefix": null},
             "apiUrl": api, "downloadUrl": downloads, "s3ApiUrl": api,
         }},
     })
@@ -813,7 +814,8 @@ fn restricted_documents() -> [Restricted; 8] {
     let v3 = |restriction: Value| {
         let mut storage = json!({
             "absoluteMinimumPartSize": 5_000_000, "apiUrl": "https://api004.backblazeb2.com",
-            "capabilities": ["listFiles", "flyFiles"], "downloadUrl": "https://f004.backblazeb2.com",
+            "capabilities": ["listFiles", "flyFiles"],
+            "downloadUrl": "https://f004.backblazeb2.com",
             "infoType": "storageApi", "recommendedPartSize": 100_000_000,
             "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
         });
@@ -826,7 +828,8 @@ fn restricted_documents() -> [Restricted; 8] {
             "applicationKeyExpirationTimestamp": 1_770_421_227_461_i64,
             "apiInfo": {
                 "storageApi": storage,
-                "groupsApi": {"capabilities": ["all"], "groupsApiUrl": partner, "infoType": "groupsApi"},
+                "groupsApi": {"capabilities": ["all"], "groupsApiUrl": partner,
+                "infoType": "groupsApi"},
             },
         })
     };
@@ -836,8 +839,10 @@ fn restricted_documents() -> [Restricted; 8] {
             "applicationKeyExpirationTimestamp": null,
             "apiInfo": {"storageApi": {
                 "absoluteMinimumPartSize": 5_000_000, "recommendedPartSize": 100_000_000,
-                "allowed": {"buckets": buckets, "capabilities": ["listFiles", "flyFiles"], "namePrefix": prefix},
-                "apiUrl": "https://api004.backblazeb2.com", "downloadUrl": "https://f004.backblazeb2.com",
+                "allowed": {"buckets": buckets, "capabilities": ["listFiles", "flyFiles"],
+                "namePrefix": prefix},
+                "apiUrl": "https://api004.backblazeb2.com",
+                "downloadUrl": "https://f004.backblazeb2.com",
                 "s3ApiUrl": "https://s3.us-west-004.backblazeb2.com",
             }},
         })

@@ -27,13 +27,16 @@ pub(crate) fn bucket() -> Value {
     json!({
         "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "bucketName": "my-bucket",
         "bucketType": "allPrivate", "corsRules": [],
-        "defaultServerSideEncryption": {"isClientAuthorizedToRead": true, "value": {"algorithm": null, "mode": null}},
+        "defaultServerSideEncryption": {"isClientAuthorizedToRead": true,
+        "value": {"algorithm": null, "mode": null}},
         "fileLockConfiguration": {
             "isClientAuthorizedToRead": true,
-            "value": {"defaultRetention": {"mode": null, "period": null}, "isFileLockEnabled": true},
+            "value": {"defaultRetention": {"mode": null, "period": null},
+            "isFileLockEnabled": true},
         },
         "lifecycleRules": [], "options": ["s3"],
-        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null}, "revision": 2,
+        "replicationConfiguration": {"isClientAuthorizedToRead": true, "value": null},
+        "revision": 2,
     })
 }
 
@@ -43,11 +46,14 @@ fn file() -> Value {
         "accountId": "15f935cf4dcb", "action": "upload", "bucketId": "c1657f7923d53c0f94cd0c1b",
         "contentLength": 48, "contentMd5": "dea3801551d8240fb5cd9f94d6868eb0",
         "contentSha1": "973406ee1dc35b9b35e888ff50a9d8e13f10911c", "contentType": "text/plain",
-        "fileId": "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0052_u01770334812998",
+        "fileId": "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0\
+            052_u01770334812998",
         "fileInfo": {}, "fileName": "typing_test.txt",
-        "fileRetention": {"isClientAuthorizedToRead": true, "value": {"mode": null, "retainUntilTimestamp": null}},
+        "fileRetention": {"isClientAuthorizedToRead": true, "value": {"mode": null,
+        "retainUntilTimestamp": null}},
         "legalHold": {"isClientAuthorizedToRead": true, "value": null},
-        "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_812_998_i64,
+        "serverSideEncryption": {"algorithm": null, "mode": null},
+        "uploadTimestamp": 1_770_334_812_998_i64,
     })
 }
 
@@ -79,8 +85,10 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
     assert_eq!(serde_json::to_value(&copied).unwrap(), file());
     let hidden = json!({
         "accountId": "15f935cf4dcb", "action": "hide", "bucketId": "b1", "contentLength": 0,
-        "contentMd5": "d41d8cd98f00b204e9800998ecf8427e", "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
-        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {}, "fileName": "f",
+        "contentMd5": "d41d8cd98f00b204e9800998ecf8427e",
+        "contentSha1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "contentType": "application/x-bz-hide-marker", "fileId": "4_z1", "fileInfo": {},
+        "fileName": "f",
         "uploadTimestamp": 1_770_334_812_998_i64,
     });
     let marker = answered(&HideFile::new("b1", FileName::new("f").unwrap()), hidden);
@@ -100,7 +108,8 @@ fn words_that_b2_may_add_go_through_unchanged() {
     future["bucketInfo"] = json!({"owner": "ü"});
     future["options"] = json!(["s3", "s4"]);
     future["corsRules"] = json!([{
-        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get", "s3_put"],
+        "corsRuleName": "my-rule", "allowedOrigins": ["*"], "allowedOperations": ["s4_get",
+        "s3_put"],
         "allowedHeaders": [], "exposeHeaders": [], "maxAgeSeconds": 90_000,
     }]);
     future["lifecycleRules"] = json!([
@@ -113,7 +122,8 @@ fn words_that_b2_may_add_go_through_unchanged() {
     future["replicationConfiguration"]["value"] = json!({
         "asReplicationSource": {
             "replicationRules": [{
-                "destinationBucketId": "b2", "fileNamePrefix": "", "includeExistingFiles": true, "isEnabled": true,
+                "destinationBucketId": "b2", "fileNamePrefix": "", "includeExistingFiles": true,
+                "isEnabled": true,
                 "priority": 0, "replicationRuleName": "a rule",
             }],
             "sourceApplicationKeyId": "k1",
@@ -244,18 +254,21 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
         "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketType": "allPublic",
         "bucketInfo": {"cache-control": "max-age=60"},
         "corsRules": [{
-            "corsRuleName": "my-rule", "allowedOrigins": ["https"], "allowedOperations": ["b2_download_file_by_name"],
+            "corsRuleName": "my-rule", "allowedOrigins": ["https"],
+            "allowedOperations": ["b2_download_file_by_name"],
             "allowedHeaders": ["range"], "exposeHeaders": [], "maxAgeSeconds": 3_600,
         }],
         "lifecycleRules": [{
-            "fileNamePrefix": "logs/", "daysFromUploadingToHiding": 1, "daysFromHidingToDeleting": null,
+            "fileNamePrefix": "logs/", "daysFromUploadingToHiding": 1,
+            "daysFromHidingToDeleting": null,
             "daysFromStartingToCancelingUnfinishedLargeFiles": null,
         }],
         "defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"},
         "replicationConfiguration": {
             "asReplicationSource": {
                 "replicationRules": [{
-                    "destinationBucketId": "b2", "fileNamePrefix": "p/", "includeExistingFiles": true,
+                    "destinationBucketId": "b2", "fileNamePrefix": "p/",
+                    "includeExistingFiles": true,
                     "isEnabled": true, "priority": 2, "replicationRuleName": "r1",
                 }],
                 "sourceApplicationKeyId": "k1",
@@ -275,9 +288,11 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
     assert_eq!(
         document(&clear),
         json!({
-            "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "corsRules": [], "lifecycleRules": [],
+            "accountId": "15f935cf4dcb", "bucketId": "b1", "bucketInfo": {}, "corsRules": [],
+            "lifecycleRules": [],
             "defaultServerSideEncryption": {"mode": null, "algorithm": null},
-            "replicationConfiguration": {"asReplicationSource": null, "asReplicationDestination": null},
+            "replicationConfiguration": {"asReplicationSource": null,
+            "asReplicationDestination": null},
         })
     );
 
@@ -389,9 +404,12 @@ fn parts_are_read_with_their_checksum_of_whatever_kind() {
     // B2's samples of b2_upload_part and b2_list_parts.
     let part = |checksum: Value| {
         json!({
-            "b2Checksum": checksum, "contentLength": 1, "contentMd5": "9dd4e461268c8034f5c8564e155c67a6",
-            "contentSha1": "11f6ad8ec52a2984abaafd7c3b516503785c2072", "fileId": "4_z1", "partNumber": 1,
-            "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": 1_770_334_819_825_i64,
+            "b2Checksum": checksum, "contentLength": 1,
+            "contentMd5": "9dd4e461268c8034f5c8564e155c67a6",
+            "contentSha1": "11f6ad8ec52a2984abaafd7c3b516503785c2072", "fileId": "4_z1",
+            "partNumber": 1,
+            "serverSideEncryption": {"algorithm": null, "mode": null},
+            "uploadTimestamp": 1_770_334_819_825_i64,
         })
     };
     let sha1 = "11f6ad8ec52a2984abaafd7c3b516503785c2072".parse().unwrap();

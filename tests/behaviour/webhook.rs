@@ -140,10 +140,13 @@ fn a_body_that_is_too_long_is_refused_before_it_is_hashed() {
 
 fn event() -> Value {
     json!({
-        "accountId": "e85c6a500333", "bucketId": "aea8c5bc362ae55070130333", "bucketName": "mySampleBucket",
-        "eventId": "dbe4ff1c9b0d4cd8", "eventTimestamp": 1_684_793_309_123_i64, "eventType": "b2:ObjectCreated:Upload",
+        "accountId": "e85c6a500333", "bucketId": "aea8c5bc362ae55070130333",
+        "bucketName": "mySampleBucket",
+        "eventId": "dbe4ff1c9b0d4cd8", "eventTimestamp": 1_684_793_309_123_i64,
+        "eventType": "b2:ObjectCreated:Upload",
         "eventVersion": 1, "matchedRuleName": "mySampleRule1", "objectName": "objectName.txt",
-        "objectSize": 10_495_842, "objectVersionId": "4_zaea8c5bc362ae55070130333_f117", "new": {"a": 1},
+        "objectSize": 10_495_842, "objectVersionId": "4_zaea8c5bc362ae55070130333_f117",
+        "new": {"a": 1},
     })
 }
 

@@ -167,7 +167,8 @@ fn each_flaw_is_named_with_its_line() {
         ),
         (
             with("x-one:\n        - \"canary\"", "content-length: 7"),
-            "recording:8: the body's length is not the request's content-length (a body can stand in for another only as `omitted`)",
+            "recording:8: the body's length is not the request's content-length (a body can stand \
+             in for another only as `omitted`)",
         ),
         (
             with("x-one:\n        - \"canary\"", "content-length: canary"),
@@ -215,7 +216,8 @@ fn each_flaw_is_named_with_its_line() {
         ),
         (
             with("        - \"canary\"", "\t- \"canary\""),
-            "recording:8: this is not YAML: tabs disallowed within this context (block indentation)",
+            "recording:8: this is not YAML: tabs disallowed within this context (block \
+             indentation)",
         ),
     ] {
         assert_eq!(error_of(&text), error, "{text}");

@@ -100,25 +100,38 @@ fn equal_requests_are_answered_in_order_and_each_once() {
     assert_eq!(play(&clone, call(CALL)), "second");
     assert_eq!(
         miss(&player, call(CALL)),
-        r#"the recording has no answer to this request
-  sent: POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}
-  already played: request 2 (line 17): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
-  nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1
-    method: recorded GET, sent POST
-    URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/b2_list_file_names
-    header content-type: recorded nothing, sent "application/json; charset=utf-8"
-    header range: recorded "bytes=0-3", sent nothing
-    header x-bz-test-mode: recorded nothing, sent "fail_some_uploads"
-    body: recorded 0 bytes of SHA-1 da39a3ee5e6b4b0d3255bfef95601890afd80709, sent 68 bytes of SHA-1 SHA"#
-            .replace("SHA-1 SHA", &format!("SHA-1 {}", sha1_hex(CALL)))
+        [
+            "the recording has no answer to this request",
+            concat!(
+                "  sent: POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100.0,"options":{"a":[1.0,2],"b":null}}"#
+            ),
+            concat!(
+                "  already played: request 2 (line 17): POST ",
+                "https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}"#
+            ),
+            "  nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1",
+            "    method: recorded GET, sent POST",
+            "    URL: recorded https://example.com/file/b/a%2Fb?x=1, \
+             sent https://example.com/b2_list_file_names",
+            r#"    header content-type: recorded nothing, sent "application/json; charset=utf-8""#,
+            r#"    header range: recorded "bytes=0-3", sent nothing"#,
+            r#"    header x-bz-test-mode: recorded nothing, sent "fail_some_uploads""#,
+            &format!(
+                "    body: recorded 0 bytes of SHA-1 da39a3ee5e6b4b0d3255bfef95601890afd80709, \
+                 sent 68 bytes of SHA-1 {}",
+                sha1_hex(CALL)
+            ),
+        ]
+        .join("\n")
     );
     let _ = player.unplayed();
 }
 
 fn sha1_hex(text: &str) -> String {
     use sha1::Digest as _;
-    let digest = sha1::Sha1::digest(text);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&sha1::Sha1::digest(text))
 }
 
 #[test]
@@ -129,13 +142,22 @@ fn a_miss_names_the_nearest_request_and_each_difference() {
     request.headers_mut().remove("x-bz-test-mode");
     assert_eq!(
         miss(&player, request),
-        r#"the recording has no answer to this request
-  sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}
-  nearest: request 1 (line 2): POST https://example.com/b2_list_file_names {"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}
-    header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
-    body $.bucketId: recorded "b", sent "c"
-    body $.options.a[1]: recorded 2, sent nothing
-    body $.prefix: recorded nothing, sent """#
+        [
+            "the recording has no answer to this request",
+            concat!(
+                "  sent: POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#
+            ),
+            concat!(
+                "  nearest: request 1 (line 2): POST https://example.com/b2_list_file_names ",
+                r#"{"bucketId":"b","maxFileCount":100,"options":{"a":[1,2]},"prefix":null}"#
+            ),
+            r#"    header x-bz-test-mode: recorded "fail_some_uploads", sent nothing"#,
+            r#"    body $.bucketId: recorded "b", sent "c""#,
+            "    body $.options.a[1]: recorded 2, sent nothing",
+            r#"    body $.prefix: recorded nothing, sent """#,
+        ]
+        .join("\n")
     );
     assert_eq!(
         miss(
@@ -145,7 +167,8 @@ fn a_miss_names_the_nearest_request_and_each_difference() {
         "the recording has no answer to this request\n  \
          sent: GET https://example.com/file/b/a/b?x=1\n  \
          nearest: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n    \
-         URL: recorded https://example.com/file/b/a%2Fb?x=1, sent https://example.com/file/b/a/b?x=1"
+         URL: recorded https://example.com/file/b/a%2Fb?x=1, \
+         sent https://example.com/file/b/a/b?x=1"
     );
     assert_eq!(player.unplayed().len(), 3);
 }

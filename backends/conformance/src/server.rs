@@ -39,7 +39,10 @@ impl AcceptLoop {
             accepted: Arc::default(),
             closed: Arc::default(),
         };
-        let (accepted, closed) = (Arc::clone(&accept_loop.accepted), Arc::clone(&accept_loop.closed));
+        let (accepted, closed) = (
+            Arc::clone(&accept_loop.accepted),
+            Arc::clone(&accept_loop.closed),
+        );
         let (sender, sockets) = channel();
         thread::spawn(move || {
             for socket in listener.incoming() {
@@ -77,7 +80,10 @@ impl RawServer {
     #[must_use]
     pub fn start() -> Self {
         let (accept_loop, sockets) = AcceptLoop::open();
-        Self { sockets, accept_loop }
+        Self {
+            sockets,
+            accept_loop,
+        }
     }
 
     /// A server that runs `script` on a thread for each connection.

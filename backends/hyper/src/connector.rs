@@ -171,7 +171,8 @@ impl fmt::Display for RuntimeError {
         f.write_str(match self {
             Self::ShutDown => "the tokio runtime that the client was built on has been shut down",
             Self::Panicked => {
-                "connecting panicked: does the client's tokio runtime have its I/O and time drivers?"
+                "connecting panicked: does the client's tokio runtime have its I/O and time \
+                 drivers?"
             }
         })
     }

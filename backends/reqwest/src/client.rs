@@ -138,7 +138,8 @@ impl HttpClient for ReqwestClient {
             .await
             .map_err(|error| send_error(error, &upload.0))?;
         if *response.url() != url {
-            let why = "the client followed a redirect, which a backend must not: build it with redirect::Policy::none()";
+            let why = "the client followed a redirect, which a backend must not: build it with \
+                redirect::Policy::none()";
             return Err(
                 HttpError::new(HttpErrorKind::Protocol, Phase::ResponseBegun).with_source(why),
             );

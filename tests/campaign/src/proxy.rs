@@ -387,7 +387,8 @@ fn page(status: u16) -> String {
         more.push_str("Location: https://login.example.com/\r\n");
     }
     format!(
-        "HTTP/1.1 {status} No\r\n{more}Content-Type: text/html\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{PAGE}",
+        "HTTP/1.1 {status} No\r\n{more}Content-Type: text/html\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{PAGE}",
         PAGE.len()
     )
 }
@@ -397,7 +398,8 @@ fn early_answer(mut client: &TcpStream, status: u16, b2: bool) -> io::Result<()>
         let body =
             format!(r#"{{"code":"service_unavailable","message":"busy","status":{status}}}"#);
         format!(
-            "HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            "HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
     } else {

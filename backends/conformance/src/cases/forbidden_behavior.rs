@@ -29,7 +29,8 @@ fn no_redirect_is_followed(s: &Subject<'_>) {
         peer.head();
         let to = server.uri("/to");
         peer.say(format!(
-            "HTTP/1.1 {status} Moved\r\nconnection: close\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"
+            "HTTP/1.1 {status} Moved\r\nconnection: close\r\nlocation: {to}\r\n\
+             content-length: 0\r\n\r\n"
         ));
         let response = sending.response();
         assert_eq!(response.status().as_u16(), status);
@@ -70,7 +71,8 @@ fn no_challenge_is_answered(s: &Subject<'_>) {
         let mut peer = server.accept();
         peer.head();
         peer.say(format!(
-            "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: {challenge}\r\ncontent-length: 0\r\n\r\n"
+            "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: {challenge}\r\ncontent-length: 0\r\n\
+             \r\n"
         ));
         let response = sending.response();
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
@@ -119,7 +121,8 @@ fn a_refusal_for_now_is_not_sent_again(s: &Subject<'_>) {
         peer.head();
         peer.body(4);
         peer.say(format!(
-            "HTTP/1.1 {status} Later\r\nconnection: close\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n"
+            "HTTP/1.1 {status} Later\r\nconnection: close\r\nretry-after: 0\r\n\
+             content-length: 0\r\n\r\n"
         ));
         let response = sending.response();
         assert_eq!(response.status().as_u16(), status);
@@ -204,6 +207,9 @@ fn no_upgrade_is_asked_for(s: &Subject<'_>) {
     for name in ["upgrade", "http2-settings"] {
         assert!(head.values(name).is_empty(), "{head:?}");
     }
-    peer.say("HTTP/1.1 200 OK\r\nalt-svc: h3=\":443\"\r\nstrict-transport-security: max-age=9\r\ncontent-length: 0\r\n\r\n");
+    peer.say(
+        "HTTP/1.1 200 OK\r\nalt-svc: h3=\":443\"\r\nstrict-transport-security: max-age=9\r\n\
+         content-length: 0\r\n\r\n",
+    );
     sending.response();
 }

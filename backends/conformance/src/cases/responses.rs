@@ -93,8 +93,8 @@ fn a_body_of_no_bytes_ends_at_once(s: &Subject<'_>) {
 fn headers_arrive_as_they_were_sent(s: &Subject<'_>) {
     let response = answered(
         s,
-        "HTTP/1.1 200 OK\r\nX-Bz-Info-A: 1%202\r\nx-many: first\r\nX-Many: second\r\nx-many:   third  \r\n\
-         x-empty:\r\ncontent-length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nX-Bz-Info-A: 1%202\r\nx-many: first\r\nX-Many: second\r\n\
+         x-many:   third  \r\nx-empty:\r\ncontent-length: 2\r\n\r\nok",
     );
     let headers = response.headers();
     assert_eq!(headers["x-bz-info-a"], "1%202");
