@@ -1,11 +1,11 @@
-//! [`BodyCapture`]: what is kept of a body that streams by.
+//! [`BodyCapture`]: the bytes of a body that streams through, or only its length and SHA-1.
 
 use bytes::BytesMut;
 use sha1::{Digest as _, Sha1};
 
 use crate::interaction::RecordedBody;
 
-/// A body's length, and its bytes as long as there are no more than a limit; after that, their SHA-1.
+/// Captures a body up to a size limit; of a longer one only the length and the SHA-1.
 pub(crate) struct BodyCapture {
     limit: usize,
     len: u64,
@@ -41,7 +41,7 @@ impl BodyCapture {
         self.len
     }
 
-    /// What there is to record: the bytes, or their number and SHA-1.
+    /// The body to be recorded.
     pub(crate) fn finish(self) -> RecordedBody {
         match self.hasher {
             None => RecordedBody::Bytes(self.kept.freeze()),

@@ -1,18 +1,17 @@
-//! The ways in which bytes can be read: as they are, without their escapes, and what base64 and hexadecimal digits in them
-//! mean. Each takes one pass.
+//! Decodes text in which secrets may be hidden: escapes, and runs of base64 and hexadecimal digits. Each takes one pass.
 
 use std::ops::Range;
 
-/// The longest escape is undone so often, and then all that is left at once.
+/// How many layers of escapes are removed one by one; the rest is removed at once.
 const UNESCAPE_ROUNDS: usize = 3;
 
-/// The fewest bytes that are worth looking for in what base64 and hexadecimal digits mean.
+/// The shortest value that is searched for in decoded base64 and hexadecimal.
 pub(crate) const MIN_SEARCH_LENGTH: usize = 4;
 
-/// A text without the escapes that it was written with, and where each byte of it was written.
+/// A text without its escapes, and the position of each byte in the original.
 pub(crate) struct Unescaped {
     pub(crate) bytes: Vec<u8>,
-    /// Where each byte begins; at last, the end of the text.
+    /// The position of each byte, and at last the end of the text.
     starts: Vec<usize>,
 }
 
@@ -36,14 +35,14 @@ impl Unescaped {
         (this.bytes.len() < text.len()).then_some(this)
     }
 
-    /// Where this range of its bytes was written.
+    /// The range of the original that these bytes come from.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
         self.starts[range.start]..self.starts[range.end]
     }
 }
 
-/// Calls `look` with each text that these bytes are once escapes are undone, also again and again, until it finds something.
-/// A bounded number of texts, none longer than the bytes.
+/// Calls `look` with the bytes, and with what they become as layers of escapes are removed, until it finds something. The
+/// number of calls is bounded, and no text is longer than the bytes.
 pub(crate) fn each_unescaped<T>(
     bytes: &[u8],
     look: &mut impl FnMut(&[u8]) -> Option<T>,
@@ -74,8 +73,8 @@ fn unescaped_once(bytes: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What is left when no escape is left, in one pass: whatever byte ends an escape ends one that may begin with what was an
-/// escape itself. Each step takes a byte or takes one away, so there are no more than twice as many as bytes.
+/// The bytes with all layers of escapes removed, in one pass: a byte that completes an escape may thereby complete an
+/// enclosing one. Each step adds or removes a byte, so the number of steps is at most twice that of the bytes.
 fn unescaped_wholly(bytes: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(bytes.len());
     for byte in bytes {
@@ -91,7 +90,7 @@ fn unescaped_wholly(bytes: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// The byte that is written first, and by how many bytes: `%2F`, `\u002f` and `\/` are a `/`.
+/// Decodes the first byte, and says how many bytes it takes: `%2F`, `\u002f` and `\/` are a `/`.
 pub(crate) fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
     let hex = |digits: &[u8]| {
         digits.iter().try_fold(0_u32, |sum, digit| {
@@ -110,15 +109,15 @@ pub(crate) fn unescaped(bytes: &[u8]) -> Option<(u8, usize)> {
     })
 }
 
-/// Bytes that stand in a text as digits.
+/// The bytes of a run of digits in a text.
 pub(crate) struct DecodedRun<'a> {
     pub(crate) bytes: &'a [u8],
     alphabet: Alphabet,
-    /// Where the first digit stands.
+    /// The position of the first digit.
     start: usize,
-    /// Where no digit follows any more.
+    /// The end of the run.
     end: usize,
-    /// How many `=` follow.
+    /// The number of `=` that follow.
     padding: usize,
 }
 
@@ -129,8 +128,8 @@ enum Alphabet {
 }
 
 impl DecodedRun<'_> {
-    /// Where in the text the digits of this range of the bytes stand. With those that also write a bit of others, and with
-    /// the padding where it is theirs.
+    /// The range of the text whose digits encode these bytes, including digits shared with neighbouring bytes, and the padding
+    /// at the end.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
         match self.alphabet {
             Alphabet::Hex => self.start + range.start * 2..self.start + range.end * 2,
@@ -145,8 +144,8 @@ impl DecodedRun<'_> {
     }
 }
 
-/// Calls `look` with the bytes of each run of digits in the text, read from each digit on that they could begin with, until
-/// it finds something. They have four times as many bytes in all as the text, at most.
+/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. In total
+/// they are at most four times as long as the text.
 pub(crate) fn each_decoded<T>(
     text: &[u8],
     mut look: impl FnMut(&DecodedRun<'_>) -> Option<T>,
@@ -210,7 +209,7 @@ fn decode(digits: &[u8], alphabet: Alphabet, value: fn(u8) -> Option<u8>, into: 
     }
 }
 
-/// Of either alphabet of base64.
+/// The value of a digit in either alphabet of base64.
 const fn base64_value(digit: u8) -> Option<u8> {
     Some(match digit {
         b'A'..=b'Z' => digit - b'A',
@@ -239,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    /// Until nothing changes: what takes as many passes as there are levels.
+    /// The reference implementation: one pass for each layer, until nothing changes.
     fn by_rounds(bytes: &[u8]) -> Vec<u8> {
         let mut text = bytes.to_vec();
         loop {
@@ -251,7 +250,7 @@ mod tests {
         }
     }
 
-    /// How many bytes are looked at.
+    /// The number of bytes that are searched.
     fn work(text: &[u8]) -> usize {
         let mut work = 0;
         each_unescaped(text, &mut |text: &[u8]| {

@@ -5,8 +5,7 @@ use std::io;
 
 /// MismatchReason a recording could not be read or written.
 ///
-/// The text names the recording, the line and the reason. It never repeats what stands in the recording, since that
-/// may be a secret.
+/// The message gives the recording, the line and the reason. It never quotes the recording, which may hold secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CassetteError {
@@ -15,9 +14,9 @@ pub enum CassetteError {
     Io {
         /// The recording.
         file: String,
-        /// What was tried: "read" or "written".
+        /// `read` or `written`.
         action: &'static str,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The file is larger than the limit.
@@ -28,13 +27,13 @@ pub enum CassetteError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// The recording was made by a later version of this crate, or by something else.
+    /// The recording has a version that this crate doesn't know.
     #[error("the recording {file} is of a version that is not known here; version 1 is")]
     UnknownVersion {
         /// The recording.
         file: String,
     },
-    /// The file is not a recording, or a broken one.
+    /// The file is not a valid recording.
     #[error("{file}:{line}: {reason}")]
     Malformed {
         /// The recording.
@@ -44,21 +43,22 @@ pub enum CassetteError {
         /// What is wrong there.
         reason: Cow<'static, str>,
     },
-    /// A secret would have been written. Nothing was.
+    /// The recording would have contained a secret. Nothing was written.
     #[error(
-        "the recording {file} was not written: {place} still holds the secret that is called {secret}"
+        "the recording {file} was not written: {place} still holds the secret that is called \
+         {secret}"
     )]
     Secret {
         /// The recording.
         file: String,
-        /// The place, such as "the URL of request 3".
+        /// Where it was found, such as "the URL of request 3".
         place: String,
-        /// The placeholder that stands for the secret elsewhere.
+        /// The placeholder of the secret.
         secret: String,
     },
 }
 
-/// What is wrong with a text, and where; it becomes a [`CassetteError`] once the file is known.
+/// Why a text is not a recording, and on which line. It becomes a [`CassetteError`] when the file's name is added.
 #[derive(Debug)]
 pub(crate) struct ParseError {
     pub(crate) line: usize,
@@ -79,7 +79,7 @@ impl ParseError {
         }
     }
 
-    pub(crate) fn within(self, file: &str) -> CassetteError {
+    pub(crate) fn in_file(self, file: &str) -> CassetteError {
         let file = file.to_owned();
         match self.kind {
             ParseErrorKind::Malformed(reason) => CassetteError::Malformed {

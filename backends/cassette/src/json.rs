@@ -1,12 +1,12 @@
-//! JSON compared by what it means: the order of keys doesn't matter, a null member is an absent one, a number is its
-//! value.
+//! Compares JSON by its meaning: the order of keys and the notation of numbers don't matter, and a null member equals an
+//! absent one.
 
 use serde_json::{Number, Value};
 
 use crate::mismatch::{Difference, quoted, shortened};
 use crate::secret_fields::{Kind, SecretFields, is_placeholder, same_text};
 
-/// The bytes as a JSON object or array, if that is what they are.
+/// The bytes as a JSON object or array, if they are one.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b'[') {
@@ -15,7 +15,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// Adds what differs to `found`, by its path. Where secrets stand, a placeholder equals any text.
+/// Adds the differences to `found`, each with its path. In fields for secrets, a placeholder equals any text.
 pub(crate) fn differences(
     secret_fields: &SecretFields,
     recorded: &Value,

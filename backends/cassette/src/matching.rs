@@ -1,6 +1,4 @@
-//! Whether a request is the recorded one, and if not, what differs. Pure.
-//!
-//! Both requests come without their secrets, so that what is found here can be shown.
+//! Compares a request with a recorded one. Both have placeholders instead of secrets, so differences can be shown.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,10 +14,10 @@ use crate::json;
 use crate::mismatch::{Difference, quoted, shortened};
 use crate::secret_fields::{SecretFields, is_placeholder, same_text};
 
-/// By what requests are told apart, beside method, URL and body.
+/// The settings of the comparison.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Matching {
-    /// Instead of the usual ones.
+    /// The headers to compare instead of the default ones.
     pub(crate) headers: Option<BTreeSet<String>>,
     pub(crate) ignored: BTreeSet<String>,
     /// Whether URLs are compared by path and query only.
@@ -28,7 +26,7 @@ pub(crate) struct Matching {
 }
 
 impl Matching {
-    /// All that differs; nothing if `sent` is the recorded request.
+    /// All differences; empty if the requests are equal.
     pub(crate) fn differences(
         &self,
         recorded: &RecordedRequest,
@@ -51,7 +49,7 @@ impl Matching {
         found
     }
 
-    /// What counts of a URL. An empty query is none.
+    /// The part of a URL that is compared, without an empty query.
     fn compared(&self, url: &Uri) -> String {
         let mut text = match (url.scheme_str(), url.authority()) {
             (Some(scheme), Some(authority)) if !self.ignores_origin => {
@@ -109,7 +107,7 @@ impl Matching {
         let (Ok(ours), Ok(theirs)) = (recorded.to_str(), sent.to_str()) else {
             return false;
         };
-        // A media type's parameters don't change what JSON means.
+        // Parameters of a media type don't change the meaning of JSON.
         let json = |value: &str| {
             let essence = value.split(';').next().unwrap_or_default().trim();
             essence.eq_ignore_ascii_case("application/json")
@@ -155,7 +153,7 @@ impl Matching {
     }
 }
 
-/// A request in one line, without the content of a file.
+/// A request in one line, without the content of files.
 pub(crate) fn shown_request(request: &RecordedRequest) -> String {
     let RecordedRequest {
         method, url, body, ..
@@ -171,7 +169,7 @@ pub(crate) fn shown_request(request: &RecordedRequest) -> String {
     line
 }
 
-/// The JSON of a call. An upload's body is a file, whatever is in it: its bytes are its meaning, and nobody's business.
+/// The JSON body of a call. The body of an upload is a file even if it is JSON: it is compared byte by byte and not shown.
 fn call(request: &RecordedRequest, body: &Bytes) -> Option<serde_json::Value> {
     let upload = request.headers.contains_key("x-bz-content-sha1");
     (!upload).then(|| json::parse(body)).flatten()

@@ -1,12 +1,12 @@
-//! [`Mismatch`]: the report of a request that a recording doesn't hold. [`Unplayed`]: of what nobody asked for.
+//! [`Mismatch`]: a request that matches no recorded one. [`Unplayed`]: recorded requests that were not made.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// A request that a player could not answer: it is the source of the error that the request ends with.
+/// A request that a player has no response to: the source of the request's error.
 ///
-/// Its text is the report: the request, an equal one that is already played, the nearest one that is still to be played,
-/// and what differs.
+/// Its message shows the request, an equal one that was already played, and the nearest one that was not, with the
+/// differences.
 /// ```text
 /// the recording has no answer to this request
 ///   sent: POST https://example.com/b2_list_file_names {"bucketId":"c","maxFileCount":100}
@@ -14,7 +14,7 @@ use std::fmt;
 ///     header x-bz-test-mode: recorded "fail_some_uploads", sent nothing
 ///     body $.bucketId: recorded "b", sent "c"
 /// ```
-/// What stands where B2's messages hold secrets is shown as its placeholder, and a file's content is not shown.
+/// Secrets are shown as their placeholders, and the content of files is not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     pub(crate) sent: String,
@@ -23,29 +23,29 @@ pub struct Mismatch {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MismatchReason {
-    /// The recording has the request, but not the body of its response.
+    /// The request was recorded, but the body of its response was omitted.
     Omitted { recorded: Summary, length: u64 },
-    /// Nothing answers it.
+    /// No unplayed request equals it.
     NoMatch {
-        /// The last recorded equal, which is already played.
+        /// The last recorded request that equals it and was already played.
         played: Option<Summary>,
         nearest: Option<(Summary, Vec<Difference>)>,
     },
 }
 
-/// A recorded request, in short.
+/// A recorded request in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// Its number in the recording, from 1.
+    /// Its number in the recording, counted from 1.
     pub number: usize,
-    /// The line of the recording on which it starts; 0 where the recording was made in code.
+    /// The line on which it starts; 0 if the recording was made in code.
     pub line: usize,
-    /// Method, URL and what is to be told of the body, in one line, secrets masked.
+    /// Method, URL and a summary of the body, in one line, with secrets masked.
     pub request: String,
 }
 
-/// One thing in which two requests differ.
+/// One difference between two requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Difference {
     place: String,
@@ -120,7 +120,7 @@ impl fmt::Display for Mismatch {
 
 impl StdError for Mismatch {}
 
-/// What a recording holds and nobody asked for.
+/// The recorded requests that were not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unplayed {
     pub(crate) requests: Vec<Summary>,
@@ -151,12 +151,12 @@ impl StdError for Unplayed {}
 
 const MAX_DIFFERENCES: usize = 20;
 
-/// A text in quotes, with its control characters escaped, and not too long.
+/// The text in quotes, shortened, with control characters escaped.
 pub(crate) fn quoted(text: &str) -> String {
     format!("{:?}", shortened(text, 120))
 }
 
-/// At most `limit` characters of a text.
+/// The text, cut off after `limit` characters.
 pub(crate) fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),

@@ -1,7 +1,7 @@
-//! From text to interactions.
+//! Parses recordings.
 //!
 //! A recording is a stream of YAML documents, each a list of a `Request` and a `Response`. What this crate writes
-//! begins with a document of its own that tells the version; a recording without one is of version 0.
+//! begins with a document that gives the version; a recording without one is of version 0.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(crate) struct LocatedInteraction {
     pub(crate) interaction: Interaction,
 }
 
-/// Reads the recording at `path`, if it has at most `limit` bytes.
+/// Reads the recording at `path`, of at most `limit` bytes.
 pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<LocatedInteraction>, CassetteError> {
     let file = path.display().to_string();
     let mut bytes = Vec::new();
@@ -39,10 +39,10 @@ pub(crate) fn from_file(path: &Path, limit: u64) -> Result<Vec<LocatedInteractio
     if bytes.len() as u64 > limit {
         return Err(CassetteError::TooLarge { file, limit });
     }
-    from_bytes(&bytes).map_err(|error| error.within(&file))
+    from_bytes(&bytes).map_err(|error| error.in_file(&file))
 }
 
-/// Reads the recording that `bytes` hold.
+/// Parses a recording.
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Vec<LocatedInteraction>, ParseError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
@@ -124,7 +124,7 @@ fn request(node: YamlNode, versioned: bool) -> Result<RecordedRequest, ParseErro
     })
 }
 
-/// A body whose length is not the recorded one stands in for the one that was sent, in recordings without a version.
+/// In recordings of version 0, a body whose length is not the recorded `content-length` is a stand-in for the body sent.
 fn stand_in(
     headers: &HeaderMap,
     body: RecordedBody,
@@ -140,7 +140,8 @@ fn stand_in(
     }
     if versioned {
         return Err(
-            "the body's length is not the request's content-length (a body can stand in for another only as `omitted`)",
+            "the body's length is not the request's content-length (a body can stand in for \
+             another only as `omitted`)",
         );
     }
     let sha1 = headers
@@ -239,7 +240,7 @@ fn header_value(node: YamlNode) -> Result<HeaderValue, ParseError> {
 fn recorded_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
     let line = node.line;
     match node.value {
-        // So ends a recording that was cut off.
+        // A truncated recording ends like this.
         Value::Null => Err(ParseError::new(
             line,
             "the body is missing (an empty one is written \"\")",
@@ -260,7 +261,7 @@ fn recorded_body(node: YamlNode) -> Result<RecordedBody, ParseError> {
     }
 }
 
-/// Bodies that are not UTF-8, as recordings of version 0 hold them.
+/// A body as a list of bytes, as in recordings of version 0.
 fn byte_list(nodes: Vec<YamlNode>) -> Result<Bytes, ParseError> {
     let byte = |node| {
         let (number, line) = text(node)?;
@@ -301,7 +302,7 @@ fn decode(node: YamlNode) -> Result<Bytes, ParseError> {
         .map_err(|_| ParseError::new(line, "this is not base64"))
 }
 
-/// The values of these keys of a map, where they are. Other keys are refused.
+/// The values of these keys of a map. Other keys are refused.
 fn fields<const N: usize>(
     node: YamlNode,
     names: [&str; N],

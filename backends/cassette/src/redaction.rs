@@ -1,8 +1,8 @@
-//! [`Redaction`]: takes the secrets out of a session.
+//! [`Redaction`]: replaces the secrets of a session by placeholders.
 //!
-//! Two passes. The first goes to the places where B2's messages hold secrets, hides what stands there and learns it. The
-//! second hides what was learned wherever else it occurs. At last, everything is searched once more, in another way, and
-//! what then is found refuses the recording.
+//! There are two passes. The first hides and collects the values in the fields for secrets; the second hides these values
+//! wherever else they occur. Finally everything is searched again by other means, and the recording is refused if a secret is
+//! left.
 
 use std::ops::Range;
 
@@ -19,10 +19,10 @@ use crate::secret_fields::{APPLICATION_KEY, CREDENTIALS, SecretFields, TOKEN, qu
 use crate::secrets::{Secrets, percent_decoded};
 use crate::secrets_in_text;
 
-/// What may edit an interaction before it is written.
+/// A closure that edits an interaction before it is written.
 pub(crate) type Hook = Box<dyn Fn(&mut Interaction) + Send + Sync>;
 
-/// What is to be hidden beside B2's own secrets, and how.
+/// What to hide beside B2's own secrets, and how.
 #[derive(Default)]
 pub(crate) struct Redaction {
     pub(crate) secret_fields: SecretFields,
@@ -31,7 +31,7 @@ pub(crate) struct Redaction {
     pub(crate) hooks: Vec<Hook>,
 }
 
-/// Where a secret was left, and its placeholder.
+/// Where a secret is left, and its placeholder.
 #[derive(Debug)]
 pub(crate) struct Leak {
     pub(crate) place: String,
@@ -39,7 +39,7 @@ pub(crate) struct Leak {
 }
 
 impl Redaction {
-    /// Hides all secrets of a session, runs the hooks, and makes each message agree with itself again.
+    /// Hides all secrets of a session, runs the hooks, and corrects the lengths in the headers.
     pub(crate) fn apply(&self, session: &mut [Interaction]) -> Result<(), Leak> {
         let mut pass = Redactor {
             secret_fields: &self.secret_fields,
@@ -63,7 +63,7 @@ impl Redaction {
     }
 }
 
-/// A request as it is compared and shown: what stands where secrets do is a placeholder, and so are `declared` ones.
+/// A request as it is compared and shown: with placeholders for the values of secret fields and for `declared` secrets.
 pub(crate) fn without_secrets(
     secret_fields: &SecretFields,
     declared: &Secrets,
@@ -85,7 +85,7 @@ struct Redactor<'a> {
 }
 
 impl Redactor<'_> {
-    /// Hides and learns what stands where secrets do.
+    /// Hides and collects the values of secret fields.
     fn learn(&mut self, interaction: &mut Interaction) {
         self.learn_request(&mut interaction.request);
         let response = &mut interaction.response;
@@ -104,7 +104,7 @@ impl Redactor<'_> {
         });
     }
 
-    /// Hides what was learned.
+    /// Hides the collected values everywhere.
     fn hide(&self, interaction: &mut Interaction) {
         self.hide_request(&mut interaction.request);
         let response = &mut interaction.response;
@@ -127,7 +127,7 @@ impl Redactor<'_> {
         edit_body(headers, body, |_, bytes| self.secrets.hidden(bytes));
     }
 
-    /// Searches everything once more.
+    /// Searches everything again.
     fn check(&self, number: usize, interaction: &Interaction) -> Result<(), Leak> {
         let Interaction { request, response } = interaction;
         let search = |bytes: &[u8], place: &dyn Fn() -> String| match self.secrets.found_in(bytes) {
@@ -144,7 +144,7 @@ impl Redactor<'_> {
             ("response", &response.headers, &response.body),
         ] {
             for (at, (name, value)) in headers.iter().enumerate() {
-                // Not the name itself: the secret may be in it.
+                // The name itself is not printed: the secret may be in it.
                 let place = || format!("the name of header {} of {message} {number}", at + 1);
                 search(name.as_str().as_bytes(), &place)?;
                 let place = || format!("header {name} of {message} {number}");
@@ -190,7 +190,7 @@ impl Redactor<'_> {
         }
     }
 
-    /// Learns a value that may be percent-encoded as what it means.
+    /// Collects a value that may be percent-encoded in its decoded form.
     fn learn_encoded(&mut self, kind: &str, value: &str) -> String {
         self.secrets.learn(kind, &percent_decoded(value))
     }
@@ -232,7 +232,7 @@ impl Redactor<'_> {
         format!("{scheme} {credentials}")
     }
 
-    /// Cookies are hidden together; each value is a secret by itself, the attributes of a new cookie are not.
+    /// Cookies are hidden as a whole; each value is a secret of its own, the attributes of `Set-Cookie` are not.
     fn cookie(&mut self, text: &str) -> String {
         const ATTRIBUTES: [&str; 5] = ["path", "domain", "expires", "max-age", "samesite"];
         for (name, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
@@ -250,7 +250,7 @@ impl Redactor<'_> {
                 .learn_json(&mut json)
                 .then(|| json.to_string().into_bytes());
         }
-        // JSON that ends half way, or is wrapped in something else.
+        // Truncated JSON, or JSON within other text.
         let text = std::str::from_utf8(bytes).ok()?;
         let form = headers
             .get(CONTENT_TYPE)
@@ -277,7 +277,7 @@ impl Redactor<'_> {
         changed | self.learn_strings(json)
     }
 
-    /// Texts in JSON may hold JSON or URLs themselves.
+    /// Strings in JSON may themselves contain JSON or URLs.
     fn learn_strings(&mut self, json: &mut Value) -> bool {
         match json {
             Value::String(text) => match self.learn_text(text) {
@@ -314,7 +314,7 @@ impl Redactor<'_> {
     }
 }
 
-/// The text with something else in these places, which come in order.
+/// The text with these ranges, which are in order, replaced.
 fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
@@ -327,10 +327,10 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
     out
 }
 
-/// Puts in place what `edit` makes of a body's bytes.
+/// Edits the bytes of a body.
 ///
-/// A body whose SHA-1 is told beside it can't be edited: only its number of bytes and its SHA-1 are kept then. Nor can
-/// a compressed text be searched.
+/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. Neither can a
+/// compressed body be searched.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,
@@ -357,7 +357,7 @@ fn edit_body(
     }
 }
 
-/// The lengths that the headers tell are those of the bodies that are written.
+/// Sets the lengths in the headers to those of the bodies as they are written.
 fn correct_lengths(interaction: &mut Interaction) {
     let Interaction { request, response } = interaction;
     let correct = |headers: &mut HeaderMap, body: &RecordedBody| {
@@ -372,8 +372,8 @@ fn correct_lengths(interaction: &mut Interaction) {
     }
 }
 
-/// A placeholder may stand anywhere in a URL but for the port, which only a declared secret could be, and in one that is
-/// as long as URLs can be. Then the URL is given up rather than the secret.
+/// Sets a URL with placeholders. If that is no valid URL (a placeholder as the port, or one that makes it too long), the whole
+/// URL is replaced rather than a secret kept.
 fn set_url(url: &mut Uri, text: &str) {
     let hidden = || Uri::from_static("https://hidden.invalid/");
     *url = text.parse().unwrap_or_else(|_| hidden());

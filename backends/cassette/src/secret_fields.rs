@@ -1,5 +1,5 @@
-//! [`SecretFields`]: where secrets stand in B2's messages. The recorder hides what stands there, the player doesn't compare
-//! it, and a report of a miss doesn't print it.
+//! [`SecretFields`]: the fields of B2's messages that hold secrets. The recorder hides their values, the player doesn't
+//! compare them, and reports of mismatches don't print them.
 
 use b2kit_core::http::HeaderName;
 use serde_json::Value;
@@ -7,16 +7,16 @@ use serde_json::Value;
 /// What every placeholder begins with.
 pub(crate) const PREFIX: &str = "hidden-";
 
-/// A name for what stands somewhere; its placeholder is `hidden-` and the name.
+/// A kind of secret; its placeholder is `hidden-` and this name.
 pub(crate) type Kind = &'static str;
 
-/// What a user of the crate declares to be a secret without a better name.
+/// A secret that the program has declared without a name.
 pub(crate) const SECRET: Kind = "secret";
-/// `Authorization: Basic …`, whole.
+/// The whole value of `Authorization: Basic …`.
 pub(crate) const CREDENTIALS: Kind = "credentials";
 pub(crate) const APPLICATION_KEY: Kind = "application-key";
 pub(crate) const TOKEN: Kind = "authorization-token";
-/// Webhooks carry them; they may be anything.
+/// The custom headers of webhooks, which may hold anything.
 pub(crate) const CUSTOM_HEADER: Kind = "custom-header";
 
 const FIELDS: &[(&str, Kind)] = &[
@@ -44,7 +44,7 @@ const HEADERS: &[(&str, Kind)] = &[
     ),
 ];
 
-/// The places that B2 has, and those that a user adds.
+/// The fields and headers of B2, and those that the program has added.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SecretFields {
     fields: Vec<String>,
@@ -60,7 +60,7 @@ impl SecretFields {
         self.headers.push(name);
     }
 
-    /// What stands in this field of a JSON object, or in this parameter of a query.
+    /// The kind of secret in a JSON field or query parameter of this name.
     pub(crate) fn field(&self, name: &str) -> Option<Kind> {
         let is = |known: &str| known.eq_ignore_ascii_case(name);
         if let Some((_, kind)) = FIELDS.iter().find(|(known, _)| is(known)) {
@@ -73,13 +73,13 @@ impl SecretFields {
         (tells || self.fields.iter().any(|known| is(known))).then_some(SECRET)
     }
 
-    /// What stands in this header.
+    /// The kind of secret in this header.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<Kind> {
         let name = name.as_str();
         if let Some((_, kind)) = HEADERS.iter().find(|(known, _)| *known == name) {
             return Some(kind);
         }
-        // B2's own headers are all known; a proxy's are not.
+        // All of B2's own headers are known; those of proxies are not.
         let tells = !name.starts_with("x-bz-")
             && ["token", "secret", "password", "api-key", "apikey"]
                 .iter()
@@ -87,7 +87,7 @@ impl SecretFields {
         (tells || self.headers.iter().any(|known| known == name)).then_some(SECRET)
     }
 
-    /// Calls `visit` with every text in `json` that stands where secrets do.
+    /// Calls `visit` with every string in `json` that is in a field for secrets.
     pub(crate) fn visit_json(&self, json: &mut Value, visit: &mut impl FnMut(Kind, &mut String)) {
         self.visit_node(json, None, visit);
     }
@@ -119,9 +119,9 @@ impl SecretFields {
         }
     }
 
-    /// What stands in the member `name` of an object that stands where `kind` does.
+    /// The kind of secret in the member `name` of an object that is itself in a field of `kind`.
     ///
-    /// `{"customHeaders": [{"name": …, "value": …}]}` is the one shape where the object's place matters.
+    /// `{"customHeaders": [{"name": …, "value": …}]}` is the one case in which the enclosing field matters.
     pub(crate) fn below(&self, kind: Option<Kind>, name: &str) -> Option<Kind> {
         match kind {
             Some(CUSTOM_HEADER) if name == "name" => None,
@@ -132,15 +132,15 @@ impl SecretFields {
     }
 }
 
-/// Whether a text is a placeholder, and so no secret.
+/// Whether a text is a placeholder.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     text.starts_with(PREFIX)
         // Written by hand in recordings of version 0.
         || text.starts_with("hidden ")
 }
 
-/// Whether two texts are the same but for the numbers of their placeholders. Those count the values of a whole session,
-/// so one request by itself can't know them.
+/// Whether two texts are equal apart from the numbers of their placeholders. These are assigned per session, so a single
+/// request can't reproduce them.
 pub(crate) fn same_text(one: &str, other: &str) -> bool {
     one == other || (one.contains(PREFIX) && without_numbers(one) == without_numbers(other))
 }
@@ -171,7 +171,7 @@ fn without_numbers(text: &str) -> String {
     out + rest
 }
 
-/// A query's parameters: the name, and where the value stands in the query.
+/// The parameters of a query: each name, and the range of its value.
 pub(crate) fn query_values(query: &str) -> Vec<(&str, std::ops::Range<usize>)> {
     let mut start = 0;
     let mut values = Vec::new();

@@ -1,4 +1,4 @@
-//! [`SecretSearch`]: finds any of many values in a text, in one pass over each way in which it can be read.
+//! [`SecretSearch`]: finds any of many values in a text, plain or encoded, with one pass for each encoding.
 
 use std::ops::Range;
 
@@ -6,17 +6,15 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::encodings::{self, MIN_SEARCH_LENGTH, Unescaped};
 
-/// Values to look for, each with a number.
-///
-/// It takes about fifty times the memory of the values.
+/// A search automaton over values, each with a number. Needs about fifty times the memory of the values.
 pub(crate) struct SecretSearch {
-    /// Those that are long enough to be looked for in any form.
+    /// Values long enough to be searched for in every encoding.
     long: Values,
-    /// Those that aren't: only as they are, and escaped.
+    /// Shorter values, which are searched for only plain and escaped.
     short: Values,
 }
 
-/// What was found, and where.
+/// A value that was found, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) range: Range<usize>,
@@ -26,12 +24,12 @@ pub(crate) struct Found {
 enum Values {
     None,
     Some(AhoCorasick, Vec<usize>),
-    /// There are more than can be looked for: anything may be one.
+    /// Too many to build an automaton: every byte is taken for a secret.
     TooMany(usize),
 }
 
 impl SecretSearch {
-    /// For these values.
+    /// Builds the search for these values.
     pub(crate) fn new<'a>(values: impl Iterator<Item = (&'a [u8], usize)>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for (value, number) in values.filter(|(value, _)| !value.is_empty()) {
@@ -47,7 +45,7 @@ impl SecretSearch {
         }
     }
 
-    /// Every place where a value is written: as it is, escaped, in base64 or in hex. In order, and none in another.
+    /// Every occurrence of a value: plain, escaped, in base64 or hexadecimal. In order, without overlaps.
     pub(crate) fn secret_fields(&self, text: &[u8]) -> Vec<Found> {
         let mut found = Vec::new();
         self.in_text(text, |range| range, &mut found);
@@ -83,7 +81,7 @@ impl SecretSearch {
         });
     }
 
-    /// A value that is in the text: as it is, or escaped any number of times, or somewhere in base64, or in hex.
+    /// A value that the text contains: plain, escaped any number of times, in base64 or hexadecimal.
     pub(crate) fn any(&self, text: &[u8]) -> Option<usize> {
         if let Values::None = self.long {
             return None;
@@ -102,7 +100,7 @@ impl Values {
         };
         let built = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            // a DFA of a long value would take hundreds of times its memory
+            // A DFA of a long value would need hundreds of times its memory.
             .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(values.iter().map(|(value, _)| value));
         match built {
@@ -124,13 +122,13 @@ impl Values {
     }
 }
 
-/// Where several are in one place, the one that begins first, and of those the longest.
+/// Merges overlapping ranges: the number is that of the one that begins first, and of those the longest.
 fn merged(mut found: Vec<Found>) -> Vec<Found> {
     found.sort_by_key(|found| (found.range.start, std::cmp::Reverse(found.range.end)));
     let mut merged: Vec<Found> = Vec::with_capacity(found.len());
     for found in found {
         match merged.last_mut() {
-            // what is left of another must not stay
+            // No part of the other value may remain.
             Some(last) if found.range.start < last.range.end => {
                 last.range.end = last.range.end.max(found.range.end);
             }

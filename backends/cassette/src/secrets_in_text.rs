@@ -1,20 +1,20 @@
-//! Secrets in text that is not JSON as a whole: half a JSON object, a URL in a message, an object in a string.
+//! Secrets in text that is not valid JSON: a truncated object, a URL in a message, JSON in a string.
 
 use std::ops::Range;
 
 use crate::secret_fields::{Kind, SecretFields};
 use crate::secrets::percent_decoded;
 
-/// A value that follows the name of a field for secrets.
+/// The value after the name of a field for secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) range: Range<usize>,
     pub(crate) kind: Kind,
-    /// What the text there means.
+    /// The value without its escapes.
     pub(crate) value: Vec<u8>,
 }
 
-/// Looks for `"name": "value"`, to the closing quote or the end, and for `name=value`. In order.
+/// Finds `"name": "value"`, up to the closing quote or the end, and `name=value`, in order.
 pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -34,7 +34,7 @@ pub(crate) fn find(secret_fields: &SecretFields, text: &str) -> Vec<Found> {
         let raw = &text[range.clone()];
         let value = match escapes {
             Escapes::Percent => percent_decoded(raw),
-            // Escapes of a text that is cut off stay as they are.
+            // A truncated value may end within an escape, so it is kept as it is.
             Escapes::Json => serde_json::from_str(&format!("\"{raw}\""))
                 .unwrap_or_else(|_| raw.to_owned())
                 .into_bytes(),
@@ -62,7 +62,7 @@ fn value_after(text: &str, end: usize) -> Option<(Range<usize>, Escapes)> {
         let length = value.find(is_end).unwrap_or(value.len());
         return Some((end + 1..end + 1 + length, Escapes::Percent));
     }
-    // The quotes are escaped themselves where the object stands in a string.
+    // In an object within a string, the quotes are escaped.
     let rest = rest.trim_start_matches('\\').strip_prefix('"')?;
     let rest = rest.trim_start().strip_prefix(':')?.trim_start();
     let wrapped = rest.starts_with('\\');

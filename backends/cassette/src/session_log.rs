@@ -1,4 +1,4 @@
-//! [`SessionLog`]: the session as it is being recorded.
+//! [`SessionLog`]: a session that is being recorded.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,16 +14,16 @@ use crate::sync::lock;
 use crate::tee::{tee_request, tee_response};
 use crate::write;
 
-/// What was recorded so far, secrets and all.
+/// Everything recorded so far, not redacted yet.
 pub(crate) struct SessionLog {
     pub(crate) path: PathBuf,
     pub(crate) state: Mutex<State>,
 }
 
 pub(crate) struct State {
-    /// One for each request that was started; filled when its response ends.
+    /// One for each request, in the order in which they started; `None` until the response has ended.
     pub(crate) interactions: Vec<Option<Interaction>>,
-    /// Something was recorded since it was last saved.
+    /// Whether anything was recorded since the last save.
     pub(crate) changed: bool,
     pub(crate) redaction: Redaction,
     pub(crate) request_limit: usize,
@@ -115,7 +115,7 @@ impl Drop for SessionLog {
     }
 }
 
-/// An interaction whose response hasn't ended.
+/// An interaction whose response has not ended.
 pub(crate) struct PendingInteraction {
     session_log: Arc<SessionLog>,
     number: usize,
@@ -124,7 +124,7 @@ pub(crate) struct PendingInteraction {
     captured: CapturedBody,
 }
 
-/// What is known of a request's body.
+/// What was captured of a request's body.
 enum CapturedBody {
     Whole(Bytes),
     Streamed {
@@ -158,7 +158,7 @@ impl PendingInteraction {
                 let capture = std::mem::replace(&mut *lock(&capture), BodyCapture::new(0));
                 match capture.len() == length {
                     true => capture.finish(),
-                    // The response came before the body was sent.
+                    // The response arrived before the body was sent.
                     false => RecordedBody::Omitted { length, sha1: None },
                 }
             }

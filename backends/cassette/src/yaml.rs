@@ -1,11 +1,11 @@
-//! YAML documents as bounded trees of text: no anchors, no aliases, no tags, no guessing at types.
+//! YAML documents as bounded trees of text, without anchors, aliases, tags and implicit types.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput};
 
 use crate::error::ParseError;
 
 const MAX_DEPTH: usize = 64;
-/// In one document. An interaction has about fifty.
+/// The limit for one document. An interaction has about fifty nodes.
 const MAX_NODES: usize = 1 << 20;
 
 /// A node, and the line on which it starts.
@@ -15,10 +15,10 @@ pub(crate) struct YamlNode {
     pub(crate) value: Value,
 }
 
-/// What a node holds. Every scalar is text, however much it looks like a number.
+/// The content of a node. Every scalar is text, even if it looks like a number.
 #[derive(Debug)]
 pub(crate) enum Value {
-    /// `~`, or nothing at all.
+    /// `~`, or empty.
     Null,
     Text(String),
     List(Vec<YamlNode>),
@@ -33,7 +33,7 @@ pub(crate) struct Documents<'a> {
 
 impl<'a> Documents<'a> {
     /// # Errors
-    /// If the text holds characters that YAML doesn't allow. (The parser takes a NUL for the end of the text.)
+    /// If the text contains characters that YAML doesn't allow. (The parser takes a NUL for the end of the text.)
     pub(crate) fn new(text: &'a str) -> Result<Self, ParseError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
@@ -133,7 +133,7 @@ impl<'a> Documents<'a> {
     fn event(&mut self) -> Result<(Event<'a>, Span), ParseError> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            // The scanner's words are fixed texts; they never quote the file.
+            // The scanner's messages are fixed; they never quote the file.
             Some(Err(error)) => Err(ParseError::new(
                 error.marker().line(),
                 format!("this is not YAML: {}", error.info()),
