@@ -1,4 +1,4 @@
-//! [`HyperClient`]: the backend.
+//! [`HyperClient`]: the backend over hyper.
 
 use std::fmt;
 use std::pin::pin;
@@ -14,9 +14,9 @@ use crate::error::send_error;
 use crate::response::into_response;
 use crate::runtime::Runtime;
 
-/// A backend made of hyper and rustls. A clone is cheap and shares the connections.
+/// A backend over hyper and rustls. Clones are cheap and share connections.
 ///
-/// The crate's documentation says which runtime it runs on.
+/// The documentation of the [crate] says on which runtime it runs.
 #[derive(Clone)]
 pub struct HyperClient {
     inner: Arc<Inner>,
@@ -46,8 +46,8 @@ impl HttpClient for HyperClient {
         let mut request = http::Request::from_parts(head, body);
         let captured = legacy::connect::capture_connection(&mut request);
 
-        // Locals are dropped in the reverse of this order: the close_handle is cut while hyper still holds the connection,
-        // so that it can't have become somebody else's.
+        // Locals are dropped in reverse order: the connection is closed while hyper still holds it, before it can be reused
+        // for another request.
         let mut sending = pin!(self.inner.client.request(request));
         let mut close_handle = CloseHandle::new(captured, upload);
 

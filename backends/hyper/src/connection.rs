@@ -1,4 +1,4 @@
-//! [`Connection`]: a socket that can be cut off from outside, and [`CloseHandle`], which does it.
+//! [`Connection`]: a socket that can be closed at any time, and [`CloseHandle`], which closes it.
 
 use std::io;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use b2kit_core::adapter::Upload;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{self, CaptureConnection, Connected};
 
-/// What a connector gives: a TCP stream, one with TLS, or whatever a user's own connector makes.
+/// The stream that a connector makes: TCP, TLS over TCP, or that of a custom connector.
 pub(crate) trait Io: Read + Write + connect::Connection + Send + Unpin {}
 
 impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 
 /// A connection to a server, with or without TLS.
 ///
-/// hyper closes the connection of a request that was given up, but politely: over TLS it first wants to flush what is
-/// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
-/// does not stop the upload at all whose response came early. So each connection has a [`CloseSwitch`].
+/// hyper closes the connection of a dropped request gracefully: over TLS it first flushes its buffer, which never ends if
+/// the server has stopped reading, and keeps the socket and the source of the body until then. It doesn't stop an upload
+/// whose response arrived early at all. So each connection has a [`CloseSwitch`].
 pub(crate) struct Connection {
     io: Box<dyn Io>,
     switch: CloseSwitch,
@@ -34,15 +34,15 @@ impl Connection {
         }
     }
 
-    /// The stream, unless the switch is off.
+    /// The stream, unless the connection was closed.
     fn alive(self: Pin<&mut Self>, cx: &Context<'_>) -> io::Result<Pin<&mut dyn Io>> {
         let this = self.get_mut();
-        // First the waker, then the look: the other way round a cut between the two would go unnoticed.
+        // Registered before the check: otherwise a close between the two would go unnoticed.
         this.switch.0.task.register(cx.waker());
-        if this.switch.0.off.load(Ordering::Acquire) {
+        if this.switch.0.closed.load(Ordering::Acquire) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the request was given up",
+                "the request was aborted",
             ));
         }
         Ok(Pin::new(&mut *this.io))
@@ -95,26 +95,26 @@ impl Write for Connection {
     }
 }
 
-/// Ends a connection: its task is woken and every further operation fails, so that the task ends and the socket closes.
+/// Closes a connection: its task is woken and every further operation fails, so the task ends and the socket is closed.
 #[derive(Clone, Default)]
 struct CloseSwitch(Arc<CloseSwitchState>);
 
 #[derive(Default)]
 struct CloseSwitchState {
-    off: AtomicBool,
+    closed: AtomicBool,
     /// The task that drives the connection.
     task: AtomicWaker,
 }
 
 impl CloseSwitch {
-    fn cut(&self) {
-        self.0.off.store(true, Ordering::Release);
+    fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
         self.0.task.wake();
     }
 }
 
-/// Ties a connection to whoever waits for its exchange: first the future of `send`, then the response's body. When
-/// that is dropped and the exchange is not over, the connection ends.
+/// Closes a connection when it is dropped before the exchange is over. The future of `send` owns it first, then the
+/// response's body.
 pub(crate) struct CloseHandle {
     connection: CaptureConnection,
     upload: Upload,
@@ -134,13 +134,13 @@ impl CloseHandle {
         &self.upload
     }
 
-    /// Whether the request was ever handed to a connection.
+    /// Whether the request was assigned to a connection.
     pub(crate) fn has_connection(&self) -> bool {
         self.connection.connection_metadata().is_some()
     }
 
-    /// From here on the connection may become another request's without our knowing, as soon as both bodies are
-    /// through. It can't while ours is still being sent.
+    /// Records that the response's head has arrived. From here on hyper may reuse the connection once both bodies are complete,
+    /// but not while the request is still being sent.
     pub(crate) fn head_arrived(&mut self) {
         self.head_arrived = true;
     }
@@ -152,13 +152,13 @@ impl CloseHandle {
         }
     }
 
-    fn cut(&self) {
+    fn close(&self) {
         let mut extras = http::Extensions::new();
         if let Some(connected) = self.connection.connection_metadata().as_ref() {
             connected.get_extras(&mut extras);
         }
         if let Some(switch) = extras.get::<CloseSwitch>() {
-            switch.cut();
+            switch.close();
         }
     }
 }
@@ -167,7 +167,7 @@ impl Drop for CloseHandle {
     fn drop(&mut self) {
         let upload_was_running = self.upload.abort();
         if upload_was_running || !self.head_arrived {
-            self.cut();
+            self.close();
         }
     }
 }

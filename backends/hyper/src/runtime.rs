@@ -1,4 +1,4 @@
-//! The tokio runtime that connections live on.
+//! [`Runtime`]: the tokio runtime that drives the connections.
 
 use std::fmt;
 use std::future::Future;
@@ -7,9 +7,10 @@ use tokio::runtime::{self, Handle};
 
 use crate::build_error::BuildError;
 
-/// A tokio runtime: somebody's, of which we have the handle, or our own, which ends with this value.
+/// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
 ///
-/// Whoever needs the runtime to go on holds this; whoever lives on it (the pool, the connector) holds a [`Handle`].
+/// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold only a
+/// [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
     dedicated: Option<runtime::Runtime>,
@@ -43,7 +44,7 @@ impl Runtime {
 }
 
 impl Drop for Runtime {
-    /// Waits for nothing: the last clone of a client may go in async code, or on this runtime's own thread.
+    /// Does not block: the last clone of a client may be dropped in async code, or on the runtime's own thread.
     fn drop(&mut self) {
         if let Some(runtime) = self.dedicated.take() {
             runtime.shutdown_background();
@@ -60,9 +61,9 @@ impl fmt::Debug for Runtime {
     }
 }
 
-/// Spawns hyper's tasks on a given runtime, wherever the caller happens to be.
+/// Spawns hyper's tasks on a given runtime, from any thread.
 ///
-/// On a runtime that was shut down a task is dropped at once; hyper then sees its connection as closed.
+/// A runtime that was shut down drops the task at once; hyper then sees its connection as closed.
 #[derive(Clone)]
 pub(crate) struct TokioExecutor(Handle);
 
