@@ -58,7 +58,7 @@ async fn visible(b2: &Client, bucket: &BucketId) -> usize {
 }
 
 #[test]
-fn hiding_and_showing_twice_is_as_good_as_once() {
+fn hiding_and_unhiding_twice_has_the_effect_of_once() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -92,7 +92,7 @@ fn hiding_and_showing_twice_is_as_good_as_once() {
 }
 
 #[test]
-fn showing_what_was_never_there_is_an_error() {
+fn unhiding_a_file_that_never_existed_is_an_error() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -106,7 +106,7 @@ fn showing_what_was_never_there_is_an_error() {
 }
 
 #[test]
-fn an_upload_under_way_does_not_keep_a_file_hidden() {
+fn a_file_with_an_unfinished_upload_can_be_unhidden() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2, "holiday-photos").await;
@@ -175,7 +175,7 @@ fn a_bucket_is_found_by_its_name() {
 }
 
 #[test]
-fn another_buckets_id_is_never_given_out() {
+fn a_lookup_by_name_never_returns_the_id_of_another_bucket() {
     let (owner, emulator, timer) = client();
     // Names are not looked at: every list has all buckets.
     let b2 = wired(&emulator, &timer, |request| {
@@ -313,7 +313,7 @@ fn all_versions_below_a_prefix_are_deleted_and_no_others() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_would_delete_and_deletes_nothing() {
+fn a_dry_run_lists_what_it_would_delete_and_deletes_nothing() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = fill(&b2).await;
@@ -381,7 +381,7 @@ fn measured(emulator: &Emulator, timer: &ManualTimer, call: &'static str) -> (Cl
 }
 
 #[test]
-fn as_many_are_under_way_at_once_as_was_asked_for() {
+fn deletes_run_with_the_requested_concurrency() {
     for (concurrency, expected) in [(0, 1), (1, 1), (2, 2), (7, 7), (100, 20)] {
         let mode = DeleteMode::Delete { concurrency };
         let (owner, emulator, timer) = client();
@@ -415,7 +415,7 @@ fn as_many_are_under_way_at_once_as_was_asked_for() {
 }
 
 #[test]
-fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
+fn a_locked_version_is_reported_and_the_others_are_deleted() {
     for concurrency in [1, 4] {
         let (b2, _, timer) = client();
         timer.run(async {
@@ -450,7 +450,7 @@ fn a_version_that_is_locked_is_told_and_the_rest_is_deleted() {
 }
 
 #[test]
-fn a_listing_that_fails_is_told_last_after_all_that_was_begun() {
+fn a_failed_listing_is_reported_last_after_all_started_deletes() {
     for concurrency in [1, 3, 100] {
         let (owner, emulator, timer) = client();
         let listings = AtomicUsize::new(0);
@@ -521,7 +521,7 @@ fn unfinished_files_are_cancelled_if_they_are_old_enough() {
 }
 
 #[test]
-fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
+fn a_file_that_can_not_be_cancelled_is_reported_and_the_others_are_cancelled() {
     let (owner, emulator, timer) = client();
     let refused = Arc::new(Mutex::new(None));
     let first = Arc::clone(&refused);
@@ -555,7 +555,7 @@ fn a_file_that_can_not_be_cancelled_is_told_and_the_rest_is_cancelled() {
 }
 
 #[test]
-fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
+fn a_missing_bucket_is_an_error_of_the_call_that_looked_it_up() {
     let (b2, _, timer) = client();
     let error = timer.run(b2.bucket("no-such-bucket")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -565,7 +565,7 @@ fn a_bucket_that_is_not_there_is_an_error_of_the_call_that_looked() {
 }
 
 #[test]
-fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
+fn streams_of_bulk_operations_are_unpin() {
     fn unpin(_: &impl Unpin) {}
     let (b2, ..) = client();
     unpin(&b2.delete_all_versions(&"b".into(), "", DeleteMode::DryRun));
@@ -575,7 +575,7 @@ fn the_streams_of_what_is_done_to_many_can_be_polled_where_they_are() {
 
 /// Asked for one bucket and prefix, a server shows versions of others: what a helper deletes must have been asked for.
 #[test]
-fn nothing_is_deleted_or_cancelled_that_lies_outside_of_the_bucket_or_prefix() {
+fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
     let row = |bucket: &BucketId, name: &str, action: &str| {
         serde_json::json!({
             "action": action, "bucketId": bucket.as_str(), "fileId": format!("4_z{name}"),

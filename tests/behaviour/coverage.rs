@@ -49,7 +49,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
 }
 
 #[test]
-fn every_call_of_b2s_native_api_is_there_under_its_name() {
+fn every_call_of_b2s_native_api_exists_under_its_name() {
     let mut names: Vec<_> = calls().iter().map(|(_, facts)| facts.name).collect();
     names.sort_unstable();
     assert_eq!(names, NAMES);
@@ -63,7 +63,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 }
 
 #[test]
-fn the_table_in_the_documentation_says_what_the_calls_say() {
+fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     let mut table = table();
     for (call, facts) in calls() {
         let [capability, class, _] = table
@@ -127,7 +127,7 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
 }
 
 #[test]
-fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others() {
+fn the_documented_table_names_every_additional_capability() {
     let of_a_bucket = [
         Capability::WriteBucketEncryption,
         Capability::WriteBucketRetentions,
@@ -175,7 +175,7 @@ fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others
 }
 
 #[test]
-fn the_table_says_what_differs_between_the_versions() {
+fn the_documented_table_names_every_difference_between_api_versions() {
     let differs = BTreeMap::from([
         (
             "AuthorizeAccount",

@@ -11,7 +11,7 @@ use crate::module_graph::ModuleGraph;
 const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
 #[test]
-fn modules_name_only_those_below_them() {
+fn modules_depend_only_on_lower_layers() {
     let mut offences = Vec::new();
     for (layer, module) in ORDER.iter().enumerate() {
         for (file, text) in sources(&Path::new("src").join(module)) {
@@ -46,7 +46,7 @@ fn no_modules_of_a_backend_depend_on_each_other_in_a_circle() {
 }
 
 #[test]
-fn the_names_behind_crate_are_found_in_every_form() {
+fn names_in_crate_paths_are_found_in_every_form() {
     let text = "use crate::api::Call; use crate::{client::Client, error::{Error, ErrorKind}, \
         types}; crate::Client::new(); super::super::client::Client";
     let names = named_in_the_crate(text);
@@ -154,7 +154,7 @@ fn without_features_there_is_no_runtime_no_http_library_and_no_tls() {
 }
 
 #[test]
-fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
+fn backends_depend_only_on_core_and_core_on_no_other_package() {
     let packages = manifests();
     for package in &packages {
         let name = package["name"].as_str().unwrap();
@@ -191,7 +191,7 @@ fn no_backend_knows_the_client_and_the_seam_knows_nobody() {
 
 /// What users of other libraries type into the search field of the documentation.
 #[test]
-fn the_words_that_people_search_for_lead_somewhere() {
+fn terms_of_other_storage_libraries_are_documentation_aliases() {
     let sources = sources(Path::new("src"));
     for word in [
         "presigned_url",
@@ -211,7 +211,7 @@ fn the_words_that_people_search_for_lead_somewhere() {
 
 /// Programs of others depend on these, and docs.rs shows them whole.
 #[test]
-fn what_is_published_says_what_a_registry_asks_for_and_shows_all_its_features() {
+fn published_packages_have_complete_metadata_and_document_all_features() {
     let packages = manifests();
     let mut published = BTreeSet::new();
     for package in &packages {
@@ -253,7 +253,7 @@ fn what_is_published_says_what_a_registry_asks_for_and_shows_all_its_features() 
 /// What one asks for is built for each example, so none of the members that plain cargo commands see may ask for a
 /// backend that the examples don't use.
 #[test]
-fn no_default_member_asks_for_a_backend_with_a_c_library() {
+fn no_default_member_depends_on_a_backend_with_a_c_library() {
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
     let (_, list) = manifest.split_once("default-members = [").unwrap();
     let (list, _) = list.split_once(']').unwrap();
@@ -296,7 +296,7 @@ fn manifests() -> Vec<serde_json::Value> {
 }
 
 #[test]
-fn only_the_emulator_knows_b2() {
+fn only_the_emulator_mentions_b2() {
     for backend in ["core", "hyper", "isahc", "reqwest", "surf"] {
         for (file, text) in sources(&Path::new("backends").join(backend).join("src")) {
             for word in ["b2_", "backblaze", "X-Bz", "x-bz"] {

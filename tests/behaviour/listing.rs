@@ -176,7 +176,7 @@ fn pages_of_any_size_make_the_same_list() {
 }
 
 #[test]
-fn prefixes_folders_and_starts_hold_over_all_pages() {
+fn prefixes_folders_and_start_names_apply_to_all_pages() {
     let account = Account::new();
     let b2 = account.client(|_| None);
     for size in [1, 2, 100] {
@@ -232,7 +232,7 @@ fn an_empty_page_is_not_the_end() {
 }
 
 #[test]
-fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
+fn pages_whose_cursors_form_a_cycle_are_an_error() {
     for (tail, circle) in [
         (0, 1),
         (3, 1),
@@ -275,7 +275,7 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
 }
 
 #[test]
-fn no_list_is_endless_when_its_cursor_stands_still() {
+fn a_list_whose_cursor_does_not_advance_is_an_error() {
     fn outcome<C: Paged + 'static>(call: C, page: Value) {
         let (b2, count) = scripted(move |_| page.clone());
         let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.paginate(call).try_collect());
@@ -310,7 +310,7 @@ fn no_list_is_endless_when_its_cursor_stands_still() {
 }
 
 #[test]
-fn many_versions_of_one_name_are_not_a_circle() {
+fn many_versions_of_one_name_are_not_a_cycle() {
     let (b2, _) = scripted(|sent| {
         let at = sent["startFileId"]
             .as_str()
@@ -335,7 +335,7 @@ fn many_versions_of_one_name_are_not_a_circle() {
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_no_item_is_there_twice_or_missing() {
+fn a_failed_page_is_retried_without_duplicate_or_missing_items() {
     let cut = |text: &'static str| -> Response {
         b2kit::http::Response::new(ResponseBody::new(None, stream::iter([Ok(text.into())])))
     };
@@ -392,7 +392,7 @@ fn a_list_ends_after_an_error() {
 }
 
 #[test]
-fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
+fn a_page_is_requested_only_when_the_previous_one_is_consumed() {
     let account = Account::new();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -420,7 +420,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
 }
 
 #[test]
-fn dropping_a_list_stops_the_request_that_is_under_way() {
+fn dropping_a_list_cancels_the_request_in_flight() {
     struct OnDrop(Arc<AtomicBool>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -450,7 +450,7 @@ fn dropping_a_list_stops_the_request_that_is_under_way() {
 }
 
 #[test]
-fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
+fn pages_have_the_size_of_one_billed_transaction_by_default() {
     fn asked<C: Paged + 'static>(call: C, field: &str, page: Value) -> Value {
         let last = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&last);
@@ -494,7 +494,7 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
 }
 
 #[test]
-fn after_the_highest_part_there_is_no_other() {
+fn a_list_of_parts_ends_after_the_highest_part_number() {
     let part = |number: u32| {
         json!({
             "fileId": "f", "partNumber": number, "contentLength": 1, "contentMd5": null,
@@ -524,7 +524,7 @@ fn folder(name: &str) -> Value {
 
 /// B2 ends a page in the middle of a huge folder, and begins the next one with the same folder.
 #[test]
-fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
+fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let (b2, count) = scripted(|sent| match sent["startFileName"].as_str() {
         None => json!({"files": [file("a"), folder("lib/")], "nextFileName": "lib/1137000/545f "}),
         Some("lib/1137000/545f ") => json!({"files": [folder("lib/")], "nextFileName": "lib/2"}),
@@ -549,7 +549,7 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
 
 /// What each listing is asked, a page that does not fit, and what is told of it.
 #[test]
-fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
+fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {
         let (b2, _) = scripted(move |_| page.clone());
         let error = futures::executor::block_on(b2.paginate(call).try_collect::<Vec<_>>());
@@ -665,7 +665,7 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
 }
 
 #[test]
-fn a_list_of_buckets_shows_only_what_was_asked_for() {
+fn a_list_of_buckets_shows_only_the_requested_ones() {
     let bucket = |id: &str, name: &str, kind: &str| {
         json!({
             "accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1

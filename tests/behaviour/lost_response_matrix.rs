@@ -115,7 +115,7 @@ const TABLE: [Row; 18] = [
 ];
 
 #[test]
-fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
+fn no_lost_message_makes_a_call_execute_twice_unreported() {
     // Whatever status somebody on the way may put in the place of B2's answer, it says nothing of what B2 has done.
     let foreign = [
         302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503, 504,
@@ -161,7 +161,7 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
 }
 
 #[test]
-fn the_table_has_every_call_that_changes_something() {
+fn the_table_has_every_call_with_effects() {
     use b2kit::api::CallKind::{Upload, Write};
     for (_, facts) in crate::coverage::calls() {
         let changes = matches!(facts.kind, Write | Upload);

@@ -144,7 +144,7 @@ fn name(text: &str) -> FileName {
 }
 
 #[test]
-fn downloads_and_nothing_else_go_to_an_origin_of_ones_own_and_the_token_only_where_it_may() {
+fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
     let content = content(1_000);
     for (kind, token, has_token) in [
         (BucketType::AllPrivate, OriginToken::Send, true),
@@ -198,7 +198,7 @@ fn downloads_and_nothing_else_go_to_an_origin_of_ones_own_and_the_token_only_whe
 }
 
 #[test]
-fn the_origin_of_ones_own_stays_when_the_account_is_authorized_anew() {
+fn a_custom_origin_is_kept_when_the_session_is_renewed() {
     let content = content(100);
     let world = World::new();
     let b2 = world
@@ -230,7 +230,7 @@ fn the_origin_of_ones_own_stays_when_the_account_is_authorized_anew() {
 }
 
 #[test]
-fn a_refusal_of_an_origin_without_the_token_says_so_and_costs_no_login() {
+fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization() {
     let world = World::new();
     let b2 = world
         .with_key()
@@ -254,7 +254,7 @@ fn a_refusal_of_an_origin_without_the_token_says_so_and_costs_no_login() {
 }
 
 #[test]
-fn a_customers_key_goes_to_no_origin_that_does_not_even_get_the_token() {
+fn a_customer_key_is_not_sent_to_an_origin_that_does_not_get_the_token() {
     let world = World::new();
     let b2 = world
         .with_key()
@@ -276,7 +276,7 @@ fn a_customers_key_goes_to_no_origin_that_does_not_even_get_the_token() {
 }
 
 #[test]
-fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_does_not_get_it() {
+fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
     for (token, from) in [
         (OriginToken::Send, "files.example"),
         (OriginToken::Withhold, "localhost"),
@@ -313,7 +313,7 @@ fn what_a_composition_downloads_comes_from_b2_with_the_token_where_the_origin_do
 }
 
 #[test]
-fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it_goes_on() {
+fn a_download_sends_the_authorized_headers_also_when_it_resumes() {
     let content = content(1_000);
     let world = World::new();
     world.timer.run(async {
@@ -354,7 +354,7 @@ fn a_download_has_the_headers_that_its_authorization_was_given_for_also_where_it
 }
 
 #[test]
-fn an_origin_that_strips_b2s_headers_is_told_as_such() {
+fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
     let world = World {
         strips: true,
         ..World::new()
@@ -377,7 +377,7 @@ fn an_origin_that_strips_b2s_headers_is_told_as_such() {
 }
 
 #[test]
-fn a_bad_origin_of_ones_own_is_refused_when_the_client_is_built() {
+fn an_invalid_custom_origin_is_refused_when_the_client_is_built() {
     let world = World::new();
     for bad in [
         "",
@@ -394,7 +394,7 @@ fn a_bad_origin_of_ones_own_is_refused_when_the_client_is_built() {
 }
 
 #[test]
-fn a_download_begun_by_name_from_an_own_origin_goes_on_by_name_and_from_the_same_version_alone() {
+fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_same_version() {
     let content = content(1_000);
     for replaced in [false, true] {
         let world = World::new();
@@ -450,7 +450,7 @@ async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
 }
 
 #[test]
-fn a_download_authorization_alone_is_enough_to_download_with_and_for_nothing_else() {
+fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
     let content = content(1_000);
     let world = World::new();
     world.timer.run(async {
@@ -514,7 +514,7 @@ fn a_download_authorization_alone_is_enough_to_download_with_and_for_nothing_els
 }
 
 #[test]
-fn a_file_is_put_on_the_disk_in_ranges_with_a_download_authorization_alone() {
+fn a_download_authorization_suffices_to_write_a_file_to_disk_in_ranges() {
     let content = content(100_000);
     let world = World::new();
     let directory = tempfile::tempdir().unwrap();
@@ -539,7 +539,7 @@ fn a_file_is_put_on_the_disk_in_ranges_with_a_download_authorization_alone() {
 }
 
 #[test]
-fn a_download_authorization_goes_to_the_place_that_is_named_over_tls_and_beside_nothing_else() {
+fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_credentials() {
     let world = World::new();
     let token = || Secret::new("3_canary");
     let both = world
@@ -561,7 +561,7 @@ fn a_download_authorization_goes_to_the_place_that_is_named_over_tls_and_beside_
 
 /// As B2 answers `bytes=0-`: 200 and the whole file, without a Content-Range.
 #[test]
-fn a_range_that_is_the_whole_file_may_be_answered_as_the_whole_file() {
+fn a_range_of_the_whole_file_may_get_a_200_response() {
     for len in [0, 1, 1_000] {
         let content = content(len);
         let world = World::new();

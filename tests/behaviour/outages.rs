@@ -286,7 +286,7 @@ fn unreachable(
 // Outages.
 
 #[test]
-fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second_of_ten_and_of_a_minute() {
+fn a_thousand_uploads_in_flight_survive_outages_of_1_10_and_60_seconds() {
     // In the middle of the uploads before B2 has read them, and after.
     for (length, after, probes) in [(1, 5, 5), (10, 5, 8), (10, 6, 8), (60, 5, 12)] {
         let (b2, net) = Net::new();
@@ -306,7 +306,7 @@ fn a_thousand_uploads_in_flight_survive_an_outage_of_a_second_of_ten_and_of_a_mi
 }
 
 #[test]
-fn uploads_to_hosts_of_their_own_survive_an_outage_that_takes_all_of_them() {
+fn uploads_to_separate_hosts_survive_an_outage_of_all_hosts() {
     let (b2, net) = Net::new();
     net.set(|state| state.pods = Some(200));
     let (lost, since, until) = net.timer.run(async {
@@ -358,7 +358,7 @@ fn one_bad_upload_host_is_no_outage() {
 }
 
 #[test]
-fn a_large_file_with_64_parts_under_way_survives_an_outage_of_a_second() {
+fn a_large_file_with_64_parts_in_flight_survives_an_outage_of_a_second() {
     let (b2, net) = Net::new();
     let content = content(6_400);
     net.timer.run(async {
@@ -373,7 +373,7 @@ fn a_large_file_with_64_parts_under_way_survives_an_outage_of_a_second() {
 }
 
 #[test]
-fn a_thousand_downloads_whose_bytes_break_off_survive_an_outage_of_ten_seconds() {
+fn a_thousand_interrupted_downloads_survive_an_outage_of_ten_seconds() {
     let (b2, net) = Net::new();
     let content = content(100);
     net.timer.run(async {
@@ -394,7 +394,7 @@ fn a_thousand_downloads_whose_bytes_break_off_survive_an_outage_of_ten_seconds()
 }
 
 #[test]
-fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_requests_in_all() {
+fn a_thousand_calls_each_last_as_long_as_the_policy_allows_with_few_requests_in_total() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -419,7 +419,7 @@ fn a_thousand_calls_are_each_tried_for_as_long_as_the_policy_says_with_a_few_req
 }
 
 #[test]
-fn an_outage_leaves_the_retry_budget_to_what_comes_after() {
+fn an_outage_does_not_use_up_the_retry_quota() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -434,7 +434,7 @@ fn an_outage_leaves_the_retry_budget_to_what_comes_after() {
 }
 
 #[test]
-fn another_probes_when_the_one_that_does_is_dropped() {
+fn another_call_probes_when_the_probing_one_is_dropped() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -460,7 +460,7 @@ fn another_probes_when_the_one_that_does_is_dropped() {
 }
 
 #[test]
-fn a_probe_that_is_not_polled_any_more_does_not_stop_the_others() {
+fn a_probe_that_is_no_longer_polled_does_not_block_other_calls() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -490,7 +490,7 @@ fn a_probe_that_is_not_polled_any_more_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_deadline_wins_over_an_outage_and_tells_of_it() {
+fn a_deadline_ends_a_call_during_an_outage_and_the_error_names_the_outage() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -520,7 +520,7 @@ fn a_deadline_wins_over_an_outage_and_tells_of_it() {
 }
 
 #[test]
-fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
+fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -545,7 +545,7 @@ fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
 }
 
 #[test]
-fn a_silence_is_an_outage_too_and_bounded() {
+fn unanswered_requests_are_an_outage_and_bounded() {
     let (b2, net) = Net::new();
     let requests = net.timer.run(async {
         b2.session().await.unwrap();
@@ -565,7 +565,7 @@ fn a_silence_is_an_outage_too_and_bounded() {
 }
 
 #[test]
-fn calls_return_in_a_ramp() {
+fn calls_resume_gradually_after_an_outage() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();
@@ -591,7 +591,7 @@ fn calls_return_in_a_ramp() {
 // The first connection.
 
 #[test]
-fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_not() {
+fn a_client_without_a_first_response_gives_up_within_seconds_and_others_do_not() {
     for kind in [HttpErrorKind::Connect, HttpErrorKind::Resolve] {
         let (builder, net) = Net::builder();
         let refuse = move |_: Request| async move {
@@ -634,7 +634,7 @@ fn a_client_that_was_never_answered_gives_up_in_seconds_and_one_that_was_does_no
 }
 
 #[test]
-fn a_program_that_is_there_before_its_network_says_how_long_it_waits() {
+fn first_connection_timeout_bounds_the_wait_for_the_first_connection() {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = 180 * SECOND;
     let (builder, net) = Net::builder();
@@ -657,7 +657,7 @@ fn a_program_that_is_there_before_its_network_says_how_long_it_waits() {
 // Exhaustion.
 
 #[test]
-fn a_thousand_uploads_on_a_machine_with_room_for_a_hundred_all_arrive() {
+fn a_thousand_uploads_with_descriptors_for_a_hundred_all_arrive() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -673,7 +673,7 @@ fn a_thousand_uploads_on_a_machine_with_room_for_a_hundred_all_arrive() {
 }
 
 #[test]
-fn want_of_room_is_no_outage_and_ends_a_call_when_nothing_succeeds_for_two_minutes() {
+fn exhausted_descriptors_are_no_outage_and_end_a_call_after_two_minutes_without_success() {
     let (b2, net) = Net::new();
     net.timer.run(async {
         b2.session().await.unwrap();

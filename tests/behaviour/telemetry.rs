@@ -190,7 +190,7 @@ fn every_call_has_a_span_with_its_name() {
 }
 
 #[test]
-fn a_clock_that_is_wrong_is_told_once_and_a_right_one_never() {
+fn a_wrong_clock_is_logged_once_and_a_right_one_never() {
     for (hours, told) in [(0, 0), (1, 1), (-1, 1)] {
         let (_, emulator, timer) = client();
         let hour = Duration::from_secs(3_600);
@@ -305,7 +305,7 @@ fn retries(notes: &[Note]) -> Vec<(Level, String)> {
 }
 
 #[test]
-fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
+fn a_retry_is_one_event_with_the_failure_its_cause_and_the_attempt() {
     let (_, emulator, timer) = client();
     let parts = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
@@ -362,7 +362,7 @@ fn a_retry_is_one_event_that_says_what_failed_why_and_how_often() {
 }
 
 #[test]
-fn a_login_that_fails_is_told_with_the_pause_that_it_really_makes() {
+fn a_failed_authorization_is_logged_with_its_actual_backoff() {
     let (_, emulator, timer) = client();
     let logins = AtomicUsize::new(0);
     let b2 = wired(&emulator, &timer, move |request| {
@@ -448,7 +448,7 @@ fn the_spans_of_a_transfer_name_its_bucket_file_and_part() {
 }
 
 #[test]
-fn a_thousand_calls_that_b2_asks_to_wait_are_one_warning() {
+fn a_shared_pause_of_a_thousand_calls_is_one_warning() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let (wire, clock) = (emulator.clone(), timer.clone());
@@ -579,7 +579,7 @@ fn seen(notes: &[Note], secret: &[u8]) -> Option<String> {
 }
 
 #[test]
-fn no_span_or_event_shows_a_secret_whatever_happens() {
+fn no_span_or_event_shows_a_secret() {
     const KEY: &str = "canary7f3a+key/of=the~account";
     const SSE_C: &[u8; 32] = b"canary9b1c of a customer's key!!";
     let emulator = Emulator::builder()
@@ -678,7 +678,7 @@ fn no_span_or_event_shows_a_secret_whatever_happens() {
 }
 
 #[test]
-fn a_secret_that_is_shown_would_be_seen() {
+fn the_search_for_secrets_in_telemetry_finds_them() {
     let secret = b"canary+/7f3a";
     for writing in [
         "canary+/7f3a",
@@ -719,7 +719,7 @@ fn counted(b2: &Client) -> [u64; 3] {
 }
 
 #[test]
-fn calls_are_counted_by_their_class() {
+fn calls_are_counted_by_billing_class() {
     let (b2, emulator, timer) = client();
     assert_eq!(counted(&b2), [0, 0, 0]);
     timer.run(async {
@@ -759,7 +759,7 @@ fn calls_are_counted_by_their_class() {
 }
 
 #[test]
-fn what_never_left_is_not_counted_and_what_was_tried_again_is() {
+fn unsent_calls_are_not_counted_and_retries_are() {
     let (_, emulator, timer) = client();
     let listings = AtomicUsize::new(0);
     let answer = move |n| -> Option<Result<Response, HttpError>> {
