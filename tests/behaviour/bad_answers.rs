@@ -1,4 +1,4 @@
-//! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
+//! Replies that B2 would never send: each is a typed error or the right result, never a panic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use b2kit::{
 use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
-/// A client whose every answer is `answer`.
+/// A client for whose every request `answer` makes the response.
 fn told(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
@@ -167,7 +167,7 @@ fn a_document_with_another_status_than_the_response_is_not_b2s() {
     assert_eq!(error.non_b2_response().unwrap().status, 503);
 }
 
-/// A CDN's page read "B2 answered 403" before.
+/// An HTML page of a CDN must not be reported as an answer of B2.
 #[test]
 fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     let page = format!(

@@ -1,4 +1,4 @@
-//! What a program may ask for that B2 would refuse, or that would become something else on the way.
+//! Input that B2 would refuse, or that would be changed on the way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! Helpers that are made of calls: hiding and showing, deleting and cancelling many, and buckets by name.
+//! Helpers made of several calls: hiding and unhiding, bulk deleting and cancelling, and buckets by name.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ async fn upload(b2: &Client, bucket: &BucketId, file: &str) -> FileVersion {
         .unwrap()
 }
 
-/// What is in a bucket: names and actions.
+/// The names and actions of all versions in a bucket.
 async fn versions(b2: &Client, bucket: &BucketId) -> Vec<(String, Action)> {
     let rows = b2.paginate(ListFileVersions::new(bucket));
     let rows = rows.try_filter_map(|row| async { Ok(row.into_version()) });
@@ -131,7 +131,7 @@ fn a_file_with_an_unfinished_upload_can_be_unhidden() {
     });
 }
 
-/// A client with a key for these buckets, which may not list any.
+/// A client whose key is restricted to these buckets and can't list any.
 async fn restricted(
     owner: &Client,
     emulator: &Emulator,
@@ -349,15 +349,19 @@ fn a_dry_run_lists_what_it_would_delete_and_deletes_nothing() {
     });
 }
 
-/// How many requests of one call were under way at once, at most.
+/// The highest number of concurrent requests of one call.
 #[derive(Clone, Default)]
-struct Height {
+struct ConcurrencyGauge {
     now: Arc<AtomicUsize>,
     highest: Arc<AtomicUsize>,
 }
 
-fn measured(emulator: &Emulator, timer: &ManualTimer, call: &'static str) -> (Client, Height) {
-    let height = Height::default();
+fn measured(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    call: &'static str,
+) -> (Client, ConcurrencyGauge) {
+    let height = ConcurrencyGauge::default();
     let (measured, wire) = (height.clone(), emulator.clone());
     let backend = move |request: Request| {
         let (measured, wire) = (measured.clone(), wire.clone());
@@ -573,7 +577,7 @@ fn streams_of_bulk_operations_are_unpin() {
     unpin(&b2.cancel_unfinished_large_files(&"b".into(), before, DeleteMode::DryRun));
 }
 
-/// Asked for one bucket and prefix, a server shows versions of others: what a helper deletes must have been asked for.
+/// A server lists versions of another bucket or prefix: helpers must not delete these.
 #[test]
 fn rows_outside_of_the_bucket_or_prefix_are_never_deleted_or_cancelled() {
     let row = |bucket: &BucketId, name: &str, action: &str| {

@@ -1,4 +1,4 @@
-//! No call is missing, neither among the types nor in the table of their documentation.
+//! Every call of B2's native API has a type and a row in the documented table.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ macro_rules! metadata {
     };
 }
 
-/// Each call that there is, by the name of its type.
+/// The metadata of every call, by the name of its type.
 pub(super) fn calls() -> [(&'static str, CallMetadata); 31] {
     metadata! {
         AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket
@@ -83,7 +83,7 @@ fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     assert!(table.is_empty(), "rows without a call: {table:?}");
 }
 
-/// What a call needs beside its first capability when it asks for all that it can.
+/// The capabilities that a call needs beside its first when it uses all of its options.
 fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
     let name = || FileName::new("n").unwrap();
     let until = Timestamp::from_millis(4_000_000_000_000);

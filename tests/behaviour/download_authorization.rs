@@ -1,4 +1,4 @@
-//! Download authorizations, and the links that are made of them.
+//! Download authorizations, and links made from them.
 
 use b2kit::api::{CreateBucket, DownloadAuthorization, GetDownloadAuthorization, UploadFile};
 use b2kit::backend::emulator::Emulator;
@@ -129,7 +129,7 @@ fn a_download_authorization_for_another_prefix_is_an_integrity_error() {
     }
 }
 
-/// What a stranger gets, who has a link and nothing else.
+/// Requests a link without other credentials.
 async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = url.parse().unwrap();

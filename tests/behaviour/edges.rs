@@ -1,4 +1,4 @@
-//! What shows only at the edges: odd answers, odd timing, odd arguments.
+//! Edge cases of replies, timing and arguments.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -91,7 +91,7 @@ async fn until(mut reached: impl FnMut() -> bool + Send) {
     .await;
 }
 
-/// The second upload opens its source before the first's answer arrives, and reads it after.
+/// The second upload opens its source before the first one's reply arrives, and reads it afterwards.
 #[test]
 fn two_concurrent_clones_of_an_upload_make_two_versions() {
     use std::sync::Arc;
@@ -155,7 +155,7 @@ fn two_concurrent_clones_of_an_upload_make_two_versions() {
     });
 }
 
-/// The digest of a call is shared by its clones: whoever starts takes away what the other waits to compare with.
+/// Clones of a call share its digest; starting one must not reset the digest that the other compares.
 #[test]
 fn an_upload_whose_clone_starts_before_its_reply_is_not_corrupt() {
     use b2kit::api::{Call, Reply, Target};
@@ -253,8 +253,7 @@ fn an_endpoint_with_an_invalid_port_is_refused() {
     }
 }
 
-/// B2 has stored the file, and its answer ends half way: asking what became of it finds the file, sending it again
-/// makes a second version.
+/// B2 has stored the file and its reply is truncated: reconciliation finds the file, a retry would make a second version.
 #[test]
 fn an_upload_with_an_unreadable_reply_is_not_stored_twice() {
     use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where keys and tokens may go: nowhere that is not the endpoint's own, whatever an answer says.
+//! Keys and tokens go only to hosts of the endpoint, whatever a reply says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use b2kit::types::{FileName, Secret};
 use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
 
-/// A client whose every answer is `answer`, and how many requests it made.
+/// A client that gets `answer` for every request, and the number of its requests.
 fn told(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -69,7 +69,7 @@ fn a_session_with_foreign_hosts_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Untrusted);
 }
 
-/// Links to downloads are made of the session, without a request that could be refused.
+/// Download links are made from the session, without a request that could be refused.
 #[test]
 fn an_authorization_with_foreign_hosts_makes_no_session() {
     const HOME: &str = "https://api004.backblazeb2.com";

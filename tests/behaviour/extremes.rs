@@ -1,4 +1,4 @@
-//! Numbers at their ends: whatever a setting or a header says, a call comes to its end, and nothing panics.
+//! Extreme numbers: whatever a setting or a header says, calls end and nothing panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,7 +55,7 @@ const DATES: [&str; 4] = [
     "Fri, 31 Dec 99999 23:59:59 GMT",
 ];
 
-/// The default but for one setting at an end of what it can be, and all of them there at once.
+/// The default policy with one setting at an extreme, and with all of them at one.
 fn policies() -> Vec<RetryPolicy> {
     type Set = fn(&mut RetryPolicy, Duration, u32);
     let settings: [Set; 8] = [
@@ -83,7 +83,7 @@ fn policies() -> Vec<RetryPolicy> {
     policies
 }
 
-/// How what is done to a client ends: well, or with an error that says why.
+/// How an operation of a client ends: successfully, or with an error that gives the reason.
 fn ends<T>(told: &str, outcome: Result<T, Error>) {
     if let Err(error) = outcome {
         let kind = error.kind();
@@ -95,7 +95,7 @@ fn ends<T>(told: &str, outcome: Result<T, Error>) {
     }
 }
 
-/// A client whose first calls fail in each way that there is, with this wish.
+/// A client whose first calls fail in each possible way, with this `Retry-After`.
 fn failing(
     wish: &'static str,
     date: &'static str,
@@ -267,7 +267,7 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
     }
 }
 
-/// A version of which somebody says that it has so many bytes.
+/// A version that is listed with this length.
 fn of_length(version: &FileVersion, len: u64) -> FileVersion {
     let mut document = serde_json::to_value(version).unwrap();
     document["contentLength"] = len.into();
@@ -375,7 +375,7 @@ fn extreme_numbers_in_headers_do_not_panic() {
     }
 }
 
-/// All of its pieces at once would be gigabytes, and for the larger ones more than there is memory.
+/// A list of all its ranges would take gigabytes, and for the longer ones more than the memory.
 #[test]
 fn a_file_longer_than_b2s_limit_is_refused() {
     for total in ["10000000000001", "10000000000000000", "1000000000000000000"] {
@@ -393,7 +393,7 @@ fn a_file_longer_than_b2s_limit_is_refused() {
     }
 }
 
-/// With a range for each byte of it there would be ten million million pieces.
+/// With ranges of one byte there would be ten million million of them.
 #[test]
 fn a_file_of_b2s_maximum_size_is_fetched_range_by_range() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());

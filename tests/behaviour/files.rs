@@ -1,4 +1,4 @@
-//! The calls against the emulator. Client and emulator read B2's documents each for itself; here they have to agree.
+//! Calls on files against the emulator. Client and emulator implement B2's documentation independently, so they have to agree.
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket, DeleteFileVersion, Download,
@@ -18,7 +18,7 @@ use futures::stream;
 
 use super::{BACKEND, served};
 
-/// A client of an emulator of its own.
+/// A client with an emulator of its own.
 fn client() -> (Client, Emulator) {
     let emulator = Emulator::builder()
         .absolute_minimum_part_size(10)

@@ -1,4 +1,4 @@
-//! Errors of somebody on the way: a proxy, a firewall, a login page. They say nothing of what B2 has done.
+//! Errors of intermediaries such as proxies, firewalls and captive portals, which say nothing about what B2 has done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ const STATUSES: [u16; 14] = [
     302, 307, 400, 401, 403, 404, 409, 413, 418, 429, 499, 500, 502, 503,
 ];
 
-/// However long it lasts, and whatever can't be asked meanwhile: what was started is finished, or is in the ledger.
+/// However long the fault lasts: a large file that was started is finished or tracked as unfinished.
 #[test]
 fn a_foreign_error_in_place_of_a_reply_leaves_no_untracked_unfinished_file() {
     for status in STATUSES {
@@ -104,7 +104,7 @@ fn a_captive_portal_ends_a_call_after_three_attempts_and_is_named() {
     }
 }
 
-/// "The service timed out reading the uploaded file": then there is no file, and nothing to ask about.
+/// "The service timed out reading the uploaded file": no file was stored, so there is nothing to reconcile.
 #[test]
 fn an_upload_that_timed_out_at_b2_goes_to_another_url_without_reconciliation() {
     let (b2, script) = Script::new([]);
@@ -137,7 +137,7 @@ fn an_upload_that_timed_out_at_b2_goes_to_another_url_without_reconciliation() {
     });
 }
 
-/// The last attempt alone would tell of an upload that is not there, and nothing of the file that B2 says it has made.
+/// The last attempt alone would report a missing upload, and not the file that B2 says it has made.
 #[test]
 fn a_finish_error_lists_every_attempt_whose_reply_was_about_another_file() {
     let emulator = Emulator::new();

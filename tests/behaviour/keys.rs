@@ -349,7 +349,7 @@ fn a_key_created_with_bucket_ids_works_only_in_v4() {
     });
 }
 
-/// What the three versions answer to `b2_authorize_account`.
+/// The replies of the three versions to `b2_authorize_account`.
 #[test]
 fn replies_of_all_api_versions_become_the_same_session() {
     let authorize = AuthorizeAccount::new(Credentials::new("id", "key").unwrap());

@@ -1,4 +1,4 @@
-//! Who may name whom. The rules stand in ARCHITECTURE.md.
+//! Dependencies between modules and packages, as ARCHITECTURE.md describes them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::module_graph::ModuleGraph;
 
-/// The modules of `src`, each allowed to name those before it.
+/// The modules of `src`, each of which may depend on those before it.
 const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
 #[test]
@@ -189,7 +189,7 @@ fn backends_depend_only_on_core_and_core_on_no_other_package() {
     }
 }
 
-/// What users of other libraries type into the search field of the documentation.
+/// Users of other libraries search the documentation for these terms.
 #[test]
 fn terms_of_other_storage_libraries_are_documentation_aliases() {
     let sources = sources(Path::new("src"));
@@ -209,7 +209,7 @@ fn terms_of_other_storage_libraries_are_documentation_aliases() {
     }
 }
 
-/// Programs of others depend on these, and docs.rs shows them whole.
+/// Other programs depend on these packages, and docs.rs documents them.
 #[test]
 fn published_packages_have_complete_metadata_and_document_all_features() {
     let packages = manifests();
@@ -250,8 +250,7 @@ fn published_packages_have_complete_metadata_and_document_all_features() {
     assert_eq!(published, BTreeSet::from(expected));
 }
 
-/// What one asks for is built for each example, so none of the members that plain cargo commands see may ask for a
-/// backend that the examples don't use.
+/// Cargo unifies the features of the default members, so a backend that one of them needs is built for every example.
 #[test]
 fn no_default_member_depends_on_a_backend_with_a_c_library() {
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
@@ -288,7 +287,7 @@ fn no_default_member_depends_on_a_backend_with_a_c_library() {
     }
 }
 
-/// The manifests of the workspace, for which nothing has to be downloaded.
+/// The manifests of the workspace, read without network access.
 fn manifests() -> Vec<serde_json::Value> {
     let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
@@ -306,8 +305,8 @@ fn only_the_emulator_mentions_b2() {
     }
 }
 
-/// The packages that a normal build of `of` pulls in. Each has to be one that the tests are built of, too: others may not
-/// have been downloaded.
+/// The packages in a normal build of `of`. They must all be needed by the tests too, since others may not have been
+/// downloaded.
 fn packages(of: &[&str]) -> BTreeSet<String> {
     let tree = [
         "tree", "--edges", "normal", "--prefix", "none", "--format", "{p}",
@@ -333,7 +332,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(cargo.stdout).unwrap()
 }
 
-/// The source files of a module, without their comments and tests.
+/// The source files of a module, without comments and unit tests.
 pub(super) fn sources(module: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let file = module.with_extension("rs");

@@ -1,4 +1,4 @@
-//! Lists as streams: page by page, no item twice or missing, and no page too early.
+//! Lists as streams: page by page, without duplicate or missing items, and no page requested too early.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{Interception, call_of, client, http_answer, http_refusal, sent, session, wired};
 
-/// An account with something of everything that can be listed.
+/// An account with every kind of object that can be listed.
 struct Account {
     emulator: Emulator,
     timer: ManualTimer,
@@ -72,7 +72,7 @@ impl Account {
         }
     }
 
-    /// A client that has its session.
+    /// An authorized client.
     fn client(
         &self,
         meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
@@ -99,7 +99,7 @@ impl Account {
     }
 }
 
-/// A client without an account, whose every list is a page that `page` makes, and the requests it has sent.
+/// A client that gets pages made by `page` for every list, and the requests that it has sent.
 fn scripted(page: impl Fn(&Value) -> Value + Send + Sync + 'static) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -278,7 +278,8 @@ fn pages_whose_cursors_form_a_cycle_are_an_error() {
 fn a_list_whose_cursor_does_not_advance_is_an_error() {
     fn outcome<C: Paged + 'static>(call: C, page: Value) {
         let (b2, count) = scripted(move |_| page.clone());
-        let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.paginate(call).try_collect());
+        let outcome: Result<Vec<_>, _> =
+            futures::executor::block_on(b2.paginate(call).try_collect());
         let Err(error) = outcome else {
             panic!("{} went on", C::METADATA.name)
         };
@@ -522,7 +523,7 @@ fn folder(name: &str) -> Value {
     })
 }
 
-/// B2 ends a page in the middle of a huge folder, and begins the next one with the same folder.
+/// B2 may end a page in the middle of a huge folder and begin the next one with the same folder.
 #[test]
 fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let (b2, count) = scripted(|sent| match sent["startFileName"].as_str() {
@@ -547,7 +548,7 @@ fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     assert_eq!(names(&page.files), ["lib/", "lib/", "m"]);
 }
 
-/// What each listing is asked, a page that does not fit, and what is told of it.
+/// For each listing: a request, a page that does not match it, and the error.
 #[test]
 fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {

@@ -17,7 +17,10 @@ use crate::{answered, assert_not_taken, client, document, refused};
 #[test]
 fn enabling_object_lock_needs_the_capability_for_bucket_retention() {
     let lock = |enabled| UpdateBucket::new("b").file_lock_enabled(enabled);
-    assert_eq!(lock(true).extra_capabilities(), [Capability::WriteBucketRetentions]);
+    assert_eq!(
+        lock(true).extra_capabilities(),
+        [Capability::WriteBucketRetentions]
+    );
     assert!(lock(false).extra_capabilities().is_empty());
 }
 

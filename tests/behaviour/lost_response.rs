@@ -1,4 +1,4 @@
-//! What a lost call is held against before it counts as done: nothing that is not its own doing is taken for it.
+//! Reconciliation after a lost response: only the effect of the call itself counts as its success.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ fn hello(bucket: &Bucket) -> UploadFile {
     UploadFile::new(&bucket.bucket_id, name("f"), "hello").content_sha1(Sha1::of(b"hello"))
 }
 
-/// A client's first call knows no time of the server's yet, and then any file however old counts as "ours".
+/// Before a client's first response the server's time is unknown, so the age of a file can't be judged.
 #[test]
 fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     let (b2, script) = Script::new([]);
@@ -63,7 +63,7 @@ fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     });
 }
 
-/// Only name, size and SHA-1 are compared: not the notes, not the locks.
+/// Name, length and SHA-1 are equal; only the file info differs.
 #[test]
 fn reconciling_an_upload_ignores_a_file_of_the_same_second_with_other_file_info() {
     let (b2, script) = Script::new([]);
@@ -77,7 +77,7 @@ fn reconciling_an_upload_ignores_a_file_of_the_same_second_with_other_file_info(
     });
 }
 
-/// A stretch has no SHA-1 to compare, so any file of its length is "the copy".
+/// The SHA-1 of a byte range is unknown, so the length alone must not identify the copy.
 #[test]
 fn reconciling_a_copy_ignores_a_copy_of_another_byte_range() {
     let (b2, script) = Script::new([]);
@@ -96,7 +96,7 @@ fn reconciling_a_copy_ignores_a_copy_of_another_byte_range() {
     });
 }
 
-/// A bucket of ours that was never changed is at revision 2 too.
+/// An older bucket that was never updated is at revision 2 too.
 #[test]
 fn reconciling_a_create_ignores_an_existing_bucket_without_object_lock() {
     let (b2, script) = Script::new([]);
@@ -110,7 +110,7 @@ fn reconciling_a_create_ignores_an_existing_bucket_without_object_lock() {
     assert_eq!(created.unwrap_err().kind(), ErrorKind::Conflict);
 }
 
-/// v2 and v3 neither delete nor list a key for several buckets: not being in the list says nothing.
+/// v2 and v3 neither delete nor list a key for several buckets, so its absence from the list proves nothing.
 #[test]
 fn a_key_that_v3_can_not_delete_is_not_reported_as_deleted() {
     let (b2, script) = Script::new([]);
@@ -140,7 +140,7 @@ fn a_key_that_v3_can_not_delete_is_not_reported_as_deleted() {
     });
 }
 
-/// Two cursors that lead to each other.
+/// Two cursors that point to each other.
 #[test]
 fn the_search_for_a_lost_key_is_bounded() {
     let emulator = Emulator::builder().build();
@@ -169,7 +169,7 @@ fn the_search_for_a_lost_key_is_bounded() {
     assert!(lists < 100, "{lists} lists, and it would go on");
 }
 
-/// The list is by prefix, and the id alone is compared.
+/// The listing is by prefix; names have to be compared in full.
 #[test]
 fn reconciling_a_start_ignores_a_file_with_a_longer_name() {
     let (b2, script) = Script::new([]);
@@ -187,7 +187,7 @@ fn reconciling_a_start_ignores_a_file_with_a_longer_name() {
     });
 }
 
-/// B2's own message is often empty; the client then tells of the call's main capability only, which the key has.
+/// B2's own message is often empty, so the client names the capability that is really missing.
 #[test]
 fn a_refusal_names_the_missing_capability() {
     let (b2, script) = Script::new([]);
@@ -208,7 +208,7 @@ fn a_refusal_names_the_missing_capability() {
     });
 }
 
-/// B2 asked everyone to wait, but the one who was told had no time to.
+/// The call that received the `Retry-After` ends at its deadline; the pause still applies to others.
 #[test]
 fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
     let (b2, script) = Script::new([]);
@@ -227,7 +227,7 @@ fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
     assert!(pauses[0].as_secs() >= 60, "{pauses:?}");
 }
 
-/// Another success than 200 is an answer that can't be read, not a refusal.
+/// A success status other than 200 is an unreadable reply, not a refusal.
 #[test]
 fn a_success_status_without_a_document_may_have_taken_effect() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
@@ -245,7 +245,7 @@ fn a_success_status_without_a_document_may_have_taken_effect() {
     assert!(error.unwrap_err().may_have_taken_effect());
 }
 
-/// Its timestamp is the caller's, so it is never "not older than the request".
+/// The timestamp is the caller's, so it says nothing about when the upload was made.
 #[test]
 fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
@@ -274,7 +274,7 @@ fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     assert_eq!(emulator.snapshot().versions, 1);
 }
 
-/// The secrets of the rules are in the document, and nobody takes them out of an error that repeats them.
+/// The request contains signing secrets, which an error of the server may echo.
 #[test]
 fn an_error_does_not_show_a_signing_secret_that_the_server_echoes() {
     let secret = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
@@ -298,7 +298,7 @@ fn an_error_does_not_show_a_signing_secret_that_the_server_echoes() {
     assert!(!error.to_string().contains(secret), "{error}");
 }
 
-/// A part is missing, so the file is not finished, whoever may look.
+/// With a part missing, B2 can't have finished the file.
 #[test]
 fn a_finish_with_a_missing_part_has_no_effect() {
     let (b2, script) = Script::new([]);
@@ -320,7 +320,7 @@ fn a_finish_with_a_missing_part_has_no_effect() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-/// A large file under way lies above the marker, and the marker is the newest that hides or shows.
+/// An unfinished large file is listed above the marker, but it does not affect visibility.
 #[test]
 fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     let (b2, script) = Script::new([]);
@@ -344,7 +344,7 @@ fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     });
 }
 
-/// An upload that is read whole on the way the first time, and doesn't arrive.
+/// An upload whose first attempt is read completely by an intermediary and doesn't arrive.
 async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
     script.push("b2_upload_file", UnansweredRequest);
     b2.call(upload).await.unwrap()
@@ -362,9 +362,9 @@ async fn hide(b2: &Client, bucket: &Bucket, file: &str) {
     b2.call(hide).await.unwrap();
 }
 
-/// Within the same second: B2's `Date` has whole ones.
+/// Within the same second, since B2's `Date` has a resolution of one second.
 const SOON: Duration = Duration::from_millis(100);
-/// The emulator's clock starts so much before one.
+/// How long before a full second the emulator's clock starts.
 const TO_THE_SECOND: Duration = Duration::from_millis(2);
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -550,7 +550,7 @@ fn reconciling_an_upload_with_a_custom_timestamp_ignores_other_timestamps() {
     assert_eq!(emulator.snapshot().versions, 2);
 }
 
-/// A hundred other versions lie above, and what is beneath them was not looked at.
+/// A hundred other versions are listed above; those beneath are on the next page.
 #[test]
 fn an_upload_that_may_be_beyond_the_first_page_is_a_possible_duplicate() {
     for (above, unclear) in [(99, false), (100, true)] {
@@ -703,7 +703,7 @@ fn a_start_that_may_have_left_a_second_large_file_is_a_possible_duplicate() {
     }
 }
 
-/// Pages without an end.
+/// Endless pages.
 #[test]
 fn a_start_not_found_within_a_hundred_pages_is_a_possible_duplicate() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
@@ -772,7 +772,7 @@ fn reconciling_finds_an_update_that_sets_or_clears_any_setting() {
     }
 }
 
-/// Proxies date their own error pages, and some machines think that it is the year 9999, or 1970.
+/// Proxies date their own error pages, and some clocks are in the year 9999 or 1970.
 #[test]
 fn a_foreign_date_header_does_not_affect_reconciliation() {
     const FAR: &[(&str, &str)] = &[("date", "Fri, 31 Dec 9999 23:59:59 GMT")];
@@ -864,7 +864,7 @@ fn no_second_key_is_created_while_the_first_may_still_execute() {
 
 // What B2 stores wrongly.
 
-/// B2 has stored it, and something else than what was sent; then it stores it well.
+/// B2 first stores other bytes than were sent, and then the right ones.
 #[test]
 fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
     for times in [1, 9] {
@@ -903,8 +903,7 @@ fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
     }
 }
 
-/// B2 keeps keys of bucket info in lower case and sets in an order of its own; compared to the letter, a change that was made
-/// was reported as somebody else's.
+/// B2 lower-cases keys of the bucket info and reorders sets, so an update has to be compared by meaning.
 #[test]
 fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() {
     let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
@@ -958,7 +957,7 @@ fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() 
     }
 }
 
-/// Whoever is answered about another bucket, file or key than he asked for must not believe it.
+/// A reply about another bucket, file or key than the requested one must be refused.
 #[test]
 fn every_call_refuses_a_reply_about_another_object() {
     use crate::assert_not_taken;

@@ -1,4 +1,4 @@
-//! Downloads from an origin of one's own, such as a CDN, and with nothing but a download authorization.
+//! Downloads from a custom origin such as a CDN, and with only a download authorization.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,22 +24,22 @@ use crate::uploading::content;
 
 const CDN: &str = "https://files.example";
 
-/// What came to which host, and whether it had a token.
+/// Each request: its host, its path, and whether it had a token.
 type Seen = Arc<Mutex<Vec<(String, String, bool)>>>;
 
 #[derive(Clone)]
-struct World {
+struct Fixture {
     emulator: Emulator,
     clock: OffsetClock,
     timer: ManualTimer,
     seen: Seen,
-    /// What the host does to answers.
+    /// Edits the host's responses.
     strips: bool,
-    /// What it adds to requests.
+    /// Edits requests to the host.
     adds: Arc<Mutex<Option<String>>>,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         let clock = OffsetClock::default();
         Self {
@@ -105,7 +105,7 @@ impl World {
         Ok(response)
     }
 
-    /// Forgets what came before.
+    /// Clears the recorded requests.
     fn forget(&self) {
         self.seen.lock().unwrap().clear();
     }
@@ -120,7 +120,7 @@ impl World {
             .collect()
     }
 
-    /// A bucket with the file `f` in it.
+    /// A bucket with a file `f`.
     async fn bucket(&self, kind: BucketType, content: &Bytes) -> BucketHandle {
         let b2 = self.with_key().build().unwrap();
         let name = BucketName::new("holiday-photos").unwrap();
@@ -150,7 +150,7 @@ fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
         (BucketType::AllPrivate, OriginToken::Send, true),
         (BucketType::AllPublic, OriginToken::Withhold, false),
     ] {
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, token)
@@ -200,7 +200,7 @@ fn only_downloads_go_to_a_custom_origin_and_the_token_only_if_allowed() {
 #[test]
 fn a_custom_origin_is_kept_when_the_session_is_renewed() {
     let content = content(100);
-    let world = World::new();
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Send)
@@ -231,7 +231,7 @@ fn a_custom_origin_is_kept_when_the_session_is_renewed() {
 
 #[test]
 fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization() {
-    let world = World::new();
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Withhold)
@@ -255,7 +255,7 @@ fn a_refusal_by_an_origin_without_the_token_says_so_without_a_new_authorization(
 
 #[test]
 fn a_customer_key_is_not_sent_to_an_origin_that_does_not_get_the_token() {
-    let world = World::new();
+    let world = Fixture::new();
     let b2 = world
         .with_key()
         .download_origin(CDN, OriginToken::Withhold)
@@ -282,7 +282,7 @@ fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
         (OriginToken::Withhold, "localhost"),
     ] {
         let content = content(1_000);
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, token)
@@ -315,7 +315,7 @@ fn compositions_download_from_b2_if_the_origin_does_not_get_the_token() {
 #[test]
 fn a_download_sends_the_authorized_headers_also_when_it_resumes() {
     let content = content(1_000);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
         let hour = DownloadDuration::from_secs(3_600).unwrap();
@@ -355,9 +355,9 @@ fn a_download_sends_the_authorized_headers_also_when_it_resumes() {
 
 #[test]
 fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
-    let world = World {
+    let world = Fixture {
         strips: true,
-        ..World::new()
+        ..Fixture::new()
     };
     let b2 = world
         .with_key()
@@ -378,7 +378,7 @@ fn an_origin_that_strips_b2s_headers_is_reported_as_such() {
 
 #[test]
 fn an_invalid_custom_origin_is_refused_when_the_client_is_built() {
-    let world = World::new();
+    let world = Fixture::new();
     for bad in [
         "",
         "files.example",
@@ -397,7 +397,7 @@ fn an_invalid_custom_origin_is_refused_when_the_client_is_built() {
 fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_same_version() {
     let content = content(1_000);
     for replaced in [false, true] {
-        let world = World::new();
+        let world = Fixture::new();
         let b2 = world
             .with_key()
             .download_origin(CDN, OriginToken::Send)
@@ -440,7 +440,7 @@ fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_sam
 
 // Nothing but a download authorization.
 
-/// What somebody with an account gives away: an origin and a token, for names that begin with this.
+/// A download authorization for names with this prefix, made by the owner of the account.
 async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
     let hour = DownloadDuration::from_secs(3_600).unwrap();
     let ask = GetDownloadAuthorization::new(bucket.id(), prefix, hour);
@@ -452,7 +452,7 @@ async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
 #[test]
 fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
     let content = content(1_000);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
         let (url, token) = given(&there, "f").await;
@@ -516,7 +516,7 @@ fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
 #[test]
 fn a_download_authorization_suffices_to_write_a_file_to_disk_in_ranges() {
     let content = content(100_000);
-    let world = World::new();
+    let world = Fixture::new();
     let directory = tempfile::tempdir().unwrap();
     let (there, url, token) = world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
@@ -540,7 +540,7 @@ fn a_download_authorization_suffices_to_write_a_file_to_disk_in_ranges() {
 
 #[test]
 fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_credentials() {
-    let world = World::new();
+    let world = Fixture::new();
     let token = || Secret::new("3_canary");
     let both = world
         .with_key()
@@ -559,12 +559,12 @@ fn a_download_authorization_needs_a_named_https_origin_and_excludes_other_creden
     }
 }
 
-/// As B2 answers `bytes=0-`: 200 and the whole file, without a Content-Range.
+/// B2 responds to `bytes=0-` with 200 and the whole file, without a `Content-Range`.
 #[test]
 fn a_range_of_the_whole_file_may_get_a_200_response() {
     for len in [0, 1, 1_000] {
         let content = content(len);
-        let world = World::new();
+        let world = Fixture::new();
         let emulator = world.emulator.clone();
         let backend = move |mut request: Request| {
             let emulator = emulator.clone();
@@ -599,7 +599,7 @@ fn a_range_of_the_whole_file_may_get_a_200_response() {
 #[test]
 fn the_url_of_a_public_file_is_what_the_emulator_serves() {
     let content = content(10);
-    let world = World::new();
+    let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPublic, &content).await;
         let session = there.client().session().await.unwrap();

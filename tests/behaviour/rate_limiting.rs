@@ -1,4 +1,4 @@
-//! How fast calls go when B2 wants them slower, or is away.
+//! Concurrency limits, shared pauses, and resuming after an outage.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::wired;
 
 const LIMITED: Fault = Status(429, "too_many_requests", &[]);
 
-/// A client of which one call may be under way at once, since B2 has said that there are too many.
+/// A client whose concurrency was reduced to one by 429 responses.
 async fn limited_to_one(b2: &Client, script: &Script) {
     b2.session().await.unwrap();
     script.push("b2_list_buckets", LIMITED);
@@ -109,7 +109,8 @@ fn a_call_that_was_never_sent_reports_the_shared_pause() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+        let hurried =
+            b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
         hurried.call(ListBuckets::new()).await.unwrap_err();
         hurried.call(DeleteBucket::new("b")).await.unwrap_err()
     });
@@ -127,7 +128,7 @@ fn a_call_that_was_never_sent_reports_the_shared_pause() {
     assert_eq!(script.count("b2_delete_bucket"), 0);
 }
 
-/// The second of its own time in which each of so many clients succeeds, after nobody could reach B2 for a minute.
+/// The second in which each of this many clients succeeds after an outage of a minute.
 /// `authorized` ones have a session when that begins.
 fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
     let mut seconds = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! What becomes of a call when the network or B2 fails: on virtual time, against an emulator behind a scripted network.
+//! Retries and reconciliation after each kind of failure, in virtual time, against an emulator behind a scripted network.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn upload(b2: &Client, bucket: &Bucket) -> Result<FileVersion, Error> {
         .await
 }
 
-/// A bucket, an upload URL that is good, and then the script begins.
+/// A bucket and a valid upload URL; then the script begins.
 async fn with_bucket(
     b2: &Client,
     script: &Script,
@@ -878,7 +878,7 @@ fn a_retry_after_for_one_call_pauses_all() {
     );
 }
 
-/// How many of so many calls go at once.
+/// How many of this many calls run concurrently.
 async fn at_once(script: &Script, b2: &Client, calls: usize) -> usize {
     let before = script.times("b2_list_buckets").len();
     for _ in 0..calls {

@@ -145,7 +145,7 @@ fn a_folder_row_is_a_folder() {
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
 }
 
-/// What B2 leaves out, and what it says of nothing, is not invented when a version is written again.
+/// Absent and null fields are kept apart when a version is serialized.
 #[test]
 fn absent_fields_stay_absent_when_a_version_is_serialized() {
     let hide = json!({

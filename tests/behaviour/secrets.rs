@@ -1,4 +1,4 @@
-//! What nobody may see: keys and tokens, in anything that prints.
+//! No output shows keys or tokens: errors, debug output, panics.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ use crate::{call_of, client, client_over};
 const CANARY: &str = "canary7f3a";
 const ORIGIN: &str = "https://api002.backblazeb2.com";
 
-/// A secret that has the canary in it, also where it is written in base64 or hexadecimal digits.
+/// A secret that contains the canary, also in base64 and hexadecimal.
 fn secret() -> String {
     format!("{CANARY}{CANARY}{CANARY}")
 }
@@ -172,7 +172,7 @@ fn a_decode_error_at_a_token_does_not_show_it() {
     assert_hidden(&chain(&list.read(reply(document)).unwrap_err()));
 }
 
-/// Every public type that has a secret in it, with one.
+/// A value of every public type that contains a secret.
 fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let read = |document: serde_json::Value| reply(document.to_string());
     let credentials = Credentials::new("id", secret()).unwrap();
@@ -346,7 +346,7 @@ fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
     }
 }
 
-/// The public types with a field that is a secret or holds one.
+/// The public types with a field that is or contains a secret.
 #[test]
 fn every_public_type_with_a_secret_is_tested() {
     let holders = holders();
@@ -383,7 +383,7 @@ fn every_public_type_with_a_secret_is_tested() {
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
-/// A panic's message would not be searched for secrets by anyone, so none has a value in it.
+/// Panic messages are not masked, so they must not contain values.
 #[test]
 fn every_panic_message_of_the_crate_is_a_fixed_text() {
     let mut offences = Vec::new();
@@ -405,7 +405,7 @@ fn every_panic_message_of_the_crate_is_a_fixed_text() {
     assert!(offences.is_empty(), "{offences:#?}");
 }
 
-/// A text in the forms in which a server may repeat it.
+/// A text in the encodings in which a server may echo it.
 fn forms(text: &str) -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
@@ -422,7 +422,7 @@ fn forms(text: &str) -> Vec<String> {
     ]
 }
 
-/// The key of the login, the account's tokens, old and new, and those of uploads: whatever call the server repeats them to.
+/// The application key, old and new account tokens, and upload tokens, echoed in the reply to any call.
 #[test]
 fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
     use std::sync::{Arc, Mutex};
@@ -469,7 +469,7 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
     });
 }
 
-/// A header's value may be any word; were it masked before judging, an expired token would not be renewed.
+/// A secret may equal an error code. If it were masked before classification, an expired token would not be renewed.
 #[test]
 fn a_secret_that_occurs_in_b2s_error_codes_does_not_mask_them() {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -497,7 +497,7 @@ fn a_secret_that_occurs_in_b2s_error_codes_does_not_mask_them() {
     });
 }
 
-/// Its keys are anybody's own.
+/// Keys of maps are chosen by users.
 #[test]
 fn a_decode_error_in_a_map_does_not_show_the_key() {
     let document = json!({

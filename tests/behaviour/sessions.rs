@@ -1,5 +1,4 @@
-//! The session that all calls share: made and renewed once for all, exported and restored, and held against what its key
-//! may do.
+//! The session that all calls share: authorization and renewal, export and restore, and the capabilities of its key.
 
 use std::error::Error as _;
 use std::future::{Future, poll_fn};
@@ -28,7 +27,7 @@ use crate::{
 
 const LOGIN: &str = "b2_authorize_account";
 
-/// What B2 answers to a login in v4.
+/// B2's reply to `b2_authorize_account` in v4.
 fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
     json!({
         "accountId": id, "authorizationToken": token, "applicationKeyExpirationTimestamp": null,
@@ -41,12 +40,12 @@ fn account(id: &str, token: &str, api: &str, downloads: &str) -> Value {
     })
 }
 
-/// A number that a backend counts up, and its test reads.
+/// A counter shared by a backend and its test.
 #[derive(Clone, Default)]
 struct Count(Arc<AtomicUsize>);
 
 impl Count {
-    /// The number before.
+    /// Increments the counter and returns its previous value.
     fn up(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
@@ -56,7 +55,7 @@ impl Count {
     }
 }
 
-/// A client whose logins are answered by `login`, which is told how many there were before.
+/// A client whose authorizations get the reply of `login`, which receives the number of previous ones.
 fn with_logins(
     emulator: &Emulator,
     timer: &ManualTimer,
@@ -283,7 +282,7 @@ fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_cal
     }
 }
 
-/// Of a program that is started before its network is there.
+/// A program that starts before its network is up.
 fn before_its_network() -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = Duration::MAX;
@@ -686,7 +685,7 @@ fn a_restored_token_that_is_no_valid_header_value_is_an_error_that_does_not_show
     assert!(!format!("{error} {error:?}").contains("canary"));
 }
 
-/// A client with a key of its own for these buckets and names.
+/// A client whose key is restricted to these buckets and this name prefix.
 async fn restricted(
     owner: &Client,
     emulator: &Emulator,
@@ -799,7 +798,7 @@ fn b2s_refusal_is_reported_with_the_keys_capabilities() {
 type Bucket = (&'static str, Option<&'static str>);
 type Restricted = (ApiVersion, Value, Option<Vec<Bucket>>, Option<&'static str>);
 
-/// Logins of restricted keys as each version answers them, and what they say of buckets and names.
+/// Authorization replies for restricted keys in each API version, with their buckets and name prefix.
 fn restricted_documents() -> [Restricted; 8] {
     let v2 = |allowed: Value| {
         let mut document = json!({

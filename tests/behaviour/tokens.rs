@@ -1,4 +1,4 @@
-//! When tokens expire.
+//! Expiry of tokens.
 
 use b2kit::api::{DownloadFileByName, ListBuckets, UploadFile};
 use b2kit::types::{BucketName, FileName, Secret};

@@ -1,4 +1,4 @@
-//! What comes byte by byte has an end: each limit that is documented, on a server that keeps every connection going.
+//! Peers that send or read byte by byte: every documented limit applies to them.
 
 use std::fs;
 use std::pin::pin;
@@ -40,7 +40,7 @@ fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response 
     Response::from_parts(head, ResponseBody::new(None, bytes))
 }
 
-/// A client whose answers to `call` trickle: a byte every `pause`.
+/// A client whose replies to `call` trickle: a byte every `pause`.
 fn trickling(
     call: &'static str,
     pause: Duration,
@@ -165,10 +165,10 @@ fn a_deadline_ends_trickling_replies_and_error_bodies() {
     }
 }
 
-/// The answers are counted in the low digits, and their bytes in the high ones.
+/// Counts replies in the low digits and their bytes in the high ones.
 const A_BYTE: usize = 1_000;
 
-/// A bucket with a file of 400 kB, through another client with this policy whose downloads trickle.
+/// A bucket with a file of 400 kB, and a client with this policy whose downloads trickle.
 fn file_that_trickles(
     pause: Duration,
     retry: RetryPolicy,
@@ -211,7 +211,7 @@ fn file_that_trickles(
     (bucket, timer, asked)
 }
 
-/// Runs what also waits for threads of the pool.
+/// Runs a future that also waits for threads of the pool.
 fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
     let (mut future, mut run) = (pin!(future), Run::new(timer));
     loop {
@@ -489,7 +489,7 @@ fn a_list_of_endless_empty_pages_ends_at_the_deadline() {
     assert!(timer.run(files.try_next()).unwrap().is_none());
 }
 
-/// In every place where a source of the user's is read.
+/// Everywhere where a user's source is read.
 #[test]
 fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     let nothing = || stream::repeat_with(|| Ok(Bytes::new()));
@@ -518,7 +518,7 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     }
 }
 
-/// A large part of single bytes would else take many times its memory.
+/// Buffering a part as single-byte chunks would take many times its memory.
 #[test]
 fn a_source_of_single_byte_chunks_arrives_complete() {
     let (b2, _, timer) = client();

@@ -1,4 +1,4 @@
-//! Uploads to machines that misbehave: while they are sent, and when they are to be answered.
+//! Upload hosts that misbehave while they receive the body or when they should respond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,8 @@ fn emulator() -> Emulator {
         .build()
 }
 
-/// Uploads so many bytes, in one piece or in parts of 100, and looks at what has become of them. How long it took, and
-/// whether B2 may have them twice.
+/// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it is a
+/// possible duplicate.
 fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
     let content = content(len);
     timer.run(async {

@@ -1,4 +1,4 @@
-//! Settings as they go and come, and words and fields that this version of the crate doesn't know.
+//! Settings in requests and replies, and values and fields that this version of the crate doesn't know.
 
 use b2kit::api::{
     AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, CreateKey,
@@ -909,7 +909,7 @@ fn a_page_of_every_listing_round_trips() {
     again::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
 }
 
-/// As a browser does it that is given the URL and the token.
+/// As a browser would with the URL and the token.
 #[test]
 fn an_upload_url_can_be_used_without_the_client() {
     use b2kit::HttpClient as _;

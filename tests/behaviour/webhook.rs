@@ -1,4 +1,4 @@
-//! Event notifications as they arrive: only what B2 has signed becomes an event.
+//! Incoming event notifications: only signed ones are parsed.
 
 use b2kit::types::{EventType, Secret};
 use b2kit::webhook::{MAX_BODY, Notification, WebhookError, verify};
@@ -13,7 +13,7 @@ fn checked(body: &[u8], header: Option<&str>) -> Result<usize, WebhookError> {
     verify(body, header, &[Secret::new(SECRET)]).map(|notification| notification.events.len())
 }
 
-/// As B2 would send it.
+/// A request as B2 would send it.
 fn signed(body: &[u8]) -> Result<Notification, WebhookError> {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body);
