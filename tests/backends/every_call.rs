@@ -1,4 +1,4 @@
-//! Every call of B2's native API, once at least.
+//! Every call of B2's native API, at least once.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ use super::served_through;
 use crate::names::NAMES;
 
 #[test]
-fn every_call_goes_through() {
+fn every_call_succeeds() {
     let emulator = Emulator::builder().absolute_minimum_part_size(10).build();
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let (builder, _) = served_through(&emulator, |inner| {

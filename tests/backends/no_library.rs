@@ -1,4 +1,4 @@
-//! No library: the emulator and the player are backends themselves.
+//! Without a library: the emulator and the player are backends themselves.
 
 #[path = "record_replay.rs"]
 mod record_replay;

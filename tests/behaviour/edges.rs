@@ -253,7 +253,8 @@ fn an_endpoint_with_an_invalid_port_is_refused() {
     }
 }
 
-/// B2 has stored the file and its reply is truncated: reconciliation finds the file, a retry would make a second version.
+/// B2 has stored the file and its reply is truncated: reconciliation finds the file, a retry would make a second
+/// version.
 #[test]
 fn an_upload_with_an_unreadable_reply_is_not_stored_twice() {
     use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Calls on files against the emulator. Client and emulator implement B2's documentation independently, so they have to agree.
+//! Calls on files against the emulator. Client and emulator implement B2's documentation independently, so they have to
+//! agree.
 
 use b2kit::api::{
     CancelLargeFile, CopyFile, CopyPart, CreateBucket, DeleteBucket, DeleteFileVersion, Download,

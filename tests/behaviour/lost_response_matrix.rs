@@ -35,8 +35,9 @@ enum Outcome {
 
 use Outcome::{Once, OncePerhapsTwice as Perhaps, Open, TwiceAndSaid as Twice};
 
-/// A call, the call that reconciles it, and its outcomes. Rows: the response was lost; the request was lost; the request is
-/// executed long after the client's timeout. Columns: reconciliation succeeds; the key lacks the capability; it fails.
+/// A call, the call that reconciles it, and its outcomes. Rows: the response was lost; the request was lost; the
+/// request is executed long after the client's timeout. Columns: reconciliation succeeds; the key lacks the capability;
+/// it fails.
 type Row = (&'static str, &'static str, [[Outcome; 3]; 3]);
 
 const ONCE: [[Outcome; 3]; 3] = [[Once; 3]; 3];

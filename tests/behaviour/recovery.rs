@@ -1,4 +1,5 @@
-//! Retries and reconciliation after each kind of failure, in virtual time, against an emulator behind a scripted network.
+//! Retries and reconciliation after each kind of failure, in virtual time, against an emulator behind a scripted
+//! network.
 
 use std::time::Duration;
 

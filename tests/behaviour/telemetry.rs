@@ -70,8 +70,8 @@ impl RecordingSubscriber {
 
     /// Records what happens in `work` on this thread.
     fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Record>) {
-        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment, may
-        // stay silent for that listener. So somebody always listens.
+        // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment,
+        // may stay silent for that listener. So somebody always listens.
         static DEAF: Once = Once::new();
         DEAF.call_once(|| drop(tracing::subscriber::set_global_default(IgnoringSubscriber)));
         let watcher = Self::default();

@@ -20,8 +20,8 @@ fn emulator() -> Emulator {
         .build()
 }
 
-/// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it is a
-/// possible duplicate.
+/// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it
+/// is a possible duplicate.
 fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
     let content = content(len);
     timer.run(async {

@@ -1,4 +1,5 @@
-//! Decodes text in which secrets may be hidden: escapes, and runs of base64 and hexadecimal digits. Each takes one pass.
+//! Decodes text in which secrets may be hidden: escapes, and runs of base64 and hexadecimal digits. Each takes one
+//! pass.
 
 use std::ops::Range;
 
@@ -41,8 +42,8 @@ impl Unescaped {
     }
 }
 
-/// Calls `look` with the bytes, and with what they become as layers of escapes are removed, until it finds something. The
-/// number of calls is bounded, and no text is longer than the bytes.
+/// Calls `look` with the bytes, and with what they become as layers of escapes are removed, until it finds something.
+/// The number of calls is bounded, and no text is longer than the bytes.
 pub(crate) fn each_unescaped<T>(
     bytes: &[u8],
     look: &mut impl FnMut(&[u8]) -> Option<T>,
@@ -128,8 +129,8 @@ enum Alphabet {
 }
 
 impl DecodedRun<'_> {
-    /// The range of the text whose digits encode these bytes, including digits shared with neighbouring bytes, and the padding
-    /// at the end.
+    /// The range of the text whose digits encode these bytes, including digits shared with neighbouring bytes, and the
+    /// padding at the end.
     pub(crate) fn written(&self, range: Range<usize>) -> Range<usize> {
         match self.alphabet {
             Alphabet::Hex => self.start + range.start * 2..self.start + range.end * 2,
@@ -144,8 +145,8 @@ impl DecodedRun<'_> {
     }
 }
 
-/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. In total
-/// they are at most four times as long as the text.
+/// Calls `look` with the decoded bytes of each run of digits, at each possible alignment, until it finds something. In
+/// total they are at most four times as long as the text.
 pub(crate) fn each_decoded<T>(
     text: &[u8],
     mut look: impl FnMut(&DecodedRun<'_>) -> Option<T>,

@@ -51,8 +51,8 @@ pub struct RecordedResponse {
 pub enum RecordedBody {
     /// The bytes themselves.
     Bytes(Bytes),
-    /// A body over the size limit, or one that could not be redacted. A request with such a body can be replayed; a response
-    /// can't.
+    /// A body over the size limit, or one that could not be redacted. A request with such a body can be replayed; a
+    /// response can't.
     Omitted {
         /// The number of bytes.
         length: u64,

@@ -1,5 +1,5 @@
-//! Compares JSON by its meaning: the order of keys and the notation of numbers don't matter, and a null member equals an
-//! absent one.
+//! Compares JSON by its meaning: the order of keys and the notation of numbers don't matter, and a null member equals
+//! an absent one.
 
 use serde_json::{Number, Value};
 

@@ -72,7 +72,8 @@
 //! [`Player`] says how requests are matched, and [`Mismatch`] shows the report of a request that matches nothing.
 //!
 //! # The format
-//! A recording is a stream of YAML documents, in UTF-8. The first gives the version; each of the others is one interaction:
+//! A recording is a stream of YAML documents, in UTF-8. The first gives the version; each of the others is one
+//! interaction:
 //! ```yaml
 //! b2kit-cassette: 1
 //! ---
@@ -92,21 +93,22 @@
 //! ```
 //! - Every scalar is text: `yes`, `1e3` and `0x10` have no special meaning. `~` is null.
 //! - A header has one value or a list of values. A value that is not UTF-8 is `{base64: …}`.
-//! - A body is text; or `{base64: …}`; or, if it was too large or could not be redacted,
-//!   `{omitted: {length: …, sha1: …}}`, where the SHA-1 may be absent. In a request such a body matches any body of that
-//!   length and SHA-1.
+//! - A body is text; or `{base64: …}`; or, if it was too large or could not be redacted, `{omitted: {length: …, sha1:
+//!   …}}`, where the SHA-1 may be absent. In a request such a body matches any body of that length and SHA-1.
 //! - A response with `cut: true` was interrupted or not read to its end. It plays what was read and ends with an error.
 //! - Unknown keys, duplicate keys, anchors, aliases and tags are errors.
 //!
-//! Recordings may be edited by hand. When a response plays, its `content-length` is corrected to the length of its body.
+//! Recordings may be edited by hand. When a response plays, its `content-length` is corrected to the length of its
+//! body.
 //!
-//! A recording without the first document is of version 0, which other programs have written. There, a request's body whose
-//! length differs from the recorded `content-length` matches any body of that length (and of the SHA-1 in
+//! A recording without the first document is of version 0, which other programs have written. There, a request's body
+//! whose length differs from the recorded `content-length` matches any body of that length (and of the SHA-1 in
 //! `x-bz-content-sha1`), and a body may be a list of bytes.
 //!
 //! # What it does not do
-//! It has no notion of time: nothing here waits or reads the clock, and the dates in a recording are those of the recorded
-//! session. It neither retries nor interprets statuses, which is up to the client. Failed requests are not recorded.
+//! It has no notion of time: nothing here waits or reads the clock, and the dates in a recording are those of the
+//! recorded session. It neither retries nor interprets statuses, which is up to the client. Failed requests are not
+//! recorded.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -169,7 +169,8 @@ pub(crate) fn shown_request(request: &RecordedRequest) -> String {
     line
 }
 
-/// The JSON body of a call. The body of an upload is a file even if it is JSON: it is compared byte by byte and not shown.
+/// The JSON body of a call. The body of an upload is a file even if it is JSON: it is compared byte by byte and not
+/// shown.
 fn call(request: &RecordedRequest, body: &Bytes) -> Option<serde_json::Value> {
     let upload = request.headers.contains_key("x-bz-content-sha1");
     (!upload).then(|| json::parse(body)).flatten()

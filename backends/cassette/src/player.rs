@@ -23,22 +23,22 @@ use crate::secrets::Secrets;
 
 /// A backend that answers requests from a recording and never opens a connection.
 ///
-/// A request gets the response of the first recorded request that equals it and was not played yet, so each plays once, and
-/// equal ones play in order. Compared are:
+/// A request gets the response of the first recorded request that equals it and was not played yet, so each plays once,
+/// and equal ones play in order. Compared are:
 ///
 /// - the method;
-/// - the URL, character by character, except for an empty query; [`ignore_origin`](Self::ignore_origin) leaves out scheme,
-///   host and port;
-/// - the body: JSON by its meaning (the order of keys doesn't matter, and a null member equals an absent one), a body that
-///   was omitted from the recording by length and SHA-1, any other byte by byte;
+/// - the URL, character by character, except for an empty query; [`ignore_origin`](Self::ignore_origin) leaves out
+///   scheme, host and port;
+/// - the body: JSON by its meaning (the order of keys doesn't matter, and a null member equals an absent one), a body
+///   that was omitted from the recording by length and SHA-1, any other byte by byte;
 /// - the headers `range`, `content-type` and those that begin with `x-bz-`, unless changed by
 ///   [`match_headers`](Self::match_headers) or [`ignore_header`](Self::ignore_header); never `user-agent` and
 ///   `authorization`.
 ///
 /// A placeholder in a field for secrets matches any text.
 ///
-/// A request that matches nothing fails with [`NoMatch`](HttpErrorKind::NoMatch), with a [`Mismatch`] as the source; nothing
-/// was sent. Call [`finish`](Self::finish) at the end to check that everything was played.
+/// A request that matches nothing fails with [`NoMatch`](HttpErrorKind::NoMatch), with a [`Mismatch`] as the source;
+/// nothing was sent. Call [`finish`](Self::finish) at the end to check that everything was played.
 ///
 /// Clones share the recording and what was played of it.
 #[derive(Debug, Clone)]
@@ -66,7 +66,8 @@ impl fmt::Debug for Hooks {
 #[derive(Debug)]
 struct Recording {
     interactions: Vec<LocatedInteraction>,
-    /// How much of a request's body is kept for comparison. A longer one can equal only a recorded body that was omitted.
+    /// How much of a request's body is kept for comparison. A longer one can equal only a recorded body that was
+    /// omitted.
     longest_body: usize,
     progress: Mutex<Progress>,
 }
@@ -102,8 +103,8 @@ impl Player {
     /// Parses a recording.
     ///
     /// # Errors
-    /// [`UnknownVersion`](CassetteError::UnknownVersion) or [`Malformed`](CassetteError::Malformed), with `recording` as the
-    /// name of the file.
+    /// [`UnknownVersion`](CassetteError::UnknownVersion) or [`Malformed`](CassetteError::Malformed), with `recording`
+    /// as the name of the file.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, CassetteError> {
         read::from_bytes(text.as_ref())
             .map(Self::new)
@@ -193,8 +194,8 @@ impl Player {
     }
 
     /// Edits each request before it is compared, and the recorded ones too, to remove values that vary. `hook` sees
-    /// placeholders instead of secrets; a body that is too long to compare is reduced to its length and SHA-1. Responses are
-    /// not affected.
+    /// placeholders instead of secrets; a body that is too long to compare is reduced to its length and SHA-1.
+    /// Responses are not affected.
     #[must_use]
     pub fn edit_requests(
         mut self,
@@ -234,8 +235,8 @@ impl Player {
         self.prepared()
     }
 
-    /// Replaces `value` in requests by the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret) did in
-    /// the recording.
+    /// Replaces `value` in requests by the placeholder of this name, as [`Recorder::secret`](crate::Recorder::secret)
+    /// did in the recording.
     #[must_use]
     pub fn secret(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.declared
@@ -269,8 +270,8 @@ impl Player {
             .collect()
     }
 
-    /// Checks that the whole recording was played. A player on which neither this nor [`unplayed`](Self::unplayed) was called
-    /// logs a warning when it is dropped with requests left.
+    /// Checks that the whole recording was played. A player on which neither this nor [`unplayed`](Self::unplayed) was
+    /// called logs a warning when it is dropped with requests left.
     ///
     /// # Errors
     /// [`Unplayed`], with the requests that were not played.

@@ -124,7 +124,8 @@ fn request(node: YamlNode, versioned: bool) -> Result<RecordedRequest, ParseErro
     })
 }
 
-/// In recordings of version 0, a body whose length is not the recorded `content-length` is a stand-in for the body sent.
+/// In recordings of version 0, a body whose length is not the recorded `content-length` is a stand-in for the body
+/// sent.
 fn stand_in(
     headers: &HeaderMap,
     body: RecordedBody,

@@ -15,26 +15,26 @@ use crate::session_log::{SessionLog, State};
 
 /// A backend that forwards each request to another backend, and records the request and its response.
 ///
-/// The recording is written by [`save`](Self::save), or when the recorder and the last response that it returned have been
-/// dropped. Until then it is kept in memory, with bodies up to [`request_limit`](Self::request_limit) and
-/// [`response_limit`](Self::response_limit). A response is recorded when its body has ended; if it failed or was dropped
-/// before, it is marked as `cut`. Requests without a response are not recorded. Interactions are in the order in which the
-/// requests were started.
+/// The recording is written by [`save`](Self::save), or when the recorder and the last response that it returned have
+/// been dropped. Until then it is kept in memory, with bodies up to [`request_limit`](Self::request_limit) and
+/// [`response_limit`](Self::response_limit). A response is recorded when its body has ended; if it failed or was
+/// dropped before, it is marked as `cut`. Requests without a response are not recorded. Interactions are in the order
+/// in which the requests were started.
 ///
 /// # Secrets
 /// Before anything is written, secrets are replaced by placeholders such as `hidden-application-key`: application keys,
 /// tokens, account ids, encryption keys and signing secrets in the fields where B2's messages have them (headers, JSON,
-/// queries), credentials in URLs, cookies, and the values of webhooks' custom headers. Each of these values is then replaced
-/// everywhere else in the session too, percent-encoded, escaped, or in base64 or hexadecimal. A value always has the same
-/// placeholder, so the session stays consistent when it is replayed. Finally everything is searched again; if a secret is
-/// left, nothing is written.
+/// queries), credentials in URLs, cookies, and the values of webhooks' custom headers. Each of these values is then
+/// replaced everywhere else in the session too, percent-encoded, escaped, or in base64 or hexadecimal. A value always
+/// has the same placeholder, so the session stays consistent when it is replayed. Finally everything is searched again;
+/// if a secret is left, nothing is written.
 ///
-/// [`secret`](Self::secret), [`json_field`](Self::json_field), [`header`](Self::header) and [`redact`](Self::redact) hide
-/// more. Bucket and file ids are kept, since requests depend on them; the account id can be derived from them.
+/// [`secret`](Self::secret), [`json_field`](Self::json_field), [`header`](Self::header) and [`redact`](Self::redact)
+/// hide more. Bucket and file ids are kept, since requests depend on them; the account id can be derived from them.
 ///
 /// # Panics and drops
-/// If the recorder is dropped by a panicking thread, or has recorded nothing, no file is written and an existing one is kept.
-/// A failure to write in a drop is logged as an error.
+/// If the recorder is dropped by a panicking thread, or has recorded nothing, no file is written and an existing one is
+/// kept. A failure to write in a drop is logged as an error.
 ///
 /// Clones share the recording.
 #[derive(Clone)]
@@ -64,15 +64,15 @@ impl Recorder {
         }
     }
 
-    /// Sets the size limit of request bodies, 1 MiB by default. Of a longer one only the length and the SHA-1 are recorded; it
-    /// can still be replayed.
+    /// Sets the size limit of request bodies, 1 MiB by default. Of a longer one only the length and the SHA-1 are
+    /// recorded; it can still be replayed.
     #[must_use]
     pub fn request_limit(self, bytes: usize) -> Self {
         self.with(|state| state.request_limit = bytes)
     }
 
-    /// Sets the size limit of response bodies, 4 MiB by default. Of a longer one only the length and the SHA-1 are recorded;
-    /// it can't be replayed.
+    /// Sets the size limit of response bodies, 4 MiB by default. Of a longer one only the length and the SHA-1 are
+    /// recorded; it can't be replayed.
     #[must_use]
     pub fn response_limit(self, bytes: usize) -> Self {
         self.with(|state| state.response_limit = bytes)
@@ -85,8 +85,8 @@ impl Recorder {
         self.with(|state| state.file_limit = bytes)
     }
 
-    /// Replaces `value` by `hidden-` and this name wherever it occurs. Characters of the name other than letters, digits and
-    /// hyphens become hyphens.
+    /// Replaces `value` by `hidden-` and this name wherever it occurs. Characters of the name other than letters,
+    /// digits and hyphens become hyphens.
     #[must_use]
     pub fn secret(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         let value = value.as_ref().to_vec();
@@ -110,8 +110,8 @@ impl Recorder {
         self.with(|state| state.redaction.secret_fields.add_header(name))
     }
 
-    /// Edits each interaction before it is written. `hook` sees placeholders instead of secrets; its result is searched for
-    /// secrets again, and the lengths in the headers are corrected.
+    /// Edits each interaction before it is written. `hook` sees placeholders instead of secrets; its result is searched
+    /// for secrets again, and the lengths in the headers are corrected.
     #[must_use]
     pub fn redact(self, hook: impl Fn(&mut Interaction) + Send + Sync + 'static) -> Self {
         self.with(|state| state.redaction.hooks.push(Box::new(hook)))
@@ -125,8 +125,8 @@ impl Recorder {
     /// Writes everything recorded so far, atomically, and replaces the file at the path. Blocking. May be called again.
     ///
     /// # Errors
-    /// [`Io`](CassetteError::Io), [`TooLarge`](CassetteError::TooLarge), or [`Secret`](CassetteError::Secret) if a secret
-    /// could not be removed. Nothing is written then.
+    /// [`Io`](CassetteError::Io), [`TooLarge`](CassetteError::TooLarge), or [`Secret`](CassetteError::Secret) if a
+    /// secret could not be removed. Nothing is written then.
     pub fn save(&self) -> Result<(), CassetteError> {
         self.session_log.save()
     }

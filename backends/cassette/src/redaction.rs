@@ -1,8 +1,8 @@
 //! [`Redaction`]: replaces the secrets of a session by placeholders.
 //!
-//! There are two passes. The first hides and collects the values in the fields for secrets; the second hides these values
-//! wherever else they occur. Finally everything is searched again by other means, and the recording is refused if a secret is
-//! left.
+//! There are two passes. The first hides and collects the values in the fields for secrets; the second hides these
+//! values wherever else they occur. Finally everything is searched again by other means, and the recording is refused
+//! if a secret is left.
 
 use std::ops::Range;
 
@@ -329,8 +329,8 @@ fn edited(text: &str, edits: &[(Range<usize>, String)]) -> String {
 
 /// Edits the bytes of a body.
 ///
-/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. Neither can a
-/// compressed body be searched.
+/// A body whose SHA-1 is in a header can't be edited: if it would change, only its length and SHA-1 are kept. Neither
+/// can a compressed body be searched.
 fn edit_body(
     headers: &HeaderMap,
     body: &mut RecordedBody,
@@ -372,8 +372,8 @@ fn correct_lengths(interaction: &mut Interaction) {
     }
 }
 
-/// Sets a URL with placeholders. If that is no valid URL (a placeholder as the port, or one that makes it too long), the whole
-/// URL is replaced rather than a secret kept.
+/// Sets a URL with placeholders. If that is no valid URL (a placeholder as the port, or one that makes it too long),
+/// the whole URL is replaced rather than a secret kept.
 fn set_url(url: &mut Uri, text: &str) {
     let hidden = || Uri::from_static("https://hidden.invalid/");
     *url = text.parse().unwrap_or_else(|_| hidden());

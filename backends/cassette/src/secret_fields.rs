@@ -139,8 +139,8 @@ pub(crate) fn is_placeholder(text: &str) -> bool {
         || text.starts_with("hidden ")
 }
 
-/// Whether two texts are equal apart from the numbers of their placeholders. These are assigned per session, so a single
-/// request can't reproduce them.
+/// Whether two texts are equal apart from the numbers of their placeholders. These are assigned per session, so a
+/// single request can't reproduce them.
 pub(crate) fn same_text(one: &str, other: &str) -> bool {
     one == other || (one.contains(PREFIX) && without_numbers(one) == without_numbers(other))
 }

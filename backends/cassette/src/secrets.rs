@@ -105,8 +105,8 @@ impl Secrets {
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The placeholder of a secret that these bytes still contain: plain, in base64 or hexadecimal, or with any number of layers
-    /// of percent-encoding and JSON escapes.
+    /// The placeholder of a secret that these bytes still contain: plain, in base64 or hexadecimal, or with any number
+    /// of layers of percent-encoding and JSON escapes.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&str> {
         let number = self.search().any(bytes)?;
         Some(&self.wanted[number].1)

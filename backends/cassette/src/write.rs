@@ -12,8 +12,8 @@ use crate::digest;
 use crate::format::VERSION_KEY;
 use crate::interaction::{Interaction, RecordedBody};
 
-/// The text of a recording. It is deterministic, and every scalar is in double quotes, so it is read as a string. The body
-/// comes last, so that a file truncated within an interaction can't be parsed.
+/// The text of a recording. It is deterministic, and every scalar is in double quotes, so it is read as a string. The
+/// body comes last, so that a file truncated within an interaction can't be parsed.
 pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction>) -> String {
     let mut text = format!("{VERSION_KEY}: 1\n");
     for interaction in interactions {
@@ -35,7 +35,8 @@ pub(crate) fn to_text<'a>(interactions: impl IntoIterator<Item = &'a Interaction
     text
 }
 
-/// Writes `text` to `path` atomically: to a temporary file that only the owner can read, which then replaces the target.
+/// Writes `text` to `path` atomically: to a temporary file that only the owner can read, which then replaces the
+/// target.
 pub(crate) fn to_file(path: &Path, text: &str) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

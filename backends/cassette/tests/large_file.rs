@@ -126,8 +126,8 @@ fn other_bytes_of_the_same_length_are_a_miss() {
     let error = block_on(player.send(request(method, url, headers, a_part(b'b')))).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::NoMatch);
     assert_eq!(error.phase(), Phase::NotSent);
-    let miss = std::error::Error::source(&error).unwrap();
-    let miss: &Mismatch = miss.downcast_ref().unwrap();
+    let mismatch = std::error::Error::source(&error).unwrap();
+    let mismatch: &Mismatch = mismatch.downcast_ref().unwrap();
     let part = "POST https://pod-000-1129-18.backblaze.com/b2api/v2/b2_upload_part/\
         4_z8d625eb63be2775577c70e1a_f222f9c9a66d56ef9_d20211217_m150215_c002_v0001129_t0022/0018";
     let (ours, theirs) = (
@@ -135,7 +135,7 @@ fn other_bytes_of_the_same_length_are_a_miss() {
         "5242880 bytes of SHA-1 dec1f66a982206227726e99ba9e8106368b3d29e",
     );
     assert_eq!(
-        miss.to_string(),
+        mismatch.to_string(),
         format!(
             "the recording has no answer to this request\n  sent: {part} ({theirs})\n  \
              nearest: request 7 (line 153): {part} ({ours})\n    \
@@ -146,7 +146,7 @@ fn other_bytes_of_the_same_length_are_a_miss() {
 }
 
 #[test]
-fn clients_that_play_it_side_by_side_get_each_answer_once() {
+fn concurrent_clients_get_each_response_once() {
     let player = Player::parse(FIXTURE).unwrap();
     let answered = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)

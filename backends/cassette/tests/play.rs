@@ -82,14 +82,14 @@ fn play(player: &Player, request: Request) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn miss(player: &Player, request: Request) -> String {
+fn mismatch(player: &Player, request: Request) -> String {
     let error = block_on(player.send(request)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::NoMatch, Phase::NotSent)
     );
-    let miss: &Mismatch = error.source().unwrap().downcast_ref().unwrap();
-    miss.to_string()
+    let mismatch: &Mismatch = error.source().unwrap().downcast_ref().unwrap();
+    mismatch.to_string()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn equal_requests_are_answered_in_order_and_each_once() {
     assert_eq!(play(&player, call(CALL)), "first");
     assert_eq!(play(&clone, call(CALL)), "second");
     assert_eq!(
-        miss(&player, call(CALL)),
+        mismatch(&player, call(CALL)),
         [
             "the recording has no answer to this request",
             concat!(
@@ -135,13 +135,13 @@ fn sha1_hex(text: &str) -> String {
 }
 
 #[test]
-fn a_miss_names_the_nearest_request_and_each_difference() {
+fn a_mismatch_names_the_nearest_request_and_each_difference() {
     let player = player();
     let mut request =
         call(r#"{"bucketId":"c","maxFileCount":100,"options":{"a":[1]},"prefix":""}"#);
     request.headers_mut().remove("x-bz-test-mode");
     assert_eq!(
-        miss(&player, request),
+        mismatch(&player, request),
         [
             "the recording has no answer to this request",
             concat!(
@@ -160,7 +160,7 @@ fn a_miss_names_the_nearest_request_and_each_difference() {
         .join("\n")
     );
     assert_eq!(
-        miss(
+        mismatch(
             &player,
             download("https://example.com/file/b/a/b?x=1", "bytes=0-3")
         ),
@@ -174,7 +174,7 @@ fn a_miss_names_the_nearest_request_and_each_difference() {
 }
 
 #[test]
-fn a_miss_at_the_end_says_that_nothing_is_left() {
+fn a_mismatch_at_the_end_says_that_nothing_is_left() {
     let player = player();
     let range = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=0-3");
     assert_eq!(play(&player, range()), "part");
@@ -182,7 +182,7 @@ fn a_miss_at_the_end_says_that_nothing_is_left() {
     play(&player, call(CALL));
     player.finish().unwrap();
     assert_eq!(
-        miss(&player, range()),
+        mismatch(&player, range()),
         "the recording has no answer to this request\n  \
          sent: GET https://example.com/file/b/a%2Fb?x=1\n  \
          already played: request 3 (line 31): GET https://example.com/file/b/a%2Fb?x=1\n  \
@@ -209,14 +209,14 @@ fn what_was_not_played_is_listed_at_the_end() {
 fn headers_are_compared_by_choice() {
     let other = || download("https://example.com/file/b/a%2Fb?x=1", "bytes=4-7");
     assert!(
-        miss(&player(), other())
+        mismatch(&player(), other())
             .contains("header range: recorded \"bytes=0-3\", sent \"bytes=4-7\"")
     );
     assert_eq!(play(&player().ignore_header("Range"), other()), "part");
     assert_eq!(play(&player().match_headers(["X-Other"]), other()), "part");
     let mut with = other();
     with.headers_mut().insert("x-other", "1".parse().unwrap());
-    miss(&player().match_headers(["X-Other"]), with);
+    mismatch(&player().match_headers(["X-Other"]), with);
     // These two never, even by choice.
     let player = player().match_headers(["user-agent", "authorization"]);
     assert_eq!(play(&player, call(CALL)), "first");
@@ -291,7 +291,7 @@ fn a_json_file_is_compared_by_its_bytes() {
             .unwrap()
     };
     let player = Player::parse(tape).unwrap();
-    let text = miss(&player, upload(r#"{"a":1}"#));
+    let text = mismatch(&player, upload(r#"{"a":1}"#));
     assert!(!text.contains('{'), "a file's content is not shown: {text}");
     assert_eq!(play(&player, upload(r#"{"a": 1}"#)), "{}");
 }
@@ -316,7 +316,7 @@ fn interactions_made_in_code_are_played_and_named_without_lines() {
         listing("https://a.test/two", r#"{"n":1}"#),
     ]);
     assert_eq!(play(&player, post("https://a.test/one", "{}")), "{}");
-    let report = miss(&player, post("https://a.test/two", r#"{"n":2}"#));
+    let report = mismatch(&player, post("https://a.test/two", r#"{"n":2}"#));
     assert!(
         report.contains("nearest: request 2: POST https://a.test/two"),
         "{report}"
@@ -337,14 +337,14 @@ fn an_origin_counts_unless_it_is_ignored() {
     let player = || Player::from_interactions([listing("https://a.test/one?x=1", "")]);
     let elsewhere = || post("http://127.0.0.1:80/one?x=1", "");
     let strict = player();
-    let report = miss(&strict, elsewhere());
+    let report = mismatch(&strict, elsewhere());
     assert!(
         report.contains("URL: recorded https://a.test/one?x=1, sent http://127.0.0.1:80/one?x=1"),
         "{report}"
     );
     let open = player().ignore_origin();
-    miss(&open, post("http://127.0.0.1:80/one?x=2", ""));
-    miss(&open, post("http://127.0.0.1:80/two?x=1", ""));
+    mismatch(&open, post("http://127.0.0.1:80/one?x=2", ""));
+    mismatch(&open, post("http://127.0.0.1:80/two?x=1", ""));
     assert_eq!(play(&open, elsewhere()), "{}");
     let _ = strict.unplayed();
 }
@@ -376,7 +376,7 @@ fn a_hook_edits_both_requests_before_they_are_compared_and_sees_no_secret() {
             .unwrap();
     });
     let sent = r#"{"accountId":"d2e6b27577ea"}"#;
-    let report = miss(&player, post("https://a.test/3/one", sent));
+    let report = mismatch(&player, post("https://a.test/3/one", sent));
     assert!(
         report.contains("recorded https://a.test/N/one, sent https://a.test/3/one"),
         "{report}"

@@ -346,7 +346,7 @@ fn a_session_without_its_secrets_replays_with_them() {
 }
 
 #[test]
-fn a_miss_shows_no_secrets() {
+fn a_mismatch_shows_no_secrets() {
     let player = Player::parse("b2kit-cassette: 1")
         .unwrap()
         .secret("my secret", DECLARED);
@@ -362,8 +362,11 @@ fn a_miss_shows_no_secrets() {
                 .parse()
                 .unwrap();
             let error = block_on(player.send(request)).unwrap_err();
-            let miss = std::error::Error::source(&error).unwrap().to_string();
-            assert!(!format!("{miss}{error:?}").contains("canary"), "{miss}");
+            let mismatch = std::error::Error::source(&error).unwrap().to_string();
+            assert!(
+                !format!("{mismatch}{error:?}").contains("canary"),
+                "{mismatch}"
+            );
         }
     }
 }

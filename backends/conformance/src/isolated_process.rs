@@ -14,7 +14,8 @@ use crate::suite::Suite;
 
 /// The tests of a backend that need a process of their own, for a file in its `tests`. The argument makes the backend.
 ///
-/// A second argument is a list of the library's [limits](Limit), of which [`BlursExhaustion`](Limit::BlursExhaustion) applies.
+/// A second argument is a list of the library's [limits](Limit), of which [`BlursExhaustion`](Limit::BlursExhaustion)
+/// applies.
 ///
 /// The environment variable `B2KIT_LARGE_MIB` sets the size of the bodies, 1024 by default.
 #[macro_export]
@@ -65,8 +66,8 @@ const CHUNK: usize = 64 << 10;
 const MAX_GROWTH: u64 = 24 << 20;
 
 impl Suite {
-    /// Sends and receives a body of `len` bytes, and asserts that every byte arrives and, on Linux, that the memory of this
-    /// process grows by at most 24 MiB.
+    /// Sends and receives a body of `len` bytes, and asserts that every byte arrives and, on Linux, that the memory of
+    /// this process grows by at most 24 MiB.
     ///
     /// # Panics
     /// If a byte is wrong, or the memory grew.
@@ -88,8 +89,8 @@ impl Suite {
         }
     }
 
-    /// Runs the ignored test of this name, which should send a plain request, in a process whose environment names unreachable
-    /// proxies.
+    /// Runs the ignored test of this name, which should send a plain request, in a process whose environment names
+    /// unreachable proxies.
     ///
     /// # Panics
     /// If the test fails there.
@@ -132,7 +133,8 @@ impl Suite {
     }
 
     /// Opens files until no descriptor is left, and asserts that a request then fails as
-    /// [`Exhausted`](b2kit_core::HttpErrorKind::Exhausted) without being sent, and succeeds once descriptors are free again.
+    /// [`Exhausted`](b2kit_core::HttpErrorKind::Exhausted) without being sent, and succeeds once descriptors are free
+    /// again.
     ///
     /// # Panics
     /// If the backend behaves otherwise.

@@ -1,7 +1,7 @@
 //! A conformance suite for backends of `b2kit`: named cases that any [`HttpClient`] can be tested with.
 //!
-//! Each case acts as the server on a raw loopback socket, without an HTTP library, so it sees every byte that the backend
-//! sends and can misbehave in any way. The cases test the protocol in the documentation of [`b2kit_core`].
+//! Each case acts as the server on a raw loopback socket, without an HTTP library, so it sees every byte that the
+//! backend sends and can misbehave in any way. The cases test the protocol in the documentation of [`b2kit_core`].
 //!
 //! ```no_run
 //! # use b2kit_core::{HttpClient, HttpError, Request, Response};
@@ -18,17 +18,17 @@
 //! ```
 //!
 //! # Limits of a library
-//! What a library can't do is declared with a [`Limit`], which shows in the [`Report`]. No case is skipped: a declared limit
-//! replaces the strict requirement of some cases by a weaker one, which must then be met. A limit that no case needs any
-//! more is a failure, until its declaration is removed.
+//! What a library can't do is declared with a [`Limit`], which shows in the [`Report`]. No case is skipped: a declared
+//! limit replaces the strict requirement of some cases by a weaker one, which must then be met. A limit that no case
+//! needs any more is a failure, until its declaration is removed.
 //!
 //! # Cases of your own
 //! The cases are written with [`server`], [`client`] and [`authority`], which are public.
 //!
 //! # Tests that need a process of their own
-//! [`isolated_process_tests!`] makes a test file of them: [`Suite::large_bodies`] measures the memory of the process while a
-//! large body is sent and received, [`Suite::behind_dead_proxies`] runs a test with proxies in the environment, and others
-//! run with few file descriptors.
+//! [`isolated_process_tests!`] makes a test file of them: [`Suite::large_bodies`] measures the memory of the process
+//! while a large body is sent and received, [`Suite::behind_dead_proxies`] runs a test with proxies in the environment,
+//! and others run with few file descriptors.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![expect(

@@ -23,11 +23,11 @@ pub enum Limit {
     AddsExpect,
     /// `Accept: */*` is added, which means the same as no `Accept`.
     AddsAccept,
-    /// The library repeats a GET if its reused connection turns out to be closed before any byte of the response. It repeats
-    /// no other request.
+    /// The library repeats a GET if its reused connection turns out to be closed before any byte of the response. It
+    /// repeats no other request.
     RepeatsGet,
-    /// If an upload is dropped while its server has stopped reading, the library may still send what it has buffered, and closes
-    /// the connection only after that. Nothing more is read from the source.
+    /// If an upload is dropped while its server has stopped reading, the library may still send what it has buffered,
+    /// and closes the connection only after that. Nothing more is read from the source.
     LingersWhereServerStopsReading,
     /// `send` resolves only with the first byte of the response's body or its end, not with its head.
     HeadComesWithBody,
@@ -39,18 +39,19 @@ pub enum Limit {
     NoticesCloseLate,
     /// Malformed response heads may be accepted.
     TakesOddHeads,
-    /// If a future is dropped while the server is silent, the connection stays open until the server sends something or closes
-    /// it. Nothing more of the request's body is sent, and the response is discarded.
+    /// If a future is dropped while the server is silent, the connection stays open until the server sends something or
+    /// closes it. Nothing more of the request's body is sent, and the response is discarded.
     LingersWhereServerIsSilent,
     /// The library may repeat any request without a body if its reused connection turns out to be closed.
     RepeatsWhatHasNoBody,
     /// A connect timeout of a request without a body is reported as [`Timeout`](b2kit_core::HttpErrorKind::Timeout) and
     /// [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     BlursConnectTimeouts,
-    /// A server that does not speak TLS is a [`Connect`](b2kit_core::HttpErrorKind::Connect) error, which may be retried.
+    /// A server that does not speak TLS is a [`Connect`](b2kit_core::HttpErrorKind::Connect) error, which may be
+    /// retried.
     TakesTlsFailuresForConnectFailures,
-    /// A process without free file descriptors may be reported as an unreachable server or as a failure of the library. Nothing
-    /// was sent. It applies only to the [tests with a process of their own](crate::isolated_process_tests).
+    /// A process without free file descriptors may be reported as an unreachable server or as a failure of the library.
+    /// Nothing was sent. It applies only to the [tests with a process of their own](crate::isolated_process_tests).
     BlursExhaustion,
 }
 

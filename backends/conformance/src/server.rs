@@ -1,7 +1,7 @@
 //! [`RawServer`]: a server that does nothing by itself. The case accepts, reads and writes step by step.
 //!
-//! It uses plain `std::net`, so that it can misbehave in any way and works with any backend. All waits are bounded: a case
-//! panics and never hangs.
+//! It uses plain `std::net`, so that it can misbehave in any way and works with any backend. All waits are bounded: a
+//! case panics and never hangs.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

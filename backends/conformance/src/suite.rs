@@ -23,7 +23,8 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// A suite for the backend that `make` returns. It is called for each case, in most of them outside of any async runtime.
+    /// A suite for the backend that `make` returns. It is called for each case, in most of them outside of any async
+    /// runtime.
     ///
     /// Use the safest settings that a program would use: no proxy, no redirects, HTTP/1.1.
     pub fn new<C: HttpClient>(make: impl Fn() -> C + Send + Sync + 'static) -> Self {
@@ -38,8 +39,8 @@ impl Suite {
         }
     }
 
-    /// Sets how to make the same backend so that it trusts only the root certificate in this PEM text. Without it, the cases over
-    /// HTTPS are [`NotRun`](Outcome::NotRun).
+    /// Sets how to make the same backend so that it trusts only the root certificate in this PEM text. Without it, the
+    /// cases over HTTPS are [`NotRun`](Outcome::NotRun).
     pub fn trusting<C: HttpClient>(
         mut self,
         make: impl Fn(&str) -> C + Send + Sync + 'static,

@@ -1,4 +1,5 @@
-//! [`Body`] of a request, which has an exact length, and [`ResponseBody`], which is a stream. Neither buffers a whole body.
+//! [`Body`] of a request, which has an exact length, and [`ResponseBody`], which is a stream. Neither buffers a whole
+//! body.
 
 use std::fmt;
 use std::io;
@@ -18,8 +19,8 @@ pub type BodyStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 /// The body of a request, of known length: B2 requires `Content-Length` and refuses chunked uploads.
 ///
 /// A clone is cheap and shares the source. [`open`](Self::open) starts reading. A body made of bytes or by
-/// [`replay`](Self::replay) can be opened and sent any number of times; one made by [`once`](Self::once) can't, and a second
-/// `open` is an error. [`is_replayable`](Self::is_replayable) tells which it is.
+/// [`replay`](Self::replay) can be opened and sent any number of times; one made by [`once`](Self::once) can't, and a
+/// second `open` is an error. [`is_replayable`](Self::is_replayable) tells which it is.
 #[derive(Clone)]
 pub struct Body {
     len: u64,
@@ -105,8 +106,8 @@ impl Body {
         }
     }
 
-    /// Starts reading from the first byte. The stream has no empty chunks: they are skipped, and a source that yields ten
-    /// thousand of them in a row fails.
+    /// Starts reading from the first byte. The stream has no empty chunks: they are skipped, and a source that yields
+    /// ten thousand of them in a row fails.
     ///
     /// # Errors
     /// If the source can't be opened, or if it is not replayable and was opened before.
@@ -220,8 +221,8 @@ impl Stream for Whole {
 
 /// The body of a response: a stream of chunks, in order.
 ///
-/// The stream ends cleanly only if the body is complete; otherwise its last item is an error. Dropping it before the end
-/// closes the connection. After an error or the end it keeps returning `None`.
+/// The stream ends cleanly only if the body is complete; otherwise its last item is an error. Dropping it before the
+/// end closes the connection. After an error or the end it keeps returning `None`.
 pub struct ResponseBody {
     len: Option<u64>,
     stream: Pin<Box<dyn Stream<Item = Result<Bytes, HttpError>> + Send>>,

@@ -33,13 +33,13 @@ use crate::timer::Timer;
 ///
 /// For each request it
 /// - sets `Content-Length` to the body's length, and refuses a request whose headers contradict it;
-/// - fails a request whose source yields fewer or more bytes than its length ([`HttpErrorKind::Source`]). The last chunk is
-///   held back until the source has ended, so the server never takes a truncated file for a complete one;
+/// - fails a request whose source yields fewer or more bytes than its length ([`HttpErrorKind::Source`]). The last
+///   chunk is held back until the source has ended, so the server never takes a truncated file for a complete one;
 /// - enforces the [`Deadlines`] in the request's extensions, or its own defaults;
 /// - fails a response that is shorter ([`HttpErrorKind::Closed`]) or longer ([`HttpErrorKind::Protocol`]) than its
 ///   `Content-Length`, as the last item of its body;
-/// - stops an upload that can no longer succeed: after an error status nothing more is read from the source, and once the
-///   response has been read, or the future or the response is dropped, the body fails, which closes the connection.
+/// - stops an upload that can no longer succeed: after an error status nothing more is read from the source, and once
+///   the response has been read, or the future or the response is dropped, the body fails, which closes the connection.
 #[derive(Clone)]
 pub struct CheckedClient {
     backend: Arc<dyn HttpClient>,

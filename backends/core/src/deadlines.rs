@@ -4,8 +4,9 @@ use std::time::Duration;
 
 /// Time limits of one exchange, by phase. `None` is no limit.
 ///
-/// Put it into a request's [extensions](http::Extensions), and [`CheckedClient`](crate::CheckedClient) enforces it. There is
-/// no connect timeout here: only the HTTP library sees when it connects, so each adapter has a setting of its own.
+/// Put it into a request's [extensions](http::Extensions), and [`CheckedClient`](crate::CheckedClient) enforces it.
+/// There is no connect timeout here: only the HTTP library sees when it connects, so each adapter has a setting of its
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlines {
@@ -18,11 +19,11 @@ pub struct Deadlines {
     /// The minimum throughput in the middle of a body, in either direction; time is counted as for
     /// [`stall`](Self::stall). It ends exchanges that a byte now and then would keep alive for ever.
     pub throughput: Option<Throughput>,
-    /// A second minimum throughput of the response's body, for callers with a deadline of their own: falling below it is a
-    /// [`Timeout`](crate::HttpErrorKind::Timeout) and not a [`Stalled`](crate::HttpErrorKind::Stalled).
+    /// A second minimum throughput of the response's body, for callers with a deadline of their own: falling below it
+    /// is a [`Timeout`](crate::HttpErrorKind::Timeout) and not a [`Stalled`](crate::HttpErrorKind::Stalled).
     pub min_progress: Option<Throughput>,
-    /// From the response's head to the end of its body. The body of an error (status 300 and above) may never take longer
-    /// than [`head`](Self::head).
+    /// From the response's head to the end of its body. The body of an error (status 300 and above) may never take
+    /// longer than [`head`](Self::head).
     pub body: Option<Duration>,
     /// The whole exchange, from `send` to the last byte of the response's body.
     pub total: Option<Duration>,
@@ -94,8 +95,8 @@ impl Deadlines {
 
 /// A minimum throughput: so many bytes for each period spent waiting.
 ///
-/// Only time spent waiting for the network counts: not time in which the caller doesn't poll, the source isn't ready, or a
-/// bandwidth limit of the client applies. A body shorter than that many bytes may take the whole period.
+/// Only time spent waiting for the network counts: not time in which the caller doesn't poll, the source isn't ready,
+/// or a bandwidth limit of the client applies. A body shorter than that many bytes may take the whole period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Throughput {

@@ -8,9 +8,9 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// Why one HTTP request failed, and how far it got before it did.
 ///
-/// [`kind`](Self::kind) says what happened; [`phase`](Self::phase) says whether the server may have acted on the request,
-/// which decides whether it is safe to send it again. A backend that can't tell reports the *later* phase: a needless
-/// failure is a nuisance, a doubled write is damage.
+/// [`kind`](Self::kind) says what happened; [`phase`](Self::phase) says whether the server may have acted on the
+/// request, which decides whether it is safe to send it again. A backend that can't tell reports the *later* phase: a
+/// needless failure is a nuisance, a doubled write is damage.
 ///
 /// `Display` prints this level only and never a URL, header or body; walk [`source`](StdError::source) for the rest.
 /// The wording and the types of the sources are not part of the API.
@@ -40,7 +40,8 @@ pub enum HttpErrorKind {
     /// No connection could be made (refused, unreachable, connect timeout). Nothing was sent; a retry may succeed.
     Connect,
     /// This machine has no room for another connection: no file descriptor, buffer or port is free (`EMFILE`, `ENFILE`,
-    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. A retry may succeed with fewer requests in flight.
+    /// `ENOBUFS`, `EADDRNOTAVAIL`). It says nothing about the server. A retry may succeed with fewer requests in
+    /// flight.
     Exhausted,
     /// The TLS handshake failed: certificate or protocol. Nothing was sent; a retry will not help.
     Tls,
@@ -56,10 +57,11 @@ pub enum HttpErrorKind {
     Protocol,
     /// The request's own body failed: its source yielded an error, or fewer or more bytes than its length.
     Source,
-    /// The request is invalid (no host, contradicting headers, a URI that this backend would rewrite). Nothing was sent.
+    /// The request is invalid (no host, contradicting headers, a URI that this backend would rewrite). Nothing was
+    /// sent.
     Invalid,
-    /// A backend that replaces a server, such as one that replays a recording, has no response to this request. Nothing was
-    /// sent; a retry will not help.
+    /// A backend that replaces a server, such as one that replays a recording, has no response to this request. Nothing
+    /// was sent; a retry will not help.
     NoMatch,
     /// The response's body is larger than the caller's limit.
     TooLarge,
@@ -105,10 +107,10 @@ impl HttpError {
 
     /// An I/O error on a connection that was already made.
     ///
-    /// Maps `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` to [`Reset`](HttpErrorKind::Reset),
-    /// `UnexpectedEof` to [`Closed`](HttpErrorKind::Closed), `TimedOut` to [`Timeout`](HttpErrorKind::Timeout),
-    /// `ConnectionRefused` and the unreachable kinds to [`Connect`](HttpErrorKind::Connect), and codes that mean that no
-    /// descriptor, buffer or port is left to [`Exhausted`](HttpErrorKind::Exhausted).
+    /// Maps `ConnectionReset`, `ConnectionAborted` and `BrokenPipe` to [`Reset`](HttpErrorKind::Reset), `UnexpectedEof`
+    /// to [`Closed`](HttpErrorKind::Closed), `TimedOut` to [`Timeout`](HttpErrorKind::Timeout), `ConnectionRefused` and
+    /// the unreachable kinds to [`Connect`](HttpErrorKind::Connect), and codes that mean that no descriptor, buffer or
+    /// port is left to [`Exhausted`](HttpErrorKind::Exhausted).
     #[must_use]
     pub fn from_io(phase: Phase, error: io::Error) -> Self {
         Self::new(HttpErrorKind::of_io(&error), phase).with_source(error)

@@ -24,8 +24,8 @@ pub trait HttpClient: Send + Sync + 'static {
     /// A response is `Ok` whatever its status is: only the caller knows what a 404 means.
     ///
     /// # Errors
-    /// If no response arrived. [`HttpError::kind`] says why, [`HttpError::phase`] whether the server may have acted on the
-    /// request.
+    /// If no response arrived. [`HttpError::kind`] says why, [`HttpError::phase`] whether the server may have acted on
+    /// the request.
     ///
     /// # Cancellation
     /// Dropping the future closes the connection; no byte of the request is sent after that.

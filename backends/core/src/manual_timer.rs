@@ -44,7 +44,8 @@ impl ManualTimer {
         })))
     }
 
-    /// Advances the time by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all sleepers that are due.
+    /// Advances the time by `duration`, at most by [`FOREVER`](crate::time::FOREVER), and wakes all sleepers that are
+    /// due.
     pub fn advance(&self, duration: Duration) {
         let to = later(self.lock().now, duration);
         self.advance_to(to);
@@ -71,7 +72,8 @@ impl ManualTimer {
 
     /// Runs a future to completion on this thread, advancing the time whenever the future is idle.
     ///
-    /// For futures that wait only for this timer and each other, such as calls over in-process backends; not for sockets.
+    /// For futures that wait only for this timer and each other, such as calls over in-process backends; not for
+    /// sockets.
     ///
     /// # Panics
     /// If the future is pending and there is no sleeper: it would wait for ever.

@@ -1,7 +1,7 @@
 //! Saturating time arithmetic.
 //!
-//! `Instant + Duration` and [`Duration::mul_f64`] panic on overflow. Users and servers choose waits, so they may be as large
-//! as the type allows.
+//! `Instant + Duration` and [`Duration::mul_f64`] panic on overflow. Users and servers choose waits, so they may be as
+//! large as the type allows.
 
 use std::time::{Duration, Instant};
 

@@ -77,8 +77,8 @@ impl Builder {
         self
     }
 
-    /// Runs connections on the tokio runtime in which [`build`](Self::build) is called; without one, `build` fails. The runtime
-    /// needs its I/O and time drivers (`enable_all`).
+    /// Runs connections on the tokio runtime in which [`build`](Self::build) is called; without one, `build` fails. The
+    /// runtime needs its I/O and time drivers (`enable_all`).
     pub fn current_runtime(mut self) -> Self {
         self.runtime = RuntimeChoice::Current;
         self
@@ -104,11 +104,11 @@ impl Builder {
         self
     }
 
-    /// Connects with this connector instead of plain TCP and rustls, for example through a proxy's tunnel, over a unix socket,
-    /// or with another TLS library. Any connector for clients of hyper-util works.
+    /// Connects with this connector instead of plain TCP and rustls, for example through a proxy's tunnel, over a unix
+    /// socket, or with another TLS library. Any connector for clients of hyper-util works.
     ///
-    /// The connector is then responsible for TLS: root certificates set here are ignored, and it must not offer HTTP/2. The
-    /// connect timeout still applies.
+    /// The connector is then responsible for TLS: root certificates set here are ignored, and it must not offer HTTP/2.
+    /// The connect timeout still applies.
     pub fn connector<C>(mut self, connector: C) -> Self
     where
         C: Service<Uri, Error: Into<Box<dyn StdError + Send + Sync>>, Future: Send>
@@ -124,7 +124,8 @@ impl Builder {
 
     /// Changes settings of the underlying client of hyper-util, such as buffers and the number of idle connections.
     ///
-    /// It is called after the backend has made its own settings. Don't change the executor, the pool's timer and HTTP/2.
+    /// It is called after the backend has made its own settings. Don't change the executor, the pool's timer and
+    /// HTTP/2.
     pub fn configure(
         mut self,
         change: impl Fn(&mut legacy::Builder) + Send + Sync + 'static,

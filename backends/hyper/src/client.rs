@@ -46,8 +46,8 @@ impl HttpClient for HyperClient {
         let mut request = http::Request::from_parts(head, body);
         let captured = legacy::connect::capture_connection(&mut request);
 
-        // Locals are dropped in reverse order: the connection is closed while hyper still holds it, before it can be reused
-        // for another request.
+        // Locals are dropped in reverse order: the connection is closed while hyper still holds it, before it can be
+        // reused for another request.
         let mut sending = pin!(self.inner.client.request(request));
         let mut close_handle = CloseHandle::new(captured, upload);
 

@@ -18,9 +18,9 @@ impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 
 /// A connection to a server, with or without TLS.
 ///
-/// hyper closes the connection of a dropped request gracefully: over TLS it first flushes its buffer, which never ends if
-/// the server has stopped reading, and keeps the socket and the source of the body until then. It doesn't stop an upload
-/// whose response arrived early at all. So each connection has a [`CloseSwitch`].
+/// hyper closes the connection of a dropped request gracefully: over TLS it first flushes its buffer, which never ends
+/// if the server has stopped reading, and keeps the socket and the source of the body until then. It doesn't stop an
+/// upload whose response arrived early at all. So each connection has a [`CloseSwitch`].
 pub(crate) struct Connection {
     io: Box<dyn Io>,
     switch: CloseSwitch,
@@ -139,8 +139,8 @@ impl CloseHandle {
         self.connection.connection_metadata().is_some()
     }
 
-    /// Records that the response's head has arrived. From here on hyper may reuse the connection once both bodies are complete,
-    /// but not while the request is still being sent.
+    /// Records that the response's head has arrived. From here on hyper may reuse the connection once both bodies are
+    /// complete, but not while the request is still being sent.
     pub(crate) fn head_arrived(&mut self) {
         self.head_arrived = true;
     }

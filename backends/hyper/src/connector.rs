@@ -25,8 +25,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Resolves a name, opens a socket, and does the TLS handshake.
 ///
-/// This happens in a task on the client's runtime, because sockets and timers need tokio and the caller may be on another
-/// executor. Dropping the future aborts the task.
+/// This happens in a task on the client's runtime, because sockets and timers need tokio and the caller may be on
+/// another executor. Dropping the future aborts the task.
 #[derive(Clone)]
 pub(crate) struct Connector {
     connect: Connect,

@@ -9,8 +9,8 @@ use crate::build_error::BuildError;
 
 /// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
 ///
-/// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold only a
-/// [`Handle`].
+/// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold
+/// only a [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
     dedicated: Option<runtime::Runtime>,

@@ -26,8 +26,8 @@ impl RootCertificates {
         self.defaults = false;
     }
 
-    /// A configuration that trusts these roots. It uses *ring* and not the process's default provider, which another HTTP library
-    /// in the same program may have set.
+    /// A configuration that trusts these roots. It uses *ring* and not the process's default provider, which another
+    /// HTTP library in the same program may have set.
     pub(crate) fn into_config(self) -> Result<Arc<ClientConfig>, BuildError> {
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)

@@ -59,7 +59,8 @@ impl IsahcClient {
         Self(Source::Shared(client))
     }
 
-    /// A builder with the settings that the protocol requires, to which proxies, addresses and certificates can be added.
+    /// A builder with the settings that the protocol requires, to which proxies, addresses and certificates can be
+    /// added.
     pub fn defaults() -> HttpClientBuilder {
         isahc::HttpClient::builder()
             .proxy(None)

@@ -56,8 +56,8 @@ impl ReqwestClient {
         Self::with_root_store(web_roots())
     }
 
-    /// A builder with the [`defaults`](Self::defaults) that also trusts these root certificates: one or more in PEM, as in a
-    /// `ca.pem`.
+    /// A builder with the [`defaults`](Self::defaults) that also trusts these root certificates: one or more in PEM, as
+    /// in a `ca.pem`.
     ///
     /// ```
     /// # fn client(pem: &str) -> std::io::Result<b2kit_reqwest::ReqwestClient> {

@@ -70,8 +70,8 @@ impl SurfClient {
         Self(Source::Shared(client))
     }
 
-    /// A builder of the underlying client with the settings that the protocol requires, to which proxies and certificates can be
-    /// added.
+    /// A builder of the underlying client with the settings that the protocol requires, to which proxies and
+    /// certificates can be added.
     pub fn defaults() -> HttpClientBuilder {
         isahc_0_9::HttpClient::builder()
             .proxy(None)

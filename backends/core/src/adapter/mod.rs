@@ -3,13 +3,13 @@
 //! - [`checked`]: checks a request and sets its `Content-Length`; [`same_target`] and [`same_to_curl`] are for
 //!   libraries that rewrite URIs;
 //! - [`body_chunks`]: a body as a stream for the library, and the handles that stop it, [`Upload`] and [`AbortOnDrop`];
-//! - [`ClientPool`]: one client of the library for each exchange in flight, for libraries that stop a transfer only when
-//!   their client is dropped;
+//! - [`ClientPool`]: one client of the library for each exchange in flight, for libraries that stop a transfer only
+//!   when their client is dropped;
 //! - [`receiving`], and [`BodyChunks`] as `AsyncRead`, for libraries with that interface (feature `futures-io`);
 //! - [`check_framing`]: refuses a response whose length is ambiguous;
 //! - [`exchange_kind`], and [`BodyChunks`] as an `http_body::Body`, for libraries built on hyper (feature `hyper`);
-//! - [`find`]: an error of a given type in a chain of sources; [`is_exhaustion`]: whether a chain says that this machine
-//!   has no descriptors, buffers or ports left.
+//! - [`find`]: an error of a given type in a chain of sources; [`is_exhaustion`]: whether a chain says that this
+//!   machine has no descriptors, buffers or ports left.
 
 mod body_chunks;
 mod client_pool;

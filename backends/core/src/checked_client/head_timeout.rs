@@ -38,7 +38,8 @@ impl<'a> HeadTimeout<'a> {
                 }
                 self.sleep = None;
             }
-            // What is waited for may change during the sleep, so it is no longer than the shortest limit that may then apply.
+            // What is waited for may change during the sleep, so it is no longer than the shortest limit that may then
+            // apply.
             let pause = match self.status(upload) {
                 DeadlineStatus::Expired(error) => return Poll::Ready(error),
                 DeadlineStatus::CheckAgainIn(pause) => pause,

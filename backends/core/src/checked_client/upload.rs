@@ -142,7 +142,8 @@ impl Upload {
         ReadPermission::Paused
     }
 
-    /// Records that the source isn't ready. `false` if the request was aborted meanwhile: then nothing would wake the task.
+    /// Records that the source isn't ready. `false` if the request was aborted meanwhile: then nothing would wake the
+    /// task.
     fn wait_for_source(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
         if state.aborted {
@@ -201,8 +202,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The same body, checked and timed. It can be opened once, since it belongs to one attempt. Its source is opened at the
-/// first poll, when there is a connection to send it on.
+/// The same body, checked and timed. It can be opened once, since it belongs to one attempt. Its source is opened at
+/// the first poll, when there is a connection to send it on.
 pub(super) fn checked_body(body: Body, upload: &Arc<Upload>) -> Body {
     let len = body.len();
     let upload = Arc::clone(upload);

@@ -1,4 +1,4 @@
-//! A recording behind a port: requests to hosts that were recorded go through a library to a server that plays them.
+//! A server that plays a recording: requests to the recorded hosts are sent to it through an HTTP library.
 
 use std::sync::Arc;
 
@@ -8,23 +8,26 @@ use b2kit::{Body, HttpClient, Request};
 use b2kit_conformance::server::{Head, Peer, RawServer};
 use futures::executor::block_on;
 
-/// Where a request was to go, on its way to the server.
-const PLACE: &str = "x-recorded-origin";
+/// The header with the origin that a request was made for.
+const ORIGIN_HEADER: &str = "x-recorded-origin";
 
-pub(crate) fn played(player: &Player, backend: Arc<dyn HttpClient>) -> impl HttpClient + use<> {
+pub(crate) fn replay_through(
+    player: &Player,
+    backend: Arc<dyn HttpClient>,
+) -> impl HttpClient + use<> {
     let player = player.clone();
-    let server = Arc::new(RawServer::scripted(move |peer| play(&player, peer)));
+    let server = Arc::new(RawServer::scripted(move |peer| serve(&player, peer)));
     move |mut request: Request| {
         let target = request.uri().path_and_query().unwrap().as_str();
         let here = server.uri(target).parse().unwrap();
         let there = std::mem::replace(request.uri_mut(), here);
-        let place = format!(
+        let origin = format!(
             "{}://{}",
             there.scheme().unwrap(),
             there.authority().unwrap()
         );
         let headers = request.headers_mut();
-        headers.insert(PLACE, place.parse().unwrap());
+        headers.insert(ORIGIN_HEADER, origin.parse().unwrap());
         let (backend, server) = (Arc::clone(&backend), Arc::clone(&server));
         async move {
             let answer = backend.send(request).await;
@@ -34,13 +37,13 @@ pub(crate) fn played(player: &Player, backend: Arc<dyn HttpClient>) -> impl Http
     }
 }
 
-fn play(player: &Player, mut peer: Peer) {
+fn serve(player: &Player, mut peer: Peer) {
     while let Some(head) = peer.next_head() {
         let lengths = head.values("content-length");
         let len = lengths.first().map_or(0, |len| len.parse().unwrap());
         let body = peer.body(len);
         let (head, body) = block_on(async {
-            let answer = player.send(asked(&head, body)).await.unwrap();
+            let answer = player.send(recorded_request(&head, body)).await.unwrap();
             let (head, body) = answer.into_parts();
             (head, body.collect(1 << 24).await.unwrap())
         });
@@ -55,15 +58,15 @@ fn play(player: &Player, mut peer: Peer) {
     }
 }
 
-/// The request as it would have gone to the place that was recorded.
-fn asked(head: &Head, body: Vec<u8>) -> Request {
-    let uri: Uri = format!("{}{}", head.values(PLACE)[0], head.target())
+/// The request with its original origin.
+fn recorded_request(head: &Head, body: Vec<u8>) -> Request {
+    let uri: Uri = format!("{}{}", head.values(ORIGIN_HEADER)[0], head.target())
         .parse()
         .unwrap();
     let method = head.line.split(' ').next().unwrap();
     let mut request = b2kit::http::Request::builder().method(method).uri(uri);
     for (name, value) in &head.headers {
-        if name != PLACE && name != "host" {
+        if name != ORIGIN_HEADER && name != "host" {
             request = request.header(name, value);
         }
     }

@@ -1,4 +1,4 @@
-//! [`Client`]: one of the two that are compared.
+//! [`Client`]: one of the two contenders.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::file::File;
 use crate::listing::{Asked, LIST};
 use crate::page::Floor;
 
-/// Who does it.
+/// The contenders.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Contender {
     B2kit,
@@ -34,7 +34,7 @@ impl Contender {
     }
 }
 
-/// What there is to do.
+/// The tasks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Task {
     Upload,
@@ -69,11 +69,11 @@ impl fmt::Display for Task {
     }
 }
 
-/// A task and what it is done with.
+/// A task and its data.
 pub(crate) enum Job {
     Upload(File),
     Download(File),
-    /// That many rows.
+    /// The number of rows.
     List(u64),
 }
 
@@ -84,7 +84,7 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// Has to be called within the runtime that both arms are to run on.
+    /// Must be called within the runtime that both contenders run on.
     pub(crate) fn new(arm: Contender, port: u16) -> Result<Self, Failure> {
         let origin = format!("http://127.0.0.1:{port}");
         Ok(match arm {

@@ -1,4 +1,4 @@
-//! [`Contender`]: one of those that are compared.
+//! [`Contender`]: b2kit, bare hyper or curl.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::meter::Meter;
 use crate::process::Server;
 use crate::sample::{self, Sample};
 
-/// Who does it.
+/// The contenders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     B2kit,
@@ -36,7 +36,7 @@ impl Contender {
         }
     }
 
-    /// Does it in a process of its own.
+    /// Takes a sample in a new process.
     pub(crate) fn take(
         self,
         server: &Server,
@@ -54,7 +54,7 @@ impl Contender {
     }
 }
 
-/// Is the process that a sample is taken in. Nothing is done to warm up: what there is to set up counts.
+/// The main function of a sample's process. There is no warm-up: setup counts.
 pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     let &[arm, port, directory, task, files, size, at_once] = what else {
         return Err("a sample is of ARM PORT DIRECTORY TASK FILES SIZE AT-ONCE".into());
@@ -93,7 +93,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
     })
 }
 
-/// As a program would do it.
+/// With b2kit, as a program would use it.
 async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Result<(), Failure> {
     let bucket = BucketHandle::new(client.clone(), "b".into(), BucketName::new("bucket")?);
     let numbers = stream::iter(0..load.files);
@@ -141,7 +141,7 @@ async fn b2kit(client: Client, disk: Disk<'_>, load: Load, file: &File) -> Resul
     }
 }
 
-/// Whether all files went well, each with all bytes.
+/// Checks that all files were transferred completely.
 async fn all(
     lens: impl futures::Stream<Item = Result<u64, b2kit::Error>>,
     load: Load,
@@ -158,8 +158,8 @@ fn is_all(bytes: u64, load: Load) -> Result<(), Failure> {
     }
 }
 
-/// The same bytes, with as many requests at once and their SHA-1 computed; but a large file goes in one request, and is
-/// not verified when it comes back.
+/// With bare hyper: the same bytes and concurrency, with SHA-1. A large file is one request, and is not verified when
+/// it is downloaded.
 async fn bare(client: &Bare, disk: Disk<'_>, load: Load, file: &File) -> Result<(), Failure> {
     let path = disk.source();
     let one = |_| async {
@@ -194,7 +194,7 @@ async fn bare(client: &Bare, disk: Disk<'_>, load: Load, file: &File) -> Result<
     }
 }
 
-/// One process of curl's for all files. It hashes nothing; its time is that of the process, for there is no other.
+/// One process of curl for all files, without hashing. Its time is that of the whole process.
 fn curl(server: &Server, disk: Disk<'_>, load: Load) -> Result<Sample, Failure> {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", "--disable"]);
@@ -251,7 +251,7 @@ fn curl(server: &Server, disk: Disk<'_>, load: Load) -> Result<Sample, Failure> 
     })
 }
 
-/// Whether curl is there.
+/// Whether curl is installed.
 pub(crate) fn has_curl() -> bool {
     let version = Command::new("curl")
         .arg("--version")

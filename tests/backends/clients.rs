@@ -1,4 +1,4 @@
-//! Each backend as a program makes it that trusts a root of its own.
+//! Each backend, made to trust a given root certificate.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use b2kit::backend::reqwest::ReqwestClient;
 use isahc::config::Configurable as _;
 use isahc::tls::{TlsConfig, TrustStore};
 
-pub(crate) type Maker = fn(Option<&str>) -> Arc<dyn HttpClient>;
+pub(crate) type MakeBackend = fn(Option<&str>) -> Arc<dyn HttpClient>;
 
-pub(crate) const MAKERS: &[(&str, Maker)] = &[
-    ("hyper, wherever it is", |_| {
+pub(crate) const BACKENDS: &[(&str, MakeBackend)] = &[
+    ("hyper, current runtime", |_| {
         Arc::new(HyperClient::new().unwrap())
     }),
-    ("hyper, with a thread of its own", hyper),
+    ("hyper, dedicated runtime", hyper),
     ("isahc", isahc),
     ("reqwest", reqwest),
     #[cfg(feature = "surf")]

@@ -1,8 +1,8 @@
-//! Two that are compared take turns, so that what else the machine does hits both alike.
+//! Alternates between the contenders, so that other load on the machine affects both alike.
 
 use crate::Failure;
 
-/// So many pairs, one of each after the other; who goes first changes with each round.
+/// Takes pairs of samples; the order changes with each round.
 pub(crate) fn in_turns<T>(
     rounds: usize,
     mut one: impl FnMut() -> Result<T, Failure>,
@@ -26,7 +26,7 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     f64::midpoint(low, high)
 }
 
-/// The least, the median and the most, as a table has them.
+/// Minimum, median and maximum, formatted for a table.
 pub(crate) fn spread(values: Vec<f64>) -> String {
     format!(
         "{:.2}, **{:.2}**, {:.2}",
