@@ -18,6 +18,7 @@ mod endpoint_trust; // where keys and tokens may go
 mod extremes; // extreme numbers
 mod files; // calls on files against the emulator
 mod foreign; // errors of intermediaries
+mod formatting; // lengths of lines, which rustfmt does not check
 mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys in each API version
 mod layers; // dependencies of modules and packages
