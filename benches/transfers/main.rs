@@ -301,7 +301,7 @@ fn print(load: Load, rounds: &[Vec<Sample>], calls: u64) {
             or_unknown(to_curl),
         );
     };
-    let bound = load.bound().as_secs_f64();
+    let bound = load.latency_bound().as_secs_f64();
     let to_bound = of_all(&|samples| Some(wall(samples.first()?)? / bound)).map(median);
     let to_bound = to_bound.filter(|_| load.latency > 0);
     let to_bound = or_unknown(to_bound.map(|ratio| format!("{ratio:.2}")));
