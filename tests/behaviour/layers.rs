@@ -156,12 +156,11 @@ fn without_features_there_is_no_runtime_no_http_library_and_no_tls() {
 #[test]
 fn backends_depend_only_on_core_and_core_on_no_other_package() {
     let packages = manifests();
+    let backends = fs::canonicalize("backends").unwrap();
     for package in &packages {
         let name = package["name"].as_str().unwrap();
-        let is_backend = package["manifest_path"]
-            .as_str()
-            .is_some_and(|path| path.contains("/backends/") && !path.contains("/tests/"));
-        if !is_backend {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        if !manifest.starts_with(&backends) {
             continue;
         }
         let all = package["dependencies"].as_array().unwrap();
@@ -271,15 +270,7 @@ fn no_default_member_depends_on_a_backend_with_a_c_library() {
             let name = dependency["name"].as_str().unwrap();
             let optional = dependency["optional"] == true;
             let features = dependency["features"].to_string();
-            for backend in [
-                "core",
-                "cassette",
-                "conformance",
-                "hyper",
-                "isahc",
-                "reqwest",
-                "surf",
-            ] {
+            for backend in ["isahc", "reqwest", "surf"] {
                 let asks = !optional && name.contains(backend) || features.contains(backend);
                 assert!(!asks, "{member} asks {name} for {backend}");
             }
