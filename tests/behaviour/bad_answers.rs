@@ -15,7 +15,7 @@ use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
 /// A client for whose every request `answer` makes the response.
-fn told(
+fn client_with_response(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
     let timer = ManualTimer::new();
@@ -42,7 +42,7 @@ fn told(
 
 fn listing(status: u16, body: impl Into<Bytes>) -> Result<FileNames, Error> {
     let body = body.into();
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         Ok(b2kit::http::Response::builder()
             .status(status)
             .body(body.clone().into())
@@ -98,7 +98,7 @@ fn a_reply_that_is_not_a_listing_is_a_protocol_error() {
 
 #[test]
 fn a_reply_over_the_size_limit_of_its_call_is_not_buffered() {
-    let (b2, timer) = told(|| {
+    let (b2, timer) = client_with_response(|| {
         let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[b' '; 65_536])));
         Ok(b2kit::http::Response::new(ResponseBody::new(None, endless)))
     });
@@ -110,7 +110,7 @@ fn a_reply_over_the_size_limit_of_its_call_is_not_buffered() {
 fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     let read = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&read);
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         let counted = Arc::clone(&counted);
         let pieces = (0..1_000).map(move |_| {
             counted.fetch_add(1, Ordering::Relaxed);
@@ -175,7 +175,7 @@ fn a_foreign_error_names_its_sender_and_shows_no_secret() {
         "NF9jYW5hcnlfYWNjdA==",
         "x".repeat(60_000)
     );
-    let (b2, timer) = told(move || {
+    let (b2, timer) = client_with_response(move || {
         let response = b2kit::http::Response::builder()
             .status(403)
             .header("server", "cloudflare")
@@ -231,7 +231,8 @@ fn a_lost_response_error_says_whether_the_call_may_have_taken_effect() {
         (Phase::MaybeReceived, true),
         (Phase::ResponseBegun, true),
     ] {
-        let (b2, timer) = told(move || Err(HttpError::new(HttpErrorKind::Reset, phase)));
+        let (b2, timer) =
+            client_with_response(move || Err(HttpError::new(HttpErrorKind::Reset, phase)));
         let error = timer
             .run(b2.call(DeleteFileVersion::new("n", "f")))
             .unwrap_err();
@@ -262,7 +263,8 @@ fn an_upload_whose_reply_has_another_name_length_or_sha1_is_an_integrity_error()
         (answer(&good, "m", 5), Some(ErrorKind::Integrity)),
         (answer(&good, "n", 6), Some(ErrorKind::Integrity)),
     ] {
-        let (b2, timer) = told(move || Ok(b2kit::http::Response::new(answer.clone().into())));
+        let (b2, timer) =
+            client_with_response(move || Ok(b2kit::http::Response::new(answer.clone().into())));
         let stored = timer.run(async {
             let call = UploadFile::new("b", FileName::new("n").unwrap(), "hello");
             b2.call(call.content_sha1(Sha1::of(b"hello"))).await
@@ -274,7 +276,7 @@ fn an_upload_whose_reply_has_another_name_length_or_sha1_is_an_integrity_error()
 #[test]
 fn a_download_with_wrong_bytes_is_an_integrity_error() {
     let file = |id: &'static str, name: &'static str, sha1: String, body: &'static str| {
-        told(move || {
+        client_with_response(move || {
             let response = b2kit::http::Response::builder()
                 .header("content-length", "5")
                 .header("x-bz-file-id", id)
@@ -333,7 +335,7 @@ fn a_download_with_wrong_bytes_is_an_integrity_error() {
 
 #[test]
 fn a_file_over_the_callers_memory_limit_is_refused() {
-    let (b2, timer) = told(|| {
+    let (b2, timer) = client_with_response(|| {
         let response = b2kit::http::Response::builder()
             .header("content-length", "5")
             .header("x-bz-file-id", "f")

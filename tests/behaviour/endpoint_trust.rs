@@ -9,7 +9,7 @@ use b2kit::{ApiVersion, Client, Credentials, ErrorKind, Request, Session};
 use futures::executor::block_on;
 
 /// A client that gets `answer` for every request, and the number of its requests.
-fn told(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
+fn client_with_response(answer: &'static str) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
     let backend = move |_: Request| {
@@ -37,7 +37,7 @@ fn an_upload_url_on_a_foreign_host_gets_neither_token_nor_file() {
     ] {
         let answer =
             format!(r#"{{"bucketId":"b","uploadUrl":"{place}","authorizationToken":"t"}}"#);
-        let (b2, count) = told(answer.leak());
+        let (b2, count) = client_with_response(answer.leak());
         let error = block_on(async {
             b2.call(UploadFile::new("b", FileName::new("f").unwrap(), "x"))
                 .await

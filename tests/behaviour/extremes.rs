@@ -84,7 +84,7 @@ fn policies() -> Vec<RetryPolicy> {
 }
 
 /// How an operation of a client ends: successfully, or with an error that gives the reason.
-fn ends<T>(told: &str, outcome: Result<T, Error>) {
+fn assert_ends<T>(told: &str, outcome: Result<T, Error>) {
     if let Err(error) = outcome {
         let kind = error.kind();
         assert!(
@@ -126,8 +126,8 @@ fn failing(
     (builder, timer, asked)
 }
 
-async fn use_it(b2: &Client, told: &str) {
-    ends(told, b2.call(ListBuckets::new()).await);
+async fn run_operations(b2: &Client, told: &str) {
+    assert_ends(told, b2.call(ListBuckets::new()).await);
     let bucket = match b2.bucket("holiday-photos").await {
         Ok(bucket) => bucket,
         Err(_) => BucketHandle::new(
@@ -136,12 +136,12 @@ async fn use_it(b2: &Client, told: &str) {
             b2kit::types::BucketName::new("holiday-photos").unwrap(),
         ),
     };
-    ends(told, bucket.upload("f", content(250)).part_size(100).await);
+    assert_ends(told, bucket.upload("f", content(250)).part_size(100).await);
     let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-    ends(told, read.await);
+    assert_ends(told, read.await);
     let mut versions = b2.paginate(ListFileVersions::new(bucket.id()));
     while let Some(version) = versions.next().await {
-        ends(told, version);
+        assert_ends(told, version);
     }
 }
 
@@ -152,7 +152,7 @@ fn extreme_settings_of_a_retry_policy_do_not_panic() {
             let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
             let told = format!("{policy:?}, {wish}");
             let b2 = builder.retry_policy(policy.clone()).build().unwrap();
-            timer.run(use_it(&b2, &told));
+            timer.run(run_operations(&b2, &told));
         }
     }
 }
@@ -166,7 +166,7 @@ fn extreme_retry_after_values_do_not_panic_with_any_policy() {
                 let mut policy = RetryPolicy::default();
                 policy.max_retry_after = longest;
                 let b2 = builder.retry_policy(policy).build().unwrap();
-                timer.run(use_it(&b2, &format!("{wish}, {date}, {longest:?}")));
+                timer.run(run_operations(&b2, &format!("{wish}, {date}, {longest:?}")));
             }
         }
     }
@@ -198,11 +198,11 @@ fn extreme_settings_of_a_client_do_not_panic() {
             let told = format!("setting {number}");
             let bucket = bucket(&usual).await;
             let bucket = BucketHandle::new(b2.clone(), bucket.id().clone(), bucket.name().clone());
-            ends(&told, bucket.upload("f", content(250)).part_size(100).await);
+            assert_ends(&told, bucket.upload("f", content(250)).part_size(100).await);
             let once = Source::stream(stream::iter([Ok(content(250))]));
-            ends(&told, bucket.upload("g", once).part_size(100).await);
+            assert_ends(&told, bucket.upload("g", once).part_size(100).await);
             let read = async { bucket.download("f").stream().await?.collect(1_000).await };
-            ends(&told, read.await);
+            assert_ends(&told, read.await);
         });
     }
 }
@@ -220,12 +220,12 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
             assert!(std::fs::read(&path).unwrap() == bytes(1_000), "{told}");
             net.run(async {
                 let upload = bucket.upload("g", content(350)).concurrency(concurrency);
-                ends(&told, upload.part_size(size).await);
+                assert_ends(&told, upload.part_size(size).await);
                 let copy = bucket.copy(&version, "h").concurrency(concurrency);
-                ends(&told, copy.part_size(size).await);
+                assert_ends(&told, copy.part_size(size).await);
                 let piece = || ComposeSource::file(&version);
                 let compose = bucket.compose("i", [piece(), piece()]);
-                ends(
+                assert_ends(
                     &told,
                     compose.concurrency(concurrency).part_size(size).await,
                 );
@@ -258,11 +258,11 @@ fn extreme_settings_of_a_transfer_do_not_panic() {
                 .collect(usize::MAX)
                 .await
         };
-        ends(&told, net.run(read));
+        assert_ends(&told, net.run(read));
         let path = dir.path().join("range");
         for size in [1, u64::MAX] {
             let download = bucket.download("f").range(range).range_size(size);
-            ends(&told, net.run(download.to_path(&path)));
+            assert_ends(&told, net.run(download.to_path(&path)));
         }
     }
 }
@@ -288,24 +288,24 @@ fn extreme_lengths_of_a_version_do_not_panic() {
     ] {
         let (told, version) = (format!("{len} bytes"), of_length(&version, len));
         net.run(async {
-            ends(&told, bucket.copy(&version, "g").await);
-            ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
+            assert_ends(&told, bucket.copy(&version, "g").await);
+            assert_ends(&told, bucket.copy(&version, "g").part_size(u64::MAX).await);
             let piece = || ComposeSource::file(&version);
-            ends(
+            assert_ends(
                 &told,
                 bucket
                     .compose("h", [piece(), piece(), ComposeSource::local("x")])
                     .await,
             );
             let piece = || ComposeSource::copy(&version.file_id, len / 2..len);
-            ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
+            assert_ends(&told, bucket.compose("h", [piece(), piece()]).plan().await);
         });
         let sources = [
             Source::ranges(len, |_| Ok(stream::empty())),
             Source::sized_stream(len, stream::empty()),
         ];
         for source in sources {
-            ends(&told, net.run(async { bucket.upload("i", source).await }));
+            assert_ends(&told, net.run(async { bucket.upload("i", source).await }));
         }
     }
 }
@@ -366,10 +366,10 @@ fn extreme_numbers_in_headers_do_not_panic() {
         let path = dir.path().join("f");
         let download = || bucket.download("f").modified_time();
         let read = async { download().stream().await?.collect(10_000).await };
-        ends(&told, net.run(read));
+        assert_ends(&told, net.run(read));
         for size in [1, 500, u64::MAX] {
             let to_path = download().range_size(size).to_path(&path);
-            ends(&told, net.run(to_path));
+            assert_ends(&told, net.run(to_path));
         }
         let _ = std::fs::remove_file(&path);
     }

@@ -151,7 +151,7 @@ async fn locked_bucket(b2: &Client, name: &str) -> Bucket {
     b2.call(create.file_lock_enabled(true)).await.unwrap()
 }
 
-async fn refusal<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
+async fn refused_call<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
     match b2.call(call).await {
         Ok(_) => panic!("it was done"),
         Err(error) => (error.kind(), error.b2().unwrap().code.clone()),
@@ -183,8 +183,11 @@ fn a_retained_version_can_be_deleted_only_with_bypass() {
 
         let denied = (ErrorKind::Unauthorized, "access_denied".to_owned());
         let delete = || DeleteFileVersion::new("f", &file.file_id);
-        assert_eq!(refusal(&b2, delete()).await, denied);
-        assert_eq!(refusal(&b2, update(FileRetention::none())).await, denied);
+        assert_eq!(refused_call(&b2, delete()).await, denied);
+        assert_eq!(
+            refused_call(&b2, update(FileRetention::none())).await,
+            denied
+        );
         let removed = b2
             .call(update(FileRetention::none()).bypass_governance())
             .await
@@ -194,8 +197,11 @@ fn a_retained_version_can_be_deleted_only_with_bypass() {
         let compliance = FileRetention::until(RetentionMode::Compliance, FAR);
         b2.call(update(compliance)).await.unwrap();
         let removal = update(FileRetention::none()).bypass_governance();
-        assert_eq!(refusal(&b2, removal).await, denied);
-        assert_eq!(refusal(&b2, delete().bypass_governance()).await, denied);
+        assert_eq!(refused_call(&b2, removal).await, denied);
+        assert_eq!(
+            refused_call(&b2, delete().bypass_governance()).await,
+            denied
+        );
     });
 }
 
@@ -209,7 +215,7 @@ fn a_version_under_legal_hold_can_be_deleted_only_after_its_removal() {
         let file = b2.call(upload).await.unwrap();
         assert_eq!(file.legal_hold, Restricted::Value(Some(LegalHold::On)));
         let delete = DeleteFileVersion::new("f", &file.file_id);
-        assert_eq!(refusal(&b2, delete.clone()).await.1, "access_denied");
+        assert_eq!(refused_call(&b2, delete.clone()).await.1, "access_denied");
         let lift = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::Off);
         assert_eq!(b2.call(lift).await.unwrap().legal_hold, LegalHold::Off);
         let shown = b2.call(GetFileInfo::new(&file.file_id)).await.unwrap();
@@ -224,7 +230,7 @@ fn a_version_under_legal_hold_can_be_deleted_only_after_its_removal() {
             .await
             .unwrap();
         let hold = UpdateFileLegalHold::new("f", &file.file_id, LegalHold::On);
-        assert_eq!(refusal(&b2, hold).await.1, "bucket_missing_file_lock");
+        assert_eq!(refused_call(&b2, hold).await.1, "bucket_missing_file_lock");
     });
 }
 

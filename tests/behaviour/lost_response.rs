@@ -40,7 +40,7 @@ async fn bucket(b2: &Client) -> Bucket {
         .unwrap()
 }
 
-fn hello(bucket: &Bucket) -> UploadFile {
+fn hello_upload(bucket: &Bucket) -> UploadFile {
     UploadFile::new(&bucket.bucket_id, name("f"), "hello").content_sha1(Sha1::of(b"hello"))
 }
 
@@ -50,14 +50,14 @@ fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         b2.call(HideFile::new(&bucket.bucket_id, name("f")))
             .await
             .unwrap();
         script.clock.advance(Duration::from_secs(1_000_000));
         script.push("b2_upload_file", UnansweredRequest);
         let new = script.client(RetryPolicy::default());
-        new.call(hello(&bucket)).await.unwrap();
+        new.call(hello_upload(&bucket)).await.unwrap();
         let names = new.call(ListFileNames::new(&bucket.bucket_id)).await;
         assert_eq!(names.unwrap().files.len(), 1, "the upload was never made");
     });
@@ -69,7 +69,8 @@ fn reconciling_an_upload_ignores_a_file_of_the_same_second_with_other_file_info(
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let noted = |note: &str| hello(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
+        let noted =
+            |note: &str| hello_upload(&bucket).file_info(FileInfo::new().with("n", note).unwrap());
         b2.call(noted("1")).await.unwrap();
         script.push("b2_upload_file", UnansweredRequest);
         let second = b2.call(noted("2")).await.unwrap();
@@ -202,7 +203,7 @@ fn a_refusal_names_the_missing_capability() {
         for _ in 0..2 {
             script.push("b2_upload_file", Status(401, "unauthorized", &[]));
         }
-        let upload = hello(&bucket).legal_hold(LegalHold::On);
+        let upload = hello_upload(&bucket).legal_hold(LegalHold::On);
         let error = weak.call(upload).await.unwrap_err();
         assert!(error.to_string().contains("writeFileLegalHolds"), "{error}");
     });
@@ -218,9 +219,12 @@ fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = RetryPolicy::default().with_deadline(Duration::from_secs(5));
-        let hurried = b2.with_retry_policy(hurried).call(ListBuckets::new()).await;
-        assert!(hurried.is_err());
+        let with_deadline = RetryPolicy::default().with_deadline(Duration::from_secs(5));
+        let with_deadline = b2
+            .with_retry_policy(with_deadline)
+            .call(ListBuckets::new())
+            .await;
+        assert!(with_deadline.is_err());
         b2.call(ListBuckets::new()).await.unwrap();
     });
     let pauses = script.pauses("b2_list_buckets");
@@ -268,7 +272,7 @@ fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     timer.run(async {
         let bucket = bucket(&b2).await;
         let old = Timestamp::from_millis(1_500_000_000_000);
-        let upload = hello(&bucket).custom_upload_timestamp(old);
+        let upload = hello_upload(&bucket).custom_upload_timestamp(old);
         b2.call(upload).await.unwrap();
     });
     assert_eq!(emulator.snapshot().versions, 1);
@@ -326,7 +330,7 @@ fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(Duration::from_secs(1));
         script.push("b2_hide_file", Fault::LostResponse);
         script.push("b2_list_file_versions", Status(500, "internal_error", &[]));
@@ -345,12 +349,16 @@ fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
 }
 
 /// An upload whose first attempt is read completely by an intermediary and doesn't arrive.
-async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
+async fn upload_after_lost_request(
+    b2: &Client,
+    script: &Script,
+    upload: UploadFile,
+) -> FileVersion {
     script.push("b2_upload_file", UnansweredRequest);
     b2.call(upload).await.unwrap()
 }
 
-async fn top(b2: &Client, bucket: &Bucket, file: &str) -> Option<FileId> {
+async fn newest_file_id(b2: &Client, bucket: &Bucket, file: &str) -> Option<FileId> {
     let list = ListFileNames::new(&bucket.bucket_id).prefix(file);
     let rows = b2.call(list).await.unwrap().files;
     let first = rows.into_iter().next()?.into_version()?;
@@ -374,12 +382,12 @@ fn reconciling_an_upload_ignores_equal_bytes_that_were_hidden_since() {
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(SOON);
         hide(&b2, &bucket, "f").await;
         script.clock.advance(SOON);
-        let file = swallowed(&b2, &script, hello(&bucket)).await;
-        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+        let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
+        assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
         // It might have been the one that is hidden.
         assert!(file.possible_duplicate);
     });
@@ -391,13 +399,13 @@ fn reconciling_an_upload_ignores_equal_bytes_that_were_replaced_since() {
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         script.clock.advance(SOON);
         let other = UploadFile::new(&bucket.bucket_id, name("f"), "other");
         b2.call(other).await.unwrap();
         script.clock.advance(SOON);
-        let file = swallowed(&b2, &script, hello(&bucket)).await;
-        assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+        let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
+        assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
     });
 }
 
@@ -412,16 +420,16 @@ fn reconciling_an_upload_ignores_files_from_while_the_client_was_idle() {
             b2.call(warm).await.unwrap();
             script.clock.advance(HOUR);
             script.timer.sleep(HOUR).await;
-            let older = other.call(hello(&bucket)).await.unwrap();
+            let older = other.call(hello_upload(&bucket)).await.unwrap();
             if hidden {
                 script.clock.advance(SOON);
                 hide(&other, &bucket, "f").await;
             }
             script.clock.advance(HOUR);
             script.timer.sleep(HOUR).await;
-            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_ne!(file.file_id, older.file_id, "{hidden}");
-            assert_eq!(top(&b2, &bucket, "f").await, Some(file.file_id));
+            assert_eq!(newest_file_id(&b2, &bucket, "f").await, Some(file.file_id));
             assert!(!file.possible_duplicate);
         });
     }
@@ -447,7 +455,7 @@ fn reconciling_a_copy_ignores_equal_bytes_that_were_replaced_or_hidden_since() {
             script.clock.advance(SOON);
             script.push("b2_copy_file", DroppedRequest);
             let again = b2.call(copy(&a)).await.unwrap();
-            assert_eq!(top(&b2, &bucket, "c").await, Some(again.file_id));
+            assert_eq!(newest_file_id(&b2, &bucket, "c").await, Some(again.file_id));
         });
     }
 }
@@ -466,7 +474,7 @@ fn reconciling_a_copy_ignores_older_copies_and_other_file_info_or_content_types(
         script.clock.advance(TO_THE_SECOND);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            let source = b2.call(hello(&bucket)).await.unwrap();
+            let source = b2.call(hello_upload(&bucket)).await.unwrap();
             let copy = CopyFile::new(&source.file_id, name("c"));
             let first = copy.clone().replace_metadata(text(), noted("1"));
             let first = b2.call(first).await.unwrap();
@@ -488,7 +496,7 @@ fn reconciling_finds_a_copy_whose_content_type_b2_chose() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let source = b2.call(hello(&bucket)).await.unwrap();
+        let source = b2.call(hello_upload(&bucket)).await.unwrap();
         let copy = CopyFile::new(&source.file_id, name("c.html"))
             .replace_metadata(ContentType::auto(), FileInfo::new());
         script.push("b2_copy_file", LostResponse);
@@ -514,8 +522,9 @@ fn reconciling_an_upload_ignores_another_content_type_lock_or_encryption() {
             let create = BucketName::new("locked-photos").unwrap();
             let create = CreateBucket::new(create, BucketType::AllPrivate).file_lock_enabled(true);
             let bucket = b2.call(create).await.unwrap();
-            let first = b2.call(hello(&bucket)).await.unwrap();
-            let second = swallowed(&b2, &script, change(hello(&bucket))).await;
+            let first = b2.call(hello_upload(&bucket)).await.unwrap();
+            let second =
+                upload_after_lost_request(&b2, &script, change(hello_upload(&bucket))).await;
             assert_ne!(second.file_id, first.file_id, "change {number}");
         });
         assert_eq!(script.emulator.snapshot().versions, 2, "change {number}");
@@ -542,7 +551,8 @@ fn reconciling_an_upload_with_a_custom_timestamp_ignores_other_timestamps() {
     let b2 = client_over(&emulator, &timer, backend);
     timer.run(async {
         let bucket = bucket(&b2).await;
-        let at = |millis| hello(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
+        let at =
+            |millis| hello_upload(&bucket).custom_upload_timestamp(Timestamp::from_millis(millis));
         b2.call(at(1_500_000_000_000)).await.unwrap();
         let second = b2.call(at(1_400_000_000_000)).await.unwrap();
         assert_eq!(second.upload_timestamp.as_millis(), 1_400_000_000_000);
@@ -566,7 +576,7 @@ fn an_upload_that_may_be_beyond_the_first_page_is_a_possible_duplicate() {
                 }
             }
             script.clock.set(0);
-            let file = swallowed(&b2, &script, hello(&bucket)).await;
+            let file = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_eq!(file.possible_duplicate, unclear, "{above}");
         });
     }
@@ -577,7 +587,7 @@ fn reconciling_a_hide_ignores_an_existing_hide_marker() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
-        b2.call(hello(&bucket)).await.unwrap();
+        b2.call(hello_upload(&bucket)).await.unwrap();
         hide(&b2, &bucket, "f").await;
         script.clock.advance(Duration::from_secs(2));
         b2.call(ListBuckets::new()).await.unwrap();
@@ -610,7 +620,7 @@ fn a_delete_refused_for_another_reason_after_a_lost_response_is_not_a_success() 
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
-        let file = b2.call(hello(&bucket)).await.unwrap();
+        let file = b2.call(hello_upload(&bucket)).await.unwrap();
         script.push("b2_delete_file_version", DroppedRequest);
         script.push("b2_delete_file_version", Status(400, "bad_request", &[]));
         let delete = DeleteFileVersion::new("f", &file.file_id);
@@ -789,7 +799,7 @@ fn a_foreign_date_header_does_not_affect_reconciliation() {
             let bucket = bucket(&b2).await;
             let warm = UploadFile::new(&bucket.bucket_id, name("warm"), "x");
             b2.call(warm).await.unwrap();
-            b2.call(hello(&bucket)).await.unwrap();
+            b2.call(hello_upload(&bucket)).await.unwrap();
             script.clock.advance(Duration::from_secs(2));
             b2.call(ListBuckets::new()).await.unwrap();
             refuse(code, headers);
@@ -802,12 +812,12 @@ fn a_foreign_date_header_does_not_affect_reconciliation() {
             let there = b2.call(list).await.unwrap().files.len();
             assert_eq!(there == 2, file.possible_duplicate, "{code} {headers:?}");
             assert_eq!(there == 2, !code.is_empty(), "{code} {headers:?}");
-            let older = b2.call(hello(&bucket)).await.unwrap();
+            let older = b2.call(hello_upload(&bucket)).await.unwrap();
             script.clock.advance(Duration::from_secs(2));
             b2.call(ListBuckets::new()).await.unwrap();
             refuse(code, headers);
             b2.call(ListBuckets::new()).await.unwrap_err();
-            let newer = swallowed(&b2, &script, hello(&bucket)).await;
+            let newer = upload_after_lost_request(&b2, &script, hello_upload(&bucket)).await;
             assert_ne!(newer.file_id, older.file_id, "{code} {headers:?}");
         });
     }
@@ -821,7 +831,12 @@ fn an_upload_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
     script.timer.run(async {
         let bucket = bucket(&b2).await;
         script.push("b2_upload_file", DelayedExecution);
-        assert!(b2.call(hello(&bucket)).await.unwrap().possible_duplicate);
+        assert!(
+            b2.call(hello_upload(&bucket))
+                .await
+                .unwrap()
+                .possible_duplicate
+        );
         // It is said although the second one's answer was lost too, and its file found.
         script.push("b2_upload_file", DelayedExecution);
         script.push("b2_upload_file", LostResponse);
@@ -838,7 +853,7 @@ fn a_copy_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
             let bucket = bucket(&b2).await;
-            let source = b2.call(hello(&bucket)).await.unwrap();
+            let source = b2.call(hello_upload(&bucket)).await.unwrap();
             script.push("b2_copy_file", fault.clone());
             let copy = CopyFile::new(&source.file_id, name("c"));
             assert!(b2.call(copy).await.unwrap().possible_duplicate, "{fault:?}");
@@ -887,7 +902,7 @@ fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
         let b2 = client_over(&emulator, &timer, backend);
         timer.run(async {
             let bucket = bucket(&b2).await;
-            let outcome = b2.call(hello(&bucket)).await;
+            let outcome = b2.call(hello_upload(&bucket)).await;
             let list = ListFileVersions::new(&bucket.bucket_id);
             let stored = b2.call(list).await.unwrap().files;
             if times == 1 {

@@ -147,7 +147,7 @@ fn no_lost_message_makes_a_call_execute_twice_unreported() {
                         continue;
                     }
                     let answer = answer.map(|(status, code)| Status(status, code, &[]));
-                    let end = end(call.trim_end(), loss, probe, answer.as_ref());
+                    let end = outcome_of(call.trim_end(), loss, probe, answer.as_ref());
                     if end != expected {
                         wrong.push(format!(
                             "{call}, {loss:?}, {answer:?}: {end:?}, not {expected:?}"
@@ -170,7 +170,7 @@ fn the_table_has_every_call_with_effects() {
     }
 }
 
-fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) -> Outcome {
+fn outcome_of(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) -> Outcome {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let world = Fixture::new(&b2, &script).await;
@@ -185,7 +185,7 @@ fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) ->
         let outcome = world.make(call, &b2).await;
         script.forget();
         script.deliver_late().await;
-        let done = world.done(call, &b2).await;
+        let done = world.executions(call, &b2).await;
         match (outcome, done) {
             (Ok(false), 1) => Outcome::Once,
             (Ok(true), 1) => Outcome::OncePerhapsTwice,
@@ -325,7 +325,7 @@ impl Fixture {
     }
 
     /// How often it was executed.
-    async fn done(&self, call: &str, b2: &Client) -> usize {
+    async fn executions(&self, call: &str, b2: &Client) -> usize {
         let bucket = &self.bucket.bucket_id;
         let versions = b2.call(ListFileVersions::new(bucket)).await.unwrap().files;
         let versions: Vec<_> = versions.iter().filter_map(|row| row.version()).collect();

@@ -441,7 +441,7 @@ fn a_download_by_name_from_a_custom_origin_resumes_by_name_and_only_with_the_sam
 // Nothing but a download authorization.
 
 /// A download authorization for names with this prefix, made by the owner of the account.
-async fn given(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
+async fn download_authorization(bucket: &BucketHandle, prefix: &str) -> (String, Secret) {
     let hour = DownloadDuration::from_secs(3_600).unwrap();
     let ask = GetDownloadAuthorization::new(bucket.id(), prefix, hour);
     let given = bucket.client().call(ask).await.unwrap();
@@ -455,7 +455,7 @@ fn a_download_authorization_suffices_for_downloads_and_for_no_other_call() {
     let world = Fixture::new();
     world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
-        let (url, token) = given(&there, "f").await;
+        let (url, token) = download_authorization(&there, "f").await;
         let friend = world
             .builder()
             .download_authorization(&*url, token)
@@ -520,7 +520,7 @@ fn a_download_authorization_suffices_to_write_a_file_to_disk_in_ranges() {
     let directory = tempfile::tempdir().unwrap();
     let (there, url, token) = world.timer.run(async {
         let there = world.bucket(BucketType::AllPrivate, &content).await;
-        let (url, token) = given(&there, "f").await;
+        let (url, token) = download_authorization(&there, "f").await;
         (there, url, token)
     });
     let emulator = world.emulator.clone();

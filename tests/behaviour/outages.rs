@@ -95,7 +95,7 @@ impl SimulatedNetwork {
         what(&self.state.lock().unwrap())
     }
 
-    fn is_away(&self) -> bool {
+    fn is_down(&self) -> bool {
         self.get(|state| state.away)
     }
 
@@ -111,7 +111,7 @@ impl SimulatedNetwork {
     }
 
     /// Starts an outage after a time, for a time, and returns its end.
-    async fn goes_away(&self, after: Duration, length: Duration) -> (Instant, Instant) {
+    async fn start_outage(&self, after: Duration, length: Duration) -> (Instant, Instant) {
         self.timer.sleep(after).await;
         let since = self.timer.now();
         self.set(|state| state.away = true);
@@ -120,7 +120,7 @@ impl SimulatedNetwork {
         (since, self.timer.now())
     }
 
-    async fn trip(&self, request: Request) -> Result<Response, HttpError> {
+    async fn exchange(&self, request: Request) -> Result<Response, HttpError> {
         let name = call_of(&request).to_owned();
         let pod = request
             .uri()
@@ -140,29 +140,29 @@ impl SimulatedNetwork {
         if is_silent {
             return pending().await;
         }
-        if self.is_away() {
+        if self.is_down() {
             return Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent));
         }
         self.timer.sleep(TRIP / 2).await;
-        if self.is_away() || is_bad {
+        if self.is_down() || is_bad {
             return Err(broken());
         }
         let is_download = name.is_empty();
         let response = self.emulator.send(request).await?;
         self.timer.sleep(TRIP / 2).await;
         // It was done.
-        if self.is_away() {
+        if self.is_down() {
             return Err(broken());
         }
         match &*name {
-            "b2_get_upload_url" => Ok(self.with_pod(response).await),
-            _ if is_download => Ok(self.breaking(response)),
+            "b2_get_upload_url" => Ok(self.with_upload_host(response).await),
+            _ if is_download => Ok(self.cut_off(response)),
             _ => Ok(response),
         }
     }
 
     /// An upload URL on the next host.
-    async fn with_pod(&self, response: Response) -> Response {
+    async fn with_upload_host(&self, response: Response) -> Response {
         let mut pod = None;
         self.set(|state| {
             pod = state.pods.map(|pods| state.urls % pods);
@@ -184,7 +184,7 @@ impl SimulatedNetwork {
     }
 
     /// The body in two halves. The second doesn't arrive if the outage has begun.
-    fn breaking(&self, response: Response) -> Response {
+    fn cut_off(&self, response: Response) -> Response {
         let (head, body) = response.into_parts();
         let network = self.clone();
         let len = body.len();
@@ -200,7 +200,7 @@ impl SimulatedNetwork {
                     (1, _) => {
                         network.timer.sleep(TRIP).await;
                         let lost = HttpError::new(HttpErrorKind::Reset, Phase::ResponseBegun);
-                        let item = if network.is_away() {
+                        let item = if network.is_down() {
                             Err(lost)
                         } else {
                             Ok(rest)
@@ -242,7 +242,7 @@ impl HttpClient for SimulatedNetwork {
             let path = request.uri().path_and_query().unwrap().clone();
             *request.uri_mut() = format!("{}{path}", self.emulator.url()).parse().unwrap();
         }
-        self.trip(request).await
+        self.exchange(request).await
     }
 }
 
@@ -299,7 +299,7 @@ fn a_thousand_uploads_in_flight_survive_outages_of_1_10_and_60_seconds() {
         let (lost, since, until) = network.timer.run(async {
             let bucket = bucket(&b2).await;
             // Each takes a URL, and sends.
-            let outage = network.goes_away(TRIP * after / 4, length * SECOND);
+            let outage = network.start_outage(TRIP * after / 4, length * SECOND);
             let uploads = upload_many(&b2, &bucket, 1_000);
             let ((since, until), lost) = futures::join!(outage, uploads);
             (lost.unwrap(), since, until)
@@ -317,7 +317,7 @@ fn uploads_to_separate_hosts_survive_an_outage_of_all_hosts() {
     network.set(|state| state.pods = Some(200));
     let (lost, since, until) = network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let outage = network.goes_away(TRIP * 5 / 4, 10 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 10 * SECOND);
         let uploads = upload_many(&b2, &bucket, 1_000);
         let ((since, until), lost) = futures::join!(outage, uploads);
         (lost.unwrap(), since, until)
@@ -369,7 +369,7 @@ fn a_large_file_with_64_parts_in_flight_survives_an_outage_of_a_second() {
     let content = content(6_400);
     network.timer.run(async {
         let bucket = handle(&b2).await;
-        let outage = network.goes_away(TRIP * 9 / 4, SECOND);
+        let outage = network.start_outage(TRIP * 9 / 4, SECOND);
         let upload = bucket.upload("large", ranges(&content)).concurrency(64);
         let (_, uploaded) = futures::join!(outage, upload.into_future());
         let file = uploaded.unwrap().file;
@@ -385,7 +385,7 @@ fn a_thousand_interrupted_downloads_survive_an_outage_of_ten_seconds() {
     network.timer.run(async {
         let bucket = handle(&b2).await;
         bucket.upload("f", ranges(&content)).await.unwrap();
-        let outage = network.goes_away(TRIP * 3 / 2, 10 * SECOND);
+        let outage = network.start_outage(TRIP * 3 / 2, 10 * SECOND);
         let downloads = (0..1_000).map(|_| async {
             let body = bucket.download("f").stream().await?;
             body.collect(1_000).await
@@ -429,10 +429,10 @@ fn an_outage_does_not_use_up_the_retry_quota() {
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         let bucket = bucket(&b2).await;
-        let outage = network.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 60 * SECOND);
         let uploads = upload_many(&b2, &bucket, 1_000);
         futures::join!(outage, uploads).1.unwrap();
-        let outage = network.goes_away(TRIP * 5 / 4, 60 * SECOND);
+        let outage = network.start_outage(TRIP * 5 / 4, 60 * SECOND);
         let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
         let (_, calls) = futures::join!(outage, calls);
         assert!(calls.iter().all(Result::is_ok));
@@ -530,7 +530,7 @@ fn a_call_limited_to_one_attempt_makes_one_attempt_during_an_outage() {
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         b2.session().await.unwrap();
-        let outage = network.goes_away(Duration::ZERO, 30 * SECOND);
+        let outage = network.start_outage(Duration::ZERO, 30 * SECOND);
         let patient = b2.call(ListBuckets::new());
         let hasty = async {
             network.timer.sleep(10 * SECOND).await;
@@ -575,7 +575,7 @@ fn calls_resume_gradually_after_an_outage() {
     let (b2, network) = SimulatedNetwork::new();
     network.timer.run(async {
         b2.session().await.unwrap();
-        let outage = network.goes_away(TRIP / 4, 10 * SECOND);
+        let outage = network.start_outage(TRIP / 4, 10 * SECOND);
         let calls = join_all((0..1_000).map(|_| b2.call(ListBuckets::new())));
         let watch = async {
             let (_, until) = outage.await;
@@ -649,7 +649,7 @@ fn first_connection_timeout_bounds_the_wait_for_the_first_connection() {
     let (builder, network) = SimulatedNetwork::builder();
     let b2 = builder.retry_policy(policy).build().unwrap();
     network.timer.run(async {
-        let outage = network.goes_away(Duration::ZERO, 45 * SECOND);
+        let outage = network.start_outage(Duration::ZERO, 45 * SECOND);
         let (_, outcome) = futures::join!(outage, b2.call(ListBuckets::new()));
         outcome.unwrap();
         network.set(|state| state.away = true);

@@ -20,7 +20,7 @@ use crate::wired;
 const LIMITED: Fault = Status(429, "too_many_requests", &[]);
 
 /// A client whose concurrency was reduced to one by 429 responses.
-async fn limited_to_one(b2: &Client, script: &Script) {
+async fn reduce_concurrency_to_one(b2: &Client, script: &Script) {
     b2.session().await.unwrap();
     script.push("b2_list_buckets", LIMITED);
     b2.call(ListBuckets::new()).await.unwrap();
@@ -30,7 +30,7 @@ async fn limited_to_one(b2: &Client, script: &Script) {
 fn a_call_that_is_not_polled_does_not_block_other_calls() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
-        limited_to_one(&b2, &script).await;
+        reduce_concurrency_to_one(&b2, &script).await;
         script.push("b2_list_buckets", Slow(10, Box::new(Fault::None)));
         let mut first = Box::pin(b2.call(ListBuckets::new()));
         assert!((&mut first).now_or_never().is_none());
@@ -51,7 +51,7 @@ fn a_call_that_is_not_polled_does_not_block_other_calls() {
 fn reconciliation_gets_a_permit_at_a_concurrency_of_one() {
     let (b2, script) = Script::new([]);
     let elapsed = script.timer.run(async {
-        limited_to_one(&b2, &script).await;
+        reduce_concurrency_to_one(&b2, &script).await;
         script.push("b2_create_bucket", LostResponse);
         let began = script.timer.now();
         let name = BucketName::new("holiday-photos").unwrap();
@@ -130,7 +130,7 @@ fn a_call_that_was_never_sent_reports_the_shared_pause() {
 
 /// The second in which each of this many clients succeeds after an outage of a minute.
 /// `authorized` ones have a session when that begins.
-fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
+fn seconds_of_success(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
     let mut seconds = BTreeMap::new();
     for seed in 0..clients {
         let emulator = Emulator::builder().build();
@@ -161,7 +161,7 @@ fn seconds_of_return(clients: u64, authorized: bool) -> BTreeMap<u64, u64> {
 
 #[test]
 fn clients_resume_spread_over_time_after_an_outage() {
-    let seconds = seconds_of_return(500, true);
+    let seconds = seconds_of_success(500, true);
     assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
     assert!(
         seconds.values().all(|clients| *clients <= 50),
@@ -171,7 +171,7 @@ fn clients_resume_spread_over_time_after_an_outage() {
 
 #[test]
 fn authorizations_resume_spread_over_time_after_an_outage() {
-    let seconds = seconds_of_return(500, false);
+    let seconds = seconds_of_success(500, false);
     assert!(seconds.keys().all(|second| *second >= 60), "{seconds:?}");
     assert!(
         seconds.values().all(|clients| *clients <= 50),

@@ -173,7 +173,7 @@ fn a_decode_error_at_a_token_does_not_show_it() {
 }
 
 /// A value of every public type that contains a secret.
-fn holders() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
+fn values_with_secrets() -> Vec<(&'static str, Box<dyn std::fmt::Debug>)> {
     let read = |document: serde_json::Value| reply(document.to_string());
     let credentials = Credentials::new("id", secret()).unwrap();
     let session = Session::new(ApiVersion::V4, "a", Secret::new(secret()), ORIGIN, ORIGIN);
@@ -335,7 +335,7 @@ fn expect_refusal(outcome: Result<&dyn std::fmt::Debug, ()>) {
 
 #[test]
 fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
-    for (name, holder) in holders() {
+    for (name, holder) in values_with_secrets() {
         assert_hidden(&format!("{name} {holder:?} {holder:#?}"));
         // What `unwrap_err` on a success says.
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -349,7 +349,7 @@ fn no_public_type_shows_its_secret_in_debug_output_or_panics() {
 /// The public types with a field that is or contains a secret.
 #[test]
 fn every_public_type_with_a_secret_is_tested() {
-    let holders = holders();
+    let holders = values_with_secrets();
     let known = |name: &str| holders.iter().any(|(holder, _)| *holder == name);
     // What a client shows is its own choice, whoever has one.
     let holds = |name: &str| name != "Client" && known(name);
@@ -406,7 +406,7 @@ fn every_panic_message_of_the_crate_is_a_fixed_text() {
 }
 
 /// A text in the encodings in which a server may echo it.
-fn forms(text: &str) -> Vec<String> {
+fn encodings(text: &str) -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
     let percent: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
@@ -457,7 +457,7 @@ fn no_error_of_any_call_shows_a_secret_of_another_call_in_any_form() {
         // The login's header, two tokens of the account, one of an upload at least, and the key.
         assert!(secrets.len() >= 5, "{}", secrets.len());
         for secret in secrets {
-            for form in forms(&secret) {
+            for form in encodings(&secret) {
                 *said.lock().unwrap() = Some(form.clone());
                 let error = b2.call(ListBuckets::new()).await.unwrap_err();
                 let told = chain(&error);

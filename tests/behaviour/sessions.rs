@@ -56,7 +56,7 @@ impl Count {
 }
 
 /// A client whose authorizations get the reply of `login`, which receives the number of previous ones.
-fn with_logins(
+fn with_authorizations(
     emulator: &Emulator,
     timer: &ManualTimer,
     login: impl Fn(usize) -> Option<Result<Response, HttpError>> + Send + Sync + 'static,
@@ -192,7 +192,7 @@ fn a_failed_authorization_is_retried_with_backoff_and_all_calls_wait_for_it() {
             .contains(&n)
             .then(|| Ok(http_refusal(503, "service_unavailable")))
     };
-    let (b2, logins) = with_logins(&emulator, &timer, busy);
+    let (b2, logins) = with_authorizations(&emulator, &timer, busy);
     timer.run(async {
         b2.session().await.unwrap();
         timer.sleep(Duration::from_secs(1)).await;
@@ -226,7 +226,7 @@ fn an_immediately_refused_token_leads_to_at_most_one_authorization_per_second() 
 fn a_refused_key_fails_all_waiting_calls_and_is_not_retried_for_5_seconds() {
     let (_, emulator, timer) = client();
     let refused = |n| (n > 0).then(|| Ok(http_refusal(401, "bad_auth_token")));
-    let (b2, logins) = with_logins(&emulator, &timer, refused);
+    let (b2, logins) = with_authorizations(&emulator, &timer, refused);
     timer.run(async {
         b2.session().await.unwrap();
         emulator.expire_account_tokens();
@@ -257,7 +257,7 @@ fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_cal
         let over = move || clock.now() - began >= Duration::from_secs(600);
         let during = Count::default();
         let counted = during.clone();
-        let (b2, _) = with_logins(&emulator, &timer, move |_| {
+        let (b2, _) = with_authorizations(&emulator, &timer, move |_| {
             (!over()).then(|| {
                 counted.up();
                 match answered {
@@ -283,7 +283,7 @@ fn ten_minutes_of_failing_authorizations_make_few_requests_for_any_number_of_cal
 }
 
 /// A program that starts before its network is up.
-fn before_its_network() -> RetryPolicy {
+fn unlimited_authorization_retries() -> RetryPolicy {
     let mut policy = RetryPolicy::default();
     policy.first_connection_timeout = Duration::MAX;
     policy
@@ -292,27 +292,30 @@ fn before_its_network() -> RetryPolicy {
 #[test]
 fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
     let (_, emulator, timer) = client();
-    let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry_policy(before_its_network());
-    let hasty = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    let (b2, _) = with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry_policy(unlimited_authorization_retries());
+    let short_deadline =
+        b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     timer.run(async {
         let began = timer.now();
-        let hasty = async {
-            let error = hasty.call(ListBuckets::new()).await.unwrap_err();
+        let short_deadline = async {
+            let error = short_deadline.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Http, "{error}");
             assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline));
             assert!(!error.may_have_taken_effect());
             timer.now() - began
         };
-        let (patient, waited) = join(b2.call(ListBuckets::new()), hasty).await;
-        let patient = patient.unwrap_err();
-        assert_eq!(patient.call(), Some(LOGIN));
-        assert_eq!(patient.gave_up(), Some(RetryStopReason::Attempts));
+        let (long_deadline, waited) = join(b2.call(ListBuckets::new()), short_deadline).await;
+        let long_deadline = long_deadline.unwrap_err();
+        assert_eq!(long_deadline.call(), Some(LOGIN));
+        assert_eq!(long_deadline.gave_up(), Some(RetryStopReason::Attempts));
         assert!(waited <= Duration::from_secs(3), "{waited:?}");
     });
     // The logins that failed have left a long pause before the next one, which is not used up.
     let began = timer.now();
-    let error = timer.run(hasty.call(ListBuckets::new())).unwrap_err();
+    let error = timer
+        .run(short_deadline.call(ListBuckets::new()))
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Http, "{error}");
     let waited = timer.now() - began;
     assert!(waited <= Duration::from_secs(3), "{waited:?}");
@@ -321,18 +324,21 @@ fn a_call_does_not_wait_for_an_authorization_beyond_its_deadline() {
 #[test]
 fn a_call_whose_deadline_ends_an_authorization_early_does_not_fail_others() {
     let deadline = RetryPolicy::default().with_deadline(Duration::from_millis(1_500));
-    for hasty in [RetryPolicy::disabled(), deadline] {
+    for short_deadline in [RetryPolicy::disabled(), deadline] {
         let (_, emulator, timer) = client();
-        let (b2, logins) = with_logins(&emulator, &timer, |n| {
+        let (b2, logins) = with_authorizations(&emulator, &timer, |n| {
             (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
         });
-        let hasty = b2.with_retry_policy(hasty);
+        let short_deadline = b2.with_retry_policy(short_deadline);
         timer.run(async {
-            let hasty = join_all((0..5).map(|_| hasty.call(ListBuckets::new())));
-            let patient = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
-            let (hasty, patient) = join(hasty, patient).await;
-            assert!(hasty.iter().all(Result::is_err), "{hasty:?}");
-            assert!(patient.iter().all(Result::is_ok), "{patient:?}");
+            let short_deadline = join_all((0..5).map(|_| short_deadline.call(ListBuckets::new())));
+            let long_deadline = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
+            let (short_deadline, long_deadline) = join(short_deadline, long_deadline).await;
+            assert!(
+                short_deadline.iter().all(Result::is_err),
+                "{short_deadline:?}"
+            );
+            assert!(long_deadline.iter().all(Result::is_ok), "{long_deadline:?}");
         });
         assert_eq!(logins.get(), 5);
     }
@@ -341,14 +347,14 @@ fn a_call_whose_deadline_ends_an_authorization_early_does_not_fail_others() {
 #[test]
 fn a_failed_authorization_fails_all_calls_that_waited_as_long() {
     let (_, emulator, timer) = client();
-    let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry_policy(before_its_network());
-    let hasty = b2.with_retry_policy(RetryPolicy::disabled());
+    let (b2, logins) = with_authorizations(&emulator, &timer, |_| Some(Err(refused_connection())));
+    let b2 = b2.with_retry_policy(unlimited_authorization_retries());
+    let short_deadline = b2.with_retry_policy(RetryPolicy::disabled());
     timer.run(async {
-        let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
-        let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
-        let (patient, hasty) = join(patient, hasty).await;
-        for outcome in patient.into_iter().chain(hasty) {
+        let long_deadline = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
+        let short_deadline = join_all((0..50).map(|_| short_deadline.call(ListBuckets::new())));
+        let (long_deadline, short_deadline) = join(long_deadline, short_deadline).await;
+        for outcome in long_deadline.into_iter().chain(short_deadline) {
             let error = outcome.unwrap_err();
             assert_eq!((error.call(), error.attempts()), (Some(LOGIN), 9));
         }
@@ -933,11 +939,11 @@ fn the_restrictions_of_a_key_are_read_from_each_api_versions_reply() {
 fn clones_of_a_client_share_its_session() {
     let (b2, emulator, timer) = client();
     timer.run(async {
-        let hasty = b2.with_retry_policy(RetryPolicy::disabled());
+        let short_deadline = b2.with_retry_policy(RetryPolicy::disabled());
         b2.clone().call(ListBuckets::new()).await.unwrap();
-        hasty.call(ListBuckets::new()).await.unwrap();
+        short_deadline.call(ListBuckets::new()).await.unwrap();
         emulator.expire_account_tokens();
-        hasty.call(ListBuckets::new()).await.unwrap();
+        short_deadline.call(ListBuckets::new()).await.unwrap();
     });
     assert_eq!(logins(&emulator), 2);
     let other = client_of(&emulator, &timer);

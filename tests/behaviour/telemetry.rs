@@ -29,12 +29,12 @@ use crate::{call_of, client, client_over, http_refusal, wired};
 #[derive(Clone, Default)]
 struct RecordingSubscriber {
     spans: Arc<AtomicU64>,
-    notes: Arc<Mutex<Vec<Record>>>,
+    notes: Arc<Mutex<Vec<LogEntry>>>,
 }
 
 /// A recorded span or event, and the span it is in.
 #[derive(Debug, Clone)]
-struct Record {
+struct LogEntry {
     is_event: bool,
     level: Level,
     /// Its name, target and fields.
@@ -60,7 +60,7 @@ impl RecordingSubscriber {
     fn note(&self, metadata: &Metadata<'_>, span: u64, fields: impl FnOnce(&mut Fields<'_>)) {
         let mut text = format!("{} {}", metadata.name(), metadata.target());
         fields(&mut Fields(&mut text));
-        self.notes.lock().unwrap().push(Record {
+        self.notes.lock().unwrap().push(LogEntry {
             is_event: metadata.is_event(),
             level: *metadata.level(),
             text,
@@ -69,7 +69,7 @@ impl RecordingSubscriber {
     }
 
     /// Records what happens in `work` on this thread.
-    fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<Record>) {
+    fn watch<T>(work: impl FnOnce() -> T) -> (T, Vec<LogEntry>) {
         // A place in the code whose first event comes while nobody listens, and a listener comes in that very moment,
         // may stay silent for that listener. So somebody always listens.
         static DEAF: Once = Once::new();
@@ -113,7 +113,7 @@ impl Subscriber for RecordingSubscriber {
 
     fn record(&self, span: &Id, values: &Record<'_>) {
         let mut notes = self.notes.lock().unwrap();
-        let its = |note: &&mut Record| !note.is_event && note.span == span.into_u64();
+        let its = |note: &&mut LogEntry| !note.is_event && note.span == span.into_u64();
         let note = notes.iter_mut().find(its).unwrap();
         values.record(&mut Fields(&mut note.text));
     }
@@ -135,9 +135,9 @@ impl Subscriber for RecordingSubscriber {
 }
 
 /// The calls named by spans, in order.
-fn spans(notes: &[Record]) -> Vec<String> {
+fn spans(notes: &[LogEntry]) -> Vec<String> {
     let spans = notes.iter().filter(|note| !note.is_event);
-    let call = |note: &Record| {
+    let call = |note: &LogEntry| {
         let (_, call) = note.text.split_once("call=\"").unwrap();
         call.split_once('"').unwrap().0.to_owned()
     };
@@ -145,11 +145,11 @@ fn spans(notes: &[Record]) -> Vec<String> {
 }
 
 /// The events of failed attempts, each with the text of its span.
-fn failures(notes: &[Record]) -> Vec<(String, String)> {
+fn failures(notes: &[LogEntry]) -> Vec<(String, String)> {
     let events = notes.iter().filter(|note| note.is_event);
     let failed = events.filter(|event| event.text.contains(" outcome="));
-    let with_span = |event: &Record| {
-        let its = |note: &&Record| !note.is_event && note.span == event.span;
+    let with_span = |event: &LogEntry| {
+        let its = |note: &&LogEntry| !note.is_event && note.span == event.span;
         let span = notes.iter().find(its).unwrap();
         (span.text.clone(), event.text.clone())
     };
@@ -273,7 +273,7 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
         assert!(event.contains(told), "{event}");
     }
     // The attempts that succeeded: two logins and a list.
-    let succeeded = |note: &&Record| note.is_event && note.text.contains("an attempt succeeded");
+    let succeeded = |note: &&LogEntry| note.is_event && note.text.contains("an attempt succeeded");
     let succeeded: Vec<_> = notes.iter().filter(succeeded).collect();
     assert_eq!(succeeded.len(), 3, "{notes:#?}");
     let last = &succeeded[2].text;
@@ -294,9 +294,9 @@ fn every_failed_attempt_has_an_event_in_the_span_of_its_call() {
 }
 
 /// The events of retries: level and message, without the random backoff.
-fn retries(notes: &[Record]) -> Vec<(Level, String)> {
+fn retries(notes: &[LogEntry]) -> Vec<(Level, String)> {
     let events = notes.iter().filter(|note| note.is_event);
-    let message = |note: &Record| {
+    let message = |note: &LogEntry| {
         let (_, rest) = note.text.split_once("message=")?;
         let (told, _) = rest.split_once("; retrying ")?;
         Some((note.level, told.to_owned()))
@@ -346,7 +346,7 @@ fn a_retry_is_one_event_with_the_failure_its_cause_and_the_attempt() {
             ),
         ]
     );
-    let of_the_part = |note: &&Record| note.text.contains(" attempt=2 of=10 pause=");
+    let of_the_part = |note: &&LogEntry| note.text.contains(" attempt=2 of=10 pause=");
     let event = notes.iter().find(of_the_part).unwrap();
     for field in [
         r#" call="b2_upload_part""#,
@@ -393,7 +393,8 @@ fn an_outage_is_one_warning_that_names_the_host_and_the_reason() {
     let ((), notes) = RecordingSubscriber::watch(|| {
         timer.run(b2.call(ListBuckets::new())).unwrap();
     });
-    let is_warning = |note: &&Record| note.level == Level::WARN && note.text.contains("outage has");
+    let is_warning =
+        |note: &&LogEntry| note.level == Level::WARN && note.text.contains("outage has");
     let warnings: Vec<_> = notes.iter().filter(is_warning).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     let (_, host) = emulator.url().split_once("://").unwrap();
@@ -552,7 +553,7 @@ fn every_error_of_a_call_about_a_file_names_it() {
 }
 
 /// The secrets of a session, in every encoding.
-fn writings(secret: &[u8]) -> Vec<String> {
+fn encodings(secret: &[u8]) -> Vec<String> {
     use base64::Engine as _;
     use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
     let hex =
@@ -572,9 +573,9 @@ fn writings(secret: &[u8]) -> Vec<String> {
     writings
 }
 
-fn seen(notes: &[Record], secret: &[u8]) -> Option<String> {
-    let writings = writings(secret);
-    let shows = |note: &&Record| writings.iter().any(|writing| note.text.contains(writing));
+fn seen(notes: &[LogEntry], secret: &[u8]) -> Option<String> {
+    let writings = encodings(secret);
+    let shows = |note: &&LogEntry| writings.iter().any(|writing| note.text.contains(writing));
     notes.iter().find(shows).map(|note| note.text.clone())
 }
 

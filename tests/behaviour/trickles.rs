@@ -24,7 +24,7 @@ use crate::{call_of, client, http_answer, http_refusal, served};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The body of a response, a byte after each pause.
-fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response {
+fn trickling_response(timer: &ManualTimer, pause: Duration, response: Response) -> Response {
     let (head, body) = response.into_parts();
     let timer = timer.clone();
     let bytes = stream::once(body.collect(1 << 30))
@@ -59,7 +59,7 @@ fn trickling(
                 return Ok(response);
             }
             counted.fetch_add(1, Ordering::Relaxed);
-            Ok(slowly(&clock, pause, response))
+            Ok(trickling_response(&clock, pause, response))
         }
     };
     let client = served(&emulator)
@@ -104,7 +104,7 @@ fn a_trickling_reply_ends_after_the_five_minutes_of_a_call() {
                 }
                 let endless = vec![b' '; 1_000_000];
                 let response = Response::new(ResponseBody::from(endless));
-                Ok(slowly(&clock, SECOND, response))
+                Ok(trickling_response(&clock, SECOND, response))
             }
         };
         let b2 = served(&emulator)
@@ -137,7 +137,7 @@ fn a_trickling_error_body_is_not_waited_for() {
         async move {
             if first {
                 let refusal = http_refusal(503, &"x".repeat(60_000));
-                return Ok(slowly(&clock, 5 * SECOND, refusal));
+                return Ok(trickling_response(&clock, 5 * SECOND, refusal));
             }
             wire.send(request).await
         }
@@ -169,7 +169,7 @@ fn a_deadline_ends_trickling_replies_and_error_bodies() {
 const A_BYTE: usize = 1_000;
 
 /// A bucket with a file of 400 kB, and a client with this policy whose downloads trickle.
-fn file_that_trickles(
+fn trickling_file(
     pause: Duration,
     retry: RetryPolicy,
 ) -> (BucketHandle, ManualTimer, Arc<AtomicUsize>) {
@@ -187,7 +187,7 @@ fn file_that_trickles(
                 return Ok(response);
             }
             counted.fetch_add(1, Ordering::Relaxed);
-            let (head, body) = slowly(&clock, pause, response).into_parts();
+            let (head, body) = trickling_response(&clock, pause, response).into_parts();
             let body = body.inspect_ok(move |_| {
                 counted.fetch_add(A_BYTE, Ordering::Relaxed);
             });
@@ -234,7 +234,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
     ] {
         // Fast enough for the least throughput, and for no stall.
         let pause = Duration::from_millis(2);
-        let (bucket, timer, asked) = file_that_trickles(pause, within(5 * SECOND));
+        let (bucket, timer, asked) = trickling_file(pause, within(5 * SECOND));
         let (began, path) = (timer.now(), dir.path().join(end));
         let download = bucket.download("f");
         let error = run(&timer, async {
@@ -286,7 +286,7 @@ fn a_deadline_ends_every_kind_of_trickling_download() {
 #[test]
 fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
     let retry = within(5 * SECOND);
-    let (bucket, timer, asked) = file_that_trickles(Duration::from_micros(15), retry);
+    let (bucket, timer, asked) = trickling_file(Duration::from_micros(15), retry);
     let began = timer.now();
     let stream = timer.run(bucket.download("f").stream()).unwrap();
     let back = timer.run(stream.collect(1 << 20)).unwrap();
@@ -323,7 +323,7 @@ fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
 
 #[test]
 fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
-    let (bucket, timer, asked) = file_that_trickles(5 * SECOND, RetryPolicy::default());
+    let (bucket, timer, asked) = trickling_file(5 * SECOND, RetryPolicy::default());
     let began = timer.now();
     let mut stream = timer.run(bucket.download("f").stream()).unwrap();
     let error = timer.run(async {
@@ -441,7 +441,7 @@ fn a_long_running_call_may_take_forty_minutes() {
             }
             clock.sleep(1_100 * SECOND).await;
             let endless = Response::new(ResponseBody::from(vec![b' '; 1_000_000]));
-            Ok(slowly(&clock, SECOND / 10, endless))
+            Ok(trickling_response(&clock, SECOND / 10, endless))
         }
     };
     let b2 = served(&emulator).backend(backend).timer(timer.clone());
@@ -544,7 +544,7 @@ fn a_response_without_a_length_is_bounded_too() {
             if call_of(&request) != "b2_list_buckets" {
                 return wire.send(request).await;
             }
-            let mut response = slowly(
+            let mut response = trickling_response(
                 &clock,
                 5 * SECOND,
                 Response::new(ResponseBody::from(vec![b' '; 100_000])),

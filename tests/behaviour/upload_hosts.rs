@@ -22,7 +22,12 @@ fn emulator() -> Emulator {
 
 /// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it
 /// is a possible duplicate.
-fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
+fn assert_arrives(
+    emulator: &Emulator,
+    timer: &ManualTimer,
+    b2: &Client,
+    len: usize,
+) -> (Duration, bool) {
     let content = content(len);
     timer.run(async {
         let bucket = bucket(b2).await;
@@ -72,7 +77,7 @@ fn an_upload_that_a_host_cuts_off_goes_to_another() {
                 .faults()
                 .add(Fault::new(trouble.clone()).on(upload).nth(1));
             let b2 = client_of(&emulator, &timer);
-            let (took, twice) = arrive(&emulator, &timer, &b2, len);
+            let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
             let what = format!("{len} bytes, {trouble:?}");
             assert_eq!(emulator.faults().hits(fault), 1, "{what}");
             assert!(took < Duration::from_secs(1) && !twice, "{what}: {took:?}");
@@ -94,7 +99,7 @@ fn a_host_that_stops_reading_is_abandoned_after_20_seconds() {
         let stall = Fault::new(FaultKind::StallUpload { after: 25 });
         emulator.faults().add(stall.on("b2_upload_part").nth(1));
         let b2 = client_of(&emulator, &timer);
-        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
         assert!(
             took >= Duration::from_secs(20) && took < Duration::from_secs(30),
             "{took:?}"
@@ -124,7 +129,7 @@ fn a_host_that_never_responds_is_abandoned_after_two_minutes() {
             }
         };
         let b2 = client_over(&emulator, &timer, mute);
-        let (took, twice) = arrive(&emulator, &timer, &b2, len);
+        let (took, twice) = assert_arrives(&emulator, &timer, &b2, len);
         assert!(
             took >= Duration::from_secs(120) && took < Duration::from_secs(150),
             "{took:?}"

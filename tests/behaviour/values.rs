@@ -882,7 +882,7 @@ fn enums_and_api_versions_parse_from_text() {
 #[test]
 fn a_page_of_every_listing_round_trips() {
     use b2kit::api::{Buckets, FileNames, FileVersions, Keys, Parts, UnfinishedLargeFiles};
-    fn again<T>(page: Value, cursor: &str)
+    fn round_trip<T>(page: Value, cursor: &str)
     where
         T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
     {
@@ -894,19 +894,19 @@ fn a_page_of_every_listing_round_trips() {
         );
         assert_eq!(serde_json::from_value::<T>(written).unwrap(), read);
     }
-    again::<Buckets>(json!({"buckets": [bucket()]}), "");
-    again::<FileNames>(
+    round_trip::<Buckets>(json!({"buckets": [bucket()]}), "");
+    round_trip::<FileNames>(
         json!({"files": [file()], "nextFileName": "x"}),
         "nextFileName",
     );
     let versions = json!({"files": [file()], "nextFileName": "x", "nextFileId": "y"});
-    again::<FileVersions>(versions, "nextFileName");
-    again::<Keys>(
+    round_trip::<FileVersions>(versions, "nextFileName");
+    round_trip::<Keys>(
         json!({"keys": [], "nextApplicationKeyId": "x"}),
         "nextApplicationKeyId",
     );
-    again::<Parts>(json!({"parts": [], "nextPartNumber": 7}), "");
-    again::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
+    round_trip::<Parts>(json!({"parts": [], "nextPartNumber": 7}), "");
+    round_trip::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
 }
 
 /// As a browser would with the URL and the token.
