@@ -40,6 +40,7 @@ mod seeds; // random scenarios, reproducible by seed
 mod sessions; // sessions shared, renewed, exported and restored
 mod telemetry; // events, spans and counts
 mod tokens; // expiry of tokens
+mod transfer_rooms; // dependencies of the modules of `transfer`
 mod trickles; // peers that send byte by byte
 mod upload_hosts; // upload hosts that misbehave
 mod uploading; // uploads of any size, from any source, over any network
