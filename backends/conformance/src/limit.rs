@@ -47,6 +47,8 @@ pub enum Limit {
     /// A request without a body whose connection is not there in time is a [`Timeout`](b2kit_core::HttpErrorKind::Timeout),
     /// and [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     BlursConnectTimeouts,
+    /// More connections may be made than there are requests at once: the library may not notice in time that one is free.
+    MakesSpareConnections,
     /// A server that answers the TLS handshake with something else is a
     /// [`Connect`](b2kit_core::HttpErrorKind::Connect) error, as if it might be better next time.
     TakesTlsFailuresForConnectFailures,

@@ -29,17 +29,19 @@
 //! - HTTP/1.1 only, over http and https. One request at a time on each connection, so that parts sent side by side have
 //!   a TCP stream each; `TCP_NODELAY` is on; IPv6 and IPv4 are raced as in RFC 6555.
 //! - Adds `Host`, and `Content-Length` where the caller left it out of a request that has or could have a body.
-//! - Keeps idle connections for 2.5 s, as many as there were. A request that finds its idle connection closed before a
-//!   single byte of it was written goes to another connection; its body was not opened yet. Nothing else is retried.
+//! - Keeps idle connections for 2.5 s. A connection is free for the next request as soon as the caller has its response's
+//!   last byte, so calls one after the other take one connection, and no more are open than there were requests at once.
+//!   A request that finds its idle connection closed before a single byte of it was written goes to another connection;
+//!   its body was not opened yet. Nothing else is retried.
 //! - Trusts the roots of Mozilla's programme (as compiled into `webpki-roots`) unless told otherwise; TLS 1.2 or 1.3
 //!   with *ring*. The process-wide default provider of rustls is neither used nor set.
 //! - No proxy, and no environment variable is read.
 //! - A response's head may have 256 headers and about 400 KiB.
 //!
 //! # A client of your own
-//! [`Builder::connector`] takes any connector that a client of hyper-util can have, and [`Builder::configure`] all of that
-//! client's settings. A finished client is not taken: its requests would need this crate's type of body, so that no other
-//! part of a program could use it, and a connection that was not made through here could not be cut.
+//! [`Builder::connector`] takes any connector that a client of hyper-util can have, and [`Builder::configure`] hyper's own
+//! settings. A finished client is not taken: its requests would need this crate's type of body, so that no other
+//! part of a program could use it, and a connection that was not made through here could not be closed at once.
 //!
 //! # Cancellation
 //! Dropping the future of `send` closes the connection, also in the middle of connecting and also when the server has
@@ -57,6 +59,8 @@ mod client;
 mod connection;
 mod connector;
 mod error;
+mod exchange;
+mod pool;
 mod response;
 mod runtime;
 mod tls;

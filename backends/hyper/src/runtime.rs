@@ -1,7 +1,6 @@
 //! The tokio runtime that connections live on.
 
 use std::fmt;
-use std::future::Future;
 
 use tokio::runtime::{self, Handle};
 
@@ -57,26 +56,5 @@ impl fmt::Debug for Runtime {
             Some(_) => "dedicated",
             None => "current",
         })
-    }
-}
-
-/// Spawns hyper's tasks on a given runtime, wherever the caller happens to be.
-///
-/// On a runtime that was shut down a task is dropped at once; hyper then sees its connection as closed.
-#[derive(Clone)]
-pub(crate) struct TokioExecutor(Handle);
-
-impl TokioExecutor {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self(handle)
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for TokioExecutor
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.0.spawn(task);
     }
 }
