@@ -1,4 +1,4 @@
-//! What a server may send that B2 never would: each is a typed error or the right result, and never a panic.
+//! Replies that B2 would never send: each is a typed error or the right result, never a panic.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use b2kit::{
 use b2kit::{Bytes, HttpErrorKind, Phase};
 use futures::stream;
 
-/// A client whose every answer is `answer`.
+/// A client for whose every request `answer` makes the response.
 fn told(
     answer: impl Fn() -> Result<Response, HttpError> + Send + Sync + 'static,
 ) -> (Client, ManualTimer) {
@@ -52,7 +52,7 @@ fn listing(status: u16, body: impl Into<Bytes>) -> Result<FileNames, Error> {
 }
 
 #[test]
-fn an_answer_that_is_no_listing_is_a_protocol_error() {
+fn a_reply_that_is_not_a_listing_is_a_protocol_error() {
     let deep = format!(r#"{{"files":[{}"#, "[".repeat(200_000));
     let many_keys = (0..10_000)
         .map(|n| format!(r#""k{n}":{n},"#))
@@ -97,7 +97,7 @@ fn an_answer_that_is_no_listing_is_a_protocol_error() {
 }
 
 #[test]
-fn an_answer_larger_than_its_call_can_have_is_not_held() {
+fn a_reply_over_the_size_limit_of_its_call_is_not_buffered() {
     let (b2, timer) = told(|| {
         let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[b' '; 65_536])));
         Ok(b2kit::http::Response::new(ResponseBody::new(None, endless)))
@@ -107,7 +107,7 @@ fn an_answer_larger_than_its_call_can_have_is_not_held() {
 }
 
 #[test]
-fn of_an_errors_body_no_more_is_read_than_an_error_can_have() {
+fn an_error_body_is_read_only_up_to_the_size_limit_of_errors() {
     let read = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&read);
     let (b2, timer) = told(move || {
@@ -130,7 +130,7 @@ fn of_an_errors_body_no_more_is_read_than_an_error_can_have() {
 }
 
 #[test]
-fn what_is_not_b2s_document_is_not_taken_for_b2s_word_whatever_the_status() {
+fn an_error_without_b2s_document_is_not_b2s_whatever_its_status() {
     for (status, kind) in [
         (301, ErrorKind::Protocol),
         (302, ErrorKind::Protocol),
@@ -167,9 +167,9 @@ fn a_document_with_another_status_than_the_response_is_not_b2s() {
     assert_eq!(error.non_b2_response().unwrap().status, 503);
 }
 
-/// A CDN's page read "B2 answered 403" before.
+/// An HTML page of a CDN must not be reported as an answer of B2.
 #[test]
-fn an_error_that_is_not_b2s_tells_whose_it_is_and_shows_no_secret() {
+fn a_foreign_error_names_its_sender_and_shows_no_secret() {
     let page = format!(
         "<html>\u{1b}[31m<p>4_canary_acct</p><p>{}</p>{}",
         "NF9jYW5hcnlfYWNjdA==",
@@ -202,7 +202,7 @@ fn an_error_that_is_not_b2s_tells_whose_it_is_and_shows_no_secret() {
 }
 
 #[test]
-fn a_cap_is_its_own_kind_of_error() {
+fn an_exceeded_cap_is_its_own_kind_of_error() {
     for code in [
         "cap_exceeded",
         "storage_cap_exceeded",
@@ -225,7 +225,7 @@ fn control_characters_in_a_message_are_shown_escaped() {
 }
 
 #[test]
-fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
+fn a_lost_response_error_says_whether_the_call_may_have_taken_effect() {
     for (phase, effect) in [
         (Phase::NotSent, false),
         (Phase::MaybeReceived, true),
@@ -244,7 +244,7 @@ fn a_lost_answer_says_whether_the_call_may_have_taken_effect() {
 }
 
 #[test]
-fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
+fn an_upload_whose_reply_has_another_name_length_or_sha1_is_an_integrity_error() {
     let answer = |sha1: &str, name: &str, len: u64| {
         format!(
             r#"{{"action":"upload","bucketId":"b","contentLength":{len},"contentSha1":"{sha1}",
@@ -272,7 +272,7 @@ fn an_upload_that_b2_answers_with_something_else_is_an_integrity_error() {
 }
 
 #[test]
-fn a_download_of_something_else_is_an_integrity_error() {
+fn a_download_with_wrong_bytes_is_an_integrity_error() {
     let file = |id: &'static str, name: &'static str, sha1: String, body: &'static str| {
         told(move || {
             let response = b2kit::http::Response::builder()
@@ -332,7 +332,7 @@ fn a_download_of_something_else_is_an_integrity_error() {
 }
 
 #[test]
-fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
+fn a_file_over_the_callers_memory_limit_is_refused() {
     let (b2, timer) = told(|| {
         let response = b2kit::http::Response::builder()
             .header("content-length", "5")
@@ -348,7 +348,7 @@ fn a_file_that_is_larger_than_the_memory_given_to_it_is_refused() {
 }
 
 #[test]
-fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_names_the_file() {
+fn a_silent_download_ends_at_the_callers_deadline_and_the_error_names_the_file() {
     let timer = ManualTimer::new();
     let backend = |_: Request| async {
         let response = b2kit::http::Response::builder()
@@ -386,7 +386,7 @@ fn a_download_that_falls_silent_is_given_up_when_its_owner_says_and_the_error_na
 }
 
 #[test]
-fn what_is_no_file_is_never_taken_for_one_that_was_finished() {
+fn a_row_that_is_no_file_never_counts_as_the_finished_one() {
     for action in ["hide", "folder"] {
         let (_, emulator, timer) = crate::client();
         let b2 = crate::wired(&emulator, &timer, move |request| {

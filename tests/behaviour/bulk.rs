@@ -225,11 +225,11 @@ fn many_versions_are_deleted_each_with_its_own_outcome() {
 
 /// Bytes that are counted as long as they are somewhere.
 #[derive(Clone, Default)]
-struct PendingFuture(Arc<(AtomicUsize, AtomicUsize)>);
+struct HeldBytes(Arc<(AtomicUsize, AtomicUsize)>);
 
-struct Counted(Vec<u8>, PendingFuture);
+struct Counted(Vec<u8>, HeldBytes);
 
-impl PendingFuture {
+impl HeldBytes {
     fn bytes(&self, bytes: Vec<u8>) -> Bytes {
         let now = self.0.0.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
         self.0.1.fetch_max(now, Ordering::Relaxed);
@@ -281,7 +281,7 @@ fn what_comes_once_is_held_within_the_budget_of_the_client() {
         if let Some(budget) = budget {
             builder = builder.memory_budget(budget);
         }
-        let (b2, held) = (builder.build().unwrap(), PendingFuture::default());
+        let (b2, held) = (builder.build().unwrap(), HeldBytes::default());
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let uploads = bucket.upload_many(stream::iter(0..12), 5, |bucket, number| {
@@ -320,7 +320,7 @@ fn uploads_dropped_at_any_moment_hold_up_no_other() {
             }
         };
         let b2 = chaos.builder(seed).backend(four).memory_budget(300);
-        let (b2, held) = (b2.build().unwrap(), PendingFuture::default());
+        let (b2, held) = (b2.build().unwrap(), HeldBytes::default());
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let uploads = (0..if seed < 2 { 200 } else { 20 }).map(|number| {

@@ -1,4 +1,4 @@
-//! No call is missing, neither among the types nor in the table of their documentation.
+//! Every call of B2's native API has a type and a row in the documented table.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ macro_rules! metadata {
     };
 }
 
-/// Each call that there is, by the name of its type.
+/// The metadata of every call, by the name of its type.
 pub(super) fn calls() -> [(&'static str, CallMetadata); 31] {
     metadata! {
         AuthorizeAccount CancelLargeFile CopyFile CopyPart CreateBucket CreateKey DeleteBucket
@@ -49,7 +49,7 @@ fn table() -> BTreeMap<String, [String; 3]> {
 }
 
 #[test]
-fn every_call_of_b2s_native_api_is_there_under_its_name() {
+fn every_call_of_b2s_native_api_exists_under_its_name() {
     let mut names: Vec<_> = calls().iter().map(|(_, facts)| facts.name).collect();
     names.sort_unstable();
     assert_eq!(names, NAMES);
@@ -63,7 +63,7 @@ fn every_call_of_b2s_native_api_is_there_under_its_name() {
 }
 
 #[test]
-fn the_table_in_the_documentation_says_what_the_calls_say() {
+fn the_documented_table_agrees_with_the_metadata_of_the_calls() {
     let mut table = table();
     for (call, facts) in calls() {
         let [capability, class, _] = table
@@ -83,7 +83,7 @@ fn the_table_in_the_documentation_says_what_the_calls_say() {
     assert!(table.is_empty(), "rows without a call: {table:?}");
 }
 
-/// What a call needs beside its first capability when it asks for all that it can.
+/// The capabilities that a call needs beside its first when it uses all of its options.
 fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
     let name = || FileName::new("n").unwrap();
     let until = Timestamp::from_millis(4_000_000_000_000);
@@ -102,7 +102,7 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
         update().replication_configuration(ReplicationConfiguration::none()),
     ];
     // Of the bucket's lock, one capability is for both.
-    let mut updates: Vec<_> = updates.iter().flat_map(Call::also_needs).collect();
+    let mut updates: Vec<_> = updates.iter().flat_map(Call::extra_capabilities).collect();
     updates.dedup();
     let delete = DeleteFileVersion::new("n", "f").bypass_governance();
     let retain = UpdateFileRetention::new("n", "f", FileRetention::none()).bypass_governance();
@@ -116,18 +116,18 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
         .file_retention(retention)
         .legal_hold(hold);
     BTreeMap::from([
-        ("CopyFile", copy.also_needs()),
-        ("CreateBucket", create.also_needs()),
-        ("DeleteFileVersion", delete.also_needs()),
-        ("StartLargeFile", start.also_needs()),
+        ("CopyFile", copy.extra_capabilities()),
+        ("CreateBucket", create.extra_capabilities()),
+        ("DeleteFileVersion", delete.extra_capabilities()),
+        ("StartLargeFile", start.extra_capabilities()),
         ("UpdateBucket", updates),
-        ("UpdateFileRetention", retain.also_needs()),
-        ("UploadFile", upload.also_needs()),
+        ("UpdateFileRetention", retain.extra_capabilities()),
+        ("UploadFile", upload.extra_capabilities()),
     ])
 }
 
 #[test]
-fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others() {
+fn the_documented_table_names_every_additional_capability() {
     let of_a_bucket = [
         Capability::WriteBucketEncryption,
         Capability::WriteBucketRetentions,
@@ -169,13 +169,13 @@ fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others
         let file = format!("src/api/{}.rs", &facts.name["b2_".len()..]);
         let has = std::fs::read_to_string(&file)
             .unwrap()
-            .contains("fn also_needs");
+            .contains("fn extra_capabilities");
         assert_eq!(has, needed.contains_key(call), "{call}");
     }
 }
 
 #[test]
-fn the_table_says_what_differs_between_the_versions() {
+fn the_documented_table_names_every_difference_between_api_versions() {
     let differs = BTreeMap::from([
         (
             "AuthorizeAccount",

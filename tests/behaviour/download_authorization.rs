@@ -1,4 +1,4 @@
-//! Download authorizations, and the links that are made of them.
+//! Download authorizations, and links made from them.
 
 use b2kit::api::{CreateBucket, DownloadAuthorization, GetDownloadAuthorization, UploadFile};
 use b2kit::backend::emulator::Emulator;
@@ -38,7 +38,7 @@ fn link(
 }
 
 #[test]
-fn an_authorization_is_asked_for_with_all_its_headers() {
+fn a_download_authorization_is_requested_with_all_its_headers() {
     assert_eq!(
         document(&ask("")),
         json!({"bucketId": "b1", "fileNamePrefix": "", "validDurationInSeconds": 3_600})
@@ -70,7 +70,7 @@ fn an_authorization_is_asked_for_with_all_its_headers() {
 }
 
 #[test]
-fn a_link_has_the_token_only_on_request_and_everything_is_encoded() {
+fn a_link_has_the_token_only_on_request_and_is_fully_encoded() {
     let authorization = given(&ask("albums/"), "albums/");
     assert!(!format!("{authorization:?}").contains("canary"));
     let (plain, whole) = link(&authorization, "albums/a+b ?#&ü.txt").unwrap();
@@ -104,7 +104,7 @@ fn a_link_repeats_exactly_the_headers_that_were_authorized() {
 }
 
 #[test]
-fn no_link_leads_to_another_file_than_the_one_asked_for() {
+fn every_link_leads_to_its_own_file() {
     let all = given(&ask(""), "");
     for name in ["a/../b", "./b", "..", "a/.", "a/b/.."] {
         let error = link(&all, name).unwrap_err();
@@ -121,7 +121,7 @@ fn no_link_leads_to_another_file_than_the_one_asked_for() {
 }
 
 #[test]
-fn an_authorization_for_something_else_is_an_integrity_error() {
+fn a_download_authorization_for_another_prefix_is_an_integrity_error() {
     for (bucket, prefix) in [("b2", "albums/"), ("b1", "")] {
         let answer =
             json!({"authorizationToken": "t", "bucketId": bucket, "fileNamePrefix": prefix});
@@ -129,7 +129,7 @@ fn an_authorization_for_something_else_is_an_integrity_error() {
     }
 }
 
-/// What a stranger gets, who has a link and nothing else.
+/// Requests a link without other credentials.
 async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, HeaderMap, Vec<u8>) {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = url.parse().unwrap();
@@ -144,7 +144,7 @@ async fn fetch(emulator: &Emulator, url: &str, token: Option<&str>) -> (u16, Hea
 }
 
 #[test]
-fn a_link_opens_the_files_that_were_shared_and_no_others() {
+fn a_link_opens_only_files_under_its_prefix() {
     let (b2, emulator, _) = client();
     block_on(async {
         let bucket_name = BucketName::new("my-bucket").unwrap();

@@ -1,4 +1,4 @@
-//! Numbers at their ends: whatever a setting or a header says, a call comes to its end, and nothing panics.
+//! Extreme numbers: whatever a setting or a header says, calls end and nothing panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,7 +55,7 @@ const DATES: [&str; 4] = [
     "Fri, 31 Dec 99999 23:59:59 GMT",
 ];
 
-/// The default but for one setting at an end of what it can be, and all of them there at once.
+/// The default policy with one setting at an extreme, and with all of them at one.
 fn policies() -> Vec<RetryPolicy> {
     type Set = fn(&mut RetryPolicy, Duration, u32);
     let settings: [Set; 8] = [
@@ -83,7 +83,7 @@ fn policies() -> Vec<RetryPolicy> {
     policies
 }
 
-/// How what is done to a client ends: well, or with an error that says why.
+/// How an operation of a client ends: successfully, or with an error that gives the reason.
 fn ends<T>(told: &str, outcome: Result<T, Error>) {
     if let Err(error) = outcome {
         let kind = error.kind();
@@ -95,7 +95,7 @@ fn ends<T>(told: &str, outcome: Result<T, Error>) {
     }
 }
 
-/// A client whose first calls fail in each way that there is, with this wish.
+/// A client whose first calls fail in each possible way, with this `Retry-After`.
 fn failing(
     wish: &'static str,
     date: &'static str,
@@ -139,14 +139,14 @@ async fn use_it(b2: &Client, told: &str) {
     ends(told, bucket.upload("f", content(250)).part_size(100).await);
     let read = async { bucket.download("f").stream().await?.collect(1_000).await };
     ends(told, read.await);
-    let mut versions = b2.stream(ListFileVersions::new(bucket.id()));
+    let mut versions = b2.paginate(ListFileVersions::new(bucket.id()));
     while let Some(version) = versions.next().await {
         ends(told, version);
     }
 }
 
 #[test]
-fn every_setting_of_a_policy_may_be_anything() {
+fn extreme_settings_of_a_retry_policy_do_not_panic() {
     for policy in policies() {
         for (at, wish) in [WISHES[0], WISHES[5], WISHES[10]].into_iter().enumerate() {
             let (builder, timer, _) = failing(wish, DATES[1 + at % 2]);
@@ -158,7 +158,7 @@ fn every_setting_of_a_policy_may_be_anything() {
 }
 
 #[test]
-fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
+fn extreme_retry_after_values_do_not_panic_with_any_policy() {
     for wish in WISHES {
         for date in DATES {
             for longest in [Duration::ZERO, Duration::from_secs(300), Duration::MAX] {
@@ -173,7 +173,7 @@ fn what_b2_asks_for_may_be_anything_whatever_the_policy_allows() {
 }
 
 #[test]
-fn every_setting_of_a_client_may_be_anything() {
+fn extreme_settings_of_a_client_do_not_panic() {
     let sizes = [1, 7, u64::MAX / 2, u64::MAX];
     let mut settings: Vec<Box<dyn Fn(ClientBuilder) -> ClientBuilder>> = Vec::new();
     for duration in DURATIONS {
@@ -208,7 +208,7 @@ fn every_setting_of_a_client_may_be_anything() {
 }
 
 #[test]
-fn every_setting_of_a_transfer_may_be_anything() {
+fn extreme_settings_of_a_transfer_do_not_panic() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, version) = net.with_file(&bytes(1_000));
     for (number, concurrency) in [0, 1, 3, usize::MAX].into_iter().enumerate() {
@@ -267,7 +267,7 @@ fn every_setting_of_a_transfer_may_be_anything() {
     }
 }
 
-/// A version of which somebody says that it has so many bytes.
+/// A version that is listed with this length.
 fn of_length(version: &FileVersion, len: u64) -> FileVersion {
     let mut document = serde_json::to_value(version).unwrap();
     document["contentLength"] = len.into();
@@ -275,7 +275,7 @@ fn of_length(version: &FileVersion, len: u64) -> FileVersion {
 }
 
 #[test]
-fn a_version_may_be_said_to_have_any_length() {
+fn extreme_lengths_of_a_version_do_not_panic() {
     let net = Net::new(0);
     let (bucket, version) = net.with_file(&bytes(1_000));
     for len in [
@@ -311,7 +311,7 @@ fn a_version_may_be_said_to_have_any_length() {
 }
 
 #[test]
-fn every_header_with_a_number_may_say_anything() {
+fn extreme_numbers_in_headers_do_not_panic() {
     let numbers = [
         "0",
         "1",
@@ -375,9 +375,9 @@ fn every_header_with_a_number_may_say_anything() {
     }
 }
 
-/// All of its pieces at once would be gigabytes, and for the larger ones more than there is memory.
+/// A list of all its ranges would take gigabytes, and for the longer ones more than the memory.
 #[test]
-fn a_file_that_is_said_to_be_larger_than_b2_can_hold_is_no_file() {
+fn a_file_longer_than_b2s_limit_is_refused() {
     for total in ["10000000000001", "10000000000000000", "1000000000000000000"] {
         let (net, dir) = (Net::new(0), tempdir().unwrap());
         let (bucket, _) = net.with_file(&bytes(1_000));
@@ -393,9 +393,9 @@ fn a_file_that_is_said_to_be_larger_than_b2_can_hold_is_no_file() {
     }
 }
 
-/// With a range for each byte of it there would be ten million million pieces.
+/// With ranges of one byte there would be ten million million of them.
 #[test]
-fn a_file_that_is_said_to_be_as_large_as_can_be_is_fetched_piece_by_piece() {
+fn a_file_of_b2s_maximum_size_is_fetched_range_by_range() {
     let (net, dir) = (Net::new(0), tempdir().unwrap());
     let (bucket, _) = net.with_file(&bytes(1_000));
     net.spoil(move |number, mut response| {
@@ -413,7 +413,7 @@ fn a_file_that_is_said_to_be_as_large_as_can_be_is_fetched_piece_by_piece() {
 }
 
 #[test]
-fn a_clock_that_jumps_to_its_end_stops_nobody() {
+fn a_clock_that_jumps_to_its_end_blocks_no_call() {
     let (b2, emulator, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;

@@ -1,4 +1,4 @@
-//! Lists as streams: page by page, no item twice or missing, and no page too early.
+//! Lists as streams: page by page, without duplicate or missing items, and no page requested too early.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{Interception, call_of, client, http_answer, http_refusal, sent, session, wired};
 
-/// An account with something of everything that can be listed.
+/// An account with every kind of object that can be listed.
 struct Account {
     emulator: Emulator,
     timer: ManualTimer,
@@ -72,7 +72,7 @@ impl Account {
         }
     }
 
-    /// A client that has its session.
+    /// An authorized client.
     fn client(
         &self,
         meddle: impl Fn(&mut Request) -> Interception + Send + Sync + 'static,
@@ -83,7 +83,7 @@ impl Account {
     }
 
     fn all<C: Paged + 'static>(&self, b2: &Client, call: C) -> Result<Vec<C::Item>, Error> {
-        self.timer.run(b2.stream(call).try_collect())
+        self.timer.run(b2.paginate(call).try_collect())
     }
 
     fn names(&self) -> ListFileNames {
@@ -99,7 +99,7 @@ impl Account {
     }
 }
 
-/// A client without an account, whose every list is a page that `page` makes, and the requests it has sent.
+/// A client that gets pages made by `page` for every list, and the requests that it has sent.
 fn scripted(page: impl Fn(&Value) -> Value + Send + Sync + 'static) -> (Client, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -176,7 +176,7 @@ fn pages_of_any_size_make_the_same_list() {
 }
 
 #[test]
-fn prefixes_folders_and_starts_hold_over_all_pages() {
+fn prefixes_folders_and_start_names_apply_to_all_pages() {
     let account = Account::new();
     let b2 = account.client(|_| None);
     for size in [1, 2, 100] {
@@ -223,7 +223,7 @@ fn an_empty_page_is_not_the_end() {
         Some("n") => json!({"files": [file("n")], "nextFileName": "o"}),
         Some(_) => json!({"files": [], "nextFileName": null}),
     });
-    let stream = b2.stream(ListFileNames::new("b"));
+    let stream = b2.paginate(ListFileNames::new("b"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(
         (names(&listed), count.load(Ordering::Relaxed)),
@@ -232,7 +232,7 @@ fn an_empty_page_is_not_the_end() {
 }
 
 #[test]
-fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
+fn pages_whose_cursors_form_a_cycle_are_an_error() {
     for (tail, circle) in [
         (0, 1),
         (3, 1),
@@ -259,7 +259,7 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
                 let files: Vec<_> = (0..rows).map(|_| file(&format!("{page:02}"))).collect();
                 json!({"files": files, "nextFileName": format!("{next:02}")})
             });
-            let stream = b2.stream(ListFileNames::new("b"));
+            let stream = b2.paginate(ListFileNames::new("b"));
             let outcomes: Vec<_> = futures::executor::block_on(stream.collect());
             let error = outcomes.last().unwrap().as_ref().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -275,10 +275,11 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
 }
 
 #[test]
-fn no_list_is_endless_when_its_cursor_stands_still() {
+fn a_list_whose_cursor_does_not_advance_is_an_error() {
     fn outcome<C: Paged + 'static>(call: C, page: Value) {
         let (b2, count) = scripted(move |_| page.clone());
-        let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.stream(call).try_collect());
+        let outcome: Result<Vec<_>, _> =
+            futures::executor::block_on(b2.paginate(call).try_collect());
         let Err(error) = outcome else {
             panic!("{} went on", C::METADATA.name)
         };
@@ -310,7 +311,7 @@ fn no_list_is_endless_when_its_cursor_stands_still() {
 }
 
 #[test]
-fn many_versions_of_one_name_are_not_a_circle() {
+fn many_versions_of_one_name_are_not_a_cycle() {
     let (b2, _) = scripted(|sent| {
         let at = sent["startFileId"]
             .as_str()
@@ -329,13 +330,13 @@ fn many_versions_of_one_name_are_not_a_circle() {
         row["fileId"] = json!(at.to_string());
         json!({"files": [row], "nextFileName": name, "nextFileId": next})
     });
-    let stream = b2.stream(ListFileVersions::new("b"));
+    let stream = b2.paginate(ListFileVersions::new("b"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(listed.len(), 41);
 }
 
 #[test]
-fn a_page_that_fails_is_asked_for_again_and_no_item_is_there_twice_or_missing() {
+fn a_failed_page_is_retried_without_duplicate_or_missing_items() {
     let cut = |text: &'static str| -> Response {
         b2kit::http::Response::new(ResponseBody::new(None, stream::iter([Ok(text.into())])))
     };
@@ -383,7 +384,7 @@ fn a_list_ends_after_an_error() {
             && listings.fetch_add(1, Ordering::Relaxed) == 1;
         second.then(|| Ok(http_refusal(400, "bad_request")))
     });
-    let stream = b2.stream(account.names().max_file_count(4));
+    let stream = b2.paginate(account.names().max_file_count(4));
     let outcomes: Vec<_> = account.timer.run(stream.collect());
     assert_eq!(outcomes.len(), 5);
     assert!(outcomes[..4].iter().all(Result::is_ok));
@@ -392,7 +393,7 @@ fn a_list_ends_after_an_error() {
 }
 
 #[test]
-fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
+fn a_page_is_requested_only_when_the_previous_one_is_consumed() {
     let account = Account::new();
     let count = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&count);
@@ -403,7 +404,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
     let b2 = b2.build().unwrap();
     let requests = || count.load(Ordering::Relaxed);
     account.timer.run(async {
-        let mut stream = b2.stream(account.names().max_file_count(4));
+        let mut stream = b2.paginate(account.names().max_file_count(4));
         assert_eq!(requests(), 0, "nothing is asked for, not even a session");
         for (item, asked) in [2, 2, 2, 2, 3, 3, 3, 3, 4].into_iter().enumerate() {
             stream.try_next().await.unwrap().unwrap();
@@ -411,7 +412,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
         }
         assert!(stream.try_next().await.unwrap().is_none());
         assert_eq!(requests(), 4, "the last page said that it was the last");
-        let mut dropped = Box::pin(b2.stream(account.names().max_file_count(4)));
+        let mut dropped = Box::pin(b2.paginate(account.names().max_file_count(4)));
         dropped.try_next().await.unwrap().unwrap();
         drop(dropped);
         assert_eq!(requests(), 5);
@@ -420,7 +421,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
 }
 
 #[test]
-fn dropping_a_list_stops_the_request_that_is_under_way() {
+fn dropping_a_list_cancels_the_request_in_flight() {
     struct OnDrop(Arc<AtomicBool>);
     impl Drop for OnDrop {
         fn drop(&mut self) {
@@ -441,7 +442,7 @@ fn dropping_a_list_stops_the_request_that_is_under_way() {
         .timer(timer.clone())
         .build()
         .unwrap();
-    let mut stream = Box::pin(b2.stream(ListKeys::new()));
+    let mut stream = Box::pin(b2.paginate(ListKeys::new()));
     let pending = timer.run(async { futures::poll!(stream.next()) });
     assert!(pending.is_pending() && !stopped.load(Ordering::Relaxed));
     drop(stream);
@@ -450,7 +451,7 @@ fn dropping_a_list_stops_the_request_that_is_under_way() {
 }
 
 #[test]
-fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
+fn pages_have_the_size_of_one_billed_transaction_by_default() {
     fn asked<C: Paged + 'static>(call: C, field: &str, page: Value) -> Value {
         let last = Arc::new(Mutex::new(Value::Null));
         let seen = Arc::clone(&last);
@@ -459,7 +460,7 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
             *seen.lock().unwrap() = sent[&field].clone();
             page.clone()
         });
-        let listed: Vec<_> = futures::executor::block_on(b2.stream(call).try_collect()).unwrap();
+        let listed: Vec<_> = futures::executor::block_on(b2.paginate(call).try_collect()).unwrap();
         assert!(listed.is_empty());
         last.lock().unwrap().clone()
     }
@@ -494,7 +495,7 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
 }
 
 #[test]
-fn after_the_highest_part_there_is_no_other() {
+fn a_list_of_parts_ends_after_the_highest_part_number() {
     let part = |number: u32| {
         json!({
             "fileId": "f", "partNumber": number, "contentLength": 1, "contentMd5": null,
@@ -506,7 +507,7 @@ fn after_the_highest_part_there_is_no_other() {
         None => json!({"parts": [part(1), part(9_999)], "nextPartNumber": 10_000}),
         _ => json!({"parts": [part(10_000)], "nextPartNumber": 10_001}),
     });
-    let stream = b2.stream(ListParts::new("f"));
+    let stream = b2.paginate(ListParts::new("f"));
     let parts: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     let numbers: Vec<_> = parts.iter().map(|part| part.part_number).collect();
     assert_eq!(numbers, [1, 9_999, 10_000]);
@@ -522,9 +523,9 @@ fn folder(name: &str) -> Value {
     })
 }
 
-/// B2 ends a page in the middle of a huge folder, and begins the next one with the same folder.
+/// B2 may end a page in the middle of a huge folder and begin the next one with the same folder.
 #[test]
-fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
+fn a_folder_repeated_on_the_next_pages_is_listed_once() {
     let (b2, count) = scripted(|sent| match sent["startFileName"].as_str() {
         None => json!({"files": [file("a"), folder("lib/")], "nextFileName": "lib/1137000/545f "}),
         Some("lib/1137000/545f ") => json!({"files": [folder("lib/")], "nextFileName": "lib/2"}),
@@ -535,7 +536,7 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
         Some("n/1 ") => json!({"files": [folder("n/")], "nextFileName": null}),
         Some(other) => panic!("{other}"),
     });
-    let stream = b2.stream(ListFileNames::new("b").delimiter("/"));
+    let stream = b2.paginate(ListFileNames::new("b").delimiter("/"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(names(&listed), ["a", "lib/", "m", "n/"]);
     assert_eq!(count.load(Ordering::Relaxed), 5);
@@ -547,12 +548,12 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
     assert_eq!(names(&page.files), ["lib/", "lib/", "m"]);
 }
 
-/// What each listing is asked, a page that does not fit, and what is told of it.
+/// For each listing: a request, a page that does not match it, and the error.
 #[test]
-fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
+fn every_listing_refuses_a_page_that_does_not_match_its_request() {
     fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {
         let (b2, _) = scripted(move |_| page.clone());
-        let error = futures::executor::block_on(b2.stream(call).try_collect::<Vec<_>>());
+        let error = futures::executor::block_on(b2.paginate(call).try_collect::<Vec<_>>());
         let Err(error) = error else {
             panic!(
                 "{} took a page that should have been told as {told}",
@@ -665,7 +666,7 @@ fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
 }
 
 #[test]
-fn a_list_of_buckets_shows_only_what_was_asked_for() {
+fn a_list_of_buckets_shows_only_the_requested_ones() {
     let bucket = |id: &str, name: &str, kind: &str| {
         json!({
             "accountId": "a", "bucketId": id, "bucketName": name, "bucketType": kind, "revision": 1

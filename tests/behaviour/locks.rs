@@ -15,10 +15,13 @@ use serde_json::json;
 use crate::{answered, assert_not_taken, client, document, refused};
 
 #[test]
-fn switching_a_buckets_lock_on_needs_the_capability_for_its_retention() {
+fn enabling_object_lock_needs_the_capability_for_bucket_retention() {
     let lock = |enabled| UpdateBucket::new("b").file_lock_enabled(enabled);
-    assert_eq!(lock(true).also_needs(), [Capability::WriteBucketRetentions]);
-    assert!(lock(false).also_needs().is_empty());
+    assert_eq!(
+        lock(true).extra_capabilities(),
+        [Capability::WriteBucketRetentions]
+    );
+    assert!(lock(false).extra_capabilities().is_empty());
 }
 
 const UNTIL: Timestamp = Timestamp::from_millis(1_770_334_823_346);
@@ -62,7 +65,7 @@ fn a_retention_is_set_and_removed() {
 }
 
 #[test]
-fn half_a_retention_is_refused() {
+fn a_retention_with_only_a_mode_or_a_time_is_refused() {
     let mut half = FileRetention::until(RetentionMode::Compliance, UNTIL);
     half.retain_until_timestamp = None;
     for told in [
@@ -87,7 +90,7 @@ fn half_a_retention_is_refused() {
 }
 
 #[test]
-fn a_legal_hold_is_set_and_lifted_and_the_answer_is_checked() {
+fn a_legal_hold_is_set_and_removed_and_the_reply_is_checked() {
     for (hold, word) in [(LegalHold::On, "on"), (LegalHold::Off, "off")] {
         let update = UpdateFileLegalHold::new("f", "4_z1", hold.clone());
         let both = json!({"fileId": "4_z1", "fileName": "f", "legalHold": word});
@@ -156,7 +159,7 @@ async fn refusal<C: Call>(b2: &Client, call: C) -> (ErrorKind, String) {
 }
 
 #[test]
-fn a_retention_keeps_a_version_until_it_is_bypassed() {
+fn a_retained_version_can_be_deleted_only_with_bypass() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;
@@ -197,7 +200,7 @@ fn a_retention_keeps_a_version_until_it_is_bypassed() {
 }
 
 #[test]
-fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
+fn a_version_under_legal_hold_can_be_deleted_only_after_its_removal() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;
@@ -226,7 +229,7 @@ fn a_legal_hold_keeps_a_version_until_it_is_lifted() {
 }
 
 #[test]
-fn a_buckets_default_retention_holds_for_new_files_until_it_is_removed() {
+fn a_default_retention_applies_to_new_files_until_it_is_removed() {
     let (b2, _, _) = client();
     block_on(async {
         let bucket = locked_bucket(&b2, "my-bucket").await;

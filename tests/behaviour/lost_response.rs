@@ -1,4 +1,4 @@
-//! What a lost call is held against before it counts as done: nothing that is not its own doing is taken for it.
+//! Reconciliation after a lost response: only the effect of the call itself counts as its success.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,9 +44,9 @@ fn hello(bucket: &Bucket) -> UploadFile {
     UploadFile::new(&bucket.bucket_id, name("f"), "hello").content_sha1(Sha1::of(b"hello"))
 }
 
-/// A client's first call knows no time of the server's yet, and then any file however old counts as "ours".
+/// Before a client's first response the server's time is unknown, so the age of a file can't be judged.
 #[test]
-fn a_new_clients_first_upload_is_not_taken_for_a_file_that_is_older_and_hidden() {
+fn reconciling_a_new_clients_first_upload_ignores_an_older_hidden_file() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -63,9 +63,9 @@ fn a_new_clients_first_upload_is_not_taken_for_a_file_that_is_older_and_hidden()
     });
 }
 
-/// Only name, size and SHA-1 are compared: not the notes, not the locks.
+/// Name, length and SHA-1 are equal; only the file info differs.
 #[test]
-fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
+fn reconciling_an_upload_ignores_a_file_of_the_same_second_with_other_file_info() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -77,9 +77,9 @@ fn an_upload_with_other_notes_is_not_taken_for_the_one_of_the_same_second() {
     });
 }
 
-/// A stretch has no SHA-1 to compare, so any file of its length is "the copy".
+/// The SHA-1 of a byte range is unknown, so the length alone must not identify the copy.
 #[test]
-fn a_copy_of_another_stretch_is_not_taken_for_this_one() {
+fn reconciling_a_copy_ignores_a_copy_of_another_byte_range() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -96,9 +96,9 @@ fn a_copy_of_another_stretch_is_not_taken_for_this_one() {
     });
 }
 
-/// A bucket of ours that was never changed is at revision 2 too.
+/// An older bucket that was never updated is at revision 2 too.
 #[test]
-fn a_bucket_that_was_there_before_and_can_not_be_locked_is_not_the_one_asked_for() {
+fn reconciling_a_create_ignores_an_existing_bucket_without_object_lock() {
     let (b2, script) = Script::new([]);
     let created = script.timer.run(async {
         bucket(&b2).await;
@@ -110,9 +110,9 @@ fn a_bucket_that_was_there_before_and_can_not_be_locked_is_not_the_one_asked_for
     assert_eq!(created.unwrap_err().kind(), ErrorKind::Conflict);
 }
 
-/// v2 and v3 neither delete nor list a key for several buckets: not being in the list says nothing.
+/// v2 and v3 neither delete nor list a key for several buckets, so its absence from the list proves nothing.
 #[test]
-fn a_key_that_v3_can_not_delete_is_not_said_to_be_gone() {
+fn a_key_that_v3_can_not_delete_is_not_reported_as_deleted() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let one = bucket(&b2).await.bucket_id;
@@ -140,9 +140,9 @@ fn a_key_that_v3_can_not_delete_is_not_said_to_be_gone() {
     });
 }
 
-/// Two cursors that lead to each other.
+/// Two cursors that point to each other.
 #[test]
-fn looking_for_a_lost_key_comes_to_an_end() {
+fn the_search_for_a_lost_key_is_bounded() {
     let emulator = Emulator::builder().build();
     let timer = ManualTimer::new();
     let lists = Arc::new(AtomicUsize::new(0));
@@ -169,9 +169,9 @@ fn looking_for_a_lost_key_comes_to_an_end() {
     assert!(lists < 100, "{lists} lists, and it would go on");
 }
 
-/// The list is by prefix, and the id alone is compared.
+/// The listing is by prefix; names have to be compared in full.
 #[test]
-fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
+fn reconciling_a_start_ignores_a_file_with_a_longer_name() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -187,9 +187,9 @@ fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
     });
 }
 
-/// B2's own message is often empty; the client then tells of the call's main capability only, which the key has.
+/// B2's own message is often empty, so the client names the capability that is really missing.
 #[test]
-fn a_refusal_tells_the_capability_that_is_missing() {
+fn a_refusal_names_the_missing_capability() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let locked = BucketName::new("locked-photos").unwrap();
@@ -208,9 +208,9 @@ fn a_refusal_tells_the_capability_that_is_missing() {
     });
 }
 
-/// B2 asked everyone to wait, but the one who was told had no time to.
+/// The call that received the `Retry-After` ends at its deadline; the pause still applies to others.
 #[test]
-fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
+fn a_retry_after_applies_to_all_calls_even_if_its_receiver_gives_up() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         b2.session().await.unwrap();
@@ -219,7 +219,7 @@ fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
         let hurried = RetryPolicy::default().with_deadline(Duration::from_secs(5));
-        let hurried = b2.with_retry(hurried).call(ListBuckets::new()).await;
+        let hurried = b2.with_retry_policy(hurried).call(ListBuckets::new()).await;
         assert!(hurried.is_err());
         b2.call(ListBuckets::new()).await.unwrap();
     });
@@ -227,9 +227,9 @@ fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
     assert!(pauses[0].as_secs() >= 60, "{pauses:?}");
 }
 
-/// Another success than 200 is an answer that can't be read, not a refusal.
+/// A success status other than 200 is an unreadable reply, not a refusal.
 #[test]
-fn a_success_without_a_document_may_have_taken_effect() {
+fn a_success_status_without_a_document_may_have_taken_effect() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let b2 = wired(&emulator, &timer, |request| {
         (call_of(request) == "b2_update_file_legal_hold")
@@ -245,9 +245,9 @@ fn a_success_without_a_document_may_have_taken_effect() {
     assert!(error.unwrap_err().may_have_taken_effect());
 }
 
-/// Its timestamp is the caller's, so it is never "not older than the request".
+/// The timestamp is the caller's, so it says nothing about when the upload was made.
 #[test]
-fn an_upload_with_a_time_of_its_own_is_found_again() {
+fn reconciling_finds_an_upload_with_a_custom_timestamp() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let (timer, uploads) = (ManualTimer::new(), Arc::new(AtomicUsize::new(0)));
     let server = emulator.clone();
@@ -274,9 +274,9 @@ fn an_upload_with_a_time_of_its_own_is_found_again() {
     assert_eq!(emulator.snapshot().versions, 1);
 }
 
-/// The secrets of the rules are in the document, and nobody takes them out of an error that repeats them.
+/// The request contains signing secrets, which an error of the server may echo.
 #[test]
-fn an_error_does_not_show_the_signing_secret_that_the_server_repeats() {
+fn an_error_does_not_show_a_signing_secret_that_the_server_echoes() {
     let secret = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let b2 = wired(&emulator, &timer, move |request| {
@@ -298,9 +298,9 @@ fn an_error_does_not_show_the_signing_secret_that_the_server_repeats() {
     assert!(!error.to_string().contains(secret), "{error}");
 }
 
-/// A part is missing, so the file is not finished, whoever may look.
+/// With a part missing, B2 can't have finished the file.
 #[test]
-fn a_finish_without_a_part_has_taken_no_effect() {
+fn a_finish_with_a_missing_part_has_no_effect() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -320,9 +320,9 @@ fn a_finish_without_a_part_has_taken_no_effect() {
     assert!(!error.may_have_taken_effect(), "{error}");
 }
 
-/// A large file under way lies above the marker, and the marker is the newest that hides or shows.
+/// An unfinished large file is listed above the marker, but it does not affect visibility.
 #[test]
-fn a_marker_is_found_below_an_upload_that_is_under_way() {
+fn reconciling_finds_a_hide_marker_beneath_an_unfinished_upload() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -344,7 +344,7 @@ fn a_marker_is_found_below_an_upload_that_is_under_way() {
     });
 }
 
-/// An upload that is read whole on the way the first time, and doesn't arrive.
+/// An upload whose first attempt is read completely by an intermediary and doesn't arrive.
 async fn swallowed(b2: &Client, script: &Script, upload: UploadFile) -> FileVersion {
     script.push("b2_upload_file", UnansweredRequest);
     b2.call(upload).await.unwrap()
@@ -362,14 +362,14 @@ async fn hide(b2: &Client, bucket: &Bucket, file: &str) {
     b2.call(hide).await.unwrap();
 }
 
-/// Within the same second: B2's `Date` has whole ones.
+/// Within the same second, since B2's `Date` has a resolution of one second.
 const SOON: Duration = Duration::from_millis(100);
-/// The emulator's clock starts so much before one.
+/// How long before a full second the emulator's clock starts.
 const TO_THE_SECOND: Duration = Duration::from_millis(2);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[test]
-fn an_upload_is_not_taken_for_the_same_bytes_that_were_hidden_since() {
+fn reconciling_an_upload_ignores_equal_bytes_that_were_hidden_since() {
     let (b2, script) = Script::new([]);
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
@@ -386,7 +386,7 @@ fn an_upload_is_not_taken_for_the_same_bytes_that_were_hidden_since() {
 }
 
 #[test]
-fn an_upload_is_not_taken_for_the_same_bytes_that_were_replaced_since() {
+fn reconciling_an_upload_ignores_equal_bytes_that_were_replaced_since() {
     let (b2, script) = Script::new([]);
     script.clock.advance(TO_THE_SECOND);
     script.timer.run(async {
@@ -402,7 +402,7 @@ fn an_upload_is_not_taken_for_the_same_bytes_that_were_replaced_since() {
 }
 
 #[test]
-fn an_upload_is_not_taken_for_one_of_the_hours_in_which_the_client_heard_nothing() {
+fn reconciling_an_upload_ignores_files_from_while_the_client_was_idle() {
     for hidden in [true, false] {
         let (b2, script) = Script::new([]);
         let other = script.client(RetryPolicy::default());
@@ -428,7 +428,7 @@ fn an_upload_is_not_taken_for_one_of_the_hours_in_which_the_client_heard_nothing
 }
 
 #[test]
-fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
+fn reconciling_a_copy_ignores_equal_bytes_that_were_replaced_or_hidden_since() {
     for hidden in [true, false] {
         let (b2, script) = Script::new([]);
         script.clock.advance(TO_THE_SECOND);
@@ -453,7 +453,7 @@ fn a_copy_is_not_taken_for_the_same_bytes_that_were_replaced_or_hidden_since() {
 }
 
 #[test]
-fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_type() {
+fn reconciling_a_copy_ignores_older_copies_and_other_file_info_or_content_types() {
     let noted = |note: &str| FileInfo::new().with("n", note).unwrap();
     let text = || ContentType::new("text/plain").unwrap();
     let html = || ContentType::new("text/html").unwrap();
@@ -484,7 +484,7 @@ fn a_copy_is_not_taken_for_an_older_one_nor_for_one_with_other_notes_or_another_
 }
 
 #[test]
-fn a_copy_whose_type_b2_chooses_is_found_again() {
+fn reconciling_finds_a_copy_whose_content_type_b2_chose() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -498,7 +498,7 @@ fn a_copy_whose_type_b2_chooses_is_found_again() {
 }
 
 #[test]
-fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encryption() {
+fn reconciling_an_upload_ignores_another_content_type_lock_or_encryption() {
     let until = Timestamp::from_millis(4_000_000_000_000);
     let sse_c = |key| EncryptionSetting::SseC(CustomerKey::new([key; 32]));
     let changes: [&dyn Fn(UploadFile) -> UploadFile; 4] = [
@@ -523,7 +523,7 @@ fn an_upload_is_not_taken_for_one_with_another_type_another_lock_or_another_encr
 }
 
 #[test]
-fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
+fn reconciling_an_upload_with_a_custom_timestamp_ignores_other_timestamps() {
     let emulator = Emulator::builder().custom_timestamps(true).build();
     let timer = ManualTimer::new();
     let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -550,9 +550,9 @@ fn an_upload_with_a_time_of_its_own_is_not_taken_for_one_of_another_time() {
     assert_eq!(emulator.snapshot().versions, 2);
 }
 
-/// A hundred other versions lie above, and what is beneath them was not looked at.
+/// A hundred other versions are listed above; those beneath are on the next page.
 #[test]
-fn an_upload_that_may_lie_beneath_the_first_page_may_be_there_twice() {
+fn an_upload_that_may_be_beyond_the_first_page_is_a_possible_duplicate() {
     for (above, unclear) in [(99, false), (100, true)] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -573,7 +573,7 @@ fn an_upload_that_may_lie_beneath_the_first_page_may_be_there_twice() {
 }
 
 #[test]
-fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
+fn reconciling_a_hide_ignores_an_existing_hide_marker() {
     let (b2, script) = Script::new([]);
     let error = script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -589,7 +589,7 @@ fn a_file_is_not_said_to_be_hidden_by_a_marker_that_was_there_before() {
 }
 
 #[test]
-fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
+fn reconciling_a_create_ignores_a_bucket_that_was_updated_since() {
     let (b2, script) = Script::new([]);
     let created = script.timer.run(async {
         let older = bucket(&b2).await.bucket_id;
@@ -606,7 +606,7 @@ fn a_bucket_that_was_changed_since_is_not_the_one_that_was_to_be_created() {
 }
 
 #[test]
-fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_deleted() {
+fn a_delete_refused_for_another_reason_after_a_lost_response_is_not_a_success() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -627,7 +627,7 @@ fn what_was_refused_for_another_reason_after_a_lost_answer_is_not_said_to_be_del
 }
 
 #[test]
-fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
+fn a_key_that_a_restored_v3_session_can_not_delete_is_not_reported_as_deleted() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let one = bucket(&b2).await.bucket_id;
@@ -660,7 +660,7 @@ fn a_key_that_a_restored_session_of_v3_can_not_delete_is_not_said_to_be_gone() {
 }
 
 #[test]
-fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
+fn a_large_file_finished_by_another_client_is_not_reported_as_cancelled() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -681,7 +681,7 @@ fn a_large_file_that_somebody_finished_is_not_said_to_be_cancelled() {
 }
 
 #[test]
-fn a_start_that_may_have_left_another_behind_says_so() {
+fn a_start_that_may_have_left_a_second_large_file_is_a_possible_duplicate() {
     for (id, refused) in [(false, false), (true, true)] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -703,9 +703,9 @@ fn a_start_that_may_have_left_another_behind_says_so() {
     }
 }
 
-/// Pages without an end.
+/// Endless pages.
 #[test]
-fn a_start_that_is_not_found_in_a_hundred_pages_may_have_left_another_behind() {
+fn a_start_not_found_within_a_hundred_pages_is_a_possible_duplicate() {
     let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
     let (starts, pages) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let b2 = wired(&emulator, &timer, move |request| match call_of(request) {
@@ -731,7 +731,7 @@ fn a_start_that_is_not_found_in_a_hundred_pages_may_have_left_another_behind() {
 }
 
 #[test]
-fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
+fn an_update_of_the_largest_revision_does_not_panic() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -747,7 +747,7 @@ fn an_update_of_the_last_revision_that_a_number_can_be_is_no_panic() {
 }
 
 #[test]
-fn an_update_that_clears_or_sets_any_setting_is_found_again() {
+fn reconciling_finds_an_update_that_sets_or_clears_any_setting() {
     let cors = CorsRule::new("my-rule", ["https"], [CorsOperation::S3Get]);
     let cors = CorsRules::new([cors]).unwrap();
     let lifecycle = LifecycleRule::new("").days_from_hiding_to_deleting(1);
@@ -772,9 +772,9 @@ fn an_update_that_clears_or_sets_any_setting_is_found_again() {
     }
 }
 
-/// Proxies date their own error pages, and some machines think that it is the year 9999, or 1970.
+/// Proxies date their own error pages, and some clocks are in the year 9999 or 1970.
 #[test]
-fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
+fn a_foreign_date_header_does_not_affect_reconciliation() {
     const FAR: &[(&str, &str)] = &[("date", "Fri, 31 Dec 9999 23:59:59 GMT")];
     const EARLY: &[(&str, &str)] = &[("date", "Fri, 02 Jan 1970 00:00:00 GMT")];
     for (code, headers) in [("", FAR), ("", EARLY), ("no_luck", FAR)] {
@@ -816,7 +816,7 @@ fn a_strangers_date_does_not_decide_what_an_upload_is_taken_for() {
 // What arrives after the client has given up.
 
 #[test]
-fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+fn an_upload_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let bucket = bucket(&b2).await;
@@ -833,7 +833,7 @@ fn an_upload_that_arrives_after_the_client_gave_up_is_there_twice_and_that_is_sa
 }
 
 #[test]
-fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_said() {
+fn a_copy_executed_after_its_timeout_is_reported_as_a_possible_duplicate() {
     for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -847,7 +847,7 @@ fn a_copy_that_comes_to_be_after_the_client_gave_up_is_there_twice_and_that_is_s
 }
 
 #[test]
-fn no_second_key_is_made_while_the_first_may_still_come() {
+fn no_second_key_is_created_while_the_first_may_still_execute() {
     for fault in [DelayedExecution, Status(502, "", &[]), Status(504, "", &[])] {
         let (b2, script) = Script::new([]);
         script.timer.run(async {
@@ -864,9 +864,9 @@ fn no_second_key_is_made_while_the_first_may_still_come() {
 
 // What B2 stores wrongly.
 
-/// B2 has stored it, and something else than what was sent; then it stores it well.
+/// B2 first stores other bytes than were sent, and then the right ones.
 #[test]
-fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_told() {
+fn a_corrupt_first_upload_is_a_possible_duplicate_whose_id_is_reported() {
     for times in [1, 9] {
         let (emulator, timer) = (Emulator::builder().build(), ManualTimer::new());
         let (server, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -903,10 +903,9 @@ fn an_upload_that_b2_stored_wrongly_at_first_may_be_there_twice_and_its_id_is_to
     }
 }
 
-/// B2 keeps keys of bucket info in lower case and sets in an order of its own; compared to the letter, a change that was made
-/// was reported as somebody else's.
+/// B2 lower-cases keys of the bucket info and reorders sets, so an update has to be compared by meaning.
 #[test]
-fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_read_is_left_open() {
+fn reconciling_an_update_accepts_b2s_notation_and_ignores_unreadable_settings() {
     let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
     let readable = |value: Value| json!({"isClientAuthorizedToRead": true, "value": value});
     let sse_b2 = readable(json!({"mode": "SSE-B2", "algorithm": "AES256"}));
@@ -958,9 +957,9 @@ fn an_update_that_b2_shows_in_its_own_words_is_found_again_and_what_can_not_be_r
     }
 }
 
-/// Whoever is answered about another bucket, file or key than he asked for must not believe it.
+/// A reply about another bucket, file or key than the requested one must be refused.
 #[test]
-fn an_answer_about_something_else_than_was_asked_for_is_not_taken_by_any_call() {
+fn every_call_refuses_a_reply_about_another_object() {
     use crate::assert_not_taken;
     use b2kit::api::{CopyPart, GetFileInfo, UpdateFileLegalHold, UpdateFileRetention};
     use b2kit::types::FileRetention;

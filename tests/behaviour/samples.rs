@@ -13,7 +13,7 @@ fn reply(text: &'static [u8]) -> Reply {
 }
 
 #[test]
-fn the_documented_answer_of_list_file_versions_decodes_fully() {
+fn the_documented_reply_of_list_file_versions_decodes_fully() {
     let sample = reply(include_bytes!("../../fixtures/b2_list_file_versions.json"));
     let page = ListFileVersions::new("b2f6f21365e1d29f6c580f18")
         .read(sample)
@@ -145,9 +145,9 @@ fn a_folder_row_is_a_folder() {
     assert_eq!(page.next_file_name.as_deref(), Some("photos/dogs/"));
 }
 
-/// What B2 leaves out, and what it says of nothing, is not invented when a version is written again.
+/// Absent and null fields are kept apart when a version is serialized.
 #[test]
-fn what_was_absent_stays_absent_when_a_version_is_written_again() {
+fn absent_fields_stay_absent_when_a_version_is_serialized() {
     let hide = json!({
         "accountId": "a", "action": "hide", "bucketId": "b", "contentLength": 0,
         "contentSha1": "none",
@@ -180,7 +180,7 @@ fn what_was_absent_stays_absent_when_a_version_is_written_again() {
 }
 
 #[test]
-fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
+fn a_listing_of_buckets_decodes_without_optional_fields() {
     let sample = br#"{"buckets":[{"accountId":"a","bucketId":"b","bucketName":"holiday-photos",
                  "revision":3,
         "replicationConfiguration":{"isClientAuthorizedToRead":true,"value":{"asReplicationSource":{
@@ -199,7 +199,7 @@ fn a_listing_of_buckets_does_not_fail_for_fields_that_are_left_out() {
 }
 
 #[test]
-fn a_folder_row_with_nothing_but_a_name_does_not_fail_a_listing() {
+fn a_folder_row_with_only_a_name_decodes() {
     let page = reply(br#"{"files":[{"action":"folder","bucketId":"b","fileName":"photos/"}]}"#);
     let page = ListFileVersions::new("b")
         .delimiter("/")

@@ -1,4 +1,4 @@
-//! What comes byte by byte has an end: each limit that is documented, on a server that keeps every connection going.
+//! Peers that send or read byte by byte: every documented limit applies to them.
 
 use std::fs;
 use std::pin::pin;
@@ -40,7 +40,7 @@ fn slowly(timer: &ManualTimer, pause: Duration, response: Response) -> Response 
     Response::from_parts(head, ResponseBody::new(None, bytes))
 }
 
-/// A client whose answers to `call` trickle: a byte every `pause`.
+/// A client whose replies to `call` trickle: a byte every `pause`.
 fn trickling(
     call: &'static str,
     pause: Duration,
@@ -89,7 +89,7 @@ fn within(deadline: Duration) -> RetryPolicy {
 }
 
 #[test]
-fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
+fn a_trickling_reply_ends_after_the_five_minutes_of_a_call() {
     // At a byte a second the stall is never reached; and the least throughput is switched off.
     for (least, expected) in [(0, 300), (16 << 10, 300)] {
         let (_, emulator, timer) = client();
@@ -125,7 +125,7 @@ fn a_reply_that_trickles_ends_with_the_five_minutes_that_a_call_has() {
 }
 
 #[test]
-fn an_errors_body_that_trickles_is_not_waited_for() {
+fn a_trickling_error_body_is_not_waited_for() {
     let (_, emulator, timer) = client();
     let clock = timer.clone();
     let listings = AtomicUsize::new(0);
@@ -151,7 +151,7 @@ fn an_errors_body_that_trickles_is_not_waited_for() {
 }
 
 #[test]
-fn a_users_deadline_holds_for_a_reply_and_an_errors_body_that_trickle() {
+fn a_deadline_ends_trickling_replies_and_error_bodies() {
     for call in ["b2_list_buckets", "b2_authorize_account"] {
         let (b2, timer, _) = trickling(call, SECOND, within(5 * SECOND));
         let began = timer.now();
@@ -165,10 +165,10 @@ fn a_users_deadline_holds_for_a_reply_and_an_errors_body_that_trickle() {
     }
 }
 
-/// The answers are counted in the low digits, and their bytes in the high ones.
+/// Counts replies in the low digits and their bytes in the high ones.
 const A_BYTE: usize = 1_000;
 
-/// A bucket with a file of 400 kB, through another client with this policy whose downloads trickle.
+/// A bucket with a file of 400 kB, and a client with this policy whose downloads trickle.
 fn file_that_trickles(
     pause: Duration,
     retry: RetryPolicy,
@@ -211,7 +211,7 @@ fn file_that_trickles(
     (bucket, timer, asked)
 }
 
-/// Runs what also waits for threads of the pool.
+/// Runs a future that also waits for threads of the pool.
 fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
     let (mut future, mut run) = (pin!(future), Run::new(timer));
     loop {
@@ -222,7 +222,7 @@ fn run<F: Future>(timer: &ManualTimer, future: F) -> F::Output {
 }
 
 #[test]
-fn a_users_deadline_holds_for_each_end_of_a_download_that_trickles() {
+fn a_deadline_ends_every_kind_of_trickling_download() {
     let dir = tempfile::tempdir().unwrap();
     for end in [
         "stream",
@@ -296,7 +296,7 @@ fn a_download_that_makes_progress_may_take_longer_than_the_deadline() {
 }
 
 #[test]
-fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
+fn a_pausing_reader_and_a_bandwidth_limit_do_not_count_as_trickling() {
     let (_, emulator, timer) = client();
     // A thirtieth of the least throughput, by our own will.
     let b2 = served(&emulator)
@@ -322,7 +322,7 @@ fn a_reader_that_rests_and_a_bandwidth_limit_are_no_trickle() {
 }
 
 #[test]
-fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_there() {
+fn a_trickling_download_without_a_deadline_is_aborted_and_resumed() {
     let (bucket, timer, asked) = file_that_trickles(5 * SECOND, RetryPolicy::default());
     let began = timer.now();
     let mut stream = timer.run(bucket.download("f").stream()).unwrap();
@@ -343,7 +343,7 @@ fn a_download_without_a_deadline_gives_up_what_trickles_and_asks_again_from_ther
 }
 
 #[test]
-fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for() {
+fn a_trickling_reply_to_an_upload_is_aborted_and_reconciled() {
     let retry = RetryPolicy::disabled();
     let (b2, timer, _) = trickling("b2_upload_file", 5 * SECOND, retry);
     timer.run(async {
@@ -357,7 +357,7 @@ fn the_reply_to_an_upload_that_trickles_is_given_up_and_the_upload_is_looked_for
 }
 
 #[test]
-fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
+fn a_deadline_bounds_each_part_of_an_upload_and_nothing_is_left_behind() {
     let (b2, timer, _) = trickling("b2_upload_part", SECOND, within(5 * SECOND));
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -381,7 +381,7 @@ fn a_users_deadline_holds_for_each_part_of_an_upload_and_nothing_stays() {
 }
 
 #[test]
-fn a_users_deadline_holds_for_copies_compositions_and_listings() {
+fn a_deadline_bounds_copies_compositions_and_listings() {
     for (call, what) in [
         ("b2_copy_file", "copy"),
         ("b2_copy_part", "copy in parts"),
@@ -408,7 +408,7 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
                     bucket.compose("g", [piece(), piece()]).await.unwrap_err()
                 }
                 "list" => {
-                    let mut files = b2.stream(ListFileNames::new(bucket.id()));
+                    let mut files = b2.paginate(ListFileNames::new(bucket.id()));
                     files.try_next().await.unwrap_err()
                 }
                 _ => {
@@ -430,7 +430,7 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
 }
 
 #[test]
-fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
+fn a_long_running_call_may_take_forty_minutes() {
     let (_, emulator, timer) = client();
     let (clock, wire) = (timer.clone(), emulator.clone());
     let backend = move |request: Request| {
@@ -454,7 +454,7 @@ fn a_call_on_which_b2_works_for_minutes_has_its_forty() {
 }
 
 #[test]
-fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
+fn a_list_of_endless_empty_pages_ends_at_the_deadline() {
     let (_, emulator, timer) = client();
     let (clock, wire, pages) = (
         timer.clone(),
@@ -478,7 +478,7 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
     let b2 = served(&emulator).backend(backend).timer(timer.clone());
     let b2 = b2.retry_policy(within(5 * SECOND)).build().unwrap();
     let began = timer.now();
-    let mut files = b2.stream(ListFileNames::new("4_z1"));
+    let mut files = b2.paginate(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
     assert_eq!(
         error.gave_up(),
@@ -489,7 +489,7 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
     assert!(timer.run(files.try_next()).unwrap().is_none());
 }
 
-/// In every place where a source of the user's is read.
+/// Everywhere where a user's source is read.
 #[test]
 fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     let nothing = || stream::repeat_with(|| Ok(Bytes::new()));
@@ -518,9 +518,9 @@ fn a_source_of_endless_empty_chunks_is_an_error_of_the_source() {
     }
 }
 
-/// A large part of single bytes would else take many times its memory.
+/// Buffering a part as single-byte chunks would take many times its memory.
 #[test]
-fn a_source_of_single_bytes_arrives_whole() {
+fn a_source_of_single_byte_chunks_arrives_complete() {
     let (b2, _, timer) = client();
     timer.run(async {
         let bucket = bucket(&b2).await;
@@ -535,7 +535,7 @@ fn a_source_of_single_bytes_arrives_whole() {
 }
 
 #[test]
-fn a_response_without_a_length_is_held_to_the_limits_too() {
+fn a_response_without_a_length_is_bounded_too() {
     let (_, emulator, timer) = client();
     let (clock, wire) = (timer.clone(), emulator.clone());
     let backend = move |request: Request| {
@@ -565,7 +565,7 @@ fn a_response_without_a_length_is_held_to_the_limits_too() {
 }
 
 #[test]
-fn a_connection_that_the_system_gives_up_is_no_deadline_that_has_passed() {
+fn a_connection_timed_out_by_the_system_is_not_a_passed_deadline() {
     let (_, emulator, timer) = client();
     let (b2, asked) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
     let backend = move |request: Request| {

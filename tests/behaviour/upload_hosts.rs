@@ -1,4 +1,4 @@
-//! Uploads to machines that misbehave: while they are sent, and when they are to be answered.
+//! Upload hosts that misbehave while they receive the body or when they should respond.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,8 @@ fn emulator() -> Emulator {
         .build()
 }
 
-/// Uploads so many bytes, in one piece or in parts of 100, and looks at what has become of them. How long it took, and
-/// whether B2 may have them twice.
+/// Uploads this many bytes, at once or in parts of 100, and checks the result. Returns how long it took, and whether it is a
+/// possible duplicate.
 fn arrive(emulator: &Emulator, timer: &ManualTimer, b2: &Client, len: usize) -> (Duration, bool) {
     let content = content(len);
     timer.run(async {
@@ -43,7 +43,7 @@ fn refusal(code: &str, message: &str) -> FaultKind {
 }
 
 #[test]
-fn what_a_machine_does_not_take_whole_goes_to_another() {
+fn an_upload_that_a_host_cuts_off_goes_to_another() {
     for len in [1, 50, 500] {
         // What one machine gets: the digits of its SHA-1 behind a file, and before a part that was hashed first.
         let sent = len.min(100) as u64 + if len == 500 { 0 } else { 40 };
@@ -86,7 +86,7 @@ fn what_a_machine_does_not_take_whole_goes_to_another() {
 }
 
 #[test]
-fn a_machine_that_stops_reading_is_left_after_20_seconds() {
+fn a_host_that_stops_reading_is_abandoned_after_20_seconds() {
     for len in [50, 500] {
         let (emulator, timer) = (emulator(), ManualTimer::new());
         let stall = Fault::new(FaultKind::StallUpload { after: 25 });
@@ -104,7 +104,7 @@ fn a_machine_that_stops_reading_is_left_after_20_seconds() {
 }
 
 #[test]
-fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() {
+fn a_host_that_never_responds_is_abandoned_after_two_minutes() {
     for len in [50, 500] {
         let (emulator, timer) = (emulator(), ManualTimer::new());
         let (network, uploads) = (emulator.clone(), Arc::new(AtomicUsize::new(0)));
@@ -135,7 +135,7 @@ fn a_machine_that_takes_everything_and_says_nothing_is_left_after_two_minutes() 
 }
 
 #[test]
-fn the_sizes_at_the_edges_come_through_many_troubles() {
+fn boundary_sizes_arrive_despite_many_faults() {
     for_seeds(0..200, |seed| {
         let content = content([0, 1, 100][seed as usize % 3]);
         let (b2, chaos) = Chaos::seeded(seed, 20);

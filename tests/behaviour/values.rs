@@ -1,4 +1,4 @@
-//! Settings as they go and come, and words and fields that this version of the crate doesn't know.
+//! Settings in requests and replies, and values and fields that this version of the crate doesn't know.
 
 use b2kit::api::{
     AuthorizeAccount, Call, CancelLargeFile, CopyFile, CopyPart, CreateBucket, CreateKey,
@@ -72,7 +72,7 @@ fn listed(bucket: Value) -> b2kit::types::Bucket {
 }
 
 #[test]
-fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
+fn b2s_samples_of_buckets_and_files_round_trip() {
     let mut same = bucket();
     let decoded = listed(bucket());
     // No replication is one of two empty halves.
@@ -102,7 +102,7 @@ fn b2s_samples_of_buckets_and_files_decode_and_encode_to_the_same() {
 }
 
 #[test]
-fn words_that_b2_may_add_go_through_unchanged() {
+fn unknown_values_round_trip_unchanged() {
     let mut future = bucket();
     future["bucketType"] = json!("allFriends");
     future["bucketInfo"] = json!({"owner": "ü"});
@@ -190,7 +190,7 @@ fn words_that_b2_may_add_go_through_unchanged() {
 }
 
 #[test]
-fn what_the_key_may_not_read_is_neither_a_value_nor_its_absence() {
+fn a_setting_that_the_key_may_not_read_is_restricted() {
     let hidden = json!({"isClientAuthorizedToRead": false, "value": null});
     let mut bare = bucket();
     let settings = [
@@ -308,7 +308,7 @@ fn each_setting_of_a_bucket_is_set_cleared_or_left_alone() {
 }
 
 #[test]
-fn a_customers_key_and_none_are_no_buckets_default() {
+fn sse_c_and_none_are_refused_as_a_buckets_default_encryption() {
     let mut encryption = Encryption::sse_b2();
     encryption.mode = Some(EncryptionMode::SseC);
     let update = UpdateBucket::new("b1").default_server_side_encryption(encryption.clone());
@@ -326,7 +326,7 @@ fn a_customers_key_and_none_are_no_buckets_default() {
 }
 
 #[test]
-fn an_upload_that_can_not_ask_for_plain_text_says_so() {
+fn an_upload_can_not_disable_the_buckets_default_encryption() {
     let upload = |encryption| UploadFile::new("b1", name(), "x").server_side_encryption(encryption);
     let told = refused(ApiVersion::V4, &upload(EncryptionSetting::None));
     assert!(told.contains("no header"), "{told}");
@@ -343,7 +343,7 @@ fn an_upload_that_can_not_ask_for_plain_text_says_so() {
 }
 
 #[test]
-fn notes_have_the_room_of_encrypted_files_unless_more_is_chosen_or_none_is_asked_for() {
+fn file_info_has_the_limit_of_encrypted_files_unless_another_is_chosen() {
     let info = || FileInfo::new().with("k", "v".repeat(2_040)).unwrap();
     let start = || StartLargeFile::new("b1", name()).file_info(info());
     let copy = || CopyFile::new("f", name()).replace_metadata(ContentType::auto(), info());
@@ -384,7 +384,7 @@ fn notes_have_the_room_of_encrypted_files_unless_more_is_chosen_or_none_is_asked
 }
 
 #[test]
-fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
+fn unchecked_file_info_never_makes_an_invalid_header() {
     let eleven = (0..11).map(|key| (format!("K{key}"), "v"));
     let info = FileInfo::unchecked(eleven);
     assert_eq!((info.iter().count(), info.get("k10")), (11, Some("v")));
@@ -400,7 +400,7 @@ fn notes_can_be_taken_unchecked_and_still_never_break_a_header() {
 }
 
 #[test]
-fn parts_are_read_with_their_checksum_of_whatever_kind() {
+fn parts_decode_with_any_kind_of_checksum() {
     // B2's samples of b2_upload_part and b2_list_parts.
     let part = |checksum: Value| {
         json!({
@@ -477,7 +477,7 @@ fn lists_that_b2_would_refuse_are_not_sent() {
 }
 
 #[test]
-fn an_answer_about_something_else_is_not_taken() {
+fn a_reply_about_another_object_is_refused() {
     let other = || FileName::new("other.txt").unwrap();
     let key = json!({
         "accountId": "a", "applicationKeyId": "k1", "bucketIds": null, "capabilities": [],
@@ -514,7 +514,7 @@ fn an_answer_about_something_else_is_not_taken() {
 }
 
 #[test]
-fn the_page_of_unfinished_large_files_is_read_whole() {
+fn a_page_of_unfinished_large_files_decodes_fully() {
     let list = ListUnfinishedLargeFiles::new("b1");
     let page = answered(
         &list,
@@ -542,7 +542,7 @@ fn downloaded(headers: &[(&str, &str)]) -> b2kit::api::DownloadedFile {
 }
 
 #[test]
-fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
+fn download_headers_give_lock_encryption_and_replication() {
     let plain = downloaded(&[]);
     assert_eq!(
         plain.file_retention,
@@ -598,7 +598,7 @@ fn a_downloads_headers_say_how_the_file_is_locked_encrypted_and_replicated() {
 }
 
 #[test]
-fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
+fn an_unchecked_bucket_name_can_not_change_the_path_of_a_link() {
     let session = session(ApiVersion::V4);
     let bucket = BucketName::new_unchecked("odd?x=#y");
     let download = b2kit::api::DownloadFileByName::new(bucket, name());
@@ -608,7 +608,7 @@ fn a_bucket_name_that_was_not_checked_can_not_leave_its_place_in_a_link() {
 }
 
 #[test]
-fn every_character_of_ascii_is_encoded_so_that_b2_reads_the_same() {
+fn every_ascii_character_round_trips_through_b2s_encoding() {
     const STAY: &str = "._-/~!$'()*;=:@";
     for byte in 0..128_u8 {
         let text = char::from(byte).to_string();
@@ -625,7 +625,7 @@ fn every_character_of_ascii_is_encoded_so_that_b2_reads_the_same() {
 }
 
 #[test]
-fn the_first_version_of_the_api_is_not_spoken() {
+fn api_version_1_is_not_supported() {
     let versions = [ApiVersion::V2, ApiVersion::V3, ApiVersion::V4];
     assert_eq!(
         versions.map(|version| version.to_string()),
@@ -638,7 +638,7 @@ fn the_first_version_of_the_api_is_not_spoken() {
 }
 
 #[test]
-fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
+fn an_update_changes_only_the_given_settings_of_the_given_revision() {
     let (b2, _, _) = client();
     block_on(async {
         let create = CreateBucket::new(
@@ -702,7 +702,7 @@ fn a_bucket_is_changed_where_it_was_seen_and_nothing_else_of_it() {
 }
 
 #[test]
-fn a_bucket_takes_part_in_replication_until_it_does_not() {
+fn replication_is_set_and_removed() {
     let (b2, _, _) = client();
     block_on(async {
         let mut ids = Vec::new();
@@ -744,7 +744,7 @@ fn a_bucket_takes_part_in_replication_until_it_does_not() {
 }
 
 #[test]
-fn a_customers_key_is_needed_to_read_what_it_encrypted() {
+fn a_file_encrypted_with_a_customer_key_needs_it_to_be_read() {
     let (b2, emulator, _) = client();
     block_on(async {
         let create = CreateBucket::new(
@@ -792,7 +792,7 @@ fn a_customers_key_is_needed_to_read_what_it_encrypted() {
 }
 
 #[test]
-fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
+fn replies_can_be_serialized_and_dates_convert_both_ways() {
     use std::time::{Duration, SystemTime};
     let sha1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
     let version = |content_sha1: &str, info: Value| -> b2kit::types::FileVersion {
@@ -836,7 +836,7 @@ fn what_b2_gives_can_be_given_back_and_dates_go_both_ways() {
 }
 
 #[test]
-fn entries_of_our_own_are_added_only_where_they_surely_fit() {
+fn the_clients_own_file_info_is_added_only_if_it_fits() {
     let (b2, emulator, _) = client();
     block_on(async {
         let create = BucketName::new("my-bucket").unwrap();
@@ -868,7 +868,7 @@ fn entries_of_our_own_are_added_only_where_they_surely_fit() {
 }
 
 #[test]
-fn words_and_versions_are_read_from_text() {
+fn enums_and_api_versions_parse_from_text() {
     use b2kit::types::{BucketType, Capability};
     assert_eq!("readFiles".parse(), Ok(Capability::ReadFiles));
     assert_eq!("levitate".parse(), Ok(Capability::Other("levitate".into())));
@@ -880,7 +880,7 @@ fn words_and_versions_are_read_from_text() {
 }
 
 #[test]
-fn a_page_of_every_listing_can_be_written_and_read_again() {
+fn a_page_of_every_listing_round_trips() {
     use b2kit::api::{Buckets, FileNames, FileVersions, Keys, Parts, UnfinishedLargeFiles};
     fn again<T>(page: Value, cursor: &str)
     where
@@ -909,9 +909,9 @@ fn a_page_of_every_listing_can_be_written_and_read_again() {
     again::<UnfinishedLargeFiles>(json!({"files": [], "nextFileId": "x"}), "nextFileId");
 }
 
-/// As a browser does it that is given the URL and the token.
+/// As a browser would with the URL and the token.
 #[test]
-fn an_upload_url_can_be_used_by_others() {
+fn an_upload_url_can_be_used_without_the_client() {
     use b2kit::HttpClient as _;
     let (b2, emulator, timer) = crate::client();
     timer.run(async {

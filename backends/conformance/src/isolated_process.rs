@@ -1,4 +1,4 @@
-//! What wants a process to itself: bodies of any size, and a look at the environment.
+//! Tests that need a process of their own: its memory, its environment, and its file descriptors.
 
 use std::env;
 use std::fs;
@@ -12,13 +12,11 @@ use crate::limit::Limit;
 use crate::server::{Peer, RawServer};
 use crate::suite::Suite;
 
-/// The tests of a backend that want a process to themselves, for a file of its `tests` of their own. What it is given
-/// makes the backend.
+/// The tests of a backend that need a process of their own, for a file in its `tests`. The argument makes the backend.
 ///
-/// The [limits](Limit) that a library has there stand behind that, in a list: of these there is
-/// [`BlursExhaustion`](Limit::BlursExhaustion).
+/// A second argument is a list of the library's [limits](Limit), of which [`BlursExhaustion`](Limit::BlursExhaustion) applies.
 ///
-/// `B2KIT_LARGE_MIB` says how large the bodies are, and is 1024 otherwise.
+/// The environment variable `B2KIT_LARGE_MIB` sets the size of the bodies, 1024 by default.
 #[macro_export]
 macro_rules! isolated_process_tests {
     ($make:expr) => {
@@ -63,17 +61,17 @@ macro_rules! isolated_process_tests {
 
 const CHUNK: usize = 64 << 10;
 
-/// What a body of any size may take of memory beyond what there was: buffers of the library, the kernel's not counted.
-const MOST: u64 = 24 << 20;
+/// How much memory a body of any size may need: buffers of the library, without the kernel's.
+const MAX_GROWTH: u64 = 24 << 20;
 
 impl Suite {
-    /// Sends a body of `len` bytes and receives one, and asserts that every byte arrives, and that the memory of this
-    /// process grew by no more than 24 MiB (where the system tells: on Linux). It wants a process to itself.
+    /// Sends and receives a body of `len` bytes, and asserts that every byte arrives and, on Linux, that the memory of this
+    /// process grows by at most 24 MiB.
     ///
     /// # Panics
     /// If a byte is wrong, or the memory grew.
     pub fn large_bodies(&self, len: u64) {
-        // Threads, pools and code are there after a small exchange.
+        // A small exchange first, so that threads and pools exist.
         self.upload(1 << 20);
         self.download(1 << 20);
         let before = resident();
@@ -81,12 +79,17 @@ impl Suite {
         self.download(len);
         if let (Some(before), Some(peak)) = (before, peak()) {
             let grown = peak.saturating_sub(before);
-            assert!(grown < MOST, "{} MiB for {} MiB", grown >> 20, len >> 20);
+            assert!(
+                grown < MAX_GROWTH,
+                "{} MiB for {} MiB",
+                grown >> 20,
+                len >> 20
+            );
         }
     }
 
-    /// Runs the test of this name, which should be ignored and end in a plain request, in a process whose environment
-    /// names proxies that nobody serves.
+    /// Runs the ignored test of this name, which should send a plain request, in a process whose environment names unreachable
+    /// proxies.
     ///
     /// # Panics
     /// If the test fails there.
@@ -97,20 +100,19 @@ impl Suite {
             command.env(name, "http://127.0.0.1:1");
             command.env(name.to_uppercase(), "http://127.0.0.1:1");
         }
-        // libcurl knows CGI's trouble with HTTP_PROXY.
+        // libcurl ignores HTTP_PROXY under CGI, where a client can set it.
         let output = command
             .env_remove("REQUEST_METHOD")
             .output()
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stdout);
+        let output_text = String::from_utf8_lossy(&output.stdout);
         assert!(
-            output.status.success() && said.contains("1 passed"),
-            "{said}"
+            output.status.success() && output_text.contains("1 passed"),
+            "{output_text}"
         );
     }
 
-    /// Runs the test of this name, which should be ignored, in a process that may have no more than 100 files and
-    /// connections.
+    /// Runs the ignored test of this name in a process that is limited to 100 file descriptors.
     ///
     /// # Panics
     /// If the test fails there.
@@ -122,18 +124,18 @@ impl Suite {
             .args([test, "--exact", "--ignored"])
             .output()
             .expect("it runs");
-        let said = String::from_utf8_lossy(&output.stdout);
+        let output_text = String::from_utf8_lossy(&output.stdout);
         assert!(
-            output.status.success() && said.contains("1 passed"),
-            "{said}"
+            output.status.success() && output_text.contains("1 passed"),
+            "{output_text}"
         );
     }
 
-    /// Opens files until there can be no more, and asserts that a request is not sent then and says why; and that it is
-    /// when there is room again.
+    /// Opens files until no descriptor is left, and asserts that a request then fails as
+    /// [`Exhausted`](b2kit_core::HttpErrorKind::Exhausted) without being sent, and succeeds once descriptors are free again.
     ///
     /// # Panics
-    /// If it is not so.
+    /// If the backend behaves otherwise.
     #[cfg(unix)]
     pub fn without_descriptors(&self) {
         let client = (self.backend.make)();
@@ -144,12 +146,12 @@ impl Suite {
             peer.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             peer
         };
-        // Threads and the like are there after a first exchange.
+        // A first exchange, so that threads and pools exist.
         let server = RawServer::start();
         let sending = ask(&server);
         let mut peer = answer(&server);
         sending.response();
-        // A descriptor that the client gives back later would be room for one connection.
+        // A descriptor that the client releases later would be enough for one connection.
         let _ = peer.try_finish();
         peer.drain();
         drop(peer);
@@ -199,14 +201,14 @@ impl Suite {
     }
 }
 
-/// The bytes of a body from this place on.
+/// The chunk of a body at this offset.
 fn chunk(at: u64, len: u64) -> Bytes {
     let size = usize::try_from(len - at).map_or(CHUNK, |left| left.min(CHUNK));
-    Bytes::from(vec![place(at); size])
+    Bytes::from(vec![byte_at(at); size])
 }
 
-/// Chunks are told from their neighbours.
-const fn place(at: u64) -> u8 {
+/// A byte that differs between neighbouring chunks.
+const fn byte_at(at: u64) -> u8 {
     (at / CHUNK as u64 % 251) as u8
 }
 
@@ -225,7 +227,7 @@ async fn check(response: Response, len: u64) {
         while !chunk.is_empty() {
             let left = CHUNK - (at % CHUNK as u64) as usize;
             let part = chunk.split_to(left.min(chunk.len()));
-            assert!(part == vec![place(at); part.len()], "at {at}");
+            assert!(part == vec![byte_at(at); part.len()], "at {at}");
             at += part.len() as u64;
         }
     }
@@ -240,7 +242,7 @@ fn peak() -> Option<u64> {
     status("VmHWM:")
 }
 
-/// A line of what Linux says of this process, in bytes.
+/// A line of `/proc/self/status`, in bytes.
 fn status(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

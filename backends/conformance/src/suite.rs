@@ -1,4 +1,4 @@
-//! [`Suite`]: a backend, its limits, and the cases it is put through.
+//! [`Suite`]: runs the cases against a backend.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::cases::all;
 use crate::limit::Limit;
 use crate::report::{Outcome, Report};
 
-/// A backend that is to be put through the cases, and what is known of it.
+/// A backend to test, and the limits of its library.
 #[must_use = "a suite does nothing until `run`"]
 pub struct Suite {
     pub(crate) backend: Backend,
@@ -23,9 +23,9 @@ pub struct Suite {
 }
 
 impl Suite {
-    /// The backend that `make` makes, which is called for each case anew, mostly outside of any runtime.
+    /// A suite for the backend that `make` returns. It is called for each case, in most of them outside of any async runtime.
     ///
-    /// Make it as a program would that wants the safest settings: no proxy, no redirects, HTTP/1.1.
+    /// Use the safest settings that a program would use: no proxy, no redirects, HTTP/1.1.
     pub fn new<C: HttpClient>(make: impl Fn() -> C + Send + Sync + 'static) -> Self {
         Self {
             backend: Backend {
@@ -38,7 +38,8 @@ impl Suite {
         }
     }
 
-    /// The same backend as `make` makes it when it is to trust the root certificate in this PEM text, and no other.
+    /// Sets how to make the same backend so that it trusts only the root certificate in this PEM text. Without it, the cases over
+    /// HTTPS are [`NotRun`](Outcome::NotRun).
     pub fn trusting<C: HttpClient>(
         mut self,
         make: impl Fn(&str) -> C + Send + Sync + 'static,
@@ -47,7 +48,7 @@ impl Suite {
         self
     }
 
-    /// Declares what the library can't do.
+    /// Declares a limit of the library.
     pub fn limit(mut self, limit: Limit) -> Self {
         self.backend.limits.insert(limit);
         self
@@ -59,19 +60,19 @@ impl Suite {
         self
     }
 
-    /// Only the cases with this text in their name.
+    /// Runs only the cases whose name contains this text.
     pub fn only(mut self, text: impl Into<String>) -> Self {
         self.only = Some(text.into());
         self
     }
 
-    /// How many cases run at a time; 4 unless told otherwise.
+    /// Sets how many cases run in parallel, 4 by default.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self
     }
 
-    /// Puts the backend through the cases. Takes some seconds.
+    /// Runs the cases. Takes some seconds.
     pub fn run(self) -> Report {
         let selected: Vec<_> = all()
             .filter(|case| {

@@ -1,4 +1,4 @@
-//! What `CheckedClient` holds above a backend, on backends that are closures and time that is turned by hand.
+//! `CheckedClient`, over backends that are closures, with time that is advanced manually.
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
@@ -42,7 +42,7 @@ fn with_length(length: &str, body: ResponseBody) -> Response {
         .unwrap()
 }
 
-/// A backend that reads the body to its end, as a server would, and answers with what it got.
+/// A backend that reads the whole body and returns it.
 async fn echo(request: Request) -> Result<Response, HttpError> {
     let mut got = Vec::new();
     let mut body = request.into_body().open().unwrap();
@@ -55,7 +55,7 @@ async fn echo(request: Request) -> Result<Response, HttpError> {
     Ok(ok(got))
 }
 
-fn guard(backend: impl HttpClient) -> (CheckedClient, ManualTimer) {
+fn checked(backend: impl HttpClient) -> (CheckedClient, ManualTimer) {
     let timer = ManualTimer::new();
     (CheckedClient::new(backend, timer.clone()), timer)
 }
@@ -77,19 +77,19 @@ fn chunks(body: ResponseBody) -> BoxStream<'static, Result<Bytes, HttpError>> {
 
 #[test]
 fn a_body_of_the_promised_length_goes_through_whole() {
-    let (guard, timer) = guard(echo);
+    let (checked, timer) = checked(echo);
     let request = post_stream(7, vec![Ok("abc"), Ok(""), Ok("def"), Ok("g"), Ok("")]);
     assert_eq!(
-        text(timer.run(guard.send(request)).unwrap()).unwrap(),
+        text(timer.run(checked.send(request)).unwrap()).unwrap(),
         "abcdefg"
     );
 }
 
 #[test]
-fn a_large_chunk_is_handed_over_in_pieces_and_arrives_whole() {
+fn a_large_chunk_is_split_and_arrives_whole() {
     let sizes = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&sizes);
-    let (guard, timer) = guard(move |request: Request| {
+    let (checked, timer) = checked(move |request: Request| {
         let seen = Arc::clone(&seen);
         async move {
             let mut body = request.into_body().open().unwrap();
@@ -104,7 +104,7 @@ fn a_large_chunk_is_handed_over_in_pieces_and_arrives_whole() {
     });
     let sent: Vec<u8> = (0..1_000_003_u32).map(|n| (n % 251) as u8).collect();
     let response = timer
-        .run(guard.send(request("POST", sent.clone())))
+        .run(checked.send(request("POST", sent.clone())))
         .unwrap();
     assert_eq!(
         block_on(response.into_body().collect(2 << 20)).unwrap(),
@@ -115,9 +115,9 @@ fn a_large_chunk_is_handed_over_in_pieces_and_arrives_whole() {
 
 #[test]
 fn a_source_that_ends_early_is_a_source_error() {
-    let (guard, timer) = guard(echo);
+    let (checked, timer) = checked(echo);
     let error = timer
-        .run(guard.send(post_stream(7, vec![Ok("abc")])))
+        .run(checked.send(post_stream(7, vec![Ok("abc")])))
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
@@ -135,7 +135,7 @@ fn a_source_that_is_too_long_never_completes_the_body() {
     ] {
         let taken = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&taken);
-        let (guard, timer) = guard(move |request: Request| {
+        let (checked, timer) = checked(move |request: Request| {
             let count = Arc::clone(&count);
             async move {
                 let mut body = request.into_body().open().unwrap();
@@ -145,7 +145,7 @@ fn a_source_that_is_too_long_never_completes_the_body() {
                 Err(HttpError::new(HttpErrorKind::Reset, Phase::MaybeReceived))
             }
         });
-        let error = timer.run(guard.send(post_stream(3, tail))).unwrap_err();
+        let error = timer.run(checked.send(post_stream(3, tail))).unwrap_err();
         assert_eq!(error.kind(), HttpErrorKind::Source);
         assert_eq!(
             cause(&error),
@@ -159,30 +159,35 @@ fn a_source_that_is_too_long_never_completes_the_body() {
 }
 
 #[test]
-fn a_source_that_promised_nothing_and_has_something_is_refused() {
-    let (guard, timer) = guard(echo);
+fn a_source_of_length_0_that_yields_bytes_is_refused() {
+    let (checked, timer) = checked(echo);
     let error = timer
-        .run(guard.send(post_stream(0, vec![Ok("a")])))
+        .run(checked.send(post_stream(0, vec![Ok("a")])))
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Source, Phase::NotSent)
     );
     assert_eq!(
-        text(timer.run(guard.send(post_stream(0, vec![Ok("")]))).unwrap()).unwrap(),
+        text(
+            timer
+                .run(checked.send(post_stream(0, vec![Ok("")])))
+                .unwrap()
+        )
+        .unwrap(),
         ""
     );
 }
 
 #[test]
-fn a_failing_source_is_told_whatever_the_backend_makes_of_it() {
-    let (guard, timer) = guard(|request: Request| async move {
+fn the_error_of_a_source_is_reported_whatever_the_backends_error_is() {
+    let (checked, timer) = checked(|request: Request| async move {
         let mut body = request.into_body().open().unwrap();
         while body.next().await.is_some_and(|chunk| chunk.is_ok()) {}
         Err(HttpError::new(HttpErrorKind::Protocol, Phase::NotSent))
     });
     let request = post_stream(9, vec![Ok("abc"), Err(io::Error::other("disk on fire"))]);
-    let error = timer.run(guard.send(request)).unwrap_err();
+    let error = timer.run(checked.send(request)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Source, Phase::MaybeReceived)
@@ -192,20 +197,20 @@ fn a_failing_source_is_told_whatever_the_backend_makes_of_it() {
 
 #[test]
 fn a_one_shot_body_is_not_sent_twice() {
-    let (guard, timer) = guard(echo);
+    let (checked, timer) = checked(echo);
     let body = Body::once(3, stream::iter([Ok(Bytes::from("abc"))]));
     let again = request("POST", "").map(|_| body.clone());
     assert!(!body.is_replayable());
     assert_eq!(
         text(
             timer
-                .run(guard.send(request("POST", "").map(|_| body)))
+                .run(checked.send(request("POST", "").map(|_| body)))
                 .unwrap()
         )
         .unwrap(),
         "abc"
     );
-    let error = timer.run(guard.send(again)).unwrap_err();
+    let error = timer.run(checked.send(again)).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Source, Phase::NotSent)
@@ -214,7 +219,7 @@ fn a_one_shot_body_is_not_sent_twice() {
 
 #[test]
 fn a_replayable_body_opens_anew_for_each_attempt() {
-    let (guard, timer) = guard(echo);
+    let (checked, timer) = checked(echo);
     let body = Body::replay(6, || {
         Ok(stream::iter([
             Ok(Bytes::from("abc")),
@@ -224,19 +229,19 @@ fn a_replayable_body_opens_anew_for_each_attempt() {
     for _ in 0..2 {
         let request = request("POST", "").map(|_| body.clone());
         assert_eq!(
-            text(timer.run(guard.send(request)).unwrap()).unwrap(),
+            text(timer.run(checked.send(request)).unwrap()).unwrap(),
             "abcdef"
         );
     }
 }
 
 #[test]
-fn an_error_after_the_body_was_asked_for_is_never_called_unsent() {
-    let (guard, timer) = guard(|request: Request| async move {
+fn an_error_after_the_body_was_polled_is_never_not_sent() {
+    let (checked, timer) = checked(|request: Request| async move {
         let _ = request.into_body().open().unwrap().next().await;
         Err(HttpError::new(HttpErrorKind::Connect, Phase::NotSent))
     });
-    let error = timer.run(guard.send(request("POST", "abc"))).unwrap_err();
+    let error = timer.run(checked.send(request("POST", "abc"))).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Connect, Phase::MaybeReceived)
@@ -245,14 +250,14 @@ fn an_error_after_the_body_was_asked_for_is_never_called_unsent() {
 
 #[test]
 fn content_length_is_set_to_the_bodys_length_and_a_contradiction_is_refused() {
-    let (guard, timer) = guard(|request: Request| async move {
+    let (checked, timer) = checked(|request: Request| async move {
         let length = request
             .headers()
             .get("content-length")
             .map(|value| value.to_str().unwrap().to_owned());
         Ok(ok(length.unwrap_or_else(|| "none".to_owned())))
     });
-    let said = |request| text(timer.run(guard.send(request))?);
+    let said = |request| text(timer.run(checked.send(request))?);
     assert_eq!(said(request("POST", "abc")).unwrap(), "3");
     assert_eq!(said(request("POST", "")).unwrap(), "0");
     assert_eq!(said(request("GET", "")).unwrap(), "none");
@@ -284,13 +289,13 @@ fn content_length_is_set_to_the_bodys_length_and_a_contradiction_is_refused() {
 #[test]
 fn a_response_that_ends_early_or_runs_over_is_an_error_item_and_then_the_end() {
     for (length, kind) in [("5", HttpErrorKind::Closed), ("2", HttpErrorKind::Protocol)] {
-        let (guard, timer) = guard(move |_: Request| async move {
+        let (checked, timer) = checked(move |_: Request| async move {
             Ok(with_length(
                 length,
                 ResponseBody::new(None, stream::iter([Ok(Bytes::from("abc"))])),
             ))
         });
-        let response = timer.run(guard.send(request("GET", ""))).unwrap();
+        let response = timer.run(checked.send(request("GET", ""))).unwrap();
         let items: Vec<_> = timer.run(chunks(response.into_body()).collect());
         let error = items.last().unwrap().as_ref().unwrap_err();
         assert_eq!((error.kind(), error.phase()), (kind, Phase::ResponseBegun));
@@ -309,7 +314,7 @@ fn lengths_that_contradict_each_other_are_a_protocol_error() {
         vec![""],
     ] {
         let bad_values = bad.clone();
-        let (guard, timer) = guard(move |_: Request| {
+        let (checked, timer) = checked(move |_: Request| {
             let mut response = ok("abc");
             for value in &bad_values {
                 response
@@ -318,7 +323,7 @@ fn lengths_that_contradict_each_other_are_a_protocol_error() {
             }
             async move { Ok(response) }
         });
-        let error = timer.run(guard.send(request("GET", ""))).unwrap_err();
+        let error = timer.run(checked.send(request("GET", ""))).unwrap_err();
         assert_eq!(
             (error.kind(), error.phase()),
             (HttpErrorKind::Protocol, Phase::ResponseBegun),
@@ -329,22 +334,22 @@ fn lengths_that_contradict_each_other_are_a_protocol_error() {
 
 #[test]
 fn a_head_response_has_no_body_whatever_its_length_says() {
-    let (guard, timer) = guard(|_: Request| async {
+    let (checked, timer) = checked(|_: Request| async {
         Ok(with_length(
             "1000",
             ResponseBody::new(None, stream::pending()),
         ))
     });
-    let response = timer.run(guard.send(request("HEAD", ""))).unwrap();
+    let response = timer.run(checked.send(request("HEAD", ""))).unwrap();
     assert_eq!(response.headers()["content-length"], "1000");
     assert_eq!(text(response).unwrap(), "");
 }
 
 #[test]
 fn no_response_within_the_heads_deadline_is_a_timeout() {
-    let (guard, timer) = guard(|_: Request| pending());
+    let (checked, timer) = checked(|_: Request| pending());
     let began = timer.now();
-    let error = timer.run(guard.send(request("GET", ""))).unwrap_err();
+    let error = timer.run(checked.send(request("GET", ""))).unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
         (HttpErrorKind::Timeout, Phase::MaybeReceived)
@@ -366,10 +371,10 @@ fn the_heads_deadline_counts_from_the_end_of_the_body() {
             pending().await
         }
     };
-    let guard = CheckedClient::new(backend, timer.clone());
+    let checked = CheckedClient::new(backend, timer.clone());
     let began = timer.now();
     let error = timer
-        .run(guard.send(post_stream(3, vec![Ok("a"), Ok("b"), Ok("c")])))
+        .run(checked.send(post_stream(3, vec![Ok("a"), Ok("b"), Ok("c")])))
         .unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Timeout);
     assert_eq!(timer.now() - began, Duration::from_secs(2 * 19 + 30));
@@ -377,14 +382,14 @@ fn the_heads_deadline_counts_from_the_end_of_the_body() {
 
 #[test]
 fn a_server_that_stops_reading_is_a_stall() {
-    let (guard, timer) = guard(|request: Request| async move {
+    let (checked, timer) = checked(|request: Request| async move {
         let mut body = request.into_body().open().unwrap();
         let _first = body.next().await;
         pending().await
     });
     let began = timer.now();
     let error = timer
-        .run(guard.send(post_stream(3, vec![Ok("a"), Ok("b"), Ok("c")])))
+        .run(checked.send(post_stream(3, vec![Ok("a"), Ok("b"), Ok("c")])))
         .unwrap_err();
     assert_eq!(
         (error.kind(), error.phase()),
@@ -404,22 +409,22 @@ fn a_slow_source_is_no_stall() {
             (n < 3).then(|| (Ok(Bytes::from("x")), n + 1))
         }
     });
-    let guard = CheckedClient::new(echo, timer.clone());
+    let checked = CheckedClient::new(echo, timer.clone());
     let request = request("POST", "").map(|_| Body::once(3, source));
     assert_eq!(
-        text(timer.run(guard.send(request)).unwrap()).unwrap(),
+        text(timer.run(checked.send(request)).unwrap()).unwrap(),
         "xxx"
     );
 }
 
 #[test]
-fn a_response_that_falls_silent_is_a_stall_and_a_reader_that_rests_is_not() {
+fn a_silent_response_is_a_stall_and_a_pausing_reader_is_not() {
     let timer = ManualTimer::new();
     let body = || {
         let first = stream::iter([Ok(Bytes::from("ab")), Ok(Bytes::from("cd"))]);
         ResponseBody::new(None, first.chain(stream::pending()))
     };
-    let guard = CheckedClient::new(
+    let checked = CheckedClient::new(
         move |_: Request| {
             let body = body();
             async { Ok(with_length("5", body)) }
@@ -427,7 +432,7 @@ fn a_response_that_falls_silent_is_a_stall_and_a_reader_that_rests_is_not() {
         timer.clone(),
     );
     let mut body = timer
-        .run(guard.send(request("GET", "")))
+        .run(checked.send(request("GET", "")))
         .unwrap()
         .into_body();
     assert_eq!(timer.run(body.next()).unwrap().unwrap(), "ab");
@@ -444,8 +449,8 @@ fn a_response_that_falls_silent_is_a_stall_and_a_reader_that_rests_is_not() {
 }
 
 #[test]
-fn a_response_that_drips_takes_few_sleeps_and_a_stall_is_still_noticed_on_time() {
-    /// A clock that counts how often it is asked to wake somebody.
+fn a_response_of_many_chunks_uses_few_sleeps_and_a_stall_is_still_detected_on_time() {
+    /// A clock that counts sleeps.
     struct Counting(ManualTimer, Arc<AtomicU64>);
     impl Timer for Counting {
         fn now(&self) -> std::time::Instant {
@@ -469,12 +474,12 @@ fn a_response_that_drips_takes_few_sleeps_and_a_stall_is_still_noticed_on_time()
         });
         async { Ok(ok(ResponseBody::new(None, drops.chain(stream::pending())))) }
     };
-    // As fast as it has to be.
+    // Exactly the minimum throughput.
     let deadlines =
         Deadlines::DEFAULT.with_throughput(Throughput::new(50, Duration::from_secs(61)));
-    let guard = CheckedClient::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
-    let guard = guard.with_deadlines(deadlines);
-    let response = timer.run(guard.send(request("GET", ""))).unwrap();
+    let checked = CheckedClient::new(backend, Counting(timer.clone(), Arc::clone(&sleeps)));
+    let checked = checked.with_deadlines(deadlines);
+    let response = timer.run(checked.send(request("GET", ""))).unwrap();
     let mut body = response.into_body();
     sleeps.store(0, Ordering::Relaxed);
     for _ in 0..103 {
@@ -504,14 +509,14 @@ fn the_total_deadline_covers_the_whole_exchange_and_comes_with_the_request() {
             Ok(ok(ResponseBody::new(None, stream::pending())))
         }
     };
-    let guard = CheckedClient::new(backend, timer.clone());
+    let checked = CheckedClient::new(backend, timer.clone());
     for (total, in_body) in [(5, false), (10, true)] {
         let began = timer.now();
         let mut request = request("GET", "");
         request
             .extensions_mut()
             .insert(Deadlines::NONE.with_total(Duration::from_secs(total)));
-        let error = match timer.run(guard.send(request)) {
+        let error = match timer.run(checked.send(request)) {
             Err(error) => error,
             Ok(response) => text_error(&timer, response),
         };
@@ -526,7 +531,7 @@ fn text_error(timer: &ManualTimer, response: Response) -> HttpError {
 }
 
 #[test]
-fn after_an_early_error_status_the_source_is_not_read_on_and_the_upload_ends_with_the_response() {
+fn after_an_early_error_status_the_source_is_not_read_and_the_upload_ends_with_the_response() {
     let read = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&read);
     let source = stream::repeat_with(move || {
@@ -547,9 +552,9 @@ fn after_an_early_error_status_the_source_is_not_read_on_and_the_upload_ends_wit
             Ok(answer.body(ResponseBody::from("abc")).unwrap())
         }
     };
-    let (guard, timer) = guard(backend);
+    let (checked, timer) = checked(backend);
     let request = request("POST", "").map(|_| Body::once(1_000_000, source.take(100_000)));
-    let response = timer.run(guard.send(request)).unwrap();
+    let response = timer.run(checked.send(request)).unwrap();
     let mut upload = kept.lock().unwrap().take().unwrap();
     let polled = block_on(async { futures::poll!(upload.next()) });
     assert!(polled.is_pending(), "paused while the response is read");
@@ -569,8 +574,8 @@ fn dropping_the_future_fails_the_body_that_the_backend_still_holds() {
         *keep.lock().unwrap() = Some(request.into_body().open().unwrap());
         pending()
     };
-    let (guard, _timer) = guard(backend);
-    let mut sending = guard.send(request("POST", "abc"));
+    let (checked, _timer) = checked(backend);
+    let mut sending = checked.send(request("POST", "abc"));
     block_on(async { assert!(futures::poll!(&mut sending).is_pending()) });
     drop(sending);
     let mut body = kept.lock().unwrap().take().unwrap();
@@ -578,7 +583,7 @@ fn dropping_the_future_fails_the_body_that_the_backend_still_holds() {
 }
 
 #[test]
-fn a_body_larger_than_the_caller_can_hold_is_refused_as_soon_as_it_is_known() {
+fn a_body_over_the_limit_of_collect_fails_as_soon_as_that_is_known() {
     let endless = || {
         ResponseBody::new(
             None,
@@ -598,12 +603,12 @@ fn a_body_larger_than_the_caller_can_hold_is_refused_as_soon_as_it_is_known() {
 fn shared_and_boxed_backends_are_backends() {
     let shared: Arc<dyn HttpClient> = Arc::new(echo);
     let timer = ManualTimer::new();
-    let guard = CheckedClient::new(
+    let checked = CheckedClient::new(
         Arc::new(CheckedClient::new(shared, timer.clone())),
         timer.clone(),
     );
     assert_eq!(
-        text(timer.run(guard.send(request("POST", "abc"))).unwrap()).unwrap(),
+        text(timer.run(checked.send(request("POST", "abc"))).unwrap()).unwrap(),
         "abc"
     );
 }

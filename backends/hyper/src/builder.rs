@@ -1,4 +1,4 @@
-//! [`Builder`]: what can be chosen about a client.
+//! [`Builder`]: the settings of a client.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,13 +18,13 @@ use crate::pool::{Pool, PoolLimits};
 use crate::runtime::Runtime;
 use crate::tls::RootCertificates;
 
-/// B2 closes an idle connection after about 4 s. The protocol's bound is 3 s; the rest is for the way there.
+/// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
 const IDLE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// hyper's own bound is 100.
+/// hyper's default is 100.
 const MAX_RESPONSE_HEADERS: usize = 256;
 
-/// How a [`HyperClient`] is to be.
+/// The settings of a [`HyperClient`].
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
@@ -78,44 +78,44 @@ impl Builder {
         }
     }
 
-    /// Run on a runtime of the client's own: one thread, which works with every executor.
+    /// Runs connections on a dedicated runtime of one thread, which works with every executor.
     pub fn dedicated_runtime(mut self) -> Self {
         self.runtime = RuntimeChoice::Dedicated;
         self
     }
 
-    /// Run on the tokio runtime that [`build`](Self::build) is called in, and nowhere else. It needs its I/O and time
-    /// drivers (`enable_all`).
+    /// Runs connections on the tokio runtime in which [`build`](Self::build) is called; without one, `build` fails. The runtime
+    /// needs its I/O and time drivers (`enable_all`).
     pub fn current_runtime(mut self) -> Self {
         self.runtime = RuntimeChoice::Current;
         self
     }
 
-    /// Trust these root certificates too: one or more in PEM, as in a `ca.pem`. May be called several times.
+    /// Trusts these root certificates too: one or more in PEM, as in a `ca.pem`. May be called several times.
     pub fn root_certificates_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.roots.add_pem(pem.as_ref());
         self
     }
 
-    /// Trust none but the [root certificates](Self::root_certificates_pem) given here.
+    /// Trusts only the root certificates added with [`root_certificates_pem`](Self::root_certificates_pem).
     pub fn without_default_roots(mut self) -> Self {
         self.roots.drop_defaults();
         self
     }
 
-    /// How long it may take until there is a connection: name resolution, TCP and TLS together. Defaults to 10 s.
+    /// Sets the connect timeout, for name resolution, TCP and TLS together. The default is 10 s.
     ///
-    /// Where a name has several addresses, TCP has this time divided among them.
+    /// If a name has several addresses, the time for TCP is divided among them.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
         self
     }
 
-    /// Connect through this, instead of TCP and TLS of the client's own: a proxy's tunnel, a unix socket, another TLS
-    /// library. Any connector that a client of hyper-util can have will do.
+    /// Connects with this connector instead of plain TCP and rustls, for example through a proxy's tunnel, over a unix socket,
+    /// or with another TLS library. Any connector for clients of hyper-util works.
     ///
-    /// TLS is the connector's affair then: the root certificates given here are not for it. It must offer the server no
-    /// HTTP/2. The time to connect is still bounded.
+    /// The connector is then responsible for TLS: root certificates set here are ignored, and it must not offer HTTP/2. The
+    /// connect timeout still applies.
     pub fn connector<C>(mut self, connector: C) -> Self
     where
         C: Service<Uri, Error: Into<Box<dyn StdError + Send + Sync>>, Future: Send>
@@ -148,11 +148,11 @@ impl Builder {
         self
     }
 
-    /// Makes the client. No connection is made yet.
+    /// Builds the client. No connection is made yet.
     ///
     /// # Errors
-    /// If a root certificate can't be read, if there is no root certificate at all, if there is no ambient runtime
-    /// where one is asked for, or if the thread for the client's own can't be started.
+    /// If a root certificate is invalid, if there is no root certificate, if there is no current runtime but
+    /// [`current_runtime`](Self::current_runtime) was chosen, or if the thread of a dedicated runtime can't be started.
     pub fn build(self) -> Result<HyperClient, BuildError> {
         let connect = match self.connector {
             Some(connect) => connect,
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_runtime_around_the_ambient_one_is_refused() {
+    fn current_runtime_without_a_runtime_is_refused() {
         let error = HyperClient::builder()
             .current_runtime()
             .build()
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_trusts_nobody_is_refused() {
+    fn a_client_without_root_certificates_is_refused() {
         let error = HyperClient::builder()
             .without_default_roots()
             .build()
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pem_that_holds_no_certificate_is_refused() {
+    fn a_pem_without_a_valid_certificate_is_refused() {
         let truncated = "-----BEGIN CERTIFICATE-----\nMIIB";
         let not_a_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for pem in ["", "no PEM at all", truncated, not_a_certificate] {

@@ -1,4 +1,4 @@
-//! [`HyperClient`]: the backend.
+//! [`HyperClient`]: the backend over hyper.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::pool::{Origin, Pool, Pooled};
 use crate::response::into_response;
 use crate::runtime::Runtime;
 
-/// A backend made of hyper and rustls. A clone is cheap and shares the connections.
+/// A backend over hyper and rustls. Clones are cheap and share connections.
 ///
-/// The crate's documentation says which runtime it runs on.
+/// The documentation of the [crate] says on which runtime it runs.
 #[derive(Clone)]
 pub struct HyperClient {
     inner: Arc<Inner>,

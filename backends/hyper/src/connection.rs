@@ -10,16 +10,16 @@ use atomic_waker::AtomicWaker;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect;
 
-/// What a connector gives: a TCP stream, one with TLS, or whatever a user's own connector makes.
+/// The stream that a connector makes: TCP, TLS over TCP, or that of a custom connector.
 pub(crate) trait Io: Read + Write + connect::Connection + Send + Unpin {}
 
 impl<T: Read + Write + connect::Connection + Send + Unpin> Io for T {}
 
 /// A connection to a server, with or without TLS.
 ///
-/// hyper closes the connection of a request that was given up, but politely: over TLS it first wants to flush what is
-/// buffered, which never ends if the server has stopped reading, and keeps socket and body source for as long. And it
-/// does not stop the upload at all whose response came early. So each connection has a [`CloseSwitch`].
+/// hyper closes the connection of a dropped request gracefully: over TLS it first flushes its buffer, which never ends if
+/// the server has stopped reading, and keeps the socket and the source of the body until then. It doesn't stop an upload
+/// whose response arrived early at all. So each connection has a [`CloseSwitch`].
 pub(crate) struct Connection {
     io: Box<dyn Io>,
     switch: CloseSwitch,
@@ -33,7 +33,7 @@ impl Connection {
         }
     }
 
-    /// What closes it.
+    /// Closes this connection.
     pub(crate) fn switch(&self) -> CloseSwitch {
         self.switch.clone()
     }
@@ -43,15 +43,15 @@ impl Connection {
         self.io.connected().is_proxied()
     }
 
-    /// The stream, unless the switch is off.
+    /// The stream, unless the connection was closed.
     fn alive(self: Pin<&mut Self>, cx: &Context<'_>) -> io::Result<Pin<&mut dyn Io>> {
         let this = self.get_mut();
-        // First the waker, then the look: the other way round a cut between the two would go unnoticed.
+        // Registered before the check: otherwise a close between the two would go unnoticed.
         this.switch.0.task.register(cx.waker());
-        if this.switch.0.off.load(Ordering::Acquire) {
+        if this.switch.0.closed.load(Ordering::Acquire) {
             return Err(io::Error::new(
                 io::ErrorKind::ConnectionAborted,
-                "the request was given up",
+                "the request was aborted",
             ));
         }
         Ok(Pin::new(&mut *this.io))
@@ -98,20 +98,20 @@ impl Write for Connection {
     }
 }
 
-/// Ends a connection: its task is woken and every further operation fails, so that the task ends and the socket closes.
+/// Closes a connection: its task is woken and every further operation fails, so the task ends and the socket is closed.
 #[derive(Clone, Default)]
 pub(crate) struct CloseSwitch(Arc<CloseSwitchState>);
 
 #[derive(Default)]
 struct CloseSwitchState {
-    off: AtomicBool,
+    closed: AtomicBool,
     /// The task that drives the connection.
     task: AtomicWaker,
 }
 
 impl CloseSwitch {
-    pub(crate) fn cut(&self) {
-        self.0.off.store(true, Ordering::Release);
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
         self.0.task.wake();
     }
 }

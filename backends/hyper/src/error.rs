@@ -1,4 +1,4 @@
-//! What hyper's errors mean: kind and phase.
+//! Converts hyper's errors.
 
 use std::error::Error as StdError;
 
@@ -23,17 +23,17 @@ pub(crate) fn send_error(error: hyper::Error, untouched: bool, upload: &Upload) 
     } else {
         Phase::MaybeReceived
     };
-    // What remains without a name of its own: bytes that nobody asked for, before the request.
+    // All other errors: unexpected bytes on the connection before the request.
     let kind = exchange_kind(&error).unwrap_or(HttpErrorKind::Protocol);
     HttpError::new(kind, phase).with_source(error)
 }
 
-/// The response's body broke off.
+/// The error of a response's body.
 pub(crate) fn receive_error(error: hyper::Error, upload: &Upload) -> HttpError {
     if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::ResponseBegun).with_source(source);
     }
-    // What remains without a name of its own: the connection failed on its sending side.
+    // All other errors: the connection failed while sending.
     let kind = exchange_kind(&error).unwrap_or(HttpErrorKind::Closed);
     HttpError::new(kind, Phase::ResponseBegun).with_source(error)
 }
@@ -44,7 +44,7 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else if find::<RuntimeError>(error).is_some() {
         HttpErrorKind::Other
     } else if is_exhaustion(error) {
-        // Also of a resolver that could not open its socket.
+        // Includes a resolver that could not open its socket.
         HttpErrorKind::Exhausted
     } else if find::<ResolveError>(error).is_some() {
         HttpErrorKind::Resolve
@@ -53,7 +53,7 @@ fn connect_kind(error: &(dyn StdError + 'static)) -> HttpErrorKind {
     } else if find::<rustls::Error>(error).is_some() {
         HttpErrorKind::Tls
     } else {
-        // Also a socket that closes in the middle of the handshake: that may be better next time.
+        // Includes a socket that closes during the handshake: a retry may succeed.
         HttpErrorKind::Connect
     }
 }

@@ -93,7 +93,7 @@ impl Exchange {
 
     fn close(&mut self) {
         if let Some(pooled) = self.connection.take() {
-            pooled.switch.cut();
+            pooled.switch.close();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From hyper's response to ours.
+//! Converts hyper's responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::error::receive_error;
 use crate::exchange::Exchange;
 use crate::runtime::Runtime;
 
-/// The response, with a body that keeps alive what it needs.
+/// Converts a response. Its body keeps the connection and the runtime alive.
 pub(crate) fn into_response(
     response: http::Response<Incoming>,
     mut exchange: Exchange,
@@ -40,7 +40,7 @@ struct ReceivedBody {
     exchange: Exchange,
     /// `None` after the end or an error.
     incoming: Option<Incoming>,
-    /// The client may be gone before the body is read.
+    /// The client may be dropped before the body is read.
     _runtime: Arc<Runtime>,
 }
 
@@ -60,7 +60,7 @@ impl Stream for ReceivedBody {
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => return Poll::Ready(Some(Ok(chunk))),
-                    // Trailers, which say nothing about the body's bytes.
+                    // Trailers are ignored.
                     Ok(_) | Err(_) => {}
                 },
                 Some(Err(error)) => {

@@ -1,4 +1,4 @@
-//! The tokio runtime that connections live on.
+//! [`Runtime`]: the tokio runtime that drives the connections.
 
 use std::fmt;
 
@@ -6,9 +6,10 @@ use tokio::runtime::{self, Handle};
 
 use crate::build_error::BuildError;
 
-/// A tokio runtime: somebody's, of which we have the handle, or our own, which ends with this value.
+/// A handle to the program's tokio runtime, or a dedicated runtime, which ends with this value.
 ///
-/// Whoever needs the runtime to go on holds this; whoever lives on it (the pool, the connector) holds a [`Handle`].
+/// Clients and response bodies hold this to keep the runtime alive; the pool and the connector, which run on it, hold only a
+/// [`Handle`].
 pub(crate) struct Runtime {
     handle: Handle,
     dedicated: Option<runtime::Runtime>,
@@ -42,7 +43,7 @@ impl Runtime {
 }
 
 impl Drop for Runtime {
-    /// Waits for nothing: the last clone of a client may go in async code, or on this runtime's own thread.
+    /// Does not block: the last clone of a client may be dropped in async code, or on the runtime's own thread.
     fn drop(&mut self) {
         if let Some(runtime) = self.dedicated.take() {
             runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! Whom to trust, and how to speak TLS.
+//! The configuration of TLS.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::build_error::BuildError;
 
-/// The root certificates that a server's certificate must lead to.
+/// The root certificates to trust.
 #[derive(Clone)]
 pub(crate) struct RootCertificates {
     defaults: bool,
@@ -26,8 +26,8 @@ impl RootCertificates {
         self.defaults = false;
     }
 
-    /// A configuration that trusts these roots, with *ring* and no regard to the process's default provider: another
-    /// HTTP library in the same program may have set that to something else.
+    /// A configuration that trusts these roots. It uses *ring* and not the process's default provider, which another HTTP library
+    /// in the same program may have set.
     pub(crate) fn into_config(self) -> Result<Arc<ClientConfig>, BuildError> {
         let provider = Arc::new(ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)

@@ -1,4 +1,4 @@
-//! Which connections are used again, and which are closed when.
+//! Which connections are reused, and when connections are closed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -148,8 +148,8 @@ fn dropping_the_future_closes_a_connection_that_is_being_made(s: &Subject<'_>) {
     peer.drain();
 }
 
-/// An upload to a server that reads nothing but the head, up to where nothing moves any more.
-struct Stuck {
+/// An upload to a server that reads only the head, when all buffers are full.
+struct BlockedUpload {
     sending: PendingFuture,
     peer: Peer,
     /// How many bytes the backend took from the source.
@@ -158,7 +158,7 @@ struct Stuck {
     gone: DropSignal,
 }
 
-impl Stuck {
+impl BlockedUpload {
     fn start(client: &Client, tls: Option<&Arc<ServerConfig>>, len: u64) -> Self {
         let server = RawServer::start();
         let pulls = Arc::new(AtomicU64::new(0));
@@ -213,11 +213,11 @@ fn dropping_the_future_closes_a_connection_whose_server_has_stopped_reading(s: &
     let config = authority.server(&["localhost"]);
     let client = s.trusting(authority.pem());
     for tls in [None, Some(&config)] {
-        let stuck = Stuck::start(&client, tls, 1 << 40);
+        let stuck = BlockedUpload::start(&client, tls, 1 << 40);
         let pulled = stuck.pulled;
         stuck.drop_now(s);
         // A body that is wholly in the backend's hands, and no farther.
-        Stuck::start(&client, tls, pulled).drop_now(s);
+        BlockedUpload::start(&client, tls, pulled).drop_now(s);
     }
 }
 
@@ -294,7 +294,7 @@ fn a_connection_that_the_server_wants_closed_is_not_used_again(s: &Subject<'_>) 
     }
 }
 
-/// Until the client can know what came on an idle connection.
+/// Waits until the client can have noticed what arrived on an idle connection.
 fn wait_until_noticed(s: &Subject<'_>) {
     let pause = if s.is_limited(Limit::NoticesCloseLate) {
         1200
@@ -324,7 +324,7 @@ fn a_connection_that_the_server_closed_while_it_was_idle_is_not_used_again(s: &S
     }
 }
 
-/// It would be taken for another object.
+/// Otherwise it would be taken for another object.
 fn what_follows_a_response_is_not_the_next_one(s: &Subject<'_>) {
     let forged = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     let answer = |mut peer: Peer| {

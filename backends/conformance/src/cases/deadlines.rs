@@ -1,5 +1,5 @@
-//! Behind the guard, as programs have a backend: what is silent or stalls ends within its time, and a source of another
-//! length than it promised never makes a whole body.
+//! The backend wrapped in a `CheckedClient`, as programs use it: silence and stalls end at their deadlines, and a source of
+//! the wrong length never completes a body.
 
 use std::time::Duration;
 

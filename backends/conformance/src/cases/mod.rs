@@ -1,14 +1,14 @@
 //! The cases.
 //!
-//! - `wire`: what leaves, byte for byte
+//! - `wire`: the bytes of a request
 //! - `targets`: paths and queries that must not be rewritten
 //! - `uploads`, `responses`: bodies in both directions
-//! - `conduct`: what a library must not do by itself
-//! - `connections`: which are used again, and which are closed when
-//! - `deadlines`: what the guard adds, over this backend
+//! - `forbidden_behavior`: what a library must not do by itself
+//! - `connections`: which connections are reused, and when they are closed
+//! - `deadlines`: what `CheckedClient` enforces over this backend
 //! - `failures`: kind and phase of each error
-//! - `tls`: whom the backend trusts
-//! - `executors`: on which executors it works
+//! - `tls`: which servers the backend trusts
+//! - `executors`: on which async executors it works
 
 mod connections;
 mod deadlines;

@@ -1,4 +1,4 @@
-//! Responses as they arrive.
+//! Responses.
 
 use b2kit_core::{HttpErrorKind, Phase, Response, SystemTimer, Timer as _};
 use http::{Method, StatusCode};
@@ -27,7 +27,7 @@ cases![
     a_response_that_nobody_reads_is_not_hoarded,
 ];
 
-/// The response to a GET that is answered with these bytes and a close.
+/// The response to a GET that gets these bytes and a close.
 fn answered(s: &Subject<'_>, bytes: impl AsRef<[u8]>) -> Response {
     let server = RawServer::start();
     let sending = start_send(&s.client(), get(server.uri("/")));

@@ -1,4 +1,4 @@
-//! Bodies on their way out.
+//! Bodies of requests.
 
 use std::io;
 use std::sync::Arc;

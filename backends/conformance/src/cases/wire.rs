@@ -1,4 +1,4 @@
-//! What leaves, byte for byte.
+//! The bytes of a request.
 
 use b2kit_core::{Body, HttpErrorKind, Phase, Request};
 
@@ -25,7 +25,7 @@ cases![
 
 pub(super) const EMPTY_OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// The head with which a request arrives that is answered.
+/// The head of a request as it arrives.
 fn arrived(s: &Subject<'_>, request: impl FnOnce(&RawServer) -> Request) -> Head {
     let server = RawServer::start();
     let sending = start_send(&s.client(), request(&server));
