@@ -47,6 +47,9 @@ pub enum Limit {
     /// A connect timeout of a request without a body is reported as [`Timeout`](b2kit_core::HttpErrorKind::Timeout) and
     /// [`MaybeReceived`](b2kit_core::Phase::MaybeReceived).
     BlursConnectTimeouts,
+    /// More connections may be opened than there are concurrent requests, because the library may notice too late that
+    /// one is free.
+    MakesSpareConnections,
     /// A server that does not speak TLS is a [`Connect`](b2kit_core::HttpErrorKind::Connect) error, which may be
     /// retried.
     TakesTlsFailuresForConnectFailures,

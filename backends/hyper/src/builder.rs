@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
+use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
-use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect;
-use hyper_util::rt::TokioTimer;
 use tower_service::Service;
 
 use crate::build_error::BuildError;
-use crate::client::HyperClient;
+use crate::client::{HyperClient, Inner};
 use crate::connector::{Connect, Connector};
-use crate::runtime::{Runtime, TokioExecutor};
+use crate::pool::{Pool, PoolLimits};
+use crate::runtime::Runtime;
 use crate::tls::RootCertificates;
 
 /// B2 closes an idle connection after about 4 s. The protocol's limit is 3 s; the difference allows for latency.
@@ -32,10 +32,9 @@ pub struct Builder {
     roots: RootCertificates,
     connect_timeout: Duration,
     connector: Option<Connect>,
-    configure: Option<Configure>,
+    limits: PoolLimits,
+    http1: http1::Builder,
 }
-
-type Configure = Arc<dyn Fn(&mut legacy::Builder) + Send + Sync>;
 
 #[derive(Debug, Clone, Copy)]
 enum RuntimeChoice {
@@ -67,7 +66,15 @@ impl Builder {
             roots: RootCertificates::default(),
             connect_timeout: Duration::from_secs(10),
             connector: None,
-            configure: None,
+            limits: PoolLimits {
+                idle_timeout: IDLE_TIMEOUT,
+                max_idle_per_host: usize::MAX,
+            },
+            http1: {
+                let mut http1 = http1::Builder::new();
+                http1.max_headers(MAX_RESPONSE_HEADERS);
+                http1
+            },
         }
     }
 
@@ -122,15 +129,23 @@ impl Builder {
         self
     }
 
-    /// Changes settings of the underlying client of hyper-util, such as buffers and the number of idle connections.
-    ///
-    /// It is called after the backend has made its own settings. Don't change the executor, the pool's timer and
-    /// HTTP/2.
-    pub fn configure(
-        mut self,
-        change: impl Fn(&mut legacy::Builder) + Send + Sync + 'static,
-    ) -> Self {
-        self.configure = Some(Arc::new(change));
+    /// How long a connection without a request is kept. Defaults to 2.5 s, which is less than the servers of B2 keep
+    /// it.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle_timeout = timeout;
+        self
+    }
+
+    /// How many connections without a request are kept to each host. Defaults to no limit: there are never more than
+    /// there were requests at once.
+    pub fn max_idle_per_host(mut self, max: usize) -> Self {
+        self.limits.max_idle_per_host = max;
+        self
+    }
+
+    /// Changes how hyper reads and writes HTTP/1.1: buffers, headers.
+    pub fn configure(mut self, change: impl FnOnce(&mut http1::Builder)) -> Self {
+        change(&mut self.http1);
         self
     }
 
@@ -155,15 +170,13 @@ impl Builder {
             },
         });
         let connector = Connector::new(connect, self.connect_timeout, runtime.handle().clone());
-        let mut client = legacy::Client::builder(TokioExecutor::new(runtime.handle().clone()));
-        client
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .http1_max_headers(MAX_RESPONSE_HEADERS);
-        if let Some(configure) = self.configure {
-            configure(&mut client);
-        }
-        Ok(HyperClient::from_parts(client.build(connector), runtime))
+        let pool = Pool::new(self.limits, runtime.handle().clone());
+        Ok(HyperClient::from_parts(Inner {
+            connector,
+            http1: self.http1,
+            pool,
+            runtime,
+        }))
     }
 }
 
@@ -174,8 +187,8 @@ impl fmt::Debug for Builder {
             .field("roots", &self.roots)
             .field("connect_timeout", &self.connect_timeout)
             .field("connector", &self.connector.is_some())
-            .field("configure", &self.configure.is_some())
-            .finish()
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Connection`]: a socket that can be closed at any time, and [`CloseHandle`], which closes it.
+//! [`Connection`]: a socket that can be closed from outside, by its [`CloseSwitch`].
 
 use std::io;
 use std::pin::Pin;
@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use atomic_waker::AtomicWaker;
-use b2kit_core::adapter::Upload;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{self, CaptureConnection, Connected};
+use hyper_util::client::legacy::connect;
 
 /// The stream that a connector makes: TCP, TLS over TCP, or that of a custom connector.
 pub(crate) trait Io: Read + Write + connect::Connection + Send + Unpin {}
@@ -34,6 +33,16 @@ impl Connection {
         }
     }
 
+    /// Closes this connection.
+    pub(crate) fn switch(&self) -> CloseSwitch {
+        self.switch.clone()
+    }
+
+    /// Whether it ends at a proxy that wants whole URIs.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.io.connected().is_proxied()
+    }
+
     /// The stream, unless the connection was closed.
     fn alive(self: Pin<&mut Self>, cx: &Context<'_>) -> io::Result<Pin<&mut dyn Io>> {
         let this = self.get_mut();
@@ -46,12 +55,6 @@ impl Connection {
             ));
         }
         Ok(Pin::new(&mut *this.io))
-    }
-}
-
-impl connect::Connection for Connection {
-    fn connected(&self) -> Connected {
-        self.io.connected().extra(self.switch.clone())
     }
 }
 
@@ -97,7 +100,7 @@ impl Write for Connection {
 
 /// Closes a connection: its task is woken and every further operation fails, so the task ends and the socket is closed.
 #[derive(Clone, Default)]
-struct CloseSwitch(Arc<CloseSwitchState>);
+pub(crate) struct CloseSwitch(Arc<CloseSwitchState>);
 
 #[derive(Default)]
 struct CloseSwitchState {
@@ -107,67 +110,8 @@ struct CloseSwitchState {
 }
 
 impl CloseSwitch {
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         self.0.task.wake();
-    }
-}
-
-/// Closes a connection when it is dropped before the exchange is over. The future of `send` owns it first, then the
-/// response's body.
-pub(crate) struct CloseHandle {
-    connection: CaptureConnection,
-    upload: Upload,
-    head_arrived: bool,
-}
-
-impl CloseHandle {
-    pub(crate) fn new(connection: CaptureConnection, upload: Upload) -> Self {
-        Self {
-            connection,
-            upload,
-            head_arrived: false,
-        }
-    }
-
-    pub(crate) fn upload(&self) -> &Upload {
-        &self.upload
-    }
-
-    /// Whether the request was assigned to a connection.
-    pub(crate) fn has_connection(&self) -> bool {
-        self.connection.connection_metadata().is_some()
-    }
-
-    /// Records that the response's head has arrived. From here on hyper may reuse the connection once both bodies are
-    /// complete, but not while the request is still being sent.
-    pub(crate) fn head_arrived(&mut self) {
-        self.head_arrived = true;
-    }
-
-    /// Keeps the connection out of the pool.
-    pub(crate) fn do_not_reuse(&self) {
-        if let Some(connected) = self.connection.connection_metadata().as_ref() {
-            connected.poison();
-        }
-    }
-
-    fn close(&self) {
-        let mut extras = http::Extensions::new();
-        if let Some(connected) = self.connection.connection_metadata().as_ref() {
-            connected.get_extras(&mut extras);
-        }
-        if let Some(switch) = extras.get::<CloseSwitch>() {
-            switch.close();
-        }
-    }
-}
-
-impl Drop for CloseHandle {
-    fn drop(&mut self) {
-        let upload_was_running = self.upload.abort();
-        if upload_was_running || !self.head_arrived {
-            self.close();
-        }
     }
 }

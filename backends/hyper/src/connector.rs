@@ -20,14 +20,13 @@ use tower_service::Service;
 
 use crate::connection::{Connection, Io};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Resolves a name, opens a socket, and does the TLS handshake.
 ///
 /// This happens in a task on the client's runtime, because sockets and timers need tokio and the caller may be on
 /// another executor. Dropping the future aborts the task.
-#[derive(Clone)]
 pub(crate) struct Connector {
     connect: Connect,
     timeout: Duration,
@@ -78,37 +77,25 @@ impl Connector {
             runtime,
         }
     }
-}
 
-impl Service<Uri> for Connector {
-    type Response = Connection;
-    type Error = BoxError;
-    type Future = BoxFuture<Result<Connection, BoxError>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
+    /// Connects, on the runtime. Dropping the future stops it and closes what there is of a connection.
+    pub(crate) async fn connect(&self, uri: Uri) -> Result<Connection, BoxError> {
         let connecting = (self.connect.0)(uri);
         let timeout = self.timeout;
-        let runtime = self.runtime.clone();
-        Box::pin(async move {
-            let mut task = JoinSet::new();
-            task.spawn_on(
-                async move {
-                    tokio::time::timeout(timeout, connecting)
-                        .await
-                        .unwrap_or_else(|_| Err(ConnectTimeout.into()))
-                },
-                &runtime,
-            );
-            match task.join_next().await.expect("one task was spawned") {
-                Ok(connected) => connected,
-                Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
-                Err(_) => Err(RuntimeError::ShutDown.into()),
-            }
-        })
+        let mut task = JoinSet::new();
+        task.spawn_on(
+            async move {
+                tokio::time::timeout(timeout, connecting)
+                    .await
+                    .unwrap_or_else(|_| Err(ConnectTimeout.into()))
+            },
+            &self.runtime,
+        );
+        match task.join_next().await.expect("one task was spawned") {
+            Ok(connected) => connected,
+            Err(error) if error.is_panic() => Err(RuntimeError::Panicked.into()),
+            Err(_) => Err(RuntimeError::ShutDown.into()),
+        }
     }
 }
 

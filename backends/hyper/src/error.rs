@@ -4,23 +4,22 @@ use std::error::Error as StdError;
 
 use b2kit_core::adapter::{Upload, exchange_kind, find, is_exhaustion};
 use b2kit_core::{HttpError, HttpErrorKind, Phase};
-use hyper_util::client::legacy;
 use rustls::pki_types::InvalidDnsNameError;
 
-use crate::connection::CloseHandle;
-use crate::connector::{ConnectTimeout, ResolveError, RuntimeError};
+use crate::connector::{BoxError, ConnectTimeout, ResolveError, RuntimeError};
 
-/// The error of a request without a response.
-pub(crate) fn send_error(error: legacy::Error, close_handle: &CloseHandle) -> HttpError {
-    if let Some(source) = close_handle.upload().take_failure() {
+/// There is no connection.
+pub(crate) fn connect_error(error: BoxError) -> HttpError {
+    HttpError::new(connect_kind(&*error), Phase::NotSent).with_source(error)
+}
+
+/// No response came, on a connection. `untouched` means that hyper gave the request back before a byte of it was
+/// written.
+pub(crate) fn send_error(error: hyper::Error, untouched: bool, upload: &Upload) -> HttpError {
+    if let Some(source) = upload.take_failure() {
         return HttpError::new(HttpErrorKind::Source, Phase::MaybeReceived).with_source(source);
     }
-    if error.is_connect() {
-        return HttpError::new(connect_kind(&error), Phase::NotSent).with_source(error);
-    }
-    // hyper reports a request as canceled only if nothing of it was sent.
-    let untouched = find::<hyper::Error>(&error).is_some_and(hyper::Error::is_canceled);
-    let phase = if untouched || !close_handle.has_connection() {
+    let phase = if untouched {
         Phase::NotSent
     } else {
         Phase::MaybeReceived

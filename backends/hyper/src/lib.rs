@@ -29,17 +29,18 @@
 //! - HTTP/1.1 only, over http and https, with one request at a time per connection, so that parts sent concurrently
 //!   have a TCP stream each. `TCP_NODELAY` is on; IPv6 and IPv4 are raced as in RFC 6555.
 //! - `Host` is added, and `Content-Length` if it is missing from a request that has or could have a body.
-//! - Idle connections are kept for 2.5 s, without a limit on their number. If an idle connection turns out to be closed
-//!   before any byte of the request was written, the request is sent on another one; its body was not opened yet.
-//!   Nothing else is retried.
+//! - Idle connections are kept for 2.5 s. A connection is free for the next request as soon as the caller has the last
+//!   byte of its response, so sequential requests use one connection, and no more are open than there were concurrent
+//!   requests. If an idle connection turns out to be closed before any byte of the request was written, the request is
+//!   sent on another one; its body was not opened yet. Nothing else is retried.
 //! - Mozilla's root certificates (compiled in with `webpki-roots`) are trusted by default; TLS 1.2 or 1.3 with *ring*.
 //!   The process-wide default provider of rustls is neither used nor set.
 //! - No proxy is used and no environment variable is read.
 //! - The head of a response may have up to 256 headers and about 400 KiB.
 //!
 //! # Customizing the client
-//! [`Builder::connector`] takes any connector for clients of hyper-util, and [`Builder::configure`] all settings of
-//! such a client. A finished client can't be passed in: it would need this crate's type of request bodies, so no other
+//! [`Builder::connector`] takes any connector for clients of hyper-util, and [`Builder::configure`] changes hyper's
+//! own settings. A finished client can't be passed in: it would need this crate's type of request bodies, so no other
 //! part of the program could use it, and the backend could not close its connections.
 //!
 //! # Cancellation
@@ -58,6 +59,8 @@ mod client;
 mod connection;
 mod connector;
 mod error;
+mod exchange;
+mod pool;
 mod response;
 mod runtime;
 mod tls;

@@ -10,25 +10,25 @@ use futures_core::Stream;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use crate::connection::CloseHandle;
 use crate::error::receive_error;
+use crate::exchange::Exchange;
 use crate::runtime::Runtime;
 
 /// Converts a response. Its body keeps the connection and the runtime alive.
 pub(crate) fn into_response(
     response: http::Response<Incoming>,
-    close_handle: CloseHandle,
+    mut exchange: Exchange,
     runtime: Arc<Runtime>,
 ) -> Result<Response, HttpError> {
     let (mut head, incoming) = response.into_parts();
-    if let Err(error) = check_framing(&head.headers) {
-        close_handle.do_not_reuse();
-        return Err(error);
-    }
+    check_framing(&head.headers)?;
     head.extensions.clear();
+    if incoming.is_end_stream() {
+        exchange.finish();
+    }
     let len = incoming.size_hint().exact();
     let body = ReceivedBody {
-        close_handle,
+        exchange,
         incoming: Some(incoming),
         _runtime: runtime,
     };
@@ -37,7 +37,7 @@ pub(crate) fn into_response(
 
 /// A response's body.
 struct ReceivedBody {
-    close_handle: CloseHandle,
+    exchange: Exchange,
     /// `None` after the end or an error.
     incoming: Option<Incoming>,
     /// The client may be dropped before the body is read.
@@ -52,7 +52,12 @@ impl Stream for ReceivedBody {
             let Some(incoming) = &mut self.incoming else {
                 return Poll::Ready(None);
             };
-            match ready!(Pin::new(incoming).poll_frame(cx)) {
+            let frame = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+            // Also of a caller who knows the length and doesn't ask for the end.
+            if matches!(frame, Some(Ok(_)) | None) && incoming.is_end_stream() {
+                self.exchange.finish();
+            }
+            match frame {
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(chunk) if !chunk.is_empty() => return Poll::Ready(Some(Ok(chunk))),
                     // Trailers are ignored.
@@ -60,10 +65,7 @@ impl Stream for ReceivedBody {
                 },
                 Some(Err(error)) => {
                     self.incoming = None;
-                    return Poll::Ready(Some(Err(receive_error(
-                        error,
-                        self.close_handle.upload(),
-                    ))));
+                    return Poll::Ready(Some(Err(receive_error(error, self.exchange.upload()))));
                 }
                 None => self.incoming = None,
             }

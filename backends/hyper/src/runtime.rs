@@ -1,7 +1,6 @@
 //! [`Runtime`]: the tokio runtime that drives the connections.
 
 use std::fmt;
-use std::future::Future;
 
 use tokio::runtime::{self, Handle};
 
@@ -58,26 +57,5 @@ impl fmt::Debug for Runtime {
             Some(_) => "dedicated",
             None => "current",
         })
-    }
-}
-
-/// Spawns hyper's tasks on a given runtime, from any thread.
-///
-/// A runtime that was shut down drops the task at once; hyper then sees its connection as closed.
-#[derive(Clone)]
-pub(crate) struct TokioExecutor(Handle);
-
-impl TokioExecutor {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self(handle)
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for TokioExecutor
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, task: F) {
-        self.0.spawn(task);
     }
 }
