@@ -26,7 +26,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::types::{AccountId, BucketId, EventType, FileId, Secret, Shown, Timestamp};
+use crate::types::{
+    AccountId, BucketId, BucketName, EventType, FileId, FileName, Secret, Shown, Timestamp,
+};
 
 /// The header in which B2 sends the signature. Where a server splits it into several, they are joined with commas.
 pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
@@ -55,7 +57,7 @@ pub struct Event {
     /// The bucket.
     pub bucket_id: BucketId,
     /// The bucket's name.
-    pub bucket_name: Box<str>,
+    pub bucket_name: BucketName,
     /// The event's id. An event that is delivered again has the same.
     pub event_id: Box<str>,
     /// When it happened.
@@ -67,7 +69,7 @@ pub struct Event {
     /// The name of the rule by which it is told.
     pub matched_rule_name: Box<str>,
     /// The file's name; `None` for a test.
-    pub object_name: Option<Box<str>>,
+    pub object_name: Option<FileName>,
     /// The file's size in bytes, where B2 tells it.
     pub object_size: Option<u64>,
     /// The version's id; `None` for a test.
@@ -227,13 +229,13 @@ fn read(raw_body: &[u8]) -> Result<Notification, WebhookError> {
     let event = |event: WireEvent| Event {
         account_id: event.account_id,
         bucket_id: event.bucket_id,
-        bucket_name: event.bucket_name,
+        bucket_name: BucketName::new_unchecked(event.bucket_name),
         event_id: event.event_id,
         event_timestamp: event.event_timestamp,
         event_type: event.event_type,
         event_version: event.event_version,
         matched_rule_name: event.matched_rule_name,
-        object_name: event.object_name,
+        object_name: event.object_name.map(FileName::new_unchecked),
         object_size: event.object_size,
         object_version_id: event.object_version_id,
     };

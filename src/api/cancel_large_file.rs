@@ -10,7 +10,7 @@ use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::{Error, ErrorKind};
-use crate::types::{AccountId, BucketId, Capability, FileId};
+use crate::types::{AccountId, BucketId, Capability, FileId, FileName};
 
 /// Gives up a large file that was started, and deletes its parts: `b2_cancel_large_file`.
 ///
@@ -41,7 +41,7 @@ pub struct CanceledLargeFile {
     /// The id it had.
     pub file_id: FileId,
     /// The name it would have had.
-    pub file_name: Option<Box<str>>,
+    pub file_name: Option<FileName>,
 }
 
 impl CancelLargeFile {

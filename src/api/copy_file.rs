@@ -149,7 +149,7 @@ impl CopyFile {
     /// In what the answer is about another copy.
     fn misses(&self, file: &FileVersion) -> Option<&'static str> {
         let bucket_id = self.destination_bucket_id.as_ref();
-        if *file.file_name != *self.file_name.as_str() {
+        if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
         }
         if bucket_id.is_some_and(|id| file.bucket_id != *id) {

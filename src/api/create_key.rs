@@ -182,7 +182,7 @@ impl Call for CreateKey {
                     && shown.iter().all(|id| wanted.contains(id))
             };
             // A key that may do less or more than asked for is another's.
-            *key.key_name == *self.key_name.as_str()
+            key.key_name == *self.key_name.as_str()
                 && self.bucket_ids.as_ref().is_none_or(same_buckets)
                 && key.name_prefix.as_deref().unwrap_or_default()
                     == self.name_prefix.as_deref().unwrap_or_default()
@@ -217,7 +217,7 @@ impl Call for CreateKey {
             if page
                 .keys
                 .iter()
-                .any(|key| *key.key_name == *self.key_name.as_str())
+                .any(|key| key.key_name == *self.key_name.as_str())
             {
                 return Reconciliation::Unknown;
             }

@@ -9,7 +9,7 @@ use super::call::{
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId};
+use crate::types::{Capability, FileId, FileName, unchecked};
 
 /// Deletes one version: `b2_delete_file_version`. A hide marker is a version too, and so is an unfinished large file.
 ///
@@ -38,7 +38,8 @@ pub struct DeletedFileVersion {
     /// The id it had.
     pub file_id: FileId,
     /// The name it had.
-    pub file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
 }
 
 impl DeleteFileVersion {
@@ -78,7 +79,7 @@ impl Call for DeleteFileVersion {
 
     fn read(&self, reply: Reply) -> Result<DeletedFileVersion, Error> {
         reply.json_about(|deleted: &DeletedFileVersion| {
-            deleted.file_id == self.file_id && *deleted.file_name == *self.file_name
+            deleted.file_id == self.file_id && deleted.file_name == *self.file_name
         })
     }
 
@@ -89,7 +90,8 @@ impl Call for DeleteFileVersion {
     ) -> Reconciliation<DeletedFileVersion> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
-                let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
+                let file_id = self.file_id.clone();
+                let file_name = FileName::new_unchecked(&self.file_name);
                 Reconciliation::Done(DeletedFileVersion { file_id, file_name })
             }
             _ => Reconciliation::NotDone,

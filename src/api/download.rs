@@ -15,8 +15,8 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, ReplicationStatus,
-    Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
+    EncryptionMode, FileId, FileInfo, FileName, FileRetention, LegalHold, MAX_FILE,
+    ReplicationStatus, Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.
@@ -36,7 +36,7 @@ pub struct DownloadedFile {
     /// The version's id. It pins the content: a version never changes.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: String,
+    pub file_name: FileName,
     /// Its whole size in bytes, whatever range was asked for.
     pub content_length: u64,
     /// The first and last byte of the range that is sent; `None` where the whole file is.
@@ -390,7 +390,7 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     });
     Ok(DownloadedFile {
         file_id: required("x-bz-file-id")?.into(),
-        file_name: decoded(file_name),
+        file_name: FileName::new_unchecked(decoded(file_name)),
         content_length,
         range: range.map(|(first, last, _)| (first, last)),
         content_sha1: text("x-bz-content-sha1").map_or(ContentSha1::None, ContentSha1::parse),

@@ -179,9 +179,9 @@ fn same_info(wanted: &Value, shown: &Value) -> bool {
         info.unwrap_or_default()
     };
     let (wanted, shown) = (read(wanted), read(shown));
-    let has = |(key, value): (&String, &String)| shown.get(key) == Some(value);
-    let is_known = |key: &String| wanted.get(key).is_some() || is_reserved(key);
-    wanted.iter().all(has) && shown.keys().all(is_known)
+    let has = |(key, value): (&str, &str)| shown.get(key) == Some(value);
+    let is_known = |(key, _): (&str, &str)| wanted.get(key).is_some() || is_reserved(key);
+    wanted.iter().all(has) && shown.iter().all(is_known)
 }
 
 fn in_order(wanted: &Value, shown: &Value) -> bool {

@@ -54,7 +54,7 @@ impl Call for HideFile {
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
         reply.json_about(|marker: &FileVersion| {
-            *marker.file_name == *self.file_name.as_str()
+            marker.file_name == *self.file_name.as_str()
                 && marker.bucket_id == self.bucket_id
                 && marker.action == Action::Hide
         })

@@ -115,7 +115,7 @@ impl Call for ListBuckets {
         let buckets: Buckets = reply.json()?;
         for (number, bucket) in buckets.buckets.iter().enumerate() {
             if let Some(why) = self.misplaced(number, bucket) {
-                return Err(outside(number, &bucket.bucket_name, why));
+                return Err(outside(number, bucket.bucket_name.as_str(), why));
             }
         }
         Ok(buckets)

@@ -28,7 +28,7 @@ impl Newest {
         let rows = page.files.into_iter().filter_map(ListedFile::into_version);
         Some(Self {
             versions: rows
-                .filter(|version| *version.file_name == *name && version.action != Action::Start)
+                .filter(|version| version.file_name == *name && version.action != Action::Start)
                 .collect(),
             cut_off: page.next_file_name.is_some_and(|next| next == name),
         })

@@ -61,8 +61,8 @@ impl NameQuery<'_> {
     /// What is wrong with a row by itself.
     fn misplaced(&self, row: &ListedFile) -> Option<&'static str> {
         let (bucket_id, name) = match row {
-            ListedFile::Version(version) => (&version.bucket_id, &*version.file_name),
-            ListedFile::Folder(folder) => (&folder.bucket_id, &*folder.file_name),
+            ListedFile::Version(version) => (&version.bucket_id, version.file_name.as_str()),
+            ListedFile::Folder(folder) => (&folder.bucket_id, folder.file_name.as_str()),
         };
         if bucket_id != self.bucket_id {
             return Some("it is in another bucket");
@@ -207,14 +207,18 @@ pub(super) fn check_unfinished(
 ) -> Result<(), Error> {
     let why = if file.bucket_id != *bucket_id {
         "it is in another bucket"
-    } else if !file.file_name.starts_with(prefix.unwrap_or_default()) {
+    } else if !file
+        .file_name
+        .as_str()
+        .starts_with(prefix.unwrap_or_default())
+    {
         "its name does not begin with the prefix"
     } else if file.action != Action::Start {
         "it is no unfinished large file"
     } else {
         return Ok(());
     };
-    Err(outside(number, &file.file_name, why))
+    Err(outside(number, file.file_name.as_str(), why))
 }
 
 /// A row that was not asked for. It is named whole; whoever shows the error masks secrets in it first, and then cuts it.
@@ -240,7 +244,7 @@ pub(super) fn stuck(next: &(impl fmt::Display + ?Sized)) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{FileId, Folder, Timestamp};
+    use crate::types::{FileId, FileName, Folder, Timestamp};
 
     fn version(name: &str, id: &str) -> ListedFile {
         let row = serde_json::json!({
@@ -257,7 +261,7 @@ mod tests {
         ListedFile::Folder(Folder {
             account_id: None,
             bucket_id: "b".into(),
-            file_name: name.into(),
+            file_name: FileName::new_unchecked(name),
         })
     }
 

@@ -48,7 +48,7 @@ impl Paged for ListFileNames {
     }
 
     fn folder(row: &ListedFile) -> Option<&str> {
-        row.folder().map(|folder| &*folder.file_name)
+        row.folder().map(|folder| folder.file_name.as_str())
     }
 
     fn in_full_pages(self) -> Self {
@@ -79,7 +79,7 @@ impl Paged for ListFileVersions {
     }
 
     fn folder(row: &ListedFile) -> Option<&str> {
-        row.folder().map(|folder| &*folder.file_name)
+        row.folder().map(|folder| folder.file_name.as_str())
     }
 
     fn in_full_pages(self) -> Self {

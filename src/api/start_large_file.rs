@@ -158,7 +158,7 @@ impl StartLargeFile {
 
     /// In what the answer is about another file than this starts.
     fn misses(&self, file: &FileVersion) -> Option<&'static str> {
-        if *file.file_name != *self.file_name.as_str() {
+        if file.file_name != *self.file_name.as_str() {
             return Some("it has another name");
         }
         if file.bucket_id != self.bucket_id {
@@ -270,7 +270,7 @@ impl Call for StartLargeFile {
             };
             if let Some(ours) = page.files.into_iter().find(|file| {
                 let its = file.file_info.get(UPLOAD_ID);
-                *file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
+                file.file_name == *self.file_name.as_str() && its.is_some_and(|its| its == id)
             }) {
                 // One that was started otherwise than asked for can't be taken up.
                 return match self.misses(&ours) {

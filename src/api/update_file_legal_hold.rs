@@ -7,7 +7,7 @@ use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId, LegalHold};
+use crate::types::{Capability, FileId, FileName, LegalHold, unchecked};
 
 /// Sets or lifts the legal hold of a version: `b2_update_file_legal_hold`. A version that is held can't be deleted,
 /// whatever its retention.
@@ -36,7 +36,8 @@ pub struct UpdatedFileLegalHold {
     /// Its id.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
     /// Whether it is held.
     pub legal_hold: LegalHold,
 }
@@ -75,7 +76,7 @@ impl Call for UpdateFileLegalHold {
     fn read(&self, reply: Reply) -> Result<UpdatedFileLegalHold, Error> {
         reply.json_about(|updated: &UpdatedFileLegalHold| {
             (&updated.file_id, &updated.legal_hold) == (&self.file_id, &self.legal_hold)
-                && *updated.file_name == *self.file_name
+                && updated.file_name == *self.file_name
         })
     }
 }

@@ -8,7 +8,7 @@ use super::echo::same_retention;
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{Capability, FileId, FileRetention};
+use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 
 /// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
 ///
@@ -42,7 +42,8 @@ pub struct UpdatedFileRetention {
     /// Its id.
     pub file_id: FileId,
     /// Its name.
-    pub file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    pub file_name: FileName,
     /// Until when it can't be deleted.
     #[serde(default)]
     pub file_retention: FileRetention,
@@ -95,7 +96,7 @@ impl Call for UpdateFileRetention {
     fn read(&self, reply: Reply) -> Result<UpdatedFileRetention, Error> {
         reply.json_about(|updated: &UpdatedFileRetention| {
             updated.file_id == self.file_id
-                && *updated.file_name == *self.file_name
+                && updated.file_name == *self.file_name
                 && same_retention(&self.file_retention, &updated.file_retention)
         })
     }

@@ -199,7 +199,7 @@ impl Call for UploadFile {
 
     fn read(&self, reply: Reply) -> Result<FileVersion, Error> {
         let file: FileVersion = reply.json()?;
-        if *file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
+        if file.file_name != *self.file_name.as_str() || file.bucket_id != self.bucket_id {
             return Err(Error::new(
                 ErrorKind::Integrity,
                 "B2 answers about another file than the one sent",

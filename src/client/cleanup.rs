@@ -65,7 +65,7 @@ impl Client {
         let versions = self
             .paginate(versions)
             .try_filter_map(|row| future::ready(Ok(row.into_version())))
-            .try_take_while(|version| future::ready(Ok(*version.file_name == *name.as_str())))
+            .try_take_while(|version| future::ready(Ok(version.file_name == *name.as_str())))
             .try_filter(|version| future::ready(version.action != Action::Start));
         let Some(newest) = pin!(versions).try_next().await? else {
             return Err(Error::new(
@@ -76,8 +76,11 @@ impl Client {
         if newest.action != Action::Hide {
             return Ok(None);
         }
-        self.call(DeleteFileVersion::new(&*newest.file_name, &newest.file_id))
-            .await?;
+        self.call(DeleteFileVersion::new(
+            newest.file_name.as_str(),
+            &newest.file_id,
+        ))
+        .await?;
         Ok(Some(newest))
     }
 
@@ -101,7 +104,7 @@ impl Client {
         each(versions, mode, move |version| {
             let (client, call) = (
                 client.clone(),
-                DeleteFileVersion::new(&*version.file_name, &version.file_id),
+                DeleteFileVersion::new(version.file_name.as_str(), &version.file_id),
             );
             async move { client.call(call).await.map(drop) }
         })

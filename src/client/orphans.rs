@@ -153,7 +153,7 @@ impl Client {
         let mut files = self.paginate(list);
         let mut found = Vec::new();
         while let Some(file) = files.try_next().await? {
-            if *file.file_name == *unfinished.file_name
+            if file.file_name == *unfinished.file_name
                 && file.file_info.get(UPLOAD_ID) == Some(&*orphan.upload_id)
             {
                 found.push(file.file_id);

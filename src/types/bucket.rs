@@ -42,7 +42,7 @@ pub struct Bucket {
     /// Its id.
     pub bucket_id: BucketId,
     /// Its name.
-    pub bucket_name: Box<str>,
+    pub bucket_name: BucketName,
     /// Who may download its files; a word of no letters where B2 doesn't say.
     pub bucket_type: BucketType,
     /// What its owner noted about it.
@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Bucket {
         Ok(Self {
             account_id: wire.account_id.into_owned(),
             bucket_id: wire.bucket_id.into_owned(),
-            bucket_name: wire.bucket_name.into(),
+            bucket_name: BucketName::new_unchecked(wire.bucket_name),
             bucket_type: wire
                 .bucket_type
                 .map_or_else(|| BucketType::from(""), Cow::into_owned),
@@ -149,7 +149,7 @@ impl Serialize for Bucket {
         let wire = Wire {
             account_id: Cow::Borrowed(&self.account_id),
             bucket_id: Cow::Borrowed(&self.bucket_id),
-            bucket_name: Cow::Borrowed(&self.bucket_name),
+            bucket_name: Cow::Borrowed(self.bucket_name.as_str()),
             bucket_type: (!is_unsaid).then_some(Cow::Borrowed(&self.bucket_type)),
             bucket_info: unless(lacks.info, &self.bucket_info, &BucketInfo::default()),
             cors_rules: unless(lacks.cors, &self.cors_rules, &CorsRules::default()),
@@ -202,7 +202,7 @@ impl Bucket {
     /// The name, for other calls. It is B2's own, so it is not checked again.
     #[must_use]
     pub fn name(&self) -> BucketName {
-        BucketName::new_unchecked(&*self.bucket_name)
+        self.bucket_name.clone()
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`BucketInfo`]: what a bucket's owner noted about it.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, Index};
+use std::ops::Index;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +67,23 @@ impl BucketInfo {
         self.find(key).map(String::as_str)
     }
 
+    /// All keys with their values, in the order of the keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn find(&self, key: &str) -> Option<&String> {
         match self.0.get(key) {
             None if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
@@ -81,14 +98,6 @@ impl BucketInfo {
     pub fn without(mut self, key: &str) -> Self {
         self.0.remove(&key.to_ascii_lowercase());
         self
-    }
-}
-
-impl Deref for BucketInfo {
-    type Target = BTreeMap<String, String>;
-
-    fn deref(&self) -> &BTreeMap<String, String> {
-        &self.0
     }
 }
 

@@ -286,7 +286,7 @@ mod tests {
         ] {
             let error = CorsRules::new([rule.clone()]).unwrap_err().to_string();
             assert!(error.contains(told), "{error}");
-            assert_eq!(&*CorsRules::unchecked([rule.clone()]), [rule]);
+            assert_eq!(CorsRules::unchecked([rule.clone()]).as_slice(), [rule]);
         }
         let two = CorsRules::new([rule(), rule()]).unwrap_err();
         assert_eq!(two.to_string(), "two CORS rules have the name \"my-rule\"");

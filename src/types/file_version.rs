@@ -11,7 +11,7 @@ use super::digest::{Md5, Sha1, md5_or_none};
 use super::encryption::Encryption;
 use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
-use super::names::FileName;
+use super::names::{FileName, unchecked};
 use super::open_enum::open_enum;
 use super::replication::ReplicationStatus;
 use super::restricted::Restricted;
@@ -60,7 +60,7 @@ pub struct FileVersion {
     /// The notes that go with it.
     pub file_info: FileInfo,
     /// Its name.
-    pub file_name: Box<str>,
+    pub file_name: FileName,
     /// Until when it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
     /// Whether it is held regardless of time; `None` if that was never set.
@@ -101,10 +101,10 @@ impl FileVersion {
         expected_sha1(&self.content_sha1, &self.file_info)
     }
 
-    /// The name, for other calls. It is B2's own, so it is not checked again.
+    /// The name, for other calls.
     #[must_use]
     pub fn name(&self) -> FileName {
-        FileName::new_unchecked(&*self.file_name)
+        self.file_name.clone()
     }
 
     /// When the file was last modified before it was uploaded, if its uploader noted that.
@@ -129,7 +129,7 @@ pub struct Folder {
     /// The bucket it is in.
     pub bucket_id: BucketId,
     /// What the names begin with; the delimiter is its end.
-    pub file_name: Box<str>,
+    pub file_name: FileName,
 }
 
 /// A row of a listing.
@@ -151,8 +151,8 @@ impl ListedFile {
     #[must_use]
     pub fn file_name(&self) -> &str {
         match self {
-            Self::Version(version) => &version.file_name,
-            Self::Folder(folder) => &folder.file_name,
+            Self::Version(version) => version.file_name.as_str(),
+            Self::Folder(folder) => folder.file_name.as_str(),
         }
     }
 
@@ -341,7 +341,8 @@ struct Row {
     file_id: FileId,
     #[serde(default, deserialize_with = "null_is_default")]
     file_info: FileInfo,
-    file_name: Box<str>,
+    #[serde(deserialize_with = "unchecked")]
+    file_name: FileName,
     // B2 leaves these out where there can be none, as on hide markers.
     file_retention: Option<Restricted<FileRetention>>,
     legal_hold: Option<Restricted<Option<LegalHold>>>,

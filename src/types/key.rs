@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::capability::Capability;
 use super::ids::{AccountId, ApplicationKeyId, BucketId};
+use super::names::{KeyName, unchecked};
 use super::timestamp::Timestamp;
 
 /// An application key as B2 shows it: what it may do, and not the key itself.
@@ -22,7 +23,7 @@ pub struct ApplicationKey {
     /// When it stops working; `None` is never.
     pub expiration_timestamp: Option<Timestamp>,
     /// The name that its owner gave it. Not unique.
-    pub key_name: Box<str>,
+    pub key_name: KeyName,
     /// What the file names have to begin with; `None` is anything.
     pub name_prefix: Option<Box<str>>,
     /// As `s3`: the key can be used with the S3 API.
@@ -42,7 +43,8 @@ impl<'de> Deserialize<'de> for ApplicationKey {
             bucket_id: Option<BucketId>,
             capabilities: Vec<Capability>,
             expiration_timestamp: Option<Timestamp>,
-            key_name: Box<str>,
+            #[serde(deserialize_with = "unchecked")]
+            key_name: KeyName,
             name_prefix: Option<Box<str>>,
             options: Option<Vec<String>>,
         }

@@ -47,6 +47,7 @@ pub(crate) use header_grammar::broken as broken_header;
 pub use ids::{AccountId, ApplicationKeyId, BucketId, FileId};
 pub use key::ApplicationKey;
 pub use lifecycle::{LifecycleRule, LifecycleRules};
+pub(crate) use names::unchecked;
 pub use names::{BucketName, FileName, KeyName};
 pub use notification::{
     CustomHeader, EventNotificationRule, EventNotificationRules, EventType, TargetConfiguration,

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::Error;
 use crate::types::percent::percent_encode;
@@ -31,6 +31,13 @@ impl PartialEq for BucketName {
 }
 
 impl Eq for BucketName {}
+
+/// Whatever the case, as two names of buckets are compared.
+impl PartialEq<str> for BucketName {
+    fn eq(&self, other: &str) -> bool {
+        self.0.eq_ignore_ascii_case(other)
+    }
+}
 
 impl Hash for BucketName {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -137,6 +144,12 @@ impl FileName {
     }
 }
 
+impl PartialEq<str> for FileName {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
 /// The name of an application key: 1 to 100 letters, digits and `-`. Not unique.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
@@ -172,11 +185,67 @@ impl KeyName {
     }
 }
 
+impl PartialEq<str> for KeyName {
+    fn eq(&self, other: &str) -> bool {
+        *self.0 == *other
+    }
+}
+
+/// A name in one of B2's documents. It may be older than today's rules, so it is taken as it is.
+pub(crate) fn unchecked<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: FromB2,
+{
+    Box::<str>::deserialize(deserializer).map(N::from_b2)
+}
+
+/// A name that B2 says, which is not checked again.
+pub(crate) trait FromB2 {
+    fn from_b2(name: Box<str>) -> Self;
+}
+
 macro_rules! text {
     ($name:ident) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                *self == **other
+            }
+        }
+
+        impl PartialEq<String> for $name {
+            fn eq(&self, other: &String) -> bool {
+                *self == **other
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.into()
+            }
+        }
+
+        impl From<&$name> for String {
+            fn from(name: &$name) -> Self {
+                (*name.0).to_owned()
+            }
+        }
+
+        impl FromB2 for $name {
+            fn from_b2(name: Box<str>) -> Self {
+                Self(name)
             }
         }
 

@@ -1,6 +1,7 @@
-//! [`ByteRange`]: a stretch of a file.
+//! [`ByteRange`]: a range of a file's bytes.
 
 use std::fmt;
+use std::ops::{Range, RangeFrom, RangeInclusive};
 use std::str::FromStr;
 
 use http::HeaderValue;
@@ -9,9 +10,22 @@ use serde::{Serialize, Serializer};
 use crate::error::Error;
 use crate::types::rules::Shown;
 
-/// A stretch of a file, counted from its first byte, which is byte 0.
+/// A range of a file's bytes, as HTTP's `Range` header has it. The first byte is byte 0.
 ///
-/// B2 cuts a range that reaches past the end of the file, and refuses one that begins there.
+/// It is made from Rust's own ranges, or from a count of bytes at the end. B2 cuts a range that reaches past the end of the
+/// file, and refuses one that begins there.
+///
+/// ```
+/// use b2kit::types::ByteRange;
+///
+/// let first_hundred = ByteRange::try_from(0..100)?;
+/// assert_eq!(first_hundred, ByteRange::try_from(0..=99)?);
+/// assert_eq!(first_hundred.to_string(), "bytes=0-99");
+/// assert_eq!(ByteRange::from(100..).to_string(), "bytes=100-");
+/// assert_eq!(ByteRange::suffix(5)?.to_string(), "bytes=-5");
+/// assert!(ByteRange::try_from(7..7).is_err());
+/// # Ok::<(), b2kit::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange(Span);
 
@@ -89,6 +103,35 @@ impl ByteRange {
 
     pub(crate) fn header(self) -> HeaderValue {
         HeaderValue::try_from(self.to_string()).expect("digits and dashes are a header's value")
+    }
+}
+
+/// All from this byte on: `100..`.
+impl From<RangeFrom<u64>> for ByteRange {
+    fn from(range: RangeFrom<u64>) -> Self {
+        Self::from_offset(range.start)
+    }
+}
+
+/// `0..100` is the first hundred bytes. An empty range is refused, since HTTP has none.
+impl TryFrom<Range<u64>> for ByteRange {
+    type Error = Error;
+
+    fn try_from(range: Range<u64>) -> Result<Self, Error> {
+        let Range { start, end } = range;
+        match end.checked_sub(1) {
+            Some(last) if last >= start => Self::inclusive(start, last),
+            _ => Err(Error::invalid(format!("the range {start}..{end} is empty"))),
+        }
+    }
+}
+
+/// `0..=99` is the first hundred bytes. An empty range is refused, since HTTP has none.
+impl TryFrom<RangeInclusive<u64>> for ByteRange {
+    type Error = Error;
+
+    fn try_from(range: RangeInclusive<u64>) -> Result<Self, Error> {
+        Self::inclusive(*range.start(), *range.end())
     }
 }
 
@@ -203,6 +246,20 @@ mod tests {
             let error = bad.parse::<ByteRange>().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
         }
+    }
+
+    #[test]
+    fn rusts_ranges_become_byte_ranges_unless_they_are_empty() {
+        let all = ByteRange::try_from(0..u64::MAX).unwrap();
+        assert_eq!(all.within(10), Some((0, 9)));
+        assert_eq!(ByteRange::try_from(3..4).unwrap().to_string(), "bytes=3-3");
+        for empty in [0..0, 4..4, 4..3] {
+            let error = ByteRange::try_from(empty).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "it is to be refused")]
+        let reversed = 4..=3;
+        assert!(ByteRange::try_from(reversed).is_err());
     }
 
     #[test]

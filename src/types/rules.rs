@@ -27,6 +27,29 @@ macro_rules! rules {
                 Self(rules.into_iter().collect())
             }
 
+            /// The rules.
+            #[must_use]
+            pub fn as_slice(&self) -> &[$rule] {
+                &self.0
+            }
+
+            /// The rules, one by one.
+            pub fn iter(&self) -> std::slice::Iter<'_, $rule> {
+                self.0.iter()
+            }
+
+            /// How many rules there are.
+            #[must_use]
+            pub const fn len(&self) -> usize {
+                self.0.len()
+            }
+
+            /// Whether there are none.
+            #[must_use]
+            pub const fn is_empty(&self) -> bool {
+                self.0.is_empty()
+            }
+
             /// The rules, to be changed and checked again.
             #[must_use]
             pub fn into_vec(self) -> Vec<$rule> {
@@ -34,11 +57,11 @@ macro_rules! rules {
             }
         }
 
-        impl std::ops::Deref for $name {
-            type Target = [$rule];
+        impl<I: std::slice::SliceIndex<[$rule]>> std::ops::Index<I> for $name {
+            type Output = I::Output;
 
-            fn deref(&self) -> &[$rule] {
-                &self.0
+            fn index(&self, index: I) -> &I::Output {
+                &self.0[index]
             }
         }
 

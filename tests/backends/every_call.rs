@@ -127,7 +127,7 @@ fn every_call_goes_through() {
 
         for version in b2.call(ListFileVersions::new(id)).await.unwrap().files {
             let version = version.into_version().unwrap();
-            let delete = DeleteFileVersion::new(&*version.file_name, &version.file_id);
+            let delete = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
             b2.call(delete).await.unwrap();
         }
         b2.call(DeleteBucket::new(id)).await.unwrap();

@@ -45,7 +45,7 @@ fn each_file_has_its_own_outcome_and_one_that_fails_stops_no_other() {
             for (number, outcome) in over {
                 match outcome {
                     Ok(uploaded) => {
-                        assert_eq!(*uploaded.file.file_name, format!("f{number}"));
+                        assert_eq!(uploaded.file.file_name, format!("f{number}"));
                         let there = stored(&b2, &uploaded.file.file_id).await;
                         assert_eq!(there, content(number * 20));
                     }
@@ -132,7 +132,7 @@ fn a_thousand_uploads_at_once_all_succeed_though_every_tenth_request_fails() {
             }
             let files = versions(&calm).await;
             for file in &files {
-                let number: usize = file.file_name[1..].parse().unwrap();
+                let number: usize = file.file_name.as_str()[1..].parse().unwrap();
                 let sha1 = Sha1::of(number.to_string().as_bytes());
                 assert_eq!(file.content_sha1.sha1(), Some(&sha1), "seed {seed}");
             }
@@ -204,7 +204,7 @@ fn many_versions_are_deleted_each_with_its_own_outcome() {
         // One is gone already.
         let gone = files[3].clone();
         let delete =
-            |version: &FileVersion| DeleteFileVersion::new(&*version.file_name, &version.file_id);
+            |version: &FileVersion| DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
         b2.call(delete(&gone)).await.unwrap();
         let over: Vec<_> = b2
             .delete_many(stream::iter(files), 4, delete)

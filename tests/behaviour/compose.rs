@@ -440,7 +440,7 @@ fn a_source_file_that_is_gone_is_an_error_and_leaves_nothing() {
         chaos.timer.run(async {
             let bucket = bucket(&b2).await;
             let (old, _) = file(&bucket, 950).await;
-            let call = DeleteFileVersion::new(&*old.file_name, &old.file_id);
+            let call = DeleteFileVersion::new(old.file_name.as_str(), &old.file_id);
             b2.call(call).await.unwrap();
             let pieces = [ComposeSource::file(&old), ComposeSource::local(local)];
             let error = bucket.compose("f", pieces).await.unwrap_err();
@@ -523,7 +523,7 @@ fn a_composition_dropped_at_any_moment_leaves_what_can_be_reaped_and_no_half_fil
                 let finished = polled(compose, polls).await.is_some();
                 assert!(b2.cancel_orphaned_uploads().await.is_empty(), "after {polls}");
                 for version in versions(&bucket).await {
-                    if &*version.file_name == "new" {
+                    if version.file_name.as_str() == "new" {
                         assert_eq!(stored(&b2, &version.file_id).await, all, "after {polls}");
                     }
                 }

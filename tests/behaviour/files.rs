@@ -51,7 +51,7 @@ async fn upload(
 }
 
 fn by_name(bucket: &Bucket, name: &str) -> DownloadFileByName {
-    let bucket = BucketName::new(&*bucket.bucket_name).unwrap();
+    let bucket = BucketName::new(bucket.bucket_name.as_str()).unwrap();
     DownloadFileByName::new(bucket, FileName::new(name).unwrap())
 }
 
@@ -145,7 +145,7 @@ fn a_file_lives_from_upload_to_deletion() {
         for version in [&marker, &file] {
             let deleted = b2
                 .call(DeleteFileVersion::new(
-                    &*version.file_name,
+                    version.file_name.as_str(),
                     &version.file_id,
                 ))
                 .await
@@ -153,7 +153,7 @@ fn a_file_lives_from_upload_to_deletion() {
             assert_eq!(deleted.file_id, version.file_id);
         }
         let again = b2
-            .call(DeleteFileVersion::new(&*file.file_name, &file.file_id))
+            .call(DeleteFileVersion::new(file.file_name.as_str(), &file.file_id))
             .await
             .unwrap_err();
         assert_eq!(again.kind(), ErrorKind::NotFound);
@@ -219,7 +219,7 @@ fn names_that_look_like_paths_or_worse_come_back_as_they_went() {
             let file = upload(&b2, &bucket, &name, name.clone().into_bytes())
                 .await
                 .unwrap();
-            assert_eq!(*file.file_name, *name);
+            assert_eq!(file.file_name, *name);
             let download = match b2.call(by_name(&bucket, &name)).await {
                 // Never another file; and the error says which way is left.
                 Err(error) if BACKEND.refuses_names && error.kind() == ErrorKind::Invalid => {
@@ -456,7 +456,7 @@ fn a_large_file_is_its_parts_in_order() {
             .file_info(info);
         let started = b2.call(start).await.unwrap();
         assert_eq!(
-            (&started.action, &*started.file_name),
+            (&started.action, started.file_name.as_str()),
             (&Action::Start, "big a+ü.bin")
         );
 
@@ -684,7 +684,7 @@ fn a_buckets_settings_come_back_as_they_went() {
             (&cors, &lifecycle)
         );
         assert_eq!(
-            (&*bucket.bucket_name, &*bucket.bucket_info["owner"]),
+            (bucket.bucket_name.as_str(), &*bucket.bucket_info["owner"]),
             (name.as_str(), "ü")
         );
         assert!(matches!(bucket.file_lock_configuration, Restricted::Value(_)));

@@ -181,7 +181,7 @@ fn a_start_is_not_taken_for_that_of_a_file_with_a_longer_name() {
         b2.call(start("disk.img.sig")).await.unwrap();
         script.push("b2_start_large_file", DroppedRequest);
         let started = b2.call(start("disk.img")).await.unwrap();
-        assert_eq!(&*started.file_name, "disk.img");
+        assert_eq!(started.file_name.as_str(), "disk.img");
     });
 }
 

@@ -330,7 +330,7 @@ impl World {
         let of = |name: &str| {
             versions
                 .iter()
-                .filter(|version| &*version.file_name == name)
+                .filter(|version| version.file_name.as_str() == name)
                 .count()
         };
         let unfinished = b2
@@ -343,7 +343,7 @@ impl World {
         let started = |name: &str| {
             unfinished
                 .iter()
-                .filter(|file| &*file.file_name == name)
+                .filter(|file| file.file_name.as_str() == name)
                 .count()
         };
         match call {

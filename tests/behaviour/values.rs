@@ -820,7 +820,7 @@ fn entries_of_our_own_are_added_only_where_they_surely_fit() {
             .call(CreateBucket::new(create, BucketType::AllPrivate))
             .await
             .unwrap();
-        assert_eq!(&*bucket.bucket_name, "my-bucket");
+        assert_eq!(bucket.bucket_name.as_str(), "my-bucket");
         let bucket = b2.bucket("my-bucket").await.unwrap();
         let source = || Source::bytes(vec![b'x'; 250]).with_modified(Timestamp::from_millis(1));
         let full = |len: usize| {

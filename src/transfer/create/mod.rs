@@ -227,12 +227,12 @@ impl BucketHandle {
             let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
             let nonce = version.file_info.get(NONCE).unwrap_or_default();
             let is_file = matches!(version.action, Action::Upload | Action::Copy);
-            if !is_old || !is_file || !slot::fits(&version.file_name, nonce) {
+            if !is_old || !is_file || !slot::fits(version.file_name.as_str(), nonce) {
                 continue;
             }
             let stage = Stage {
                 file_id: version.file_id.clone(),
-                file_name: version.file_name.clone(),
+                file_name: version.file_name.as_str().into(),
                 nonce: nonce.into(),
                 bucket_id: self.id().clone(),
                 target: None,
@@ -385,7 +385,7 @@ impl Job<'_> {
         let is_locked = matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
         let stage = Stage {
             file_id: file.file_id,
-            file_name: file.file_name,
+            file_name: file.file_name.as_str().into(),
             nonce: nonce.into(),
             bucket_id: self.bucket.id().clone(),
             target: Some(self.name.clone()),

@@ -153,7 +153,7 @@ impl Run<'_> {
         let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
-            match file.filter(|file| *file.file_name == *name.as_str()) {
+            match file.filter(|file| file.file_name == *name.as_str()) {
                 None => Target::Absent,
                 Some(file) if file.file_info.get(NONCE) == Some(&*stage.nonce) => {
                     Target::Own(Box::new(file))

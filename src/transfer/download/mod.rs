@@ -204,7 +204,7 @@ impl FileDownload {
         let begun = begun.map_err(|error| self.named(error))?;
         let (verified, sha1) = verification(&begun.download.file, begun.is_whole);
         if self.must_be_verified {
-            must_be_verified(verified, &begun.download.file.file_name)
+            must_be_verified(verified, begun.download.file.file_name.as_str())
                 .map_err(|error| self.named(error))?;
         }
         self.progress
@@ -247,12 +247,12 @@ impl FileDownload {
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error, &stream.file().file_name))?;
+                .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error, &stream.file().file_name))?;
+            .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
         let (file, verified) = stream.into_facts();
         Ok(Downloaded {
             file,
@@ -290,8 +290,8 @@ impl FileDownload {
             // Its name is what a server says it is.
             Ok(What::Version(_)) => self
                 .client
-                .for_file(bucket, &self.client.redacted_name(&file.file_name)),
-            _ => self.client.for_file(bucket, &file.file_name),
+                .for_file(bucket, &self.client.redacted_name(file.file_name.as_str())),
+            _ => self.client.for_file(bucket, file.file_name.as_str()),
         };
         let version = Version {
             client,

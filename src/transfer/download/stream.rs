@@ -108,7 +108,7 @@ impl DownloadStream {
             self.progress.enter(Stage::Finishing);
             let arrived = ready!(digest.poll_end(cx));
             if arrived != *expected {
-                let error = other_sha1(*expected, arrived, &self.file.file_name);
+                let error = other_sha1(*expected, arrived, self.file.file_name.as_str());
                 return Poll::Ready(Some(Err(error)));
             }
         }

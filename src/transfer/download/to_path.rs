@@ -213,7 +213,7 @@ impl FileDownload {
             self.reset(temp, target).await?;
             if round == ROUNDS || seen == Some(arrived) {
                 let name = &landed.result.file.file_name;
-                return Err(other_sha1(expected, arrived, name));
+                return Err(other_sha1(expected, arrived, name.as_str()));
             }
             seen = Some(arrived);
             self.progress.start_over();
@@ -258,7 +258,7 @@ impl FileDownload {
         let wanted = self.wanted(&file);
         let (verified, sha1) = verification(&file, wanted == (0..file.content_length));
         if self.must_be_verified {
-            must_be_verified(verified, &file.file_name)?;
+            must_be_verified(verified, file.file_name.as_str())?;
         }
         let resumed_bytes = done.bytes();
         let mut begun_or_done = done.clone();

@@ -148,7 +148,7 @@ fn everything(b2: &Client, shown: &Shown) {
             .filter_map(|row| row.into_version())
         {
             b2.call(DeleteFileVersion::new(
-                &*version.file_name,
+                version.file_name.as_str(),
                 &version.file_id,
             ))
             .await?;
