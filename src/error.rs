@@ -132,7 +132,10 @@ const LONGEST_BODY_START: usize = 200;
 const LONGEST_HEADER: usize = 100;
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+    /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the client. `what` must not have
+    /// secrets in it; it is cut after 4 KiB.
+    #[must_use]
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let mut what = what.into();
         cut(&mut what, LONGEST_RAW);
         Self(Box::new(Inner {

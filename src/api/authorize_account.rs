@@ -1,4 +1,4 @@
-//! [`AuthorizeAccount`]: from an application key to a session.
+//! [`AuthorizeAccount`]: exchanges an application key for a session.
 
 use std::env;
 
@@ -24,11 +24,11 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes a key in.
+    /// An application key from its two halves.
     ///
     /// # Errors
-    /// If either half is empty or has white space or control characters, as happens when it is copied by hand. The
-    /// error doesn't show it.
+    /// [`Invalid`](ErrorKind::Invalid) if either half is empty, or has white space, control
+    /// characters or a `:`, as happens when it is copied by hand. The error doesn't show the key.
     pub fn new(
         application_key_id: impl Into<String>,
         application_key: impl Into<String>,
@@ -59,11 +59,12 @@ impl Credentials {
         })
     }
 
-    /// Takes the key from the environment variables of B2's official tools, `B2_APPLICATION_KEY_ID` and
-    /// `B2_APPLICATION_KEY`.
+    /// The application key in the environment variables `B2_APPLICATION_KEY_ID` and
+    /// `B2_APPLICATION_KEY`, which B2's official tools read too.
     ///
     /// # Errors
-    /// If one of them is not set, or as [`new`](Self::new).
+    /// [`Invalid`](ErrorKind::Invalid) if one of them is not set, or its value can't be half of a
+    /// key.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name| {
             env::var(name).map_err(|error| {
@@ -108,7 +109,8 @@ impl Credentials {
     }
 }
 
-/// Logs in: `b2_authorize_account`. The client makes this call by itself, when it needs to.
+/// Authorizes the account: `b2_authorize_account`. The client makes this call by itself when it
+/// needs a session.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
 ///
@@ -122,7 +124,7 @@ pub struct AuthorizeAccount {
 }
 
 impl AuthorizeAccount {
-    /// Logs in with these credentials.
+    /// Authorizes with these credentials.
     #[must_use]
     pub const fn new(credentials: Credentials) -> Self {
         Self { credentials }

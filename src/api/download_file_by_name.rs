@@ -10,14 +10,16 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketName, FileId, FileName, percent_encode};
 
-/// Downloads a file in its current version: `b2_download_file_by_name`.
+/// Downloads the current version of a file by its name: `b2_download_file_by_name`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-download-file-by-name)
 ///
 /// # Errors
 /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file or it is hidden.
-/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as those over the crate `url`
-/// and libcurl would for `a/../b`: [`DownloadFileById`](super::DownloadFileById) is the way then.
+/// [`Invalid`](crate::ErrorKind::Invalid) if the HTTP library would ask for another name, as
+/// libraries over the crate `url` and libcurl would for `a/../b`: use
+/// [`DownloadFileById`](super::DownloadFileById) then.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's download cap is reached.
 #[derive(Debug, Clone)]
 pub struct DownloadFileByName {
     bucket_name: BucketName,

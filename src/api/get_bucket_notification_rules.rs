@@ -10,12 +10,12 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
 
-/// Shows which of a bucket's events B2 tells about, and to whom: `b2_get_bucket_notification_rules`.
+/// Gets a bucket's event notification rules: `b2_get_bucket_notification_rules`.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-bucket-notification-rules)
 ///
 /// # Errors
-/// `bad_bucket_id` for a bucket that is not there.
+/// [`NotFound`](crate::ErrorKind::NotFound) with `bad_bucket_id` if there is no such bucket.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GetBucketNotificationRules {
@@ -34,7 +34,7 @@ pub struct BucketNotificationRules {
 }
 
 impl GetBucketNotificationRules {
-    /// Shows this bucket's rules.
+    /// Gets this bucket's rules.
     pub fn new(bucket_id: impl Into<BucketId>) -> Self {
         Self {
             bucket_id: bucket_id.into(),

@@ -12,7 +12,8 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 
-/// Hides a file: `b2_hide_file`. Its versions stay, behind a marker; deleting the marker shows them again.
+/// Hides a file: `b2_hide_file`. Its versions remain under a hide marker; deleting the marker
+/// unhides the file.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-hide-file)
 ///
@@ -21,7 +22,7 @@ use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 /// hidden already.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HideFile {

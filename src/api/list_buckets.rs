@@ -12,8 +12,8 @@ use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 
 /// Lists the account's buckets, by name: `b2_list_buckets`.
 ///
-/// A key that is restricted to buckets has to name one of them, by id or name. A bucket that doesn't exist is not an
-/// error: it is not in the list.
+/// With a key that is restricted to buckets the call has to name one of them, by id or name. A
+/// bucket that doesn't exist is not an error: the list is empty.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
 ///

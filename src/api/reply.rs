@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 
 use crate::error::{B2Error, Error, ErrorKind, NonB2Response};
 
-/// A response of B2's: its head, and its body as bytes or, for a download, as a stream.
+/// A response: its head, and its body as bytes or, for a download, as a stream.
 #[derive(Debug)]
 pub struct Reply {
     head: Parts,
@@ -24,7 +24,7 @@ enum Content {
 }
 
 impl Reply {
-    /// A reply with the status 200 and this body, for tests of calls: a call and its reading are plain values.
+    /// A reply with status 200 and this body, for unit tests of [`Call::read`](super::Call::read).
     ///
     /// ```
     /// use b2kit::api::{Call, ListBuckets, Reply};
@@ -78,10 +78,10 @@ impl Reply {
         }
     }
 
-    /// The body as a document.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Protocol`], with the place in the document where it is not what it should be.
+    /// [`ErrorKind::Protocol`], with the path in the document that is wrong.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let text = self.text();
         // Checked for UTF-8 once and not string by string, which takes longer.

@@ -12,8 +12,9 @@ use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 
 /// Sets, changes or removes the retention of a version: `b2_update_file_retention`.
 ///
-/// It can always be made longer, and governance can become compliance. In governance mode it can be made shorter or
-/// removed with [`bypass_governance`](Self::bypass_governance), in compliance mode by nobody.
+/// A retention can always be extended, and changed from governance to compliance mode. In
+/// governance mode it can be shortened or removed with
+/// [`bypass_governance`](Self::bypass_governance); in compliance mode it can't.
 ///
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-retention)
 ///
@@ -23,7 +24,7 @@ use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 /// `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
-/// As soon as the request has left, it may be done although the future was dropped.
+/// Once the request was sent, B2 may carry it out although the future was dropped.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateFileRetention {
@@ -50,8 +51,7 @@ pub struct UpdatedFileRetention {
 }
 
 impl UpdateFileRetention {
-    /// Gives this retention to the version with this id, whose name has to be this; [`FileRetention::none`] removes the
-    /// one that there is.
+    /// Sets the retention of the version with this name and id; [`FileRetention::none`] removes it.
     pub fn new(
         file_name: impl Into<String>,
         file_id: impl Into<FileId>,

@@ -29,15 +29,15 @@ open_enum! {
         Start = "start",
         /// A marker that hides the older versions of its name.
         Hide = "hide",
-        /// Not a version at all, but the beginning that some names share.
+        /// Not a version: a folder, the common beginning of some names.
         Folder = "folder",
     }
 }
 
-/// One version of a file: its bytes never change.
+/// One version of a file. Its bytes never change.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since: a marker
-/// that hides a name has neither lock nor encryption, and most files no replication.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// since: hide markers have neither lock nor encryption, and most files no replication status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileVersion {
@@ -57,22 +57,23 @@ pub struct FileVersion {
     pub content_type: Option<ContentType>,
     /// Its id.
     pub file_id: FileId,
-    /// The notes that go with it.
+    /// The file info.
     pub file_info: FileInfo,
     /// Its name.
     pub file_name: FileName,
     /// Until when it can't be deleted.
     pub file_retention: Restricted<FileRetention>,
-    /// Whether it is held regardless of time; `None` if that was never set.
+    /// Whether it is under legal hold; `None` if that was never set.
     pub legal_hold: Restricted<Option<LegalHold>>,
-    /// How far its replication is, if it takes part in one.
+    /// Its replication status, if it is replicated.
     pub replication_status: Option<ReplicationStatus>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
     /// When its upload began.
     pub upload_timestamp: Timestamp,
-    /// Whether B2 may hold the same a second time: an earlier attempt's answer was lost, and what became of it could not
-    /// be found out. Only ever set in what a call that makes a version gives back, never in what B2 shows.
+    /// Whether B2 may have stored the same a second time: the response of an earlier attempt was
+    /// lost, and the client could not find out whether it had taken effect. Only set by calls that
+    /// create a version, never in listings.
     pub possible_duplicate: bool,
     wording: Wording,
 }
@@ -95,7 +96,7 @@ impl PartialEq for Wording {
 impl Eq for Wording {}
 
 impl FileVersion {
-    /// The SHA-1 of the whole file: B2's own, or what the uploader of a large file noted.
+    /// The SHA-1 of the whole file: B2's own, or for a large file the one in its file info.
     #[must_use]
     pub fn expected_sha1(&self) -> Option<Sha1> {
         expected_sha1(&self.content_sha1, &self.file_info)
@@ -107,7 +108,8 @@ impl FileVersion {
         self.file_name.clone()
     }
 
-    /// When the file was last modified before it was uploaded, if its uploader noted that.
+    /// When the file was last modified before it was uploaded, from `src_last_modified_millis` in
+    /// its file info.
     #[must_use]
     pub fn last_modified(&self) -> Option<Timestamp> {
         let millis = self.file_info.get("src_last_modified_millis")?;
@@ -120,7 +122,7 @@ pub(crate) fn expected_sha1(content: &ContentSha1, info: &FileInfo) -> Option<Sh
     content.sha1().copied().or_else(noted)
 }
 
-/// The beginning that some names share, up to a delimiter.
+/// A folder: the common beginning of some names, up to a delimiter. B2 has no folders of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Folder {

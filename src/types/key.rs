@@ -24,9 +24,9 @@ pub struct ApplicationKey {
     pub expiration_timestamp: Option<Timestamp>,
     /// The name that its owner gave it. Not unique.
     pub key_name: KeyName,
-    /// What the file names have to begin with; `None` is anything.
+    /// The prefix that file names must have; `None` is any name.
     pub name_prefix: Option<Box<str>>,
-    /// As `s3`: the key can be used with the S3 API.
+    /// Such as `s3`: the key can be used with the S3 API.
     pub options: Vec<String>,
 }
 

@@ -21,15 +21,15 @@ pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
 pub struct PartNumber(u16);
 
 impl PartNumber {
-    /// The first part's.
+    /// The first number, 1.
     pub const FIRST: Self = Self(1);
-    /// The highest that B2 knows.
+    /// The highest number, 10,000.
     pub const MAX: Self = Self(10_000);
 
     /// Checks a number.
     ///
     /// # Errors
-    /// If it is 0 or above 10,000.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if it is 0 or above 10,000.
     pub fn new(number: u64) -> Result<Self, Error> {
         match u16::try_from(number) {
             Ok(number @ 1..=10_000) => Ok(Self(number)),
@@ -52,9 +52,10 @@ impl fmt::Display for PartNumber {
     }
 }
 
-/// A part of an unfinished large file, as B2 holds it.
+/// A part of an unfinished large file, as B2 stores it.
 ///
-/// It can be written as JSON, in B2's own words. What B2 doesn't say is left out again, unless it was set since.
+/// It serializes to B2's own JSON. Fields that B2 left out are left out again, unless they were set
+/// since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Part {

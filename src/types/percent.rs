@@ -40,7 +40,8 @@ const fn stays(byte: u8) -> bool {
 /// Decodes what B2 encoded: `+` is a space, `%XX` a byte, and the bytes are UTF-8.
 ///
 /// # Errors
-/// If a `%` is not followed by two hexadecimal digits, or the bytes are not UTF-8.
+/// [`Invalid`](crate::ErrorKind::Invalid) if a `%` is not followed by two hexadecimal digits, or
+/// the bytes are not UTF-8.
 pub fn percent_decode(text: &str) -> Result<Cow<'_, str>, Error> {
     let Some(first) = text.bytes().position(|byte| byte == b'%' || byte == b'+') else {
         return Ok(Cow::Borrowed(text));

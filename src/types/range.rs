@@ -40,7 +40,7 @@ impl ByteRange {
     /// From byte `first` to byte `last`, both included, as HTTP counts.
     ///
     /// # Errors
-    /// If `last` is before `first`.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if `last` is before `first`.
     pub fn inclusive(first: u64, last: u64) -> Result<Self, Error> {
         if last < first {
             return Err(Error::invalid(format!(
@@ -50,7 +50,7 @@ impl ByteRange {
         Ok(Self(Span::Between(first, last)))
     }
 
-    /// All from byte `first` on.
+    /// From byte `first` to the end of the file.
     #[must_use]
     pub const fn from_offset(first: u64) -> Self {
         Self(Span::From(first))
@@ -59,7 +59,7 @@ impl ByteRange {
     /// The last `count` bytes.
     ///
     /// # Errors
-    /// If `count` is 0: no file has such a range.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if `count` is 0: HTTP has no empty range.
     pub fn suffix(count: u64) -> Result<Self, Error> {
         if count == 0 {
             return Err(Error::invalid("the range of the last 0 bytes is empty"));

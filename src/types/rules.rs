@@ -11,7 +11,7 @@ macro_rules! rules {
         pub struct $name(Vec<$rule>);
 
         impl $name {
-            /// Checks these rules.
+            /// Checks these rules and takes them.
             ///
             /// # Errors
             /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong with it.
@@ -21,7 +21,7 @@ macro_rules! rules {
                 Ok(Self(rules))
             }
 
-            /// Takes rules unchecked, for where B2 allows more than this version of the crate knows.
+            /// Takes rules unchecked, in case B2 allows more than this version of the crate knows.
             #[must_use]
             pub fn unchecked(rules: impl IntoIterator<Item = $rule>) -> Self {
                 Self(rules.into_iter().collect())
@@ -50,7 +50,7 @@ macro_rules! rules {
                 self.0.is_empty()
             }
 
-            /// The rules, to be changed and checked again.
+            /// The rules as a `Vec`, to change and check them again.
             #[must_use]
             pub fn into_vec(self) -> Vec<$rule> {
                 self.0

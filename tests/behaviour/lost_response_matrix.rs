@@ -161,7 +161,7 @@ fn whatever_is_lost_and_whatever_asking_shows_nothing_is_done_twice_unsaid() {
 #[test]
 fn the_table_has_every_call_that_changes_something() {
     use b2kit::api::CallKind::{Upload, Write};
-    for (_, facts) in crate::coverage::calls() {
+    for (_, facts) in crate::names::calls() {
         let changes = matches!(facts.kind, Write | Upload);
         let has_row = TABLE.iter().any(|(call, ..)| *call == facts.name);
         assert_eq!(changes, has_row, "{}", facts.name);
@@ -172,7 +172,7 @@ fn end(call: &str, loss: &Fault, probe: &'static str, answer: Option<&Fault>) ->
     let (b2, script) = Script::new([]);
     script.timer.run(async {
         let world = World::new(&b2, &script).await;
-        let name = crate::coverage::calls().map(|(_, facts)| facts.name);
+        let name = crate::names::names();
         let name = name.into_iter().find(|name| *name == call).unwrap();
         script.push(name, loss.clone());
         for _ in 0..10 {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod auto_traits; // which public types are Send, Sync, Unpin and 'static
 mod bad_answers; // what a server may send that B2 never would
 mod bad_input; // what a program may ask for that B2 would refuse
 mod chaos; // an emulator behind a network that fails by a seed
@@ -17,13 +18,15 @@ mod files; // the calls against the emulator: two readings of B2's documents hav
 mod foreign; // errors of somebody on the way, who can't know what B2 has done
 mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys, in each version of the API
-mod layers; // who may name whom
+mod layers; // module dependencies
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod bulk; // many files at once, and what bounds all of them together
-mod names; // of all calls, also for the tests through each library
+mod module_graph; // no file names another in a circle
+mod names; // the list of all calls, also for the tests through each library
 mod notifications; // event notification rules
 mod telemetry; // what a program can see of its calls: events, spans and counts
+mod own_call; // a call that the crate does not have
 mod origins; // downloads from an origin of one's own, and with nothing but a download authorization
 mod outages; // what becomes of many calls when nobody answers any of them
 mod rate_limiting; // how fast calls go when B2 wants them slower

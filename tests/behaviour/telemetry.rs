@@ -702,7 +702,7 @@ fn a_secret_that_is_shown_would_be_seen() {
 
 /// What the emulator has counted, by class.
 fn received(emulator: &Emulator) -> [u64; 3] {
-    let (calls, facts) = (emulator.snapshot().calls, crate::coverage::calls());
+    let (calls, facts) = (emulator.snapshot().calls, crate::names::calls());
     [BillingClass::A, BillingClass::B, BillingClass::C].map(|class| {
         let of_class = |name: &String| {
             let (_, facts) = facts.iter().find(|(_, facts)| facts.name == *name).unwrap();

@@ -36,15 +36,15 @@ use crate::error::Error;
 use crate::types::{AccountId, Timestamp, open_enum};
 
 open_enum! {
-    /// Where the files of an account are.
+    /// The region of an account's files.
     Region {
-        /// In the east of the United States.
+        /// Eastern United States.
         UsEast = "us-east",
-        /// In the west of the United States.
+        /// Western United States.
         UsWest = "us-west",
-        /// In the east of Canada.
+        /// Eastern Canada.
         CaEast = "ca-east",
-        /// In the middle of Europe.
+        /// Central Europe.
         EuCentral = "eu-central",
     }
 }
