@@ -39,15 +39,15 @@ pub const MAX_BODY: usize = 1 << 20;
 /// The longest header that is looked at: room for more than a hundred signatures.
 const MAX_HEADER: usize = 8 << 10;
 
-/// What one POST tells.
+/// The content of one POST.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Notification {
-    /// The events, in no order.
+    /// The events, in no particular order.
     pub events: Vec<Event>,
 }
 
-/// Something that happened in a bucket.
+/// An event in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -64,34 +64,33 @@ pub struct Event {
     pub event_timestamp: Timestamp,
     /// What happened.
     pub event_type: EventType,
-    /// The version of the event's form: 1 so far.
+    /// The version of the event's format: 1 so far.
     pub event_version: u32,
-    /// The name of the rule by which it is told.
+    /// The name of the rule that matched the event.
     pub matched_rule_name: Box<str>,
     /// The file's name; `None` for a test.
     pub object_name: Option<FileName>,
-    /// The file's size in bytes, where B2 tells it.
+    /// The file's size in bytes, if B2 says it.
     pub object_size: Option<u64>,
     /// The version's id; `None` for a test.
     pub object_version_id: Option<FileId>,
 }
 
-/// Why a body is not taken for B2's.
+/// Why a body was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WebhookError {
-    /// There is no secret to check with, or an empty one: the receiver is not set up.
+    /// There is no secret to check with, or an empty one: the receiver is not configured.
     NoSecret,
-    /// The body is larger than [`MAX_BODY`]. It was not looked at.
+    /// The body is larger than [`MAX_BODY`]. It was not read.
     TooLarge,
-    /// There is no signature, although there should be.
+    /// The signature is missing.
     MissingSignature,
-    /// What stands in the header has no signature of the one known form: `v1=` and 64 hexadecimal digits in small
-    /// letters.
+    /// The header has no signature of the known format: `v1=` and 64 lower-case hexadecimal digits.
     MalformedSignature,
-    /// The body was not signed with any of the secrets, or was changed since.
+    /// The body was not signed with any of the secrets, or was changed afterwards.
     WrongSignature,
-    /// The body is not a notification; with the place where it is not.
+    /// The body is not a notification; with the path that is wrong.
     NotANotification(String),
 }
 
@@ -125,7 +124,7 @@ impl fmt::Display for WebhookError {
 
 impl std::error::Error for WebhookError {}
 
-/// Checks that B2 has signed this body, and reads it.
+/// Verifies B2's signature of this body, and parses it.
 ///
 /// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`]. With several secrets any
 /// of them may have signed it, so that a new one can be taken into use before the old one is dropped. The time that the

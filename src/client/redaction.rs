@@ -1,12 +1,12 @@
-//! [`Redactor`]: everything that a client must not show, and how it is taken out of what a server says.
+//! [`Redactor`]: the secrets of a client, which are removed from the texts in errors.
 //!
-//! A server may repeat a secret in an error, and not only the one that came with the request: the key of the login in any
-//! call, the token of another upload. It may also encode what it repeats. So there is one place that knows the secrets of all
-//! calls, and instead of looking for each of them in each of its forms it decodes the text in each way: as it is; with
-//! escapes undone (percent, JSON, HTML, twice over); then runs of hexadecimal digits and of base64, wherever they may begin.
-//! Each of these is gone through once, whatever there is to be found.
+//! A server may repeat a secret in an error, encoded in any way, and not only one of the same
+//! request. So one redactor knows the secrets of all calls. Instead of searching for each secret in
+//! each encoding, it decodes the text in each way: as it is; with escapes undone (percent, JSON,
+//! HTML, twice); and runs of hexadecimal digits and of base64 at any offset. Each decoded text is
+//! searched once for all secrets.
 //!
-//! It happens when an error leaves the client, after all judging: what is judged are B2's own words.
+//! Errors are redacted when they leave the client, after they were classified.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

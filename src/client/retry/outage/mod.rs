@@ -1,4 +1,5 @@
-//! [`Outages`]: when an endpoint can't be reached, that is one event, and not as many failures as there are calls.
+//! [`Outages`]: an endpoint that can't be reached is one event, not as many failures as there are
+//! calls.
 //!
 //! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
 //! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
@@ -50,7 +51,7 @@ pub(in crate::client) struct EndpointId {
     is_upload_host: bool,
 }
 
-/// All endpoints that are not well.
+/// All endpoints that have failed lately.
 #[derive(Debug)]
 pub(in crate::client) struct Outages {
     endpoints: Mutex<HashMap<u64, EndpointHealth>>,
@@ -101,7 +102,7 @@ impl Outages {
         self.ever_answered.load(Ordering::Relaxed)
     }
 
-    /// Leave to make an attempt, which one that can't wait always has.
+    /// Admits an attempt, always if it `must` go.
     pub(in crate::client) fn enter(
         &self,
         endpoint: EndpointId,
@@ -137,7 +138,7 @@ impl Outages {
         self.failed(endpoint, host, Admission::Freely, now, (kind, &why), policy)
     }
 
-    /// RecoveryWait until there is something new since that blocked.
+    /// Waits until something has changed since the attempt was blocked.
     pub(in crate::client) const fn recovery(
         &self,
         endpoint: EndpointId,
@@ -226,7 +227,7 @@ impl Outages {
     }
 }
 
-/// Leave to make one attempt. Dropping it lets another make one.
+/// Admission of one attempt. Dropping it lets another one in.
 #[derive(Debug)]
 pub(in crate::client) struct AttemptGuard<'a> {
     outages: &'a Outages,
@@ -298,7 +299,7 @@ impl Drop for AttemptGuard<'_> {
     }
 }
 
-/// An endpoint among those who wait.
+/// Waits for a blocked endpoint to recover.
 #[derive(Debug)]
 pub(in crate::client) struct RecoveryWait<'a> {
     outages: &'a Outages,
