@@ -20,6 +20,23 @@ type SharedError = Arc<dyn StdError + Send + Sync>;
 /// carried out the call all the same. `Display` prints the error itself, at most a screen of it and
 /// never a secret; `{error:#}` adds its sources, in one line. The wording and the types of the
 /// sources are not part of the API.
+///
+/// ```
+/// # use b2kit::backend::emulator::Emulator;
+/// # use b2kit::{Client, Credentials, types::BucketType};
+/// # futures::executor::block_on(async {
+/// # let emulator = Emulator::new();
+/// # let credentials = Credentials::new(emulator.key_id(), emulator.key())?;
+/// # let b2 = Client::builder().credentials(credentials).endpoint(emulator.url()).backend(emulator).build()?;
+/// match b2.bucket("holiday-photos").await {
+///     Ok(bucket) => println!("{}", bucket.id()),
+///     Err(error) if error.is_not_found() => println!("there is no such bucket"),
+///     Err(error) if error.is_unauthorized() => println!("use another key: {error}"),
+///     Err(error) if error.is_retryable() => println!("try again later: {error:#}"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(()) }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -719,6 +736,42 @@ mod tests {
             assert_eq!((error.kind(), error.to_string()), (kind, told));
             assert_eq!(error.downcast::<Error>().unwrap().kind(), of);
         }
+    }
+
+    #[test]
+    fn only_transient_errors_without_effect_are_retryable() {
+        let b2 = |status, code: &str| {
+            Error::from_b2(B2Error {
+                status,
+                code: code.to_owned(),
+                message: String::new(),
+            })
+        };
+        let http = |kind, phase| Error::http(HttpError::new(kind, phase));
+        for (error, is_retryable) in [
+            (b2(429, "too_many_requests"), true),
+            (b2(503, "service_unavailable"), true),
+            (b2(503, "service_unavailable").with_effect(true), false),
+            (b2(500, "internal_error"), false),
+            (b2(500, "internal_error").with_effect(false), true),
+            (b2(404, "not_found"), false),
+            (b2(401, "unauthorized"), false),
+            (b2(403, "storage_cap_exceeded"), false),
+            (http(HttpErrorKind::Connect, Phase::NotSent), true),
+            (http(HttpErrorKind::Tls, Phase::NotSent), false),
+            (http(HttpErrorKind::Other, Phase::NotSent), false),
+            (http(HttpErrorKind::Reset, Phase::MaybeReceived), false),
+            (http(HttpErrorKind::Source, Phase::MaybeReceived), false),
+            (Error::invalid("x"), false),
+            (Error::new(ErrorKind::Integrity, "x"), false),
+        ] {
+            assert_eq!(error.is_retryable(), is_retryable, "{error:?}");
+            assert!(!(error.is_retryable() && error.may_have_taken_effect()));
+        }
+        assert!(b2(404, "not_found").is_not_found());
+        assert!(b2(401, "unauthorized").is_unauthorized());
+        assert!(Error::new(ErrorKind::Credentials, "x").is_unauthorized());
+        assert!(!b2(503, "").is_not_found() && !b2(503, "").is_unauthorized());
     }
 
     #[test]

@@ -17,6 +17,17 @@ use crate::error::{Error, ErrorKind};
 use crate::types::{AccountId, ApplicationKeyId, BucketId, Capability, Secret, Timestamp};
 
 /// An application key: its id, and the key itself.
+///
+/// The key is never printed, and its memory is zeroed when the last copy is dropped.
+///
+/// ```
+/// use b2kit::Credentials;
+///
+/// let credentials = Credentials::new("0012345", "K001abcdefghijklmnop")?;
+/// assert!(!format!("{credentials:?}").contains("K001"));
+/// assert!(Credentials::new("0012345", "K001 copied with a space").is_err());
+/// # Ok::<(), b2kit::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Credentials {
     application_key_id: ApplicationKeyId,
