@@ -92,8 +92,9 @@ pub enum ErrorKind {
     NotFound,
     /// What the call would create exists already, or somebody else has changed it in the meantime.
     Conflict,
-    /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which: `storage_cap_exceeded`,
-    /// `transaction_cap_exceeded`, `download_cap_exceeded`, or the older `cap_exceeded`.
+    /// A cap of the account is reached, and its owner can raise it. [`B2Error::code`] says which:
+    /// `storage_cap_exceeded`, `transaction_cap_exceeded`, `download_cap_exceeded`, or the older
+    /// `cap_exceeded`.
     CapExceeded,
     /// B2 or a proxy asks for fewer requests (429).
     TooManyRequests,
@@ -155,8 +156,8 @@ const LONGEST_BODY_START: usize = 200;
 const LONGEST_HEADER: usize = 100;
 
 impl Error {
-    /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the client. `what` must not have
-    /// secrets in it; it is cut after 4 KiB.
+    /// An error of this kind, for programs that implement [`Call`](crate::api::Call) or wrap the
+    /// client. `what` must not have secrets in it; it is cut after 4 KiB.
     #[must_use]
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         let mut what = what.into();
@@ -226,7 +227,8 @@ impl Error {
         error
     }
 
-    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A file's name may be a server's.
+    /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A
+    /// file's name may be a server's.
     pub(crate) fn redacted(
         mut self,
         mask: impl Fn(&str) -> String,
@@ -365,8 +367,8 @@ impl Error {
         self.0.kind == ErrorKind::NotFound
     }
 
-    /// Whether the application key is the reason: B2 does not accept it ([`ErrorKind::Credentials`]), or it may not do this
-    /// ([`ErrorKind::Unauthorized`]).
+    /// Whether the application key is the reason: B2 does not accept it
+    /// ([`ErrorKind::Credentials`]), or it may not do this ([`ErrorKind::Unauthorized`]).
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         matches!(
@@ -375,12 +377,12 @@ impl Error {
         )
     }
 
-    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or more: the server or the
-    /// network could not do it now, and nothing was done.
+    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or
+    /// more: the server or the network could not do it now, and nothing was done.
     ///
-    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never `true` where B2
-    /// [may have carried it out](Self::may_have_taken_effect): there a program has to look first. Wait for
-    /// [`retry_after`](Self::retry_after) at least, if it is there.
+    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never
+    /// `true` where B2 [may have carried it out](Self::may_have_taken_effect): there a program has
+    /// to look first. Wait for [`retry_after`](Self::retry_after) at least, if it is there.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let transient = match self.0.kind {
@@ -574,7 +576,11 @@ impl fmt::Display for Error {
         }
         match gave_up {
             // After a single attempt there is nothing to tell.
-            Some(RetryStopReason::Attempts) if *attempts > 1 => write!(f, " (after {attempts} attempts)")?,
+            Some(RetryStopReason::Attempts) if *attempts > 1 => write!(
+                f,
+                " (after {attempts} \
+                attempts)"
+            )?,
             Some(RetryStopReason::Deadline) => {
                 f.write_str(" (and another attempt would have come too late)")?
             }
@@ -585,7 +591,8 @@ impl fmt::Display for Error {
                 f.write_str(" (and the stream that was sent can't be read again)")?
             }
             Some(RetryStopReason::NeverConnected) => f.write_str(
-                " (no server has answered this client yet: is the address right, and is the network up?)",
+                " (no server has answered this client yet: is the address right, and is the \
+                 network up?)",
             )?,
             Some(RetryStopReason::Attempts) | None => {}
         }
@@ -686,8 +693,8 @@ impl fmt::Debug for Error {
 }
 
 impl StdError for Error {
-    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says: that is
-    /// [`http_error`](Error::http_error), and here is what lies beneath it.
+    /// What lies beneath. An [`HttpError`] is not shown again, since this error says what it says:
+    /// that is [`http_error`](Error::http_error), and here is what lies beneath it.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         if let Some(error) = self.http_error() {
             return error.source();
@@ -826,7 +833,8 @@ mod tests {
         let error = Error::from_non_b2(response).redacted(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
-            "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""
+            "somebody on the way, and not B2, answered 403, server \"***\", content type \
+             \"***\", body \"<p>***\""
         );
     }
 }

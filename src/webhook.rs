@@ -1,11 +1,13 @@
-//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check of its signature.
+//! Event notifications as B2 sends them: from the body of a POST to typed events, through the check
+//! of its signature.
 //!
-//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to [`verify`], and gets the
-//! events only where B2 has signed exactly these bytes with a secret that both sides know. It answers 200 within three
-//! seconds; otherwise B2 sends the events again.
+//! A server that receives a webhook gives the raw body and the header [`SIGNATURE_HEADER`] to
+//! [`verify`], and gets the events only where B2 has signed exactly these bytes with a secret that
+//! both sides know. It answers 200 within three seconds; otherwise B2 sends the events again.
 //!
 //! B2 delivers an event at least once and in no order: whoever must act once keeps the
-//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has recorded and sends again.
+//! [`event_id`](Event::event_id)s that were seen, which also makes harmless what somebody has
+//! recorded and sends again.
 //!
 //! ```
 //! use b2kit::types::Secret;
@@ -30,7 +32,8 @@ use crate::types::{
     AccountId, BucketId, BucketName, EventType, FileId, FileName, Secret, Shown, Timestamp,
 };
 
-/// The header in which B2 sends the signature. Where a server splits it into several, they are joined with commas.
+/// The header in which B2 sends the signature. Where a server splits it into several, they are
+/// joined with commas.
 pub const SIGNATURE_HEADER: &str = "X-Bz-Event-Notification-Signature";
 
 /// The largest body that is looked at. B2's own are far below: at most 50 events.
@@ -95,7 +98,8 @@ pub enum WebhookError {
 }
 
 impl WebhookError {
-    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and sends again.
+    /// The HTTP status to answer with: to 401 and 413 B2 reacts as to every answer but 200, and
+    /// sends again.
     #[must_use]
     pub const fn status(&self) -> u16 {
         match self {
@@ -126,12 +130,14 @@ impl std::error::Error for WebhookError {}
 
 /// Verifies B2's signature of this body, and parses it.
 ///
-/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`]. With several secrets any
-/// of them may have signed it, so that a new one can be taken into use before the old one is dropped. The time that the
-/// check takes does not depend on how much of a wrong signature is right.
+/// `raw_body` is what came, byte for byte; `signature_header` the value of [`SIGNATURE_HEADER`].
+/// With several secrets any of them may have signed it, so that a new one can be taken into use
+/// before the old one is dropped. The time that the check takes does not depend on how much of a
+/// wrong signature is right.
 ///
 /// # Errors
-/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing of the body was read.
+/// See [`WebhookError`]. Unless it is [`NotANotification`](WebhookError::NotANotification), nothing
+/// of the body was read.
 pub fn verify(
     raw_body: &[u8],
     signature_header: Option<&str>,
@@ -194,7 +200,8 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// The document on the wire. The public types are not `Deserialize`, so that no road leads around the signature.
+/// The document on the wire. The public types are not `Deserialize`, so that no road leads around
+/// the signature.
 #[derive(Deserialize)]
 struct Wire {
     events: Vec<WireEvent>,

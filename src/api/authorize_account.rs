@@ -55,7 +55,8 @@ impl Credentials {
             if let Some(at) = text.chars().position(|c| !c.is_ascii_graphic()) {
                 let at = at + 1;
                 return Err(Error::invalid(format!(
-                    "the {name} has a space or another character at place {at} that no key has; was it copied whole?",
+                    "the {name} has a space or another character at place {at} that no key has; \
+                     was it copied whole?",
                 )));
             }
         }
@@ -126,9 +127,9 @@ impl Credentials {
 /// [B2's page](https://www.backblaze.com/apidocs/b2-authorize-account)
 ///
 /// # Errors
-/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this version of the API: a key
-/// of a bucket that was made in v4 works in v4 alone, unless it was [made for older
-/// programs](super::CreateKey::api_version).
+/// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key, or not in this
+/// version of the API: a key of a bucket that was made in v4 works in v4 alone, unless it was [made
+/// for older programs](super::CreateKey::api_version).
 #[derive(Debug, Clone)]
 pub struct AuthorizeAccount {
     credentials: Credentials,
@@ -168,7 +169,8 @@ impl Call for AuthorizeAccount {
     }
 }
 
-/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under `apiInfo.storageApi`.
+/// The documents of all versions: v2 has everything at the top, v3 and v4 most of it under
+/// `apiInfo.storageApi`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {

@@ -10,13 +10,15 @@ use super::target::Target;
 use crate::error::{B2Error, Error};
 use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 
-/// One of B2's calls as a value: what it asks for, how its reply is read, and how to find out whether it has taken effect when
-/// the reply was lost.
+/// One of B2's calls as a value: what it asks for, how its reply is read, and how to find out
+/// whether it has taken effect when the reply was lost.
 ///
-/// All calls of B2's native API are in [`api`](crate::api). The trait is open: for a call or a field that this version of the
-/// crate lacks, implement it, and [`Client::call`](crate::Client::call) makes it like any other: authorized, retried, with
-/// secrets redacted from errors. [`METADATA`](Self::METADATA), [`Output`](Self::Output), [`request`](Self::request) and
-/// [`read`](Self::read) are all that is needed; methods with a default may be added in minor versions.
+/// All calls of B2's native API are in [`api`](crate::api). The trait is open: for a call or a
+/// field that this version of the crate lacks, implement it, and
+/// [`Client::call`](crate::Client::call) makes it like any other: authorized, retried, with secrets
+/// redacted from errors. [`METADATA`](Self::METADATA), [`Output`](Self::Output),
+/// [`request`](Self::request) and [`read`](Self::read) are all that is needed; methods with a
+/// default may be added in minor versions.
 ///
 /// ```
 /// use b2kit::api::{BillingClass, Call, CallMetadata, Reply, Target};
@@ -46,10 +48,11 @@ use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 /// ```
 ///
 /// # Contract
-/// `request` and `read` are pure: no I/O, no clock. `request` may be called several times, once for each attempt, and each time
-/// returns the whole request. Only a one-shot stream that was opened can't be sent again, and
-/// [`is_body_consumed`](Self::is_body_consumed) says so. A call that changes something should implement
-/// [`reconcile`](Self::reconcile): without it, a call whose reply was lost is simply sent again.
+/// `request` and `read` are pure: no I/O, no clock. `request` may be called several times, once for
+/// each attempt, and each time returns the whole request. Only a one-shot stream that was opened
+/// can't be sent again, and [`is_body_consumed`](Self::is_body_consumed) says so. A call that
+/// changes something should implement [`reconcile`](Self::reconcile): without it, a call whose
+/// reply was lost is simply sent again.
 pub trait Call: Send + Sync {
     /// What is true of the call whatever its arguments.
     const METADATA: CallMetadata;
@@ -67,11 +70,13 @@ pub trait Call: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::Protocol`](crate::ErrorKind::Protocol) if it can't be read,
-    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if it is about something else than this call.
+    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) if it is about something else than
+    /// this call.
     fn read(&self, reply: Reply) -> Result<Self::Output, Error>;
 
-    /// The largest reply that is read into memory, in bytes. A longer one is a [`Protocol`](crate::ErrorKind::Protocol) error.
-    /// Defaults to 1 MiB; downloads are not read into memory.
+    /// The largest reply that is read into memory, in bytes. A longer one is a
+    /// [`Protocol`](crate::ErrorKind::Protocol) error. Defaults to 1 MiB; downloads are not read
+    /// into memory.
     fn reply_limit(&self) -> usize {
         1 << 20
     }
@@ -99,8 +104,8 @@ pub trait Call: Send + Sync {
         None
     }
 
-    /// Secrets in the request, apart from headers that are marked as sensitive. They are redacted from errors, since a server
-    /// may repeat them.
+    /// Secrets in the request, apart from headers that are marked as sensitive. They are redacted
+    /// from errors, since a server may repeat them.
     fn secrets(&self) -> Vec<Secret> {
         Vec::new()
     }
@@ -121,8 +126,9 @@ pub trait Call: Send + Sync {
         false
     }
 
-    /// Asks B2 whether the call has taken effect: its reply was lost, or it was refused after an earlier reply was lost. The
-    /// default is [`Reconciliation::NotDone`], after which the call is sent again.
+    /// Asks B2 whether the call has taken effect: its reply was lost, or it was refused after an
+    /// earlier reply was lost. The default is [`Reconciliation::NotDone`], after which the call is
+    /// sent again.
     fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -198,8 +204,8 @@ pub trait CallExecutor: Send + Sync {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct LostResponse {
-    /// B2's own time when the call was sent, or up to a minute earlier: what is older was not made by this call. `None` if B2
-    /// has not said the time lately.
+    /// B2's own time when the call was sent, or up to a minute earlier: what is older was not made
+    /// by this call. `None` if B2 has not said the time lately.
     pub since: Option<Timestamp>,
     /// B2's error, if the call was refused when it was sent again.
     pub refusal: Option<B2Error>,
@@ -210,8 +216,8 @@ pub struct LostResponse {
 }
 
 impl LostResponse {
-    /// The result if nothing was found that this call has made. Without a time to compare with, or if it may still be carried
-    /// out, that is unclear.
+    /// The result if nothing was found that this call has made. Without a time to compare with, or
+    /// if it may still be carried out, that is unclear.
     pub(crate) const fn absent<T>(&self) -> Reconciliation<T> {
         match self.since {
             Some(_) if !self.may_still_execute => Reconciliation::NotDone,
@@ -219,7 +225,8 @@ impl LostResponse {
         }
     }
 
-    /// Whether something with this timestamp may have been made by this call. `false` without a time to compare with.
+    /// Whether something with this timestamp may have been made by this call. `false` without a
+    /// time to compare with.
     #[must_use]
     pub fn covers(&self, timestamp: Timestamp) -> bool {
         // B2's `Date` has whole seconds, and so has `since`.
@@ -265,8 +272,8 @@ pub struct CallMetadata {
     pub class: BillingClass,
     /// Whether B2 may take minutes before it responds.
     pub long_running: bool,
-    /// Whether even the first error has to be [reconciled](Call::reconcile): a proxy may have sent the request twice, so that
-    /// the second one was refused.
+    /// Whether even the first error has to be [reconciled](Call::reconcile): a proxy may have sent
+    /// the request twice, so that the second one was refused.
     pub reconcile_on_first_error: bool,
 }
 
@@ -300,11 +307,7 @@ pub enum BillingClass {
 impl CallMetadata {
     /// The metadata of a call that changes nothing.
     #[must_use]
-    pub const fn read(
-        name: &'static str,
-        capability: Capability,
-        class: BillingClass,
-    ) -> Self {
+    pub const fn read(name: &'static str, capability: Capability, class: BillingClass) -> Self {
         Self {
             name,
             kind: CallKind::Read,
@@ -317,11 +320,7 @@ impl CallMetadata {
 
     /// The metadata of a call that changes something.
     #[must_use]
-    pub const fn write(
-        name: &'static str,
-        capability: Capability,
-        class: BillingClass,
-    ) -> Self {
+    pub const fn write(name: &'static str, capability: Capability, class: BillingClass) -> Self {
         let mut facts = Self::read(name, capability, class);
         facts.kind = CallKind::Write;
         facts
@@ -363,7 +362,8 @@ impl CallMetadata {
         }
     }
 
-    /// The same, for a call that B2 may take minutes for: the response may take 20 minutes instead of 30 seconds.
+    /// The same, for a call that B2 may take minutes for: the response may take 20 minutes instead
+    /// of 30 seconds.
     #[must_use]
     pub const fn long_running(mut self) -> Self {
         self.long_running = true;

@@ -107,8 +107,8 @@ impl CopyFile {
 
     /// Copies only this byte range.
     #[must_use]
-    pub const fn range(mut self, range: ByteRange) -> Self {
-        self.range = Some(range);
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
         self
     }
 
@@ -215,7 +215,8 @@ impl Call for CopyFile {
         reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
-    /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
+    /// The newest file of this name is the copy if it has the right bytes and is not older than the
+    /// request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -228,7 +229,8 @@ impl Call for CopyFile {
         else {
             return Reconciliation::Unclear;
         };
-        // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
+        // What can't be told from another copy with the same name is copied again: a second version
+        // is the lesser harm.
         let special = self.file_retention.is_some()
             || self.legal_hold.is_some()
             || self.destination_server_side_encryption.is_some();

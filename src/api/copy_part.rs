@@ -58,8 +58,8 @@ impl CopyPart {
 
     /// Copies only this byte range of the source.
     #[must_use]
-    pub const fn range(mut self, range: ByteRange) -> Self {
-        self.range = Some(range);
+    pub fn range(mut self, range: impl Into<ByteRange>) -> Self {
+        self.range = Some(range.into());
         self
     }
 

@@ -143,7 +143,8 @@ impl Call for CreateBucket {
         })
     }
 
-    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
+    /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be,
+    /// this call may have made it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -159,7 +160,8 @@ impl Call for CreateBucket {
                 Reconciliation::NotDone
             };
         };
-        // One that was there before and is the same in everything can't be told apart, nor need it be.
+        // One that was there before and is the same in everything can't be told apart, nor need it
+        // be.
         let ours = found
             .buckets
             .into_iter()

@@ -14,9 +14,10 @@ use crate::types::{ApplicationKey, BucketId, Capability, KeyDuration, KeyName, S
 
 /// Creates an application key: `b2_create_key`.
 ///
-/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it to programs that speak
-/// v1 to v3, which most still do, with 400 `bad_request` "This request is not currently supported on API version number …".
-/// For them, one for a single bucket can be made through v3: see [`api_version`](Self::api_version).
+/// **A key for buckets that is made in v4, which is the default, works in v4 alone**: B2 refuses it
+/// to programs that speak v1 to v3, which most still do, with 400 `bad_request` "This request is
+/// not currently supported on API version number …". For them, one for a single bucket can be made
+/// through v3: see [`api_version`](Self::api_version).
 ///
 /// The key may do what its capabilities say and nothing else. With [`Capability::WriteKeys`] it can
 /// create keys with every capability. A key that is restricted to buckets can only have
@@ -157,7 +158,8 @@ impl Call for CreateKey {
             (ApiVersion::V2 | ApiVersion::V3, Some([bucket_id])) => (None, Some(bucket_id)),
             (version @ (ApiVersion::V2 | ApiVersion::V3), Some(several)) => {
                 return Err(Error::invalid(format!(
-                    "a key for {} buckets needs version v4 of the API, and this is made through {version}",
+                    "a key for {} buckets needs version v4 of the API, and this is made through \
+                     {version}",
                     several.len()
                 )));
             }
@@ -198,9 +200,9 @@ impl Call for CreateKey {
         vec![created.application_key.clone()]
     }
 
-    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
-    /// this name may as well be an older one: it is left alone, and no second one is made. Nor is one made while the first
-    /// may yet come.
+    /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be
+    /// unique, so a key of this name may as well be an older one: it is left alone, and no second
+    /// one is made. Nor is one made while the first may yet come.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,

@@ -11,8 +11,8 @@ use super::target::Target;
 use crate::error::Error;
 use crate::types::{Bucket, BucketId, Capability};
 
-/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and unfinished large
-/// files too.
+/// Deletes a bucket that has no files: `b2_delete_bucket`. Every version counts, hide markers and
+/// unfinished large files too.
 ///
 /// Returns the bucket as it was; `None` if the response was lost and B2, asked again, no longer has
 /// the bucket.

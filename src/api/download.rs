@@ -1,4 +1,5 @@
-//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its SHA-1.
+//! [`Download`]: a file on its way, checked against what was asked for and, at its end, against its
+//! SHA-1.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -107,7 +108,8 @@ impl Asked {
         let (_, gets_token) = self.origin(target.account()?);
         if self.customer_key.is_some() && !gets_token {
             return Err(Error::invalid(
-                "the download would hand the customer's key to an origin that doesn't even get the account's token; nothing \
+                "the download would hand the customer's key to an origin that doesn't even get \
+                 the account's token; nothing \
                  was sent",
             ));
         }
@@ -155,7 +157,8 @@ impl Asked {
             None if !self.head => file.expected_sha1(),
             _ => None,
         };
-        // What the headers say of the range and of the body's length has to agree, whoever held the length on the way.
+        // What the headers say of the range and of the body's length has to agree, whoever held the
+        // length on the way.
         let len = sent.map_or(0, |(first, last)| last - first + 1);
         let said = reply.headers().get(CONTENT_LENGTH);
         if said.is_some_and(|said| said.to_str().ok().and_then(number) != Some(len)) {
@@ -181,8 +184,8 @@ macro_rules! asked {
             /// Downloads only this byte range. The SHA-1 is then not checked, since it is the whole
             /// file's.
             #[must_use]
-            pub const fn range(mut self, range: $crate::types::ByteRange) -> Self {
-                self.asked.range = Some(range);
+            pub fn range(mut self, range: impl Into<$crate::types::ByteRange>) -> Self {
+                self.asked.range = Some(range.into());
                 self
             }
 
@@ -245,7 +248,8 @@ impl DownloadBody {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next) does.
+    /// Reads the rest into memory, at most `limit` bytes, and checks it as [`next`](Self::next)
+    /// does.
     ///
     /// # Errors
     /// [`Protocol`](ErrorKind::Protocol) if there are more than `limit` bytes;
@@ -343,7 +347,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
     {
         return Err(Error::new(
             ErrorKind::Protocol,
-            "the answer has none of B2's x-bz- headers, which say which version of which file it is: something on the way, \
+            "the answer has none of B2's x-bz- headers, which say which version of which file it \
+             is: something on the way, \
              such as a CDN, strips them, or it is not B2 that answers",
         ));
     }
@@ -383,7 +388,8 @@ fn file(reply: &Reply) -> Result<DownloadedFile, Error> {
         return Err(Error::new(
             ErrorKind::Protocol,
             format!(
-                "the answer says that the file has {content_length} bytes, more than the {MAX_FILE} that B2 can hold"
+                "the answer says that the file has {content_length} bytes, more than the \
+                 {MAX_FILE} that B2 can hold"
             ),
         ));
     }

@@ -132,8 +132,9 @@ impl DownloadAuthorization {
     /// A link to this file of the bucket that the authorization is for, which has this name.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name; or if the name has `.` or
-    /// `..` between its slashes, since browsers would turn the link into one to another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the authorization is not for a file of this name;
+    /// or if the name has `.` or `..` between its slashes, since browsers would turn the link into
+    /// one to another file.
     #[doc(alias = "presigned_url")]
     pub fn link(
         &self,

@@ -14,7 +14,8 @@ use crate::types::{Capability, FileId, FileVersion};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-get-file-info)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large file too.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such version; for an unfinished large
+/// file too.
 #[doc(alias = "head_object")]
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -39,14 +39,15 @@ impl UploadPartUrl {
         &self.file_id
     }
 
-    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if the bucket
-    /// has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
+    /// The URL to `POST` the bytes to. A browser that is given this and the token can upload, if
+    /// the bucket has [CORS rules](crate::types::CorsRule) that allow `b2_upload_part`.
     #[must_use]
     pub fn upload_url(&self) -> &str {
         &self.upload_url
     }
 
-    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and do nothing else.
+    /// The value of the `Authorization` header. Whoever has it may upload there for 24 hours, and
+    /// do nothing else.
     #[must_use]
     pub const fn authorization_token(&self) -> &Secret {
         &self.authorization_token

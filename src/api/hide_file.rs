@@ -18,8 +18,8 @@ use crate::types::{Action, BucketId, Capability, FileName, FileVersion};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-hide-file)
 ///
 /// # Errors
-/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file, [`Conflict`](crate::ErrorKind::Conflict) if it is
-/// hidden already.
+/// [`NotFound`](crate::ErrorKind::NotFound) if there is no such file,
+/// [`Conflict`](crate::ErrorKind::Conflict) if it is hidden already.
 ///
 /// # Cancellation
 /// Once the request was sent, B2 may carry it out although the future was dropped.

@@ -18,8 +18,9 @@ use crate::types::{Bucket, BucketId, BucketName, BucketType, Capability};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-list-buckets)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the call names none of them;
-/// [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket that was not asked for.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) if the key is restricted to buckets and the
+/// call names none of them; [`Protocol`](crate::ErrorKind::Protocol) if the answer shows a bucket
+/// that was not asked for.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListBuckets {
@@ -121,8 +122,8 @@ impl Call for ListBuckets {
         Ok(buckets)
     }
 
-    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where they have to be escaped.
-    /// An account has a hundred, or as many as were agreed on.
+    /// The notes, rules and names of one bucket come to 400,000 bytes at most, and to more where
+    /// they have to be escaped. An account has a hundred, or as many as were agreed on.
     fn reply_limit(&self) -> usize {
         match (&self.bucket_id, &self.bucket_name) {
             (None, None) => 256 << 20,

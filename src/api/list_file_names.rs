@@ -130,7 +130,8 @@ impl Call for ListFileNames {
 /// The most rows that B2 gives in one page of names or versions.
 pub(super) const MOST_ROWS: u32 = 10_000;
 
-/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at worst.
+/// A row has a name of 1,024 bytes and notes of 7,000 at most, escaped to several times that at
+/// worst.
 pub(super) fn listing_limit(max_file_count: Option<u32>) -> usize {
     let rows = max_file_count
         .filter(|&count| count > 0)

@@ -1,12 +1,13 @@
 //! What B2 says: one value for each of its calls.
 //!
-//! A call knows its name and facts, how to become a request, and how to read the reply. It does no I/O, has no clock,
-//! and repeats nothing: that is the [client](crate::Client)'s part. All calls have this one shape, [`Call`], so the
-//! loop that sends them knows nothing of any single one; to add a call, copy the file of one that is like it.
+//! A call knows its name and facts, how to become a request, and how to read the reply. It does no
+//! I/O, has no clock, and repeats nothing: that is the [client](crate::Client)'s part. All calls
+//! have this one shape, [`Call`], so the loop that sends them knows nothing of any single one; to
+//! add a call, copy the file of one that is like it.
 //!
-//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which class the two calls for
-//! notification rules have is not documented. What differs between the versions of the API is in the last column;
-//! v1 is not spoken.
+//! B2 charges by class: A is free, B is for reading files, C costs ten times what B does. Which
+//! class the two calls for notification rules have is not documented. What differs between the
+//! versions of the API is in the last column; v1 is not spoken.
 //!
 //! | call | capability | class | versions |
 //! |---|---|---|---|

@@ -114,7 +114,8 @@ impl Paged for ListParts {
     type Item = Part;
     type Cursor = u32;
 
-    /// B2 may name the number after the last part; no part can have one above the highest, so that is the end.
+    /// B2 may name the number after the last part; no part can have one above the highest, so that
+    /// is the end.
     fn page(&self, output: Parts) -> (Vec<Part>, Option<u32>) {
         let highest = PartNumber::MAX.as_u16().into();
         let next = output.next_part_number.filter(|next| *next <= highest);

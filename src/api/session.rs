@@ -189,8 +189,8 @@ impl Session {
     /// The URL of a file in a public bucket, at the download origin if one is set.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes, since browsers would ask
-    /// for another file.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes,
+    /// since browsers would ask for another file.
     pub fn public_url(&self, bucket: &BucketName, file: &FileName) -> Result<String, Error> {
         super::download_file_by_name::link_to(self, bucket, file)
     }
@@ -238,7 +238,8 @@ impl Session {
         self.s3_api_url.as_deref()
     }
 
-    /// What B2 calls its words on the API of buckets and files; only in v3, which says `storageApi`.
+    /// What B2 calls its words on the API of buckets and files; only in v3, which says
+    /// `storageApi`.
     #[must_use]
     pub fn info_type(&self) -> Option<&str> {
         self.info_type.as_deref()

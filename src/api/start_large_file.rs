@@ -184,8 +184,8 @@ impl StartLargeFile {
         wanted.difference(file)
     }
 
-    /// In what an unfinished large file is another than this would start, if it is. What the bucket gives by default is not
-    /// asked about; what the key may not read is taken for another.
+    /// In what an unfinished large file is another than this would start, if it is. What the bucket
+    /// gives by default is not asked about; what the key may not read is taken for another.
     pub(crate) fn differs_from(&self, file: &FileVersion) -> Option<String> {
         let others = |info: &FileInfo| -> Vec<_> {
             let but_ours = info.iter().filter(|(key, _)| *key != UPLOAD_ID);
@@ -258,7 +258,8 @@ impl Call for StartLargeFile {
         reply.json_like(|file: &FileVersion| self.misses(file))
     }
 
-    /// Only a file with our own id is surely ours: another program may have started one of the same name.
+    /// Only a file with our own id is surely ours: another program may have started one of the same
+    /// name.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,

@@ -10,7 +10,8 @@ use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
 
-/// Where a request goes, and with whose token. [`Call::request`](super::Call::request) builds its request with it.
+/// Where a request goes, and with whose token. [`Call::request`](super::Call::request) builds its
+/// request with it.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     realm: &'a str,
@@ -20,7 +21,8 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as `https://api.backblazeb2.com`.
+    /// Where [`AuthorizeAccount`](super::AuthorizeAccount) goes: `realm` is an origin, as
+    /// `https://api.backblazeb2.com`.
     #[must_use]
     pub const fn realm(realm: &'a str, version: ApiVersion) -> Self {
         Self {
@@ -73,10 +75,12 @@ impl<'a> Target<'a> {
             .ok_or_else(|| Error::invalid("the call needs an authorized session"))
     }
 
-    /// The request of most calls: `POST` to `/b2api/VERSION/NAME` with a JSON document, in the account's name.
+    /// The request of most calls: `POST` to `/b2api/VERSION/NAME` with a JSON document, in the
+    /// account's name.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't be written as JSON.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
+    /// be written as JSON.
     pub fn post(
         &self,
         metadata: &CallMetadata,
@@ -107,7 +111,8 @@ impl<'a> Target<'a> {
     /// Like [`post`](Self::post), with the account's id added to the document as `accountId`.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't be written as a JSON object.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or the document can't
+    /// be written as a JSON object.
     pub fn post_for_account(
         &self,
         metadata: &CallMetadata,
@@ -130,8 +135,8 @@ impl<'a> Target<'a> {
         )
     }
 
-    /// A request without a body, with the session's token. `url` has to be below one of the session's origins: the client
-    /// sends the token nowhere else.
+    /// A request without a body, with the session's token. `url` has to be below one of the
+    /// session's origins: the client sends the token nowhere else.
     ///
     /// # Errors
     /// [`Invalid`](crate::ErrorKind::Invalid) if the target has no session, or `url` is not a URL.

@@ -37,10 +37,11 @@ use crate::types::{
 ///
 /// # Errors
 /// [`Conflict`](crate::ErrorKind::Conflict) if the bucket is at another revision than
-/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are `bucket_missing_file_lock` for a default
-/// retention where files can't be locked, `file_lock_conflict` for switching the lock off, `source_replication_conflict`
-/// for switching it on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a bucket
-/// of another type than public or private.
+/// [`if_revision_is`](Self::if_revision_is) says. B2's codes for locks are
+/// `bucket_missing_file_lock` for a default retention where files can't be locked,
+/// `file_lock_conflict` for switching the lock off, `source_replication_conflict` for switching it
+/// on where files are replicated from, and `restricted_bucket_conflict` for switching it on in a
+/// bucket of another type than public or private.
 ///
 /// # Cancellation
 /// Once the request was sent, B2 may carry it out although the future was dropped.
@@ -85,7 +86,8 @@ impl UpdateBucket {
         }
     }
 
-    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not ([`BucketType::AllPrivate`]).
+    /// Whether everybody may download its files ([`BucketType::AllPublic`]) or not
+    /// ([`BucketType::AllPrivate`]).
     #[must_use]
     pub fn bucket_type(mut self, bucket_type: BucketType) -> Self {
         self.bucket_type = Some(bucket_type);
@@ -196,8 +198,9 @@ impl Call for UpdateBucket {
         })
     }
 
-    /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
-    /// sake: that was ours if the bucket is one revision on and is as we wanted it.
+    /// Settings that replace settings can be sent twice. With a revision the second time is refused
+    /// for the first one's sake: that was ours if the bucket is one revision on and is as we wanted
+    /// it.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,

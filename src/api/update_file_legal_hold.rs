@@ -15,8 +15,9 @@ use crate::types::{Capability, FileId, FileName, LegalHold, unchecked};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-legal-hold)
 ///
 /// # Errors
-/// `bucket_missing_file_lock` if the bucket's files can't be locked; [`Unauthorized`](crate::ErrorKind::Unauthorized)
-/// with `access_denied` if the key lacks the capability.
+/// `bucket_missing_file_lock` if the bucket's files can't be locked;
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the key lacks the
+/// capability.
 ///
 /// # Cancellation
 /// Once the request was sent, B2 may carry it out although the future was dropped.

@@ -19,9 +19,9 @@ use crate::types::{Capability, FileId, FileName, FileRetention, unchecked};
 /// [B2's page](https://www.backblaze.com/apidocs/b2-update-file-retention)
 ///
 /// # Errors
-/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that there is does not allow
-/// it, or the key lacks the capability; `bucket_missing_file_lock` if the bucket's files can't be locked;
-/// `retain_until_timestamp_must_be_in_future`.
+/// [`Unauthorized`](crate::ErrorKind::Unauthorized) with `access_denied` if the retention that
+/// there is does not allow it, or the key lacks the capability; `bucket_missing_file_lock` if the
+/// bucket's files can't be locked; `retain_until_timestamp_must_be_in_future`.
 ///
 /// # Cancellation
 /// Once the request was sent, B2 may carry it out although the future was dropped.

@@ -128,7 +128,8 @@ impl UploadFile {
         self
     }
 
-    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which is refused.
+    /// How the file is to be encrypted. An upload can't ask for [`EncryptionSetting::None`], which
+    /// is refused.
     #[must_use]
     pub fn server_side_encryption(mut self, encryption: EncryptionSetting) -> Self {
         self.server_side_encryption = Some(encryption);
@@ -161,7 +162,8 @@ impl Call for UploadFile {
         self.file_info.check_headers()?;
         if let Some(EncryptionSetting::None) = self.server_side_encryption {
             return Err(Error::invalid(
-                "an upload has no header for \"not encrypted\", and B2 encrypts everything but in old buckets",
+                "an upload has no header for \"not encrypted\", and B2 encrypts everything but \
+                 in old buckets",
             ));
         }
         self.content.check_len()
@@ -233,7 +235,8 @@ impl Call for UploadFile {
         self.content.is_spent()
     }
 
-    /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
+    /// The newest file of this name is the one that was sent if it has the same bytes and is not
+    /// older than the request.
     async fn reconcile(
         &self,
         executor: &impl CallExecutor,
@@ -285,8 +288,8 @@ impl UploadFile {
         wanted.difference(file)
     }
 
-    /// Whether a version with the right bytes has all that this upload gives it. What the bucket gives by default is not
-    /// asked about, and what the key may not read is not taken for right.
+    /// Whether a version with the right bytes has all that this upload gives it. What the bucket
+    /// gives by default is not asked about, and what the key may not read is not taken for right.
     fn describes(&self, version: &FileVersion) -> bool {
         let retention = self.file_retention.as_ref().map(|(mode, until)| {
             Restricted::Value(FileRetention {

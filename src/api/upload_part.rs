@@ -28,8 +28,8 @@ use crate::types::{CustomerKey, FileId, Part, PartNumber, Sha1};
 /// part may be stored; uploading it again replaces it.
 ///
 /// # Errors
-/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request` if the large file was
-/// finished or cancelled.
+/// [`CapExceeded`](crate::ErrorKind::CapExceeded) if the account's storage is full, `bad_request`
+/// if the large file was finished or cancelled.
 #[derive(Debug, Clone)]
 pub struct UploadPart {
     file_id: FileId,

@@ -33,10 +33,16 @@ impl Client {
                 (its == *name).then(|| (bucket.id.clone(), its))
             });
             return ours.ok_or_else(|| {
-                let names: Vec<_> = allowed.iter().filter_map(|bucket| bucket.name.as_deref()).collect();
+                let names: Vec<_> = allowed
+                    .iter()
+                    .filter_map(|bucket| bucket.name.as_deref())
+                    .collect();
                 Error::new(
                     ErrorKind::Unauthorized,
-                    format!("the key is restricted to the buckets {names:?}, and \"{name}\" is none of them"),
+                    format!(
+                        "the key is restricted to the buckets {names:?}, and \"{name}\" is \
+                        none of them"
+                    ),
                 )
             });
         }

@@ -30,14 +30,15 @@ impl Client {
         ClientBuilder::default()
     }
 
-    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`,
-    /// which B2's official tools read too. All else is as [`builder`](Self::builder) has it by default.
+    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and
+    /// `B2_APPLICATION_KEY`, which B2's official tools read too. All else is as
+    /// [`builder`](Self::builder) has it by default.
     ///
     /// Nothing is sent yet: whether the key is good shows with the first call.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key, or there is no default
-    /// backend since the feature `hyper` is off.
+    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key,
+    /// or there is no default backend since the feature `hyper` is off.
     pub fn from_env() -> Result<Self, Error> {
         Self::builder()
             .credentials(Credentials::from_env()?)
@@ -139,9 +140,10 @@ impl ClientBuilder {
         self
     }
 
-    /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2. It is used for all
-    /// downloads, for [public URLs](Session::public_url) and for links with an authorization, also after the account was
-    /// authorized again. Nothing else is sent there, so it needs no [`trust_host`](Self::trust_host).
+    /// The origin to download from instead of B2's own: a CDN, or a domain of yours in front of B2.
+    /// It is used for all downloads, for [public URLs](Session::public_url) and for links with an
+    /// authorization, also after the account was authorized again. Nothing else is sent there, so
+    /// it needs no [`trust_host`](Self::trust_host).
     ///
     /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was
     /// started by name continues by name. The origin has to pass on the `x-bz-` headers, which say
@@ -192,8 +194,8 @@ impl ClientBuilder {
         self
     }
 
-    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and without one to
-    /// [`ApiVersion::V4`].
+    /// The version of the API to speak. Defaults to that of the [`session`](Self::session), and
+    /// without one to [`ApiVersion::V4`].
     pub const fn api_version(mut self, version: ApiVersion) -> Self {
         self.version = Some(version);
         self
@@ -234,12 +236,12 @@ impl ClientBuilder {
         self
     }
 
-    /// The minimum throughput of an upload or a download while it is the server's turn: so many bytes within so much
-    /// waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0 bytes disables it. A slower attempt is aborted and
-    /// retried as the [`RetryPolicy`] says.
+    /// The minimum throughput of an upload or a download while it is the server's turn: so many
+    /// bytes within so much waiting. Defaults to 16 KiB per minute, [`Throughput::DEFAULT`]; 0
+    /// bytes disables it. A slower attempt is aborted and retried as the [`RetryPolicy`] says.
     ///
-    /// Time in which the source isn't ready, nobody reads, or a [bandwidth limit](Self::bandwidth_limit) holds the bytes back
-    /// does not count.
+    /// Time in which the source isn't ready, nobody reads, or a [bandwidth
+    /// limit](Self::bandwidth_limit) holds the bytes back does not count.
     pub const fn throughput(mut self, least: Throughput) -> Self {
         self.throughput = least;
         self
@@ -288,7 +290,8 @@ impl ClientBuilder {
         match self.download_authorization {
             Some(_) if self.credentials.is_some() || session.is_some() => {
                 return Err(Error::invalid(
-                    "the client has a download authorization, and credentials or a session beside it",
+                    "the client has a download authorization, and credentials or a session \
+                     beside it",
                 ));
             }
             Some((download_url, token)) => {

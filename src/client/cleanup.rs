@@ -50,8 +50,8 @@ impl Client {
         }
     }
 
-    /// Shows a hidden file again, by deleting the marker that hides it. One that is not hidden is left as it is: then
-    /// this gives `None`.
+    /// Shows a hidden file again, by deleting the marker that hides it. One that is not hidden is
+    /// left as it is: then this gives `None`.
     ///
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) if there is no version of this name, or as the calls.
@@ -87,7 +87,8 @@ impl Client {
         Ok(Some(newest))
     }
 
-    /// Deletes all versions of all files whose names begin with `prefix`: hide markers and unfinished large files too.
+    /// Deletes all versions of all files whose names begin with `prefix`: hide markers and
+    /// unfinished large files too.
     ///
     /// Yields each version with its outcome, and continues with the others after a failure. An
     /// empty prefix is the whole bucket.

@@ -133,7 +133,8 @@ struct Pages<C: Paged> {
     client: Client,
     next: Next<C>,
     last: Option<C::Cursor>,
-    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back to it.
+    /// A cursor that was passed. It moves on at every power of two, so that any circle comes back
+    /// to it.
     landmark: Option<C::Cursor>,
     asked: u64,
 }

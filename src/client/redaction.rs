@@ -21,15 +21,16 @@ use crate::types::Secret;
 /// What stands in a secret's place.
 const MASK: &str = "[redacted]";
 
-/// A secret is found by its last bytes: the first ones are the same in all tokens of an account. What is shorter is not
-/// looked for: to mask it would hide nothing, and spoil every text.
+/// A secret is found by its last bytes: the first ones are the same in all tokens of an account.
+/// What is shorter is not looked for: to mask it would hide nothing, and spoil every text.
 const TAIL: usize = 4;
 
-/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go first. A client of which
-/// more uploads than this are under way forgets tokens that are in use.
+/// Tokens and keys that are remembered, besides those that the client was built with; the oldest go
+/// first. A client of which more uploads than this are under way forgets tokens that are in use.
 const MAX_LEARNED: usize = 4_096;
 
-/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no word.
+/// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no
+/// word.
 const MIN_TOKEN_LEN: usize = 24;
 
 /// No more of a text is gone through; who shows it shows less than this.
@@ -78,7 +79,8 @@ impl Redactor {
         without(text, &hidden)
     }
 
-    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens and keys are no words.
+    /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens
+    /// and keys are no words.
     pub(super) fn redacted_name(&self, name: &str) -> String {
         let name = beginning(name, MAX_TEXT);
         let hidden = self
@@ -107,7 +109,8 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a name and a password.
+/// A secret as it stands, and what it stands for where it is base64 itself: a customer's key, a
+/// name and a password.
 fn forms(secret: &Secret) -> Vec<Zeroizing<Vec<u8>>> {
     let text = secret.expose();
     let bare = text.strip_prefix("Basic ").unwrap_or(text);
@@ -236,7 +239,8 @@ impl View {
         })
     }
 
-    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of them.
+    /// Runs of digits of so many bits, each without its first `skip`, and a zero between two of
+    /// them.
     fn decoded(&self, skip: usize, bits: u32, digit: impl Fn(u8) -> Option<u8>) -> Self {
         let mut view = Self::empty(self.bytes.len());
         let (mut skipped, mut buffer, mut held) = (0, 0_u32, 0);

@@ -65,7 +65,8 @@ pub struct Bucket {
     lacks: Lacks,
 }
 
-/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of the bucket.
+/// What B2 left out, so that it is left out when the bucket is written again. It says nothing of
+/// the bucket.
 #[derive(Debug, Clone, Copy)]
 struct Lacks {
     info: bool,

@@ -39,7 +39,8 @@ open_enum! {
 pub struct CorsRule {
     /// The rule's name: 6 to 50 letters, digits and `-`, unique in the bucket.
     pub cors_rule_name: String,
-    /// The origins it is for: `https://example.com`, `https://*.example.com`, `https` for all with TLS, or `*` for all.
+    /// The origins it is for: `https://example.com`, `https://*.example.com`, `https` for all with
+    /// TLS, or `*` for all.
     pub allowed_origins: Vec<String>,
     /// The operations it allows.
     pub allowed_operations: Vec<CorsOperation>,
@@ -171,7 +172,8 @@ fn origins(origins: &[String]) -> Option<String> {
         });
         if !whole && origin != "*" && origin != "https" {
             return Some(format!(
-                "{} is no origin: those are as \"https://example.com\", with at most one '*' in the domain, or \
+                "{} is no origin: those are as \"https://example.com\", with at most one '*' in \
+                 the domain, or \
                  \"https\", or \"*\"",
                 Shown(origin)
             ));

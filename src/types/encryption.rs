@@ -79,7 +79,8 @@ impl Encryption {
                 "a bucket's default encryption can't be SSE-C: each file comes with its own key",
             )),
             Some(EncryptionMode::Other(mode)) if **mode == *"none" => Err(Error::invalid(
-                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: Encryption::none() resets it",
+                "a bucket's default encryption can't be \"none\" since B2 encrypts everything: \
+                 Encryption::none() resets it",
             )),
             _ => Ok(()),
         }

@@ -130,7 +130,8 @@ impl FileInfo {
     /// One key has one value: the last that it was given.
     fn insert(&mut self, key: Text, value: Text) {
         if self.0.is_empty() {
-            // Most files have one note, and listings have many files; left alone, a Vec begins with room for four.
+            // Most files have one note, and listings have many files; left alone, a Vec begins with
+            // room for four.
             self.0.reserve_exact(1);
         }
         match self.0.binary_search_by(|(other, _)| other.cmp(&key)) {
@@ -178,8 +179,9 @@ impl FileInfo {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not documented, so this counts
-    /// the least that it can mean: the bytes as they are, without encoding.
+    /// Holds B2's limit on a file's name and notes together. How B2 counts exactly is not
+    /// documented, so this counts the least that it can mean: the bytes as they are, without
+    /// encoding.
     pub(crate) fn check_size(&self, name: &str, limit: FileInfoLimit) -> Result<(), Error> {
         let wider = match limit {
             FileInfoLimit::Encrypted
@@ -199,14 +201,15 @@ impl FileInfo {
         if size > limit {
             let excess = size - limit;
             return Err(Error::invalid(format!(
-                "the file name and file info have {size} bytes together, {excess} more than the {limit} that B2 takes{wider}",
+                "the file name and file info have {size} bytes together, {excess} more than the \
+                 {limit} that B2 takes{wider}",
             )));
         }
         Ok(())
     }
 
-    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So nothing that is added on the
-    /// client's own account is the cause of a refusal.
+    /// Whether B2 takes them however it counts: encoded, and with the names of the headers. So
+    /// nothing that is added on the client's own account is the cause of a refusal.
     pub(crate) fn surely_fits(&self, name: &str, limit: FileInfoLimit) -> bool {
         let note = |(key, value): (&str, &str)| {
             "x-bz-info-".len() + key.len() + percent_encode(value).len()

@@ -78,7 +78,8 @@ pub struct FileVersion {
     wording: Wording,
 }
 
-/// How B2 put what the fields mean, so that it can be written again in the same way. It says nothing of the version.
+/// How B2 put what the fields mean, so that it can be written again in the same way. It says
+/// nothing of the version.
 #[derive(Debug, Clone, Copy, Default)]
 struct Wording {
     lacks_retention: bool,
@@ -433,8 +434,8 @@ impl<'de> Deserialize<'de> for FileVersion {
     }
 }
 
-/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be copied by each layer that
-/// hands it on.
+/// A page's rows. Each goes to its place as soon as it is read: a row is large, and it would be
+/// copied by each layer that hands it on.
 pub(crate) fn rows<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<ListedFile>, D::Error> {

@@ -12,8 +12,8 @@ use crate::types::rules::{Shown, is_reserved};
 
 /// The name of a bucket: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
 ///
-/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are equal here too. The case is
-/// kept.
+/// Names are unique over all of B2 whatever their case, so two that differ in nothing else are
+/// equal here too. The case is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BucketName(Box<str>);
@@ -97,7 +97,8 @@ impl BucketName {
 
 /// The name of a file: 1 to 1,024 bytes of UTF-8 without control characters.
 ///
-/// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that look like paths.
+/// `/` is a character like any other, and so are `..` and `//`: B2 has no folders, only names that
+/// look like paths.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct FileName(Box<str>);
@@ -132,8 +133,8 @@ impl FileName {
         &self.0
     }
 
-    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand in a URL or a header is
-    /// encoded all the same.
+    /// Takes a name unchecked: B2's own, or one that is older than today's rules. What can't stand
+    /// in a URL or a header is encoded all the same.
     pub fn new_unchecked(name: impl Into<String>) -> Self {
         Self(name.into().into())
     }

@@ -45,8 +45,8 @@ open_enum! {
 }
 
 impl EventType {
-    /// Whether a rule for the one is also a rule for the other: they are the same, or one is every event of the other's
-    /// kind.
+    /// Whether a rule for the one is also a rule for the other: they are the same, or one is every
+    /// event of the other's kind.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let covers = |all: &Self, one: &Self| {
@@ -241,7 +241,8 @@ impl TargetConfiguration {
 }
 
 rules! {
-    /// A bucket's event notification rules: at most 25, of which no two are for the same event of the same file.
+    /// A bucket's event notification rules: at most 25, of which no two are for the same event of
+    /// the same file.
     EventNotificationRules of EventNotificationRule, check
 }
 
@@ -273,7 +274,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
             {
                 let (one, other) = (Shown(&one.name), Shown(&other.name));
                 return Err(Error::invalid(format!(
-                    "the event notification rules {other} and {one} are both for {same} of the same files"
+                    "the event notification rules {other} and {one} are both for {same} of the \
+                     same files"
                 )));
             }
         }
@@ -282,7 +284,8 @@ fn check(rules: &[EventNotificationRule]) -> Result<(), Error> {
 }
 
 impl EventNotificationRules {
-    /// As they go into a request, the one place where their secrets are written out. What B2 alone sets is left out.
+    /// As they go into a request, the one place where their secrets are written out. What B2 alone
+    /// sets is left out.
     pub(crate) fn wire(&self) -> impl Serialize {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
@@ -486,7 +489,8 @@ mod tests {
         let error = EventNotificationRules::new([pets.clone(), images(E::ObjectCreatedAll)]);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "the event notification rules \"pets-rule\" and \"images-rule\" are both for b2:ObjectCreated:* of the \
+            "the event notification rules \"pets-rule\" and \"images-rule\" are both for \
+             b2:ObjectCreated:* of the \
              same files"
         );
         assert!(EventNotificationRules::new([pets.clone(), images(E::ObjectDeletedAll)]).is_ok());

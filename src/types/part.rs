@@ -12,7 +12,8 @@ use super::ids::FileId;
 use super::timestamp::Timestamp;
 use crate::error::Error;
 
-/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not true.
+/// The bytes of the largest file that B2 can hold: 10 TB. What a server says of a larger one is not
+/// true.
 pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;
 
 /// The number of a part: 1 to 10,000.
@@ -69,7 +70,8 @@ pub struct Part {
     pub content_sha1: ContentSha1,
     /// Its MD5.
     pub content_md5: Option<Md5>,
-    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its JSON.
+    /// A checksum that B2 has not explained, and so far leaves empty. Where it is no text, its
+    /// JSON.
     pub b2_checksum: Option<Box<str>>,
     /// How it is encrypted.
     pub server_side_encryption: Encryption,
@@ -78,7 +80,8 @@ pub struct Part {
     lacks: Lacks,
 }
 
-/// What B2 left out, so that it is left out when the part is written again. It says nothing of the part.
+/// What B2 left out, so that it is left out when the part is written again. It says nothing of the
+/// part.
 #[derive(Debug, Clone, Copy)]
 struct Lacks {
     md5: bool,

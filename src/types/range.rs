@@ -12,8 +12,8 @@ use crate::types::rules::Shown;
 
 /// A range of a file's bytes, as HTTP's `Range` header has it. The first byte is byte 0.
 ///
-/// It is made from Rust's own ranges, or from a count of bytes at the end. B2 cuts a range that reaches past the end of the
-/// file, and refuses one that begins there.
+/// It is made from Rust's own ranges, or from a count of bytes at the end. B2 cuts a range that
+/// reaches past the end of the file, and refuses one that begins there.
 ///
 /// ```
 /// use b2kit::types::ByteRange;
@@ -67,7 +67,8 @@ impl ByteRange {
         Ok(Self(Span::Last(count)))
     }
 
-    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has none.
+    /// The first and last byte that a file of `len` bytes has in this range; `None` where it has
+    /// none.
     #[must_use]
     pub fn within(self, len: u64) -> Option<(u64, u64)> {
         let end = len.checked_sub(1)?;
@@ -88,8 +89,8 @@ impl ByteRange {
         }
     }
 
-    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as it is: nobody knows
-    /// where it begins.
+    /// The range's beginning, no longer than `count` bytes. What is counted from the end is left as
+    /// it is: nobody knows where it begins.
     #[cfg(feature = "fs")]
     pub(crate) const fn first(self, count: u64) -> Self {
         let (first, last) = match self.0 {
@@ -145,8 +146,8 @@ impl fmt::Display for ByteRange {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range: `bytes=0-99`, `bytes=100-`,
-/// `bytes=-5`.
+/// Reads what [`Display`](fmt::Display) writes, which is a `Range` header with one range:
+/// `bytes=0-99`, `bytes=100-`, `bytes=-5`.
 impl FromStr for ByteRange {
     type Err = Error;
 

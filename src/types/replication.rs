@@ -43,7 +43,8 @@ impl ReplicationConfiguration {
         self
     }
 
-    /// Files are copied to this bucket: from each key that reads a source to the key that writes here.
+    /// Files are copied to this bucket: from each key that reads a source to the key that writes
+    /// here.
     #[must_use]
     pub fn destination<S: Into<ApplicationKeyId>, D: Into<ApplicationKeyId>>(
         mut self,
@@ -212,7 +213,8 @@ impl ReplicationStatus {
 }
 
 impl From<&str> for ReplicationStatus {
-    /// B2's pages print the words in capitals, its SDKs read them in small letters: either is taken.
+    /// B2's pages print the words in capitals, its SDKs read them in small letters: either is
+    /// taken.
     fn from(word: &str) -> Self {
         match word.to_ascii_lowercase().as_str() {
             "pending" => Self::Pending,

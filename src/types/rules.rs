@@ -1,4 +1,5 @@
-//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are held.
+//! `rules!`: a list of rules that B2 takes as one setting, and how its own rules about them are
+//! held.
 
 use crate::error::Error;
 pub(crate) use crate::error::Shown;
@@ -14,7 +15,8 @@ macro_rules! rules {
             /// Checks these rules and takes them.
             ///
             /// # Errors
-            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong with it.
+            /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid), with the rule and what is wrong
+            /// with it.
             pub fn new(rules: impl IntoIterator<Item = $rule>) -> Result<Self, Error> {
                 let rules: Vec<_> = rules.into_iter().collect();
                 $check(&rules)?;

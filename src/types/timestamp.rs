@@ -69,7 +69,8 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is carried on to both sides.
+/// The year, month and day, so many days after 1970-01-01, in the Gregorian calendar, which is
+/// carried on to both sides.
 ///
 /// Years begin in March here, so that the day that leap years have more is the last of a year.
 const fn date(days: i64) -> (i64, i64, i64) {

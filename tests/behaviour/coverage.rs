@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use b2kit::api::{
-    ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion,
-    DeleteKey, ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
+    ApiVersion, Call, CallKind, CopyFile, CreateBucket, CreateKey, DeleteFileVersion, DeleteKey,
+    ListKeys, StartLargeFile, UpdateBucket, UpdateFileRetention, UploadFile,
 };
 use b2kit::types::{
     BucketName, BucketType, Capability, DefaultRetention, Encryption, FileName, FileRetention,

@@ -28,7 +28,10 @@ fn rooms_of_the_client_name_only_those_below_them() {
         let is_room = ["auth::", "limits::", "retry::"]
             .iter()
             .any(|room| inside.starts_with(room));
-        for name in named.iter().filter_map(|name| name.strip_prefix("client::")) {
+        for name in named
+            .iter()
+            .filter_map(|name| name.strip_prefix("client::"))
+        {
             let above = is_room && made_of_calls.contains(&name);
             assert!(!above, "{file} names client::{name}");
         }
@@ -248,7 +251,9 @@ fn segments(path: &str) -> impl Iterator<Item = String> {
 
 /// The paths from `crate::` or `super::` in other code.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
-    let starts = code.match_indices("crate::").chain(code.match_indices("super::"));
+    let starts = code
+        .match_indices("crate::")
+        .chain(code.match_indices("super::"));
     let is_first = |at: usize| {
         let before = code[..at].chars().next_back();
         !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')

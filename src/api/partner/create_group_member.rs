@@ -73,7 +73,8 @@ impl Call for CreateGroupMember {
         vec![created.application_key.clone()]
     }
 
-    /// The account's key comes with the answer and with nothing else, so a second account would not mend it.
+    /// The account's key comes with the answer and with nothing else, so a second account would not
+    /// mend it.
     async fn reconcile(
         &self,
         _: &impl CallExecutor,

@@ -20,15 +20,17 @@ use crate::types::AccountId;
 /// How long a key that B2 has refused is not tried again: the same answer is given to whoever asks.
 const REFUSED_FOR: Duration = Duration::from_secs(5);
 
-/// The pause between two logins is this at least. While they fail it grows to up to the longest; half of it is chance.
+/// The pause between two logins is this at least. While they fail it grows to up to the longest;
+/// half of it is chance.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// The session that all calls share.
 ///
-/// Each session has a generation. Who is told that a token has expired says which generation's it was, so that a late
-/// word about an old token does not throw a new one away, and a thousand of them cause one new session. Those who wait
-/// for the same login share its outcome; a failure too, but for those whose own policy would have gone on.
+/// Each session has a generation. Who is told that a token has expired says which generation's it
+/// was, so that a late word about an old token does not throw a new one away, and a thousand of
+/// them cause one new session. Those who wait for the same login share its outcome; a failure too,
+/// but for those whose own policy would have gone on.
 pub(in crate::client) struct Authorization {
     realm: String,
     version: ApiVersion,
@@ -130,8 +132,8 @@ impl Authorization {
 
     /// The session, made by `login` if there is none, which goes on for as long as `policy` says.
     ///
-    /// Somebody else's login is waited for until `enough`: it may have more time than this one, or be one that nobody
-    /// polls any more.
+    /// Somebody else's login is waited for until `enough`: it may have more time than this one, or
+    /// be one that nobody polls any more.
     pub(in crate::client) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
@@ -167,8 +169,8 @@ impl Authorization {
         self.reconcile(outcome, policy, now())
     }
 
-    /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already: then this
-    /// is `false`.
+    /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one
+    /// already: then this is `false`.
     pub(in crate::client) fn expired(&self, generation: &Generation) -> bool {
         let mut state = self.lock();
         let current = state.generation == generation.number;
@@ -178,7 +180,8 @@ impl Authorization {
         current
     }
 
-    /// How long an attempt at logging in has to wait since the last one: the more of them fail, the longer.
+    /// How long an attempt at logging in has to wait since the last one: the more of them fail, the
+    /// longer.
     pub(in crate::client) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
@@ -199,7 +202,8 @@ impl Authorization {
         state.not_before = Some(later(now, pause));
     }
 
-    /// The failure of a login that ended while we waited for our turn, or of one that need not be repeated yet.
+    /// The failure of a login that ended while we waited for our turn, or of one that need not be
+    /// repeated yet.
     fn shared_failure(&self, logins: u64, policy: &RetryPolicy, now: Instant) -> Option<Error> {
         let state = self.lock();
         let failure = state.failure.as_ref()?;
@@ -225,7 +229,8 @@ impl Authorization {
         let outcome = outcome.and_then(|session| match &state.account_id {
             Some(first) if first != session.account_id() => Err(Error::new(
                 ErrorKind::Credentials,
-                "the key is now another account's than when the client began; nothing was sent with its token",
+                "the key is now another account's than when the client began; nothing was sent \
+                 with its token",
             )),
             _ => Ok(session),
         });

@@ -1,6 +1,7 @@
 //! [`ServerClock`]: B2's own time, as its answers tell it.
 //!
-//! Only B2's time says whether what is found after a lost answer is older than the call; this machine's may be wrong.
+//! Only B2's time says whether what is found after a lost answer is older than the call; this
+//! machine's may be wrong.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -21,7 +22,8 @@ pub(in crate::client) struct ServerClock(Mutex<State>);
 struct State {
     /// What the last answer said, and when.
     heard: Option<(Timestamp, Instant)>,
-    /// Whether the last answer contradicts the one before: then neither is believed until a third one decides.
+    /// Whether the last answer contradicts the one before: then neither is believed until a third
+    /// one decides.
     doubtful: bool,
     skew_told: bool,
 }
@@ -48,7 +50,8 @@ impl ServerClock {
         Some(later(date, passed))
     }
 
-    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for the first time.
+    /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for
+    /// the first time.
     pub(in crate::client) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
         let mut state = self.lock();
         let there = at_now(state.heard?, now);

@@ -14,15 +14,16 @@ pub(in crate::client) enum FailureClass<'a> {
     Ambiguous,
     /// So it is here, and it may act on it yet: somebody gave up waiting for it.
     MayStillExecute,
-    /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
-    /// was about to close.
+    /// So it is here, and the connection broke before a byte of the answer: most often it was an
+    /// idle one that the server was about to close.
     ConnectionLost,
     /// B2 answered, and did not do it.
     Rejected(&'a B2Error),
-    /// B2 gave up waiting for the request's body. So it has no file and no part; of all other calls the body may have been
-    /// read.
+    /// B2 gave up waiting for the request's body. So it has no file and no part; of all other calls
+    /// the body may have been read.
     RequestTimeout,
-    /// Somebody on the way answered with this status. What B2 has done, if the request ever came to it, is unknown.
+    /// Somebody on the way answered with this status. What B2 has done, if the request ever came to
+    /// it, is unknown.
     NonB2(u16),
     /// The answer is about something else, or the bytes are not what they should be.
     Mismatch,
@@ -93,12 +94,12 @@ pub(in crate::client) enum Delay {
     Shared,
 }
 
-/// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its advice to repeat the
-/// call at once suggests that it does.
+/// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its
+/// advice to repeat the call at once suggests that it does.
 const REFUSES_WITH_503: bool = true;
 
-/// How often a call is made again after somebody on the way redirected or refused it: a login page for the network, a
-/// firewall. Some of that passes, most stays until its owner changes it.
+/// How often a call is made again after somebody on the way redirected or refused it: a login page
+/// for the network, a firewall. Some of that passes, most stays until its owner changes it.
 pub(in crate::client) const MAX_NON_B2_RETRIES: u32 = 2;
 
 /// How often a invalid_responses or garbled answer is asked for anew.
@@ -249,7 +250,8 @@ fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     }
 }
 
-/// Another upload URL is another machine, so the first two are tried at once; elsewhere it is the same one again.
+/// Another upload URL is another machine, so the first two are tried at once; elsewhere it is the
+/// same one again.
 fn delay(kind: CallKind, history: History) -> Delay {
     match kind {
         CallKind::Upload if history.failures < 2 => Delay::None,

@@ -1,8 +1,9 @@
-//! [`Limiter`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then fewer of them go at once.
+//! [`Limiter`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then
+//! fewer of them go at once.
 //!
-//! The number that may be under way is halved by each such answer, once for all that were sent before it, and grows by
-//! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
-//! there is no limit.
+//! The number that may be under way is halved by each such answer, once for all that were sent
+//! before it, and grows by one for every twenty calls that succeed, until there is room again for
+//! as many as there were. While B2 never says so there is no limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -60,7 +61,8 @@ pub(in crate::client) struct Permit<'a> {
 }
 
 impl Limiter {
-    /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
+    /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have
+    /// passed before.
     pub(in crate::client) fn pause(
         &self,
         kind: CallKind,

@@ -13,9 +13,10 @@ pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 ///
 /// A call fails for good once it was tried as often as its kind allows *and* for
 /// [`min_retry_duration`](Self::min_retry_duration), or when the next attempt would come after its
-/// [`deadline`](Self::deadline). Pauses between attempts double from [`initial_backoff`](Self::initial_backoff) to
-/// [`max_backoff`](Self::max_backoff); half of each is random, so that many clients don't return at the same moment. What is
-/// not transient (a missing file, a refused key) is not retried.
+/// [`deadline`](Self::deadline). Pauses between attempts double from
+/// [`initial_backoff`](Self::initial_backoff) to [`max_backoff`](Self::max_backoff); half of each
+/// is random, so that many clients don't return at the same moment. What is not transient (a
+/// missing file, a refused key) is not retried.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,16 +32,18 @@ pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
 /// ```
 ///
 /// # Outages
-/// A server that can't be reached is one outage, not as many failures as there are calls. After three failures in a row to
-/// connect, or connections that broke, all calls to that endpoint wait, and one of them at a time makes its next attempt,
-/// with pauses that grow in the same way. Each such attempt counts for all that wait, so every call is retried for exactly as
-/// long as its policy says, however many there are. An outage of two minutes costs at most ten requests beyond those in
-/// progress when it began; a longer one at most one for each half of `max_backoff`, or one in 10 seconds while attempts get no
-/// answer at all. Calls with a single attempt don't wait.
+/// A server that can't be reached is one outage, not as many failures as there are calls. After
+/// three failures in a row to connect, or connections that broke, all calls to that endpoint wait,
+/// and one of them at a time makes its next attempt, with pauses that grow in the same way. Each
+/// such attempt counts for all that wait, so every call is retried for exactly as long as its
+/// policy says, however many there are. An outage of two minutes costs at most ten requests beyond
+/// those in progress when it began; a longer one at most one for each half of `max_backoff`, or one
+/// in 10 seconds while attempts get no answer at all. Calls with a single attempt don't wait.
 ///
 /// # Retry quota
-/// Other failures, a 503 for example, draw on a quota that all calls of a client share and that successes refill. While hardly
-/// any call succeeds, calls fail after fewer attempts than are allowed here:
+/// Other failures, a 503 for example, draw on a quota that all calls of a client share and that
+/// successes refill. While hardly any call succeeds, calls fail after fewer attempts than are
+/// allowed here:
 /// [`RetryStopReason::RetryQuotaExhausted`](crate::RetryStopReason::RetryQuotaExhausted).
 #[doc(alias = "backoff")]
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,33 +53,38 @@ pub struct RetryPolicy {
     pub max_api_attempts: u32,
     /// Attempts at an upload, each at another upload URL. Defaults to 10.
     pub max_upload_attempts: u32,
-    /// Attempts at a download until its first byte; in a transfer, also consecutive attempts that bring less than 256 KiB
-    /// each. Defaults to 10.
+    /// Attempts at a download until its first byte; in a transfer, also consecutive attempts that
+    /// bring less than 256 KiB each. Defaults to 10.
     pub max_download_attempts: u32,
-    /// How long a call is retried at least, counted from its first failure: B2 can be busy for a minute or two. Defaults to 2
-    /// minutes.
+    /// How long a call is retried at least, counted from its first failure: B2 can be busy for a
+    /// minute or two. Defaults to 2 minutes.
     pub min_retry_duration: Duration,
-    /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a new login. The call fails
-    /// as soon as the next pause would not fit in, which can be well before. With `None`, the default, calls of the API have
-    /// 5 minutes (40 where B2 copies or moves files), and uploads and downloads have no limit.
+    /// The time for a call with all its attempts, whatever it waits for: a response, a slow body, a
+    /// new login. The call fails as soon as the next pause would not fit in, which can be well
+    /// before. With `None`, the default, calls of the API have 5 minutes (40 where B2 copies or
+    /// moves files), and uploads and downloads have no limit.
     ///
-    /// A transfer may take as long as it makes progress. Each call in it has this time: a part of an upload or a copy, a page
-    /// of a listing, the first response of a download. After that a download has it for every 256 KiB; an interrupted
-    /// download has it from the first failure to the next 256 KiB. Only waiting for the network counts, not for a source, a
-    /// disk, [memory](crate::ClientBuilder::memory_budget), a
-    /// [bandwidth limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes.
+    /// A transfer may take as long as it makes progress. Each call in it has this time: a part of
+    /// an upload or a copy, a page of a listing, the first response of a download. After that a
+    /// download has it for every 256 KiB; an interrupted download has it from the first failure to
+    /// the next 256 KiB. Only waiting for the network counts, not for a source, a disk,
+    /// [memory](crate::ClientBuilder::memory_budget), a [bandwidth
+    /// limit](crate::ClientBuilder::bandwidth_limit), or the reader of the bytes.
     pub deadline: Option<Duration>,
-    /// How long a call is retried that can't connect while no server has ever answered this client: then a wrong address,
-    /// proxy or network is likelier than an outage of B2. Counted from the start of the call; an attempt in progress is still
-    /// awaited. It has no effect after the client's first response. A service that may start before its network should set it
-    /// higher. Defaults to 10 seconds.
+    /// How long a call is retried that can't connect while no server has ever answered this client:
+    /// then a wrong address, proxy or network is likelier than an outage of B2. Counted from the
+    /// start of the call; an attempt in progress is still awaited. It has no effect after the
+    /// client's first response. A service that may start before its network should set it higher.
+    /// Defaults to 10 seconds.
     pub first_connection_timeout: Duration,
     /// The first pause between two attempts. Defaults to 1 second.
     pub initial_backoff: Duration,
-    /// The longest pause between two attempts, unless B2 asks for a longer one. Defaults to 64 seconds.
+    /// The longest pause between two attempts, unless B2 asks for a longer one. Defaults to 64
+    /// seconds.
     pub max_backoff: Duration,
-    /// The longest pause that is accepted in `Retry-After`. If B2 asks for more, the call fails at once, and
-    /// [`Error::retry_after`](crate::Error::retry_after) says how long. Defaults to 5 minutes.
+    /// The longest pause that is accepted in `Retry-After`. If B2 asks for more, the call fails at
+    /// once, and [`Error::retry_after`](crate::Error::retry_after) says how long. Defaults to 5
+    /// minutes.
     pub max_retry_after: Duration,
 }
 
@@ -123,7 +131,8 @@ impl RetryPolicy {
         self
     }
 
-    /// Attempts at a download until its first byte: see [`max_download_attempts`](Self::max_download_attempts).
+    /// Attempts at a download until its first byte: see
+    /// [`max_download_attempts`](Self::max_download_attempts).
     #[must_use]
     pub const fn with_max_download_attempts(mut self, attempts: u32) -> Self {
         self.max_download_attempts = attempts;
@@ -137,15 +146,16 @@ impl RetryPolicy {
         self
     }
 
-    /// The time for a call with all its attempts: see [`deadline`](Self::deadline). `None` is the default of each kind of
-    /// call.
+    /// The time for a call with all its attempts: see [`deadline`](Self::deadline). `None` is the
+    /// default of each kind of call.
     #[must_use]
     pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.deadline = deadline.into();
         self
     }
 
-    /// How long a call is retried that can't connect before the client's first response: see [`first_connection_timeout`](Self::first_connection_timeout).
+    /// How long a call is retried that can't connect before the client's first response: see
+    /// [`first_connection_timeout`](Self::first_connection_timeout).
     #[must_use]
     pub const fn with_first_connection_timeout(mut self, timeout: Duration) -> Self {
         self.first_connection_timeout = timeout;
@@ -166,14 +176,16 @@ impl RetryPolicy {
         self
     }
 
-    /// The longest pause that is accepted in `Retry-After`: see [`max_retry_after`](Self::max_retry_after).
+    /// The longest pause that is accepted in `Retry-After`: see
+    /// [`max_retry_after`](Self::max_retry_after).
     #[must_use]
     pub const fn with_max_retry_after(mut self, pause: Duration) -> Self {
         self.max_retry_after = pause;
         self
     }
 
-    /// How long to wait after so many pauses. Half of it is fixed, the other half multiplied by `jitter`, from 0 to 1.
+    /// How long to wait after so many pauses. Half of it is fixed, the other half multiplied by
+    /// `jitter`, from 0 to 1.
     pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
@@ -185,7 +197,8 @@ impl RetryPolicy {
         self.attempts(kind) <= 1 && self.min_retry_duration.is_zero()
     }
 
-    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
+    /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as
+    /// long.
     pub(in crate::client) fn outlasts(&self, other: &Self) -> bool {
         self.max_api_attempts >= other.max_api_attempts
             && self.min_retry_duration >= other.min_retry_duration

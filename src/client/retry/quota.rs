@@ -1,8 +1,9 @@
 //! [`RetryQuota`]: why attempts are counted over all calls, and not only within each.
 //!
-//! When a service is down, every call fails, and every call that tries eight times makes eight requests of one: the
-//! clients keep it down. So all calls of a client draw on one purse, which successes fill again. While most calls
-//! succeed nobody notices it; when hardly any does, the rest fail after one attempt.
+//! When a service is down, every call fails, and every call that tries eight times makes eight
+//! requests of one: the clients keep it down. So all calls of a client draw on one purse, which
+//! successes fill again. While most calls succeed nobody notices it; when hardly any does, the rest
+//! fail after one attempt.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -32,15 +33,16 @@ impl RetryQuota {
         paid.is_some()
     }
 
-    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew once it progresses.
+    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew
+    /// once it progresses.
     pub(in crate::client) fn deposit(&self, units: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *left = CAPACITY.min(*left + units);
     }
 }
 
-/// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
-/// of sending the client to another one.
+/// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload
+/// machine is B2's way of sending the client to another one.
 pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
     let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {

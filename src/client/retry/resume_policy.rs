@@ -18,7 +18,8 @@ use crate::error::{Error, RetryStopReason};
 
 const METADATA: &CallMetadata = &DownloadFileById::METADATA;
 
-/// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
+/// How long to go on with the bytes of one file. It has the same policy and the same purse as a
+/// call.
 #[derive(Debug)]
 pub(crate) struct ResumePolicy {
     client: Client,
@@ -52,7 +53,8 @@ impl ResumePolicy {
         }
     }
 
-    /// They have broken off: how long to wait before they are asked for again, and the client that has time for it.
+    /// They have broken off: how long to wait before they are asked for again, and the client that
+    /// has time for it.
     ///
     /// # Errors
     /// The failure, where that is not worth another attempt.
@@ -131,7 +133,8 @@ impl ResumePolicy {
     }
 }
 
-/// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline that has passed.
+/// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline
+/// that has passed.
 fn is_os_timeout(error: &HttpError) -> bool {
     let mut next = error.source();
     while let Some(error) = next {

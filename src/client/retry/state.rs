@@ -112,7 +112,8 @@ impl<'a> RetryState<'a> {
         }
     }
 
-    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload URL, for a first call.
+    /// An attempt begins. `since` is the server's time, as last heard: of the login or the upload
+    /// URL, for a first call.
     pub(in crate::client) fn start_attempt(&mut self, since: Option<Timestamp>) {
         if self.attempts == 0 {
             self.since = since;
@@ -122,7 +123,8 @@ impl<'a> RetryState<'a> {
         self.last = None;
     }
 
-    /// The account is authorized anew for this call. Once is enough: a new token that is refused is not to blame.
+    /// The account is authorized anew for this call. Once is enough: a new token that is refused is
+    /// not to blame.
     pub(in crate::client) const fn reauthorized(&mut self) {
         self.history.reauthorized = true;
     }
@@ -179,7 +181,8 @@ impl<'a> RetryState<'a> {
             .map_or(FOREVER, |left| left.min(FOREVER))
     }
 
-    /// Whether an attempt may go to an upload URL that was used before: one that failed may stand for all that are kept.
+    /// Whether an attempt may go to an upload URL that was used before: one that failed may stand
+    /// for all that are kept.
     pub(in crate::client) fn may_reuse_url(&self) -> bool {
         self.is_first_attempt() || self.context == FailureContext::LocalExhaustion
     }
@@ -194,7 +197,8 @@ impl<'a> RetryState<'a> {
         self.context == FailureContext::Outage
     }
 
-    /// What the failure of the last attempt is part of. `answered` is a client that somebody has answered, at some time.
+    /// What the failure of the last attempt is part of. `answered` is a client that somebody has
+    /// answered, at some time.
     pub(in crate::client) const fn set_failure_scope(
         &mut self,
         scope: FailureScope,
@@ -213,8 +217,8 @@ impl<'a> RetryState<'a> {
         self.min_pause = pause;
     }
 
-    /// This machine had no room for the last attempt. While others succeed there will be some, so the time counts from the
-    /// last success; `progress` is their number.
+    /// This machine had no room for the last attempt. While others succeed there will be some, so
+    /// the time counts from the last success; `progress` is their number.
     pub(in crate::client) fn set_local_exhaustion(&mut self, progress: u64, now: Instant) {
         if self.progress.replace(progress) != Some(progress) {
             self.first_failure = Some(now);
@@ -222,8 +226,8 @@ impl<'a> RetryState<'a> {
         self.context = FailureContext::LocalExhaustion;
     }
 
-    /// The call waits for the end of an outage, in which so many attempts of others have failed since it last looked: for
-    /// how long at most, or why no longer.
+    /// The call waits for the end of an outage, in which so many attempts of others have failed
+    /// since it last looked: for how long at most, or why no longer.
     pub(in crate::client) fn wait_for_recovery(
         &mut self,
         blocked: &Blocked,

@@ -1,4 +1,5 @@
-//! [`EndpointHealth`]: one endpoint, pure but for the wakers of those who wait. Time and rng are handed in.
+//! [`EndpointHealth`]: one endpoint, pure but for the wakers of those who wait. Time and rng are
+//! handed in.
 
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -12,8 +13,8 @@ use crate::error::Error;
 /// So many failures in a row are an outage.
 pub(super) const FAILURE_THRESHOLD: u32 = 3;
 
-/// A probe that is still in progress after so long keeps nobody from making another: it may be a large upload, or one that
-/// is never polled again.
+/// A probe that is still in progress after so long keeps nobody from making another: it may be a
+/// large upload, or one that is never polled again.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// No two probes come closer together, whatever the policy says and however often they are dropped.
@@ -22,7 +23,8 @@ const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 /// Nor are they further apart.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// In the ramp there is room for twice as many after so long, though nobody answers: what is in progress may be large.
+/// In the ramp there is room for twice as many after so long, though nobody answers: what is in
+/// progress may be large.
 const RAMP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// With room for so many the ramp is over.
@@ -61,7 +63,8 @@ impl Signal {
 pub(in crate::client) enum FailureScope {
     /// Nothing: it is the call's own.
     Isolated,
-    /// An outage that is about to end, or an upload host that may be the only one: it costs nothing.
+    /// An outage that is about to end, or an upload host that may be the only one: it costs
+    /// nothing.
     Shared,
     /// An outage: it costs nothing, and the pause is everybody's.
     Outage,
@@ -319,8 +322,8 @@ impl EndpointHealth {
         (FailureScope::Outage, Transition::Began)
     }
 
-    /// Those who can go on now: all, in a new epoch; in the ramp those for whom there is room, in the order in which they
-    /// came.
+    /// Those who can go on now: all, in a new epoch; in the ramp those for whom there is room, in
+    /// the order in which they came.
     pub(super) fn wakers(&mut self, epoch: u64) -> Vec<Waker> {
         if epoch != self.epoch || matches!(self.health, Health::Up { .. }) {
             return self.waiters.notify_all();

@@ -1,19 +1,21 @@
 //! [`Outages`]: an endpoint that can't be reached is one event, not as many failures as there are
 //! calls.
 //!
-//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they are the API's own: an upload that
-//! fails at one of them first goes to another URL, which is no sign of anything; that it fails there too is.
+//! An endpoint is an origin. The hosts that uploads go to are one endpoint together, unless they
+//! are the API's own: an upload that fails at one of them first goes to another URL, which is no
+//! sign of anything; that it fails there too is.
 //!
-//! An outage begins with three failures to connect, connections that broke, or silences in a row, with no answer between
-//! them. From then on calls wait, at no cost to the retry quota. One of them at a time makes its next attempt, which is
-//! the probe; the pauses between probes grow as a call's do. Whoever waits counts the probes that fail as its own attempts,
-//! and so gives up when its policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
+//! An outage begins with three failures to connect, connections that broke, or silences in a row,
+//! with no answer between them. From then on calls wait, at no cost to the retry quota. One of them
+//! at a time makes its next attempt, which is the probe; the pauses between probes grow as a call's
+//! do. Whoever waits counts the probes that fail as its own attempts, and so gives up when its
+//! policy says so, as if it had been alone. Any answer ends the outage, an error too. Then calls
 //! return in a ramp: two, one more with each answer, and twice as many with each second.
 //!
-//! So an outage costs the requests that were in progress when it began, and after them at most one in
-//! half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then in half of twice that, up to half of
-//! [`max_backoff`](crate::client::RetryPolicy::max_backoff); or one in ten seconds while probes hang. However many calls
-//! wait.
+//! So an outage costs the requests that were in progress when it began, and after them at most one
+//! in half of [`RetryPolicy::initial_backoff`](crate::client::RetryPolicy::initial_backoff), then
+//! in half of twice that, up to half of [`max_backoff`](crate::client::RetryPolicy::max_backoff);
+//! or one in ten seconds while probes hang. However many calls wait.
 
 mod endpoint_health;
 
@@ -200,7 +202,8 @@ impl Outages {
         }
     }
 
-    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since an executor may poll at once.
+    /// Forgets an endpoint that is well, and wakes who can go on; not while the lock is held, since
+    /// an executor may poll at once.
     fn update(
         &self,
         mut endpoints: MutexGuard<'_, HashMap<u64, EndpointHealth>>,
@@ -244,7 +247,8 @@ impl AttemptGuard<'_> {
         self
     }
 
-    /// What the attempt showed, and what its failure is part of. `first` is a call that had not failed before.
+    /// What the attempt showed, and what its failure is part of. `first` is a call that had not
+    /// failed before.
     pub(in crate::client) fn finish<T>(
         mut self,
         outcome: &Result<T, Error>,
