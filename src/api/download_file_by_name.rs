@@ -4,11 +4,11 @@ use b2kit_core::Request;
 
 use super::call::{Call, CallMetadata, Subject};
 use super::download::{Asked, Download, asked, integrity};
+use super::file_url::file_url;
 use super::reply::Reply;
-use super::session::Session;
 use super::target::Target;
 use crate::error::Error;
-use crate::types::{BucketName, FileId, FileName, percent_encode};
+use crate::types::{BucketName, FileId, FileName};
 
 /// Downloads the current version of a file by its name: `b2_download_file_by_name`.
 ///
@@ -75,25 +75,4 @@ impl Call for DownloadFileByName {
         }
         Ok(download)
     }
-}
-
-/// Where a file is downloaded by its name, for a browser or another program.
-pub(super) fn link_to(
-    session: &Session,
-    bucket: &BucketName,
-    file: &FileName,
-) -> Result<String, Error> {
-    let name = file.as_str();
-    if name.split('/').any(|piece| piece == "." || piece == "..") {
-        return Err(Error::invalid(format!(
-            "browsers would turn the link to {name:?} into one to another file"
-        )));
-    }
-    Ok(file_url(session.download_url(), bucket, file))
-}
-
-/// Where a file is downloaded by its name.
-fn file_url(origin: &str, bucket: &BucketName, file: &FileName) -> String {
-    let bucket = percent_encode(bucket.as_str());
-    format!("{origin}/file/{bucket}/{}", file.encoded())
 }

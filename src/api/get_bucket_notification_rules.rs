@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
 use super::reply::Reply;
-use super::set_bucket_notification_rules::secrets;
 use super::target::Target;
 use crate::error::Error;
 use crate::types::{BucketId, Capability, EventNotificationRules, Secret};
@@ -65,4 +64,14 @@ impl Call for GetBucketNotificationRules {
     fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
+}
+
+/// The secrets of the rules' targets.
+pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
+    let targets = rules.iter().map(|rule| &rule.target_configuration);
+    let secrets = targets.flat_map(|target| {
+        let headers = target.custom_headers.iter().map(|header| &header.value);
+        headers.chain(&target.hmac_sha256_signing_secret)
+    });
+    secrets.cloned().collect()
 }

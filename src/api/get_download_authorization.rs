@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::download_file_by_name::link_to;
+use super::file_url::browser_url;
 use super::overrides::{Overrides, overrides};
 use super::reply::Reply;
 use super::session::Session;
@@ -150,7 +150,7 @@ impl DownloadAuthorization {
             )));
         }
         Ok(DownloadLink {
-            url: link_to(session, bucket_name, file_name)? + &self.overrides.query('?'),
+            url: browser_url(session.download_url(), bucket_name, file_name)? + &self.overrides.query('?'),
             authorization_token: self.authorization_token.clone(),
         })
     }

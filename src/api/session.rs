@@ -192,7 +192,7 @@ impl Session {
     /// [`Invalid`](crate::ErrorKind::Invalid) if the name has `.` or `..` between its slashes,
     /// since browsers would ask for another file.
     pub fn public_url(&self, bucket: &BucketName, file: &FileName) -> Result<String, Error> {
-        super::download_file_by_name::link_to(self, bucket, file)
+        super::file_url::browser_url(self.download_url(), bucket, file)
     }
 
     /// The version that its calls speak.

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::Serialize;
 
 use super::call::{BillingClass, Call, CallMetadata, Subject};
-use super::get_bucket_notification_rules::BucketNotificationRules;
+use super::get_bucket_notification_rules::{BucketNotificationRules, secrets};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -82,14 +82,4 @@ impl Call for SetBucketNotificationRules {
     fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
-}
-
-/// What the targets of these rules must not show.
-pub(super) fn secrets(rules: &EventNotificationRules) -> Vec<Secret> {
-    let targets = rules.iter().map(|rule| &rule.target_configuration);
-    let secrets = targets.flat_map(|target| {
-        let headers = target.custom_headers.iter().map(|header| &header.value);
-        headers.chain(&target.hmac_sha256_signing_secret)
-    });
-    secrets.cloned().collect()
 }

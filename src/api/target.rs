@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Uri};
 use serde::Serialize;
 
-use super::call::CallMetadata;
+use super::metadata::CallMetadata;
 use super::session::{ApiVersion, Session};
 use crate::error::Error;
 use crate::types::{AccountId, Secret};
