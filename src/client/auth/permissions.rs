@@ -1,4 +1,4 @@
-//! What a key may not do, told so that its owner knows what to change.
+//! What a key may not do, in words that tell its owner what to change.
 
 use crate::api::{Allowed, ApiVersion, CallKind, CallMetadata, Session};
 use crate::error::{Error, ErrorKind};
@@ -62,8 +62,8 @@ pub(in crate::client) fn with_key_permissions(
     }
 }
 
-/// What B2 refuses a login with, where the key is right and the version of the API is not: a key of
-/// v4 is refused by the older ones as a request that they don't support.
+/// Explains a rejected login, also if the key is right and the version of the API is not: older
+/// versions reject a key of v4 as an unsupported request.
 pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;

@@ -1,6 +1,6 @@
-//! [`ServerClock`]: B2's own time, as its answers tell it.
+//! [`ServerClock`]: B2's own time, from the `Date` of its responses.
 //!
-//! Only B2's time says whether what is found after a lost answer is older than the call; this
+//! Whether what is found after a lost response is older than the call is decided by B2's time; this
 //! machine's may be wrong.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ const SKEW: Duration = Duration::from_secs(600);
 /// How far back the time lies that is given for now. Clocks don't all run at the same pace.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// B2's own time, as its answers tell it.
+/// B2's own time, from the `Date` of its responses.
 #[derive(Debug, Default)]
 pub(in crate::client) struct ServerClock(Mutex<State>);
 

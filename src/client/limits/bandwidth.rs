@@ -1,7 +1,7 @@
-//! [`Bandwidth`]: how many bytes of files move in a second, up and down together.
+//! [`Bandwidth`]: limits how many bytes of files are sent and received per second.
 //!
-//! Bytes are paced before the guard that watches the backend, so that a pause of ours is never
-//! taken for a server that stalls.
+//! Bytes are paced above the `CheckedClient` that watches the backend, so that a pause of ours is
+//! never taken for a stalled server.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

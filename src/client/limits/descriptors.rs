@@ -1,11 +1,11 @@
-//! How many files of this machine transfers hold open at once, and what becomes of one that it has
-//! no room for.
+//! How many local files transfers hold open at once, and what happens when the process runs out of
+//! descriptors.
 //!
-//! A process may have so many files and connections open, and no more. If files could take all of
-//! that, nothing would be left for the connections by which any of them is ever done with. So
-//! transfers hold a third of it at most in files, and whoever has more to transfer waits, first
-//! come, first served. Where there is no room nevertheless, since the rest of the program needs it,
-//! it is tried again, for as long as the policy says since anything has last succeeded.
+//! A process has a limited number of descriptors for files and connections. If files took all of
+//! them, the connections that any transfer needs to finish could not be opened. So files of
+//! transfers take a third at most, and further transfers wait, first come, first served. If there
+//! are none nevertheless, since the rest of the program has them, opening is retried for as long as
+//! the policy says, counted from the last success of any call.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -56,7 +56,7 @@ fn soft_limit(limits: &str) -> Option<u64> {
 }
 
 impl Client {
-    /// Waits until so many more files may be open, and holds their places.
+    /// Waits until so many more files may be open, and reserves them.
     pub(crate) async fn reserve_files(&self, wanted: u64) -> Option<Reservation> {
         let files = self.shared.files.get_or_init(files).as_ref()?;
         let enough = self.shared.timer.sleep(FILE_WAIT);
@@ -66,7 +66,7 @@ impl Client {
         }
     }
 
-    /// Opens what takes room on this machine: again, while there is none.
+    /// Opens something that needs a descriptor, and retries while there is none.
     pub(crate) async fn retry_when_exhausted<T, E, F>(
         &self,
         mut open: impl FnMut() -> F + Send,
