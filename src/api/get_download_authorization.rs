@@ -150,7 +150,8 @@ impl DownloadAuthorization {
             )));
         }
         Ok(DownloadLink {
-            url: browser_url(session.download_url(), bucket_name, file_name)? + &self.overrides.query('?'),
+            url: browser_url(session.download_url(), bucket_name, file_name)?
+                + &self.overrides.query('?'),
             authorization_token: self.authorization_token.clone(),
         })
     }
