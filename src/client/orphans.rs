@@ -131,8 +131,8 @@ impl Client {
             None if orphan.upload_id.is_empty() => {
                 return Err(Error::new(
                     ErrorKind::NotFound,
-                    "its id was never received, and its file info had no room for the note by which \
-                     it could be found",
+                    "its id was never received, and its file info has no upload id by which it \
+                     could be found",
                 ));
             }
             None => self.find_unfinished(orphan).await?,
