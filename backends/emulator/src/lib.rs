@@ -74,54 +74,28 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-mod args;
-mod blob;
-mod builder;
-mod calendar;
-mod caller;
 mod calls;
-mod clock;
-mod content_type;
-mod data;
-mod emulator;
-mod events;
-mod exchange;
+mod drivers;
 mod faults;
-mod guesses;
-mod heart;
-mod hex;
-mod ids;
-mod json;
-mod lifecycle;
-mod names;
-mod origins;
-mod outgoing;
-mod percent;
-mod random;
-mod range;
-mod receive;
-mod refusal;
-mod reply;
-#[cfg(feature = "server")]
-mod server;
-mod shape;
-mod shell;
-mod state;
+mod machine;
+mod model;
+mod protocol;
+mod storage;
 
 /// Whether B2 has a call of this name; downloads by name are `b2_download_file_by_name`.
 #[must_use]
 pub fn is_call(name: &str) -> bool {
-    calls::is_call(name)
+    calls::table::is_call(name)
 }
 
-pub use builder::Builder;
-pub use clock::{OffsetClock, Clock, ManualClock, SystemClock};
-pub use emulator::{Emulator, Saved, Snapshot};
-pub use events::Webhook;
-pub use faults::{ErrorReply, Fault, FaultId, Faults, Gate, FaultKind};
-pub use guesses::{Cursor, UndocumentedBehavior};
-pub use receive::Checksums;
+pub use drivers::builder::Builder;
+pub use drivers::clock::{Clock, ManualClock, OffsetClock, SystemClock};
+pub use drivers::in_process::{Emulator, Saved, Snapshot};
+pub use drivers::receiver::Checksums;
 #[cfg(feature = "tls")]
-pub use server::TlsAuthority;
+pub use drivers::server::TlsAuthority;
 #[cfg(feature = "server")]
-pub use server::{Server, ServerBuilder};
+pub use drivers::server::{Server, ServerBuilder};
+pub use faults::{ErrorReply, Fault, FaultId, FaultKind, Faults, Gate};
+pub use machine::events::Webhook;
+pub use protocol::undocumented::{Cursor, UndocumentedBehavior};

@@ -6,7 +6,7 @@
 mod line;
 mod wire;
 
-use b2kit_emulator::{OffsetClock, Emulator, Server};
+use b2kit_emulator::{Emulator, OffsetClock, Server};
 use line::{Answer, Line};
 use serde_json::{Value, json};
 use wire::Wire;

@@ -240,9 +240,15 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
         fs::write(crashed.path().join("head"), &head).unwrap();
         let emulator = builder().open(crashed.path()).unwrap();
         let recovery_warnings = emulator.recovery_warnings();
-        assert!(recovery_warnings[0].contains("not written to their end"), "{recovery_warnings:?}");
+        assert!(
+            recovery_warnings[0].contains("not written to their end"),
+            "{recovery_warnings:?}"
+        );
         // the bytes were whole, and no record speaks of them
-        assert!(recovery_warnings[1].contains("1 blobs of 4 bytes"), "{recovery_warnings:?}");
+        assert!(
+            recovery_warnings[1].contains("1 blobs of 4 bytes"),
+            "{recovery_warnings:?}"
+        );
         let after = Wire::with(emulator, ManualClock::default());
         assert_eq!(shown(&after), before);
         assert_eq!(blobs(crashed.path()).len(), 1);
@@ -312,7 +318,10 @@ fn an_older_journal_in_place_of_the_newest_is_noticed() {
     fs::write(directory.path().join("journal"), older).unwrap();
     let emulator = builder().open(directory.path()).unwrap();
     let recovery_warnings = emulator.recovery_warnings();
-    assert!(recovery_warnings[0].contains("steps are missing"), "{recovery_warnings:?}");
+    assert!(
+        recovery_warnings[0].contains("steps are missing"),
+        "{recovery_warnings:?}"
+    );
     assert_eq!(fs::read(&lost(directory.path())[0]).unwrap(), b"content");
 }
 
@@ -375,8 +384,14 @@ fn a_missing_or_damaged_head_is_said_and_blobs_without_a_record_stay() {
     fs::write(&stray, b"whose?").unwrap();
     let emulator = builder().open(directory.path()).unwrap();
     let recovery_warnings = emulator.recovery_warnings();
-    assert!(recovery_warnings[0].contains("the file head is missing"), "{recovery_warnings:?}");
-    assert!(recovery_warnings[1].contains("1 blobs of 6 bytes"), "{recovery_warnings:?}");
+    assert!(
+        recovery_warnings[0].contains("the file head is missing"),
+        "{recovery_warnings:?}"
+    );
+    assert!(
+        recovery_warnings[1].contains("1 blobs of 6 bytes"),
+        "{recovery_warnings:?}"
+    );
     drop(emulator);
     fs::write(&head, "nonsense").unwrap();
     let emulator = builder().open(directory.path()).unwrap();

@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::{Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, http};
-use b2kit_emulator::{Emulator, Fault, Gate, ManualClock, FaultKind};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Gate, ManualClock};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -87,7 +87,11 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
         (FaultKind::internal_error(), 500, "internal_error"),
         (FaultKind::service_unavailable(), 503, "service_unavailable"),
         (FaultKind::request_timeout(), 408, "request_timeout"),
-        (FaultKind::storage_cap_exceeded(), 403, "storage_cap_exceeded"),
+        (
+            FaultKind::storage_cap_exceeded(),
+            403,
+            "storage_cap_exceeded",
+        ),
         (
             FaultKind::download_cap_exceeded(),
             403,
@@ -337,7 +341,10 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
     );
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
     let url = wire.upload_url(&bucket);
-    add(&wire, Fault::new(FaultKind::CutUpload { after: 3 }).times(1));
+    add(
+        &wire,
+        Fault::new(FaultKind::CutUpload { after: 3 }).times(1),
+    );
     let error = send(&wire, chunks(&url)).unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::Closed);
     wire.send(chunks(&url)).has_code(401, "bad_auth_token");
@@ -395,7 +402,9 @@ fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
     let (wire, bucket) = with_bucket();
     add(
         &wire,
-        Fault::new(FaultKind::WrongSha1).on("b2_upload_file").times(1),
+        Fault::new(FaultKind::WrongSha1)
+            .on("b2_upload_file")
+            .times(1),
     );
     let file = wire.upload(&bucket, "f", b"x");
     assert_eq!(file["contentSha1"], "0".repeat(40));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use b2kit_emulator::{Clock, Emulator, Fault, ManualClock, Server, ServerBuilder, FaultKind};
+use b2kit_emulator::{Clock, Emulator, Fault, FaultKind, ManualClock, Server, ServerBuilder};
 use line::{Line, path};
 use serde_json::json;
 use wire::{Wire, sha1};

@@ -4,7 +4,7 @@
 
 mod wire;
 
-use b2kit_emulator::{Emulator, UndocumentedBehavior, ManualClock};
+use b2kit_emulator::{Emulator, ManualClock, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Wire, customer_key, merge};
 

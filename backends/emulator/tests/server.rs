@@ -8,7 +8,7 @@ mod wire;
 
 use std::io::Read as _;
 
-use b2kit_emulator::{Emulator, Fault, Server, FaultKind};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Server};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::executor::block_on;

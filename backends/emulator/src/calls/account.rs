@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::guesses;
-use crate::ids::TokenWord;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::token::AccountToken;
+use super::table::Answer;
+use crate::calls::caller::{ApiVersion, Caller};
+use crate::model::ids::TokenWord;
+use crate::model::state::State;
+use crate::model::token::AccountToken;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 pub(crate) fn authorize_account(
     state: &mut State,
@@ -18,7 +18,7 @@ pub(crate) fn authorize_account(
 ) -> Result<Answer, Refusal> {
     let key = &*caller.key;
     if caller.version != ApiVersion::V4 && key.needs_v4 {
-        return Err(guesses::not_in_this_version(caller.version));
+        return Err(undocumented::not_in_this_version(caller.version));
     }
     let token = state.ids.token(TokenWord::Account, &key.id);
     let lifetime = state.settings.token_lifetime_millis;

@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
+use super::replication;
 use super::settings::Settings;
-use super::{Answer, replication};
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::json::object;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::bucket::Bucket;
+use super::table::Answer;
+use crate::calls::caller::{ApiVersion, Caller};
+use crate::calls::response_json;
+use crate::model::bucket::Bucket;
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::json::object;
 
 const MOST_BUCKETS: usize = 100;
 
@@ -29,7 +30,7 @@ pub(crate) fn create_bucket(
     let legacy = state.settings.legacy_encryption;
     let mut bucket = Bucket::new(state.ids.bucket_id(), name, legacy);
     settings.apply(&mut bucket)?;
-    let answer = shape::bucket(&bucket, &state.account_id, caller);
+    let answer = response_json::bucket(&bucket, &state.account_id, caller);
     state.add_bucket(bucket);
     Ok(Answer::Json(answer))
 }
@@ -83,7 +84,7 @@ pub(crate) fn update_bucket(
     }
     settings.apply(bucket)?;
     bucket.revision += 1;
-    let answer = shape::bucket(bucket, &account, caller);
+    let answer = response_json::bucket(bucket, &account, caller);
     if args.value("replicationConfiguration").is_some() {
         replication::include_existing(state, id);
     }
@@ -112,7 +113,7 @@ pub(crate) fn delete_bucket(
         return Err(Refusal::no_such_bucket(id));
     };
     bucket.revision += 1;
-    Ok(Answer::Json(shape::bucket(
+    Ok(Answer::Json(response_json::bucket(
         &bucket,
         &state.account_id,
         caller,
@@ -150,7 +151,7 @@ pub(crate) fn list_buckets(
     buckets.sort_unstable_by_key(|bucket| &bucket.name);
     let buckets: Vec<Value> = buckets
         .into_iter()
-        .map(|bucket| shape::bucket(bucket, &state.account_id, caller))
+        .map(|bucket| response_json::bucket(bucket, &state.account_id, caller))
         .collect();
     Ok(Answer::Json(object([("buckets", buckets.into())])))
 }

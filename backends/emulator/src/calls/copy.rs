@@ -1,21 +1,22 @@
 //! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
 
+use super::table::Answer;
 use super::target::{NewFile, Source, Target};
-use super::{Answer, encryption, large_files, lock};
-use crate::args::Args;
-use crate::blob::Content;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::guesses;
-use crate::ids;
-use crate::names::{self, FileInfo};
-use crate::range::{self, Asked};
-use crate::receive::Received;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::file::{Sha1, Stored, Version};
+use super::{encryption, large_files, lock};
+use crate::calls::caller::Caller;
+use crate::drivers::receiver::Received;
+use crate::model::bucket::Bucket;
+use crate::model::file::{Sha1, Stored, Version};
+use crate::model::ids;
+use crate::model::names::{self, FileInfo};
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::range::{self, Asked};
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
+use crate::storage::blobs::Content;
 
 /// A copy whose bytes are still to be hashed.
 #[derive(Debug)]
@@ -72,7 +73,7 @@ pub(crate) fn copy_part(
 ) -> Result<Answer, Refusal> {
     let file_id = args.required("largeFileId")?;
     let number = args.integer("partNumber")?;
-    let number = number.ok_or_else(|| guesses::missing_field("partNumber"))?;
+    let number = number.ok_or_else(|| undocumented::missing_field("partNumber"))?;
     let number = large_files::check_part_number(u64::try_from(number).ok())?;
     let large = large_files::unfinished(state, caller, file_id)?;
     let (_, source) = source(state, caller, args)?;
@@ -159,7 +160,7 @@ fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), Refusal
         },
     };
     let size = range.end - range.start;
-    if size > guesses::LARGEST_UPLOAD {
+    if size > undocumented::LARGEST_UPLOAD {
         let message = format!("Copy source too big: {size}");
         return Err(Refusal::new(400, "source_too_large", message));
     }
@@ -192,7 +193,7 @@ fn metadata(
             Ok((source.content_type.clone(), info))
         }
         "REPLACE" => {
-            let given = content_type.ok_or_else(|| guesses::missing_field("contentType"))?;
+            let given = content_type.ok_or_else(|| undocumented::missing_field("contentType"))?;
             let given = large_files::check_content_type(given)?;
             let info = names::check_file_info(name, info.unwrap_or_default(), limit)?;
             Ok((content_type::resolve(given, name), info))

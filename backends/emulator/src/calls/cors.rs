@@ -9,27 +9,27 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{download, upload};
-use crate::args::Args;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::percent;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::rules::CorsRule;
+use crate::machine::state_machine::text_of;
+use crate::model::bucket::Bucket;
+use crate::model::rules::CorsRule;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::percent;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
 
 /// Answers a preflight by the first rule of the bucket that allows all that it asks for.
 pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
-    let (bucket, operation) = subject(state, head).ok_or_else(guesses::preflight_denied)?;
+    let (bucket, operation) = subject(state, head).ok_or_else(undocumented::preflight_denied)?;
     let methods = match operation {
         upload::UPLOAD_FILE | upload::UPLOAD_PART => "POST",
         _ => "GET, HEAD",
     };
-    let origin = text_of(head, ORIGIN).ok_or_else(guesses::preflight_denied)?;
+    let origin = text_of(head, ORIGIN).ok_or_else(undocumented::preflight_denied)?;
     let method = text_of(head, ACCESS_CONTROL_REQUEST_METHOD);
     if !method.is_some_and(|method| methods.split(", ").any(|it| it == method)) {
-        return Err(guesses::preflight_denied());
+        return Err(undocumented::preflight_denied());
     }
     let headers = text_of(head, ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or("");
     let allows = |rule: &&CorsRule| {
@@ -38,7 +38,7 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
             && names(headers).all(|name| allows_header(rule, name))
     };
     let rule = bucket.cors_rules.iter().find(allows);
-    let rule = rule.ok_or_else(guesses::preflight_denied)?;
+    let rule = rule.ok_or_else(undocumented::preflight_denied)?;
     let mut answers = origin_and_exposed(rule, origin);
     answers.push((ACCESS_CONTROL_ALLOW_METHODS, methods.to_owned()));
     answers.push((ACCESS_CONTROL_MAX_AGE, rule.max_age.to_string()));

@@ -5,22 +5,22 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 
-use super::Answer;
 use super::encryption;
 use super::lock::{HOLD_HEADER, MODE_HEADER, UNTIL_HEADER};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses::{self, UndocumentedBehavior};
-use crate::ids;
-use crate::names::RESERVED;
-use crate::percent;
-use crate::range::{self, Asked};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::{AES256, Encryption};
-use crate::state::file::{Stored, Version};
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::encryption::{AES256, Encryption};
+use crate::model::file::{Stored, Version};
+use crate::model::ids;
+use crate::model::names::RESERVED;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::percent;
+use crate::protocol::range::{self, Asked};
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented::{self, UndocumentedBehavior};
 
 /// The call for downloads by id.
 pub(crate) const BY_ID: &str = "b2_download_file_by_id";
@@ -47,7 +47,7 @@ pub(crate) fn by_name(
 ) -> Result<Reply, Refusal> {
     let (bucket, name) = path
         .split_once('/')
-        .ok_or_else(|| guesses::unknown_call(path))?;
+        .ok_or_else(|| undocumented::unknown_call(path))?;
     let decoded = percent::decode(name.as_bytes()).zip(percent::decode(bucket.as_bytes()));
     let (name, bucket_name) =
         decoded.ok_or_else(|| Refusal::bad_request("The path is not encoded properly"))?;
@@ -77,7 +77,7 @@ fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), Refusal
         return Ok(());
     }
     if caller.key.is_nobody() {
-        return Err(guesses::private_download());
+        return Err(undocumented::private_download());
     }
     caller.key.must("readFiles")?;
     caller.key.must_reach(&bucket.id, name)
@@ -190,7 +190,7 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
     } else {
         withheld.push("X-Bz-File-Legal-Hold");
     }
-    if guesses::names_what_is_withheld(bucket) && !withheld.is_empty() {
+    if undocumented::names_what_is_withheld(bucket) && !withheld.is_empty() {
         let names = withheld.join(",");
         insert(headers, "x-bz-client-unauthorized-to-read", &names);
     }
@@ -208,14 +208,14 @@ fn apply_overrides(
             let fixed = fixed.get(parameter).map(String::as_str);
             let may_differ = fixed.is_none() && !guesses.grants_refuse_other_overrides;
             if fixed != value && !may_differ {
-                return Err(guesses::other_override(parameter));
+                return Err(undocumented::other_override(parameter));
             }
         }
         let Some(value) = value else {
             continue;
         };
         if caller.key.is_nobody() {
-            return Err(guesses::private_download());
+            return Err(undocumented::private_download());
         }
         if HeaderValue::from_str(value).is_err() {
             let message = format!("Invalid {parameter}");

@@ -5,12 +5,12 @@ use std::fmt;
 use http::HeaderName;
 use http::request::Parts;
 
-use crate::args::Args;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::refusal::Refusal;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::{AES256, CustomerKey, Encryption};
+use crate::machine::state_machine::text_of;
+use crate::model::bucket::Bucket;
+use crate::model::encryption::{AES256, CustomerKey, Encryption};
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 static MANAGED: HeaderName = HeaderName::from_static("x-bz-server-side-encryption");
 static ALGORITHM: HeaderName =
@@ -118,7 +118,7 @@ pub(crate) fn of_new_file(args: &Args, name: &str, bucket: &Bucket) -> Result<En
         Some(Setting::Customer(key)) => Ok(Encryption::Customer(key)),
         Some(Setting::Default | Setting::None) if bucket.legacy_encryption => Ok(Encryption::None),
         Some(Setting::Default) => Ok(bucket.encryption()),
-        Some(Setting::None) => Err(guesses::no_encryption(name)),
+        Some(Setting::None) => Err(undocumented::no_encryption(name)),
     }
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Ref
         Setting::Managed => Ok(true),
         Setting::Default | Setting::None if bucket.legacy_encryption => Ok(false),
         Setting::Default => Ok(true),
-        Setting::None => Err(guesses::no_encryption("defaultServerSideEncryption")),
+        Setting::None => Err(undocumented::no_encryption("defaultServerSideEncryption")),
         Setting::Customer(_) => Err(Refusal::bad_request(
             "A bucket can't encrypt with a customer key by default",
         )),
@@ -164,19 +164,19 @@ fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), 
     if stored == said {
         return Ok(());
     }
-    Err(guesses::other_encryption(name))
+    Err(undocumented::other_encryption(name))
 }
 
 /// Whether what is stored opens with what was given.
 pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), Refusal> {
     match (stored, given) {
         (Encryption::Customer(key), Some(given)) if key.is_same(given) => Ok(()),
-        (Encryption::Customer(_), Some(_)) => Err(guesses::wrong_customer_key()),
+        (Encryption::Customer(_), Some(_)) => Err(undocumented::wrong_customer_key()),
         (Encryption::Customer(_), None) => Err(Refusal::bad_request(
             "The object was stored using a form of Server Side Encryption. The correct parameters \
              must be provided to retrieve the object.",
         )),
-        (_, Some(_)) => Err(guesses::key_without_need()),
+        (_, Some(_)) => Err(undocumented::key_without_need()),
         (_, None) => Ok(()),
     }
 }

@@ -9,10 +9,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::args::Args;
-use crate::caller::ApiVersion;
-use crate::guesses;
-use crate::refusal::Refusal;
+use crate::calls::caller::ApiVersion;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 /// The calls of which it is known: `b2_copy_file` and `b2_update_file_retention` were reported in 2026,
 /// `b2_delete_file_version` ("unknown field in …FileNameAndId: accountId") in the first years.
@@ -55,7 +55,7 @@ fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Re
     for (name, value) in object {
         let field = known.iter().find(|Field(known, _)| known == name);
         let Some(Field(_, inner)) = field else {
-            return Err(guesses::unknown_field(place, name));
+            return Err(undocumented::unknown_field(place, name));
         };
         match (inner, value) {
             (Of(known), Value::Object(object)) => check_object(name, object, known)?,
@@ -251,7 +251,7 @@ fn known(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::CALLS;
+    use crate::calls::table::CALLS;
 
     #[test]
     fn every_call_has_a_table_and_knows_no_field_twice() {

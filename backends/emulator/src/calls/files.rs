@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::ids::{self, FileKind, Pod};
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Kind, Version};
-use crate::state::lock::Lock;
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::machine::events::{Happening, Told};
+use crate::model::encryption::Encryption;
+use crate::model::file::{Kind, Version};
+use crate::model::ids::{self, FileKind, Pod};
+use crate::model::lock::Lock;
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 pub(crate) fn get_file_info(
     state: &mut State,
@@ -31,7 +31,7 @@ pub(crate) fn get_file_info(
         .filter(|version| !version.is_unfinished());
     let version = found.ok_or_else(|| Refusal::not_found(format!("File not present: {id}")))?;
     caller.key.must_reach(&version.bucket_id, &version.name)?;
-    let shape = shape::file(version, &state.account_id, caller, false);
+    let shape = response_json::file(version, &state.account_id, caller, false);
     Ok(Answer::of(&shape))
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn hide_file(
     let account = state.account_id.clone();
     let marker = state.version(&marker).map(|(_, marker)| marker);
     let marker = marker.ok_or_else(|| Refusal::no_such_bucket(bucket_id))?;
-    Ok(Answer::of(&shape::hidden(marker, &account, caller)))
+    Ok(Answer::of(&response_json::hidden(marker, &account, caller)))
 }
 
 /// Puts a hide marker on top of a name: its id.
@@ -110,7 +110,7 @@ pub(crate) fn delete_file_version(
     };
     caller.key.must_reach(&version.bucket_id, &version.name)?;
     if version.stored().is_some() && version.lock.holds(caller.now, bypass) {
-        return Err(guesses::locked());
+        return Err(undocumented::locked());
     }
     let is_told = !version.is_unfinished();
     if let Some(deleted) = state.remove(id).filter(|_| is_told) {

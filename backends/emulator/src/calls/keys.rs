@@ -4,16 +4,16 @@ use std::ops::Bound;
 
 use serde_json::{Value, json};
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::{ApiVersion, Caller};
-use crate::guesses;
-use crate::ids::Ids;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape;
-use crate::state::State;
-use crate::state::key::{CAPABILITIES, Key, NOT_WITH_BUCKETS};
+use super::table::Answer;
+use crate::calls::caller::{ApiVersion, Caller};
+use crate::calls::response_json;
+use crate::model::ids::Ids;
+use crate::model::key::{CAPABILITIES, Key, NOT_WITH_BUCKETS};
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 /// 1000 days, in seconds: validity is less.
 const LONGEST_VALIDITY: i64 = 86_400_000;
@@ -28,7 +28,7 @@ pub(crate) fn create_key(
     names::check_key_name(name)?;
     let capabilities = args
         .strings("capabilities")?
-        .ok_or_else(|| guesses::missing_field("capabilities"))?;
+        .ok_or_else(|| undocumented::missing_field("capabilities"))?;
     let buckets = asked_buckets(caller.version, args)?;
     let needs_v4 = buckets.is_some() && caller.version == ApiVersion::V4;
     check_capabilities(&capabilities, buckets.is_some())?;
@@ -54,7 +54,7 @@ pub(crate) fn create_key(
         expires,
         is_master: false,
     };
-    let mut answer = shape::key(&key, &state.account_id, caller.version);
+    let mut answer = response_json::key(&key, &state.account_id, caller.version);
     answer["applicationKey"] = key.secret.clone().into();
     state.add_key(key);
     Ok(Answer::Json(answer))
@@ -77,7 +77,7 @@ pub(crate) fn list_keys(
     let page: Vec<Value> = keys
         .by_ref()
         .take(count)
-        .map(|key| shape::key(key, &state.account_id, caller.version))
+        .map(|key| response_json::key(key, &state.account_id, caller.version))
         .collect();
     let next = keys.next().map(|key| &key.id);
     Ok(Answer::Json(
@@ -97,9 +97,9 @@ pub(crate) fn delete_key(
         return Err(Refusal::bad_request(message));
     };
     if caller.version != ApiVersion::V4 && key.needs_v4 {
-        return Err(guesses::not_in_this_version(caller.version));
+        return Err(undocumented::not_in_this_version(caller.version));
     }
-    let answer = shape::key(key, &state.account_id, caller.version);
+    let answer = response_json::key(key, &state.account_id, caller.version);
     state.remove_key(id);
     Ok(Answer::Json(answer))
 }

@@ -7,21 +7,22 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::response_json::{self, File};
+use super::table::Answer;
 use super::target::NewFile;
-use super::{Answer, encryption, lock, replication};
-use crate::args::Args;
-use crate::blob::Content;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::hex::hex_digits;
-use crate::ids::{self, FileKind};
-use crate::names;
-use crate::refusal::Refusal;
-use crate::shape::{self, File};
-use crate::state::State;
-use crate::state::file::{Kind, Part, Stored, Version};
+use super::{encryption, lock, replication};
+use crate::calls::caller::Caller;
+use crate::machine::events::{Happening, Told};
+use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::ids::{self, FileKind};
+use crate::model::names;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::hex::hex_digits;
+use crate::protocol::undocumented;
+use crate::storage::blobs::Content;
 
 pub(crate) fn start_large_file(
     state: &mut State,
@@ -57,7 +58,9 @@ pub(crate) fn start_large_file(
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
-    Ok(Answer::of(&shape::unfinished(version, &account, caller)))
+    Ok(Answer::of(&response_json::unfinished(
+        version, &account, caller,
+    )))
 }
 
 pub(crate) fn finish_large_file(
@@ -68,14 +71,14 @@ pub(crate) fn finish_large_file(
     let id = args.required("fileId")?;
     let named = args
         .strings("partSha1Array")?
-        .ok_or_else(|| guesses::missing_field("partSha1Array"))?;
+        .ok_or_else(|| undocumented::missing_field("partSha1Array"))?;
     let least = state.settings.absolute_minimum_part_size;
     let parts = unfinished(state, caller, id)?.parts();
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     check_parts(parts, &named, least)?;
     let content = Content::joined(parts.values().map(|part| &part.content));
-    if content.len() > guesses::LARGEST_FILE {
-        return Err(guesses::upload_too_large(content.len()));
+    if content.len() > undocumented::LARGEST_FILE {
+        return Err(undocumented::upload_too_large(content.len()));
     }
     let finished = Kind::File(Stored {
         content,
@@ -92,7 +95,7 @@ pub(crate) fn finish_large_file(
     let version = state
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    let answer = Answer::of(&shape::file(version, &account, caller, false));
+    let answer = Answer::of(&response_json::file(version, &account, caller, false));
     let told = Told::of(version);
     state.tell(&told, Happening::MultipartUpload, caller.now);
     Ok(answer)
@@ -133,7 +136,7 @@ pub(crate) fn list_parts(
         .by_ref()
         .take(count)
         .map(|(number, part)| {
-            let mut shape = shape::part_with_checksum(id, *number, part);
+            let mut shape = response_json::part_with_checksum(id, *number, part);
             // recorded: whole seconds here, milliseconds when the part is uploaded
             shape["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
             shape
@@ -165,7 +168,7 @@ pub(crate) fn list_unfinished_large_files(
     let page = files
         .by_ref()
         .take(count)
-        .map(|version| shape::unfinished(version, &state.account_id, caller))
+        .map(|version| response_json::unfinished(version, &state.account_id, caller))
         .collect();
     Ok(Answer::of(&Unfinished {
         files: page,
@@ -282,12 +285,19 @@ fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Res
         }
     }
     if parts.len() > named.len() {
-        return Err(guesses::more_parts_than_named(parts.len(), named.len()));
+        return Err(undocumented::more_parts_than_named(
+            parts.len(),
+            named.len(),
+        ));
     }
     let last = named.len() as u64;
     for (number, part) in parts.range(..last) {
         if part.content.len() < least {
-            return Err(guesses::part_too_small(*number, part.content.len(), least));
+            return Err(undocumented::part_too_small(
+                *number,
+                part.content.len(),
+                least,
+            ));
         }
     }
     Ok(())

@@ -4,16 +4,16 @@ use std::ops::Bound;
 
 use serde::Serialize;
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses::{self, Cursor};
-use crate::ids;
-use crate::refusal::Refusal;
-use crate::shape::{self, File};
-use crate::state::State;
-use crate::state::bucket::{Bucket, Place};
-use crate::state::file::Version;
+use super::response_json::{self, File};
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::model::bucket::{Bucket, Place};
+use crate::model::file::Version;
+use crate::model::ids;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented::{self, Cursor};
 
 pub(crate) fn list_file_names(
     state: &mut State,
@@ -49,7 +49,7 @@ pub(crate) fn list_file_versions(
 ) -> Result<Answer, Refusal> {
     let (bucket, mut query) = common(state, caller, args)?;
     query.start = match (args.string("startFileName")?, args.string("startFileId")?) {
-        (None, Some(_)) => return Err(guesses::start_id_without_name()),
+        (None, Some(_)) => return Err(undocumented::start_id_without_name()),
         (None, None) => query.start,
         (Some(name), None) => Place::first_of(name),
         (Some(name), Some(id)) => pair(state, bucket, name, id)?,
@@ -260,8 +260,8 @@ fn shown<'a>(
     caller: &Caller,
 ) -> Vec<File<'a>> {
     let shape = |entry: &Entry<'a>| match entry {
-        Entry::File(version) => shape::file(version, &state.account_id, caller, false),
-        Entry::Folder(name, _) => shape::folder(name, bucket, &state.account_id, caller),
+        Entry::File(version) => response_json::file(version, &state.account_id, caller, false),
+        Entry::Folder(name, _) => response_json::folder(name, bucket, &state.account_id, caller),
     };
     page.entries.iter().map(shape).collect()
 }

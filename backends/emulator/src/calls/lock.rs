@@ -3,17 +3,17 @@
 use http::request::Parts;
 use serde_json::json;
 
-use super::Answer;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::ids;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::file::Version;
-use crate::state::lock::{Lock, Mode, Retention, ShownRetention};
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::machine::state_machine::text_of;
+use crate::model::bucket::Bucket;
+use crate::model::file::Version;
+use crate::model::ids;
+use crate::model::lock::{Lock, Mode, Retention, ShownRetention};
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 pub(crate) const MODE_HEADER: &str = "x-bz-file-retention-mode";
 pub(crate) const UNTIL_HEADER: &str = "x-bz-file-retention-retain-until-timestamp";
@@ -151,7 +151,7 @@ pub(crate) fn update_file_retention(
     let version = lockable(state, caller, args)?;
     let wish = args
         .object("fileRetention")?
-        .ok_or_else(|| guesses::missing_field("fileRetention"))?;
+        .ok_or_else(|| undocumented::missing_field("fileRetention"))?;
     let (mode, until) = asked_retention(&wish)?;
     let wish = read_retention(mode, until, caller.now)?;
     let bypass = args.boolean("bypassGovernance")? == Some(true);

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::Answer;
 use super::rules::overlap;
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::notification::{NotificationRule, covers};
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::names;
+use crate::model::notification::{NotificationRule, covers};
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 const MOST_RULES: usize = 25;
 const MOST_HEADERS: usize = 10;
@@ -56,7 +56,7 @@ pub(crate) fn set_bucket_notification_rules(
     let bucket = state.bucket_mut(id)?;
     let rules = args
         .objects("eventNotificationRules")?
-        .ok_or_else(|| guesses::missing_field("eventNotificationRules"))?;
+        .ok_or_else(|| undocumented::missing_field("eventNotificationRules"))?;
     if rules.len() > MOST_RULES {
         let message = format!("A bucket has at most {MOST_RULES} event notification rules");
         return Err(Refusal::bad_request(message));
@@ -89,7 +89,7 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
     event_types.sort_unstable();
     let target = args
         .object("targetConfiguration")?
-        .ok_or_else(|| guesses::missing_field("targetConfiguration"))?;
+        .ok_or_else(|| undocumented::missing_field("targetConfiguration"))?;
     let kind = target.required("targetType")?;
     if kind != "webhook" {
         let message = format!("Invalid targetType: {kind}");
@@ -97,7 +97,7 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
     }
     let url = target.required("url")?;
     let is_https = url.len() > "https://".len() && url.starts_with("https://");
-    if !is_https && !guesses::is_loopback_receiver(url) {
+    if !is_https && !undocumented::is_loopback_receiver(url) {
         return Err(Refusal::bad_request(
             "The protocol for the url must be https://",
         ));
@@ -119,7 +119,7 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
         event_types,
         is_enabled: args
             .boolean("isEnabled")?
-            .ok_or_else(|| guesses::missing_field("isEnabled"))?,
+            .ok_or_else(|| undocumented::missing_field("isEnabled"))?,
         prefix: args.required("objectNamePrefix")?.to_owned(),
         url: url.to_owned(),
         headers: custom_headers(&target)?,
@@ -169,7 +169,10 @@ fn check_pair(one: &NotificationRule, other: &NotificationRule) -> Result<(), Re
             .any(|a| other.event_types.iter().any(|b| share(a, b)))
     };
     if overlap(&one.prefix, &other.prefix) && share_events() {
-        return Err(guesses::overlapping_notifications(&one.name, &other.name));
+        return Err(undocumented::overlapping_notifications(
+            &one.name,
+            &other.name,
+        ));
     }
     Ok(())
 }

@@ -3,12 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::args::Args;
-use crate::refusal::Refusal;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Replication, Version};
+use crate::model::bucket::Bucket;
+use crate::model::encryption::Encryption;
+use crate::model::file::{Replication, Version};
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
 
 const SOURCE: &str = "asReplicationSource";
 const DESTINATION: &str = "asReplicationDestination";

@@ -1,9 +1,9 @@
 //! Reads the CORS and lifecycle rules of a bucket, and refuses what B2's documents don't allow.
 
-use crate::args::Args;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::state::rules::{CorsRule, LifecycleRule};
+use crate::model::names;
+use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
 
 const MOST_RULES: usize = 100;
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{encryption, lock, replication, rules};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::guesses;
-use crate::names;
-use crate::refusal::Refusal;
-use crate::state::bucket::Bucket;
-use crate::state::lock::{DefaultRetention, Mode, Unit};
-use crate::state::rules::{CorsRule, LifecycleRule};
+use crate::calls::caller::Caller;
+use crate::model::bucket::Bucket;
+use crate::model::lock::{DefaultRetention, Mode, Unit};
+use crate::model::names;
+use crate::model::rules::{CorsRule, LifecycleRule};
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
 
 /// The fields that were given, read and checked.
 pub(crate) struct Settings {
@@ -58,7 +58,7 @@ impl Settings {
     pub(crate) fn kind(&self) -> Result<&str, Refusal> {
         self.kind
             .as_deref()
-            .ok_or_else(|| guesses::missing_field("bucketType"))
+            .ok_or_else(|| undocumented::missing_field("bucketType"))
     }
 
     /// Puts them all in place, or none.

@@ -1,18 +1,18 @@
 //! [`Target`]: what content becomes, whether it was uploaded or copied.
 
 use super::{large_files, replication};
-use crate::caller::Caller;
-use crate::events::{Happening, Told};
-use crate::guesses;
-use crate::ids::FileKind;
-use crate::names::FileInfo;
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::shape;
-use crate::state::State;
-use crate::state::encryption::Encryption;
-use crate::state::file::{Kind, Part, Stored, Version};
-use crate::state::lock::Lock;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::machine::events::{Happening, Told};
+use crate::model::encryption::Encryption;
+use crate::model::file::{Kind, Part, Stored, Version};
+use crate::model::ids::FileKind;
+use crate::model::lock::Lock;
+use crate::model::names::FileInfo;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
 
 /// What content becomes.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl Target {
                     Source::Upload => (Happening::Upload, false),
                     Source::Copy => (Happening::Copy, true),
                 };
-                let answer = Reply::shape(&shape::file(version, &account, caller, is_copy));
+                let answer = Reply::shape(&response_json::file(version, &account, caller, is_copy));
                 let told = Told::of(version);
                 state.tell(&told, happening, caller.now);
                 Ok(answer)
@@ -98,7 +98,7 @@ impl Target {
                 number,
                 encryption,
             } => {
-                let sha1 = stored.sha1.ok_or_else(guesses::unhashed)?;
+                let sha1 = stored.sha1.ok_or_else(undocumented::unhashed)?;
                 let part = Part {
                     content: stored.content,
                     sha1,
@@ -107,8 +107,8 @@ impl Target {
                     uploaded: caller.now,
                 };
                 let answer = match source {
-                    Source::Upload => shape::part_with_checksum(&file_id, number, &part),
-                    Source::Copy => shape::part(&file_id, number, &part),
+                    Source::Upload => response_json::part_with_checksum(&file_id, number, &part),
+                    Source::Copy => response_json::part(&file_id, number, &part),
                 };
                 large_files::put_part(state, caller, &file_id, number, part)?;
                 Ok(Reply::json(&answer))
@@ -119,7 +119,7 @@ impl Target {
 
 /// The digit in the file id.
 const fn kind_of(len: u64) -> FileKind {
-    if len < guesses::SMALL_FILE {
+    if len < undocumented::SMALL_FILE {
         FileKind::SmallOrHidden
     } else {
         FileKind::Normal

@@ -10,24 +10,25 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
+use super::table::Answer;
 use super::target::{NewFile, Source, Target};
-use super::{Answer, encryption, large_files, lock};
-use crate::args::Args;
-use crate::caller::Caller;
-use crate::content_type;
-use crate::guesses;
-use crate::heart::text_of;
-use crate::hex::hex_digits;
-use crate::ids::TokenWord;
-use crate::names;
-use crate::percent;
-use crate::receive::{Checksums, DIGITS_AT_END, Hashes, Received};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
-use crate::state::State;
-use crate::state::bucket::Bucket;
-use crate::state::file::{Sha1, Stored, Version};
-use crate::state::token::UploadToken;
+use super::{encryption, large_files, lock};
+use crate::calls::caller::Caller;
+use crate::drivers::receiver::{Checksums, DIGITS_AT_END, Hashes, Received};
+use crate::machine::state_machine::text_of;
+use crate::model::bucket::Bucket;
+use crate::model::file::{Sha1, Stored, Version};
+use crate::model::ids::TokenWord;
+use crate::model::names;
+use crate::model::state::State;
+use crate::model::token::UploadToken;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::content_type;
+use crate::protocol::hex::hex_digits;
+use crate::protocol::percent;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
 
 pub(crate) const UPLOAD_FILE: &str = "b2_upload_file";
 pub(crate) const UPLOAD_PART: &str = "b2_upload_part";
@@ -145,9 +146,9 @@ pub(crate) fn begin(
     path: &str,
 ) -> Result<UploadTicket, Refusal> {
     if head.method != Method::POST {
-        return Err(guesses::wrong_method("POST"));
+        return Err(undocumented::wrong_method("POST"));
     }
-    let token = text_of(head, AUTHORIZATION).ok_or_else(guesses::no_authorization)?;
+    let token = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
     let found = state.tokens.upload(token, caller.now)?;
     if found.path != path {
         return Err(Refusal::bad_auth_token());
@@ -196,8 +197,8 @@ fn prepare(
         file_target(state, head, caller, state.bucket(subject)?)?
     };
     let (claim, data_len) = length_and_claim(head)?;
-    if data_len > guesses::LARGEST_UPLOAD {
-        return Err(guesses::upload_too_large(data_len));
+    if data_len > undocumented::LARGEST_UPLOAD {
+        return Err(undocumented::upload_too_large(data_len));
     }
     if data_len == 0 && matches!(target, Target::Part { .. }) {
         return Err(Refusal::bad_request("A part must have at least one byte"));
@@ -265,11 +266,11 @@ fn info_of(head: &Parts) -> Result<Vec<(String, String)>, Refusal> {
 
 fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {
     if head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(guesses::chunked_upload());
+        return Err(undocumented::chunked_upload());
     }
     let len = text_of(head, CONTENT_LENGTH)
         .and_then(|len| len.parse::<u64>().ok())
-        .ok_or_else(guesses::chunked_upload)?;
+        .ok_or_else(undocumented::chunked_upload)?;
     match required_header(head, "X-Bz-Content-Sha1")? {
         "do_not_verify" => Ok((Claim::NotSaid, len)),
         "hex_digits_at_end" => len
@@ -283,7 +284,7 @@ fn length_and_claim(head: &Parts) -> Result<(Claim, u64), Refusal> {
 }
 
 fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, Refusal> {
-    text_of(head, name).ok_or_else(|| guesses::missing_header(name))
+    text_of(head, name).ok_or_else(|| undocumented::missing_header(name))
 }
 
 /// The bytes of an upload are here. On success its token is free again.
@@ -325,6 +326,6 @@ fn verify(claim: &Claim, received: &Received) -> Result<Sha1, Refusal> {
     match (claimed, received.sha1.clone()) {
         (Some(claimed), Some(hex)) if claimed != hex => Err(mismatch()),
         (_, Some(hex)) | (Some(hex), None) => Ok(Sha1 { hex, verified }),
-        (None, None) => Err(guesses::unhashed()),
+        (None, None) => Err(undocumented::unhashed()),
     }
 }

@@ -1,26 +1,26 @@
 //! FaultKind on request: rules that say which requests go wrong, and how.
 //!
-//! [`Rules`] judges requests and makes a [`Plan`] for each; [`exchange`](crate::exchange) carries the plan out.
+//! [`Rules`] judges requests and makes a [`Plan`] for each; [`exchange`](crate::drivers::exchange) carries the plan out.
 
-mod gate;
+mod kind;
+mod latch;
 mod plan;
 mod subject;
 mod test_mode;
-mod trouble;
 
 use std::fmt;
 
-pub use gate::Gate;
+pub use kind::{ErrorReply, FaultKind};
+pub use latch::Gate;
 #[cfg(test)]
 pub(crate) use plan::Cut;
 pub(crate) use plan::{BodyTrouble, Change, Plan, Stage, TokenTrouble, UploadEnd, Wait};
 pub(crate) use subject::Subject;
 pub(crate) use test_mode::TestMode;
-pub use trouble::{ErrorReply, FaultKind};
 
 use crate::calls;
-use crate::emulator::Emulator;
-use crate::random::Random;
+use crate::drivers::in_process::Emulator;
+use crate::model::random::Random;
 
 /// A rule: which requests run into which [`FaultKind`].
 ///
@@ -94,7 +94,7 @@ impl Fault {
     /// If B2 has no call of this name: the fault would never strike, and the test would prove nothing.
     pub fn on(mut self, call: impl Into<String>) -> Self {
         let call = call.into();
-        assert!(calls::is_call(&call), "B2 has no call {call:?}");
+        assert!(calls::table::is_call(&call), "B2 has no call {call:?}");
         self.call = Some(call);
         self
     }

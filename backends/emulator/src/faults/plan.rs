@@ -6,10 +6,10 @@ use b2kit_core::Phase;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::gate::Gate;
-use super::trouble::{ErrorReply, FaultKind};
-use crate::refusal::Refusal;
-use crate::reply::Reply;
+use super::kind::{ErrorReply, FaultKind};
+use super::latch::Gate;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::response::Reply;
 
 /// What goes wrong with one request.
 #[derive(Debug, Default)]

@@ -4,10 +4,10 @@ use http::request::Parts;
 use http::{HeaderName, Method};
 
 use super::TestMode;
-use crate::args::Args;
 use crate::calls;
-use crate::heart::text_of;
-use crate::percent;
+use crate::machine::state_machine::text_of;
+use crate::protocol::args::Args;
+use crate::protocol::percent;
 
 static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");
 
@@ -58,9 +58,10 @@ impl Subject {
             subject.of_upload(head, call, rest);
             return subject;
         }
-        let call = calls::find(rest);
+        let call = calls::table::find(rest);
         subject.call = call.map(|call| call.name);
-        subject.gives_tokens = call.is_some_and(|call| matches!(call.auth, calls::Auth::Basic));
+        subject.gives_tokens =
+            call.is_some_and(|call| matches!(call.auth, calls::table::Auth::Basic));
         if let Ok(query) = Args::of_query(head.uri.query().unwrap_or("")) {
             subject.read(&query);
         }

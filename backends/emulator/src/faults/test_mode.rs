@@ -4,7 +4,7 @@
 //! that the seed decides.
 
 use super::Subject;
-use super::trouble::FaultKind;
+use super::kind::FaultKind;
 
 /// What a request wants rehearsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use b2kit_emulator::{OffsetClock, Emulator, Server, TlsAuthority};
+use b2kit_emulator::{Emulator, OffsetClock, Server, TlsAuthority};
 use options::{Asked, Log, Options};
 use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;

@@ -1,0 +1,93 @@
+//! [`Caller`]: who asks, through which door, and when.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::calls::encryption::KeyHeaders;
+use crate::model::key::Key;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::origins::Origins;
+use crate::protocol::undocumented;
+
+/// Who makes a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The key behind the token; [`Key::nobody`] where none was needed and none was given.
+    pub(crate) key: Arc<Key>,
+    pub(crate) version: ApiVersion,
+    /// What URLs in the answer begin with.
+    pub(crate) origins: Origins,
+    /// What its headers say about a download.
+    pub(crate) reading: Reading,
+    /// In milliseconds.
+    pub(crate) now: u64,
+}
+
+/// What the headers of a download say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    /// The `Range` header.
+    pub(crate) range: Option<String>,
+    pub(crate) key: KeyHeaders,
+    /// The overrides that a download authorization fixes, if it was one that let the caller in.
+    pub(crate) fixed: Option<Arc<BTreeMap<&'static str, String>>>,
+}
+
+/// The API versions there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ApiVersion {
+    V1,
+    V2,
+    V3,
+    V4,
+}
+
+impl ApiVersion {
+    /// From the segment in the path.
+    pub(crate) fn parse(segment: &str) -> Option<Self> {
+        match segment {
+            "v1" => Some(Self::V1),
+            "v2" => Some(Self::V2),
+            "v3" => Some(Self::V3),
+            "v4" => Some(Self::V4),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn segment(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+            Self::V4 => "v4",
+        }
+    }
+}
+
+impl Caller {
+    /// The URL for uploads to a path after the version, at the caller's own version.
+    pub(crate) fn upload_url(&self, path: &str) -> String {
+        let (origin, version) = (&self.origins.upload, self.version.segment());
+        format!("{origin}/b2api/{version}/{path}")
+    }
+
+    /// Whether the caller's key reaches a listing with this prefix, and the prefix that narrows it besides: v1 leaves out
+    /// what the key doesn't reach, later versions refuse.
+    pub(crate) fn reaches_of_listing(&self, bucket: &str, prefix: &str) -> Result<&str, Refusal> {
+        self.key.must_reach_bucket(bucket)?;
+        if self.version == ApiVersion::V1 {
+            return Ok(self.key.name_prefix.as_deref().unwrap_or(""));
+        }
+        self.key.must_reach_name(prefix)?;
+        Ok("")
+    }
+
+    /// Whether the `accountId` of the request is the caller's.
+    pub(crate) fn must_be(&self, account: &str, claimed: &str) -> Result<(), Refusal> {
+        if account == claimed {
+            Ok(())
+        } else {
+            Err(undocumented::wrong_account())
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! `b2_get_download_authorization`: leave to read the files of a bucket whose names begin with a prefix.
+
+use std::collections::BTreeMap;
+
+use http::HeaderValue;
+use serde_json::json;
+
+use super::download::OVERRIDES;
+use super::table::Answer;
+use crate::calls::caller::Caller;
+use crate::model::state::State;
+use crate::model::token::DownloadToken;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::undocumented;
+
+/// A week, in seconds.
+const LONGEST: i64 = 604_800;
+
+pub(crate) fn get_download_authorization(
+    state: &mut State,
+    caller: &Caller,
+    args: &Args,
+) -> Result<Answer, Refusal> {
+    let bucket_id = args.required("bucketId")?;
+    let prefix = args.required("fileNamePrefix")?;
+    let seconds = args
+        .integer("validDurationInSeconds")?
+        .ok_or_else(|| undocumented::missing_field("validDurationInSeconds"))?;
+    caller.key.must_reach(bucket_id, prefix)?;
+    state.bucket(bucket_id)?;
+    if !(1..=LONGEST).contains(&seconds) {
+        return Err(Refusal::out_of_range("validDurationInSeconds", seconds));
+    }
+    let mut overrides = BTreeMap::new();
+    for (parameter, _) in OVERRIDES {
+        if let Some(value) = args.string(parameter)? {
+            if HeaderValue::from_str(value).is_err() {
+                return Err(Refusal::bad_request(format!("Invalid {parameter}")));
+            }
+            overrides.insert(parameter, value.to_owned());
+        }
+    }
+    let expires = caller.now.saturating_add(seconds.unsigned_abs() * 1000);
+    let token = state.ids.download_token(caller.now, expires);
+    let what = DownloadToken {
+        key_id: caller.key.id.clone(),
+        bucket_id: bucket_id.to_owned(),
+        prefix: prefix.to_owned(),
+        overrides: overrides.into(),
+        expires,
+    };
+    state.tokens.issue_download(&token, what);
+    Ok(Answer::Json(json!({
+        "authorizationToken": token,
+        "bucketId": bucket_id,
+        "fileNamePrefix": prefix,
+    })))
+}

@@ -1,0 +1,418 @@
+//! [`Control`]: what a test in any language asks of the emulator itself. `CONTROL.md` is its manual.
+//!
+//! It stands below a path that B2 doesn't have, and is no B2 call: no fault hits it, and nothing counts it.
+
+mod rule;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use b2kit_core::BodyStream;
+use bytes::{Bytes, BytesMut};
+use http::header::{ALLOW, AUTHORIZATION};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq as _;
+
+use crate::drivers::exchange::next;
+use crate::drivers::in_process::{Emulator, Saved};
+use crate::drivers::webhook_sender::{Courier, Delivery, Outcome};
+use crate::faults::{FaultId, Gate};
+use crate::machine::events::Webhook;
+use crate::machine::state_machine::{JSON_LIMIT, text_of};
+use crate::protocol::json::{self, Sorted};
+use crate::protocol::response::Reply;
+use rule::Rule;
+
+/// Where it begins; the next segment is the version.
+pub(in crate::drivers) const PATH: &str = "/b2kit-emulator/";
+
+const VERSION: &str = "v1";
+
+pub(in crate::drivers) struct Control {
+    emulator: Emulator,
+    token: String,
+    /// Who delivers webhooks, if anybody does.
+    courier: Option<Courier>,
+    url: Arc<str>,
+    memory: Mutex<Memory>,
+}
+
+/// What was said before.
+struct Memory {
+    rules: BTreeMap<u64, Value>,
+    gates: BTreeMap<String, Gate>,
+    states: BTreeMap<String, Saved>,
+    /// What reset comes back to.
+    beginning: Saved,
+}
+
+/// Why not: a status and what people read.
+struct No(StatusCode, String);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct ClockTurn {
+    advance_seconds: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Expiry {
+    #[serde(default)]
+    account: bool,
+    #[serde(default)]
+    upload: bool,
+}
+
+impl Control {
+    pub(in crate::drivers) fn new(
+        emulator: Emulator,
+        token: String,
+        courier: Option<Courier>,
+        url: Arc<str>,
+    ) -> Self {
+        let beginning = emulator.save();
+        Self {
+            emulator,
+            token,
+            courier,
+            url,
+            memory: Mutex::new(Memory {
+                rules: BTreeMap::new(),
+                gates: BTreeMap::new(),
+                states: BTreeMap::new(),
+                beginning,
+            }),
+        }
+    }
+
+    /// Answers a request below [`PATH`].
+    ///
+    /// # Errors
+    /// If its body can't be read.
+    pub(in crate::drivers) async fn answer(
+        &self,
+        head: &Parts,
+        body: &mut BodyStream,
+    ) -> io::Result<Reply> {
+        let answered = match self.admit(head) {
+            Err(no) => Err(no),
+            Ok(()) => match read(body).await? {
+                None => {
+                    let message = "the body is too large".to_owned();
+                    Err(No(StatusCode::PAYLOAD_TOO_LARGE, message))
+                }
+                Some(body) => self.route(head, &body),
+            },
+        };
+        let reply = match answered {
+            Ok(value) => reply(StatusCode::OK, &value),
+            Err(No(status, message)) => {
+                let mut reply = reply(status, &json!({"error": message}));
+                if status == StatusCode::METHOD_NOT_ALLOWED
+                    && let Ok(allowed) = HeaderValue::try_from(message)
+                {
+                    reply.headers.insert(ALLOW, allowed);
+                }
+                reply
+            }
+        };
+        Ok(reply.dated(self.emulator.now()))
+    }
+
+    fn admit(&self, head: &Parts) -> Result<(), No> {
+        let given = text_of(head, AUTHORIZATION);
+        let given = given
+            .and_then(|given| given.strip_prefix("Bearer "))
+            .unwrap_or("");
+        if given.as_bytes().ct_eq(self.token.as_bytes()).into() {
+            return Ok(());
+        }
+        let message = "the control token is missing or wrong: Authorization: Bearer TOKEN";
+        Err(No(StatusCode::UNAUTHORIZED, message.to_owned()))
+    }
+
+    fn route(&self, head: &Parts, body: &[u8]) -> Result<Value, No> {
+        let path = head.uri.path();
+        let unknown = || No(StatusCode::NOT_FOUND, format!("there is nothing at {path}"));
+        let rest = path.strip_prefix(PATH).ok_or_else(unknown)?;
+        let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        if version != VERSION {
+            let message = format!("there is no version {version} of this, only {VERSION}");
+            return Err(No(StatusCode::NOT_FOUND, message));
+        }
+        let segments: Vec<&str> = rest.split('/').collect();
+        let (get, post, put, delete) = (&Method::GET, &Method::POST, &Method::PUT, &Method::DELETE);
+        let method = &head.method;
+        let allow = |allowed: &[&Method]| {
+            if allowed.contains(&method) {
+                return Ok(());
+            }
+            let allowed: Vec<&str> = allowed.iter().map(|it| it.as_str()).collect();
+            Err(No(StatusCode::METHOD_NOT_ALLOWED, allowed.join(", ")))
+        };
+        match segments[..] {
+            [""] => allow(&[get]).map(|()| self.status()),
+            ["faults"] => {
+                allow(&[get, post, delete])?;
+                match method {
+                    method if method == post => self.add_fault(body),
+                    method if method == get => Ok(self.faults()),
+                    _ => Ok(self.clear_faults()),
+                }
+            }
+            ["faults", id] => allow(&[delete]).and_then(|()| self.remove_fault(id)),
+            ["gates", name, "open"] => allow(&[post]).and_then(|()| self.open_gate(name)),
+            ["clock"] => {
+                allow(&[get, post])?;
+                if method == post {
+                    self.turn_clock(body)?;
+                }
+                Ok(json!({"now": self.emulator.now()}))
+            }
+            ["lifecycle"] => {
+                allow(&[post])?;
+                self.emulator.run_lifecycle();
+                self.kept()
+            }
+            ["tokens", "expire"] => allow(&[post]).and_then(|()| self.expire(body)),
+            ["webhooks"] => {
+                allow(&[get, delete])?;
+                Ok(self.webhooks(method == delete))
+            }
+            ["reset"] => allow(&[post]).and_then(|()| self.reset()),
+            ["states", name] => {
+                allow(&[put])?;
+                let saved = self.emulator.save();
+                self.memory().states.insert(name.to_owned(), saved);
+                Ok(json!({}))
+            }
+            ["states", name, "restore"] => allow(&[post]).and_then(|()| self.restore(name)),
+            _ => Err(unknown()),
+        }
+    }
+
+    fn status(&self) -> Value {
+        let snapshot = self.emulator.snapshot();
+        json!({
+            "emulator": env!("CARGO_PKG_NAME"),
+            "version": env!("CARGO_PKG_VERSION"),
+            "controlVersion": VERSION,
+            "url": &*self.url,
+            "now": self.emulator.now(),
+            "calls": snapshot.calls,
+            "buckets": snapshot.buckets,
+            "versions": snapshot.versions,
+            "unfinishedLargeFiles": snapshot.unfinished_large_files,
+            "storedBytes": snapshot.stored_bytes,
+        })
+    }
+
+    fn add_fault(&self, body: &[u8]) -> Result<Value, No> {
+        let said: Value = parse(body)?;
+        let rule: Rule = serde_json::from_value(said.clone()).map_err(bad)?;
+        let mut memory = self.memory();
+        let fault = rule
+            .into_fault(&self.emulator, &mut memory.gates)
+            .map_err(bad)?;
+        let FaultId(id) = self.emulator.faults().add(fault);
+        memory.rules.insert(id, said);
+        Ok(json!({"id": id}))
+    }
+
+    fn faults(&self) -> Value {
+        let memory = self.memory();
+        let listed = self.emulator.faults().listed();
+        let listed: Vec<Value> = listed
+            .into_iter()
+            .map(|(FaultId(id), matched, hits)| {
+                // those from code are not known here
+                let rule = memory.rules.get(&id);
+                json!({"id": id, "matched": matched, "hits": hits, "rule": rule})
+            })
+            .collect();
+        let gates: BTreeMap<&String, usize> = memory
+            .gates
+            .iter()
+            .map(|(name, gate)| (name, gate.waiting()))
+            .collect();
+        json!({"faults": listed, "waitingAtGates": gates})
+    }
+
+    fn clear_faults(&self) -> Value {
+        let mut memory = self.memory();
+        self.emulator.faults().clear();
+        memory.rules.clear();
+        // nobody could open them any more
+        for gate in std::mem::take(&mut memory.gates).into_values() {
+            gate.open();
+        }
+        json!({})
+    }
+
+    fn remove_fault(&self, id: &str) -> Result<Value, No> {
+        let missing = || No(StatusCode::NOT_FOUND, format!("there is no fault {id}"));
+        let number = id.parse().map_err(|_| missing())?;
+        let listed = self.emulator.faults().listed();
+        if !listed.iter().any(|(id, ..)| *id == FaultId(number)) {
+            return Err(missing());
+        }
+        self.emulator.faults().remove(FaultId(number));
+        self.memory().rules.remove(&number);
+        Ok(json!({}))
+    }
+
+    fn open_gate(&self, name: &str) -> Result<Value, No> {
+        let memory = self.memory();
+        let gate = memory.gates.get(name).ok_or_else(|| {
+            let message = format!("no fault has named a gate {name}");
+            No(StatusCode::NOT_FOUND, message)
+        })?;
+        let waited = gate.waiting();
+        gate.open();
+        Ok(json!({"waited": waited}))
+    }
+
+    fn turn_clock(&self, body: &[u8]) -> Result<(), No> {
+        let turn: ClockTurn = parse(body)?;
+        let by = Duration::try_from_secs_f64(turn.advance_seconds)
+            .map_err(|_| bad("advanceSeconds must be a number of seconds from 0 on"))?;
+        if self.emulator.turn_clock(by) {
+            return Ok(());
+        }
+        let message = "the emulator's clock can't be turned";
+        Err(No(StatusCode::CONFLICT, message.to_owned()))
+    }
+
+    fn expire(&self, body: &[u8]) -> Result<Value, No> {
+        let expiry: Expiry = parse(body)?;
+        if !(expiry.account || expiry.upload) {
+            return Err(bad(
+                "say which: {\"account\": true}, {\"upload\": true}, or both",
+            ));
+        }
+        if expiry.account {
+            self.emulator.expire_account_tokens();
+        }
+        if expiry.upload {
+            self.emulator.expire_upload_tokens();
+        }
+        self.kept()
+    }
+
+    fn webhooks(&self, forget: bool) -> Value {
+        let deliveries = match &self.courier {
+            Some(courier) => {
+                let log = courier.log();
+                if forget {
+                    courier.forget();
+                }
+                log
+            }
+            None => {
+                let taken = self.emulator.drain_webhooks().into_iter();
+                taken.map(Delivery::kept).collect()
+            }
+        };
+        let shown: Vec<Value> = deliveries.iter().map(Delivery::shown).collect();
+        json!({"webhooks": shown})
+    }
+
+    fn reset(&self) -> Result<Value, No> {
+        self.clear_faults();
+        if let Some(courier) = &self.courier {
+            courier.forget();
+        }
+        let restored = self.emulator.restore(&self.memory().beginning);
+        restored.map_err(broken)?;
+        Ok(json!({}))
+    }
+
+    fn restore(&self, name: &str) -> Result<Value, No> {
+        let memory = self.memory();
+        let saved = memory.states.get(name).ok_or_else(|| {
+            let message = format!("no state was saved as {name}");
+            No(StatusCode::NOT_FOUND, message)
+        })?;
+        self.emulator.restore(saved).map_err(broken)?;
+        Ok(json!({}))
+    }
+
+    /// Nothing is answered that a restart would have forgotten.
+    fn kept(&self) -> Result<Value, No> {
+        self.emulator.keep().map_err(broken)?;
+        Ok(json!({}))
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivery {
+    /// Of an emulator that delivers nothing.
+    const fn kept(webhook: Webhook) -> Self {
+        Self {
+            webhook,
+            attempts: 0,
+            outcome: Outcome::Kept("webhooks are not delivered"),
+        }
+    }
+
+    fn shown(&self) -> Value {
+        let headers = self.webhook.headers.iter();
+        let headers: Vec<Value> = headers
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let (outcome, reason) = match &self.outcome {
+            Outcome::Delivered => ("delivered", None),
+            Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
+            Outcome::Kept(reason) => ("kept", Some(*reason)),
+        };
+        json!({
+            "rule": self.webhook.rule,
+            "url": self.webhook.url,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&self.webhook.body),
+            "attempts": self.attempts,
+            "outcome": outcome,
+            "reason": reason,
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, No> {
+    serde_json::from_slice(body).map_err(bad)
+}
+
+fn bad(problem: impl ToString) -> No {
+    No(StatusCode::BAD_REQUEST, problem.to_string())
+}
+
+fn broken(error: io::Error) -> No {
+    No(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}
+
+/// The body, if it isn't too large.
+async fn read(body: &mut BodyStream) -> io::Result<Option<Bytes>> {
+    let mut all = BytesMut::new();
+    while let Some(chunk) = next(body).await {
+        let chunk = chunk?;
+        if all.len() + chunk.len() > JSON_LIMIT {
+            return Ok(None);
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(Some(all.freeze()))
+}
+
+fn reply(status: StatusCode, value: &Value) -> Reply {
+    let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
+    Reply::other(status, content_type, json::line(&Sorted(value)).into())
+}

@@ -1,0 +1,349 @@
+//! One exchange: drives the heart for one request, whatever shell it came through.
+//!
+//! This is the one place that every request passes before and after the heart, so it is where faults strike.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use b2kit_core::{BodyStream, HttpErrorKind, Phase};
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, ORIGIN};
+use http::request::Parts;
+use http::{Method, StatusCode};
+
+use crate::calls;
+use crate::calls::copy::CopyTicket;
+use crate::calls::upload::UploadTicket;
+use crate::drivers::host::{Shell, pause};
+use crate::drivers::in_process::Emulator;
+use crate::drivers::receiver::{NotTaken, Receiver, rehash};
+use crate::drivers::response_body::corrupted;
+use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
+use crate::machine::state_machine::{JSON_LIMIT, JsonTicket, Step, text_of};
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::origins::Origins;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
+use crate::storage::blobs::NoRoom;
+
+/// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
+/// would use all connections up.
+const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The body of the request can't be read.
+    Source(io::Error),
+    /// A fault took the connection.
+    Lost(HttpErrorKind, Phase),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Source(error)
+    }
+}
+
+/// Answers a request. `origins` are the URLs of the doors that clients are sent to. `body` is read only as far as the answer needs
+/// it.
+///
+/// # Errors
+/// If the body can't be read, or the connection is lost: then there is nobody to answer.
+pub(crate) async fn exchange(
+    emulator: &Emulator,
+    origins: &Origins,
+    head: &Parts,
+    body: &mut BodyStream,
+    shell: &dyn Shell,
+) -> Result<Reply, Broken> {
+    pass(shell).await;
+    let subject = Subject::of_head(head, |bucket| emulator.bucket_id(bucket));
+    if let Some(latency) = emulator.latency(subject.call) {
+        emulator.sleep(latency).await;
+    }
+    let plan = emulator.rules().plan(&subject);
+    let mut exchange = Exchange {
+        emulator,
+        head,
+        subject,
+        plan,
+        shell,
+    };
+    let reply = match exchange.before(true).await? {
+        Some(reply) => reply,
+        None => exchange.answer(origins, body).await?,
+    };
+    // nothing is answered that a restart would have forgotten
+    let reply = match emulator.keep() {
+        Ok(()) => reply,
+        Err(error) => exchange.unkept(reply, &error),
+    };
+    let reply = exchange.after(reply).await?;
+    pass(shell).await;
+    Ok(reply)
+}
+
+/// Lets others go on, where a network would.
+async fn pass(shell: &dyn Shell) {
+    if shell.takes_turns() {
+        pause().await;
+    }
+}
+
+struct Exchange<'a> {
+    emulator: &'a Emulator,
+    head: &'a Parts,
+    subject: Subject,
+    plan: Plan,
+    shell: &'a dyn Shell,
+}
+
+impl Exchange<'_> {
+    /// What goes wrong before the effect; an answer, if that is all there will be.
+    async fn before(&mut self, is_first: bool) -> Result<Option<Reply>, Broken> {
+        let stage = std::mem::take(&mut self.plan.before);
+        self.wait(&stage).await;
+        if let Some(trouble) = self.plan.token.take() {
+            self.spoil_token(trouble);
+        }
+        let lost = self.plan.request_lost.take();
+        let is_known = lost == Some(Phase::MaybeReceived) || stage.instead.is_some();
+        if let Some(call) = self.subject.call.filter(|_| is_first && is_known) {
+            self.emulator.state().count(call);
+        }
+        if let Some(phase) = lost {
+            return Err(Broken::Lost(HttpErrorKind::Reset, phase));
+        }
+        let Some(instead) = stage.instead else {
+            return Ok(None);
+        };
+        let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
+        if is_upload && !instead.spares_the_upload_url() {
+            self.spoil_token(TokenTrouble::Forget);
+        }
+        Ok(Some(instead.into_reply()))
+    }
+
+    async fn answer(&mut self, origins: &Origins, body: &mut BodyStream) -> Result<Reply, Broken> {
+        let now = self.emulator.now();
+        let step = self.emulator.state().begin(self.head, origins, now);
+        match step {
+            Step::Reply(reply) => Ok(reply),
+            Step::ReadJson(ticket) => self.read_json(ticket, body).await,
+            Step::Receive(ticket) => self.receive(ticket, body).await,
+            Step::Rehash(ticket) => self.copy(ticket).await,
+        }
+    }
+
+    async fn read_json(
+        &mut self,
+        ticket: JsonTicket,
+        body: &mut BodyStream,
+    ) -> Result<Reply, Broken> {
+        // nearly always one piece, which stays where it is
+        let (mut json, mut rest) = (Bytes::new(), BytesMut::new());
+        while let Some(chunk) = next(body).await {
+            let chunk = chunk?;
+            if json.len() + rest.len() + chunk.len() > JSON_LIMIT {
+                return Ok(Reply::refusal(&undocumented::body_too_large()));
+            }
+            if json.is_empty() {
+                json = chunk;
+            } else {
+                rest.extend_from_slice(&chunk);
+            }
+        }
+        if !rest.is_empty() {
+            json = [json, rest.freeze()].concat().into();
+        }
+        self.learn(&json);
+        if let Some(reply) = self.before(false).await? {
+            return Ok(reply);
+        }
+        let now = self.emulator.now();
+        let step = self.emulator.state().finish_json(ticket, &json, now);
+        match step {
+            Step::Reply(reply) => Ok(reply),
+            Step::Rehash(ticket) => self.copy(ticket).await,
+            Step::ReadJson(_) | Step::Receive(_) => {
+                Err(io::Error::other("a call asked for a second body").into())
+            }
+        }
+    }
+
+    /// The fields of the request are here: more rules may strike, if there are such rules.
+    fn learn(&mut self, json: &[u8]) {
+        if !self.plan.awaits_fields {
+            return;
+        }
+        if let Ok(args) = Args::of_json(json) {
+            self.subject.read(&args);
+        }
+        let mut rules = self.emulator.rules();
+        rules.plan_with_fields(&mut self.plan, &self.subject);
+    }
+
+    async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Reply, Broken> {
+        let received = match rehash(ticket.content(), self.emulator.checksums()).await {
+            Ok(received) => received,
+            Err(error) => return Ok(Reply::refusal(&undocumented::broken(&error))),
+        };
+        Ok(self.emulator.state().complete_copy(ticket, received))
+    }
+
+    async fn receive(&self, ticket: UploadTicket, body: &mut BodyStream) -> Result<Reply, Broken> {
+        let emulator = self.emulator;
+        let data_len = ticket.data_len();
+        let digits_at_end = ticket.has_digits_at_end();
+        let hashes = ticket.hashes(emulator.checksums());
+        let mut upload = Upload {
+            emulator,
+            ticket: Some(ticket),
+        };
+        let hasher = self.shell.hasher(hashes, data_len);
+        let receiver = Receiver::new(emulator.store(), data_len, digits_at_end, hasher);
+        let mut receiver = match receiver {
+            Ok(receiver) => receiver,
+            Err(NoRoom::Cap) => return Ok(upload.reject(&Refusal::storage_cap_exceeded())),
+            Err(NoRoom::Broken(error)) => return Ok(upload.reject(&undocumented::broken(&error))),
+        };
+        let mut taken = 0;
+        loop {
+            match self.plan.upload {
+                Some((after, UploadEnd::Cut)) if taken >= after => {
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                }
+                Some((after, UploadEnd::Reset)) if taken >= after => {
+                    return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
+                }
+                Some((after, UploadEnd::Stall)) if taken >= after => {
+                    emulator.sleep(LONGEST_STALL).await;
+                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                }
+                _ => {}
+            }
+            let Some(chunk) = next(body).await else {
+                break;
+            };
+            let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
+            if let Err(not_taken) = receiver.push(&chunk).await {
+                return upload.not_taken(not_taken);
+            }
+            taken += chunk.len() as u64;
+            pass(self.shell).await;
+        }
+        let received = match receiver.finish().await {
+            Ok(received) => received,
+            Err(not_taken) => return upload.not_taken(not_taken),
+        };
+        let ticket = upload.take();
+        Ok(emulator.state().complete_upload(ticket, received))
+    }
+
+    /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
+    /// it gives is written down already.
+    fn unkept(&self, reply: Reply, error: &io::Error) -> Reply {
+        if !self.subject.call.is_some_and(calls::table::is_download) {
+            return Reply::refusal(&undocumented::broken(error));
+        }
+        let file_id = reply.headers.get("x-bz-file-id");
+        let file_id = file_id.and_then(|id| id.to_str().ok());
+        if file_id.is_some_and(|id| self.emulator.is_kept(id)) {
+            return reply;
+        }
+        Reply::refusal(&undocumented::unkept(error))
+    }
+
+    /// What goes wrong with the news of the effect.
+    async fn after(&mut self, mut reply: Reply) -> Result<Reply, Broken> {
+        let mut stage = std::mem::take(&mut self.plan.after);
+        self.wait(&stage).await;
+        if self.plan.is_reply_lost {
+            return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+        }
+        if self.subject.may_tire_tokens()
+            && self.emulator.rules().tires_token()
+            && reply.status == StatusCode::OK
+        {
+            self.tire_token(&reply);
+        }
+        if let Some(instead) = stage.instead.take() {
+            reply = instead.into_reply();
+        }
+        if self.head.headers.contains_key(ORIGIN) {
+            calls::cors::share(&self.emulator.state(), self.head, &mut reply);
+        }
+        for change in &self.plan.changes {
+            reply.change(change);
+        }
+        if self.head.method == Method::HEAD {
+            reply = reply.without_body();
+        }
+        reply.body_trouble = std::mem::take(&mut self.plan.body);
+        Ok(reply.dated(self.emulator.now()))
+    }
+
+    async fn wait(&self, stage: &Stage) {
+        for wait in &stage.waits {
+            match wait {
+                Wait::For(duration) => self.emulator.sleep(*duration).await,
+                Wait::At(gate) => gate.pass().await,
+            }
+        }
+    }
+
+    /// The token that the request brings, if it is a good one, is so no more.
+    fn spoil_token(&self, trouble: TokenTrouble) {
+        if let Some(token) = text_of(self.head, AUTHORIZATION) {
+            self.emulator.state().tokens.spoil(token, trouble);
+        }
+    }
+
+    /// The token that was given out is good for a few calls only.
+    fn tire_token(&self, reply: &Reply) {
+        if let Some(answer) = reply.as_json()
+            && let Some(token) = answer["authorizationToken"].as_str()
+        {
+            self.emulator.state().tokens.tire(token);
+        }
+    }
+}
+
+/// An upload under way. If it is dropped with its ticket, by an error or because nobody waits any more, it is abandoned.
+struct Upload<'a> {
+    emulator: &'a Emulator,
+    ticket: Option<UploadTicket>,
+}
+
+impl Upload<'_> {
+    fn take(&mut self) -> UploadTicket {
+        self.ticket.take().expect("taken once, at the end")
+    }
+
+    fn reject(&mut self, refusal: &Refusal) -> Reply {
+        let ticket = self.take();
+        self.emulator.state().reject_upload(&ticket, refusal)
+    }
+
+    fn not_taken(&mut self, why: NotTaken) -> Result<Reply, Broken> {
+        match why {
+            NotTaken::Length(error) => Err(error.into()),
+            NotTaken::Store(error) => Ok(self.reject(&undocumented::broken(&error))),
+        }
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.emulator.state().abandon_upload(&ticket);
+        }
+    }
+}
+
+pub(crate) async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
+    std::future::poll_fn(|cx| Pin::as_mut(body).poll_next(cx)).await
+}

@@ -1,0 +1,425 @@
+//! [`Emulator`]: the handle, and the in-process shell.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use b2kit_core::{
+    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, Sleep,
+    async_trait,
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::header::CONTENT_LENGTH;
+
+use crate::drivers::builder::Builder;
+use crate::drivers::clock::Clock;
+use crate::drivers::exchange::{Broken, exchange};
+use crate::drivers::host::InProcess;
+use crate::drivers::receiver::Checksums;
+use crate::drivers::response_body::Outgoing;
+use crate::faults::{Faults, Rules};
+use crate::machine::events::Webhook;
+use crate::model::state::State;
+use crate::protocol::origins::Origins;
+use crate::storage::blobs::BlobStore;
+use crate::storage::journal::data_dir::DataDir;
+
+/// B2 on this computer: one account. A clone is another handle to the same account.
+///
+/// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
+/// matter to it; but its answers send a client on to [`url`](Self::url), so that is the endpoint to give to one. Nothing runs in the background:
+/// work is done inside the future of each request, with a pause wherever a network would have one, so that requests sent
+/// side by side do run side by side.
+///
+/// # Cancellation
+/// Dropping an upload's future breaks it off as a lost connection would: as long as bytes are missing, nothing is stored,
+/// and its upload token is no good any more; once they are all there, the file may be stored though nobody has read the
+/// answer.
+#[derive(Clone)]
+pub struct Emulator {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) state: Mutex<State>,
+    pub(crate) rules: Mutex<Rules>,
+    pub(crate) store: Box<dyn BlobStore>,
+    /// Where the account lies, if it outlives this.
+    pub(crate) data: Option<DataDir>,
+    pub(crate) recovery_warnings: Vec<String>,
+    pub(crate) checksums: Checksums,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) origins: Origins,
+    pub(crate) latency: Latency,
+    pub(crate) key_id: String,
+    pub(crate) key: String,
+    pub(crate) account_id: String,
+}
+
+/// How long calls take besides their work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latency {
+    pub(crate) of_all: Option<Duration>,
+    /// Those that have a latency of their own.
+    pub(crate) of_calls: BTreeMap<String, Duration>,
+}
+
+/// The whole state of an emulator at one moment: [`Emulator::save`].
+#[derive(Clone)]
+pub struct Saved {
+    state: State,
+    /// Which emulator it is of.
+    of: Weak<Inner>,
+}
+
+/// What is in an emulator at one moment, for assertions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// How often each call was made, by B2's name for it; refused ones count. Downloads by name count as
+    /// `b2_download_file_by_name`.
+    pub calls: BTreeMap<String, u64>,
+    /// Buckets.
+    pub buckets: usize,
+    /// Versions of files, hide markers included, unfinished large files not.
+    pub versions: usize,
+    /// Large files that are neither finished nor cancelled.
+    pub unfinished_large_files: usize,
+    /// The bytes that the store holds: what uploads under way have announced counts, copies don't.
+    pub stored_bytes: u64,
+}
+
+impl Snapshot {
+    /// How often the call of this name was made.
+    #[must_use]
+    pub fn calls_of(&self, name: &str) -> u64 {
+        self.calls.get(name).copied().unwrap_or(0)
+    }
+}
+
+impl Emulator {
+    /// An empty account with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The settings to begin with.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn of_inner(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The URL that answers to in-process requests begin with.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.inner.origins.api
+    }
+
+    /// The id of the application key that may do everything.
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.inner.key_id
+    }
+
+    /// The application key that may do everything. Not a secret: it opens nothing but this emulator.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.inner.key
+    }
+
+    /// The id of the account.
+    #[must_use]
+    pub fn account_id(&self) -> &str {
+        &self.inner.account_id
+    }
+
+    /// Makes an empty bucket, and says its id; if the account has one of that name already, that one's.
+    ///
+    /// # Errors
+    /// If B2 would not allow the name, or one bucket more; or if it can't be written to the data directory.
+    pub fn create_bucket(&self, name: &str, is_public: bool) -> io::Result<String> {
+        let id = self
+            .state()
+            .own_bucket(name, is_public)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal.message))?;
+        self.keep()?;
+        Ok(id)
+    }
+
+    /// Puts a bucket under the encryption rules from before September 2026 (`true`), as old buckets are until B2 has come to
+    /// them, or under those of today. If that is a change, its default encryption becomes the one that these rules give a bucket.
+    ///
+    /// # Errors
+    /// If there is no such bucket, or it can't be written to the data directory.
+    pub fn set_legacy_encryption(&self, bucket_name: &str, legacy: bool) -> io::Result<()> {
+        let id = self
+            .bucket_id(bucket_name)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"))?;
+        self.state()
+            .bucket_mut(&id)
+            .map_err(|refusal| io::Error::new(io::ErrorKind::NotFound, refusal.message))?
+            .set_legacy_encryption(legacy);
+        self.keep()
+    }
+
+    /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
+    pub fn expire_account_tokens(&self) {
+        self.state().tokens.expire_account();
+    }
+
+    /// Lets every upload token expire now. Uploads under way are not disturbed.
+    pub fn expire_upload_tokens(&self) {
+        self.state().tokens.expire_upload();
+    }
+
+    /// Carries the lifecycle rules of all buckets out, by the time that the clock shows. It also happens by itself, before
+    /// the first request of every day.
+    pub fn run_lifecycle(&self) {
+        let now = self.now();
+        self.state().run_lifecycle(now);
+    }
+
+    /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
+    /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
+    #[must_use]
+    pub fn drain_webhooks(&self) -> Vec<Webhook> {
+        self.state().drain_webhooks()
+    }
+
+    /// The whole state: buckets, files, keys, tokens, ids that are still to come, all but the clock and the
+    /// [`faults`](Self::faults). It costs memory for names and numbers; the bytes of files are shared.
+    #[must_use]
+    pub fn save(&self) -> Saved {
+        let mut state = self.state().clone();
+        state.tokens.forget_uploads_under_way();
+        Saved {
+            state,
+            of: Arc::downgrade(&self.inner),
+        }
+    }
+
+    /// Makes everything as it was. Requests under way go on, in the state that they find.
+    ///
+    /// # Errors
+    /// If it was saved by another emulator, or can't be written to the data directory.
+    pub fn restore(&self, saved: &Saved) -> io::Result<()> {
+        if !std::ptr::eq(saved.of.as_ptr(), Arc::as_ptr(&self.inner)) {
+            let message = "the state was saved by another emulator";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let mut before = None;
+        let mut replace = || {
+            let mut state = self.state();
+            before = Some(std::mem::replace(&mut *state, saved.state.clone()));
+            state
+        };
+        let Some(data) = &self.inner.data else {
+            drop(replace());
+            return Ok(());
+        };
+        let kept = data.keep_instead(replace);
+        if kept.is_err() {
+            // the journal still speaks of these files: they stay where they are
+            std::mem::forget(before);
+        }
+        kept
+    }
+
+    /// What the data directory could not keep over a crash, in words: see [`Builder::open`](crate::Builder::open).
+    #[must_use]
+    pub fn recovery_warnings(&self) -> &[String] {
+        &self.inner.recovery_warnings
+    }
+
+    /// What is to go wrong.
+    #[must_use]
+    pub const fn faults(&self) -> Faults<'_> {
+        Faults::of(self)
+    }
+
+    /// What is in it now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        let unfinished = state.buckets.values().map(|bucket| bucket.unfinished.len());
+        let unfinished: usize = unfinished.sum();
+        let versions = state.buckets.values().map(|bucket| bucket.versions.len());
+        let calls = state.calls.iter();
+        Snapshot {
+            calls: calls.map(|(name, n)| ((*name).to_owned(), *n)).collect(),
+            buckets: state.buckets.len(),
+            versions: versions.sum::<usize>() - unfinished,
+            unfinished_large_files: unfinished,
+            stored_bytes: self.inner.store.used(),
+        }
+    }
+
+    /// The state. Never held across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.inner.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rules of what goes wrong. Never held across an await.
+    pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
+        let rules = self.inner.rules.lock();
+        rules.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what has changed, where that is done.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        match &self.inner.data {
+            None => Ok(()),
+            Some(data) => data.keep(|| self.state()),
+        }
+    }
+
+    /// Whether this version of a file is written down as it is now, where that is done.
+    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
+        let data = self.inner.data.as_ref();
+        data.is_none_or(|data| data.has(file_id))
+    }
+
+    /// The id of the bucket with this name.
+    pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.id.clone())
+    }
+
+    pub(crate) fn checksums(&self) -> Checksums {
+        self.inner.checksums
+    }
+
+    /// How long a call takes besides its work.
+    pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
+        let latency = &self.inner.latency;
+        let own = call.and_then(|call| latency.of_calls.get(call));
+        own.copied().or(latency.of_all)
+    }
+
+    /// The type of the bucket with this name, in B2's words: `allPrivate`, `allPublic`.
+    #[must_use]
+    pub fn bucket_type(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.kind.clone())
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        self.inner.clock.sleep(duration)
+    }
+
+    pub(crate) fn store(&self) -> &dyn BlobStore {
+        &*self.inner.store
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.inner.clock.now_millis()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
+        self.inner.clock.turn(by)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(data) = &self.data {
+            // what fails here was answered by nobody
+            data.keep(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
+                .ok();
+            data.shut();
+        }
+    }
+}
+
+impl fmt::Debug for Saved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saved")
+            .field("buckets", &self.state.buckets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.inner.origins.api)
+            .field("key_id", &self.inner.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Emulator {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let (mut head, body) = request.into_parts();
+        declare_length(&mut head.headers, &body)?;
+        let source_failed = |phase| {
+            move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
+        };
+        let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
+        let reply = exchange(self, &self.inner.origins, &head, &mut stream, &InProcess)
+            .await
+            .map_err(|broken| match broken {
+                Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),
+                Broken::Lost(kind, phase) => HttpError::new(kind, phase),
+            })?;
+        let body = Outgoing::new(reply.payload, reply.body_trouble);
+        let body = ResponseBody::new(Some(body.left()), Content(body));
+        let mut response = http::Response::new(body);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        Ok(response)
+    }
+}
+
+/// The length that goes over the wire is the body's: a header that says otherwise can't be sent.
+fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), HttpError> {
+    let declared = headers.get(CONTENT_LENGTH);
+    let Some(declared) = declared else {
+        headers.insert(CONTENT_LENGTH, body.len().into());
+        return Ok(());
+    };
+    let agrees = declared
+        .to_str()
+        .is_ok_and(|len| len.parse() == Ok(body.len()));
+    if agrees {
+        Ok(())
+    } else {
+        Err(HttpError::invalid(
+            "Content-Length is not the length of the body",
+        ))
+    }
+}
+
+/// A response's body.
+struct Content(Outgoing);
+
+impl Stream for Content {
+    type Item = Result<Bytes, HttpError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let failed = |error| HttpError::from_io(Phase::ResponseBegun, error);
+        self.0
+            .next(cx)
+            .map(|chunk| chunk.map(|chunk| chunk.map_err(failed)))
+    }
+}

@@ -1,0 +1,15 @@
+//! What drives the state machine. All I/O is here.
+
+pub(crate) mod builder;
+pub(crate) mod clock;
+#[cfg(feature = "server")]
+mod control;
+pub(crate) mod exchange;
+pub(crate) mod host;
+pub(crate) mod in_process;
+pub(crate) mod receiver;
+pub(crate) mod response_body;
+#[cfg(feature = "server")]
+pub(crate) mod server;
+#[cfg(feature = "server")]
+mod webhook_sender;

@@ -1,0 +1,156 @@
+//! [`Outgoing`]: the body of an answer on its way out, and what befalls it there.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::faults::BodyTrouble;
+use crate::protocol::response::Payload;
+use crate::storage::blobs::Chunks;
+
+/// The body of an answer, chunk by chunk. Both shells send this.
+pub(crate) struct Outgoing {
+    source: Source,
+    len: u64,
+    sent: u64,
+    trouble: BodyTrouble,
+    has_paused: bool,
+}
+
+enum Source {
+    Bytes(Bytes),
+    Content(Chunks),
+    /// Nothing after an error.
+    Ended,
+}
+
+impl Outgoing {
+    pub(crate) fn new(payload: Payload, trouble: BodyTrouble) -> Self {
+        let len = payload.len();
+        Self {
+            source: match payload {
+                Payload::Bytes(bytes) => Source::Bytes(bytes),
+                Payload::Content(content) => Source::Content(content.into_chunks()),
+            },
+            len,
+            sent: 0,
+            trouble,
+            has_paused: false,
+        }
+    }
+
+    /// How many bytes were announced and are still to come.
+    pub(crate) const fn left(&self) -> u64 {
+        self.len.saturating_sub(self.sent)
+    }
+
+    /// The next bytes.
+    pub(crate) fn next(&mut self, cx: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let cut = self.trouble.cut.filter(|(after, _)| *after < self.len);
+        let stall = self.trouble.stall.filter(|after| *after < self.len);
+        if stall.is_some_and(|after| after <= self.sent) {
+            // for ever: nobody will wake the task
+            return Poll::Pending;
+        }
+        if let Some((_, how)) = cut.filter(|(after, _)| *after <= self.sent) {
+            if !self.has_paused {
+                // what was sent gets time to leave, or the end would overtake it
+                self.has_paused = true;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.trouble.cut = None;
+            self.source = Source::Ended;
+            return Poll::Ready(Some(Err(how.error())));
+        }
+        let cut = cut.map(|(after, _)| after);
+        let limit = cut.into_iter().chain(stall).min();
+        let chunk = match &mut self.source {
+            Source::Bytes(bytes) if bytes.is_empty() => None,
+            Source::Bytes(bytes) => Some(Ok(std::mem::take(bytes))),
+            Source::Content(chunks) => chunks.next(),
+            Source::Ended => None,
+        };
+        Poll::Ready(chunk.map(|chunk| {
+            let mut chunk = chunk?;
+            if let Some(limit) = limit {
+                let room = usize::try_from(limit - self.sent).unwrap_or(usize::MAX);
+                chunk.truncate(room);
+            }
+            let chunk = self.corrupted(chunk);
+            self.sent += chunk.len() as u64;
+            Ok(chunk)
+        }))
+    }
+
+    fn corrupted(&self, chunk: Bytes) -> Bytes {
+        corrupted(chunk, self.sent, &self.trouble.corrupt)
+    }
+}
+
+/// The chunk of a body that begins at `offset`, with a bit flipped at each of these places of the body.
+pub(crate) fn corrupted(chunk: Bytes, offset: u64, places: &[u64]) -> Bytes {
+    let within = |at: &u64| {
+        let at = usize::try_from(at.checked_sub(offset)?).ok()?;
+        (at < chunk.len()).then_some(at)
+    };
+    let places: Vec<usize> = places.iter().filter_map(within).collect();
+    if places.is_empty() {
+        return chunk;
+    }
+    let mut copy = BytesMut::from(&chunk[..]);
+    for at in places {
+        copy[at] ^= 1;
+    }
+    copy.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::faults::Cut;
+
+    fn sent(trouble: BodyTrouble) -> (Vec<u8>, Option<bool>) {
+        let payload = Payload::Bytes(Bytes::from_static(b"0123456789"));
+        let mut outgoing = Outgoing::new(payload, trouble);
+        let mut bytes = Vec::new();
+        let cx = Context::from_waker(Waker::noop());
+        let mut pauses = 0;
+        loop {
+            match outgoing.next(&cx) {
+                Poll::Ready(Some(Ok(chunk))) => bytes.extend_from_slice(&chunk),
+                Poll::Ready(Some(Err(_))) => return (bytes, Some(true)),
+                Poll::Ready(None) => return (bytes, Some(false)),
+                Poll::Pending if pauses < 3 => pauses += 1,
+                Poll::Pending => return (bytes, None),
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_is_cut_stalls_or_lies_at_the_byte_that_was_said() {
+        let trouble = BodyTrouble::default;
+        let cut = |after| BodyTrouble {
+            cut: Some((after, Cut::Close)),
+            ..trouble()
+        };
+        let stall = |after| BodyTrouble {
+            stall: Some(after),
+            ..trouble()
+        };
+        let corrupt = |at| BodyTrouble {
+            corrupt: vec![at],
+            ..trouble()
+        };
+        assert_eq!(sent(cut(3)), (b"012".to_vec(), Some(true)));
+        assert_eq!(sent(cut(0)), (Vec::new(), Some(true)));
+        assert_eq!(sent(cut(10)), (b"0123456789".to_vec(), Some(false)));
+        assert_eq!(sent(stall(3)), (b"012".to_vec(), None));
+        assert_eq!(sent(stall(10)), (b"0123456789".to_vec(), Some(false)));
+        assert_eq!(sent(corrupt(4)), (b"0123556789".to_vec(), Some(false)));
+        assert_eq!(sent(corrupt(10)), (b"0123456789".to_vec(), Some(false)));
+    }
+}

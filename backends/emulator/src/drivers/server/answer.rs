@@ -1,0 +1,200 @@
+//! One request: who may ask, who answers, and what is left of the connection.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use b2kit_core::{BodyStream, HttpErrorKind};
+use http::StatusCode;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderValue, request::Parts};
+use hyper::body::Incoming;
+
+use super::body::{ReplyBody, RequestBytes};
+use super::hash_pool::Crew;
+use super::host_names::Hosts;
+use super::idle::Busy;
+use super::ports::{Ports, Role};
+use super::socket::Reset;
+use crate::drivers::control::{self, Control};
+use crate::drivers::exchange::{Broken, exchange};
+use crate::drivers::in_process::Emulator;
+use crate::drivers::response_body::Outgoing;
+use crate::drivers::webhook_sender::Courier;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::origins::Origins;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
+
+/// How much of a refused body is read, so that the client reads the refusal before it learns that nobody listens.
+const DRAINED: u64 = 64 * 1024 * 1024;
+
+/// What a connection leads to.
+pub(super) struct Door {
+    pub(super) emulator: Emulator,
+    pub(super) url: Arc<str>,
+    pub(super) hosts: Hosts,
+    /// Where uploads and downloads have ports of their own.
+    pub(super) ports: Option<Ports>,
+    pub(super) control: Option<Control>,
+    pub(super) courier: Option<Courier>,
+    pub(super) crew: Crew,
+    pub(super) stall: Duration,
+}
+
+pub(super) async fn answer(
+    door: Arc<Door>,
+    role: Role,
+    reset: Reset,
+    busy: Busy,
+    request: http::Request<Incoming>,
+) -> io::Result<http::Response<ReplyBody>> {
+    let (head, body) = request.into_parts();
+    let mut body: BodyStream = Box::pin(RequestBytes::new(body, door.stall));
+    let replied = caught(reply_to(&door, role, &head, &mut body)).await;
+    if let Some(courier) = &door.courier {
+        courier.look();
+    }
+    let mut reply = match replied {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(Broken::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            let refusal = Refusal::bad_request("The body is not encoded properly");
+            closing(Reply::refusal(&refusal).dated(door.emulator.now()))
+        }
+        // an error lets hyper close the connection
+        Ok(Err(broken)) => return Err(end(broken, &reset)),
+        Err(panic) => {
+            let reason = reason(&*panic);
+            tracing::error!(method = %head.method, path = head.uri.path(), reason, "a handler panicked");
+            Reply::refusal(&undocumented::panicked()).dated(door.emulator.now())
+        }
+    };
+    tracing::info!(
+        method = %head.method,
+        // without the query, which may hold a token
+        path = head.uri.path(),
+        status = reply.status.as_u16(),
+        bytes = reply.payload.len(),
+        "answered"
+    );
+    if reply.status == StatusCode::REQUEST_TIMEOUT {
+        // the rest of the body is not waited for
+        reply = closing(reply);
+    } else if !reply.status.is_success() && is_worth_draining(&head) {
+        tokio::spawn(drain(body, busy.clone()));
+    }
+    Ok(response(reply, reset, busy))
+}
+
+/// Says that there are too many connections, as B2 says that it is busy, so that clients try again.
+pub(super) fn turn_away(door: &Door, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
+    let mut reply = Reply::refusal(&undocumented::full()).dated(door.emulator.now());
+    let soon = HeaderValue::from_static("1");
+    reply.headers.insert(RETRY_AFTER, soon);
+    response(closing(reply), reset, busy)
+}
+
+/// No other request follows on the connection.
+fn closing(mut reply: Reply) -> Reply {
+    let close = HeaderValue::from_static("close");
+    reply.headers.insert(CONNECTION, close);
+    reply
+}
+
+async fn reply_to(
+    door: &Door,
+    role: Role,
+    head: &Parts,
+    body: &mut BodyStream,
+) -> Result<Reply, Broken> {
+    let is_control = head.uri.path().starts_with(control::PATH);
+    if let Some(control) = door.control.as_ref().filter(|_| is_control) {
+        if !door.hosts.may_control(head) {
+            return Ok(Reply::refusal(&undocumented::other_host()));
+        }
+        return control.answer(head, body).await.map_err(Broken::Source);
+    }
+    if !door.hosts.may_ask(head) {
+        return Ok(Reply::refusal(&undocumented::other_host()).dated(door.emulator.now()));
+    }
+    let origin = door.hosts.origin(head, &door.url);
+    let mut origins = Origins::one(&origin);
+    if let Some(ports) = door.ports {
+        origins = ports.origins(&origin, role);
+        let wanted = Role::of(head);
+        if wanted != role {
+            let refusal = undocumented::other_origin(wanted.origin(&origins));
+            return Ok(Reply::refusal(&refusal).dated(door.emulator.now()));
+        }
+    }
+    match exchange(&door.emulator, &origins, head, body, &door.crew).await {
+        Err(Broken::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            Ok(Reply::refusal(&Refusal::request_timeout()).dated(door.emulator.now()))
+        }
+        other => other,
+    }
+}
+
+/// What remains of a request that is not answered.
+fn end(broken: Broken, reset: &Reset) -> io::Error {
+    match broken {
+        Broken::Source(error) => error,
+        Broken::Lost(kind, _) => {
+            if kind == HttpErrorKind::Reset {
+                reset.ask();
+            }
+            io::ErrorKind::ConnectionReset.into()
+        }
+    }
+}
+
+/// Runs a future to its end or to its panic: one bad request must not take the others along. The emulator's locks don't
+/// mind.
+async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        match polled {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+fn reason(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given")
+}
+
+/// Whether a body is on its way that nobody asked for. Who expects a `100 Continue` doesn't send one when refused.
+fn is_worth_draining(head: &Parts) -> bool {
+    let has_body =
+        head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
+    has_body && !head.headers.contains_key(EXPECT)
+}
+
+async fn drain(mut body: BodyStream, _busy: Busy) {
+    let mut left = DRAINED;
+    while let Some(Ok(chunk)) = poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+        left = left.saturating_sub(chunk.len() as u64);
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+fn response(reply: Reply, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
+    let body = Outgoing::new(reply.payload, reply.body_trouble);
+    let mut response = http::Response::new(ReplyBody::new(body, reset, busy));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}

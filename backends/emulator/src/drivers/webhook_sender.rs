@@ -1,0 +1,183 @@
+//! [`Courier`]: sends webhooks to receivers on this computer.
+//!
+//! The heart makes and signs them; here they only travel. They go to `http://` and a loopback address, and nowhere else:
+//! a rule that somebody sets must not make the emulator knock at other doors.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{Request, Uri};
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{sleep, timeout};
+
+use crate::drivers::in_process::Emulator;
+use crate::machine::events::Webhook;
+
+/// How long a receiver may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long is waited before each further attempt. B2 tries longer; a test has less time.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// How many are on their way at a time; the others wait with the emulator.
+const COURIERS: usize = 32;
+
+/// How many deliveries are remembered.
+const MOST: usize = 1000;
+
+/// Takes what is to be told from the emulator, and brings it to the receivers.
+#[derive(Clone, Default)]
+pub(in crate::drivers) struct Courier(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// Something may have happened.
+    bell: Notify,
+    log: Mutex<VecDeque<Delivery>>,
+}
+
+/// What became of a webhook.
+#[derive(Clone)]
+pub(in crate::drivers) struct Delivery {
+    pub(in crate::drivers) webhook: Webhook,
+    pub(in crate::drivers) attempts: usize,
+    pub(in crate::drivers) outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::drivers) enum Outcome {
+    /// The receiver said 200.
+    Delivered,
+    /// What the receiver or the connection said last.
+    Failed(String),
+    /// It is not for us to send: why.
+    Kept(&'static str),
+}
+
+impl Courier {
+    /// Something may have happened that is to be told.
+    pub(in crate::drivers) fn look(&self) {
+        self.0.bell.notify_one();
+    }
+
+    /// What was sent, oldest first.
+    pub(in crate::drivers) fn log(&self) -> Vec<Delivery> {
+        self.lock().iter().cloned().collect()
+    }
+
+    pub(in crate::drivers) fn forget(&self) {
+        self.lock().clear();
+    }
+
+    /// Delivers for ever.
+    pub(in crate::drivers) async fn deliver(self, emulator: Emulator) {
+        let free = Arc::new(Semaphore::new(COURIERS));
+        loop {
+            self.0.bell.notified().await;
+            for webhook in emulator.drain_webhooks() {
+                let courier = self.clone();
+                // nobody closes it
+                let permit = Arc::clone(&free).acquire_owned().await.ok();
+                tokio::spawn(async move {
+                    let _permit = permit;
+                    let delivery = bring(webhook).await;
+                    tracing::info!(rule = delivery.webhook.rule, outcome = ?delivery.outcome, "webhook");
+                    courier.remember(delivery);
+                });
+            }
+        }
+    }
+
+    fn remember(&self, delivery: Delivery) {
+        let mut log = self.lock();
+        if log.len() == MOST {
+            log.pop_front();
+        }
+        log.push_back(delivery);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Delivery>> {
+        self.0.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn bring(webhook: Webhook) -> Delivery {
+    let delivery = |webhook, attempts, outcome| Delivery {
+        webhook,
+        attempts,
+        outcome,
+    };
+    let target = match target(&webhook.url).await {
+        Ok(target) => target,
+        Err(why) => return delivery(webhook, 0, Outcome::Kept(why)),
+    };
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let sent = timeout(PATIENCE, send(&webhook, &target)).await;
+        let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let failure = match sent {
+            Ok(200) => return delivery(webhook, attempts, Outcome::Delivered),
+            Ok(status) => format!("the receiver answered {status}"),
+            Err(error) => error.to_string(),
+        };
+        let Some(pause) = PAUSES.get(attempts - 1) else {
+            return delivery(webhook, attempts, Outcome::Failed(failure));
+        };
+        sleep(*pause).await;
+    }
+}
+
+struct Target {
+    uri: Uri,
+    address: SocketAddr,
+}
+
+/// Where to, if we may go there. The address is looked up once, so that it can't become another one later.
+async fn target(url: &str) -> Result<Target, &'static str> {
+    let uri: Uri = url.parse().map_err(|_| "the URL can't be read")?;
+    if uri.scheme_str() != Some("http") {
+        return Err("only http is spoken, and only to this computer");
+    }
+    let host = uri.host().ok_or("the URL names no host")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let found = lookup_host((host, uri.port_u16().unwrap_or(80))).await;
+    let address = found
+        .map_err(|_| "the host is unknown")?
+        .find(|address| address.ip().is_loopback())
+        .ok_or("the host is not this computer")?;
+    Ok(Target { uri, address })
+}
+
+async fn send(webhook: &Webhook, target: &Target) -> io::Result<u16> {
+    let stream = TcpStream::connect(target.address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    let connection = tokio::spawn(connection);
+    let path = target.uri.path_and_query();
+    let mut request = Request::post(path.map_or("/", |path| path.as_str()))
+        .header(HOST, target.uri.authority().map_or("", |it| it.as_str()))
+        .header(CONTENT_LENGTH, webhook.body.len());
+    for (name, value) in &webhook.headers {
+        request = request.header(name, value);
+    }
+    let body = Full::new(webhook.body.clone());
+    let request = request.body(body).map_err(io::Error::other)?;
+    let response = sender.send_request(request).await;
+    connection.abort();
+    let response = response.map_err(io::Error::other)?;
+    Ok(response.status().as_u16())
+}

@@ -1,0 +1,114 @@
+//! Lifecycle rules, carried out: once for every day that has begun, and when the handle says so.
+
+use crate::calls::files;
+use crate::machine::events::{Happening, Told};
+use crate::model::bucket::Bucket;
+use crate::model::file::Version;
+use crate::model::rules::LifecycleRule;
+use crate::model::state::State;
+
+/// In milliseconds.
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+/// What a rule does.
+#[derive(Debug)]
+enum Deed {
+    /// The name gets a hide marker.
+    Hide(String),
+    /// The version with this id goes.
+    Delete(String),
+    /// The unfinished large file with this id goes.
+    Cancel(String),
+}
+
+impl State {
+    /// Carries the rules out, if a day has begun since it was asked last.
+    pub(crate) fn keep_house(&mut self, now: u64) {
+        self.tokens.tidy(now);
+        let today = now / DAY;
+        let is_new = self.last_day.is_some_and(|last| last < today);
+        self.last_day = Some(self.last_day.map_or(today, |last| last.max(today)));
+        if is_new {
+            self.run_lifecycle(now);
+        }
+    }
+
+    /// Carries the rules of all buckets out.
+    pub(crate) fn run_lifecycle(&mut self, now: u64) {
+        let buckets: Vec<String> = self.buckets.keys().cloned().collect();
+        for id in buckets {
+            let Some(bucket) = self.buckets.get(&id) else {
+                continue;
+            };
+            let rules = bucket.lifecycle_rules.iter();
+            let deeds: Vec<Deed> = rules.flat_map(|rule| due(rule, bucket, now)).collect();
+            for deed in deeds {
+                self.carry_out(deed, &id, now);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, deed: Deed, bucket: &str, now: u64) {
+        match deed {
+            Deed::Hide(name) => {
+                // the bucket exists, so there is nothing to refuse
+                files::hide(self, bucket, &name, Happening::HideByRule, now).ok();
+            }
+            Deed::Delete(id) => {
+                if let Some(version) = self.remove(&id) {
+                    self.tell(&Told::of(&version), Happening::DeleteByRule, now);
+                }
+            }
+            Deed::Cancel(id) => {
+                self.remove(&id);
+            }
+        }
+    }
+}
+
+/// What a rule has to do in a bucket.
+fn due(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Deed> {
+    let is_over = |since: u64, days: Option<u64>| {
+        days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
+    };
+    let mut deeds = Vec::new();
+    let mut names: Vec<Vec<&Version>> = Vec::new();
+    for version in bucket.versions.values() {
+        if !version.name.starts_with(&rule.prefix) {
+            continue;
+        }
+        if version.is_unfinished() {
+            if is_over(version.uploaded, rule.to_canceling) {
+                deeds.push(Deed::Cancel(version.file_id.clone()));
+            }
+            continue;
+        }
+        match names.last_mut().filter(|last| last[0].name == version.name) {
+            Some(last) => last.push(version),
+            None => names.push(vec![version]),
+        }
+    }
+    // of each name, newest first
+    for versions in names {
+        let current = versions[0];
+        if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
+            deeds.push(Deed::Hide(current.name.clone()));
+        }
+        // a version is hidden since the next newer one
+        let mut kept = 0;
+        for pair in versions.windows(2) {
+            let (newer, older) = (pair[0], pair[1]);
+            let is_locked = older.stored().is_some() && older.lock.holds(now, false);
+            if is_over(newer.uploaded, rule.to_deleting) && !is_locked {
+                deeds.push(Deed::Delete(older.file_id.clone()));
+            } else {
+                kept += 1;
+            }
+        }
+        let is_lone = current.is_hide_marker() && kept == 0;
+        if is_lone && is_over(current.uploaded, rule.to_deleting) {
+            deeds.push(Deed::Delete(current.file_id.clone()));
+        }
+    }
+    deeds
+}

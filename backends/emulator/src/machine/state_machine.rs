@@ -1,0 +1,290 @@
+//! The heart: a request comes in, an answer or the next step goes out. Nothing here waits, reads a clock or sees the
+//! bytes of a file.
+//!
+//! A shell drives it. It calls [`begin`](State::begin) with the head of a request and does what the [`Step`] says until
+//! there is a [`Reply`]:
+//!
+//! 1. [`Step::Reply`]: send it.
+//! 2. [`Step::ReadJson`]: read a body of at most [`JSON_LIMIT`] bytes, then [`finish_json`](State::finish_json).
+//! 3. [`Step::Receive`]: stream the body into a [`Receiver`](crate::drivers::receiver::Receiver), then
+//!    [`complete_upload`](State::complete_upload); or [`reject_upload`](State::reject_upload) if there is no space; or
+//!    [`abandon_upload`](State::abandon_upload) if the body ends early. One of the three must follow, or the upload's
+//!    token stays in use.
+//! 4. [`Step::Rehash`]: hash bytes that are stored already, then [`complete_copy`](State::complete_copy).
+//!
+//! Time is an argument. Between two steps of one request other requests may pass, so each step checks anew what it
+//! stands on.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{AUTHORIZATION, AsHeaderName, RANGE, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use crate::calls;
+use crate::calls::caller::{ApiVersion, Caller, Reading};
+use crate::calls::copy::CopyTicket;
+use crate::calls::encryption::KeyHeaders;
+use crate::calls::table::{self, Answer, Auth, Call};
+use crate::calls::upload::UploadTicket;
+use crate::drivers::receiver::Received;
+use crate::model::key::Key;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::args::Args;
+use crate::protocol::origins::Origins;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
+
+/// The largest JSON body that is read.
+pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
+
+/// What a shell does next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Reply(Reply),
+    ReadJson(JsonTicket),
+    Receive(UploadTicket),
+    Rehash(Box<CopyTicket>),
+}
+
+/// A call whose JSON is still to come.
+#[derive(Debug)]
+pub(crate) struct JsonTicket {
+    call: &'static Call,
+    caller: Caller,
+    query: Args,
+}
+
+impl State {
+    /// A request has begun: its head is here. `origins` are the URLs of the doors that clients are sent to.
+    pub(crate) fn begin(&mut self, head: &Parts, origins: &Origins, now: u64) -> Step {
+        self.keep_house(now);
+        self.route(head, origins, now)
+            .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)))
+    }
+
+    /// The JSON has arrived.
+    pub(crate) fn finish_json(&mut self, ticket: JsonTicket, body: &[u8], now: u64) -> Step {
+        let JsonTicket {
+            call,
+            mut caller,
+            query,
+        } = ticket;
+        caller.now = now;
+        let strict = self.settings.guesses.unknown_fields_are_refused;
+        let args = Args::of_json(body).and_then(|body| {
+            calls::fields::check(call.name, caller.version, &body, strict)?;
+            Ok(body.over(query))
+        });
+        into_step(args.and_then(|args| (call.run)(self, &caller, &args)))
+    }
+
+    /// An upload has arrived, wholly.
+    pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Reply {
+        answered(calls::upload::complete(self, ticket, received))
+    }
+
+    /// An upload can't be taken: it fails, and its token with it.
+    pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, refusal: &Refusal) -> Reply {
+        self.tokens.revoke(ticket.token());
+        Reply::refusal(refusal)
+    }
+
+    /// An upload broke off.
+    pub(crate) fn abandon_upload(&mut self, ticket: &UploadTicket) {
+        self.tokens.revoke(ticket.token());
+    }
+
+    /// The source of a copy is hashed.
+    pub(crate) fn complete_copy(&mut self, ticket: Box<CopyTicket>, received: Received) -> Reply {
+        answered(calls::copy::complete(self, *ticket, received))
+    }
+
+    fn route(&mut self, head: &Parts, origins: &Origins, now: u64) -> Result<Step, Refusal> {
+        if head.method == Method::OPTIONS {
+            return calls::cors::preflight(self, head).map(Step::Reply);
+        }
+        let path = head.uri.path();
+        let caller = |version| Caller {
+            key: Key::nobody(),
+            version,
+            origins: origins.clone(),
+            reading: Reading::default(),
+            now,
+        };
+        if let Some(path) = path.strip_prefix("/file/") {
+            self.count(calls::download::BY_NAME);
+            let reply = self.download_by_name(head, caller(ApiVersion::V4), path)?;
+            return Ok(Step::Reply(reply));
+        }
+        let unknown = || undocumented::unknown_call(path);
+        let rest = path.strip_prefix("/b2api/").ok_or_else(unknown)?;
+        let (version, rest) = rest.split_once('/').ok_or_else(unknown)?;
+        let caller = caller(ApiVersion::parse(version).ok_or_else(unknown)?);
+        if let Some(name) = calls::upload::name_of(rest) {
+            self.count(name);
+            let ticket = calls::upload::begin(self, head, caller, rest)?;
+            return Ok(Step::Receive(ticket));
+        }
+        let call = table::find(rest).ok_or_else(unknown)?;
+        self.count(call.name);
+        self.call(call, head, caller)
+    }
+
+    fn call(
+        &mut self,
+        call: &'static Call,
+        head: &Parts,
+        mut caller: Caller,
+    ) -> Result<Step, Refusal> {
+        let has_body = head.method == Method::POST;
+        let is_head = head.method == Method::HEAD;
+        if !(has_body || head.method == Method::GET || is_head && call.is_download()) {
+            return Err(undocumented::wrong_method("GET and POST"));
+        }
+        let key = match call.auth {
+            Auth::Basic => self.basic(head, caller.now),
+            Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION), caller.now),
+            Auth::Token => self.token_key(head, caller.now),
+            Auth::Needs(capability) => self.token_key(head, caller.now).and_then(|key| {
+                key.must(capability)?;
+                Ok(key)
+            }),
+        };
+        caller.key = match key {
+            Ok(key) => key,
+            Err(refusal) if matches!(call.auth, Auth::Basic) => {
+                return Ok(Step::Reply(challenge(&refusal)));
+            }
+            Err(refusal) => return Err(refusal),
+        };
+        if call.is_download() {
+            caller.reading = reading_of(head);
+        }
+        let query = Args::of_query(head.uri.query().unwrap_or(""))?;
+        if has_body {
+            return Ok(Step::ReadJson(JsonTicket {
+                call,
+                caller,
+                query,
+            }));
+        }
+        Ok(into_step((call.run)(self, &caller, &query)))
+    }
+
+    fn download_by_name(
+        &mut self,
+        head: &Parts,
+        mut caller: Caller,
+        path: &str,
+    ) -> Result<Reply, Refusal> {
+        if !matches!(head.method, Method::GET | Method::HEAD) {
+            return Err(undocumented::wrong_method("GET and HEAD"));
+        }
+        caller.reading = reading_of(head);
+        let query = Args::of_query(head.uri.query().unwrap_or(""))?;
+        let token = match text_of(head, AUTHORIZATION) {
+            Some(token) => Some(token),
+            None => query.string("Authorization")?,
+        };
+        let granted = token.and_then(|token| self.tokens.download(token, caller.now));
+        match granted {
+            None => caller.key = self.optional_key(token, caller.now)?,
+            Some(granted) => {
+                let granted = granted?;
+                // the tokens of a deleted key die with it
+                if !self.keys.contains_key(&granted.key_id) {
+                    return Err(Refusal::bad_auth_token());
+                }
+                caller.key = Arc::new(Key::of_grant(granted));
+                caller.reading.fixed = Some(Arc::clone(&granted.overrides));
+            }
+        }
+        calls::download::by_name(self, &caller, path, &query)
+    }
+
+    /// A call was made.
+    pub(crate) fn count(&mut self, call: &'static str) {
+        *self.calls.entry(call).or_default() += 1;
+    }
+
+    /// The key of the account token in `Authorization`.
+    fn token_key(&mut self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+        let token = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
+        self.key_of(token, now)
+    }
+
+    fn optional_key(&mut self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
+        token.map_or_else(|| Ok(Key::nobody()), |token| self.key_of(token, now))
+    }
+
+    fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
+        let token = self.tokens.account(token, now)?;
+        // the tokens of a deleted key die with it
+        self.keys
+            .get(&token.key_id)
+            .cloned()
+            .ok_or_else(Refusal::bad_auth_token)
+    }
+
+    /// The key that `Authorization: Basic` opens.
+    fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+        let given = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
+        let pair = given
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+            .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+            .and_then(|decoded| String::from_utf8(decoded).ok());
+        let key = pair.as_deref().and_then(|pair| {
+            let (id, secret) = pair.split_once(':')?;
+            let key = self.keys.get(id)?;
+            (key.opens_with(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
+        });
+        key.ok_or_else(|| {
+            let id = pair.as_deref().and_then(|pair| pair.split_once(':'));
+            let is_known = id.is_some_and(|(id, _)| self.keys.contains_key(id));
+            if is_known && !self.settings.guesses.wrong_key_is_bad_auth_token {
+                Refusal::unauthorized("Invalid applicationKeyId or applicationKey")
+            } else {
+                // recorded for an id that nobody has
+                Refusal::new(401, "bad_auth_token", "")
+            }
+        })
+    }
+}
+
+/// The value of a header, if there is one and it is plain text.
+pub(crate) fn text_of(head: &Parts, name: impl AsHeaderName) -> Option<&str> {
+    head.headers.get(name)?.to_str().ok()
+}
+
+fn reading_of(head: &Parts) -> Reading {
+    Reading {
+        range: text_of(head, RANGE).map(str::to_owned),
+        key: KeyHeaders::of(head),
+        fixed: None,
+    }
+}
+
+fn into_step(answer: Result<Answer, Refusal>) -> Step {
+    match answer {
+        Ok(Answer::Json(value)) => Step::Reply(Reply::json(&value)),
+        Ok(Answer::Reply(reply)) => Step::Reply(reply),
+        Ok(Answer::Rehash(ticket)) => Step::Rehash(ticket),
+        Err(refusal) => Step::Reply(Reply::refusal(&refusal)),
+    }
+}
+
+fn answered(answer: Result<Reply, Refusal>) -> Reply {
+    answer.unwrap_or_else(|refusal| Reply::refusal(&refusal))
+}
+
+fn challenge(refusal: &Refusal) -> Reply {
+    let mut reply = Reply::refusal(refusal);
+    let realm = HeaderValue::from_static("BASIC realm=\"authorize_account\"");
+    reply.headers.insert(WWW_AUTHENTICATE, realm);
+    reply
+}

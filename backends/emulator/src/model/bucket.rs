@@ -1,0 +1,174 @@
+//! [`Bucket`]: settings, and the versions of its files in the order in which they are listed.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use serde_json::Value;
+
+use super::encryption::Encryption;
+use super::file::{Kind, Version};
+use super::lock::DefaultRetention;
+use super::notification::NotificationRule;
+use super::rules::{CorsRule, LifecycleRule};
+use crate::model::names::{GUARDED_INFO_LIMIT, INFO_LIMIT};
+
+/// A bucket.
+#[derive(Clone)]
+pub(crate) struct Bucket {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// `allPublic` or `allPrivate`.
+    pub(crate) kind: String,
+    pub(crate) info: BTreeMap<String, String>,
+    pub(crate) cors_rules: Vec<CorsRule>,
+    pub(crate) lifecycle_rules: Vec<LifecycleRule>,
+    /// Whether new files are encrypted with B2's key.
+    pub(crate) encrypts: bool,
+    /// Whether the rules from before September 2026 hold: not encrypted unless asked for, and `none` is accepted.
+    pub(crate) legacy_encryption: bool,
+    /// Whether Object Lock is on. It is never off again.
+    pub(crate) file_lock: bool,
+    pub(crate) default_retention: Option<DefaultRetention>,
+    /// As replies show it; null if there is none.
+    pub(crate) replication: Value,
+    /// Sorted by name.
+    pub(crate) notification_rules: Vec<NotificationRule>,
+    pub(crate) revision: u64,
+    /// All versions, hide markers and unfinished large files.
+    pub(crate) versions: BTreeMap<Place, Version>,
+    /// The unfinished large files among them, oldest first: by start and by order of making.
+    pub(crate) unfinished: BTreeMap<(u64, u64), Place>,
+}
+
+/// Where a version stands in a bucket: by name, then newest first, then latest made first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    uploaded: Reverse<u64>,
+    number: Reverse<u64>,
+}
+
+impl Place {
+    /// `number` counts from 1.
+    pub(crate) fn new(name: &str, uploaded: u64, number: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            uploaded: Reverse(uploaded),
+            number: Reverse(number),
+        }
+    }
+
+    /// Before every version of this name.
+    pub(crate) fn first_of(name: &str) -> Self {
+        Self::new(name, u64::MAX, u64::MAX)
+    }
+
+    /// After every version of this name.
+    pub(crate) fn after_all_of(name: &str) -> Self {
+        Self::new(name, 0, 0)
+    }
+
+    /// Its number in the order of making.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number.0
+    }
+
+    /// Sorts versions by age: when, and in which order.
+    pub(crate) const fn age(&self) -> (u64, u64) {
+        (self.uploaded.0, self.number.0)
+    }
+}
+
+impl Bucket {
+    /// A new bucket: empty, and without any setting but the default encryption that B2 gives it.
+    pub(crate) fn new(id: String, name: &str, legacy_encryption: bool) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            kind: String::new(),
+            info: BTreeMap::new(),
+            cors_rules: Vec::new(),
+            lifecycle_rules: Vec::new(),
+            encrypts: !legacy_encryption,
+            legacy_encryption,
+            file_lock: false,
+            default_retention: None,
+            replication: Value::Null,
+            notification_rules: Vec::new(),
+            revision: 2,
+            versions: BTreeMap::new(),
+            unfinished: BTreeMap::new(),
+        }
+    }
+
+    /// Whether this is its name, whatever the case: B2 has no two buckets whose names differ in nothing else.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    pub(crate) fn is_public(&self) -> bool {
+        self.kind == "allPublic"
+    }
+
+    /// How new files are encrypted, unless they say otherwise.
+    pub(crate) const fn encryption(&self) -> Encryption {
+        if self.encrypts {
+            Encryption::Managed
+        } else {
+            Encryption::None
+        }
+    }
+
+    /// Applies the rules of today (`false`) or those from before September 2026, with the default encryption that a
+    /// bucket has under them if nobody ever set one.
+    pub(crate) const fn set_legacy_encryption(&mut self, legacy: bool) {
+        if self.legacy_encryption != legacy {
+            self.legacy_encryption = legacy;
+            self.encrypts = !legacy;
+        }
+    }
+
+    /// How many bytes the name and info of a new file may have.
+    pub(crate) fn info_limit(&self, encryption: &Encryption) -> usize {
+        if self.file_lock || *encryption != Encryption::None {
+            GUARDED_INFO_LIMIT
+        } else {
+            INFO_LIMIT
+        }
+    }
+
+    /// The version that the name stands for now: the newest that is not an unfinished large file. It may be a hide
+    /// marker.
+    pub(crate) fn current(&self, name: &str) -> Option<&Version> {
+        self.versions
+            .range(Place::first_of(name)..Place::after_all_of(name))
+            .map(|(_, version)| version)
+            .find(|version| !version.is_unfinished())
+    }
+
+    /// The first version at or after a bound.
+    pub(crate) fn first_from(&self, from: Bound<Place>) -> Option<(&Place, &Version)> {
+        self.versions.range((from, Bound::Unbounded)).next()
+    }
+
+    pub(super) fn insert(&mut self, place: Place, version: Version) -> &Version {
+        if version.is_unfinished() {
+            self.unfinished.insert(place.age(), place.clone());
+        }
+        self.versions.entry(place).or_insert(version)
+    }
+
+    pub(super) fn remove(&mut self, place: &Place) -> Option<Version> {
+        self.unfinished.remove(&place.age());
+        self.versions.remove(place)
+    }
+
+    /// An unfinished large file becomes a file, at its own place; and what it was before.
+    pub(super) fn finish(&mut self, place: &Place, kind: Kind) -> Option<(&Version, Kind)> {
+        self.unfinished.remove(&place.age());
+        let version = self.versions.get_mut(place)?;
+        let before = std::mem::replace(&mut version.kind, kind);
+        Some((version, before))
+    }
+}

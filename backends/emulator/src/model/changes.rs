@@ -1,0 +1,84 @@
+//! [`Changes`]: what has changed since it was written down last, so that whoever keeps the state on disk need not write
+//! all of it each time.
+//!
+//! Only names are noted, not values: what is written is what is there when it is written. So a change that is noted
+//! twice, or that came to nothing, does no harm.
+
+use std::collections::BTreeSet;
+
+use super::file::Kind;
+use crate::storage::blobs::Content;
+
+/// What has changed.
+#[derive(Clone, Default)]
+pub(crate) struct Changes {
+    /// Whether anybody writes them down; otherwise nothing is noted.
+    pub(crate) are_kept: bool,
+    pub(crate) buckets: BTreeSet<String>,
+    /// By file id.
+    pub(crate) versions: BTreeSet<String>,
+    /// By file id and number.
+    pub(crate) parts: BTreeSet<(String, u64)>,
+    pub(crate) keys: BTreeSet<String>,
+    /// Content that nobody needs once it is written down that nobody does: until then, whoever reads what was written
+    /// before will look for it.
+    pub(crate) retired: Vec<Content>,
+}
+
+impl Changes {
+    pub(crate) fn bucket(&mut self, id: &str) {
+        if self.are_kept {
+            self.buckets.insert(id.to_owned());
+        }
+    }
+
+    pub(crate) fn version(&mut self, file_id: &str) {
+        if self.are_kept {
+            self.versions.insert(file_id.to_owned());
+        }
+    }
+
+    pub(crate) fn part(&mut self, file_id: &str, number: u64) {
+        if self.are_kept {
+            self.parts.insert((file_id.to_owned(), number));
+        }
+    }
+
+    pub(crate) fn key(&mut self, id: &str) {
+        if self.are_kept {
+            self.keys.insert(id.to_owned());
+        }
+    }
+
+    pub(crate) fn retire(&mut self, kind: &Kind) {
+        if !self.are_kept {
+            return;
+        }
+        match kind {
+            Kind::File(stored) => self.retired.push(stored.content.clone()),
+            Kind::Unfinished(parts) => {
+                let contents = parts.values().map(|part| part.content.clone());
+                self.retired.extend(contents);
+            }
+            Kind::Hide => {}
+        }
+    }
+
+    pub(crate) fn retire_content(&mut self, content: Content) {
+        if self.are_kept {
+            self.retired.push(content);
+        }
+    }
+
+    /// All that was noted; nothing is, afterwards.
+    pub(crate) fn take(&mut self) -> Self {
+        let are_kept = self.are_kept;
+        std::mem::replace(
+            self,
+            Self {
+                are_kept,
+                ..Self::default()
+            },
+        )
+    }
+}

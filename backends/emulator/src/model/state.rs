@@ -1,0 +1,174 @@
+//! What the emulator knows: one account with its keys, tokens, buckets and files. Plain data; the rules are in
+//! [`calls`](crate::calls).
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::machine::events::Event;
+use crate::model::ids::Ids;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::undocumented::UndocumentedBehavior;
+
+use super::bucket::{Bucket, Place};
+use super::changes::Changes;
+use super::file::{Kind, Part, Version};
+use super::key::Key;
+use super::token::Tokens;
+
+/// The account.
+#[derive(Clone)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) account_id: String,
+    pub(crate) ids: Ids,
+    /// By key id.
+    pub(crate) keys: BTreeMap<String, Arc<Key>>,
+    /// How many keys were ever created.
+    pub(crate) keys_created: u64,
+    pub(crate) tokens: Tokens,
+    /// By bucket id.
+    pub(crate) buckets: BTreeMap<String, Bucket>,
+    /// Where each file id is: bucket and place in it.
+    pub(crate) files: HashMap<String, (String, Place)>,
+    /// Numbers the versions in the order of their making.
+    pub(crate) versions_made: u64,
+    /// What is to be told.
+    pub(crate) events: VecDeque<Event>,
+    /// The last day on which lifecycle rules were carried out, counted from the epoch.
+    pub(crate) last_day: Option<u64>,
+    /// How often each call was made, refused ones included.
+    pub(crate) calls: BTreeMap<&'static str, u64>,
+    /// What is to be written down.
+    pub(crate) changes: Changes,
+}
+
+/// What the builder set.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) absolute_minimum_part_size: u64,
+    pub(crate) recommended_part_size: u64,
+    pub(crate) token_lifetime_millis: u64,
+    pub(crate) custom_timestamps: bool,
+    /// Whether new buckets are under the encryption rules from before September 2026.
+    pub(crate) legacy_encryption: bool,
+    pub(crate) guesses: UndocumentedBehavior,
+}
+
+impl State {
+    pub(crate) fn bucket(&self, id: &str) -> Result<&Bucket, Refusal> {
+        self.buckets
+            .get(id)
+            .ok_or_else(|| Refusal::no_such_bucket(id))
+    }
+
+    pub(crate) fn bucket_mut(&mut self, id: &str) -> Result<&mut Bucket, Refusal> {
+        self.changes.bucket(id);
+        self.buckets
+            .get_mut(id)
+            .ok_or_else(|| Refusal::no_such_bucket(id))
+    }
+
+    pub(crate) fn bucket_named(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.values().find(|bucket| bucket.name == name)
+    }
+
+    /// The bucket that is called so, whatever the case.
+    pub(crate) fn bucket_called(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.values().find(|bucket| bucket.is_called(name))
+    }
+
+    /// The version with this file id, whatever it is, and its bucket.
+    pub(crate) fn version(&self, file_id: &str) -> Option<(&Bucket, &Version)> {
+        let (bucket, place) = self.files.get(file_id)?;
+        let bucket = self.buckets.get(bucket)?;
+        Some((bucket, bucket.versions.get(place)?))
+    }
+
+    /// Adds a bucket.
+    pub(crate) fn add_bucket(&mut self, bucket: Bucket) {
+        self.changes.bucket(&bucket.id);
+        self.buckets.insert(bucket.id.clone(), bucket);
+    }
+
+    /// Takes a bucket out, with all that is in it.
+    pub(crate) fn remove_bucket(&mut self, id: &str) -> Option<Bucket> {
+        let bucket = self.buckets.remove(id)?;
+        self.changes.bucket(id);
+        for version in bucket.versions.values() {
+            self.files.remove(&version.file_id);
+            self.changes.version(&version.file_id);
+            self.changes.retire(&version.kind);
+        }
+        Some(bucket)
+    }
+
+    /// Adds a key.
+    pub(crate) fn add_key(&mut self, key: Key) {
+        self.changes.key(&key.id);
+        self.keys.insert(key.id.clone(), Arc::new(key));
+    }
+
+    /// Takes a key out.
+    pub(crate) fn remove_key(&mut self, id: &str) {
+        self.changes.key(id);
+        self.keys.remove(id);
+    }
+
+    /// The version with this file id, to be changed; its parts are [`put_part`](Self::put_part)'s.
+    pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
+        self.changes.version(file_id);
+        let (bucket, place) = self.files.get(file_id)?;
+        self.buckets.get_mut(bucket)?.versions.get_mut(place)
+    }
+
+    /// Adds a version; its place follows from name, timestamp and the order of making.
+    pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, Refusal> {
+        self.versions_made += 1;
+        let place = Place::new(&version.name, version.uploaded, self.versions_made);
+        let at = (version.bucket_id.clone(), place.clone());
+        let file_id = version.file_id.clone();
+        let bucket = self
+            .buckets
+            .get_mut(&version.bucket_id)
+            .ok_or_else(|| Refusal::no_such_bucket(&version.bucket_id))?;
+        self.changes.version(&file_id);
+        self.files.insert(file_id, at);
+        Ok(bucket.insert(place, version))
+    }
+
+    /// Takes a version out.
+    pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
+        let (bucket, place) = self.files.remove(file_id)?;
+        let version = self.buckets.get_mut(&bucket)?.remove(&place)?;
+        self.changes.version(file_id);
+        self.changes.retire(&version.kind);
+        Some(version)
+    }
+
+    /// Puts a part into an unfinished large file, in place of an earlier one with its number; whether there is such a
+    /// file.
+    pub(crate) fn put_part(&mut self, file_id: &str, number: u64, part: Part) -> bool {
+        let Some((bucket, place)) = self.files.get(file_id) else {
+            return false;
+        };
+        let version = self.buckets.get_mut(bucket);
+        let version = version.and_then(|bucket| bucket.versions.get_mut(place));
+        let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) else {
+            return false;
+        };
+        if let Some(replaced) = parts.insert(number, part) {
+            self.changes.retire_content(replaced.content);
+        }
+        self.changes.part(file_id, number);
+        true
+    }
+
+    /// An unfinished large file becomes a file, at its own place.
+    pub(crate) fn finish(&mut self, file_id: &str, kind: Kind) -> Option<&Version> {
+        let (bucket, place) = self.files.get(file_id)?;
+        self.changes.version(file_id);
+        let (version, before) = self.buckets.get_mut(bucket)?.finish(place, kind)?;
+        self.changes.retire(&before);
+        Some(version)
+    }
+}

@@ -1,0 +1,248 @@
+//! [`Tokens`]: what was given out in exchange for a key, and how long it is good for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::faults::TokenTrouble;
+use crate::model::ids::split_token;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::undocumented;
+
+/// All tokens. They are found by their public part; the secret part is compared in constant time.
+#[derive(Clone, Default)]
+pub(crate) struct Tokens {
+    pub(crate) account: HashMap<String, Secret<AccountToken>>,
+    upload: HashMap<String, Secret<UploadToken>>,
+    pub(crate) download: HashMap<String, Secret<DownloadToken>>,
+    /// The public parts of the account tokens and download authorizations that changed, if anybody writes them
+    /// down. Upload tokens aren't: their holders ask for others.
+    changed: Option<BTreeSet<String>>,
+    /// How many there may be before those that have expired are thrown out.
+    crowd: usize,
+}
+
+/// How many tokens of one kind are no crowd.
+const FEW: usize = 1024;
+
+/// What an account token stands for.
+#[derive(Clone)]
+pub(crate) struct AccountToken {
+    pub(crate) key_id: String,
+    pub(crate) expires: u64,
+    /// For how many calls it is still good, where that is limited.
+    pub(crate) uses_left: Option<u64>,
+}
+
+/// What an upload token stands for: one URL, one upload at a time.
+#[derive(Clone)]
+pub(crate) struct UploadToken {
+    pub(crate) key_id: String,
+    pub(crate) expires: u64,
+    /// The path of its upload URL after the version.
+    pub(crate) path: String,
+    /// Whether an upload with it is under way.
+    pub(crate) in_use: bool,
+}
+
+/// What a download authorization stands for.
+#[derive(Clone)]
+pub(crate) struct DownloadToken {
+    pub(crate) key_id: String,
+    pub(crate) bucket_id: String,
+    pub(crate) prefix: String,
+    /// The parameters that downloads must repeat, and their values.
+    pub(crate) overrides: Arc<BTreeMap<&'static str, String>>,
+    pub(crate) expires: u64,
+}
+
+/// A token and the part of it that only its holder knows.
+#[derive(Clone)]
+pub(crate) struct Secret<T> {
+    pub(crate) secret: String,
+    pub(crate) token: T,
+}
+
+impl Tokens {
+    pub(crate) fn issue_account(&mut self, token: &str, what: AccountToken) {
+        issue(&mut self.account, token, what);
+        note(&mut self.changed, token);
+    }
+
+    pub(crate) fn issue_upload(&mut self, token: &str, what: UploadToken) {
+        issue(&mut self.upload, token, what);
+    }
+
+    pub(crate) fn issue_download(&mut self, token: &str, what: DownloadToken) {
+        issue(&mut self.download, token, what);
+        note(&mut self.changed, token);
+    }
+
+    /// The public parts of the tokens that changed since this was asked last.
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<String> {
+        self.changed
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// From now on it is noted what changes.
+    pub(crate) fn keep_changes(&mut self) {
+        self.changed.get_or_insert_default();
+    }
+
+    /// Upload tokens in use are no good any more: their uploads are not known here.
+    pub(crate) fn forget_uploads_under_way(&mut self) {
+        self.upload.retain(|_, it| !it.token.in_use);
+    }
+
+    /// Throws out what expired a day ago or earlier, if there is a crowd: nobody asks with it any more, and if somebody
+    /// does, it is unknown instead of expired.
+    pub(crate) fn tidy(&mut self, now: u64) {
+        const DAY: u64 = 24 * 60 * 60 * 1000;
+        let count = self.account.len() + self.upload.len() + self.download.len();
+        if count < self.crowd.max(FEW) {
+            return;
+        }
+        let changed = &mut self.changed;
+        let mut keep = |public: &String, expires: u64| {
+            let is_kept = expires.saturating_add(DAY) > now;
+            if !is_kept && let Some(changed) = changed {
+                changed.insert(public.clone());
+            }
+            is_kept
+        };
+        self.account
+            .retain(|public, it| keep(public, it.token.expires));
+        self.download
+            .retain(|public, it| keep(public, it.token.expires));
+        self.upload
+            .retain(|_, it| it.token.expires.saturating_add(DAY) > now);
+        self.crowd = 2 * (self.account.len() + self.upload.len() + self.download.len());
+    }
+
+    /// The download authorization, if this is one.
+    pub(crate) fn download(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Option<Result<&DownloadToken, Refusal>> {
+        let (public, secret) = split_token(token)?;
+        let found = self.download.get(public)?.opened_with(secret)?;
+        Some(if found.expires > now {
+            Ok(found)
+        } else {
+            Err(Refusal::expired_auth_token())
+        })
+    }
+
+    /// The account token, if it is good.
+    pub(crate) fn account(&mut self, token: &str, now: u64) -> Result<&AccountToken, Refusal> {
+        let found = find(&mut self.account, token).ok_or_else(Refusal::bad_auth_token)?;
+        if found.expires <= now || found.uses_left == Some(0) {
+            return Err(Refusal::expired_auth_token());
+        }
+        if let Some(left) = &mut found.uses_left {
+            *left -= 1;
+            note(&mut self.changed, token);
+        }
+        Ok(found)
+    }
+
+    /// The upload token, if it is good; whether it is in use is for the caller to ask.
+    pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, Refusal> {
+        let found = find(&mut self.upload, token).ok_or_else(Refusal::bad_auth_token)?;
+        if found.expires <= now {
+            return Err(Refusal::expired_auth_token());
+        }
+        Ok(found)
+    }
+
+    /// An upload with this token ended well: it may be used again.
+    pub(crate) fn release(&mut self, token: &str) {
+        if let Some(found) = find(&mut self.upload, token) {
+            found.in_use = false;
+        }
+    }
+
+    /// An upload with this token failed: it is no good any more.
+    pub(crate) fn revoke(&mut self, token: &str) {
+        if let Some((public, _)) = split_token(token) {
+            self.upload.remove(public);
+        }
+    }
+
+    /// A token, account's or upload's, goes bad: if this is one, and its secret is right.
+    pub(crate) fn spoil(&mut self, token: &str, trouble: TokenTrouble) {
+        let Some((public, _)) = split_token(token) else {
+            return;
+        };
+        if let Some(found) = find(&mut self.account, token) {
+            found.expires = 0;
+            note(&mut self.changed, token);
+            if trouble == TokenTrouble::Forget {
+                self.account.remove(public);
+            }
+        }
+        if let Some(found) = find(&mut self.upload, token) {
+            found.expires = 0;
+            if trouble == TokenTrouble::Forget {
+                self.upload.remove(public);
+            }
+        }
+    }
+
+    /// An account token is good for a few more calls only.
+    pub(crate) fn tire(&mut self, token: &str) {
+        if let Some(found) = find(&mut self.account, token) {
+            found.uses_left = Some(undocumented::USES_OF_TIRED_TOKEN);
+            note(&mut self.changed, token);
+        }
+    }
+
+    pub(crate) fn expire_account(&mut self) {
+        for (public, secret) in &mut self.account {
+            secret.token.expires = 0;
+            if let Some(changed) = &mut self.changed {
+                changed.insert(public.clone());
+            }
+        }
+    }
+
+    pub(crate) fn expire_upload(&mut self) {
+        for secret in self.upload.values_mut() {
+            secret.token.expires = 0;
+        }
+    }
+}
+
+fn note(changed: &mut Option<BTreeSet<String>>, token: &str) {
+    if let (Some(changed), Some((public, _))) = (changed, split_token(token)) {
+        changed.insert(public.to_owned());
+    }
+}
+
+fn issue<T>(tokens: &mut HashMap<String, Secret<T>>, token: &str, what: T) {
+    let (public, secret) = split_token(token).expect("Ids makes tokens that split");
+    let secret = Secret {
+        secret: secret.to_owned(),
+        token: what,
+    };
+    tokens.insert(public.to_owned(), secret);
+}
+
+fn find<'a, T>(tokens: &'a mut HashMap<String, Secret<T>>, token: &str) -> Option<&'a mut T> {
+    let (public, secret) = split_token(token)?;
+    let found = tokens.get_mut(public)?;
+    found.opened_with(secret)?;
+    Some(&mut found.token)
+}
+
+impl<T> Secret<T> {
+    /// What the secret stands for, if it is this one. Takes as long for a near miss as for a far one.
+    fn opened_with(&self, secret: &str) -> Option<&T> {
+        let same: bool = self.secret.as_bytes().ct_eq(secret.as_bytes()).into();
+        same.then_some(&self.token)
+    }
+}

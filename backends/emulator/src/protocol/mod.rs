@@ -1,0 +1,13 @@
+//! What B2's documents say of requests and responses, without any state.
+
+pub(crate) mod api_error;
+pub(crate) mod args;
+pub(crate) mod calendar;
+pub(crate) mod content_type;
+pub(crate) mod hex;
+pub(crate) mod json;
+pub(crate) mod origins;
+pub(crate) mod percent;
+pub(crate) mod range;
+pub(crate) mod response;
+pub(crate) mod undocumented;

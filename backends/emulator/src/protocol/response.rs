@@ -1,0 +1,231 @@
+//! [`Reply`]: what the heart answers.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::faults::{BodyTrouble, Change};
+use crate::protocol::api_error::Refusal;
+use crate::protocol::calendar::Moment;
+use crate::protocol::json::{self, Sorted};
+use crate::storage::blobs::Content;
+
+/// An answer: status, headers, and what to send after them.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) payload: Payload,
+    pub(crate) body_trouble: BodyTrouble,
+}
+
+/// What an answer carries.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// A few bytes, already here: JSON, or nothing.
+    Bytes(Bytes),
+    /// Stored bytes, which the shell reads.
+    Content(Content),
+}
+
+impl Payload {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Content(content) => content.len(),
+        }
+    }
+}
+
+impl Reply {
+    /// An answer of 200 with JSON: ends with a newline.
+    pub(crate) fn json(value: &Value) -> Self {
+        Self::shape(&Sorted(value))
+    }
+
+    /// The same with a shape, whose fields are in B2's order already.
+    pub(crate) fn shape(shape: &impl Serialize) -> Self {
+        let body = json::line(shape);
+        Self::with_json(StatusCode::OK, "application/json;charset=UTF-8", body)
+    }
+
+    /// An error: does not end with a newline, and spells its charset small.
+    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            code: &'a str,
+            message: &'a str,
+            status: u16,
+        }
+        let body = json::text(&Shape {
+            code: &refusal.code,
+            message: &refusal.message,
+            status: refusal.status.as_u16(),
+        });
+        let mut reply = Self::with_json(refusal.status, "application/json;charset=utf-8", body);
+        if refusal.status == StatusCode::BAD_REQUEST {
+            let close = HeaderValue::from_static("close");
+            reply.headers.insert(CONNECTION, close);
+        }
+        reply
+    }
+
+    /// An answer with stored bytes.
+    pub(crate) fn content(status: StatusCode, headers: HeaderMap, content: Content) -> Self {
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Content(content),
+            body_trouble: BodyTrouble::default(),
+        };
+        reply.set_length();
+        reply
+    }
+
+    /// An answer of 200 with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self::content(StatusCode::OK, HeaderMap::new(), Content::default())
+    }
+
+    /// An answer that isn't JSON of B2's.
+    pub(crate) fn other(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type);
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Bytes(body),
+            body_trouble: BodyTrouble::default(),
+        };
+        reply.set_length();
+        reply
+    }
+
+    /// The JSON in it, if that is what it carries.
+    pub(crate) fn as_json(&self) -> Option<Value> {
+        match &self.payload {
+            Payload::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
+            Payload::Content(_) => None,
+        }
+    }
+
+    /// Falsifies it.
+    pub(crate) fn change(&mut self, change: &Change) {
+        match change {
+            Change::SetHeader(name, value) => {
+                self.headers.insert(name, value.clone());
+            }
+            Change::RemoveHeader(name) => {
+                self.headers.remove(name);
+            }
+            Change::Sha1 => {
+                let wrong = "0".repeat(40);
+                self.change_field("contentSha1", |_| wrong.clone().into());
+                if let Some(value) = self.headers.get_mut("x-bz-content-sha1") {
+                    *value = HeaderValue::try_from(wrong).expect("zeros");
+                }
+            }
+            Change::Length => self.change_field("contentLength", |length| {
+                length
+                    .as_u64()
+                    .map_or(0, |length| length.saturating_add(1))
+                    .into()
+            }),
+        }
+    }
+
+    fn change_field(&mut self, name: &str, change: impl FnOnce(&Value) -> Value) {
+        let Some(mut json) = self.as_json() else {
+            return;
+        };
+        if let Some(field) = json.get_mut(name) {
+            *field = change(field);
+            self.payload = Payload::Bytes(json::line(&Sorted(&json)).into());
+            self.set_length();
+        }
+    }
+
+    fn with_json(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
+        let mut headers = HeaderMap::new();
+        let never_cached = HeaderValue::from_static("max-age=0, no-cache, no-store");
+        headers.insert(CACHE_CONTROL, never_cached);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let mut reply = Self {
+            status,
+            headers,
+            payload: Payload::Bytes(body.into()),
+            body_trouble: BodyTrouble::default(),
+        };
+        reply.set_length();
+        reply
+    }
+
+    fn set_length(&mut self) {
+        self.headers
+            .insert(CONTENT_LENGTH, self.payload.len().into());
+    }
+
+    /// The same answer to `HEAD`: every header, no body.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.payload = Payload::Bytes(Bytes::new());
+        self
+    }
+
+    /// With the `Date` header, which every answer has.
+    pub(crate) fn dated(mut self, now: u64) -> Self {
+        let date = Moment::of_millis(now).http_date();
+        let date = HeaderValue::try_from(date).expect("digits, letters and punctuation");
+        self.headers.insert(DATE, date);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_lengths_of_the_recorded_bodies_come_out() {
+        let file =
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054";
+        let start = json!({
+            "accountId": "000000000000", "action": "start", "bucketId": "8d625eb63be2775577c70e1a",
+            "contentLength": 0, "contentMd5": null, "contentSha1": "none",
+            "contentType": "application/octet-stream", "fileId": file, "fileInfo": {},
+            "fileName": "test-large-file",
+            "fileRetention": {"isClientAuthorizedToRead": true,
+                "value": {"mode": null, "retainUntilTimestamp": null}},
+            "legalHold": {"isClientAuthorizedToRead": true, "value": null},
+            "serverSideEncryption": {"algorithm": null, "mode": null},
+            "uploadTimestamp": 1_636_751_469_000_u64,
+        });
+        assert_eq!(Reply::json(&start).headers[CONTENT_LENGTH], "688");
+        let cancelled = json!({
+            "accountId": "000000000000", "bucketId": "8d625eb63be2775577c70e1a", "fileId": file,
+            "fileName": "test-large-file",
+        });
+        assert_eq!(Reply::json(&cancelled).headers[CONTENT_LENGTH], "208");
+        let part = |number: u64, length: u64, md5: &str, sha1: &str, at: u64| {
+            json!({
+                "contentLength": length, "contentMd5": md5, "contentSha1": sha1,
+                "fileId": file, "partNumber": number,
+                "serverSideEncryption": {"algorithm": null, "mode": null}, "uploadTimestamp": at,
+            })
+        };
+        let (md5, sha1) = ("0".repeat(32), "0".repeat(40));
+        let parts = json!({
+            "nextPartNumber": null,
+            "parts": [
+                part(1, 5_242_880, &md5, &sha1, 1_643_927_806_000),
+                part(2, 3, &md5, &sha1, 1_643_927_827_000),
+            ],
+        });
+        assert_eq!(Reply::json(&parts).headers[CONTENT_LENGTH], "880");
+        let refusal = Reply::refusal(&Refusal::bad_request("Invalid fileId: bad-id"));
+        assert_eq!(refusal.headers[CONTENT_LENGTH], "83");
+        assert_eq!(refusal.headers[CONNECTION], "close");
+    }
+}

@@ -1,0 +1,300 @@
+//! [`DataDir`]: an account on disk, so that gigabytes fit and a restart finds everything again.
+//!
+//! ```text
+//! DIR/lock       held by the one emulator that uses it
+//! DIR/journal    what there is: see journal
+//! DIR/head       where the journal ends: see head
+//! DIR/blobs/     the bytes: see blob::disk
+//! DIR/lost/      what a start could not account for, if there ever was something: see salvage
+//! ```
+//!
+//! Before an answer leaves, what it says is in the journal, and the bytes that it speaks of are in their files. So a crash
+//! of the program loses nothing that was answered. A crash of the whole computer may, unless everything is synced: the
+//! next start says what.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::file::{Kind, Version};
+use crate::model::state::State;
+use crate::storage::blobs::{DiskStore, FoundBlobs};
+
+use super::head::{Found, Head};
+use super::line::Mark;
+use super::log::{Journal, Read};
+use super::record::{self, Reading, Record};
+use super::salvage::{self, Evidence};
+
+/// A directory that holds an account.
+pub(crate) struct DataDir {
+    journal: Mutex<Journal>,
+    store: DiskStore,
+    /// As long as it is open, the directory is ours.
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens the directory, which is made if it isn't there, and puts what it holds into the state. Also says in words
+    /// what was lost.
+    pub(crate) fn open(
+        directory: &Path,
+        state: &mut State,
+        cap: u64,
+        syncs: bool,
+    ) -> io::Result<(Self, Vec<String>)> {
+        make(directory)?;
+        // before anything is put into it
+        if !Journal::is_in(directory)? {
+            must_be_ours(directory)?;
+        }
+        let lock = lock(directory)?;
+        let read = Journal::read(directory)?;
+        let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
+        let found = store.found()?;
+        if read.is_none() {
+            must_be_new(directory, &found)?;
+        }
+        salvage::skip_numbers(directory, &store)?;
+        let mut recovery_warnings = Vec::new();
+        let mut after = Mark::start();
+        let mut superseded = Vec::new();
+        if let Some(read) = read {
+            after = read.mark.clone();
+            let evidence = replay(directory, state, &found, read, &mut recovery_warnings)?;
+            superseded =
+                salvage::salvage(directory, &store, &found, &evidence, &mut recovery_warnings)?;
+            if !recovery_warnings.is_empty() {
+                salvage::keep_journal(directory, &mut recovery_warnings)?;
+            }
+        }
+        state.changes.are_kept = true;
+        state.tokens.keep_changes();
+        let journal = Journal::create(directory, &all(state, superseded), &after, syncs)?;
+        let this = Self {
+            journal: Mutex::new(journal),
+            store,
+            _lock: lock,
+        };
+        // what is superseded goes now
+        this.store.unshut();
+        drop(found);
+        Ok((this, recovery_warnings))
+    }
+
+    pub(crate) fn store(&self) -> DiskStore {
+        self.store.clone()
+    }
+
+    /// Writes down what has changed. If that fails, it is tried again with the next change.
+    ///
+    /// The journal is locked before the state, here as everywhere.
+    pub(crate) fn keep<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
+        let mut journal = self.journal();
+        if !journal.is_long() {
+            let mut locked = state();
+            let changes = locked.changes.take();
+            let records = record::of_changes(&mut locked, &changes);
+            drop(locked);
+            journal.add(&records, changes.retired);
+            journal.unwritten(versions_of(changes.versions, changes.parts));
+            return journal.write();
+        }
+        let mut locked = state();
+        let changes = locked.changes.take();
+        locked.tokens.take_changed();
+        journal.add(&[], changes.retired);
+        let records = all(&locked, superseded(&journal, &locked));
+        drop(locked);
+        journal.unwritten(versions_of(changes.versions, changes.parts));
+        journal.replace(&records)
+    }
+
+    /// Whether a restart would find this version of a file as it is now, whatever else could not be written down.
+    pub(crate) fn has(&self, file_id: &str) -> bool {
+        self.journal().has(file_id)
+    }
+
+    /// Writes down all there is, once the state has been replaced by `replace`.
+    pub(crate) fn keep_instead<'a>(
+        &self,
+        replace: impl FnOnce() -> MutexGuard<'a, State>,
+    ) -> io::Result<()> {
+        let mut journal = self.journal();
+        let state = replace();
+        let records = all(&state, superseded(&journal, &state));
+        drop(state);
+        journal.nothing_is_written();
+        journal.replace(&records)
+    }
+
+    /// From now on, the bytes stay when what they belong to is dropped.
+    pub(crate) fn shut(&self) {
+        self.store.shut();
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Everything, and the blobs that it doesn't need any more.
+fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
+    let mut records = record::all(state);
+    if !superseded.is_empty() {
+        records.push(Record::Superseded(superseded));
+    }
+    records
+}
+
+/// The blobs that go once the journal is written anew.
+fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
+    let retired = journal.retired().iter().flat_map(|it| it.numbers());
+    let retired: BTreeSet<u64> = retired.collect();
+    if retired.is_empty() {
+        return Vec::new();
+    }
+    let needed = record::blobs(state);
+    retired.difference(&needed).copied().collect()
+}
+
+fn versions_of(
+    versions: BTreeSet<String>,
+    parts: BTreeSet<(String, u64)>,
+) -> impl Iterator<Item = String> {
+    let of_parts = parts.into_iter().map(|(file_id, _)| file_id);
+    versions.into_iter().chain(of_parts)
+}
+
+/// Puts into the state what the journal says, and adds what is missing to the losses.
+fn replay(
+    directory: &Path,
+    state: &mut State,
+    found: &FoundBlobs,
+    read: Read,
+    recovery_warnings: &mut Vec<String>,
+) -> io::Result<Evidence> {
+    let mut reading = Reading {
+        state,
+        blobs: &found.blobs,
+        known: BTreeSet::new(),
+        short: BTreeSet::new(),
+    };
+    for record in read.records {
+        reading.apply(record).map_err(|problem| {
+            let problem = format!("{}: {problem}", directory.display());
+            io::Error::new(io::ErrorKind::InvalidData, problem)
+        })?;
+    }
+    let (known, mut wanted) = (reading.known, reading.short);
+    recovery_warnings.extend(read.recovery_warnings);
+    let lost = drop_lost(state);
+    recovery_warnings.extend(lost.recovery_warnings);
+    wanted.extend(lost.blobs);
+    Ok(Evidence {
+        is_whole: read.is_whole,
+        known,
+        needed: record::blobs(state),
+        wanted,
+    })
+}
+
+pub(super) fn make(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.create(directory);
+    if made.is_err() && fs::metadata(directory).is_ok_and(|it| !it.is_dir()) {
+        let message = "not a directory";
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
+    }
+    made
+}
+
+/// Somebody else's directory is not to be filled with our files.
+fn must_be_ours(directory: &Path) -> io::Result<()> {
+    let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
+    for entry in fs::read_dir(directory)? {
+        let name = entry?.file_name();
+        if !ours.iter().any(|ours| name == *ours) {
+            let directory = directory.display();
+            let message = format!("{directory} holds other things than an emulator's: {name:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+    }
+    Ok(())
+}
+
+/// Without a journal there must be nothing that one would speak of.
+fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
+    let blobs = found.blobs.len();
+    if blobs == 0 && Head::read(directory)? == Found::Nothing {
+        return Ok(());
+    }
+    let directory = directory.display();
+    let message = format!(
+        "the journal is missing in {directory}, where {blobs} blobs are: put it back, or begin with another directory"
+    );
+    Err(io::Error::new(io::ErrorKind::InvalidData, message))
+}
+
+fn lock(directory: &Path) -> io::Result<File> {
+    let path: PathBuf = directory.join("lock");
+    let file = File::create(&path)?;
+    file.try_lock().map_err(|error| match error {
+        fs::TryLockError::WouldBlock => {
+            let message = format!("{} is in use by another emulator", directory.display());
+            io::Error::new(io::ErrorKind::AddrInUse, message)
+        }
+        fs::TryLockError::Error(error) => error,
+    })?;
+    Ok(file)
+}
+
+/// What the journal speaks of, and isn't there.
+struct Lost {
+    recovery_warnings: Vec<String>,
+    /// What is left of it.
+    blobs: BTreeSet<u64>,
+}
+
+/// Takes out what has lost its bytes, and says so.
+fn drop_lost(state: &mut State) -> Lost {
+    let mut lost = Lost {
+        recovery_warnings: Vec::new(),
+        blobs: BTreeSet::new(),
+    };
+    let mut lost_files = Vec::new();
+    for bucket in state.buckets.values_mut() {
+        for version in bucket.versions.values_mut() {
+            let Version { name, kind, .. } = version;
+            match kind {
+                Kind::File(stored) if stored.content.numbered().is_none() => {
+                    lost_files.push(version.file_id.clone());
+                    lost.blobs.extend(stored.content.numbers());
+                    let loss = format!("the bytes of {name:?} in {} are lost", bucket.name);
+                    lost.recovery_warnings.push(loss);
+                }
+                Kind::Unfinished(parts) => parts.retain(|number, part| {
+                    let is_there = part.content.numbered().is_some();
+                    if !is_there {
+                        lost.blobs.extend(part.content.numbers());
+                        lost.recovery_warnings.push(format!(
+                            "the bytes of part {number} of {name:?} in {} are lost",
+                            bucket.name
+                        ));
+                    }
+                    is_there
+                }),
+                Kind::File(_) | Kind::Hide => {}
+            }
+        }
+    }
+    for file_id in lost_files {
+        state.remove(&file_id);
+    }
+    lost
+}

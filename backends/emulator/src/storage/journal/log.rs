@@ -1,0 +1,517 @@
+//! [`Journal`]: the file in which everything is written down that changes.
+//!
+//! The first line is a header: the format and its version, the sequence number and the chain after which this file goes on,
+//! and how many lines it began with. Each other line is one step, as a whole or not at all: see [`line`](super::line).
+//! When the lines that were added outweigh those that the journal began with, it is written anew, and the sequence goes on.
+//! [`Head`] says beside it where it ends.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::head::{Found, Head};
+use super::line::{self, Mark};
+use super::record::Record;
+use crate::storage::blobs::{Content, sync_directory};
+
+/// The format that is written. Version 1, without sequence and chain, is read, too. What an older record doesn't say of
+/// buckets, keys and files has defaults in [`Record`].
+pub(super) const VERSION: u64 = 2;
+
+const FORMAT: &str = "b2kit-emulator-journal";
+pub(super) const NAME: &str = "journal";
+const NEW_NAME: &str = "journal.new";
+
+/// How many bytes may be added before the journal is written anew, at least.
+const ROOM: u64 = 64 * 1024 * 1024;
+
+/// How many records a line of a new journal has.
+const RECORDS: usize = 1000;
+
+/// The longest header line.
+const HEADER: u64 = 1024;
+
+pub(super) struct Journal {
+    directory: PathBuf,
+    file: File,
+    head: Head,
+    /// Up to here it is whole.
+    len: u64,
+    /// How long it was when it was new.
+    new_len: u64,
+    /// The last line in the file.
+    mark: Mark,
+    syncs: bool,
+    /// Whether it says what isn't so any more, and can't be added to.
+    is_stale: bool,
+    /// Lines that are to be added.
+    pending: Vec<u8>,
+    /// The last of them.
+    pending_mark: Mark,
+    /// What may go once they are.
+    retired: Vec<Content>,
+    unwritten: Unwritten,
+}
+
+/// The versions of files that a restart would not find as they are.
+enum Unwritten {
+    These(BTreeSet<String>),
+    /// Nobody knows which.
+    Any,
+}
+
+/// What stood in a journal.
+pub(super) struct Read {
+    pub(super) records: Vec<Record>,
+    /// The last line.
+    pub(super) mark: Mark,
+    /// What is missing or can't be read, in words.
+    pub(super) recovery_warnings: Vec<String>,
+    /// Whether everything that was answered is known to be here.
+    pub(super) is_whole: bool,
+}
+
+/// The first line.
+enum Header {
+    V1,
+    V2 {
+        after: Mark,
+        /// How many lines the journal began with.
+        lines: u64,
+        /// Of the header itself.
+        sum: String,
+    },
+}
+
+impl Journal {
+    /// Whether there is a journal of this emulator's. One that can't be read is an error.
+    pub(super) fn is_in(directory: &Path) -> io::Result<bool> {
+        let path = directory.join(NAME);
+        let Some(file) = open(&path)? else {
+            return Ok(false);
+        };
+        read_header(&path, &mut BufReader::new(file))?;
+        Ok(true)
+    }
+
+    /// Reads the journal of this directory, if there is one.
+    pub(super) fn read(directory: &Path) -> io::Result<Option<Read>> {
+        let path = directory.join(NAME);
+        let Some(file) = open(&path)? else {
+            return Ok(None);
+        };
+        let len = file.metadata()?.len();
+        let mut file = BufReader::new(file);
+        let (header, header_len) = read_header(&path, &mut file)?;
+        let mut reading = Reading::of(header, Head::read(directory)?);
+        let mut at = header_len;
+        let mut line = Vec::new();
+        for number in 2_u64.. {
+            line.clear();
+            if file.read_until(b'\n', &mut line)? == 0 {
+                break;
+            }
+            at += line.len() as u64;
+            match reading.line(&line, number) {
+                Ok(()) => {}
+                Err(_) if at == len => {
+                    reading.torn(&line);
+                    break;
+                }
+                Err(problem) => {
+                    let path = path.display();
+                    return Err(invalid(format!("{path}: line {number} {problem}")));
+                }
+            }
+        }
+        Ok(Some(reading.finish()))
+    }
+
+    /// A new journal with these records, in place of what was there, after this mark.
+    pub(super) fn create(
+        directory: &Path,
+        records: &[Record],
+        after: &Mark,
+        syncs: bool,
+    ) -> io::Result<Self> {
+        let new = write_anew(directory, records, after)?;
+        // not before the journal: it must never be ahead
+        let head = Head::create(directory, &new.mark)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            file: new.file,
+            head,
+            len: new.len,
+            new_len: new.len,
+            pending_mark: new.mark.clone(),
+            mark: new.mark,
+            syncs,
+            is_stale: false,
+            pending: Vec::new(),
+            retired: Vec::new(),
+            unwritten: Unwritten::none(),
+        })
+    }
+
+    /// Whether it should be written anew.
+    pub(super) const fn is_long(&self) -> bool {
+        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
+    }
+
+    /// Writes it anew; what was pending is in these records. If that fails, nothing can be added before it has succeeded.
+    pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
+        self.is_stale = true;
+        let new = write_anew(&self.directory, records, &self.mark)?;
+        self.file = new.file;
+        self.len = new.len;
+        self.new_len = new.len;
+        self.pending_mark = new.mark.clone();
+        self.mark = new.mark;
+        self.is_stale = false;
+        self.pending.clear();
+        self.retired.clear();
+        self.unwritten = Unwritten::none();
+        self.head.update(&self.mark)
+    }
+
+    /// One more step. It is kept in mind until [`write`](Self::write) has succeeded.
+    pub(super) fn add(&mut self, records: &[Record], retired: Vec<Content>) {
+        if !records.is_empty() {
+            line::write(&mut self.pending, &mut self.pending_mark, records);
+        }
+        self.retired.extend(retired);
+    }
+
+    /// Until something is written, these versions are not as the file says.
+    pub(super) fn unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
+        if let Unwritten::These(these) = &mut self.unwritten {
+            these.extend(versions);
+        }
+    }
+
+    /// Until it is written anew, nothing may be as the file says.
+    pub(super) fn nothing_is_written(&mut self) {
+        self.unwritten = Unwritten::Any;
+    }
+
+    /// Whether a restart would find this version of a file as it is.
+    pub(super) fn has(&self, file_id: &str) -> bool {
+        match &self.unwritten {
+            Unwritten::These(these) => !these.contains(file_id),
+            Unwritten::Any => false,
+        }
+    }
+
+    /// The contents that go once the journal is written.
+    pub(super) fn retired(&self) -> &[Content] {
+        &self.retired
+    }
+
+    /// Adds all steps to the file.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        if !self.pending.is_empty() {
+            if let Err(error) = self.try_write() {
+                // half a line must not stay in the way of the next attempt
+                self.file.set_len(self.len).ok();
+                return Err(error);
+            }
+            self.len += self.pending.len() as u64;
+            self.mark = self.pending_mark.clone();
+            self.pending.clear();
+        }
+        self.unwritten = Unwritten::none();
+        self.retired.clear();
+        self.head.update(&self.mark)
+    }
+
+    fn try_write(&mut self) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.len))?;
+        self.file.write_all(&self.pending)?;
+        if self.syncs {
+            self.file.sync_data()?;
+        }
+        Ok(())
+    }
+}
+
+impl Unwritten {
+    const fn none() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+/// A journal while it is read.
+struct Reading {
+    read: Read,
+    is_v1: bool,
+    /// How many lines it began with, at least.
+    began_with: u64,
+    lines: u64,
+    head: Found,
+    /// Whether the line that the head names was met, and is another.
+    is_another: bool,
+}
+
+impl Reading {
+    fn of(header: Header, head: Found) -> Self {
+        let (is_v1, began_with) = match &header {
+            Header::V1 => (true, 0),
+            Header::V2 { lines, .. } => (false, *lines),
+        };
+        let mut this = Self {
+            read: Read {
+                records: Vec::new(),
+                mark: Mark::start(),
+                recovery_warnings: Vec::new(),
+                is_whole: true,
+            },
+            is_v1,
+            began_with,
+            lines: 0,
+            head,
+            is_another: false,
+        };
+        if let Header::V2 { after, sum, .. } = header {
+            let begun = after.chained(after.number, &sum);
+            // the head may be from before this journal, or from just after its header
+            if !matches!(&this.head, Found::Mark(head) if *head == begun) {
+                this.meet(&after);
+            }
+            this.read.mark = begun;
+        }
+        this
+    }
+
+    fn line(&mut self, text: &[u8], number: u64) -> Result<(), String> {
+        if self.is_v1 {
+            self.read.records.extend(line::read_v1(text)?);
+            return Ok(());
+        }
+        let line = line::read(text, &self.read.mark)?;
+        let before = self.read.mark.number;
+        if line.mark.number <= before {
+            let said = line.mark.number;
+            return Err(format!(
+                "is out of order: it is step {said}, after step {before}"
+            ));
+        }
+        if !line.follows {
+            let missing = line.mark.number - before - 1;
+            self.lose(if missing == 0 {
+                format!("what stood before line {number} of the journal is not what was written")
+            } else {
+                format!("{missing} steps are missing before line {number} of the journal")
+            });
+        }
+        self.meet(&line.mark);
+        self.read.mark = line.mark;
+        self.read.records.extend(line.records);
+        self.lines += 1;
+        Ok(())
+    }
+
+    /// Compares a line with what the head says of it.
+    fn meet(&mut self, mark: &Mark) {
+        if let Found::Mark(head) = &self.head {
+            self.is_another |= head.number == mark.number && head.chain != mark.chain;
+        }
+    }
+
+    /// The last line can't be read.
+    fn torn(&mut self, text: &[u8]) {
+        let len = text.len();
+        let was_answered = match &self.head {
+            Found::Mark(head) => head.number > self.read.mark.number,
+            // an emulator that wrote format 1 answered nothing before the line had ended
+            Found::Nothing if self.is_v1 => false,
+            Found::Nothing | Found::Damaged => true,
+        };
+        if text.ends_with(b"\n") {
+            // the disk has what came after it, but not what was in it
+            self.lose(format!(
+                "the last {len} bytes of the journal are damaged: what they said is lost"
+            ));
+        } else if was_answered {
+            self.lose(format!(
+                "the last {len} bytes of the journal are cut off: what they said is lost"
+            ));
+        } else {
+            // it was being written when everything stopped
+            self.read.recovery_warnings.push(format!(
+                "the last {len} bytes of the journal were not written to their end: what they said was not answered"
+            ));
+        }
+    }
+
+    fn lose(&mut self, loss: String) {
+        self.read.recovery_warnings.push(loss);
+        self.read.is_whole = false;
+    }
+
+    fn finish(mut self) -> Read {
+        if self.is_v1 {
+            return self.read;
+        }
+        if self.lines < self.began_with {
+            let (began_with, lines) = (self.began_with, self.lines);
+            self.lose(format!(
+                "the journal is cut off: of the {began_with} lines that it began with there are {lines}"
+            ));
+        }
+        let end = self.read.mark.number;
+        match &self.head {
+            Found::Mark(head) if head.number > end => {
+                let missing = head.number - end;
+                self.lose(format!(
+                    "the journal is cut off: the last {missing} steps are missing"
+                ));
+            }
+            Found::Mark(_) if self.is_another => {
+                self.lose("the journal is not the one that was written here last".to_owned());
+            }
+            Found::Mark(_) => {}
+            Found::Nothing => self.lose(
+                "the file head is missing: whether steps are missing at the end of the journal can't be told"
+                    .to_owned(),
+            ),
+            Found::Damaged => self.lose(
+                "the file head is damaged: whether steps are missing at the end of the journal can't be told"
+                    .to_owned(),
+            ),
+        }
+        self.read
+    }
+}
+
+struct New {
+    file: File,
+    len: u64,
+    mark: Mark,
+}
+
+fn write_anew(directory: &Path, records: &[Record], after: &Mark) -> io::Result<New> {
+    let new = directory.join(NEW_NAME);
+    let file = create(&new)?;
+    let mut writer = BufWriter::new(file);
+    let header = format!(
+        "{{\"{FORMAT}\": {VERSION}, \"after\": {}, \"chain\": \"{}\", \"lines\": {}}}",
+        after.number,
+        after.chain,
+        records.len().div_ceil(RECORDS)
+    );
+    writeln!(writer, "{header}")?;
+    let mut mark = after.chained(after.number, &line::checksum(header.as_bytes()));
+    let mut line = Vec::new();
+    for records in records.chunks(RECORDS) {
+        line.clear();
+        line::write(&mut line, &mut mark, records);
+        writer.write_all(&line)?;
+    }
+    let mut file = writer
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
+    let len = file.stream_position()?;
+    file.sync_all()?;
+    fs::rename(&new, directory.join(NAME))?;
+    sync_directory(directory)?;
+    Ok(New { file, len, mark })
+}
+
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Only its owner reads it: it holds keys and tokens.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// The header, and how many bytes it has.
+fn read_header(path: &Path, file: &mut BufReader<File>) -> io::Result<(Header, u64)> {
+    let mut line = Vec::new();
+    // what is no journal may be one line of gigabytes
+    io::Read::take(&mut *file, HEADER).read_until(b'\n', &mut line)?;
+    let header: Option<serde_json::Value> = serde_json::from_slice(&line).ok();
+    let header = header.unwrap_or_default();
+    let path = path.display();
+    let damaged = || invalid(format!("{path}: line 1 is damaged"));
+    let header = match header[FORMAT].as_u64() {
+        Some(1) => Header::V1,
+        Some(VERSION) => {
+            let chain = header["chain"].as_str().filter(|it| Mark::is_chain(it));
+            let text = line.strip_suffix(b"\n").ok_or_else(damaged)?;
+            Header::V2 {
+                after: Mark {
+                    number: header["after"].as_u64().ok_or_else(damaged)?,
+                    chain: chain.ok_or_else(damaged)?.to_owned(),
+                },
+                lines: header["lines"].as_u64().ok_or_else(damaged)?,
+                sum: line::checksum(text),
+            }
+        }
+        Some(other) => {
+            return Err(invalid(format!(
+                "{path} has version {other} of its format; this program reads versions 1 to {VERSION}"
+            )));
+        }
+        None => {
+            return Err(invalid(format!("{path} is not a journal of this emulator")));
+        }
+    };
+    Ok((header, line.len() as u64))
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_written_with_the_next_step() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(directory.path(), &[], &Mark::start(), false).unwrap();
+        let path = directory.path().join(NAME);
+        let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
+        journal.add(&[Record::NoKey("one".into())], Vec::new());
+        journal.write().unwrap_err();
+        journal.add(&[Record::NoKey("two".into())], Vec::new());
+        journal.write().unwrap_err();
+        let read = Journal::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (0, 0));
+        journal.file = good;
+        journal.write().unwrap();
+        let read = Journal::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+    }
+
+    #[test]
+    fn a_journal_is_written_anew_when_it_has_grown() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(directory.path(), &[], &Mark::start(), false).unwrap();
+        let record = || Record::NoKey("x".repeat(1 << 20));
+        while !journal.is_long() {
+            journal.add(&[record()], Vec::new());
+            journal.write().unwrap();
+        }
+        assert!(journal.len > ROOM);
+        journal.add(&[record()], Vec::new());
+        journal.replace(&[record()]).unwrap();
+        assert!(journal.len < 2 << 20 && !journal.is_long());
+        journal.add(&[record()], Vec::new());
+        journal.write().unwrap();
+        let read = Journal::read(directory.path()).unwrap().unwrap();
+        assert_eq!((read.records.len(), read.recovery_warnings.len()), (2, 0));
+    }
+}

@@ -1,0 +1,8 @@
+//! An account on disk.
+
+pub(crate) mod data_dir;
+mod head;
+mod line;
+mod log;
+mod record;
+mod salvage;

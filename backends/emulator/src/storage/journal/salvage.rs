@@ -1,0 +1,168 @@
+//! What becomes of blobs that no record needs, when an account is opened.
+//!
+//! A blob goes only if the journal proves that it is superseded: a record once spoke of it, none does any more, and nothing
+//! of the journal is missing; or if its upload had not come to its end. All else is moved to `DIR/lost`, and said.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::data_dir::make;
+use super::log;
+use crate::storage::blobs::{DiskStore, FoundBlobs, number_of};
+
+/// Where that lies which may have been lost.
+pub(super) const LOST: &str = "lost";
+
+/// What the journal says of blobs.
+pub(super) struct Evidence {
+    /// Whether nothing that was answered is missing in it.
+    pub(super) is_whole: bool,
+    /// Blobs of which any record spoke.
+    pub(super) known: BTreeSet<u64>,
+    /// Blobs that records need.
+    pub(super) needed: BTreeSet<u64>,
+    /// Blobs that would be needed, if all of them were there and whole.
+    pub(super) wanted: BTreeSet<u64>,
+}
+
+/// What is done with each blob.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Sorted {
+    /// Needed, but their files say that they are unfinished.
+    complete: Vec<u64>,
+    superseded: Vec<u64>,
+    /// Unfinished uploads that nobody was told of.
+    discard: Vec<u64>,
+    set_aside: Vec<u64>,
+}
+
+impl Evidence {
+    fn sort(&self, blobs: impl Iterator<Item = u64>, unfinished: &BTreeSet<u64>) -> Sorted {
+        let mut sorted = Sorted::default();
+        for number in blobs {
+            let is_unfinished = unfinished.contains(&number);
+            if self.needed.contains(&number) {
+                if is_unfinished {
+                    sorted.complete.push(number);
+                }
+                continue;
+            }
+            let is_lost = self.wanted.contains(&number) || !self.is_whole;
+            match (is_lost, is_unfinished, self.known.contains(&number)) {
+                (false, true, _) => sorted.discard.push(number),
+                (false, false, true) => sorted.superseded.push(number),
+                _ => sorted.set_aside.push(number),
+            }
+        }
+        sorted
+    }
+}
+
+/// Sorts the blobs that were found. Those that nobody needs any more are left to the caller, who gets their numbers; what
+/// was moved is added to the losses.
+pub(super) fn salvage(
+    directory: &Path,
+    store: &DiskStore,
+    found: &FoundBlobs,
+    evidence: &Evidence,
+    recovery_warnings: &mut Vec<String>,
+) -> io::Result<Vec<u64>> {
+    let mut numbers: Vec<u64> = found.blobs.keys().copied().collect();
+    numbers.sort_unstable();
+    let sorted = evidence.sort(numbers.into_iter(), &found.unfinished);
+    for number in sorted.complete {
+        store.complete(number)?;
+    }
+    for number in sorted.discard {
+        store.discard(number);
+    }
+    if !sorted.set_aside.is_empty() {
+        let lost = directory.join(LOST);
+        make(&lost)?;
+        let mut bytes = 0;
+        for number in &sorted.set_aside {
+            let is_whole = !found.unfinished.contains(number);
+            store.set_aside(*number, is_whole, &lost)?;
+            bytes += found.blobs.get(number).map_or(0, |blob| blob.len());
+        }
+        recovery_warnings.push(format!(
+            "{} blobs of {bytes} bytes, which the journal doesn't account for, are now in {}",
+            sorted.set_aside.len(),
+            lost.display()
+        ));
+    }
+    Ok(sorted.superseded)
+}
+
+/// Keeps the journal as it was found, since what is written in its place will say less.
+pub(super) fn keep_journal(
+    directory: &Path,
+    recovery_warnings: &mut Vec<String>,
+) -> io::Result<()> {
+    let lost = directory.join(LOST);
+    make(&lost)?;
+    let from = directory.join(log::NAME);
+    for attempt in 1_u32.. {
+        let to = lost.join(format!("{}.{attempt}", log::NAME));
+        if !to.try_exists()? {
+            if fs::hard_link(&from, &to).is_err() {
+                fs::copy(&from, &to)?;
+            }
+            recovery_warnings.push(format!(
+                "the journal as it was found is now {}",
+                to.display()
+            ));
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sees to it that the numbers of blobs that were set aside are not used again.
+pub(super) fn skip_numbers(directory: &Path, store: &DiskStore) -> io::Result<()> {
+    let entries = match fs::read_dir(directory.join(LOST)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let name = name.to_str().and_then(|name| name.get(..16));
+        if let Some((number, _)) = name.and_then(number_of) {
+            store.skip(number);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_goes_only_if_a_whole_journal_proves_it_superseded() {
+        let evidence = |is_whole| Evidence {
+            is_whole,
+            known: [1, 2, 3, 4].into(),
+            needed: [1, 4].into(),
+            wanted: [1, 3, 4].into(),
+        };
+        let sort = |is_whole| evidence(is_whole).sort(1..=6, &[4, 6].into());
+        // 1 is needed, 2 superseded, 3 too short for its record, 5 unknown, 4 and 6 unfinished
+        let whole = Sorted {
+            complete: vec![4],
+            superseded: vec![2],
+            discard: vec![6],
+            set_aside: vec![3, 5],
+        };
+        assert_eq!(sort(true), whole);
+        let cut = Sorted {
+            complete: vec![4],
+            set_aside: vec![2, 3, 5, 6],
+            ..Sorted::default()
+        };
+        assert_eq!(sort(false), cut);
+    }
+}
