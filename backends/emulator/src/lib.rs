@@ -74,7 +74,9 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod behavior;
 mod calls;
+mod content;
 mod drivers;
 mod faults;
 mod machine;
@@ -88,14 +90,17 @@ pub fn is_call(name: &str) -> bool {
     calls::table::is_call(name)
 }
 
+pub use behavior::{Cursor, UndocumentedBehavior};
 pub use drivers::builder::Builder;
 pub use drivers::clock::{Clock, ManualClock, OffsetClock, SystemClock};
 pub use drivers::in_process::{Emulator, Saved, Snapshot};
-pub use drivers::receiver::Checksums;
 #[cfg(feature = "tls")]
 pub use drivers::server::TlsAuthority;
 #[cfg(feature = "server")]
 pub use drivers::server::{Server, ServerBuilder};
-pub use faults::{ErrorReply, Fault, FaultId, FaultKind, Faults, Gate};
+pub use faults::fault::Fault;
+pub use faults::kind::{ErrorReply, FaultKind};
+pub use faults::latch::Gate;
+pub use faults::rules::{FaultId, Faults};
 pub use machine::events::Webhook;
-pub use protocol::undocumented::{Cursor, UndocumentedBehavior};
+pub use model::checksums::Checksums;

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::table::Answer;
-use crate::calls::caller::{ApiVersion, Caller};
+use super::answer::Answer;
+use crate::calls::caller::Caller;
 use crate::model::ids::TokenWord;
 use crate::model::state::State;
 use crate::model::token::AccountToken;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 pub(crate) fn authorize_account(
     state: &mut State,

@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::replication;
 use super::settings::Settings;
-use super::table::Answer;
-use crate::calls::caller::{ApiVersion, Caller};
+use crate::calls::caller::Caller;
 use crate::calls::response_json;
 use crate::model::bucket::Bucket;
 use crate::model::names;
@@ -13,6 +13,7 @@ use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
 use crate::protocol::json::object;
+use crate::protocol::version::ApiVersion;
 
 const MOST_BUCKETS: usize = 100;
 

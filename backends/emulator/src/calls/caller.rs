@@ -8,6 +8,7 @@ use crate::model::key::Key;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::origins::Origins;
 use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 /// Who makes a call.
 #[derive(Debug, Clone)]
@@ -31,37 +32,6 @@ pub(crate) struct Reading {
     pub(crate) key: KeyHeaders,
     /// The overrides that a download authorization fixes, if it was one that let the caller in.
     pub(crate) fixed: Option<Arc<BTreeMap<&'static str, String>>>,
-}
-
-/// The API versions there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ApiVersion {
-    V1,
-    V2,
-    V3,
-    V4,
-}
-
-impl ApiVersion {
-    /// From the segment in the path.
-    pub(crate) fn parse(segment: &str) -> Option<Self> {
-        match segment {
-            "v1" => Some(Self::V1),
-            "v2" => Some(Self::V2),
-            "v3" => Some(Self::V3),
-            "v4" => Some(Self::V4),
-            _ => None,
-        }
-    }
-
-    pub(crate) const fn segment(self) -> &'static str {
-        match self {
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-            Self::V3 => "v3",
-            Self::V4 => "v4",
-        }
-    }
 }
 
 impl Caller {

@@ -1,11 +1,14 @@
 //! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
 
-use super::table::Answer;
-use super::target::{NewFile, Source, Target};
+use super::answer::Answer;
+use super::store::Source;
+use super::target::{NewFile, Target};
+use super::ticket::CopyTicket;
 use super::{encryption, large_files, lock};
+use crate::behavior;
 use crate::calls::caller::Caller;
-use crate::drivers::receiver::Received;
 use crate::model::bucket::Bucket;
+use crate::model::checksums::Received;
 use crate::model::file::{Sha1, Stored, Version};
 use crate::model::ids;
 use crate::model::names::{self, FileInfo};
@@ -16,22 +19,6 @@ use crate::protocol::content_type;
 use crate::protocol::range::{self, Asked};
 use crate::protocol::response::Reply;
 use crate::protocol::undocumented;
-use crate::storage::blobs::Content;
-
-/// A copy whose bytes are still to be hashed.
-#[derive(Debug)]
-pub(crate) struct CopyTicket {
-    content: Content,
-    caller: Caller,
-    target: Target,
-}
-
-impl CopyTicket {
-    /// What to hash.
-    pub(crate) fn content(&self) -> Content {
-        self.content.clone()
-    }
-}
 
 pub(crate) fn copy_file(
     state: &mut State,
@@ -160,7 +147,7 @@ fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), Refusal
         },
     };
     let size = range.end - range.start;
-    if size > undocumented::LARGEST_UPLOAD {
+    if size > behavior::LARGEST_UPLOAD {
         let message = format!("Copy source too big: {size}");
         return Err(Refusal::new(400, "source_too_large", message));
     }

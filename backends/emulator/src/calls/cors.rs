@@ -9,12 +9,12 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{download, upload};
-use crate::machine::state_machine::text_of;
 use crate::model::bucket::Bucket;
 use crate::model::rules::CorsRule;
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::percent;
 use crate::protocol::response::Reply;
 use crate::protocol::undocumented;

@@ -5,9 +5,10 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 
+use super::answer::Answer;
 use super::encryption;
 use super::lock::{HOLD_HEADER, MODE_HEADER, UNTIL_HEADER};
-use super::table::Answer;
+use crate::behavior::UndocumentedBehavior;
 use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::encryption::{AES256, Encryption};
@@ -17,26 +18,17 @@ use crate::model::names::RESERVED;
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::overrides::OVERRIDES;
 use crate::protocol::percent;
 use crate::protocol::range::{self, Asked};
 use crate::protocol::response::Reply;
-use crate::protocol::undocumented::{self, UndocumentedBehavior};
+use crate::protocol::undocumented;
 
 /// The call for downloads by id.
 pub(crate) const BY_ID: &str = "b2_download_file_by_id";
 
 /// What downloads by name are counted as.
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
-
-/// Parameters of a download that replace a header of its answer.
-pub(crate) const OVERRIDES: [(&str, &str); 6] = [
-    ("b2CacheControl", "cache-control"),
-    ("b2ContentDisposition", "content-disposition"),
-    ("b2ContentEncoding", "content-encoding"),
-    ("b2ContentLanguage", "content-language"),
-    ("b2ContentType", "content-type"),
-    ("b2Expires", "expires"),
-];
 
 /// `path` is what follows `/file/`, still encoded.
 pub(crate) fn by_name(
@@ -190,7 +182,7 @@ fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, versi
     } else {
         withheld.push("X-Bz-File-Legal-Hold");
     }
-    if undocumented::names_what_is_withheld(bucket) && !withheld.is_empty() {
+    if names_what_is_withheld(bucket) && !withheld.is_empty() {
         let names = withheld.join(",");
         insert(headers, "x-bz-client-unauthorized-to-read", &names);
     }
@@ -233,4 +225,10 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (name, value) {
         headers.insert(name, value);
     }
+}
+
+/// Whether a download says which headers of Object Lock it withholds: in buckets that have it, whether or not they are
+/// set, or the header would give away what the key may not read.
+const fn names_what_is_withheld(bucket: &Bucket) -> bool {
+    bucket.file_lock
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use http::HeaderValue;
 use serde_json::json;
 
-use super::download::OVERRIDES;
-use super::table::Answer;
+use super::answer::Answer;
 use crate::calls::caller::Caller;
 use crate::model::state::State;
 use crate::model::token::DownloadToken;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::overrides::OVERRIDES;
 use crate::protocol::undocumented;
 
 /// A week, in seconds.

@@ -5,11 +5,11 @@ use std::fmt;
 use http::HeaderName;
 use http::request::Parts;
 
-use crate::machine::state_machine::text_of;
 use crate::model::bucket::Bucket;
 use crate::model::encryption::{AES256, CustomerKey, Encryption};
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::undocumented;
 
 static MANAGED: HeaderName = HeaderName::from_static("x-bz-server-side-encryption");

@@ -9,10 +9,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::calls::caller::ApiVersion;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 /// The calls of which it is known: `b2_copy_file` and `b2_update_file_retention` were reported in 2026,
 /// `b2_delete_file_version` ("unknown field in …FileNameAndId: accountId") in the first years.

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::table::Answer;
+use super::answer::Answer;
 use crate::calls::caller::Caller;
 use crate::calls::response_json;
-use crate::machine::events::{Happening, Told};
 use crate::model::encryption::Encryption;
+use crate::model::event::{EventObject, EventType};
 use crate::model::file::{Kind, Version};
 use crate::model::ids::{self, FileKind, Pod};
 use crate::model::lock::Lock;
@@ -55,7 +55,7 @@ pub(crate) fn hide_file(
         }
         Some(_) => {}
     }
-    let marker = hide(state, bucket_id, name, Happening::Hide, caller.now)?;
+    let marker = hide(state, bucket_id, name, EventType::Hide, caller.now)?;
     let account = state.account_id.clone();
     let marker = state.version(&marker).map(|(_, marker)| marker);
     let marker = marker.ok_or_else(|| Refusal::no_such_bucket(bucket_id))?;
@@ -67,7 +67,7 @@ pub(crate) fn hide(
     state: &mut State,
     bucket_id: &str,
     name: &str,
-    happening: Happening,
+    happening: EventType,
     now: u64,
 ) -> Result<String, Refusal> {
     let file_id = state
@@ -85,8 +85,8 @@ pub(crate) fn hide(
         replication: None,
         kind: Kind::Hide,
     })?;
-    let told = Told::of(marker);
-    state.tell(&told, happening, now);
+    let told = EventObject::of(marker);
+    state.record_event(&told, happening, now);
     Ok(file_id)
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn delete_file_version(
     }
     let is_told = !version.is_unfinished();
     if let Some(deleted) = state.remove(id).filter(|_| is_told) {
-        state.tell(&Told::of(&deleted), Happening::Delete, caller.now);
+        state.record_event(&EventObject::of(&deleted), EventType::Delete, caller.now);
     }
     Ok(Answer::Json(json!({"fileId": id, "fileName": name})))
 }

@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use serde_json::{Value, json};
 
-use super::table::Answer;
-use crate::calls::caller::{ApiVersion, Caller};
+use super::answer::Answer;
+use crate::calls::caller::Caller;
 use crate::calls::response_json;
 use crate::model::ids::Ids;
 use crate::model::key::{CAPABILITIES, Key, NOT_WITH_BUCKETS};
@@ -14,6 +14,7 @@ use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 /// 1000 days, in seconds: validity is less.
 const LONGEST_VALIDITY: i64 = 86_400_000;

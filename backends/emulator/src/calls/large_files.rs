@@ -7,12 +7,14 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::answer::Answer;
 use super::response_json::{self, File};
-use super::table::Answer;
 use super::target::NewFile;
 use super::{encryption, lock, replication};
+use crate::behavior;
 use crate::calls::caller::Caller;
-use crate::machine::events::{Happening, Told};
+use crate::content::Content;
+use crate::model::event::{EventObject, EventType};
 use crate::model::file::{Kind, Part, Stored, Version};
 use crate::model::ids::{self, FileKind};
 use crate::model::names;
@@ -22,7 +24,6 @@ use crate::protocol::args::Args;
 use crate::protocol::content_type;
 use crate::protocol::hex::hex_digits;
 use crate::protocol::undocumented;
-use crate::storage::blobs::Content;
 
 pub(crate) fn start_large_file(
     state: &mut State,
@@ -77,7 +78,7 @@ pub(crate) fn finish_large_file(
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     check_parts(parts, &named, least)?;
     let content = Content::joined(parts.values().map(|part| &part.content));
-    if content.len() > undocumented::LARGEST_FILE {
+    if content.len() > behavior::LARGEST_FILE {
         return Err(undocumented::upload_too_large(content.len()));
     }
     let finished = Kind::File(Stored {
@@ -96,8 +97,8 @@ pub(crate) fn finish_large_file(
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
     let answer = Answer::of(&response_json::file(version, &account, caller, false));
-    let told = Told::of(version);
-    state.tell(&told, Happening::MultipartUpload, caller.now);
+    let told = EventObject::of(version);
+    state.record_event(&told, EventType::MultipartUpload, caller.now);
     Ok(answer)
 }
 

@@ -4,8 +4,9 @@ use std::ops::Bound;
 
 use serde::Serialize;
 
+use super::answer::Answer;
 use super::response_json::{self, File};
-use super::table::Answer;
+use crate::behavior::Cursor;
 use crate::calls::caller::Caller;
 use crate::model::bucket::{Bucket, Place};
 use crate::model::file::Version;
@@ -13,7 +14,7 @@ use crate::model::ids;
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
-use crate::protocol::undocumented::{self, Cursor};
+use crate::protocol::undocumented;
 
 pub(crate) fn list_file_names(
     state: &mut State,

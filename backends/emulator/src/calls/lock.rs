@@ -3,9 +3,8 @@
 use http::request::Parts;
 use serde_json::json;
 
-use super::table::Answer;
+use super::answer::Answer;
 use crate::calls::caller::Caller;
-use crate::machine::state_machine::text_of;
 use crate::model::bucket::Bucket;
 use crate::model::file::Version;
 use crate::model::ids;
@@ -13,6 +12,7 @@ use crate::model::lock::{Lock, Mode, Retention, ShownRetention};
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::undocumented;
 
 pub(crate) const MODE_HEADER: &str = "x-bz-file-retention-mode";

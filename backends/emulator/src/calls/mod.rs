@@ -1,6 +1,7 @@
 //! What each call does. Start at [`table`].
 
 pub(crate) mod account;
+pub(crate) mod answer;
 pub(crate) mod buckets;
 pub(crate) mod caller;
 pub(crate) mod copy;
@@ -19,6 +20,8 @@ pub(crate) mod replication;
 pub(crate) mod response_json;
 mod rules;
 mod settings;
+mod store;
 pub(crate) mod table;
 pub(crate) mod target;
+pub(crate) mod ticket;
 pub(crate) mod upload;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::calls::caller::{ApiVersion, Caller};
+use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::encryption::ShownEncryption;
 use crate::model::file::{Kind, Part, Replication, Version};
@@ -14,6 +14,7 @@ use crate::model::lock::{DefaultRetention, ShownRetention};
 use crate::model::names::FileInfo;
 use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::protocol::json::object;
+use crate::protocol::version::ApiVersion;
 
 /// What the SHA-1 of nothing is: hide markers have it.
 const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";

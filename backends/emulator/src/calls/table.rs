@@ -6,9 +6,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use serde_json::Value;
-
+use super::answer::Answer;
 use super::{
     account, buckets, copy, download, download_authorization, files, keys, large_files, listing,
     lock, notifications, upload,
@@ -17,7 +15,6 @@ use crate::calls::caller::Caller;
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
-use crate::protocol::response::Reply;
 
 /// Every call that goes to `/b2api/v{N}/{name}`.
 #[rustfmt::skip]
@@ -74,22 +71,6 @@ pub(crate) enum Auth {
     Token,
     /// By an account token, or not at all where the bucket is public: the call asks.
     Optional,
-}
-
-/// What a call comes to.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Json(Value),
-    Reply(Reply),
-    /// Bytes must be hashed first.
-    Rehash(Box<copy::CopyTicket>),
-}
-
-impl Answer {
-    /// A shape whose fields are in B2's order.
-    pub(crate) fn of(shape: &impl Serialize) -> Self {
-        Self::Reply(Reply::shape(shape))
-    }
 }
 
 /// The call of this name.

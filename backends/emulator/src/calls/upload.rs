@@ -10,13 +10,14 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::table::Answer;
-use super::target::{NewFile, Source, Target};
+use super::answer::Answer;
+use super::store::Source;
+use super::target::{NewFile, Target};
 use super::{encryption, large_files, lock};
+use crate::behavior;
 use crate::calls::caller::Caller;
-use crate::drivers::receiver::{Checksums, DIGITS_AT_END, Hashes, Received};
-use crate::machine::state_machine::text_of;
 use crate::model::bucket::Bucket;
+use crate::model::checksums::{Checksums, DIGITS_AT_END, Hashes, Received};
 use crate::model::file::{Sha1, Stored, Version};
 use crate::model::ids::TokenWord;
 use crate::model::names;
@@ -25,6 +26,7 @@ use crate::model::token::UploadToken;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
 use crate::protocol::content_type;
+use crate::protocol::headers::text_of;
 use crate::protocol::hex::hex_digits;
 use crate::protocol::percent;
 use crate::protocol::response::Reply;
@@ -197,7 +199,7 @@ fn prepare(
         file_target(state, head, caller, state.bucket(subject)?)?
     };
     let (claim, data_len) = length_and_claim(head)?;
-    if data_len > undocumented::LARGEST_UPLOAD {
+    if data_len > behavior::LARGEST_UPLOAD {
         return Err(undocumented::upload_too_large(data_len));
     }
     if data_len == 0 && matches!(target, Target::Part { .. }) {

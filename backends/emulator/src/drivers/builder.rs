@@ -7,19 +7,22 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::behavior::UndocumentedBehavior;
 use crate::calls;
+use crate::drivers::account::{Account, Latency};
 use crate::drivers::clock::{Clock, SystemClock, whole_millis};
-use crate::drivers::in_process::{Emulator, Inner, Latency};
-use crate::drivers::receiver::Checksums;
-use crate::faults::Rules;
+use crate::drivers::in_process::Emulator;
+use crate::faults::rules::Rules;
 use crate::model::changes::Changes;
+use crate::model::checksums::Checksums;
 use crate::model::ids::Ids;
 use crate::model::key::{CAPABILITIES, Key};
 use crate::model::state::{Settings, State};
 use crate::model::token::Tokens;
 use crate::protocol::origins::Origins;
-use crate::protocol::undocumented::UndocumentedBehavior;
-use crate::storage::blobs::{BlobStore, MemoryStore, NoStore};
+use crate::storage::blobs::memory::MemoryStore;
+use crate::storage::blobs::null_store::NoStore;
+use crate::storage::blobs::store::BlobStore;
 use crate::storage::journal::data_dir::DataDir;
 
 const ACCOUNT_ID: &str = "e0b2e0b2e0b2";
@@ -42,6 +45,25 @@ pub struct Builder {
     custom_timestamps: bool,
     legacy_encryption: bool,
     guesses: UndocumentedBehavior,
+}
+
+impl Emulator {
+    /// An empty account with the default settings.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// The settings to begin with.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Builder {
@@ -263,7 +285,7 @@ impl Builder {
         recovery_warnings: Vec<String>,
     ) -> Emulator {
         let (key_id, key) = self.master();
-        Emulator::of_inner(Inner {
+        Emulator::of_account(Account {
             state: Mutex::new(state),
             rules: Mutex::new(Rules::new(self.seed)),
             store,

@@ -3,30 +3,32 @@
 //! This is the one place that every request passes before and after the heart, so it is where faults strike.
 
 use std::io;
-use std::pin::Pin;
 use std::time::Duration;
 
 use b2kit_core::{BodyStream, HttpErrorKind, Phase};
-use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, ORIGIN};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
 use crate::calls;
-use crate::calls::copy::CopyTicket;
+use crate::calls::ticket::CopyTicket;
 use crate::calls::upload::UploadTicket;
+use crate::drivers::account::Account;
 use crate::drivers::host::{Shell, pause};
-use crate::drivers::in_process::Emulator;
 use crate::drivers::receiver::{NotTaken, Receiver, rehash};
+use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
-use crate::faults::{Plan, Stage, Subject, TokenTrouble, UploadEnd, Wait};
-use crate::machine::state_machine::{JSON_LIMIT, JsonTicket, Step, text_of};
+use crate::faults::plan::{BodyFault, Plan, Stage, UploadEnd, Wait};
+use crate::faults::subject::Subject;
+use crate::machine::state_machine::{JSON_LIMIT, JsonTicket, Step};
+use crate::model::token::TokenFault;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::origins::Origins;
 use crate::protocol::response::Reply;
 use crate::protocol::undocumented;
-use crate::storage::blobs::NoRoom;
+use crate::storage::blobs::store::NoRoom;
 
 /// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
 /// would use all connections up.
@@ -47,26 +49,43 @@ impl From<io::Error> for Broken {
     }
 }
 
+/// A response, and what goes wrong while its body is sent.
+#[derive(Debug)]
+pub(crate) struct Exchanged {
+    pub(crate) response: Reply,
+    pub(crate) body_fault: BodyFault,
+}
+
+impl From<Reply> for Exchanged {
+    /// A response with which nothing goes wrong.
+    fn from(response: Reply) -> Self {
+        Self {
+            response,
+            body_fault: BodyFault::default(),
+        }
+    }
+}
+
 /// Answers a request. `origins` are the URLs of the doors that clients are sent to. `body` is read only as far as the answer needs
 /// it.
 ///
 /// # Errors
 /// If the body can't be read, or the connection is lost: then there is nobody to answer.
 pub(crate) async fn exchange(
-    emulator: &Emulator,
+    account: &Account,
     origins: &Origins,
     head: &Parts,
     body: &mut BodyStream,
     shell: &dyn Shell,
-) -> Result<Reply, Broken> {
+) -> Result<Exchanged, Broken> {
     pass(shell).await;
-    let subject = Subject::of_head(head, |bucket| emulator.bucket_id(bucket));
-    if let Some(latency) = emulator.latency(subject.call) {
-        emulator.sleep(latency).await;
+    let subject = Subject::of_head(head, |bucket| account.bucket_id(bucket));
+    if let Some(latency) = account.latency(subject.call) {
+        account.sleep(latency).await;
     }
-    let plan = emulator.rules().plan(&subject);
+    let plan = account.rules().plan(&subject);
     let mut exchange = Exchange {
-        emulator,
+        account,
         head,
         subject,
         plan,
@@ -77,13 +96,13 @@ pub(crate) async fn exchange(
         None => exchange.answer(origins, body).await?,
     };
     // nothing is answered that a restart would have forgotten
-    let reply = match emulator.keep() {
+    let reply = match account.keep() {
         Ok(()) => reply,
         Err(error) => exchange.unkept(reply, &error),
     };
-    let reply = exchange.after(reply).await?;
+    let exchanged = exchange.after(reply).await?;
     pass(shell).await;
-    Ok(reply)
+    Ok(exchanged)
 }
 
 /// Lets others go on, where a network would.
@@ -94,7 +113,7 @@ async fn pass(shell: &dyn Shell) {
 }
 
 struct Exchange<'a> {
-    emulator: &'a Emulator,
+    account: &'a Account,
     head: &'a Parts,
     subject: Subject,
     plan: Plan,
@@ -112,7 +131,7 @@ impl Exchange<'_> {
         let lost = self.plan.request_lost.take();
         let is_known = lost == Some(Phase::MaybeReceived) || stage.instead.is_some();
         if let Some(call) = self.subject.call.filter(|_| is_first && is_known) {
-            self.emulator.state().count(call);
+            self.account.state().count(call);
         }
         if let Some(phase) = lost {
             return Err(Broken::Lost(HttpErrorKind::Reset, phase));
@@ -122,14 +141,14 @@ impl Exchange<'_> {
         };
         let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
         if is_upload && !instead.spares_the_upload_url() {
-            self.spoil_token(TokenTrouble::Forget);
+            self.spoil_token(TokenFault::Forget);
         }
         Ok(Some(instead.into_reply()))
     }
 
     async fn answer(&mut self, origins: &Origins, body: &mut BodyStream) -> Result<Reply, Broken> {
-        let now = self.emulator.now();
-        let step = self.emulator.state().begin(self.head, origins, now);
+        let now = self.account.now();
+        let step = self.account.state().begin(self.head, origins, now);
         match step {
             Step::Reply(reply) => Ok(reply),
             Step::ReadJson(ticket) => self.read_json(ticket, body).await,
@@ -143,28 +162,15 @@ impl Exchange<'_> {
         ticket: JsonTicket,
         body: &mut BodyStream,
     ) -> Result<Reply, Broken> {
-        // nearly always one piece, which stays where it is
-        let (mut json, mut rest) = (Bytes::new(), BytesMut::new());
-        while let Some(chunk) = next(body).await {
-            let chunk = chunk?;
-            if json.len() + rest.len() + chunk.len() > JSON_LIMIT {
-                return Ok(Reply::refusal(&undocumented::body_too_large()));
-            }
-            if json.is_empty() {
-                json = chunk;
-            } else {
-                rest.extend_from_slice(&chunk);
-            }
-        }
-        if !rest.is_empty() {
-            json = [json, rest.freeze()].concat().into();
-        }
+        let Some(json) = collect(body, JSON_LIMIT).await? else {
+            return Ok(Reply::refusal(&undocumented::body_too_large()));
+        };
         self.learn(&json);
         if let Some(reply) = self.before(false).await? {
             return Ok(reply);
         }
-        let now = self.emulator.now();
-        let step = self.emulator.state().finish_json(ticket, &json, now);
+        let now = self.account.now();
+        let step = self.account.state().finish_json(ticket, &json, now);
         match step {
             Step::Reply(reply) => Ok(reply),
             Step::Rehash(ticket) => self.copy(ticket).await,
@@ -182,29 +188,29 @@ impl Exchange<'_> {
         if let Ok(args) = Args::of_json(json) {
             self.subject.read(&args);
         }
-        let mut rules = self.emulator.rules();
+        let mut rules = self.account.rules();
         rules.plan_with_fields(&mut self.plan, &self.subject);
     }
 
     async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Reply, Broken> {
-        let received = match rehash(ticket.content(), self.emulator.checksums()).await {
+        let received = match rehash(ticket.content(), self.account.checksums()).await {
             Ok(received) => received,
             Err(error) => return Ok(Reply::refusal(&undocumented::broken(&error))),
         };
-        Ok(self.emulator.state().complete_copy(ticket, received))
+        Ok(self.account.state().complete_copy(ticket, received))
     }
 
     async fn receive(&self, ticket: UploadTicket, body: &mut BodyStream) -> Result<Reply, Broken> {
-        let emulator = self.emulator;
+        let account = self.account;
         let data_len = ticket.data_len();
         let digits_at_end = ticket.has_digits_at_end();
-        let hashes = ticket.hashes(emulator.checksums());
+        let hashes = ticket.hashes(account.checksums());
         let mut upload = Upload {
-            emulator,
+            account,
             ticket: Some(ticket),
         };
         let hasher = self.shell.hasher(hashes, data_len);
-        let receiver = Receiver::new(emulator.store(), data_len, digits_at_end, hasher);
+        let receiver = Receiver::new(account.store(), data_len, digits_at_end, hasher);
         let mut receiver = match receiver {
             Ok(receiver) => receiver,
             Err(NoRoom::Cap) => return Ok(upload.reject(&Refusal::storage_cap_exceeded())),
@@ -220,7 +226,7 @@ impl Exchange<'_> {
                     return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
-                    emulator.sleep(LONGEST_STALL).await;
+                    account.sleep(LONGEST_STALL).await;
                     return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
                 }
                 _ => {}
@@ -240,7 +246,7 @@ impl Exchange<'_> {
             Err(not_taken) => return upload.not_taken(not_taken),
         };
         let ticket = upload.take();
-        Ok(emulator.state().complete_upload(ticket, received))
+        Ok(account.state().complete_upload(ticket, received))
     }
 
     /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
@@ -251,21 +257,21 @@ impl Exchange<'_> {
         }
         let file_id = reply.headers.get("x-bz-file-id");
         let file_id = file_id.and_then(|id| id.to_str().ok());
-        if file_id.is_some_and(|id| self.emulator.is_kept(id)) {
+        if file_id.is_some_and(|id| self.account.is_kept(id)) {
             return reply;
         }
         Reply::refusal(&undocumented::unkept(error))
     }
 
     /// What goes wrong with the news of the effect.
-    async fn after(&mut self, mut reply: Reply) -> Result<Reply, Broken> {
+    async fn after(&mut self, mut reply: Reply) -> Result<Exchanged, Broken> {
         let mut stage = std::mem::take(&mut self.plan.after);
         self.wait(&stage).await;
         if self.plan.is_reply_lost {
             return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
         }
         if self.subject.may_tire_tokens()
-            && self.emulator.rules().tires_token()
+            && self.account.rules().tires_token()
             && reply.status == StatusCode::OK
         {
             self.tire_token(&reply);
@@ -274,31 +280,33 @@ impl Exchange<'_> {
             reply = instead.into_reply();
         }
         if self.head.headers.contains_key(ORIGIN) {
-            calls::cors::share(&self.emulator.state(), self.head, &mut reply);
+            calls::cors::share(&self.account.state(), self.head, &mut reply);
         }
         for change in &self.plan.changes {
-            reply.change(change);
+            change.apply(&mut reply);
         }
         if self.head.method == Method::HEAD {
             reply = reply.without_body();
         }
-        reply.body_trouble = std::mem::take(&mut self.plan.body);
-        Ok(reply.dated(self.emulator.now()))
+        Ok(Exchanged {
+            response: reply.dated(self.account.now()),
+            body_fault: std::mem::take(&mut self.plan.body),
+        })
     }
 
     async fn wait(&self, stage: &Stage) {
         for wait in &stage.waits {
             match wait {
-                Wait::For(duration) => self.emulator.sleep(*duration).await,
+                Wait::For(duration) => self.account.sleep(*duration).await,
                 Wait::At(gate) => gate.pass().await,
             }
         }
     }
 
     /// The token that the request brings, if it is a good one, is so no more.
-    fn spoil_token(&self, trouble: TokenTrouble) {
+    fn spoil_token(&self, trouble: TokenFault) {
         if let Some(token) = text_of(self.head, AUTHORIZATION) {
-            self.emulator.state().tokens.spoil(token, trouble);
+            self.account.state().tokens.spoil(token, trouble);
         }
     }
 
@@ -307,14 +315,14 @@ impl Exchange<'_> {
         if let Some(answer) = reply.as_json()
             && let Some(token) = answer["authorizationToken"].as_str()
         {
-            self.emulator.state().tokens.tire(token);
+            self.account.state().tokens.tire(token);
         }
     }
 }
 
 /// An upload under way. If it is dropped with its ticket, by an error or because nobody waits any more, it is abandoned.
 struct Upload<'a> {
-    emulator: &'a Emulator,
+    account: &'a Account,
     ticket: Option<UploadTicket>,
 }
 
@@ -325,7 +333,7 @@ impl Upload<'_> {
 
     fn reject(&mut self, refusal: &Refusal) -> Reply {
         let ticket = self.take();
-        self.emulator.state().reject_upload(&ticket, refusal)
+        self.account.state().reject_upload(&ticket, refusal)
     }
 
     fn not_taken(&mut self, why: NotTaken) -> Result<Reply, Broken> {
@@ -339,11 +347,7 @@ impl Upload<'_> {
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.emulator.state().abandon_upload(&ticket);
+            self.account.state().abandon_upload(&ticket);
         }
     }
-}
-
-pub(crate) async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
-    std::future::poll_fn(|cx| Pin::as_mut(body).poll_next(cx)).await
 }

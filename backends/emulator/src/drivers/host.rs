@@ -6,7 +6,7 @@ use std::task::Poll;
 use b2kit_core::async_trait;
 use bytes::Bytes;
 
-use crate::drivers::receiver::Hashes;
+use crate::model::checksums::Hashes;
 
 /// The shell that a request came through.
 pub(crate) trait Shell: Send + Sync {

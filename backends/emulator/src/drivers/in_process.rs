@@ -4,30 +4,23 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use b2kit_core::{
-    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, Sleep,
-    async_trait,
+    Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, ResponseBody, async_trait,
 };
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::CONTENT_LENGTH;
 
-use crate::drivers::builder::Builder;
-use crate::drivers::clock::Clock;
+use crate::drivers::account::Account;
 use crate::drivers::exchange::{Broken, exchange};
 use crate::drivers::host::InProcess;
-use crate::drivers::receiver::Checksums;
 use crate::drivers::response_body::Outgoing;
-use crate::faults::{Faults, Rules};
+use crate::faults::rules::Faults;
 use crate::machine::events::Webhook;
 use crate::model::state::State;
-use crate::protocol::origins::Origins;
-use crate::storage::blobs::BlobStore;
-use crate::storage::journal::data_dir::DataDir;
 
 /// B2 on this computer: one account. A clone is another handle to the same account.
 ///
@@ -42,31 +35,7 @@ use crate::storage::journal::data_dir::DataDir;
 /// answer.
 #[derive(Clone)]
 pub struct Emulator {
-    inner: Arc<Inner>,
-}
-
-pub(crate) struct Inner {
-    pub(crate) state: Mutex<State>,
-    pub(crate) rules: Mutex<Rules>,
-    pub(crate) store: Box<dyn BlobStore>,
-    /// Where the account lies, if it outlives this.
-    pub(crate) data: Option<DataDir>,
-    pub(crate) recovery_warnings: Vec<String>,
-    pub(crate) checksums: Checksums,
-    pub(crate) clock: Box<dyn Clock>,
-    pub(crate) origins: Origins,
-    pub(crate) latency: Latency,
-    pub(crate) key_id: String,
-    pub(crate) key: String,
-    pub(crate) account_id: String,
-}
-
-/// How long calls take besides their work.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Latency {
-    pub(crate) of_all: Option<Duration>,
-    /// Those that have a latency of their own.
-    pub(crate) of_calls: BTreeMap<String, Duration>,
+    inner: Arc<Account>,
 }
 
 /// The whole state of an emulator at one moment: [`Emulator::save`].
@@ -74,7 +43,7 @@ pub(crate) struct Latency {
 pub struct Saved {
     state: State,
     /// Which emulator it is of.
-    of: Weak<Inner>,
+    of: Weak<Account>,
 }
 
 /// What is in an emulator at one moment, for assertions.
@@ -103,20 +72,9 @@ impl Snapshot {
 }
 
 impl Emulator {
-    /// An empty account with the default settings.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::builder().build()
-    }
-
-    /// The settings to begin with.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
-    pub(crate) fn of_inner(inner: Inner) -> Self {
+    pub(crate) fn of_account(account: Account) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(account),
         }
     }
 
@@ -150,10 +108,11 @@ impl Emulator {
     /// If B2 would not allow the name, or one bucket more; or if it can't be written to the data directory.
     pub fn create_bucket(&self, name: &str, is_public: bool) -> io::Result<String> {
         let id = self
+            .inner
             .state()
             .own_bucket(name, is_public)
             .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal.message))?;
-        self.keep()?;
+        self.inner.keep()?;
         Ok(id)
     }
 
@@ -164,44 +123,46 @@ impl Emulator {
     /// If there is no such bucket, or it can't be written to the data directory.
     pub fn set_legacy_encryption(&self, bucket_name: &str, legacy: bool) -> io::Result<()> {
         let id = self
+            .inner
             .bucket_id(bucket_name)
             .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such bucket"))?;
-        self.state()
+        self.inner
+            .state()
             .bucket_mut(&id)
             .map_err(|refusal| io::Error::new(io::ErrorKind::NotFound, refusal.message))?
             .set_legacy_encryption(legacy);
-        self.keep()
+        self.inner.keep()
     }
 
     /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
     pub fn expire_account_tokens(&self) {
-        self.state().tokens.expire_account();
+        self.inner.state().tokens.expire_account();
     }
 
     /// Lets every upload token expire now. Uploads under way are not disturbed.
     pub fn expire_upload_tokens(&self) {
-        self.state().tokens.expire_upload();
+        self.inner.state().tokens.expire_upload();
     }
 
     /// Carries the lifecycle rules of all buckets out, by the time that the clock shows. It also happens by itself, before
     /// the first request of every day.
     pub fn run_lifecycle(&self) {
-        let now = self.now();
-        self.state().run_lifecycle(now);
+        let now = self.inner.now();
+        self.inner.state().run_lifecycle(now);
     }
 
     /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
     /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
     #[must_use]
     pub fn drain_webhooks(&self) -> Vec<Webhook> {
-        self.state().drain_webhooks()
+        self.inner.state().drain_webhooks()
     }
 
     /// The whole state: buckets, files, keys, tokens, ids that are still to come, all but the clock and the
     /// [`faults`](Self::faults). It costs memory for names and numbers; the bytes of files are shared.
     #[must_use]
     pub fn save(&self) -> Saved {
-        let mut state = self.state().clone();
+        let mut state = self.inner.state().clone();
         state.tokens.forget_uploads_under_way();
         Saved {
             state,
@@ -220,7 +181,7 @@ impl Emulator {
         }
         let mut before = None;
         let mut replace = || {
-            let mut state = self.state();
+            let mut state = self.inner.state();
             before = Some(std::mem::replace(&mut *state, saved.state.clone()));
             state
         };
@@ -244,14 +205,14 @@ impl Emulator {
 
     /// What is to go wrong.
     #[must_use]
-    pub const fn faults(&self) -> Faults<'_> {
-        Faults::of(self)
+    pub fn faults(&self) -> Faults<'_> {
+        Faults::new(&self.inner.rules)
     }
 
     /// What is in it now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let state = self.state();
+        let state = self.inner.state();
         let unfinished = state.buckets.values().map(|bucket| bucket.unfinished.len());
         let unfinished: usize = unfinished.sum();
         let versions = state.buckets.values().map(|bucket| bucket.versions.len());
@@ -265,82 +226,16 @@ impl Emulator {
         }
     }
 
-    /// The state. Never held across an await.
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        let state = self.inner.state.lock();
-        state.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The rules of what goes wrong. Never held across an await.
-    pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
-        let rules = self.inner.rules.lock();
-        rules.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes down what has changed, where that is done.
-    pub(crate) fn keep(&self) -> io::Result<()> {
-        match &self.inner.data {
-            None => Ok(()),
-            Some(data) => data.keep(|| self.state()),
-        }
-    }
-
-    /// Whether this version of a file is written down as it is now, where that is done.
-    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
-        let data = self.inner.data.as_ref();
-        data.is_none_or(|data| data.has(file_id))
-    }
-
-    /// The id of the bucket with this name.
-    pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
-        let state = self.state();
-        state.bucket_named(name).map(|bucket| bucket.id.clone())
-    }
-
-    pub(crate) fn checksums(&self) -> Checksums {
-        self.inner.checksums
-    }
-
-    /// How long a call takes besides its work.
-    pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
-        let latency = &self.inner.latency;
-        let own = call.and_then(|call| latency.of_calls.get(call));
-        own.copied().or(latency.of_all)
-    }
-
     /// The type of the bucket with this name, in B2's words: `allPrivate`, `allPublic`.
     #[must_use]
     pub fn bucket_type(&self, name: &str) -> Option<String> {
-        let state = self.state();
+        let state = self.inner.state();
         state.bucket_named(name).map(|bucket| bucket.kind.clone())
     }
 
-    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
-        self.inner.clock.sleep(duration)
-    }
-
-    pub(crate) fn store(&self) -> &dyn BlobStore {
-        &*self.inner.store
-    }
-
-    pub(crate) fn now(&self) -> u64 {
-        self.inner.clock.now_millis()
-    }
-
-    #[cfg(feature = "server")]
-    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
-        self.inner.clock.turn(by)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if let Some(data) = &self.data {
-            // what fails here was answered by nobody
-            data.keep(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
-                .ok();
-            data.shut();
-        }
+    /// What the handles share.
+    pub(crate) fn account(&self) -> &Account {
+        &self.inner
     }
 }
 
@@ -349,12 +244,6 @@ impl fmt::Debug for Saved {
         f.debug_struct("Saved")
             .field("buckets", &self.state.buckets.len())
             .finish_non_exhaustive()
-    }
-}
-
-impl Default for Emulator {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -376,13 +265,20 @@ impl HttpClient for Emulator {
             move |error: io::Error| HttpError::new(HttpErrorKind::Source, phase).with_source(error)
         };
         let mut stream = body.open().map_err(source_failed(Phase::NotSent))?;
-        let reply = exchange(self, &self.inner.origins, &head, &mut stream, &InProcess)
-            .await
-            .map_err(|broken| match broken {
-                Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),
-                Broken::Lost(kind, phase) => HttpError::new(kind, phase),
-            })?;
-        let body = Outgoing::new(reply.payload, reply.body_trouble);
+        let exchanged = exchange(
+            &self.inner,
+            &self.inner.origins,
+            &head,
+            &mut stream,
+            &InProcess,
+        )
+        .await
+        .map_err(|broken| match broken {
+            Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),
+            Broken::Lost(kind, phase) => HttpError::new(kind, phase),
+        })?;
+        let reply = exchanged.response;
+        let body = Outgoing::new(reply.payload, exchanged.body_fault);
         let body = ResponseBody::new(Some(body.left()), Content(body));
         let mut response = http::Response::new(body);
         *response.status_mut() = reply.status;

@@ -1,5 +1,6 @@
 //! What drives the state machine. All I/O is here.
 
+mod account;
 pub(crate) mod builder;
 pub(crate) mod clock;
 #[cfg(feature = "server")]
@@ -8,6 +9,7 @@ pub(crate) mod exchange;
 pub(crate) mod host;
 pub(crate) mod in_process;
 pub(crate) mod receiver;
+mod request_body;
 pub(crate) mod response_body;
 #[cfg(feature = "server")]
 pub(crate) mod server;

@@ -5,16 +5,16 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::faults::BodyTrouble;
+use crate::content::Chunks;
+use crate::faults::plan::BodyFault;
 use crate::protocol::response::Payload;
-use crate::storage::blobs::Chunks;
 
 /// The body of an answer, chunk by chunk. Both shells send this.
 pub(crate) struct Outgoing {
     source: Source,
     len: u64,
     sent: u64,
-    trouble: BodyTrouble,
+    trouble: BodyFault,
     has_paused: bool,
 }
 
@@ -26,7 +26,7 @@ enum Source {
 }
 
 impl Outgoing {
-    pub(crate) fn new(payload: Payload, trouble: BodyTrouble) -> Self {
+    pub(crate) fn new(payload: Payload, trouble: BodyFault) -> Self {
         let len = payload.len();
         Self {
             source: match payload {
@@ -111,9 +111,9 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
-    use crate::faults::Cut;
+    use crate::faults::plan::Cut;
 
-    fn sent(trouble: BodyTrouble) -> (Vec<u8>, Option<bool>) {
+    fn sent(trouble: BodyFault) -> (Vec<u8>, Option<bool>) {
         let payload = Payload::Bytes(Bytes::from_static(b"0123456789"));
         let mut outgoing = Outgoing::new(payload, trouble);
         let mut bytes = Vec::new();
@@ -132,16 +132,16 @@ mod tests {
 
     #[test]
     fn a_body_is_cut_stalls_or_lies_at_the_byte_that_was_said() {
-        let trouble = BodyTrouble::default;
-        let cut = |after| BodyTrouble {
+        let trouble = BodyFault::default;
+        let cut = |after| BodyFault {
             cut: Some((after, Cut::Close)),
             ..trouble()
         };
-        let stall = |after| BodyTrouble {
+        let stall = |after| BodyFault {
             stall: Some(after),
             ..trouble()
         };
-        let corrupt = |at| BodyTrouble {
+        let corrupt = |at| BodyFault {
             corrupt: vec![at],
             ..trouble()
         };

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use b2kit_core::Phase;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::kind::{ErrorReply, FaultKind};
 use super::latch::Gate;
+use super::tampering::Tampering;
+use crate::model::token::TokenFault;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::response::Reply;
 
@@ -16,14 +18,14 @@ use crate::protocol::response::Reply;
 pub(crate) struct Plan {
     pub(crate) before: Stage,
     pub(crate) after: Stage,
-    pub(crate) token: Option<TokenTrouble>,
+    pub(crate) token: Option<TokenFault>,
     pub(crate) request_lost: Option<Phase>,
     pub(crate) upload: Option<(u64, UploadEnd)>,
     /// The places of bytes of the upload that arrive wrong.
     pub(crate) corrupt_upload: Vec<u64>,
     pub(crate) is_reply_lost: bool,
-    pub(crate) changes: Vec<Change>,
-    pub(crate) body: BodyTrouble,
+    pub(crate) changes: Vec<Tampering>,
+    pub(crate) body: BodyFault,
     /// Whether there are rules about fields that are still to come.
     pub(crate) awaits_fields: bool,
 }
@@ -53,25 +55,10 @@ pub(crate) enum Instead {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenTrouble {
-    Expire,
-    Forget,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UploadEnd {
     Cut,
     Reset,
     Stall,
-}
-
-/// What is changed in an answer.
-#[derive(Debug, Clone)]
-pub(crate) enum Change {
-    Sha1,
-    Length,
-    SetHeader(HeaderName, HeaderValue),
-    RemoveHeader(HeaderName),
 }
 
 /// How a connection ends.
@@ -92,7 +79,7 @@ impl Cut {
 
 /// What goes wrong while the body of an answer goes out.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BodyTrouble {
+pub(crate) struct BodyFault {
     pub(crate) cut: Option<(u64, Cut)>,
     pub(crate) stall: Option<u64>,
     pub(crate) corrupt: Vec<u64>,
@@ -121,8 +108,8 @@ impl Plan {
             ),
             FaultKind::Delay(duration) => stage.waits.push(Wait::For(duration)),
             FaultKind::Wait(gate) => stage.waits.push(Wait::At(gate)),
-            FaultKind::ExpireToken => first(&mut self.token, TokenTrouble::Expire),
-            FaultKind::ForgetToken => first(&mut self.token, TokenTrouble::Forget),
+            FaultKind::ExpireToken => first(&mut self.token, TokenFault::Expire),
+            FaultKind::ForgetToken => first(&mut self.token, TokenFault::Forget),
             FaultKind::LoseRequest(phase) => {
                 first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
@@ -135,10 +122,12 @@ impl Plan {
             FaultKind::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
             FaultKind::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
             FaultKind::CorruptByte { at } => self.body.corrupt.push(at),
-            FaultKind::WrongSha1 => self.changes.push(Change::Sha1),
-            FaultKind::WrongLength => self.changes.push(Change::Length),
-            FaultKind::SetHeader(name, value) => self.changes.push(Change::SetHeader(name, value)),
-            FaultKind::RemoveHeader(name) => self.changes.push(Change::RemoveHeader(name)),
+            FaultKind::WrongSha1 => self.changes.push(Tampering::Sha1),
+            FaultKind::WrongLength => self.changes.push(Tampering::Length),
+            FaultKind::SetHeader(name, value) => {
+                self.changes.push(Tampering::SetHeader(name, value))
+            }
+            FaultKind::RemoveHeader(name) => self.changes.push(Tampering::RemoveHeader(name)),
         }
     }
 }

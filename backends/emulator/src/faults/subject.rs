@@ -3,10 +3,10 @@
 use http::request::Parts;
 use http::{HeaderName, Method};
 
-use super::TestMode;
+use super::test_mode::TestMode;
 use crate::calls;
-use crate::machine::state_machine::text_of;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::percent;
 
 static TEST_MODE: HeaderName = HeaderName::from_static("x-bz-test-mode");

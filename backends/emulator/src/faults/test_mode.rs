@@ -3,7 +3,6 @@
 //! What fails is "some" in B2's documents. Here it is every third upload, and every second token, beginning at the place
 //! that the seed decides.
 
-use super::Subject;
 use super::kind::FaultKind;
 
 /// What a request wants rehearsed.
@@ -55,9 +54,8 @@ impl Counts {
         }
     }
 
-    pub(super) fn trouble(&mut self, subject: &Subject) -> Option<FaultKind> {
-        let call = subject.call?;
-        match subject.test_mode? {
+    pub(super) fn fault(&mut self, mode: TestMode, call: &str) -> Option<FaultKind> {
+        match mode {
             TestMode::FailSomeUploads if matches!(call, "b2_upload_file" | "b2_upload_part") => {
                 self.uploads += 1;
                 self.uploads

@@ -7,14 +7,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::model::file::Version;
-use crate::model::notification::{NotificationRule, covers};
+use crate::model::event::Event;
+use crate::model::notification::NotificationRule;
 use crate::model::state::State;
 use crate::protocol::hex::hex;
 use crate::protocol::json::{self, Sorted};
-
-/// How many events are kept before the oldest are forgotten.
-const MOST_EVENTS: usize = 10_000;
 
 /// A request that B2 would send to the receiver of events: a `POST` of JSON.
 ///
@@ -34,98 +31,7 @@ pub struct Webhook {
     pub body: Bytes,
 }
 
-/// What can happen to a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Happening {
-    Upload,
-    MultipartUpload,
-    Copy,
-    Hide,
-    HideByRule,
-    Delete,
-    DeleteByRule,
-}
-
-/// What is told of a version.
-pub(crate) struct Told {
-    bucket_id: String,
-    name: String,
-    file_id: String,
-    size: u64,
-}
-
-/// Something that happened, and the rule that wants it told.
-#[derive(Clone)]
-pub(crate) struct Event {
-    bucket: String,
-    rule: NotificationRule,
-    shown: Value,
-}
-
-impl Told {
-    pub(crate) fn of(version: &Version) -> Self {
-        Self {
-            bucket_id: version.bucket_id.clone(),
-            name: version.name.clone(),
-            file_id: version.file_id.clone(),
-            size: version.stored().map_or(0, |stored| stored.content.len()),
-        }
-    }
-}
-
-impl Happening {
-    const fn event_type(self) -> &'static str {
-        match self {
-            Self::Upload => "b2:ObjectCreated:Upload",
-            Self::MultipartUpload => "b2:ObjectCreated:MultipartUpload",
-            Self::Copy => "b2:ObjectCreated:Copy",
-            Self::Hide => "b2:HideMarkerCreated:Hide",
-            Self::HideByRule => "b2:HideMarkerCreated:LifecycleRule",
-            Self::Delete => "b2:ObjectDeleted:Delete",
-            Self::DeleteByRule => "b2:ObjectDeleted:LifecycleRule",
-        }
-    }
-}
-
 impl State {
-    /// Something happened to a version: who wants to know is told, once somebody asks for it.
-    pub(crate) fn tell(&mut self, version: &Told, happening: Happening, now: u64) {
-        let Some(bucket) = self.buckets.get(&version.bucket_id) else {
-            return;
-        };
-        let event_type = happening.event_type();
-        let wants = |rule: &&NotificationRule| {
-            let mut types = rule.event_types.iter();
-            rule.is_enabled
-                && version.name.starts_with(&rule.prefix)
-                && types.any(|pattern| covers(pattern, event_type))
-        };
-        let Some(rule) = bucket.notification_rules.iter().find(wants) else {
-            return;
-        };
-        let event = Event {
-            bucket: bucket.id.clone(),
-            rule: rule.clone(),
-            shown: json!({
-                "accountId": self.account_id,
-                "bucketId": bucket.id,
-                "bucketName": bucket.name,
-                "eventId": self.ids.event_id(),
-                "eventTimestamp": now,
-                "eventType": event_type,
-                "eventVersion": 1,
-                "matchedRuleName": rule.name,
-                "objectName": version.name,
-                "objectSize": version.size,
-                "objectVersionId": version.file_id,
-            }),
-        };
-        if self.events.len() == MOST_EVENTS {
-            self.events.pop_front();
-        }
-        self.events.push_back(event);
-    }
-
     /// All that is to be told, in batches as large as the rules allow.
     pub(crate) fn drain_webhooks(&mut self) -> Vec<Webhook> {
         let mut batches: Vec<(Event, Vec<Value>)> = Vec::new();
@@ -134,7 +40,7 @@ impl State {
                 let room = (batch.len() as u64) < first.rule.max_batch;
                 first.bucket == event.bucket && first.rule == event.rule && room
             };
-            let shown = event.shown.clone();
+            let shown = event.json.clone();
             match batches.iter_mut().rev().find(fits) {
                 Some((_, batch)) => batch.push(shown),
                 None => batches.push((event, vec![shown])),

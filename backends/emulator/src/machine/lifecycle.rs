@@ -1,8 +1,8 @@
 //! Lifecycle rules, carried out: once for every day that has begun, and when the handle says so.
 
 use crate::calls::files;
-use crate::machine::events::{Happening, Told};
 use crate::model::bucket::Bucket;
+use crate::model::event::{EventObject, EventType};
 use crate::model::file::Version;
 use crate::model::rules::LifecycleRule;
 use crate::model::state::State;
@@ -52,11 +52,11 @@ impl State {
         match deed {
             Deed::Hide(name) => {
                 // the bucket exists, so there is nothing to refuse
-                files::hide(self, bucket, &name, Happening::HideByRule, now).ok();
+                files::hide(self, bucket, &name, EventType::HideByRule, now).ok();
             }
             Deed::Delete(id) => {
                 if let Some(version) = self.remove(&id) {
-                    self.tell(&Told::of(&version), Happening::DeleteByRule, now);
+                    self.record_event(&EventObject::of(&version), EventType::DeleteByRule, now);
                 }
             }
             Deed::Cancel(id) => {

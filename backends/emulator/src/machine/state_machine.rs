@@ -19,24 +19,27 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, AsHeaderName, RANGE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, RANGE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 
 use crate::calls;
-use crate::calls::caller::{ApiVersion, Caller, Reading};
-use crate::calls::copy::CopyTicket;
+use crate::calls::answer::Answer;
+use crate::calls::caller::{Caller, Reading};
 use crate::calls::encryption::KeyHeaders;
-use crate::calls::table::{self, Answer, Auth, Call};
+use crate::calls::table::{self, Auth, Call};
+use crate::calls::ticket::CopyTicket;
 use crate::calls::upload::UploadTicket;
-use crate::drivers::receiver::Received;
+use crate::model::checksums::Received;
 use crate::model::key::Key;
 use crate::model::state::State;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::args::Args;
+use crate::protocol::headers::text_of;
 use crate::protocol::origins::Origins;
 use crate::protocol::response::Reply;
 use crate::protocol::undocumented;
+use crate::protocol::version::ApiVersion;
 
 /// The largest JSON body that is read.
 pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
@@ -254,11 +257,6 @@ impl State {
             }
         })
     }
-}
-
-/// The value of a header, if there is one and it is plain text.
-pub(crate) fn text_of(head: &Parts, name: impl AsHeaderName) -> Option<&str> {
-    head.headers.get(name)?.to_str().ok()
 }
 
 fn reading_of(head: &Parts) -> Reading {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::file::Kind;
-use crate::storage::blobs::Content;
+use crate::content::Content;
 
 /// What has changed.
 #[derive(Clone, Default)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::encryption::Encryption;
 use super::lock::Lock;
+use crate::content::Content;
 use crate::model::names::FileInfo;
-use crate::storage::blobs::Content;
 
 /// A version.
 #[derive(Debug, Clone)]

@@ -2,7 +2,9 @@
 
 pub(crate) mod bucket;
 pub(crate) mod changes;
+pub(crate) mod checksums;
 pub(crate) mod encryption;
+pub(crate) mod event;
 pub(crate) mod file;
 pub(crate) mod ids;
 pub(crate) mod key;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::behavior::UndocumentedBehavior;
 use crate::protocol::api_error::Refusal;
-use crate::protocol::undocumented::{self, UndocumentedBehavior};
 
 /// File info, as stored: keys in lower case.
 pub(crate) type FileInfo = BTreeMap<String, String>;
@@ -153,7 +153,7 @@ pub(crate) fn check_file_info(
         );
         return Err(Refusal::bad_request(message));
     }
-    let size = undocumented::info_size(file_name, &info);
+    let size = info_size(file_name, &info);
     if !info.is_empty() && size > limit {
         let message = format!("File name and file info have {size} bytes, the limit is {limit}");
         return Err(Refusal::bad_request(message));
@@ -176,6 +176,21 @@ fn check_info_key(key: &str) -> Result<(), Refusal> {
         return Err(Refusal::bad_request(message));
     }
     Ok(())
+}
+
+/// The size of a file's name and info, which may be at most [`INFO_LIMIT`](crate::model::names::INFO_LIMIT) bytes. The
+/// documents count names and values "as sent in headers", without saying whether the `X-Bz-Info-` counts: it doesn't
+/// here, so that we are not stricter than B2. A name without info is never refused for it: names have a limit of their own,
+/// 1024 bytes, and could not use it in most of the world's scripts.
+fn info_size<'a>(
+    file_name: &str,
+    info: impl IntoIterator<Item = (&'a String, &'a String)>,
+) -> usize {
+    let encoded = |text: &str| crate::protocol::percent::encode(text, true).len();
+    let entries = info
+        .into_iter()
+        .map(|(key, value)| key.len() + encoded(value));
+    encoded(file_name) + entries.sum::<usize>()
 }
 
 #[cfg(test)]

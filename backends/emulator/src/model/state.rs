@@ -4,16 +4,21 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::machine::events::Event;
+use crate::behavior::UndocumentedBehavior;
 use crate::model::ids::Ids;
 use crate::protocol::api_error::Refusal;
-use crate::protocol::undocumented::UndocumentedBehavior;
 
 use super::bucket::{Bucket, Place};
 use super::changes::Changes;
+use super::event::{Event, EventObject, EventType};
 use super::file::{Kind, Part, Version};
 use super::key::Key;
+use super::notification::{NotificationRule, covers};
 use super::token::Tokens;
+use serde_json::json;
+
+/// How many events are kept before the oldest are forgotten.
+const MOST_EVENTS: usize = 10_000;
 
 /// The account.
 #[derive(Clone)]
@@ -170,5 +175,43 @@ impl State {
         let (version, before) = self.buckets.get_mut(bucket)?.finish(place, kind)?;
         self.changes.retire(&before);
         Some(version)
+    }
+
+    /// Something happened to a version: who wants to know is told, once somebody asks for it.
+    pub(crate) fn record_event(&mut self, version: &EventObject, event_type: EventType, now: u64) {
+        let Some(bucket) = self.buckets.get(&version.bucket_id) else {
+            return;
+        };
+        let event_type = event_type.name();
+        let wants = |rule: &&NotificationRule| {
+            let mut types = rule.event_types.iter();
+            rule.is_enabled
+                && version.name.starts_with(&rule.prefix)
+                && types.any(|pattern| covers(pattern, event_type))
+        };
+        let Some(rule) = bucket.notification_rules.iter().find(wants) else {
+            return;
+        };
+        let event = Event {
+            bucket: bucket.id.clone(),
+            rule: rule.clone(),
+            json: json!({
+                "accountId": self.account_id,
+                "bucketId": bucket.id,
+                "bucketName": bucket.name,
+                "eventId": self.ids.event_id(),
+                "eventTimestamp": now,
+                "eventType": event_type,
+                "eventVersion": 1,
+                "matchedRuleName": rule.name,
+                "objectName": version.name,
+                "objectSize": version.size,
+                "objectVersionId": version.file_id,
+            }),
+        };
+        if self.events.len() == MOST_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 }

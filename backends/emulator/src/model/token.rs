@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
 
-use crate::faults::TokenTrouble;
+use crate::behavior;
 use crate::model::ids::split_token;
 use crate::protocol::api_error::Refusal;
-use crate::protocol::undocumented;
 
 /// All tokens. They are found by their public part; the secret part is compared in constant time.
 #[derive(Clone, Default)]
@@ -21,6 +20,15 @@ pub(crate) struct Tokens {
     changed: Option<BTreeSet<String>>,
     /// How many there may be before those that have expired are thrown out.
     crowd: usize,
+}
+
+/// How a token stops working before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenFault {
+    /// It has expired.
+    Expire,
+    /// It is unknown.
+    Forget,
 }
 
 /// How many tokens of one kind are no crowd.
@@ -174,20 +182,20 @@ impl Tokens {
     }
 
     /// A token, account's or upload's, goes bad: if this is one, and its secret is right.
-    pub(crate) fn spoil(&mut self, token: &str, trouble: TokenTrouble) {
+    pub(crate) fn spoil(&mut self, token: &str, trouble: TokenFault) {
         let Some((public, _)) = split_token(token) else {
             return;
         };
         if let Some(found) = find(&mut self.account, token) {
             found.expires = 0;
             note(&mut self.changed, token);
-            if trouble == TokenTrouble::Forget {
+            if trouble == TokenFault::Forget {
                 self.account.remove(public);
             }
         }
         if let Some(found) = find(&mut self.upload, token) {
             found.expires = 0;
-            if trouble == TokenTrouble::Forget {
+            if trouble == TokenFault::Forget {
                 self.upload.remove(public);
             }
         }
@@ -196,7 +204,7 @@ impl Tokens {
     /// An account token is good for a few more calls only.
     pub(crate) fn tire(&mut self, token: &str) {
         if let Some(found) = find(&mut self.account, token) {
-            found.uses_left = Some(undocumented::USES_OF_TIRED_TOKEN);
+            found.uses_left = Some(behavior::USES_OF_TIRED_TOKEN);
             note(&mut self.changed, token);
         }
     }

@@ -6,11 +6,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::faults::{BodyTrouble, Change};
+use crate::content::Content;
 use crate::protocol::api_error::Refusal;
 use crate::protocol::calendar::Moment;
 use crate::protocol::json::{self, Sorted};
-use crate::storage::blobs::Content;
 
 /// An answer: status, headers, and what to send after them.
 #[derive(Debug)]
@@ -18,7 +17,6 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
-    pub(crate) body_trouble: BodyTrouble,
 }
 
 /// What an answer carries.
@@ -78,7 +76,6 @@ impl Reply {
             status,
             headers,
             payload: Payload::Content(content),
-            body_trouble: BodyTrouble::default(),
         };
         reply.set_length();
         reply
@@ -97,7 +94,6 @@ impl Reply {
             status,
             headers,
             payload: Payload::Bytes(body),
-            body_trouble: BodyTrouble::default(),
         };
         reply.set_length();
         reply
@@ -111,40 +107,10 @@ impl Reply {
         }
     }
 
-    /// Falsifies it.
-    pub(crate) fn change(&mut self, change: &Change) {
-        match change {
-            Change::SetHeader(name, value) => {
-                self.headers.insert(name, value.clone());
-            }
-            Change::RemoveHeader(name) => {
-                self.headers.remove(name);
-            }
-            Change::Sha1 => {
-                let wrong = "0".repeat(40);
-                self.change_field("contentSha1", |_| wrong.clone().into());
-                if let Some(value) = self.headers.get_mut("x-bz-content-sha1") {
-                    *value = HeaderValue::try_from(wrong).expect("zeros");
-                }
-            }
-            Change::Length => self.change_field("contentLength", |length| {
-                length
-                    .as_u64()
-                    .map_or(0, |length| length.saturating_add(1))
-                    .into()
-            }),
-        }
-    }
-
-    fn change_field(&mut self, name: &str, change: impl FnOnce(&Value) -> Value) {
-        let Some(mut json) = self.as_json() else {
-            return;
-        };
-        if let Some(field) = json.get_mut(name) {
-            *field = change(field);
-            self.payload = Payload::Bytes(json::line(&Sorted(&json)).into());
-            self.set_length();
-        }
+    /// Puts other JSON in its place, with a newline at its end.
+    pub(crate) fn replace_json(&mut self, json: &Value) {
+        self.payload = Payload::Bytes(json::line(&Sorted(json)).into());
+        self.set_length();
     }
 
     fn with_json(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
@@ -156,7 +122,6 @@ impl Reply {
             status,
             headers,
             payload: Payload::Bytes(body.into()),
-            body_trouble: BodyTrouble::default(),
         };
         reply.set_length();
         reply

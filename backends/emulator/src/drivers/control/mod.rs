@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use b2kit_core::BodyStream;
-use bytes::{Bytes, BytesMut};
 use http::header::{ALLOW, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
@@ -19,12 +18,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq as _;
 
-use crate::drivers::exchange::next;
 use crate::drivers::in_process::{Emulator, Saved};
+use crate::drivers::request_body::collect;
 use crate::drivers::webhook_sender::{Courier, Delivery, Outcome};
-use crate::faults::{FaultId, Gate};
+use crate::faults::latch::Gate;
+use crate::faults::rules::FaultId;
 use crate::machine::events::Webhook;
-use crate::machine::state_machine::{JSON_LIMIT, text_of};
+use crate::machine::state_machine::JSON_LIMIT;
+use crate::protocol::headers::text_of;
 use crate::protocol::json::{self, Sorted};
 use crate::protocol::response::Reply;
 use rule::Rule;
@@ -103,7 +104,7 @@ impl Control {
     ) -> io::Result<Reply> {
         let answered = match self.admit(head) {
             Err(no) => Err(no),
-            Ok(()) => match read(body).await? {
+            Ok(()) => match collect(body, JSON_LIMIT).await? {
                 None => {
                     let message = "the body is too large".to_owned();
                     Err(No(StatusCode::PAYLOAD_TOO_LARGE, message))
@@ -123,7 +124,7 @@ impl Control {
                 reply
             }
         };
-        Ok(reply.dated(self.emulator.now()))
+        Ok(reply.dated(self.emulator.account().now()))
     }
 
     fn admit(&self, head: &Parts) -> Result<(), No> {
@@ -174,7 +175,7 @@ impl Control {
                 if method == post {
                     self.turn_clock(body)?;
                 }
-                Ok(json!({"now": self.emulator.now()}))
+                Ok(json!({"now": self.emulator.account().now()}))
             }
             ["lifecycle"] => {
                 allow(&[post])?;
@@ -205,7 +206,7 @@ impl Control {
             "version": env!("CARGO_PKG_VERSION"),
             "controlVersion": VERSION,
             "url": &*self.url,
-            "now": self.emulator.now(),
+            "now": self.emulator.account().now(),
             "calls": snapshot.calls,
             "buckets": snapshot.buckets,
             "versions": snapshot.versions,
@@ -283,7 +284,7 @@ impl Control {
         let turn: ClockTurn = parse(body)?;
         let by = Duration::try_from_secs_f64(turn.advance_seconds)
             .map_err(|_| bad("advanceSeconds must be a number of seconds from 0 on"))?;
-        if self.emulator.turn_clock(by) {
+        if self.emulator.account().turn_clock(by) {
             return Ok(());
         }
         let message = "the emulator's clock can't be turned";
@@ -346,7 +347,7 @@ impl Control {
 
     /// Nothing is answered that a restart would have forgotten.
     fn kept(&self) -> Result<Value, No> {
-        self.emulator.keep().map_err(broken)?;
+        self.emulator.account().keep().map_err(broken)?;
         Ok(json!({}))
     }
 
@@ -397,19 +398,6 @@ fn bad(problem: impl ToString) -> No {
 
 fn broken(error: io::Error) -> No {
     No(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-}
-
-/// The body, if it isn't too large.
-async fn read(body: &mut BodyStream) -> io::Result<Option<Bytes>> {
-    let mut all = BytesMut::new();
-    while let Some(chunk) = next(body).await {
-        let chunk = chunk?;
-        if all.len() + chunk.len() > JSON_LIMIT {
-            return Ok(None);
-        }
-        all.extend_from_slice(&chunk);
-    }
-    Ok(Some(all.freeze()))
 }
 
 fn reply(status: StatusCode, value: &Value) -> Reply {

@@ -8,7 +8,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::drivers::in_process::Emulator;
-use crate::faults::{Fault, FaultKind, Gate};
+use crate::faults::fault::Fault;
+use crate::faults::kind::FaultKind;
+use crate::faults::latch::Gate;
 
 /// A fault.
 #[derive(Deserialize)]
@@ -142,7 +144,7 @@ impl Rule {
             fault = fault.on(call);
         }
         if let Some(name) = &self.on.bucket_name {
-            let id = emulator.bucket_id(name);
+            let id = emulator.account().bucket_id(name);
             let id = id.ok_or_else(|| format!("there is no bucket named {name}"))?;
             fault = fault.bucket(id);
         }

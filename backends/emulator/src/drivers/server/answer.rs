@@ -22,7 +22,7 @@ use super::idle::Busy;
 use super::ports::{Ports, Role};
 use super::socket::Reset;
 use crate::drivers::control::{self, Control};
-use crate::drivers::exchange::{Broken, exchange};
+use crate::drivers::exchange::{Broken, Exchanged, exchange};
 use crate::drivers::in_process::Emulator;
 use crate::drivers::response_body::Outgoing;
 use crate::drivers::webhook_sender::Courier;
@@ -60,43 +60,46 @@ pub(super) async fn answer(
     if let Some(courier) = &door.courier {
         courier.look();
     }
-    let mut reply = match replied {
-        Ok(Ok(reply)) => reply,
+    let now = door.emulator.account().now();
+    let mut exchanged = match replied {
+        Ok(Ok(exchanged)) => exchanged,
         Ok(Err(Broken::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
-            let refusal = Refusal::bad_request("The body is not encoded properly");
-            closing(Reply::refusal(&refusal).dated(door.emulator.now()))
+            let error = Refusal::bad_request("The body is not encoded properly");
+            closing(Reply::refusal(&error).dated(now)).into()
         }
-        // an error lets hyper close the connection
+        // an error makes hyper close the connection
         Ok(Err(broken)) => return Err(end(broken, &reset)),
         Err(panic) => {
             let reason = reason(&*panic);
-            tracing::error!(method = %head.method, path = head.uri.path(), reason, "a handler panicked");
-            Reply::refusal(&undocumented::panicked()).dated(door.emulator.now())
+            let path = head.uri.path();
+            tracing::error!(method = %head.method, path, reason, "a handler panicked");
+            Reply::refusal(&undocumented::panicked()).dated(now).into()
         }
     };
+    let status = exchanged.response.status;
     tracing::info!(
         method = %head.method,
         // without the query, which may hold a token
         path = head.uri.path(),
-        status = reply.status.as_u16(),
-        bytes = reply.payload.len(),
+        status = status.as_u16(),
+        bytes = exchanged.response.payload.len(),
         "answered"
     );
-    if reply.status == StatusCode::REQUEST_TIMEOUT {
+    if status == StatusCode::REQUEST_TIMEOUT {
         // the rest of the body is not waited for
-        reply = closing(reply);
-    } else if !reply.status.is_success() && is_worth_draining(&head) {
+        exchanged.response = closing(exchanged.response);
+    } else if !status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
     }
-    Ok(response(reply, reset, busy))
+    Ok(response(exchanged, reset, busy))
 }
 
 /// Says that there are too many connections, as B2 says that it is busy, so that clients try again.
 pub(super) fn turn_away(door: &Door, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
-    let mut reply = Reply::refusal(&undocumented::full()).dated(door.emulator.now());
+    let mut reply = Reply::refusal(&undocumented::full()).dated(door.emulator.account().now());
     let soon = HeaderValue::from_static("1");
     reply.headers.insert(RETRY_AFTER, soon);
-    response(closing(reply), reset, busy)
+    response(closing(reply).into(), reset, busy)
 }
 
 /// No other request follows on the connection.
@@ -111,16 +114,19 @@ async fn reply_to(
     role: Role,
     head: &Parts,
     body: &mut BodyStream,
-) -> Result<Reply, Broken> {
+) -> Result<Exchanged, Broken> {
     let is_control = head.uri.path().starts_with(control::PATH);
     if let Some(control) = door.control.as_ref().filter(|_| is_control) {
         if !door.hosts.may_control(head) {
-            return Ok(Reply::refusal(&undocumented::other_host()));
+            return Ok(Reply::refusal(&undocumented::other_host()).into());
         }
-        return control.answer(head, body).await.map_err(Broken::Source);
+        let answered = control.answer(head, body).await;
+        return answered.map(Exchanged::from).map_err(Broken::Source);
     }
     if !door.hosts.may_ask(head) {
-        return Ok(Reply::refusal(&undocumented::other_host()).dated(door.emulator.now()));
+        return Ok(Reply::refusal(&undocumented::other_host())
+            .dated(door.emulator.account().now())
+            .into());
     }
     let origin = door.hosts.origin(head, &door.url);
     let mut origins = Origins::one(&origin);
@@ -129,12 +135,16 @@ async fn reply_to(
         let wanted = Role::of(head);
         if wanted != role {
             let refusal = undocumented::other_origin(wanted.origin(&origins));
-            return Ok(Reply::refusal(&refusal).dated(door.emulator.now()));
+            return Ok(Reply::refusal(&refusal)
+                .dated(door.emulator.account().now())
+                .into());
         }
     }
-    match exchange(&door.emulator, &origins, head, body, &door.crew).await {
+    match exchange(door.emulator.account(), &origins, head, body, &door.crew).await {
         Err(Broken::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
-            Ok(Reply::refusal(&Refusal::request_timeout()).dated(door.emulator.now()))
+            Ok(Reply::refusal(&Refusal::request_timeout())
+                .dated(door.emulator.account().now())
+                .into())
         }
         other => other,
     }
@@ -191,8 +201,9 @@ async fn drain(mut body: BodyStream, _busy: Busy) {
     }
 }
 
-fn response(reply: Reply, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
-    let body = Outgoing::new(reply.payload, reply.body_trouble);
+fn response(exchanged: Exchanged, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
+    let reply = exchanged.response;
+    let body = Outgoing::new(reply.payload, exchanged.body_fault);
     let mut response = http::Response::new(ReplyBody::new(body, reset, busy));
     *response.status_mut() = reply.status;
     *response.headers_mut() = reply.headers;

@@ -2,68 +2,67 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::Server;
+use super::serve::Server;
+use super::settings::Settings;
 #[cfg(feature = "tls")]
-use super::TlsAuthority;
+use super::tls::TlsAuthority;
 use crate::drivers::in_process::Emulator;
 
 /// Where and how an emulator is served. Made by [`Server::builder`].
 #[derive(Clone)]
 #[must_use]
 pub struct ServerBuilder {
-    pub(super) address: SocketAddr,
-    pub(super) tls: bool,
-    #[cfg(feature = "tls")]
-    pub(super) authority: Option<TlsAuthority>,
-    pub(super) separate_origins: bool,
-    pub(super) url: Option<String>,
-    pub(super) hosts: Option<Vec<String>>,
-    pub(super) control: Option<String>,
-    pub(super) webhooks: bool,
-    pub(super) limits: Limits,
+    settings: Settings,
 }
 
-/// What nobody may exceed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) connections: usize,
-    pub(super) head: Duration,
-    pub(super) stall: Duration,
+impl Server {
+    /// Starts to serve on a port that the system chooses.
+    ///
+    /// # Errors
+    /// If there is no port, or no thread can be made.
+    pub fn start(emulator: &Emulator) -> io::Result<Self> {
+        Self::start_on(emulator, 0)
+    }
+
+    /// Starts to serve on this port of `127.0.0.1`.
+    ///
+    /// # Errors
+    /// If the port is taken, or no thread can be made.
+    pub fn start_on(emulator: &Emulator, port: u16) -> io::Result<Self> {
+        Self::builder().port(port).start(emulator)
+    }
+
+    /// Starts to serve HTTPS on a port that the system chooses, with a certificate that is made now.
+    ///
+    /// # Errors
+    /// If there is no port, or no thread can be made.
+    #[cfg(feature = "tls")]
+    pub fn start_tls(emulator: &Emulator) -> io::Result<Self> {
+        Self::builder().tls().start(emulator)
+    }
+
+    /// Where and how to serve, if not as [`start`](Self::start) does.
+    pub const fn builder() -> ServerBuilder {
+        ServerBuilder {
+            settings: Settings::new(),
+        }
+    }
 }
 
 impl ServerBuilder {
-    pub(super) const fn new() -> Self {
-        Self {
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
-            tls: false,
-            #[cfg(feature = "tls")]
-            authority: None,
-            separate_origins: false,
-            url: None,
-            hosts: None,
-            control: None,
-            webhooks: false,
-            limits: Limits {
-                connections: 512,
-                head: Duration::from_secs(30),
-                stall: Duration::from_secs(30),
-            },
-        }
-    }
-
     /// The port. Defaults to 0: one that the system chooses.
     pub const fn port(mut self, port: u16) -> Self {
-        self.address.set_port(port);
+        self.settings.address.set_port(port);
         self
     }
 
     /// The address to listen on. Defaults to `127.0.0.1`. At any other than loopback, everybody on the network can try the
     /// keys; the default key is known to all, and [seeded](crate::Builder::seed) tokens can be guessed.
     pub const fn bind(mut self, address: IpAddr) -> Self {
-        self.address.set_ip(address);
+        self.settings.address.set_ip(address);
         self
     }
 
@@ -71,15 +70,15 @@ impl ServerBuilder {
     /// and [`only_hosts`](Self::only_hosts): see [`Server::root_certificate_pem`].
     #[cfg(feature = "tls")]
     pub const fn tls(mut self) -> Self {
-        self.tls = true;
+        self.settings.tls = true;
         self
     }
 
     /// HTTPS as with [`tls`](Self::tls), but by a certificate authority that is kept: who trusts it once need not do so again.
     #[cfg(feature = "tls")]
     pub fn tls_authority(mut self, authority: TlsAuthority) -> Self {
-        self.tls = true;
-        self.authority = Some(authority);
+        self.settings.tls = true;
+        self.settings.authority = Some(authority);
         self
     }
 
@@ -87,14 +86,14 @@ impl ServerBuilder {
     /// 421 `misdirected_request`. They are the two after the [`port`](Self::port), or what the system chooses. The
     /// [`url`](Self::url) is the API's; those of the others have its host. Defaults to one port for everything.
     pub const fn separate_origins(mut self, separate: bool) -> Self {
-        self.separate_origins = separate;
+        self.settings.separate_origins = separate;
         self
     }
 
     /// The URL that answers send clients on to, without a slash at the end. Defaults to scheme, address and port; where
     /// the address is "all there are" (`0.0.0.0`), to the host that the request names.
     pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.url = Some(url.into());
+        self.settings.url = Some(url.into());
         self
     }
 
@@ -106,41 +105,41 @@ impl ServerBuilder {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.hosts = Some(names.into_iter().map(Into::into).collect());
+        self.settings.hosts = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
     /// Serves the control endpoint below `/b2kit-emulator/v1`, for who sends `Authorization: Bearer` and this token: faults,
     /// the clock, webhooks, reset. What it understands stands in `CONTROL.md`. Defaults to none.
     pub fn control(mut self, token: impl Into<String>) -> Self {
-        self.control = Some(token.into());
+        self.settings.control = Some(token.into());
         self
     }
 
     /// Sends webhooks, signed, to receivers at `http://` and a loopback address; never to others. They are not left for
     /// [`Emulator::drain_webhooks`] then. Defaults to no.
     pub const fn webhooks(mut self, sent: bool) -> Self {
-        self.webhooks = sent;
+        self.settings.webhooks = sent;
         self
     }
 
     /// How many connections there may be; more are answered with 503. Defaults to 512.
     pub const fn connections(mut self, most: usize) -> Self {
         let largest = tokio::sync::Semaphore::MAX_PERMITS;
-        self.limits.connections = if most < largest { most } else { largest };
+        self.settings.limits.connections = if most < largest { most } else { largest };
         self
     }
 
     /// How long the head of a request may take from the moment it is waited for, which is also how long a connection may
     /// idle. Defaults to 30 s.
     pub const fn head_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.head = timeout;
+        self.settings.limits.head = timeout;
         self
     }
 
     /// How long the body of a request, or the taking of an answer, may stand still. Defaults to 30 s.
     pub const fn stall_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.stall = timeout;
+        self.settings.limits.stall = timeout;
         self
     }
 
@@ -149,17 +148,17 @@ impl ServerBuilder {
     /// # Errors
     /// If the port is taken, or no thread can be made.
     pub fn start(self, emulator: &Emulator) -> io::Result<Server> {
-        Server::start_with(self, emulator)
+        Server::start_with(self.settings, emulator)
     }
 }
 
 impl fmt::Debug for ServerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerBuilder")
-            .field("address", &self.address)
-            .field("tls", &self.tls)
-            .field("url", &self.url)
-            .field("limits", &self.limits)
+            .field("address", &self.settings.address)
+            .field("tls", &self.settings.tls)
+            .field("url", &self.settings.url)
+            .field("limits", &self.settings.limits)
             .finish_non_exhaustive()
     }
 }

@@ -17,9 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::{Door, answer, turn_away};
-use super::builder::Limits;
 use super::idle::Idle;
 use super::ports::Role;
+use super::settings::Limits;
 use super::socket::{Reset, Socket};
 use super::strict::Strict;
 

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::drivers::host::{Hasher, Shell};
-use crate::drivers::receiver::Hashes;
+use crate::model::checksums::Hashes;
 
 /// How many uploads are hashed elsewhere at a time; the others are where they are received, which is as fast when all
 /// processors are busy.

@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 
 use super::space::{Space, Taken};
-use super::{Blob, BlobReader, BlobStore, BlobWriter, CHUNK, NoRoom};
+use super::store::{BlobStore, BlobWriter, NoRoom};
+use crate::content::{Blob, BlobReader, CHUNK};
 
 /// So many directories share the files.
 const DIRECTORIES: u64 = 256;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::space::{Space, Taken};
-use super::{Blob, BlobReader, BlobStore, BlobWriter, CHUNK, NoRoom};
+use super::store::{BlobStore, BlobWriter, NoRoom};
+use crate::content::{Blob, BlobReader, CHUNK};
 
 /// Blobs in memory, up to a total.
 ///
@@ -102,5 +103,71 @@ impl BlobReader for MemoryReader {
             .map_or_else(Bytes::new, |chunk| {
                 chunk.slice(within..chunk.len().min(within.saturating_add(max)))
             }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+
+    fn stored(store: &MemoryStore, bytes: &[u8]) -> Content {
+        let mut writer = store.writer(bytes.len() as u64).unwrap();
+        for chunk in bytes.chunks(70_001) {
+            writer.write(chunk).unwrap();
+        }
+        Content::of_blob(writer.finish().unwrap(), bytes.len() as u64)
+    }
+
+    fn read(content: Content) -> Vec<u8> {
+        let chunks: io::Result<Vec<Bytes>> = content.into_chunks().collect();
+        chunks.unwrap().concat()
+    }
+
+    #[test]
+    fn slices_of_joined_slices_are_the_bytes_they_should_be() {
+        let bytes: Vec<u8> = (0..400_000_u32).map(|at| (at % 251) as u8).collect();
+        let store = MemoryStore::new(1 << 20);
+        let content = stored(&store, &bytes);
+        assert_eq!(read(content.clone()), bytes);
+        let joined = Content::joined([&content.slice(100..300_000), &content.slice(7..131_080)]);
+        let expected = [&bytes[100..300_000], &bytes[7..131_080]].concat();
+        assert_eq!(read(joined.clone()), expected);
+        for range in [
+            0..1,
+            299_890..299_910,
+            131_071..131_073,
+            5..5,
+            420_000..999_999,
+        ] {
+            let within = range.start.min(expected.len())..range.end.min(expected.len());
+            let slice = joined.slice(range.start as u64..range.end as u64);
+            assert_eq!(read(slice), expected[within]);
+        }
+    }
+
+    #[test]
+    fn space_is_free_again_when_the_last_piece_of_a_blob_is_gone() {
+        let store = MemoryStore::new(10);
+        let content = stored(&store, b"eightby.");
+        assert!(store.writer(3).is_err(), "3 more would exceed 10");
+        assert!(
+            store.writer(u64::MAX).is_err(),
+            "and the sum can't overflow"
+        );
+        let slice = content.slice(2..4);
+        drop(content);
+        assert_eq!(store.used(), 8, "the slice keeps the blob");
+        drop(slice);
+        assert_eq!(store.used(), 0);
+    }
+
+    #[test]
+    fn a_writer_that_is_dropped_gives_its_space_back() {
+        let store = MemoryStore::new(10);
+        let mut writer = store.writer(10).unwrap();
+        writer.write(b"half").unwrap();
+        drop(writer);
+        assert_eq!(store.used(), 0);
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Blob, BlobReader, BlobStore, BlobWriter, CHUNK, NoRoom};
+use super::store::{BlobStore, BlobWriter, NoRoom};
+use crate::content::{Blob, BlobReader, CHUNK};
 
 /// Takes everything and keeps nothing: what is read is zeros.
 pub(crate) struct NoStore {

@@ -15,13 +15,14 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::file::{Kind, Version};
 use crate::model::state::State;
-use crate::storage::blobs::{DiskStore, FoundBlobs};
+use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
 
+use super::directory::{lock, make};
 use super::head::{Found, Head};
 use super::line::Mark;
 use super::log::{Journal, Read};
@@ -201,19 +202,6 @@ fn replay(
     })
 }
 
-pub(super) fn make(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let made = builder.create(directory);
-    if made.is_err() && fs::metadata(directory).is_ok_and(|it| !it.is_dir()) {
-        let message = "not a directory";
-        return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
-    }
-    made
-}
-
 /// Somebody else's directory is not to be filled with our files.
 fn must_be_ours(directory: &Path) -> io::Result<()> {
     let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
@@ -239,19 +227,6 @@ fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
         "the journal is missing in {directory}, where {blobs} blobs are: put it back, or begin with another directory"
     );
     Err(io::Error::new(io::ErrorKind::InvalidData, message))
-}
-
-fn lock(directory: &Path) -> io::Result<File> {
-    let path: PathBuf = directory.join("lock");
-    let file = File::create(&path)?;
-    file.try_lock().map_err(|error| match error {
-        fs::TryLockError::WouldBlock => {
-            let message = format!("{} is in use by another emulator", directory.display());
-            io::Error::new(io::ErrorKind::AddrInUse, message)
-        }
-        fs::TryLockError::Error(error) => error,
-    })?;
-    Ok(file)
 }
 
 /// What the journal speaks of, and isn't there.

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use super::head::{Found, Head};
 use super::line::{self, Mark};
 use super::record::Record;
-use crate::storage::blobs::{Content, sync_directory};
+use crate::content::Content;
+use crate::storage::blobs::disk::sync_directory;
 
 /// The format that is written. Version 1, without sequence and chain, is read, too. What an older record doesn't say of
 /// buckets, keys and files has defaults in [`Record`].

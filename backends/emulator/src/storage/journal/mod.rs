@@ -1,6 +1,7 @@
 //! An account on disk.
 
 pub(crate) mod data_dir;
+mod directory;
 mod head;
 mod line;
 mod log;

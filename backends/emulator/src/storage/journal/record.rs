@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::calls::download::OVERRIDES;
+use crate::content::{Blob, Content};
 use crate::model::bucket::{Bucket, Place};
 use crate::model::changes::Changes;
 use crate::model::encryption::Encryption;
@@ -22,7 +22,7 @@ use crate::model::notification::NotificationRule;
 use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::model::state::State;
 use crate::model::token::{AccountToken, DownloadToken, Secret};
-use crate::storage::blobs::{Blob, Content};
+use crate::protocol::overrides::OVERRIDES;
 
 /// One thing that is so.
 #[derive(Serialize, Deserialize)]
@@ -549,7 +549,7 @@ impl Counters {
 struct Lost;
 
 impl Blob for Lost {
-    fn reader(self: Arc<Self>) -> std::io::Result<Box<dyn crate::storage::blobs::BlobReader>> {
+    fn reader(self: Arc<Self>) -> std::io::Result<Box<dyn crate::content::BlobReader>> {
         Err(std::io::Error::other("the bytes are lost"))
     }
 

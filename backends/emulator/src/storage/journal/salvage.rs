@@ -8,9 +8,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::data_dir::make;
+use super::directory::make;
 use super::log;
-use crate::storage::blobs::{DiskStore, FoundBlobs, number_of};
+use crate::storage::blobs::disk::{DiskStore, FoundBlobs, number_of};
 
 /// Where that lies which may have been lost.
 pub(super) const LOST: &str = "lost";

@@ -1,0 +1,83 @@
+//! Puts content where it belongs: a new version of a file, or a part of a large one.
+
+use super::target::Target;
+use super::{large_files, replication};
+use crate::behavior;
+use crate::calls::caller::Caller;
+use crate::calls::response_json;
+use crate::model::event::{EventObject, EventType};
+use crate::model::file::{Kind, Part, Stored};
+use crate::model::ids::FileKind;
+use crate::model::state::State;
+use crate::protocol::api_error::Refusal;
+use crate::protocol::response::Reply;
+use crate::protocol::undocumented;
+
+/// How the content came: answers show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Upload,
+    Copy,
+}
+
+impl Target {
+    /// Puts the content where it belongs, if that place still exists, and says so.
+    pub(crate) fn store(
+        self,
+        state: &mut State,
+        caller: &Caller,
+        stored: Stored,
+        source: Source,
+    ) -> Result<Reply, Refusal> {
+        match self {
+            Self::File(file) => {
+                let kind = kind_of(stored.content.len());
+                let pod = state.ids.pod();
+                let file_id = state.ids.file_id(&file.bucket_id, kind, pod, file.uploaded);
+                let account = state.account_id.clone();
+                let mut version = file.into_version(file_id, Kind::File(stored));
+                let bucket = state.bucket(&version.bucket_id)?;
+                version.replication =
+                    replication::of_new_file(bucket, &version.name, &version.encryption);
+                let version = state.insert(version)?;
+                let (happening, is_copy) = match source {
+                    Source::Upload => (EventType::Upload, false),
+                    Source::Copy => (EventType::Copy, true),
+                };
+                let answer = Reply::shape(&response_json::file(version, &account, caller, is_copy));
+                let told = EventObject::of(version);
+                state.record_event(&told, happening, caller.now);
+                Ok(answer)
+            }
+            Self::Part {
+                file_id,
+                number,
+                encryption,
+            } => {
+                let sha1 = stored.sha1.ok_or_else(undocumented::unhashed)?;
+                let part = Part {
+                    content: stored.content,
+                    sha1,
+                    md5: stored.md5,
+                    encryption,
+                    uploaded: caller.now,
+                };
+                let answer = match source {
+                    Source::Upload => response_json::part_with_checksum(&file_id, number, &part),
+                    Source::Copy => response_json::part(&file_id, number, &part),
+                };
+                large_files::put_part(state, caller, &file_id, number, part)?;
+                Ok(Reply::json(&answer))
+            }
+        }
+    }
+}
+
+/// The digit in the file id.
+const fn kind_of(len: u64) -> FileKind {
+    if len < behavior::SMALL_FILE {
+        FileKind::SmallOrHidden
+    } else {
+        FileKind::Normal
+    }
+}

@@ -1,0 +1,114 @@
+//! [`Account`]: an account with its settings, its faults, its clock and its storage, behind locks.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use b2kit_core::Sleep;
+
+use super::clock::Clock;
+use crate::faults::rules::Rules;
+use crate::model::checksums::Checksums;
+use crate::model::state::State;
+use crate::protocol::origins::Origins;
+use crate::storage::blobs::store::BlobStore;
+use crate::storage::journal::data_dir::DataDir;
+
+/// What all handles of one emulator share.
+pub(crate) struct Account {
+    pub(crate) state: Mutex<State>,
+    pub(crate) rules: Mutex<Rules>,
+    pub(crate) store: Box<dyn BlobStore>,
+    /// Where the account lies, if it outlives this.
+    pub(crate) data: Option<DataDir>,
+    pub(crate) recovery_warnings: Vec<String>,
+    pub(crate) checksums: Checksums,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) origins: Origins,
+    pub(crate) latency: Latency,
+    pub(crate) key_id: String,
+    pub(crate) key: String,
+    pub(crate) account_id: String,
+}
+
+/// How long calls take besides their work.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Latency {
+    pub(crate) of_all: Option<Duration>,
+    /// Those that have a latency of their own.
+    pub(crate) of_calls: BTreeMap<String, Duration>,
+}
+
+impl Account {
+    /// The state. Never held across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The rules of what goes wrong. Never held across an await.
+    pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
+        let rules = self.rules.lock();
+        rules.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes down what has changed, where that is done.
+    pub(crate) fn keep(&self) -> io::Result<()> {
+        match &self.data {
+            None => Ok(()),
+            Some(data) => data.keep(|| self.state()),
+        }
+    }
+
+    /// Whether this version of a file is written down as it is now, where that is done.
+    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
+        let data = self.data.as_ref();
+        data.is_none_or(|data| data.has(file_id))
+    }
+
+    /// The id of the bucket with this name.
+    pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
+        let state = self.state();
+        state.bucket_named(name).map(|bucket| bucket.id.clone())
+    }
+
+    pub(crate) const fn checksums(&self) -> Checksums {
+        self.checksums
+    }
+
+    /// How long a call takes besides its work.
+    pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
+        let latency = &self.latency;
+        let own = call.and_then(|call| latency.of_calls.get(call));
+        own.copied().or(latency.of_all)
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        self.clock.sleep(duration)
+    }
+
+    pub(crate) fn store(&self) -> &dyn BlobStore {
+        &*self.store
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now_millis()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
+        self.clock.turn(by)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        if let Some(data) = &self.data {
+            // what fails here was answered by nobody
+            data.keep(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
+                .ok();
+            data.shut();
+        }
+    }
+}

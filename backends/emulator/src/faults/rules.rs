@@ -1,0 +1,232 @@
+//! [`Rules`]: all faults of an emulator, and how far each has counted. It makes a [`Plan`] for each request.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::fault::{Fault, When};
+use super::plan::Plan;
+use super::subject::Subject;
+use super::test_mode;
+use crate::model::random::Random;
+
+/// Which rule it is; given out when it is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FaultId(pub(crate) u64);
+
+/// The rules of an emulator: [`Emulator::faults`].
+pub struct Faults<'a>(&'a Mutex<Rules>);
+
+impl<'a> Faults<'a> {
+    pub(crate) const fn new(rules: &'a Mutex<Rules>) -> Self {
+        Self(rules)
+    }
+
+    /// Adds a rule, for requests that begin from now on.
+    pub fn add(&self, fault: Fault) -> FaultId {
+        self.lock().add(fault)
+    }
+
+    /// Takes a rule away. Requests that it struck already go wrong all the same.
+    pub fn remove(&self, id: FaultId) {
+        self.lock().rules.retain(|rule| rule.id != id);
+    }
+
+    /// Takes all rules away.
+    pub fn clear(&self) {
+        self.lock().rules.clear();
+    }
+
+    /// The rules that there are, oldest first, each with how many requests it matched and how often it struck.
+    #[cfg(feature = "server")]
+    pub(crate) fn listed(&self) -> Vec<(FaultId, u64, u64)> {
+        let rules = self.lock();
+        let rules = rules.rules.iter();
+        rules
+            .map(|rule| (rule.id, rule.matched, rule.hits))
+            .collect()
+    }
+
+    /// How often a rule has struck; 0 if it was taken away.
+    #[must_use]
+    pub fn hits(&self, id: FaultId) -> u64 {
+        let rules = self.lock();
+        let rule = rules.rules.iter().find(|rule| rule.id == id);
+        rule.map_or(0, |rule| rule.hits)
+    }
+
+    fn lock(&self) -> MutexGuard<'a, Rules> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Faults<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Faults").field(&*self.lock()).finish()
+    }
+}
+
+/// All rules, and how far they have counted.
+pub(crate) struct Rules {
+    rules: Vec<Rule>,
+    added: u64,
+    dice: Random,
+    test_mode: test_mode::Counts,
+}
+
+struct Rule {
+    id: FaultId,
+    fault: Fault,
+    matched: u64,
+    hits: u64,
+    /// If it has some of its own.
+    dice: Option<Random>,
+}
+
+impl Rules {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self {
+            rules: Vec::new(),
+            added: 0,
+            // other numbers than the ids get
+            dice: Random::new(seed ^ 0x000F_A017_5EED),
+            test_mode: test_mode::Counts::new(seed),
+        }
+    }
+
+    /// Whether the token that was given out expires early, for a request that [may](Subject::may_tire_tokens) get one.
+    pub(crate) const fn tires_token(&mut self) -> bool {
+        self.test_mode.tires()
+    }
+
+    fn add(&mut self, fault: Fault) -> FaultId {
+        let id = FaultId(self.added);
+        self.added += 1;
+        let dice = fault.seed.map(Random::new);
+        self.rules.push(Rule {
+            id,
+            fault,
+            dice,
+            matched: 0,
+            hits: 0,
+        });
+        id
+    }
+
+    /// What will go wrong, by all that the head of a request says.
+    pub(crate) fn plan(&mut self, subject: &Subject) -> Plan {
+        let mut plan = Plan::default();
+        let asked = subject.test_mode.zip(subject.call);
+        if let Some(trouble) = asked.and_then(|(mode, call)| self.test_mode.fault(mode, call)) {
+            plan.add(&trouble, false);
+        }
+        self.strike(&mut plan, subject, |fault| {
+            subject.is_complete || !fault.needs_fields()
+        });
+        plan.awaits_fields =
+            !subject.is_complete && self.rules.iter().any(|rule| rule.fault.needs_fields());
+        plan
+    }
+
+    /// What will go wrong besides, now that the fields of the request are known.
+    pub(crate) fn plan_with_fields(&mut self, plan: &mut Plan, subject: &Subject) {
+        self.strike(plan, subject, Fault::needs_fields);
+    }
+
+    fn strike(&mut self, plan: &mut Plan, subject: &Subject, judged: impl Fn(&Fault) -> bool) {
+        for rule in &mut self.rules {
+            if !judged(&rule.fault) || !rule.fault.matches(subject) {
+                continue;
+            }
+            if rule.fault.times.is_some_and(|times| rule.hits >= times) {
+                continue;
+            }
+            rule.matched += 1;
+            let hits = match rule.fault.when {
+                When::Always => true,
+                When::Nth(n) => rule.matched == n,
+                When::Every(k) => k > 0 && rule.matched.is_multiple_of(k),
+                When::Probability(probability) => {
+                    rule.dice.as_mut().unwrap_or(&mut self.dice).fraction() < probability
+                }
+            };
+            if hits {
+                rule.hits += 1;
+                plan.add(&rule.fault.trouble, rule.fault.is_after);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.rules.iter().map(|rule| &rule.fault))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::kind::FaultKind;
+
+    fn subject(call: &'static str) -> Subject {
+        Subject {
+            call: Some(call),
+            is_complete: true,
+            ..Subject::default()
+        }
+    }
+
+    fn struck(fault: Fault, requests: usize) -> Vec<usize> {
+        let mut rules = Rules::new(7);
+        rules.add(fault);
+        (1..=requests)
+            .filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost)
+            .collect()
+    }
+
+    #[test]
+    fn rules_count_the_requests_that_match() {
+        let lose = || Fault::new(FaultKind::LoseReply);
+        assert_eq!(struck(lose(), 3), [1, 2, 3]);
+        assert_eq!(struck(lose().nth(2), 5), [2]);
+        assert_eq!(struck(lose().every(2), 5), [2, 4]);
+        assert!(struck(lose().every(0), 5).is_empty());
+        assert_eq!(struck(lose().times(2), 5), [1, 2]);
+        assert_eq!(struck(lose().every(2).times(1), 9), [2]);
+        assert!(struck(lose().on("b2_list_buckets"), 9).is_empty());
+        assert!(struck(lose().probability(0.0), 50).is_empty());
+        assert_eq!(struck(lose().probability(1.0), 2), [1, 2]);
+        let half = struck(lose().probability(0.5), 1000);
+        assert!((400..600).contains(&half.len()), "{}", half.len());
+        assert_eq!(half, struck(lose().probability(0.5), 1000), "by seed");
+        let own = struck(lose().probability(0.5).seed(1), 1000);
+        assert_ne!(own, half);
+        assert_ne!(own, struck(lose().probability(0.5).seed(2), 1000));
+        let mut rules = Rules::new(7);
+        rules.add(Fault::new(FaultKind::WrongSha1).probability(0.5));
+        rules.add(lose().probability(0.5).seed(1));
+        let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost);
+        assert_eq!(
+            both.collect::<Vec<_>>(),
+            own,
+            "whatever other rules there are"
+        );
+    }
+
+    #[test]
+    fn a_rule_about_fields_waits_until_they_are_known() {
+        let mut rules = Rules::new(0);
+        let id = rules.add(Fault::new(FaultKind::LoseReply).file("id").nth(1));
+        let mut request = subject("b2_get_file_info");
+        request.is_complete = false;
+        let mut plan = rules.plan(&request);
+        assert!(!plan.is_reply_lost);
+        request.file = Some("id".to_owned());
+        rules.plan_with_fields(&mut plan, &request);
+        assert!(plan.is_reply_lost);
+        assert_eq!(rules.rules[0].hits, 1);
+        assert_eq!(rules.rules[0].id, id);
+    }
+}
