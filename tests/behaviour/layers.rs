@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::module_graph::ModuleGraph;
+
 /// The modules of `src`, each allowed to name those before it.
 const ORDER: [&str; 6] = ["error", "types", "webhook", "api", "client", "transfer"];
 
@@ -334,4 +336,18 @@ fn read(path: &Path) -> (String, String) {
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
     (path.display().to_string(), code.join("\n"))
+}
+
+/// The layers of the emulator, each allowed to name those before it and itself.
+const EMULATOR_LAYERS: [&str; 10] = [
+    "behavior", "content", "protocol", "model", "storage", "calls", "machine", "faults", "drivers",
+    "lib",
+];
+
+#[test]
+fn the_emulators_modules_name_no_layer_above_theirs_and_never_each_other_in_a_circle() {
+    let graph = ModuleGraph::of_crate(Path::new("backends/emulator/src"));
+    let upward = graph.upward(&EMULATOR_LAYERS);
+    assert!(upward.is_empty(), "{upward:#?}");
+    assert!(graph.circles().is_empty(), "{:#?}", graph.circles());
 }

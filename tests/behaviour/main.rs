@@ -18,6 +18,7 @@ mod foreign; // errors of somebody on the way, who can't know what B2 has done
 mod hash_first; // large files that are hashed before they are sent
 mod keys; // application keys, in each version of the API
 mod layers; // who may name whom
+mod module_graph; // which module of a crate names which, for `layers`
 mod listing; // lists as streams, page by page
 mod locks; // Object Lock: retention and legal hold
 mod bulk; // many files at once, and what bounds all of them together

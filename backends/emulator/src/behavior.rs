@@ -9,7 +9,7 @@
 //! - A listing filters before it folds, and a start inside a folder lists the folder again. A version cursor whose id
 //!   is gone starts where the time in the id says (`calls::listing`).
 //! - A large file stands at the time of its start, also for downloads by name (`state::bucket`).
-//! - Every refusal of an upload takes the token with it, bad headers included, but for `auth_token_limit`, which is the
+//! - Every error of an upload takes the token with it, bad headers included, but for `auth_token_limit`, which is the
 //!   other upload's to decide. A token fits its own URL only. A token that was taken is `bad_auth_token`, one that grew
 //!   old is `expired_auth_token` (`calls::upload`).
 //! - A key's name prefix is checked when a file is uploaded, not when its URL is made (`calls::upload`).
@@ -62,7 +62,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UndocumentedBehavior {
-    /// What `nextFileName` of `b2_list_file_names` is. Documented: it may not be the name of a file. No reply of more
+    /// What `nextFileName` of `b2_list_file_names` is. Documented: it may not be the name of a file. No response of more
     /// than one page is on record. Default: [`Cursor::NextName`].
     pub cursor: Cursor,
     /// How many names `b2_list_file_names` and `b2_list_file_versions` look at before they end a page, whether or not it
@@ -93,7 +93,7 @@ pub struct UndocumentedBehavior {
     pub copies_of_large_files_have_a_sha1: bool,
     /// Whether a download authorization refuses overrides that it doesn't mention, as the documents seem to say, rather
     /// than only other values for those it does. Default: yes.
-    pub grants_refuse_other_overrides: bool,
+    pub download_authorizations_refuse_other_overrides: bool,
     /// Whether every call refuses fields of JSON that it doesn't know. B2 is known to do so in the calls that
     /// `calls::fields` names, and these refuse them always. Default: no.
     pub unknown_fields_are_refused: bool,
@@ -122,7 +122,7 @@ impl Default for UndocumentedBehavior {
             old_file_name_rules: false,
             unfinished_files_block_deletion: true,
             copies_of_large_files_have_a_sha1: true,
-            grants_refuse_other_overrides: true,
+            download_authorizations_refuse_other_overrides: true,
             unknown_fields_are_refused: false,
         }
     }
@@ -133,7 +133,7 @@ impl Default for UndocumentedBehavior {
 pub(crate) const SMALL_FILE: u64 = 100_000;
 
 /// For how many calls a token is good that expires early by `X-Bz-Test-Mode`. The documents say early, not when.
-pub(crate) const USES_OF_TIRED_TOKEN: u64 = 5;
+pub(crate) const USES_OF_LIMITED_TOKEN: u64 = 5;
 
 /// The largest upload, part or copy: one page of the documents says 5 GiB, the others 5 GB; never be the stricter one.
 pub(crate) const LARGEST_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;

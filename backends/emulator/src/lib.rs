@@ -55,7 +55,7 @@
 //! - `faults`: what goes wrong with which requests, if you ask for it: [`Emulator::faults`]. `exchange` lets it happen.
 //! - `heart`: request in, next step out. No I/O, no clock, no threads, and it never sees the bytes of a file.
 //! - `calls`: what each call does; its table says which calls there are. **To add a call, start there.**
-//! - `shape`, `reply`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
+//! - `shape`, `response`: the JSON, and how it is written. `args`, `range`, `percent`, `names`: how requests are read.
 //! - `state`: the account, its keys, tokens, buckets and files: plain data.
 //! - `blob`, `receive`: where bytes lie, and how they get there: a blob is in memory, in a file, or nowhere.
 //! - `data`: the account on disk: what changed is in the journal before anybody is told.
@@ -100,7 +100,7 @@ pub use drivers::server::TlsAuthority;
 pub use drivers::server::{Server, ServerBuilder};
 pub use faults::fault::Fault;
 pub use faults::kind::{ErrorReply, FaultKind};
-pub use faults::latch::Gate;
+pub use faults::latch::Latch;
 pub use faults::rules::{FaultId, Faults};
 pub use machine::events::Webhook;
 pub use model::checksums::Checksums;

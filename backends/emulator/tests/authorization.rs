@@ -111,9 +111,9 @@ fn authorize_takes_post_and_only_the_right_key() {
         .body(Body::empty())
         .unwrap();
     wire.send(bare).has_code(401, "bad_auth_token");
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.wrong_key_is_bad_auth_token = true;
-    let old = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.wrong_key_is_bad_auth_token = true;
+    let old = Wire::of(Emulator::builder().undocumented(behavior));
     old.authorize(old.emulator.key_id(), "nearly")
         .is_error(401, "bad_auth_token", "");
 }

@@ -235,9 +235,9 @@ fn only_empty_buckets_are_deleted() {
 
 #[test]
 fn whether_unfinished_files_block_deletion_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.unfinished_files_block_deletion = false;
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.unfinished_files_block_deletion = false;
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("the-bucket", "allPrivate");
     let large = wire.start(&bucket, "large");
     let body = json!({"accountId": wire.emulator.account_id(), "bucketId": bucket});

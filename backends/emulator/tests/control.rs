@@ -257,7 +257,7 @@ fn a_fault_strikes_and_is_counted_and_goes() {
     let listed = ok(&ask(&server, "GET", "/faults", &Value::Null));
     assert_eq!(
         listed["faults"],
-        json!([{"id": id, "matched": 6, "hits": 3, "rule": busy}])
+        json!([{"id": id, "matched": 6, "hits": 3, "strikes": 3, "rule": busy}])
     );
     ok(&ask(
         &server,

@@ -127,9 +127,9 @@ fn overrides_must_be_those_it_was_made_with() {
 
 #[test]
 fn whether_other_overrides_are_refused_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.grants_refuse_other_overrides = false;
-    let (wire, bucket) = with_files_of(Wire::of(Emulator::builder().guesses(guesses)));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.download_authorizations_refuse_other_overrides = false;
+    let (wire, bucket) = with_files_of(Wire::of(Emulator::builder().undocumented(behavior)));
     let token = token(&wire, &bucket, &json!({}));
     let path = "the-bucket/photos/cat.jpg?b2ContentLanguage=de";
     assert_eq!(

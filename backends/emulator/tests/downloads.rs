@@ -129,11 +129,11 @@ fn ranges_are_answered_with_206_or_416() {
 
 #[test]
 fn whether_a_range_of_everything_is_partial_is_a_guess() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.whole_range_is_partial = false;
-    guesses.range_from_zero_is_partial = true;
-    guesses.plus_for_space = false;
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.whole_range_is_partial = false;
+    behavior.range_from_zero_is_partial = true;
+    behavior.plus_for_space = false;
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("download", "allPrivate");
     wire.upload(&bucket, "a+b", b"0123");
     let whole = wire.download("download/a%20b", &[("range", "bytes=0-3")]);
@@ -144,9 +144,9 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
     assert_eq!(whole.header("x-bz-file-name"), "a%20b");
     let from_zero = wire.download("download/a%20b", &[("range", "bytes=0-")]);
     assert_eq!(from_zero.status, 200, "it covers the whole file, too");
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.range_from_zero_is_partial = true;
-    let partial = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.range_from_zero_is_partial = true;
+    let partial = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket_of_it = partial.create_bucket("download", "allPrivate");
     partial.upload(&bucket_of_it, "f", b"0123");
     let from_zero = partial.download("download/f", &[("range", "bytes=0-")]);

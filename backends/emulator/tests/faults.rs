@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use b2kit_core::{Body, HttpClient, HttpError, HttpErrorKind, Phase, Request, Response, http};
-use b2kit_emulator::{Emulator, Fault, FaultKind, Gate, ManualClock};
+use b2kit_emulator::{Emulator, Fault, FaultKind, Latch, ManualClock};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -261,7 +261,7 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
     wire.clock.advance(Duration::from_millis(1));
     turns(true);
 
-    let gate = Gate::new();
+    let gate = Latch::new();
     let fault = Fault::new(FaultKind::Wait(gate.clone())).after_commit();
     add(&wire, fault.on("b2_upload_file"));
     let url = wire.upload_url(&bucket);
@@ -463,7 +463,7 @@ fn something_else_than_json_comes_with_its_own_type() {
 #[test]
 fn troubles_of_several_rules_add_up() {
     let (wire, bucket) = with_bucket();
-    let gate = Gate::new();
+    let gate = Latch::new();
     add(&wire, Fault::new(FaultKind::Wait(gate.clone())));
     add(&wire, Fault::new(FaultKind::internal_error()));
     add(&wire, Fault::new(FaultKind::service_unavailable()));

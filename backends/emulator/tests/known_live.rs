@@ -149,9 +149,9 @@ fn a_field_that_b2_does_not_know_is_refused_where_that_is_known() {
 #[test]
 fn other_unknown_fields_are_ignored_or_refused_by_a_switch() {
     let of = |refused: bool| {
-        let mut guesses = UndocumentedBehavior::default();
-        guesses.unknown_fields_are_refused = refused;
-        Wire::of(Emulator::builder().guesses(guesses))
+        let mut behavior = UndocumentedBehavior::default();
+        behavior.unknown_fields_are_refused = refused;
+        Wire::of(Emulator::builder().undocumented(behavior))
     };
     let create = |wire: &Wire, field: &str| {
         let mut body = json!({"accountId": wire.emulator.account_id(), "keyName": "a-key",

@@ -432,11 +432,11 @@ fn parts_are_copied_as_recorded() {
 #[test]
 fn whether_the_copy_of_a_large_file_has_a_sha1_is_a_guess() {
     for has_sha1 in [true, false] {
-        let mut guesses = UndocumentedBehavior::default();
-        guesses.copies_of_large_files_have_a_sha1 = has_sha1;
+        let mut behavior = UndocumentedBehavior::default();
+        behavior.copies_of_large_files_have_a_sha1 = has_sha1;
         let wire = Wire::of(
             Emulator::builder()
-                .guesses(guesses)
+                .undocumented(behavior)
                 .absolute_minimum_part_size(1),
         );
         let bucket = wire.create_bucket("large-files", "allPrivate");

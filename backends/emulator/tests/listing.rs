@@ -310,9 +310,9 @@ fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec
 
 #[test]
 fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.names_scanned_per_page = Some(3);
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.names_scanned_per_page = Some(3);
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("listing", "allPrivate");
     for name in ["a", "lib/1", "lib/2", "lib/3", "lib/4", "z"] {
         wire.upload(&bucket, name, b"x");
@@ -331,9 +331,9 @@ fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
 
 #[test]
 fn a_page_of_hidden_names_is_empty_and_goes_on() {
-    let mut guesses = UndocumentedBehavior::default();
-    guesses.names_scanned_per_page = Some(2);
-    let wire = Wire::of(Emulator::builder().guesses(guesses));
+    let mut behavior = UndocumentedBehavior::default();
+    behavior.names_scanned_per_page = Some(2);
+    let wire = Wire::of(Emulator::builder().undocumented(behavior));
     let bucket = wire.create_bucket("listing", "allPrivate");
     for name in ["a", "b", "c"] {
         wire.upload(&bucket, name, b"x");
@@ -375,12 +375,12 @@ proptest! {
         spaces in any::<bool>(),
         scanned in prop::option::of(0_u64..5),
     ) {
-        let mut guesses = UndocumentedBehavior::default();
+        let mut behavior = UndocumentedBehavior::default();
         if spaces {
-            guesses.cursor = Cursor::LastNameAndSpace;
+            behavior.cursor = Cursor::LastNameAndSpace;
         }
-        guesses.names_scanned_per_page = scanned;
-        let wire = Wire::of(Emulator::builder().guesses(guesses));
+        behavior.names_scanned_per_page = scanned;
+        let wire = Wire::of(Emulator::builder().undocumented(behavior));
         let bucket = wire.create_bucket("listing", "allPrivate");
         let url = wire.upload_url(&bucket);
         let upload = |name: &str| {

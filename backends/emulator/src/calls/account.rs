@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use crate::calls::caller::Caller;
-use crate::model::ids::TokenWord;
+use crate::model::ids::TokenKind;
 use crate::model::state::State;
 use crate::model::token::AccountToken;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
@@ -16,12 +16,12 @@ pub(crate) fn authorize_account(
     state: &mut State,
     caller: &Caller,
     _: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let key = &*caller.key;
     if caller.version != ApiVersion::V4 && key.needs_v4 {
         return Err(undocumented::not_in_this_version(caller.version));
     }
-    let token = state.ids.token(TokenWord::Account, &key.id);
+    let token = state.ids.token(TokenKind::Account, &key.id);
     let lifetime = state.settings.token_lifetime_millis;
     let expires = caller.now.saturating_add(lifetime);
     let what = AccountToken {
@@ -38,7 +38,7 @@ pub(crate) fn authorize_account(
     };
     answer["accountId"] = state.account_id.clone().into();
     answer["authorizationToken"] = token.into();
-    Ok(Answer::Json(answer))
+    Ok(Outcome::Json(answer))
 }
 
 fn v1(state: &State, caller: &Caller) -> Value {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::calls::encryption::KeyHeaders;
 use crate::model::key::Key;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::origins::Origins;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
@@ -19,19 +19,19 @@ pub(crate) struct Caller {
     /// What URLs in the answer begin with.
     pub(crate) origins: Origins,
     /// What its headers say about a download.
-    pub(crate) reading: Reading,
+    pub(crate) download_headers: DownloadHeaders,
     /// In milliseconds.
     pub(crate) now: u64,
 }
 
 /// What the headers of a download say.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Reading {
+pub(crate) struct DownloadHeaders {
     /// The `Range` header.
     pub(crate) range: Option<String>,
     pub(crate) key: KeyHeaders,
     /// The overrides that a download authorization fixes, if it was one that let the caller in.
-    pub(crate) fixed: Option<Arc<BTreeMap<&'static str, String>>>,
+    pub(crate) fixed_overrides: Option<Arc<BTreeMap<&'static str, String>>>,
 }
 
 impl Caller {
@@ -43,17 +43,17 @@ impl Caller {
 
     /// Whether the caller's key reaches a listing with this prefix, and the prefix that narrows it besides: v1 leaves out
     /// what the key doesn't reach, later versions refuse.
-    pub(crate) fn reaches_of_listing(&self, bucket: &str, prefix: &str) -> Result<&str, Refusal> {
-        self.key.must_reach_bucket(bucket)?;
+    pub(crate) fn listing_prefix(&self, bucket: &str, prefix: &str) -> Result<&str, ApiError> {
+        self.key.require_bucket(bucket)?;
         if self.version == ApiVersion::V1 {
             return Ok(self.key.name_prefix.as_deref().unwrap_or(""));
         }
-        self.key.must_reach_name(prefix)?;
+        self.key.require_name(prefix)?;
         Ok("")
     }
 
     /// Whether the `accountId` of the request is the caller's.
-    pub(crate) fn must_be(&self, account: &str, claimed: &str) -> Result<(), Refusal> {
+    pub(crate) fn require_account(&self, account: &str, claimed: &str) -> Result<(), ApiError> {
         if account == claimed {
             Ok(())
         } else {

@@ -12,15 +12,15 @@ use super::{download, upload};
 use crate::model::bucket::Bucket;
 use crate::model::rules::CorsRule;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::headers::text_of;
 use crate::protocol::percent;
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
 /// Answers a preflight by the first rule of the bucket that allows all that it asks for.
-pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
+pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Response, ApiError> {
     let (bucket, operation) = subject(state, head).ok_or_else(undocumented::preflight_denied)?;
     let methods = match operation {
         upload::UPLOAD_FILE | upload::UPLOAD_PART => "POST",
@@ -45,13 +45,13 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Reply, Refusal> {
     if !headers.is_empty() {
         answers.push((ACCESS_CONTROL_ALLOW_HEADERS, headers.to_owned()));
     }
-    let mut reply = Reply::empty();
-    put(&mut reply, answers);
-    Ok(reply)
+    let mut response = Response::empty();
+    put(&mut response, answers);
+    Ok(response)
 }
 
 /// Tells the browser that the page may read this answer, if a rule says so.
-pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
+pub(crate) fn share(state: &State, head: &Parts, response: &mut Response) {
     let origin = text_of(head, ORIGIN).filter(|_| head.method != Method::OPTIONS);
     let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
         return;
@@ -61,7 +61,7 @@ pub(crate) fn share(state: &State, head: &Parts, reply: &mut Reply) {
             && rule.origins.iter().any(|it| covers_origin(it, origin))
     };
     if let Some(rule) = bucket.cors_rules.iter().find(allows) {
-        put(reply, origin_and_exposed(rule, origin));
+        put(response, origin_and_exposed(rule, origin));
     }
 }
 
@@ -81,7 +81,7 @@ fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static s
     let path = head.uri.path();
     if let Some(path) = path.strip_prefix("/file/") {
         let name = percent::decode(path.split_once('/')?.0.as_bytes())?;
-        return Some((state.bucket_named(&name)?, download::BY_NAME));
+        return Some((state.bucket_by_name(&name)?, download::BY_NAME));
     }
     let (_, rest) = path.strip_prefix("/b2api/")?.split_once('/')?;
     if let Some(call) = upload::name_of(rest) {
@@ -135,10 +135,10 @@ fn names(list: &str) -> impl Iterator<Item = &str> {
         .filter(|name| !name.is_empty())
 }
 
-fn put(reply: &mut Reply, answers: Vec<(HeaderName, String)>) {
+fn put(response: &mut Response, answers: Vec<(HeaderName, String)>) {
     for (name, value) in answers {
         if let Ok(value) = HeaderValue::try_from(value) {
-            reply.headers.insert(name, value);
+            response.headers.insert(name, value);
         }
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use http::HeaderValue;
 use serde_json::json;
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use crate::calls::caller::Caller;
 use crate::model::state::State;
 use crate::model::token::DownloadToken;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::overrides::OVERRIDES;
 use crate::protocol::undocumented;
@@ -21,22 +21,22 @@ pub(crate) fn get_download_authorization(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let prefix = args.required("fileNamePrefix")?;
     let seconds = args
         .integer("validDurationInSeconds")?
         .ok_or_else(|| undocumented::missing_field("validDurationInSeconds"))?;
-    caller.key.must_reach(bucket_id, prefix)?;
+    caller.key.require_access(bucket_id, prefix)?;
     state.bucket(bucket_id)?;
     if !(1..=LONGEST).contains(&seconds) {
-        return Err(Refusal::out_of_range("validDurationInSeconds", seconds));
+        return Err(ApiError::out_of_range("validDurationInSeconds", seconds));
     }
     let mut overrides = BTreeMap::new();
     for (parameter, _) in OVERRIDES {
         if let Some(value) = args.string(parameter)? {
             if HeaderValue::from_str(value).is_err() {
-                return Err(Refusal::bad_request(format!("Invalid {parameter}")));
+                return Err(ApiError::bad_request(format!("Invalid {parameter}")));
             }
             overrides.insert(parameter, value.to_owned());
         }
@@ -51,7 +51,7 @@ pub(crate) fn get_download_authorization(
         expires,
     };
     state.tokens.issue_download(&token, what);
-    Ok(Answer::Json(json!({
+    Ok(Outcome::Json(json!({
         "authorizationToken": token,
         "bucketId": bucket_id,
         "fileNamePrefix": prefix,

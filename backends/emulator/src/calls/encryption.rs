@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use crate::model::bucket::Bucket;
 use crate::model::encryption::{AES256, CustomerKey, Encryption};
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::headers::text_of;
 use crate::protocol::undocumented;
@@ -38,14 +38,14 @@ impl KeyHeaders {
     }
 
     /// The key, if there is one: all three headers, or none of them.
-    pub(crate) fn key(&self) -> Result<Option<CustomerKey>, Refusal> {
+    pub(crate) fn key(&self) -> Result<Option<CustomerKey>, ApiError> {
         match (&self.algorithm, &self.key, &self.md5) {
             (None, None, None) => Ok(None),
             (Some(algorithm), Some(key), Some(md5)) => {
                 must_be_aes(Some(algorithm))?;
                 CustomerKey::of_base64(key, md5).map(Some)
             }
-            _ => Err(Refusal::bad_request(
+            _ => Err(ApiError::bad_request(
                 "SSE-C needs the algorithm, the key and the MD5 of the key",
             )),
         }
@@ -59,7 +59,7 @@ impl fmt::Debug for KeyHeaders {
 }
 
 /// What the headers of an upload ask for; `None` if they are silent.
-pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, Refusal> {
+pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
     let key = KeyHeaders::of(head).key()?;
     match (text_of(head, &MANAGED), key) {
         (None, None) => Ok(None),
@@ -68,7 +68,7 @@ pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, Refusal> {
             must_be_aes(Some(algorithm))?;
             Ok(Some(Encryption::Managed))
         }
-        (Some(_), Some(_)) => Err(Refusal::bad_request(
+        (Some(_), Some(_)) => Err(ApiError::bad_request(
             "SSE-B2 and SSE-C can't be used together",
         )),
     }
@@ -86,7 +86,7 @@ pub(crate) enum Setting {
 }
 
 /// What a field of JSON says; `None` if it is not there.
-pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, Refusal> {
+pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, ApiError> {
     let Some(setting) = args.object(name)? else {
         return Ok(None);
     };
@@ -104,14 +104,18 @@ pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, Refusa
             let key = CustomerKey::of_base64(key, setting.required("customerKeyMd5")?)?;
             Ok(Some(Setting::Customer(key)))
         }
-        Some(other) => Err(Refusal::bad_request(format!(
+        Some(other) => Err(ApiError::bad_request(format!(
             "Invalid {name}: mode {other}"
         ))),
     }
 }
 
 /// How a new file in this bucket is encrypted, by what a field of JSON says.
-pub(crate) fn of_new_file(args: &Args, name: &str, bucket: &Bucket) -> Result<Encryption, Refusal> {
+pub(crate) fn of_new_file(
+    args: &Args,
+    name: &str,
+    bucket: &Bucket,
+) -> Result<Encryption, ApiError> {
     match of_args(args, name)? {
         None => Ok(bucket.encryption()),
         Some(Setting::Managed) => Ok(Encryption::Managed),
@@ -123,13 +127,13 @@ pub(crate) fn of_new_file(args: &Args, name: &str, bucket: &Bucket) -> Result<En
 }
 
 /// Whether new files are encrypted with B2's key, once the bucket's default is this.
-pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Refusal> {
+pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, ApiError> {
     match setting {
         Setting::Managed => Ok(true),
         Setting::Default | Setting::None if bucket.legacy_encryption => Ok(false),
         Setting::Default => Ok(true),
         Setting::None => Err(undocumented::no_encryption("defaultServerSideEncryption")),
-        Setting::Customer(_) => Err(Refusal::bad_request(
+        Setting::Customer(_) => Err(ApiError::bad_request(
             "A bucket can't encrypt with a customer key by default",
         )),
     }
@@ -140,7 +144,7 @@ pub(crate) fn must_open_with_args(
     stored: &Encryption,
     args: &Args,
     name: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let setting = of_args(args, name)?;
     match setting {
         None | Some(Setting::Default) => must_open(stored, None),
@@ -151,7 +155,7 @@ pub(crate) fn must_open_with_args(
 }
 
 /// Whether the headers of an upload open its large file.
-pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), Refusal> {
+pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), ApiError> {
     match of_headers(head)? {
         None => must_open(stored, None),
         Some(Encryption::Customer(key)) => must_open(stored, Some(&key)),
@@ -160,7 +164,7 @@ pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Resul
 }
 
 /// What needs no key may be told how it is encrypted, as b2sdk does, but nothing else.
-fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), Refusal> {
+fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), ApiError> {
     if stored == said {
         return Ok(());
     }
@@ -168,11 +172,11 @@ fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), 
 }
 
 /// Whether what is stored opens with what was given.
-pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), Refusal> {
+pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), ApiError> {
     match (stored, given) {
         (Encryption::Customer(key), Some(given)) if key.is_same(given) => Ok(()),
         (Encryption::Customer(_), Some(_)) => Err(undocumented::wrong_customer_key()),
-        (Encryption::Customer(_), None) => Err(Refusal::bad_request(
+        (Encryption::Customer(_), None) => Err(ApiError::bad_request(
             "The object was stored using a form of Server Side Encryption. The correct parameters \
              must be provided to retrieve the object.",
         )),
@@ -181,11 +185,11 @@ pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Res
     }
 }
 
-fn must_be_aes(algorithm: Option<&str>) -> Result<(), Refusal> {
+fn must_be_aes(algorithm: Option<&str>) -> Result<(), ApiError> {
     if algorithm == Some(AES256) {
         return Ok(());
     }
-    Err(Refusal::bad_request(format!(
+    Err(ApiError::bad_request(format!(
         "The encryption algorithm must be {AES256}"
     )))
 }

@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
@@ -44,14 +44,14 @@ pub(crate) fn check(
     version: ApiVersion,
     body: &Args,
     strict: bool,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if !strict && !REFUSE_UNKNOWN.contains(&call) {
         return Ok(());
     }
     known(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
 }
 
-fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), Refusal> {
+fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), ApiError> {
     for (name, value) in object {
         let field = known.iter().find(|Field(known, _)| known == name);
         let Some(Field(_, inner)) = field else {
@@ -272,7 +272,7 @@ mod tests {
         let refused = |call: &str, body: &str, strict| {
             let body = Args::of_json(body.as_bytes()).unwrap();
             let found = check(call, ApiVersion::V4, &body, strict);
-            found.err().map(|refusal| refusal.message)
+            found.err().map(|error| error.message)
         };
         let shape = r#"{"fileRetention": {"isClientAuthorizedToRead": true, "value": {}}}"#;
         let message = "unknown field in fileRetention: isClientAuthorizedToRead";

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use super::response_json::{self, File};
 use super::target::NewFile;
 use super::{encryption, lock, replication};
@@ -19,7 +19,7 @@ use crate::model::file::{Kind, Part, Stored, Version};
 use crate::model::ids::{self, FileKind};
 use crate::model::names;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::content_type;
 use crate::protocol::hex::hex_digits;
@@ -29,11 +29,11 @@ pub(crate) fn start_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let name = args.required("fileName")?;
-    names::check_file_name(name, &state.settings.guesses)?;
-    caller.key.must_reach(bucket_id, name)?;
+    names::check_file_name(name, &state.settings.undocumented)?;
+    caller.key.require_access(bucket_id, name)?;
     let bucket = state.bucket(bucket_id)?;
     let content_type = check_content_type(args.required("contentType")?)?;
     let uploaded = match args.value("customUploadTimestamp") {
@@ -59,7 +59,7 @@ pub(crate) fn start_large_file(
     let account = state.account_id.clone();
     let version = file.into_version(file_id, Kind::Unfinished(BTreeMap::new()));
     let version = state.insert(version)?;
-    Ok(Answer::of(&response_json::unfinished(
+    Ok(Outcome::serialized(&response_json::unfinished(
         version, &account, caller,
     )))
 }
@@ -68,7 +68,7 @@ pub(crate) fn finish_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     let named = args
         .strings("partSha1Array")?
@@ -96,7 +96,7 @@ pub(crate) fn finish_large_file(
     let version = state
         .finish(id, finished)
         .ok_or_else(|| no_active_upload(id))?;
-    let answer = Answer::of(&response_json::file(version, &account, caller, false));
+    let answer = Outcome::serialized(&response_json::file(version, &account, caller, false));
     let told = EventObject::of(version);
     state.record_event(&told, EventType::MultipartUpload, caller.now);
     Ok(answer)
@@ -106,11 +106,11 @@ pub(crate) fn cancel_large_file(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     unfinished(state, caller, id)?;
     let cancelled = state.remove(id).ok_or_else(|| no_active_upload(id))?;
-    Ok(Answer::Json(json!({
+    Ok(Outcome::Json(json!({
         "accountId": state.account_id,
         "bucketId": cancelled.bucket_id,
         "fileId": cancelled.file_id,
@@ -122,7 +122,7 @@ pub(crate) fn list_parts(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("fileId")?;
     let count = args.count("maxPartCount", 100, 1000)?;
     let start = match args.integer("startPartNumber")? {
@@ -144,18 +144,20 @@ pub(crate) fn list_parts(
         })
         .collect();
     let next = rest.next().map(|(number, _)| number);
-    Ok(Answer::Json(json!({"nextPartNumber": next, "parts": page})))
+    Ok(Outcome::Json(
+        json!({"nextPartNumber": next, "parts": page}),
+    ))
 }
 
 pub(crate) fn list_unfinished_large_files(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let bucket_id = args.required("bucketId")?;
     let count = args.count("maxFileCount", 100, 100)?;
     let prefix = args.string("namePrefix")?.unwrap_or("");
-    let only = caller.reaches_of_listing(bucket_id, prefix)?;
+    let only = caller.listing_prefix(bucket_id, prefix)?;
     let bucket = state.bucket(bucket_id)?;
     let start = match args.string("startFileId")? {
         None => (0, 0),
@@ -171,7 +173,7 @@ pub(crate) fn list_unfinished_large_files(
         .take(count)
         .map(|version| response_json::unfinished(version, &state.account_id, caller))
         .collect();
-    Ok(Answer::of(&Unfinished {
+    Ok(Outcome::serialized(&Unfinished {
         files: page,
         next_file_id: files.next().map(|version| version.file_id.as_str()),
         next_file_name: None,
@@ -189,10 +191,10 @@ struct Unfinished<'a> {
 }
 
 /// Where a listing that starts with this id starts: at it, or after where it would be.
-fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), Refusal> {
+fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
-        return Err(Refusal::new(400, "invalid_file_id", message));
+        return Err(ApiError::new(400, "invalid_file_id", message));
     };
     let known = state.files.get(id).filter(|(at, _)| at == bucket_id);
     Ok(known.map_or((time, 0), |(_, place)| place.age()))
@@ -203,15 +205,17 @@ pub(crate) fn unfinished<'a>(
     state: &'a State,
     caller: &Caller,
     id: &str,
-) -> Result<&'a Version, Refusal> {
+) -> Result<&'a Version, ApiError> {
     if ids::file_id_time(id).is_none() {
-        return Err(Refusal::bad_request(format!("Invalid fileId: {id}")));
+        return Err(ApiError::bad_request(format!("Invalid fileId: {id}")));
     }
     let found = state.version(id).map(|(_, version)| version);
     let version = found
         .filter(|version| version.is_unfinished())
         .ok_or_else(|| no_active_upload(id))?;
-    caller.key.must_reach(&version.bucket_id, &version.name)?;
+    caller
+        .key
+        .require_access(&version.bucket_id, &version.name)?;
     Ok(version)
 }
 
@@ -222,7 +226,7 @@ pub(crate) fn put_part(
     id: &str,
     number: u64,
     part: Part,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     unfinished(state, caller, id)?;
     if state.put_part(id, number, part) {
         Ok(())
@@ -232,17 +236,17 @@ pub(crate) fn put_part(
 }
 
 /// Part numbers are 1 to 10000.
-pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, Refusal> {
+pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, ApiError> {
     number
         .filter(|number| (1..=10_000).contains(number))
-        .ok_or_else(|| Refusal::bad_request("Part number must be between 1 and 10000"))
+        .ok_or_else(|| ApiError::bad_request("Part number must be between 1 and 10000"))
 }
 
 /// A content type must be fit for a header.
-pub(crate) fn check_content_type(content_type: &str) -> Result<&str, Refusal> {
+pub(crate) fn check_content_type(content_type: &str) -> Result<&str, ApiError> {
     if content_type.is_empty() || HeaderValue::from_str(content_type).is_err() {
         let message = format!("Invalid contentType: {content_type}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(content_type)
 }
@@ -252,37 +256,37 @@ pub(crate) fn custom_timestamp(
     time: Option<i64>,
     state: &State,
     caller: &Caller,
-) -> Result<u64, Refusal> {
+) -> Result<u64, ApiError> {
     if !state.settings.custom_timestamps {
         let message = "Custom upload timestamps are not allowed for this account";
-        return Err(Refusal::new(400, "custom_timestamp_not_allowed", message));
+        return Err(ApiError::new(400, "custom_timestamp_not_allowed", message));
     }
     time.and_then(|time| u64::try_from(time).ok())
         .filter(|time| *time <= caller.now)
         .ok_or_else(|| {
             let message = "The custom upload timestamp must be a number and not in the future";
-            Refusal::new(400, "custom_timestamp_invalid", message)
+            ApiError::new(400, "custom_timestamp_invalid", message)
         })
 }
 
-fn no_active_upload(id: &str) -> Refusal {
-    Refusal::bad_request(format!("No active upload for: {id}"))
+fn no_active_upload(id: &str) -> ApiError {
+    ApiError::bad_request(format!("No active upload for: {id}"))
 }
 
-fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Result<(), Refusal> {
+fn check_parts(parts: &BTreeMap<u64, Part>, named: &[String], least: u64) -> Result<(), ApiError> {
     if named.len() < 2 {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "large files must have at least 2 parts",
         ));
     }
     for (number, sha1) in (1_u64..).zip(named) {
         let Some(part) = parts.get(&number) else {
             let message = format!("Part number {number} has not been uploaded");
-            return Err(Refusal::new(400, "missing_part", message));
+            return Err(ApiError::new(400, "missing_part", message));
         };
         if hex_digits(sha1, 40).as_ref() != Some(&part.sha1.hex) {
             let message = format!("Sha1 of part number {number} does not match");
-            return Err(Refusal::new(400, "part_sha1_mismatch", message));
+            return Err(ApiError::new(400, "part_sha1_mismatch", message));
         }
     }
     if parts.len() > named.len() {

@@ -4,15 +4,15 @@ use std::ops::Bound;
 
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use super::response_json::{self, File};
 use crate::behavior::Cursor;
 use crate::calls::caller::Caller;
-use crate::model::bucket::{Bucket, Place};
+use crate::model::bucket::{Bucket, VersionPosition};
 use crate::model::file::Version;
 use crate::model::ids;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 
@@ -20,15 +20,19 @@ pub(crate) fn list_file_names(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let (bucket, mut query) = common(state, caller, args)?;
     if let Some(name) = args.string("startFileName")? {
-        query.start = Place::first_of(name);
+        query.start = VersionPosition::first_of(name);
     }
-    let scan = state.settings.guesses.names_scanned_per_page;
+    let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Names, scan);
     let next = page.next.as_ref().map(|next| {
-        match (next, state.settings.guesses.cursor, page.entries.last()) {
+        match (
+            next,
+            state.settings.undocumented.cursor,
+            page.entries.last(),
+        ) {
             // as seen in the field, also where that is within a folder
             (Next::Unscanned { last, .. }, ..) => format!("{last} "),
             (Next::Entry(_), Cursor::LastNameAndSpace, Some(Entry::File(last))) => {
@@ -37,8 +41,8 @@ pub(crate) fn list_file_names(
             (Next::Entry(next), ..) => next.name().to_owned(),
         }
     });
-    Ok(Answer::of(&Names {
-        files: shown(&page, bucket, state, caller),
+    Ok(Outcome::serialized(&Names {
+        files: json(&page, bucket, state, caller),
         next_file_name: next.as_deref(),
     }))
 }
@@ -47,20 +51,20 @@ pub(crate) fn list_file_versions(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let (bucket, mut query) = common(state, caller, args)?;
     query.start = match (args.string("startFileName")?, args.string("startFileId")?) {
         (None, Some(_)) => return Err(undocumented::start_id_without_name()),
         (None, None) => query.start,
-        (Some(name), None) => Place::first_of(name),
+        (Some(name), None) => VersionPosition::first_of(name),
         (Some(name), Some(id)) => pair(state, bucket, name, id)?,
     };
-    let scan = state.settings.guesses.names_scanned_per_page;
+    let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Versions, scan);
     // the first version inside a folder stands for the folder: it has an id, and folds into it again
     let next = page.next.as_ref().map(Next::version);
-    Ok(Answer::of(&Versions {
-        files: shown(&page, bucket, state, caller),
+    Ok(Outcome::serialized(&Versions {
+        files: json(&page, bucket, state, caller),
         next_file_id: next.map(|version| version.file_id.as_str()),
         next_file_name: next.map(|version| version.name.as_str()),
     }))
@@ -89,7 +93,7 @@ struct Query<'a> {
     /// What the names must begin with besides.
     only: &'a str,
     delimiter: Option<&'a str>,
-    start: Place,
+    start: VersionPosition,
     count: usize,
 }
 
@@ -160,33 +164,33 @@ fn common<'a>(
     state: &'a State,
     caller: &'a Caller,
     args: &'a Args,
-) -> Result<(&'a Bucket, Query<'a>), Refusal> {
+) -> Result<(&'a Bucket, Query<'a>), ApiError> {
     let bucket_id = args.required("bucketId")?;
     if !ids::is_bucket_id(bucket_id) {
         let message = format!("Invalid bucketId: {bucket_id}");
-        return Err(Refusal::new(400, "invalid_bucket_id", message));
+        return Err(ApiError::new(400, "invalid_bucket_id", message));
     }
     let prefix = args.string("prefix")?.unwrap_or("");
     let query = Query {
         prefix,
-        only: caller.reaches_of_listing(bucket_id, prefix)?,
+        only: caller.listing_prefix(bucket_id, prefix)?,
         delimiter: args.string("delimiter")?,
-        start: Place::first_of(""),
+        start: VersionPosition::first_of(""),
         count: args.count("maxFileCount", 100, 10_000)?,
     };
     Ok((state.bucket(bucket_id)?, query))
 }
 
 /// The place of a name-and-id pair; if there is none, where it would be by the time in the id.
-fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<Place, Refusal> {
+fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<VersionPosition, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
-        return Err(Refusal::new(400, "invalid_file_id", message));
+        return Err(ApiError::new(400, "invalid_file_id", message));
     };
     let known = state.files.get(id);
     let known = known.filter(|(at, place)| *at == bucket.id && place.name == name);
     Ok(known.map_or_else(
-        || Place::new(name, time, u64::MAX),
+        || VersionPosition::new(name, time, u64::MAX),
         |(_, place)| place.clone(),
     ))
 }
@@ -196,14 +200,14 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut scanned: Option<&str> = None;
     let mut left = scan.map(|names| names.max(1));
-    let first = Place::first_of(query.prefix.max(query.only)).max(query.start.clone());
+    let first = VersionPosition::first_of(query.prefix.max(query.only)).max(query.start.clone());
     let mut from = Bound::Included(first);
     while let Some((place, version)) = bucket.first_from(from) {
         if !version.name.starts_with(query.prefix) {
             break;
         }
         if !version.name.starts_with(query.only) {
-            from = Bound::Excluded(Place::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
             continue;
         }
         match &mut left {
@@ -224,7 +228,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             continue;
         }
         if mode == Mode::Names && version.is_hide_marker() {
-            from = Bound::Excluded(Place::after_all_of(&version.name));
+            from = Bound::Excluded(VersionPosition::after_all_of(&version.name));
             continue;
         }
         let entry = Entry::of(version, query);
@@ -234,9 +238,11 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             Entry::Folder(name, _)
                 if scan.is_none() && !entries.last().is_some_and(is_same_folder) =>
             {
-                Bound::Included(Place::first_of(&format!("{name}{}", char::MAX)))
+                Bound::Included(VersionPosition::first_of(&format!("{name}{}", char::MAX)))
             }
-            _ if mode == Mode::Names => Bound::Excluded(Place::after_all_of(&version.name)),
+            _ if mode == Mode::Names => {
+                Bound::Excluded(VersionPosition::after_all_of(&version.name))
+            }
             _ => Bound::Excluded(place.clone()),
         };
         if entries.last().is_some_and(is_same_folder) {
@@ -254,7 +260,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
     }
 }
 
-fn shown<'a>(
+fn json<'a>(
     page: &Page<'a>,
     bucket: &'a Bucket,
     state: &'a State,

@@ -1,7 +1,6 @@
 //! What each call does. Start at [`table`].
 
 pub(crate) mod account;
-pub(crate) mod answer;
 pub(crate) mod buckets;
 pub(crate) mod caller;
 pub(crate) mod copy;
@@ -16,6 +15,7 @@ pub(crate) mod large_files;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod notifications;
+pub(crate) mod outcome;
 pub(crate) mod replication;
 pub(crate) mod response_json;
 mod rules;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use super::rules::overlap;
 use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
 use crate::model::names;
 use crate::model::notification::{NotificationRule, covers};
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 
@@ -40,26 +40,26 @@ pub(crate) fn get_bucket_notification_rules(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("bucketId")?;
-    caller.key.must_reach_bucket(id)?;
-    Ok(Answer::Json(shown(state.bucket(id)?)))
+    caller.key.require_bucket(id)?;
+    Ok(Outcome::Json(json(state.bucket(id)?)))
 }
 
 pub(crate) fn set_bucket_notification_rules(
     state: &mut State,
     caller: &Caller,
     args: &Args,
-) -> Result<Answer, Refusal> {
+) -> Result<Outcome, ApiError> {
     let id = args.required("bucketId")?;
-    caller.key.must_reach_bucket(id)?;
+    caller.key.require_bucket(id)?;
     let bucket = state.bucket_mut(id)?;
     let rules = args
         .objects("eventNotificationRules")?
         .ok_or_else(|| undocumented::missing_field("eventNotificationRules"))?;
     if rules.len() > MOST_RULES {
         let message = format!("A bucket has at most {MOST_RULES} event notification rules");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     let mut rules: Vec<NotificationRule> = rules.iter().map(rule).collect::<Result<_, _>>()?;
     rules.sort_unstable_by(|one, other| one.name.cmp(&other.name));
@@ -69,20 +69,20 @@ pub(crate) fn set_bucket_notification_rules(
         }
     }
     bucket.notification_rules = rules;
-    Ok(Answer::Json(shown(bucket)))
+    Ok(Outcome::Json(json(bucket)))
 }
 
-fn shown(bucket: &Bucket) -> Value {
+fn json(bucket: &Bucket) -> Value {
     let rules = bucket.notification_rules.iter();
-    let rules: Vec<Value> = rules.map(NotificationRule::shown).collect();
+    let rules: Vec<Value> = rules.map(NotificationRule::json).collect();
     json!({"bucketId": bucket.id, "eventNotificationRules": rules})
 }
 
-fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
+fn rule(args: &Args) -> Result<NotificationRule, ApiError> {
     let name = args.required("name")?;
     if !names::is_rule_name(name, 63) {
         let message = format!("Invalid event notification rule name: {name}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     let mut event_types = args.strings("eventTypes")?.unwrap_or_default();
     check_event_types(&event_types)?;
@@ -93,12 +93,12 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
     let kind = target.required("targetType")?;
     if kind != "webhook" {
         let message = format!("Invalid targetType: {kind}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     let url = target.required("url")?;
     let is_https = url.len() > "https://".len() && url.starts_with("https://");
     if !is_https && !is_loopback_receiver(url) {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "The protocol for the url must be https://",
         ));
     }
@@ -107,7 +107,7 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
         |it: &str| it.len() == SECRET_LEN && it.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if secret.is_some_and(|secret| !is_secret(secret)) {
         let message = format!("hmacSha256SigningSecret must have {SECRET_LEN} letters and digits");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     // the documents have it beside the target, the samples within
     let max_batch = match target.integer("maxEventsPerBatch")? {
@@ -127,23 +127,23 @@ fn rule(args: &Args) -> Result<NotificationRule, Refusal> {
         max_batch: u64::try_from(max_batch)
             .ok()
             .filter(|batch| (1..=50).contains(batch))
-            .ok_or_else(|| Refusal::out_of_range("maxEventsPerBatch", max_batch))?,
+            .ok_or_else(|| ApiError::out_of_range("maxEventsPerBatch", max_batch))?,
     })
 }
 
-fn check_event_types(types: &[String]) -> Result<(), Refusal> {
+fn check_event_types(types: &[String]) -> Result<(), ApiError> {
     if types.is_empty() {
         let message = "eventTypes must not be empty";
-        return Err(Refusal::new(400, "event_types_empty", message));
+        return Err(ApiError::new(400, "event_types_empty", message));
     }
     for (at, event_type) in types.iter().enumerate() {
         if !EVENT_TYPES.contains(&event_type.as_str()) {
             let message = format!("Invalid event type: {event_type}");
-            return Err(Refusal::new(400, "event_type_invalid", message));
+            return Err(ApiError::new(400, "event_type_invalid", message));
         }
         if let Some(other) = types.iter().take(at).find(|other| share(other, event_type)) {
             let message = format!("Event types overlap: {other} and {event_type}");
-            return Err(Refusal::new(400, "event_type_overlap", message));
+            return Err(ApiError::new(400, "event_type_overlap", message));
         }
     }
     Ok(())
@@ -154,13 +154,13 @@ fn share(one: &str, other: &str) -> bool {
     covers(one, other) || covers(other, one)
 }
 
-fn check_pair(one: &NotificationRule, other: &NotificationRule) -> Result<(), Refusal> {
+fn check_pair(one: &NotificationRule, other: &NotificationRule) -> Result<(), ApiError> {
     if one.name == other.name {
         let message = format!(
             "The event notification rule name is used twice: {}",
             one.name
         );
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     let share_events = || {
         let types = one.event_types.iter();
@@ -177,11 +177,11 @@ fn check_pair(one: &NotificationRule, other: &NotificationRule) -> Result<(), Re
     Ok(())
 }
 
-fn custom_headers(target: &Args) -> Result<Option<Vec<(String, String)>>, Refusal> {
+fn custom_headers(target: &Args) -> Result<Option<Vec<(String, String)>>, ApiError> {
     let Some(given) = target.objects("customHeaders")? else {
         return Ok(None);
     };
-    let bad = |message: String| Err(Refusal::bad_request(message));
+    let bad = |message: String| Err(ApiError::bad_request(message));
     let mut headers = Vec::new();
     for header in &given {
         let name = header.required("name")?;

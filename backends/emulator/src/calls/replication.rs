@@ -7,7 +7,7 @@ use crate::model::bucket::Bucket;
 use crate::model::encryption::Encryption;
 use crate::model::file::{Replication, Version};
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 
 const SOURCE: &str = "asReplicationSource";
@@ -15,7 +15,7 @@ const DESTINATION: &str = "asReplicationDestination";
 const MOST_RULES: usize = 2;
 
 /// The configuration in a request: `None` if it doesn't speak of it, JSON's null if it takes the configuration away.
-pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, Refusal> {
+pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, ApiError> {
     let Some(given) = args.object("replicationConfiguration")? else {
         return Ok(None);
     };
@@ -81,26 +81,26 @@ fn waits(
         && rules.is_some_and(|rules| rules.iter().any(applies))
 }
 
-fn source(half: &Args) -> Result<Value, Refusal> {
+fn source(half: &Args) -> Result<Value, ApiError> {
     let key = half.required("sourceApplicationKeyId")?;
     let rules = half.objects("replicationRules")?.unwrap_or_default();
     if rules.is_empty() || rules.len() > MOST_RULES {
         return bad(&format!("there must be 1 to {MOST_RULES} rules"));
     }
-    let mut shown: Vec<Value> = Vec::new();
+    let mut json: Vec<Value> = Vec::new();
     for rule in &rules {
         let rule = source_rule(rule)?;
         for field in ["priority", "replicationRuleName"] {
-            if shown.iter().any(|other| other[field] == rule[field]) {
+            if json.iter().any(|other| other[field] == rule[field]) {
                 return bad(&format!("two rules have the same {field}"));
             }
         }
-        shown.push(rule);
+        json.push(rule);
     }
-    Ok(json!({"replicationRules": shown, "sourceApplicationKeyId": key}))
+    Ok(json!({"replicationRules": json, "sourceApplicationKeyId": key}))
 }
 
-fn source_rule(rule: &Args) -> Result<Value, Refusal> {
+fn source_rule(rule: &Args) -> Result<Value, ApiError> {
     let name = rule.required("replicationRuleName")?;
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(is_plain) {
@@ -120,7 +120,7 @@ fn source_rule(rule: &Args) -> Result<Value, Refusal> {
     }))
 }
 
-fn destination_half(half: &Args) -> Result<Value, Refusal> {
+fn destination_half(half: &Args) -> Result<Value, ApiError> {
     let keys = half.string_map("sourceToDestinationKeyMapping")?;
     let keys: Map<String, Value> = keys
         .unwrap_or_default()
@@ -133,7 +133,7 @@ fn destination_half(half: &Args) -> Result<Value, Refusal> {
     Ok(json!({"sourceToDestinationKeyMapping": keys}))
 }
 
-fn bad<T>(what: &str) -> Result<T, Refusal> {
+fn bad<T>(what: &str) -> Result<T, ApiError> {
     let message = format!("Invalid replicationConfiguration: {what}");
-    Err(Refusal::bad_request(message))
+    Err(ApiError::bad_request(message))
 }

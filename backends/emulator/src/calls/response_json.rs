@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::calls::caller::Caller;
 use crate::model::bucket::Bucket;
-use crate::model::encryption::ShownEncryption;
+use crate::model::encryption::EncryptionJson;
 use crate::model::file::{Kind, Part, Replication, Version};
 use crate::model::key::Key;
-use crate::model::lock::{DefaultRetention, ShownRetention};
+use crate::model::lock::{DefaultRetention, RetentionJson};
 use crate::model::names::FileInfo;
 use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::protocol::json::object;
@@ -31,7 +31,7 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
             ("value", value),
         ])
     };
-    let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::shown);
+    let lifecycle_rules = bucket.lifecycle_rules.iter().map(LifecycleRule::json);
     let mut shape = json!({
         "accountId": account,
         "bucketId": bucket.id,
@@ -41,13 +41,13 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
         "options": ["s3"],
         "revision": bucket.revision,
     });
-    shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::shown).collect();
+    shape["corsRules"] = bucket.cors_rules.iter().map(CorsRule::json).collect();
     shape["defaultServerSideEncryption"] =
-        readable("readBucketEncryption", json!(bucket.encryption().shown()));
+        readable("readBucketEncryption", json!(bucket.encryption().json()));
     let lock = object([
         (
             "defaultRetention",
-            DefaultRetention::shown(bucket.default_retention),
+            DefaultRetention::json(bucket.default_retention),
         ),
         ("isFileLockEnabled", bucket.file_lock.into()),
     ]);
@@ -80,13 +80,13 @@ pub(crate) struct File<'a> {
     file_info: &'a FileInfo,
     file_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_retention: Option<Readable<ShownRetention>>,
+    file_retention: Option<Readable<RetentionJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     legal_hold: Option<Readable<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replication_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    server_side_encryption: Option<ShownEncryption<'a>>,
+    server_side_encryption: Option<EncryptionJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
     upload_timestamp: u64,
@@ -126,9 +126,9 @@ impl<'a> File<'a> {
     /// With retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
     fn protected(self, version: &'a Version, caller: &Caller) -> Self {
         let retains = caller.key.can("readFileRetentions");
-        let retention = retains.then(|| ShownRetention::of(version.lock.retention));
+        let retention = retains.then(|| RetentionJson::of(version.lock.retention));
         let sees_hold = caller.key.can("readFileLegalHolds");
-        let hold = version.lock.legal_hold_shown().filter(|_| sees_hold);
+        let hold = version.lock.legal_hold_json().filter(|_| sees_hold);
         Self {
             file_retention: Some(Readable {
                 is_client_authorized_to_read: retains,
@@ -139,8 +139,8 @@ impl<'a> File<'a> {
                 value: hold,
             }),
             server_side_encryption: Some(match version.is_large() {
-                true => version.encryption.shown_with_key(),
-                false => version.encryption.shown(),
+                true => version.encryption.json_with_key(),
+                false => version.encryption.json(),
             }),
             ..self
         }
@@ -165,7 +165,7 @@ pub(crate) fn file<'a>(
     let shape = match &version.kind {
         Kind::File(stored) => {
             let action = if copied { "copy" } else { "upload" };
-            let sha1 = stored.sha1.as_ref().map(|sha1| sha1.shown());
+            let sha1 = stored.sha1.as_ref().map(|sha1| sha1.json());
             File {
                 content_md5: Some(stored.md5.as_deref()),
                 content_sha1: Some(Some(sha1.unwrap_or("none".into()))),
@@ -250,17 +250,17 @@ pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
     json!({
         "contentLength": part.content.len(),
         "contentMd5": part.md5,
-        "contentSha1": part.sha1.shown(),
+        "contentSha1": part.sha1.json(),
         "fileId": file_id,
         "partNumber": number,
-        "serverSideEncryption": part.encryption.shown(),
+        "serverSideEncryption": part.encryption.json(),
         "uploadTimestamp": part.uploaded,
     })
 }
 
 /// A part, as `b2_upload_part` and `b2_list_parts` show it.
-pub(crate) fn part_with_checksum(file_id: &str, number: u64, shown: &Part) -> Value {
-    let mut shape = part(file_id, number, shown);
+pub(crate) fn part_with_checksum(file_id: &str, number: u64, json: &Part) -> Value {
+    let mut shape = part(file_id, number, json);
     shape["b2Checksum"] = Value::Null;
     shape
 }
@@ -289,7 +289,7 @@ pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calls::caller::Reading;
+    use crate::calls::caller::DownloadHeaders;
     use crate::model::encryption::Encryption;
     use crate::model::lock::Lock;
     use crate::model::names::FileInfo;
@@ -324,10 +324,10 @@ mod tests {
             .flat_map(|kind| [(kind.clone(), ApiVersion::V1), (kind, ApiVersion::V4)])
         {
             let caller = Caller {
-                key: Key::nobody(),
+                key: Key::anonymous(),
                 version: api,
                 origins: crate::protocol::origins::Origins::one(&"http://x".into()),
-                reading: Reading::default(),
+                download_headers: DownloadHeaders::default(),
                 now: 0,
             };
             let version = version(kind);

@@ -9,8 +9,8 @@ use crate::model::event::{EventObject, EventType};
 use crate::model::file::{Kind, Part, Stored};
 use crate::model::ids::FileKind;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
-use crate::protocol::response::Reply;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
 /// How the content came: answers show it.
@@ -28,7 +28,7 @@ impl Target {
         caller: &Caller,
         stored: Stored,
         source: Source,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Response, ApiError> {
         match self {
             Self::File(file) => {
                 let kind = kind_of(stored.content.len());
@@ -44,7 +44,8 @@ impl Target {
                     Source::Upload => (EventType::Upload, false),
                     Source::Copy => (EventType::Copy, true),
                 };
-                let answer = Reply::shape(&response_json::file(version, &account, caller, is_copy));
+                let answer =
+                    Response::serialized(&response_json::file(version, &account, caller, is_copy));
                 let told = EventObject::of(version);
                 state.record_event(&told, happening, caller.now);
                 Ok(answer)
@@ -67,7 +68,7 @@ impl Target {
                     Source::Copy => response_json::part(&file_id, number, &part),
                 };
                 large_files::put_part(state, caller, &file_id, number, part)?;
-                Ok(Reply::json(&answer))
+                Ok(Response::json(&answer))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The calls, one file for each family. To add one: write `fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>`
+//! The calls, one file for each family. To add one: write `fn(&mut State, &Caller, &Args) -> Result<Outcome, ApiError>`
 //! in its family's file and put a line into [`CALLS`].
 //!
 //! B2 takes all of them by `GET` with a query and by `POST` with JSON. Uploads come in by their own URLs
@@ -6,14 +6,14 @@
 
 use std::fmt;
 
-use super::answer::Answer;
+use super::outcome::Outcome;
 use super::{
     account, buckets, copy, download, download_authorization, files, keys, large_files, listing,
     lock, notifications, upload,
 };
 use crate::calls::caller::Caller;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 
 /// Every call that goes to `/b2api/v{N}/{name}`.
@@ -53,12 +53,12 @@ pub(crate) const CALLS: &[Call] = &[
 pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) auth: Auth,
-    pub(crate) run: Run,
+    pub(crate) run: Handler,
 }
 
 /// What a call does. It is authorized already, as far as its [`Auth`] goes; which buckets and names the key reaches is
 /// for the call to ask.
-pub(crate) type Run = fn(&mut State, &Caller, &Args) -> Result<Answer, Refusal>;
+pub(crate) type Handler = fn(&mut State, &Caller, &Args) -> Result<Outcome, ApiError>;
 
 /// How a call is authorized.
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +89,7 @@ pub(crate) fn is_call(name: &str) -> bool {
 }
 
 impl Call {
-    const fn new(name: &'static str, auth: Auth, run: Run) -> Self {
+    const fn new(name: &'static str, auth: Auth, run: Handler) -> Self {
         Self { name, auth, run }
     }
 

@@ -54,23 +54,23 @@ impl Account {
     }
 
     /// Writes down what has changed, where that is done.
-    pub(crate) fn keep(&self) -> io::Result<()> {
+    pub(crate) fn persist(&self) -> io::Result<()> {
         match &self.data {
             None => Ok(()),
-            Some(data) => data.keep(|| self.state()),
+            Some(data) => data.persist(|| self.state()),
         }
     }
 
     /// Whether this version of a file is written down as it is now, where that is done.
-    pub(crate) fn is_kept(&self, file_id: &str) -> bool {
+    pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
         let data = self.data.as_ref();
-        data.is_none_or(|data| data.has(file_id))
+        data.is_none_or(|data| data.is_persisted(file_id))
     }
 
     /// The id of the bucket with this name.
     pub(crate) fn bucket_id(&self, name: &str) -> Option<String> {
         let state = self.state();
-        state.bucket_named(name).map(|bucket| bucket.id.clone())
+        state.bucket_by_name(name).map(|bucket| bucket.id.clone())
     }
 
     pub(crate) const fn checksums(&self) -> Checksums {
@@ -97,8 +97,8 @@ impl Account {
     }
 
     #[cfg(feature = "server")]
-    pub(crate) fn turn_clock(&self, by: Duration) -> bool {
-        self.clock.turn(by)
+    pub(crate) fn advance_clock(&self, by: Duration) -> bool {
+        self.clock.try_advance(by)
     }
 }
 
@@ -106,9 +106,9 @@ impl Drop for Account {
     fn drop(&mut self) {
         if let Some(data) = &self.data {
             // what fails here was answered by nobody
-            data.keep(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
+            data.persist(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
                 .ok();
-            data.shut();
+            data.retain_files();
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::behavior::UndocumentedBehavior;
 use crate::calls;
 use crate::drivers::account::{Account, Latency};
-use crate::drivers::clock::{Clock, SystemClock, whole_millis};
+use crate::drivers::clock::{Clock, SystemClock, millis};
 use crate::drivers::in_process::Emulator;
 use crate::faults::rules::Rules;
 use crate::model::changes::Changes;
@@ -21,7 +21,7 @@ use crate::model::state::{Settings, State};
 use crate::model::token::Tokens;
 use crate::protocol::origins::Origins;
 use crate::storage::blobs::memory::MemoryStore;
-use crate::storage::blobs::null_store::NoStore;
+use crate::storage::blobs::null_store::NullStore;
 use crate::storage::blobs::store::BlobStore;
 use crate::storage::journal::data_dir::DataDir;
 
@@ -44,7 +44,7 @@ pub struct Builder {
     token_lifetime: Duration,
     custom_timestamps: bool,
     legacy_encryption: bool,
-    guesses: UndocumentedBehavior,
+    undocumented: UndocumentedBehavior,
 }
 
 impl Emulator {
@@ -83,7 +83,7 @@ impl Builder {
             token_lifetime: Duration::from_secs(24 * 60 * 60),
             custom_timestamps: false,
             legacy_encryption: false,
-            guesses: UndocumentedBehavior::default(),
+            undocumented: UndocumentedBehavior::default(),
         }
     }
 
@@ -194,8 +194,8 @@ impl Builder {
     }
 
     /// What it does where B2's documents are silent.
-    pub fn guesses(mut self, guesses: UndocumentedBehavior) -> Self {
-        self.guesses = guesses;
+    pub fn undocumented(mut self, behavior: UndocumentedBehavior) -> Self {
+        self.undocumented = behavior;
         self
     }
 
@@ -203,7 +203,7 @@ impl Builder {
     #[must_use]
     pub fn build(self) -> Emulator {
         let store: Box<dyn BlobStore> = if self.discards {
-            Box::new(NoStore::new())
+            Box::new(NullStore::new())
         } else {
             Box::new(MemoryStore::new(self.storage_cap.unwrap_or(1 << 30)))
         };
@@ -257,10 +257,10 @@ impl Builder {
             settings: Settings {
                 absolute_minimum_part_size: self.absolute_minimum_part_size,
                 recommended_part_size: self.recommended_part_size,
-                token_lifetime_millis: whole_millis(self.token_lifetime),
+                token_lifetime_millis: millis(self.token_lifetime),
                 custom_timestamps: self.custom_timestamps,
                 legacy_encryption: self.legacy_encryption,
-                guesses: self.guesses.clone(),
+                undocumented: self.undocumented.clone(),
             },
             account_id: ACCOUNT_ID.to_owned(),
             ids: Ids::new(self.seed),

@@ -22,17 +22,17 @@ pub trait Clock: Send + Sync + 'static {
         SystemTimer.sleep(duration)
     }
 
-    /// Turns it forward, for those who only have the emulator's control endpoint; whether it can be turned. The default
+    /// Turns it forward, for those who only have the emulator's control endpoint; whether it can be time. The default
     /// can't.
-    fn turn(&self, by: Duration) -> bool {
+    fn try_advance(&self, by: Duration) -> bool {
         let _ = by;
         false
     }
 }
 
 impl<T: Clock + ?Sized> Clock for Arc<T> {
-    fn turn(&self, by: Duration) -> bool {
-        self.as_ref().turn(by)
+    fn try_advance(&self, by: Duration) -> bool {
+        self.as_ref().try_advance(by)
     }
 
     fn now_millis(&self) -> u64 {
@@ -56,11 +56,11 @@ impl Clock for SystemClock {
     fn now_millis(&self) -> u64 {
         SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, whole_millis)
+            .map_or(0, millis)
     }
 }
 
-/// The time of this computer, and as much more as it was turned forward. Clones share one time. What is delayed waits in
+/// The time of this computer, and as much more as it was time forward. Clones share one time. What is delayed waits in
 /// real time.
 #[derive(Debug, Clone, Default)]
 pub struct OffsetClock(Arc<AtomicU64>);
@@ -68,7 +68,7 @@ pub struct OffsetClock(Arc<AtomicU64>);
 impl OffsetClock {
     /// Turns the clock forward.
     pub fn advance(&self, by: Duration) {
-        let by = whole_millis(by);
+        let by = millis(by);
         let add = |ahead: u64| Some(ahead.saturating_add(by));
         // the update never says no
         self.0
@@ -83,7 +83,7 @@ impl Clock for OffsetClock {
         SystemClock.now_millis().saturating_add(ahead)
     }
 
-    fn turn(&self, by: Duration) -> bool {
+    fn try_advance(&self, by: Duration) -> bool {
         self.advance(by);
         true
     }
@@ -91,10 +91,10 @@ impl Clock for OffsetClock {
 
 /// A clock that stands still until a test turns it. Clones share one time.
 #[derive(Clone)]
-pub struct ManualClock(Arc<Mutex<Turned>>);
+pub struct ManualClock(Arc<Mutex<ManualTime>>);
 
 #[derive(Default)]
-struct Turned {
+struct ManualTime {
     now: u64,
     next_id: u64,
     /// By the time to wake at.
@@ -105,29 +105,29 @@ impl ManualClock {
     /// A clock that shows `millis` milliseconds since the epoch.
     #[must_use]
     pub fn at(millis: u64) -> Self {
-        Self(Arc::new(Mutex::new(Turned {
+        Self(Arc::new(Mutex::new(ManualTime {
             now: millis,
-            ..Turned::default()
+            ..ManualTime::default()
         })))
     }
 
     /// Turns the clock forward.
     pub fn advance(&self, by: Duration) {
         let now = self.lock().now;
-        self.set(now.saturating_add(whole_millis(by)));
+        self.set(now.saturating_add(millis(by)));
     }
 
     /// Sets the clock, forward or back.
     pub fn set(&self, millis: u64) {
-        let mut turned = self.lock();
-        turned.now = millis;
-        let due = turned.sleepers.range_mut(..=(millis, u64::MAX));
+        let mut time = self.lock();
+        time.now = millis;
+        let due = time.sleepers.range_mut(..=(millis, u64::MAX));
         let wakers: Vec<Waker> = due.filter_map(|(_, waker)| waker.take()).collect();
-        drop(turned);
+        drop(time);
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Turned> {
+    fn lock(&self) -> MutexGuard<'_, ManualTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,19 +145,19 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
-        let mut turned = self.lock();
-        turned.next_id += 1;
-        let at = turned.now.saturating_add(whole_millis(duration));
-        let place = (at, turned.next_id);
-        turned.sleepers.insert(place, None);
-        drop(turned);
+        let mut time = self.lock();
+        time.next_id += 1;
+        let at = time.now.saturating_add(millis(duration));
+        let place = (at, time.next_id);
+        time.sleepers.insert(place, None);
+        drop(time);
         Box::pin(Sleeper {
             clock: self.clone(),
             place,
         })
     }
 
-    fn turn(&self, by: Duration) -> bool {
+    fn try_advance(&self, by: Duration) -> bool {
         self.advance(by);
         true
     }
@@ -173,11 +173,11 @@ impl Future for Sleeper {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut turned = self.clock.lock();
-        if turned.now >= self.place.0 {
+        let mut time = self.clock.lock();
+        if time.now >= self.place.0 {
             return Poll::Ready(());
         }
-        turned.sleepers.insert(self.place, Some(cx.waker().clone()));
+        time.sleepers.insert(self.place, Some(cx.waker().clone()));
         Poll::Pending
     }
 }
@@ -197,6 +197,6 @@ impl fmt::Debug for ManualClock {
 }
 
 /// The milliseconds of a duration; what doesn't fit is the largest there is.
-pub(crate) fn whole_millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

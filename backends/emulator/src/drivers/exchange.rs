@@ -14,21 +14,21 @@ use crate::calls;
 use crate::calls::ticket::CopyTicket;
 use crate::calls::upload::UploadTicket;
 use crate::drivers::account::Account;
-use crate::drivers::host::{Shell, pause};
-use crate::drivers::receiver::{NotTaken, Receiver, rehash};
+use crate::drivers::host::{Host, yield_now};
+use crate::drivers::receiver::{ReceiveError, Receiver, rehash};
 use crate::drivers::request_body::{collect, next};
 use crate::drivers::response_body::corrupted;
 use crate::faults::plan::{BodyFault, Plan, Stage, UploadEnd, Wait};
 use crate::faults::subject::Subject;
 use crate::machine::state_machine::{JSON_LIMIT, JsonTicket, Step};
 use crate::model::token::TokenFault;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::headers::text_of;
 use crate::protocol::origins::Origins;
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 use crate::protocol::undocumented;
-use crate::storage::blobs::store::NoRoom;
+use crate::storage::blobs::store::StoreError;
 
 /// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
 /// would use all connections up.
@@ -36,14 +36,14 @@ const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(crate) enum Broken {
+pub(crate) enum ExchangeError {
     /// The body of the request can't be read.
     Source(io::Error),
     /// A fault took the connection.
     Lost(HttpErrorKind, Phase),
 }
 
-impl From<io::Error> for Broken {
+impl From<io::Error> for ExchangeError {
     fn from(error: io::Error) -> Self {
         Self::Source(error)
     }
@@ -52,13 +52,13 @@ impl From<io::Error> for Broken {
 /// A response, and what goes wrong while its body is sent.
 #[derive(Debug)]
 pub(crate) struct Exchanged {
-    pub(crate) response: Reply,
+    pub(crate) response: Response,
     pub(crate) body_fault: BodyFault,
 }
 
-impl From<Reply> for Exchanged {
+impl From<Response> for Exchanged {
     /// A response with which nothing goes wrong.
-    fn from(response: Reply) -> Self {
+    fn from(response: Response) -> Self {
         Self {
             response,
             body_fault: BodyFault::default(),
@@ -76,9 +76,9 @@ pub(crate) async fn exchange(
     origins: &Origins,
     head: &Parts,
     body: &mut BodyStream,
-    shell: &dyn Shell,
-) -> Result<Exchanged, Broken> {
-    pass(shell).await;
+    host: &dyn Host,
+) -> Result<Exchanged, ExchangeError> {
+    yield_if_needed(host).await;
     let subject = Subject::of_head(head, |bucket| account.bucket_id(bucket));
     if let Some(latency) = account.latency(subject.call) {
         account.sleep(latency).await;
@@ -89,26 +89,26 @@ pub(crate) async fn exchange(
         head,
         subject,
         plan,
-        shell,
+        host,
     };
-    let reply = match exchange.before(true).await? {
-        Some(reply) => reply,
+    let response = match exchange.before(true).await? {
+        Some(response) => response,
         None => exchange.answer(origins, body).await?,
     };
     // nothing is answered that a restart would have forgotten
-    let reply = match account.keep() {
-        Ok(()) => reply,
-        Err(error) => exchange.unkept(reply, &error),
+    let response = match account.persist() {
+        Ok(()) => response,
+        Err(error) => exchange.unkept(response, &error),
     };
-    let exchanged = exchange.after(reply).await?;
-    pass(shell).await;
+    let exchanged = exchange.after(response).await?;
+    yield_if_needed(host).await;
     Ok(exchanged)
 }
 
 /// Lets others go on, where a network would.
-async fn pass(shell: &dyn Shell) {
-    if shell.takes_turns() {
-        pause().await;
+async fn yield_if_needed(host: &dyn Host) {
+    if host.yields() {
+        yield_now().await;
     }
 }
 
@@ -117,40 +117,44 @@ struct Exchange<'a> {
     head: &'a Parts,
     subject: Subject,
     plan: Plan,
-    shell: &'a dyn Shell,
+    host: &'a dyn Host,
 }
 
 impl Exchange<'_> {
     /// What goes wrong before the effect; an answer, if that is all there will be.
-    async fn before(&mut self, is_first: bool) -> Result<Option<Reply>, Broken> {
+    async fn before(&mut self, is_first: bool) -> Result<Option<Response>, ExchangeError> {
         let stage = std::mem::take(&mut self.plan.before);
         self.wait(&stage).await;
         if let Some(trouble) = self.plan.token.take() {
-            self.spoil_token(trouble);
+            self.apply_token_fault(trouble);
         }
         let lost = self.plan.request_lost.take();
-        let is_known = lost == Some(Phase::MaybeReceived) || stage.instead.is_some();
+        let is_known = lost == Some(Phase::MaybeReceived) || stage.replacement.is_some();
         if let Some(call) = self.subject.call.filter(|_| is_first && is_known) {
             self.account.state().count(call);
         }
         if let Some(phase) = lost {
-            return Err(Broken::Lost(HttpErrorKind::Reset, phase));
+            return Err(ExchangeError::Lost(HttpErrorKind::Reset, phase));
         }
-        let Some(instead) = stage.instead else {
+        let Some(replacement) = stage.replacement else {
             return Ok(None);
         };
         let is_upload = self.subject.call.is_some_and(calls::upload::is_upload);
-        if is_upload && !instead.spares_the_upload_url() {
-            self.spoil_token(TokenFault::Forget);
+        if is_upload && !replacement.keeps_upload_url() {
+            self.apply_token_fault(TokenFault::Forget);
         }
-        Ok(Some(instead.into_reply()))
+        Ok(Some(replacement.into_reply()))
     }
 
-    async fn answer(&mut self, origins: &Origins, body: &mut BodyStream) -> Result<Reply, Broken> {
+    async fn answer(
+        &mut self,
+        origins: &Origins,
+        body: &mut BodyStream,
+    ) -> Result<Response, ExchangeError> {
         let now = self.account.now();
         let step = self.account.state().begin(self.head, origins, now);
         match step {
-            Step::Reply(reply) => Ok(reply),
+            Step::Response(response) => Ok(response),
             Step::ReadJson(ticket) => self.read_json(ticket, body).await,
             Step::Receive(ticket) => self.receive(ticket, body).await,
             Step::Rehash(ticket) => self.copy(ticket).await,
@@ -161,18 +165,18 @@ impl Exchange<'_> {
         &mut self,
         ticket: JsonTicket,
         body: &mut BodyStream,
-    ) -> Result<Reply, Broken> {
+    ) -> Result<Response, ExchangeError> {
         let Some(json) = collect(body, JSON_LIMIT).await? else {
-            return Ok(Reply::refusal(&undocumented::body_too_large()));
+            return Ok(Response::error(&undocumented::body_too_large()));
         };
         self.learn(&json);
-        if let Some(reply) = self.before(false).await? {
-            return Ok(reply);
+        if let Some(response) = self.before(false).await? {
+            return Ok(response);
         }
         let now = self.account.now();
         let step = self.account.state().finish_json(ticket, &json, now);
         match step {
-            Step::Reply(reply) => Ok(reply),
+            Step::Response(response) => Ok(response),
             Step::Rehash(ticket) => self.copy(ticket).await,
             Step::ReadJson(_) | Step::Receive(_) => {
                 Err(io::Error::other("a call asked for a second body").into())
@@ -192,15 +196,19 @@ impl Exchange<'_> {
         rules.plan_with_fields(&mut self.plan, &self.subject);
     }
 
-    async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Reply, Broken> {
+    async fn copy(&self, ticket: Box<CopyTicket>) -> Result<Response, ExchangeError> {
         let received = match rehash(ticket.content(), self.account.checksums()).await {
             Ok(received) => received,
-            Err(error) => return Ok(Reply::refusal(&undocumented::broken(&error))),
+            Err(error) => return Ok(Response::error(&undocumented::storage_failed(&error))),
         };
         Ok(self.account.state().complete_copy(ticket, received))
     }
 
-    async fn receive(&self, ticket: UploadTicket, body: &mut BodyStream) -> Result<Reply, Broken> {
+    async fn receive(
+        &self,
+        ticket: UploadTicket,
+        body: &mut BodyStream,
+    ) -> Result<Response, ExchangeError> {
         let account = self.account;
         let data_len = ticket.data_len();
         let digits_at_end = ticket.has_digits_at_end();
@@ -209,25 +217,38 @@ impl Exchange<'_> {
             account,
             ticket: Some(ticket),
         };
-        let hasher = self.shell.hasher(hashes, data_len);
+        let hasher = self.host.hasher(hashes, data_len);
         let receiver = Receiver::new(account.store(), data_len, digits_at_end, hasher);
         let mut receiver = match receiver {
             Ok(receiver) => receiver,
-            Err(NoRoom::Cap) => return Ok(upload.reject(&Refusal::storage_cap_exceeded())),
-            Err(NoRoom::Broken(error)) => return Ok(upload.reject(&undocumented::broken(&error))),
+            Err(StoreError::CapExceeded) => {
+                return Ok(upload.reject(&ApiError::storage_cap_exceeded()));
+            }
+            Err(StoreError::Io(error)) => {
+                return Ok(upload.reject(&undocumented::storage_failed(&error)));
+            }
         };
         let mut taken = 0;
         loop {
             match self.plan.upload {
                 Some((after, UploadEnd::Cut)) if taken >= after => {
-                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                    return Err(ExchangeError::Lost(
+                        HttpErrorKind::Closed,
+                        Phase::MaybeReceived,
+                    ));
                 }
                 Some((after, UploadEnd::Reset)) if taken >= after => {
-                    return Err(Broken::Lost(HttpErrorKind::Reset, Phase::MaybeReceived));
+                    return Err(ExchangeError::Lost(
+                        HttpErrorKind::Reset,
+                        Phase::MaybeReceived,
+                    ));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
                     account.sleep(LONGEST_STALL).await;
-                    return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+                    return Err(ExchangeError::Lost(
+                        HttpErrorKind::Closed,
+                        Phase::MaybeReceived,
+                    ));
                 }
                 _ => {}
             }
@@ -235,15 +256,15 @@ impl Exchange<'_> {
                 break;
             };
             let chunk = corrupted(chunk?, taken, &self.plan.corrupt_upload);
-            if let Err(not_taken) = receiver.push(&chunk).await {
-                return upload.not_taken(not_taken);
+            if let Err(fail) = receiver.push(&chunk).await {
+                return upload.fail(fail);
             }
             taken += chunk.len() as u64;
-            pass(self.shell).await;
+            yield_if_needed(self.host).await;
         }
         let received = match receiver.finish().await {
             Ok(received) => received,
-            Err(not_taken) => return upload.not_taken(not_taken),
+            Err(fail) => return upload.fail(fail),
         };
         let ticket = upload.take();
         Ok(account.state().complete_upload(ticket, received))
@@ -251,45 +272,48 @@ impl Exchange<'_> {
 
     /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
     /// it gives is written down already.
-    fn unkept(&self, reply: Reply, error: &io::Error) -> Reply {
+    fn unkept(&self, response: Response, error: &io::Error) -> Response {
         if !self.subject.call.is_some_and(calls::table::is_download) {
-            return Reply::refusal(&undocumented::broken(error));
+            return Response::error(&undocumented::storage_failed(error));
         }
-        let file_id = reply.headers.get("x-bz-file-id");
+        let file_id = response.headers.get("x-bz-file-id");
         let file_id = file_id.and_then(|id| id.to_str().ok());
-        if file_id.is_some_and(|id| self.account.is_kept(id)) {
-            return reply;
+        if file_id.is_some_and(|id| self.account.is_persisted(id)) {
+            return response;
         }
-        Reply::refusal(&undocumented::unkept(error))
+        Response::error(&undocumented::not_persisted(error))
     }
 
     /// What goes wrong with the news of the effect.
-    async fn after(&mut self, mut reply: Reply) -> Result<Exchanged, Broken> {
+    async fn after(&mut self, mut response: Response) -> Result<Exchanged, ExchangeError> {
         let mut stage = std::mem::take(&mut self.plan.after);
         self.wait(&stage).await;
-        if self.plan.is_reply_lost {
-            return Err(Broken::Lost(HttpErrorKind::Closed, Phase::MaybeReceived));
+        if self.plan.loses_response {
+            return Err(ExchangeError::Lost(
+                HttpErrorKind::Closed,
+                Phase::MaybeReceived,
+            ));
         }
-        if self.subject.may_tire_tokens()
-            && self.account.rules().tires_token()
-            && reply.status == StatusCode::OK
+        if self.subject.may_limit_token()
+            && self.account.rules().limits_token()
+            && response.status == StatusCode::OK
         {
-            self.tire_token(&reply);
+            self.limit_token(&response);
         }
-        if let Some(instead) = stage.instead.take() {
-            reply = instead.into_reply();
+        if let Some(replacement) = stage.replacement.take() {
+            response = replacement.into_reply();
         }
         if self.head.headers.contains_key(ORIGIN) {
-            calls::cors::share(&self.account.state(), self.head, &mut reply);
+            calls::cors::share(&self.account.state(), self.head, &mut response);
         }
         for change in &self.plan.changes {
-            change.apply(&mut reply);
+            change.apply(&mut response);
         }
         if self.head.method == Method::HEAD {
-            reply = reply.without_body();
+            response = response.without_body();
         }
         Ok(Exchanged {
-            response: reply.dated(self.account.now()),
+            response: response.with_date(self.account.now()),
             body_fault: std::mem::take(&mut self.plan.body),
         })
     }
@@ -298,24 +322,24 @@ impl Exchange<'_> {
         for wait in &stage.waits {
             match wait {
                 Wait::For(duration) => self.account.sleep(*duration).await,
-                Wait::At(gate) => gate.pass().await,
+                Wait::Until(latch) => latch.wait().await,
             }
         }
     }
 
     /// The token that the request brings, if it is a good one, is so no more.
-    fn spoil_token(&self, trouble: TokenFault) {
+    fn apply_token_fault(&self, trouble: TokenFault) {
         if let Some(token) = text_of(self.head, AUTHORIZATION) {
-            self.account.state().tokens.spoil(token, trouble);
+            self.account.state().tokens.apply_fault(token, trouble);
         }
     }
 
     /// The token that was given out is good for a few calls only.
-    fn tire_token(&self, reply: &Reply) {
-        if let Some(answer) = reply.as_json()
+    fn limit_token(&self, response: &Response) {
+        if let Some(answer) = response.as_json()
             && let Some(token) = answer["authorizationToken"].as_str()
         {
-            self.account.state().tokens.tire(token);
+            self.account.state().tokens.limit_uses(token);
         }
     }
 }
@@ -331,15 +355,15 @@ impl Upload<'_> {
         self.ticket.take().expect("taken once, at the end")
     }
 
-    fn reject(&mut self, refusal: &Refusal) -> Reply {
+    fn reject(&mut self, error: &ApiError) -> Response {
         let ticket = self.take();
-        self.account.state().reject_upload(&ticket, refusal)
+        self.account.state().reject_upload(&ticket, error)
     }
 
-    fn not_taken(&mut self, why: NotTaken) -> Result<Reply, Broken> {
+    fn fail(&mut self, why: ReceiveError) -> Result<Response, ExchangeError> {
         match why {
-            NotTaken::Length(error) => Err(error.into()),
-            NotTaken::Store(error) => Ok(self.reject(&undocumented::broken(&error))),
+            ReceiveError::Length(error) => Err(error.into()),
+            ReceiveError::Store(error) => Ok(self.reject(&undocumented::storage_failed(&error))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Shell`]: what an exchange gets from the shell that it came through: turns for others, and hands for hashing.
+//! [`Host`]: what an exchange gets from the shell that it came through: turns for others, and hands for hashing.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -9,9 +9,9 @@ use bytes::Bytes;
 use crate::model::checksums::Hashes;
 
 /// The shell that a request came through.
-pub(crate) trait Shell: Send + Sync {
+pub(crate) trait Host: Send + Sync {
     /// Whether requests wait for others between their steps, where a network would make them wait.
-    fn takes_turns(&self) -> bool;
+    fn yields(&self) -> bool;
 
     /// Who computes the checksums of an upload of `len` bytes.
     fn hasher(&self, hashes: Hashes, len: u64) -> Box<dyn Hasher>;
@@ -28,10 +28,10 @@ pub(crate) trait Hasher: Send {
 }
 
 /// No network, and whatever executor: nothing else makes requests wait, and there is nobody to help.
-pub(crate) struct InProcess;
+pub(crate) struct InProcessHost;
 
-impl Shell for InProcess {
-    fn takes_turns(&self) -> bool {
+impl Host for InProcessHost {
+    fn yields(&self) -> bool {
         true
     }
 
@@ -55,7 +55,7 @@ impl Hasher for Hashes {
 ///
 /// With everything in memory nothing would ever have to wait, and requests that a client sends side by side would run
 /// one after the other: what goes wrong between them would never show.
-pub(crate) async fn pause() {
+pub(crate) async fn yield_now() {
     let mut has_waited = false;
     poll_fn(|cx| {
         if has_waited {

@@ -1,4 +1,4 @@
-//! [`Emulator`]: the handle, and the in-process shell.
+//! [`Emulator`]: the handle, and the in-process host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +15,9 @@ use futures_core::Stream;
 use http::header::CONTENT_LENGTH;
 
 use crate::drivers::account::Account;
-use crate::drivers::exchange::{Broken, exchange};
-use crate::drivers::host::InProcess;
-use crate::drivers::response_body::Outgoing;
+use crate::drivers::exchange::{ExchangeError, exchange};
+use crate::drivers::host::InProcessHost;
+use crate::drivers::response_body::ResponseStream;
 use crate::faults::rules::Faults;
 use crate::machine::events::Webhook;
 use crate::model::state::State;
@@ -110,9 +110,9 @@ impl Emulator {
         let id = self
             .inner
             .state()
-            .own_bucket(name, is_public)
-            .map_err(|refusal| io::Error::new(io::ErrorKind::InvalidInput, refusal.message))?;
-        self.inner.keep()?;
+            .get_or_create_bucket(name, is_public)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error.message))?;
+        self.inner.persist()?;
         Ok(id)
     }
 
@@ -129,9 +129,9 @@ impl Emulator {
         self.inner
             .state()
             .bucket_mut(&id)
-            .map_err(|refusal| io::Error::new(io::ErrorKind::NotFound, refusal.message))?
+            .map_err(|error| io::Error::new(io::ErrorKind::NotFound, error.message))?
             .set_legacy_encryption(legacy);
-        self.inner.keep()
+        self.inner.persist()
     }
 
     /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
@@ -163,7 +163,7 @@ impl Emulator {
     #[must_use]
     pub fn save(&self) -> Saved {
         let mut state = self.inner.state().clone();
-        state.tokens.forget_uploads_under_way();
+        state.tokens.revoke_uploads_in_progress();
         Saved {
             state,
             of: Arc::downgrade(&self.inner),
@@ -189,7 +189,7 @@ impl Emulator {
             drop(replace());
             return Ok(());
         };
-        let kept = data.keep_instead(replace);
+        let kept = data.persist_replacement(replace);
         if kept.is_err() {
             // the journal still speaks of these files: they stay where they are
             std::mem::forget(before);
@@ -230,7 +230,7 @@ impl Emulator {
     #[must_use]
     pub fn bucket_type(&self, name: &str) -> Option<String> {
         let state = self.inner.state();
-        state.bucket_named(name).map(|bucket| bucket.kind.clone())
+        state.bucket_by_name(name).map(|bucket| bucket.kind.clone())
     }
 
     /// What the handles share.
@@ -270,19 +270,23 @@ impl HttpClient for Emulator {
             &self.inner.origins,
             &head,
             &mut stream,
-            &InProcess,
+            &InProcessHost,
         )
         .await
         .map_err(|broken| match broken {
-            Broken::Source(error) => source_failed(Phase::MaybeReceived)(error),
-            Broken::Lost(kind, phase) => HttpError::new(kind, phase),
+            ExchangeError::Source(error) => source_failed(Phase::MaybeReceived)(error),
+            ExchangeError::Lost(kind, phase) => HttpError::new(kind, phase),
         })?;
-        let reply = exchanged.response;
-        let body = Outgoing::new(reply.payload, exchanged.body_fault);
+        let crate::protocol::response::Response {
+            status,
+            headers,
+            payload,
+        } = exchanged.response;
+        let body = ResponseStream::new(payload, exchanged.body_fault);
         let body = ResponseBody::new(Some(body.left()), Content(body));
         let mut response = http::Response::new(body);
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers;
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
         Ok(response)
     }
 }
@@ -307,7 +311,7 @@ fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), Http
 }
 
 /// A response's body.
-struct Content(Outgoing);
+struct Content(ResponseStream);
 
 impl Stream for Content {
     type Item = Result<Bytes, HttpError>;

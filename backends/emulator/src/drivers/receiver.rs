@@ -5,9 +5,9 @@ use std::io;
 use bytes::Bytes;
 
 use crate::content::Content;
-use crate::drivers::host::{Hasher, pause};
+use crate::drivers::host::{Hasher, yield_now};
 use crate::model::checksums::{Checksums, DIGITS_AT_END, Hashes, Received};
-use crate::storage::blobs::store::{BlobStore, BlobWriter, NoRoom};
+use crate::storage::blobs::store::{BlobStore, BlobWriter, StoreError};
 
 /// An upload under way.
 pub(crate) struct Receiver {
@@ -21,7 +21,7 @@ pub(crate) struct Receiver {
 
 /// Why an upload can't be taken.
 #[derive(Debug)]
-pub(crate) enum NotTaken {
+pub(crate) enum ReceiveError {
     /// The body isn't as long as it had said.
     Length(io::Error),
     /// The store doesn't work.
@@ -35,7 +35,7 @@ impl Receiver {
         len: u64,
         digits_at_end: bool,
         hasher: Box<dyn Hasher>,
-    ) -> Result<Self, NoRoom> {
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             writer: store.writer(len)?,
             hasher,
@@ -47,17 +47,17 @@ impl Receiver {
     }
 
     /// Takes the next bytes.
-    pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), NotTaken> {
+    pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), ReceiveError> {
         let data = bytes
             .len()
             .min(usize::try_from(self.data_left).unwrap_or(usize::MAX));
         let (data, digits) = (bytes.slice(..data), &bytes[data..]);
         if digits.len() as u64 > self.digits_left {
             let error = io::Error::other("the body is longer than it had said");
-            return Err(NotTaken::Length(error));
+            return Err(ReceiveError::Length(error));
         }
         self.hasher.update(&data).await;
-        self.writer.write(&data).map_err(NotTaken::Store)?;
+        self.writer.write(&data).map_err(ReceiveError::Store)?;
         self.data_left -= data.len() as u64;
         self.at_end.extend_from_slice(digits);
         self.digits_left -= digits.len() as u64;
@@ -65,13 +65,13 @@ impl Receiver {
     }
 
     /// The upload, if it is complete.
-    pub(crate) async fn finish(self) -> Result<Received, NotTaken> {
+    pub(crate) async fn finish(self) -> Result<Received, ReceiveError> {
         if self.data_left + self.digits_left > 0 {
             let error = io::ErrorKind::UnexpectedEof.into();
-            return Err(NotTaken::Length(error));
+            return Err(ReceiveError::Length(error));
         }
         let (sha1, md5) = self.hasher.finish().await;
-        let blob = self.writer.finish().map_err(NotTaken::Store)?;
+        let blob = self.writer.finish().map_err(ReceiveError::Store)?;
         Ok(Received {
             content: Content::of_blob(blob, self.len),
             sha1,
@@ -86,7 +86,7 @@ pub(crate) async fn rehash(content: Content, checksums: Checksums) -> io::Result
     let mut hashes = Hashes::of_unclaimed(checksums);
     for chunk in content.clone().into_chunks() {
         hashes.add(&chunk?);
-        pause().await;
+        yield_now().await;
     }
     let (sha1, md5) = hashes.hex();
     Ok(Received {

@@ -1,4 +1,4 @@
-//! [`Outgoing`]: the body of an answer on its way out, and what befalls it there.
+//! [`ResponseStream`]: the body of an answer on its way out, and what befalls it there.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use crate::faults::plan::BodyFault;
 use crate::protocol::response::Payload;
 
 /// The body of an answer, chunk by chunk. Both shells send this.
-pub(crate) struct Outgoing {
+pub(crate) struct ResponseStream {
     source: Source,
     len: u64,
     sent: u64,
@@ -25,7 +25,7 @@ enum Source {
     Ended,
 }
 
-impl Outgoing {
+impl ResponseStream {
     pub(crate) fn new(payload: Payload, trouble: BodyFault) -> Self {
         let len = payload.len();
         Self {
@@ -111,11 +111,11 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
-    use crate::faults::plan::Cut;
+    use crate::faults::plan::ResponseEnd;
 
     fn sent(trouble: BodyFault) -> (Vec<u8>, Option<bool>) {
         let payload = Payload::Bytes(Bytes::from_static(b"0123456789"));
-        let mut outgoing = Outgoing::new(payload, trouble);
+        let mut outgoing = ResponseStream::new(payload, trouble);
         let mut bytes = Vec::new();
         let cx = Context::from_waker(Waker::noop());
         let mut pauses = 0;
@@ -134,7 +134,7 @@ mod tests {
     fn a_body_is_cut_stalls_or_lies_at_the_byte_that_was_said() {
         let trouble = BodyFault::default;
         let cut = |after| BodyFault {
-            cut: Some((after, Cut::Close)),
+            cut: Some((after, ResponseEnd::Close)),
             ..trouble()
         };
         let stall = |after| BodyFault {

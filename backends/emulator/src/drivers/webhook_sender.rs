@@ -1,4 +1,4 @@
-//! [`Courier`]: sends webhooks to receivers on this computer.
+//! [`WebhookSender`]: sends webhooks to receivers on this computer.
 //!
 //! The heart makes and signs them; here they only travel. They go to `http://` and a loopback address, and nowhere else:
 //! a rule that somebody sets must not make the emulator knock at other doors.
@@ -22,29 +22,29 @@ use crate::drivers::in_process::Emulator;
 use crate::machine::events::Webhook;
 
 /// How long a receiver may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long is waited before each further attempt. B2 tries longer; a test has less time.
-const PAUSES: [Duration; 3] = [
+const BACKOFF: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
     Duration::from_secs(5),
 ];
 
 /// How many are on their way at a time; the others wait with the emulator.
-const COURIERS: usize = 32;
+const MAX_CONCURRENT: usize = 32;
 
 /// How many deliveries are remembered.
-const MOST: usize = 1000;
+const MAX_LOGGED: usize = 1000;
 
 /// Takes what is to be told from the emulator, and brings it to the receivers.
 #[derive(Clone, Default)]
-pub(in crate::drivers) struct Courier(Arc<Shared>);
+pub(in crate::drivers) struct WebhookSender(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
     /// Something may have happened.
-    bell: Notify,
+    wake: Notify,
     log: Mutex<VecDeque<Delivery>>,
 }
 
@@ -63,13 +63,13 @@ pub(in crate::drivers) enum Outcome {
     /// What the receiver or the connection said last.
     Failed(String),
     /// It is not for us to send: why.
-    Kept(&'static str),
+    NotSent(&'static str),
 }
 
-impl Courier {
+impl WebhookSender {
     /// Something may have happened that is to be told.
-    pub(in crate::drivers) fn look(&self) {
-        self.0.bell.notify_one();
+    pub(in crate::drivers) fn notify(&self) {
+        self.0.wake.notify_one();
     }
 
     /// What was sent, oldest first.
@@ -77,24 +77,24 @@ impl Courier {
         self.lock().iter().cloned().collect()
     }
 
-    pub(in crate::drivers) fn forget(&self) {
+    pub(in crate::drivers) fn clear_log(&self) {
         self.lock().clear();
     }
 
     /// Delivers for ever.
     pub(in crate::drivers) async fn deliver(self, emulator: Emulator) {
-        let free = Arc::new(Semaphore::new(COURIERS));
+        let free = Arc::new(Semaphore::new(MAX_CONCURRENT));
         loop {
-            self.0.bell.notified().await;
+            self.0.wake.notified().await;
             for webhook in emulator.drain_webhooks() {
-                let courier = self.clone();
+                let sender = self.clone();
                 // nobody closes it
                 let permit = Arc::clone(&free).acquire_owned().await.ok();
                 tokio::spawn(async move {
                     let _permit = permit;
-                    let delivery = bring(webhook).await;
+                    let delivery = deliver_one(webhook).await;
                     tracing::info!(rule = delivery.webhook.rule, outcome = ?delivery.outcome, "webhook");
-                    courier.remember(delivery);
+                    sender.remember(delivery);
                 });
             }
         }
@@ -102,7 +102,7 @@ impl Courier {
 
     fn remember(&self, delivery: Delivery) {
         let mut log = self.lock();
-        if log.len() == MOST {
+        if log.len() == MAX_LOGGED {
             log.pop_front();
         }
         log.push_back(delivery);
@@ -113,7 +113,7 @@ impl Courier {
     }
 }
 
-async fn bring(webhook: Webhook) -> Delivery {
+async fn deliver_one(webhook: Webhook) -> Delivery {
     let delivery = |webhook, attempts, outcome| Delivery {
         webhook,
         attempts,
@@ -121,19 +121,19 @@ async fn bring(webhook: Webhook) -> Delivery {
     };
     let target = match target(&webhook.url).await {
         Ok(target) => target,
-        Err(why) => return delivery(webhook, 0, Outcome::Kept(why)),
+        Err(why) => return delivery(webhook, 0, Outcome::NotSent(why)),
     };
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let sent = timeout(PATIENCE, send(&webhook, &target)).await;
+        let sent = timeout(TIMEOUT, send(&webhook, &target)).await;
         let sent = sent.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let failure = match sent {
             Ok(200) => return delivery(webhook, attempts, Outcome::Delivered),
             Ok(status) => format!("the receiver answered {status}"),
             Err(error) => error.to_string(),
         };
-        let Some(pause) = PAUSES.get(attempts - 1) else {
+        let Some(pause) = BACKOFF.get(attempts - 1) else {
             return delivery(webhook, attempts, Outcome::Failed(failure));
         };
         sleep(*pause).await;
@@ -163,7 +163,7 @@ async fn target(url: &str) -> Result<Target, &'static str> {
 
 async fn send(webhook: &Webhook, target: &Target) -> io::Result<u16> {
     let stream = TcpStream::connect(target.address).await?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (mut http, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;
     let connection = tokio::spawn(connection);
@@ -176,7 +176,7 @@ async fn send(webhook: &Webhook, target: &Target) -> io::Result<u16> {
     }
     let body = Full::new(webhook.body.clone());
     let request = request.body(body).map_err(io::Error::other)?;
-    let response = sender.send_request(request).await;
+    let response = http.send_request(request).await;
     connection.abort();
     let response = response.map_err(io::Error::other)?;
     Ok(response.status().as_u16())

@@ -24,7 +24,7 @@ use crate::calls::table;
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Fault {
-    pub(super) trouble: FaultKind,
+    pub(super) kind: FaultKind,
     pub(super) is_after: bool,
     call: Option<String>,
     bucket: Option<String>,
@@ -46,10 +46,10 @@ pub(super) enum When {
 }
 
 impl Fault {
-    /// This trouble, for every request.
-    pub const fn new(trouble: FaultKind) -> Self {
+    /// This kind, for every request.
+    pub const fn new(kind: FaultKind) -> Self {
         Self {
-            trouble,
+            kind,
             is_after: false,
             call: None,
             bucket: None,

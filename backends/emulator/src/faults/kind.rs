@@ -6,7 +6,7 @@ use b2kit_core::Phase;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use super::latch::Gate;
+use super::latch::Latch;
 
 /// What goes wrong with a request; a [`Fault`](super::Fault) says with which.
 ///
@@ -18,7 +18,7 @@ pub enum FaultKind {
     /// An error of B2's. Of an upload it takes the upload URL along, as B2 does, unless it is a 429.
     Error(ErrorReply),
     /// An answer that isn't B2's: a page of a load balancer, half a JSON.
-    Instead {
+    Respond {
         /// The status.
         status: StatusCode,
         /// `Content-Type`.
@@ -28,8 +28,8 @@ pub enum FaultKind {
     },
     /// Nothing for so long, by the emulator's [`Clock`](crate::Clock); then what would have been.
     Delay(Duration),
-    /// Nothing until the gate opens; then what would have been.
-    Wait(Gate),
+    /// Nothing until the latch opens; then what would have been.
+    Wait(Latch),
     /// The token that the request brings expires now: this request and all others with it get `expired_auth_token`.
     ExpireToken,
     /// The token that the request brings is unknown from now on: `bad_auth_token`.
@@ -189,7 +189,7 @@ impl FaultKind {
     /// A page in HTML, as load balancers answer with 502 and 504.
     #[must_use]
     pub fn html(status: StatusCode) -> Self {
-        Self::Instead {
+        Self::Respond {
             status,
             content_type: HeaderValue::from_static("text/html"),
             body: format!("<html><body><h1>{status}</h1></body></html>\n").into(),
@@ -199,7 +199,7 @@ impl FaultKind {
     /// 200, and half a JSON object.
     #[must_use]
     pub fn garbage() -> Self {
-        Self::Instead {
+        Self::Respond {
             status: StatusCode::OK,
             content_type: HeaderValue::from_static("application/json;charset=UTF-8"),
             body: Bytes::from_static(b"{\n  \"accountId\": \"e0b2"),
@@ -209,8 +209,8 @@ impl FaultKind {
     /// The same error with `Retry-After`; other troubles stay as they are.
     #[must_use]
     pub fn retry_after(mut self, value: impl Into<HeaderValue>) -> Self {
-        if let Self::Error(reply) = &mut self {
-            reply.retry_after = Some(value.into());
+        if let Self::Error(response) = &mut self {
+            response.retry_after = Some(value.into());
         }
         self
     }

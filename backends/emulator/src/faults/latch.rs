@@ -1,4 +1,4 @@
-//! [`Gate`]: holds requests up until somebody opens it.
+//! [`Latch`]: holds requests up until somebody opens it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Holds up requests that run into a [`FaultKind::Wait`](super::FaultKind::Wait) until it is opened. Clones are one gate.
+/// Holds up requests that run into a [`FaultKind::Wait`](super::FaultKind::Wait) until it is opened. Clones are one latch.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<Mutex<State>>);
+pub struct Latch(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -18,8 +18,8 @@ struct State {
     waiting: BTreeMap<u64, Option<Waker>>,
 }
 
-impl Gate {
-    /// A gate that is shut.
+impl Latch {
+    /// A latch that is shut.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -44,14 +44,14 @@ impl Gate {
         self.lock().waiting.len()
     }
 
-    pub(crate) fn pass(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut state = self.lock();
         let id = state.next_id;
         state.next_id += 1;
         state.waiting.insert(id, None);
         drop(state);
-        Passing {
-            gate: self.clone(),
+        Waiting {
+            latch: self.clone(),
             id,
         }
     }
@@ -61,24 +61,24 @@ impl Gate {
     }
 }
 
-impl fmt::Debug for Gate {
+impl fmt::Debug for Latch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate")
+        f.debug_struct("Latch")
             .field("is_open", &self.lock().is_open)
             .finish_non_exhaustive()
     }
 }
 
-struct Passing {
-    gate: Gate,
+struct Waiting {
+    latch: Latch,
     id: u64,
 }
 
-impl Future for Passing {
+impl Future for Waiting {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.gate.lock();
+        let mut state = self.latch.lock();
         if state.is_open {
             return Poll::Ready(());
         }
@@ -87,8 +87,8 @@ impl Future for Passing {
     }
 }
 
-impl Drop for Passing {
+impl Drop for Waiting {
     fn drop(&mut self) {
-        self.gate.lock().waiting.remove(&self.id);
+        self.latch.lock().waiting.remove(&self.id);
     }
 }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 
 use super::kind::{ErrorReply, FaultKind};
-use super::latch::Gate;
+use super::latch::Latch;
 use super::tampering::Tampering;
 use crate::model::token::TokenFault;
-use crate::protocol::api_error::Refusal;
-use crate::protocol::response::Reply;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::response::Response;
 
 /// What goes wrong with one request.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) upload: Option<(u64, UploadEnd)>,
     /// The places of bytes of the upload that arrive wrong.
     pub(crate) corrupt_upload: Vec<u64>,
-    pub(crate) is_reply_lost: bool,
+    pub(crate) loses_response: bool,
     pub(crate) changes: Vec<Tampering>,
     pub(crate) body: BodyFault,
     /// Whether there are rules about fields that are still to come.
@@ -34,18 +34,18 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     pub(crate) waits: Vec<Wait>,
-    pub(crate) instead: Option<Instead>,
+    pub(crate) replacement: Option<Replacement>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Wait {
     For(Duration),
-    At(Gate),
+    Until(Latch),
 }
 
-/// The answer that comes instead.
+/// The answer that comes replacement.
 #[derive(Debug, Clone)]
-pub(crate) enum Instead {
+pub(crate) enum Replacement {
     Error(ErrorReply),
     Other {
         status: StatusCode,
@@ -63,12 +63,12 @@ pub(crate) enum UploadEnd {
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub(crate) enum ResponseEnd {
     Close,
     Reset,
 }
 
-impl Cut {
+impl ResponseEnd {
     pub(crate) fn error(self) -> std::io::Error {
         match self {
             Self::Close => std::io::ErrorKind::UnexpectedEof.into(),
@@ -80,42 +80,48 @@ impl Cut {
 /// What goes wrong while the body of an answer goes out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyFault {
-    pub(crate) cut: Option<(u64, Cut)>,
+    pub(crate) cut: Option<(u64, ResponseEnd)>,
     pub(crate) stall: Option<u64>,
     pub(crate) corrupt: Vec<u64>,
 }
 
 impl Plan {
-    pub(super) fn add(&mut self, trouble: &FaultKind, is_after: bool) {
+    pub(super) fn add(&mut self, kind: &FaultKind, is_after: bool) {
         let stage = if is_after {
             &mut self.after
         } else {
             &mut self.before
         };
-        match trouble.clone() {
-            FaultKind::Error(reply) => first(&mut stage.instead, Instead::Error(reply)),
-            FaultKind::Instead {
+        match kind.clone() {
+            FaultKind::Error(response) => {
+                first(&mut stage.replacement, Replacement::Error(response))
+            }
+            FaultKind::Respond {
                 status,
                 content_type,
                 body,
             } => first(
-                &mut stage.instead,
-                Instead::Other {
+                &mut stage.replacement,
+                Replacement::Other {
                     status,
                     content_type,
                     body,
                 },
             ),
             FaultKind::Delay(duration) => stage.waits.push(Wait::For(duration)),
-            FaultKind::Wait(gate) => stage.waits.push(Wait::At(gate)),
+            FaultKind::Wait(latch) => stage.waits.push(Wait::Until(latch)),
             FaultKind::ExpireToken => first(&mut self.token, TokenFault::Expire),
             FaultKind::ForgetToken => first(&mut self.token, TokenFault::Forget),
             FaultKind::LoseRequest(phase) => {
                 first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
-            FaultKind::LoseReply => self.is_reply_lost = true,
-            FaultKind::CutResponse { after } => first(&mut self.body.cut, (after, Cut::Close)),
-            FaultKind::ResetResponse { after } => first(&mut self.body.cut, (after, Cut::Reset)),
+            FaultKind::LoseReply => self.loses_response = true,
+            FaultKind::CutResponse { after } => {
+                first(&mut self.body.cut, (after, ResponseEnd::Close))
+            }
+            FaultKind::ResetResponse { after } => {
+                first(&mut self.body.cut, (after, ResponseEnd::Reset))
+            }
             FaultKind::StallResponse { after } => first(&mut self.body.stall, after),
             FaultKind::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
             FaultKind::CorruptUpload { at } => self.corrupt_upload.push(at),
@@ -136,34 +142,34 @@ fn first<T>(place: &mut Option<T>, value: T) {
     place.get_or_insert(value);
 }
 
-impl Instead {
+impl Replacement {
     /// Whether an upload's URL survives it: only where B2 asks to come again later.
-    pub(crate) fn spares_the_upload_url(&self) -> bool {
+    pub(crate) fn keeps_upload_url(&self) -> bool {
         let status = match self {
-            Self::Error(reply) => reply.status,
+            Self::Error(response) => response.status,
             Self::Other { status, .. } => *status,
         };
         status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    pub(crate) fn into_reply(self) -> Reply {
+    pub(crate) fn into_reply(self) -> Response {
         match self {
             Self::Error(error) => {
-                let mut reply = Reply::refusal(&Refusal {
+                let mut response = Response::error(&ApiError {
                     status: error.status,
                     code: error.code.into(),
                     message: error.message,
                 });
                 if let Some(after) = error.retry_after {
-                    reply.headers.insert(http::header::RETRY_AFTER, after);
+                    response.headers.insert(http::header::RETRY_AFTER, after);
                 }
-                reply
+                response
             }
             Self::Other {
                 status,
                 content_type,
                 body,
-            } => Reply::other(status, content_type, body),
+            } => Response::with_body(status, content_type, body),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::fault::{Fault, When};
 use super::plan::Plan;
 use super::subject::Subject;
 use super::test_mode;
-use crate::model::random::Random;
+use crate::model::random::SplitMix64;
 
 /// Which rule it is; given out when it is added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ impl fmt::Debug for Faults<'_> {
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     added: u64,
-    dice: Random,
+    rng: SplitMix64,
     test_mode: test_mode::Counts,
 }
 
@@ -79,7 +79,7 @@ struct Rule {
     matched: u64,
     hits: u64,
     /// If it has some of its own.
-    dice: Option<Random>,
+    rng: Option<SplitMix64>,
 }
 
 impl Rules {
@@ -88,24 +88,24 @@ impl Rules {
             rules: Vec::new(),
             added: 0,
             // other numbers than the ids get
-            dice: Random::new(seed ^ 0x000F_A017_5EED),
+            rng: SplitMix64::new(seed ^ 0x000F_A017_5EED),
             test_mode: test_mode::Counts::new(seed),
         }
     }
 
-    /// Whether the token that was given out expires early, for a request that [may](Subject::may_tire_tokens) get one.
-    pub(crate) const fn tires_token(&mut self) -> bool {
-        self.test_mode.tires()
+    /// Whether the token that was given out expires early, for a request that [may](Subject::may_limit_token) get one.
+    pub(crate) const fn limits_token(&mut self) -> bool {
+        self.test_mode.limits()
     }
 
     fn add(&mut self, fault: Fault) -> FaultId {
         let id = FaultId(self.added);
         self.added += 1;
-        let dice = fault.seed.map(Random::new);
+        let rng = fault.seed.map(SplitMix64::new);
         self.rules.push(Rule {
             id,
             fault,
-            dice,
+            rng,
             matched: 0,
             hits: 0,
         });
@@ -116,10 +116,10 @@ impl Rules {
     pub(crate) fn plan(&mut self, subject: &Subject) -> Plan {
         let mut plan = Plan::default();
         let asked = subject.test_mode.zip(subject.call);
-        if let Some(trouble) = asked.and_then(|(mode, call)| self.test_mode.fault(mode, call)) {
-            plan.add(&trouble, false);
+        if let Some(kind) = asked.and_then(|(mode, call)| self.test_mode.fault(mode, call)) {
+            plan.add(&kind, false);
         }
-        self.strike(&mut plan, subject, |fault| {
+        self.apply(&mut plan, subject, |fault| {
             subject.is_complete || !fault.needs_fields()
         });
         plan.awaits_fields =
@@ -129,10 +129,10 @@ impl Rules {
 
     /// What will go wrong besides, now that the fields of the request are known.
     pub(crate) fn plan_with_fields(&mut self, plan: &mut Plan, subject: &Subject) {
-        self.strike(plan, subject, Fault::needs_fields);
+        self.apply(plan, subject, Fault::needs_fields);
     }
 
-    fn strike(&mut self, plan: &mut Plan, subject: &Subject, judged: impl Fn(&Fault) -> bool) {
+    fn apply(&mut self, plan: &mut Plan, subject: &Subject, judged: impl Fn(&Fault) -> bool) {
         for rule in &mut self.rules {
             if !judged(&rule.fault) || !rule.fault.matches(subject) {
                 continue;
@@ -146,12 +146,12 @@ impl Rules {
                 When::Nth(n) => rule.matched == n,
                 When::Every(k) => k > 0 && rule.matched.is_multiple_of(k),
                 When::Probability(probability) => {
-                    rule.dice.as_mut().unwrap_or(&mut self.dice).fraction() < probability
+                    rule.rng.as_mut().unwrap_or(&mut self.rng).next_f64() < probability
                 }
             };
             if hits {
                 rule.hits += 1;
-                plan.add(&rule.fault.trouble, rule.fault.is_after);
+                plan.add(&rule.fault.kind, rule.fault.is_after);
             }
         }
     }
@@ -182,7 +182,7 @@ mod tests {
         let mut rules = Rules::new(7);
         rules.add(fault);
         (1..=requests)
-            .filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost)
+            .filter(|_| rules.plan(&subject("b2_list_keys")).loses_response)
             .collect()
     }
 
@@ -207,7 +207,7 @@ mod tests {
         let mut rules = Rules::new(7);
         rules.add(Fault::new(FaultKind::WrongSha1).probability(0.5));
         rules.add(lose().probability(0.5).seed(1));
-        let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).is_reply_lost);
+        let both = (1..=1000).filter(|_| rules.plan(&subject("b2_list_keys")).loses_response);
         assert_eq!(
             both.collect::<Vec<_>>(),
             own,
@@ -222,10 +222,10 @@ mod tests {
         let mut request = subject("b2_get_file_info");
         request.is_complete = false;
         let mut plan = rules.plan(&request);
-        assert!(!plan.is_reply_lost);
+        assert!(!plan.loses_response);
         request.file = Some("id".to_owned());
         rules.plan_with_fields(&mut plan, &request);
-        assert!(plan.is_reply_lost);
+        assert!(plan.loses_response);
         assert_eq!(rules.rules[0].hits, 1);
         assert_eq!(rules.rules[0].id, id);
     }

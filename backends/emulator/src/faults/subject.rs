@@ -83,7 +83,7 @@ impl Subject {
     }
 
     /// Whether it asks for a token that expires early.
-    pub(crate) const fn may_tire_tokens(&self) -> bool {
+    pub(crate) const fn may_limit_token(&self) -> bool {
         self.gives_tokens && matches!(self.test_mode, Some(TestMode::ExpireSomeTokens))
     }
 

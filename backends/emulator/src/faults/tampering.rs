@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 
 /// One thing that is falsified.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub(crate) enum Tampering {
 }
 
 impl Tampering {
-    pub(crate) fn apply(&self, response: &mut Reply) {
+    pub(crate) fn apply(&self, response: &mut Response) {
         match self {
             Self::SetHeader(name, value) => {
                 response.headers.insert(name, value.clone());
@@ -38,7 +38,7 @@ impl Tampering {
     }
 }
 
-fn replace_field(response: &mut Reply, name: &str, replace: impl FnOnce(&Value) -> Value) {
+fn replace_field(response: &mut Response, name: &str, replace: impl FnOnce(&Value) -> Value) {
     let Some(mut json) = response.as_json() else {
         return;
     };

@@ -69,8 +69,8 @@ impl Counts {
         }
     }
 
-    /// Whether the token that is made now expires early, as it [may](Subject::may_tire_tokens).
-    pub(super) const fn tires(&mut self) -> bool {
+    /// Whether the token that is made now expires early, as it [may](Subject::may_limit_token).
+    pub(super) const fn limits(&mut self) -> bool {
         self.tokens += 1;
         self.tokens.is_multiple_of(TOKENS)
     }

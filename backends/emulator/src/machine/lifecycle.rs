@@ -12,7 +12,7 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// What a rule does.
 #[derive(Debug)]
-enum Deed {
+enum Action {
     /// The name gets a hide marker.
     Hide(String),
     /// The version with this id goes.
@@ -23,8 +23,8 @@ enum Deed {
 
 impl State {
     /// Carries the rules out, if a day has begun since it was asked last.
-    pub(crate) fn keep_house(&mut self, now: u64) {
-        self.tokens.tidy(now);
+    pub(crate) fn expire(&mut self, now: u64) {
+        self.tokens.remove_expired(now);
         let today = now / DAY;
         let is_new = self.last_day.is_some_and(|last| last < today);
         self.last_day = Some(self.last_day.map_or(today, |last| last.max(today)));
@@ -41,25 +41,27 @@ impl State {
                 continue;
             };
             let rules = bucket.lifecycle_rules.iter();
-            let deeds: Vec<Deed> = rules.flat_map(|rule| due(rule, bucket, now)).collect();
-            for deed in deeds {
-                self.carry_out(deed, &id, now);
+            let actions: Vec<Action> = rules
+                .flat_map(|rule| due_actions(rule, bucket, now))
+                .collect();
+            for action in actions {
+                self.apply(action, &id, now);
             }
         }
     }
 
-    fn carry_out(&mut self, deed: Deed, bucket: &str, now: u64) {
-        match deed {
-            Deed::Hide(name) => {
+    fn apply(&mut self, action: Action, bucket: &str, now: u64) {
+        match action {
+            Action::Hide(name) => {
                 // the bucket exists, so there is nothing to refuse
                 files::hide(self, bucket, &name, EventType::HideByRule, now).ok();
             }
-            Deed::Delete(id) => {
+            Action::Delete(id) => {
                 if let Some(version) = self.remove(&id) {
                     self.record_event(&EventObject::of(&version), EventType::DeleteByRule, now);
                 }
             }
-            Deed::Cancel(id) => {
+            Action::Cancel(id) => {
                 self.remove(&id);
             }
         }
@@ -67,11 +69,11 @@ impl State {
 }
 
 /// What a rule has to do in a bucket.
-fn due(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Deed> {
+fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
     let is_over = |since: u64, days: Option<u64>| {
         days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
     };
-    let mut deeds = Vec::new();
+    let mut actions = Vec::new();
     let mut names: Vec<Vec<&Version>> = Vec::new();
     for version in bucket.versions.values() {
         if !version.name.starts_with(&rule.prefix) {
@@ -79,7 +81,7 @@ fn due(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Deed> {
         }
         if version.is_unfinished() {
             if is_over(version.uploaded, rule.to_canceling) {
-                deeds.push(Deed::Cancel(version.file_id.clone()));
+                actions.push(Action::Cancel(version.file_id.clone()));
             }
             continue;
         }
@@ -92,23 +94,23 @@ fn due(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Deed> {
     for versions in names {
         let current = versions[0];
         if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
-            deeds.push(Deed::Hide(current.name.clone()));
+            actions.push(Action::Hide(current.name.clone()));
         }
         // a version is hidden since the next newer one
         let mut kept = 0;
         for pair in versions.windows(2) {
             let (newer, older) = (pair[0], pair[1]);
-            let is_locked = older.stored().is_some() && older.lock.holds(now, false);
+            let is_locked = older.stored().is_some() && older.lock.prevents_deletion(now, false);
             if is_over(newer.uploaded, rule.to_deleting) && !is_locked {
-                deeds.push(Deed::Delete(older.file_id.clone()));
+                actions.push(Action::Delete(older.file_id.clone()));
             } else {
                 kept += 1;
             }
         }
         let is_lone = current.is_hide_marker() && kept == 0;
         if is_lone && is_over(current.uploaded, rule.to_deleting) {
-            deeds.push(Deed::Delete(current.file_id.clone()));
+            actions.push(Action::Delete(current.file_id.clone()));
         }
     }
-    deeds
+    actions
 }

@@ -2,9 +2,9 @@
 //! bytes of a file.
 //!
 //! A shell drives it. It calls [`begin`](State::begin) with the head of a request and does what the [`Step`] says until
-//! there is a [`Reply`]:
+//! there is a [`Response`]:
 //!
-//! 1. [`Step::Reply`]: send it.
+//! 1. [`Step::Response`]: send it.
 //! 2. [`Step::ReadJson`]: read a body of at most [`JSON_LIMIT`] bytes, then [`finish_json`](State::finish_json).
 //! 3. [`Step::Receive`]: stream the body into a [`Receiver`](crate::drivers::receiver::Receiver), then
 //!    [`complete_upload`](State::complete_upload); or [`reject_upload`](State::reject_upload) if there is no space; or
@@ -24,20 +24,20 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 
 use crate::calls;
-use crate::calls::answer::Answer;
-use crate::calls::caller::{Caller, Reading};
+use crate::calls::caller::{Caller, DownloadHeaders};
 use crate::calls::encryption::KeyHeaders;
+use crate::calls::outcome::Outcome;
 use crate::calls::table::{self, Auth, Call};
 use crate::calls::ticket::CopyTicket;
 use crate::calls::upload::UploadTicket;
 use crate::model::checksums::Received;
 use crate::model::key::Key;
 use crate::model::state::State;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::headers::text_of;
 use crate::protocol::origins::Origins;
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
 
@@ -47,7 +47,7 @@ pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
 /// What a shell does next.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Reply(Reply),
+    Response(Response),
     ReadJson(JsonTicket),
     Receive(UploadTicket),
     Rehash(Box<CopyTicket>),
@@ -64,9 +64,9 @@ pub(crate) struct JsonTicket {
 impl State {
     /// A request has begun: its head is here. `origins` are the URLs of the doors that clients are sent to.
     pub(crate) fn begin(&mut self, head: &Parts, origins: &Origins, now: u64) -> Step {
-        self.keep_house(now);
+        self.expire(now);
         self.route(head, origins, now)
-            .unwrap_or_else(|refusal| Step::Reply(Reply::refusal(&refusal)))
+            .unwrap_or_else(|error| Step::Response(Response::error(&error)))
     }
 
     /// The JSON has arrived.
@@ -77,7 +77,7 @@ impl State {
             query,
         } = ticket;
         caller.now = now;
-        let strict = self.settings.guesses.unknown_fields_are_refused;
+        let strict = self.settings.undocumented.unknown_fields_are_refused;
         let args = Args::of_json(body).and_then(|body| {
             calls::fields::check(call.name, caller.version, &body, strict)?;
             Ok(body.over(query))
@@ -86,14 +86,14 @@ impl State {
     }
 
     /// An upload has arrived, wholly.
-    pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Reply {
-        answered(calls::upload::complete(self, ticket, received))
+    pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Response {
+        into_response(calls::upload::complete(self, ticket, received))
     }
 
     /// An upload can't be taken: it fails, and its token with it.
-    pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, refusal: &Refusal) -> Reply {
+    pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, error: &ApiError) -> Response {
         self.tokens.revoke(ticket.token());
-        Reply::refusal(refusal)
+        Response::error(error)
     }
 
     /// An upload broke off.
@@ -102,26 +102,30 @@ impl State {
     }
 
     /// The source of a copy is hashed.
-    pub(crate) fn complete_copy(&mut self, ticket: Box<CopyTicket>, received: Received) -> Reply {
-        answered(calls::copy::complete(self, *ticket, received))
+    pub(crate) fn complete_copy(
+        &mut self,
+        ticket: Box<CopyTicket>,
+        received: Received,
+    ) -> Response {
+        into_response(calls::copy::complete(self, *ticket, received))
     }
 
-    fn route(&mut self, head: &Parts, origins: &Origins, now: u64) -> Result<Step, Refusal> {
+    fn route(&mut self, head: &Parts, origins: &Origins, now: u64) -> Result<Step, ApiError> {
         if head.method == Method::OPTIONS {
-            return calls::cors::preflight(self, head).map(Step::Reply);
+            return calls::cors::preflight(self, head).map(Step::Response);
         }
         let path = head.uri.path();
         let caller = |version| Caller {
-            key: Key::nobody(),
+            key: Key::anonymous(),
             version,
             origins: origins.clone(),
-            reading: Reading::default(),
+            download_headers: DownloadHeaders::default(),
             now,
         };
         if let Some(path) = path.strip_prefix("/file/") {
             self.count(calls::download::BY_NAME);
-            let reply = self.download_by_name(head, caller(ApiVersion::V4), path)?;
-            return Ok(Step::Reply(reply));
+            let response = self.download_by_name(head, caller(ApiVersion::V4), path)?;
+            return Ok(Step::Response(response));
         }
         let unknown = || undocumented::unknown_call(path);
         let rest = path.strip_prefix("/b2api/").ok_or_else(unknown)?;
@@ -142,7 +146,7 @@ impl State {
         call: &'static Call,
         head: &Parts,
         mut caller: Caller,
-    ) -> Result<Step, Refusal> {
+    ) -> Result<Step, ApiError> {
         let has_body = head.method == Method::POST;
         let is_head = head.method == Method::HEAD;
         if !(has_body || head.method == Method::GET || is_head && call.is_download()) {
@@ -153,19 +157,19 @@ impl State {
             Auth::Optional => self.optional_key(text_of(head, AUTHORIZATION), caller.now),
             Auth::Token => self.token_key(head, caller.now),
             Auth::Needs(capability) => self.token_key(head, caller.now).and_then(|key| {
-                key.must(capability)?;
+                key.require(capability)?;
                 Ok(key)
             }),
         };
         caller.key = match key {
             Ok(key) => key,
-            Err(refusal) if matches!(call.auth, Auth::Basic) => {
-                return Ok(Step::Reply(challenge(&refusal)));
+            Err(error) if matches!(call.auth, Auth::Basic) => {
+                return Ok(Step::Response(challenge(&error)));
             }
-            Err(refusal) => return Err(refusal),
+            Err(error) => return Err(error),
         };
         if call.is_download() {
-            caller.reading = reading_of(head);
+            caller.download_headers = download_headers_of(head);
         }
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
         if has_body {
@@ -183,27 +187,28 @@ impl State {
         head: &Parts,
         mut caller: Caller,
         path: &str,
-    ) -> Result<Reply, Refusal> {
+    ) -> Result<Response, ApiError> {
         if !matches!(head.method, Method::GET | Method::HEAD) {
             return Err(undocumented::wrong_method("GET and HEAD"));
         }
-        caller.reading = reading_of(head);
+        caller.download_headers = download_headers_of(head);
         let query = Args::of_query(head.uri.query().unwrap_or(""))?;
         let token = match text_of(head, AUTHORIZATION) {
             Some(token) => Some(token),
             None => query.string("Authorization")?,
         };
-        let granted = token.and_then(|token| self.tokens.download(token, caller.now));
-        match granted {
+        let authorization = token.and_then(|token| self.tokens.download(token, caller.now));
+        match authorization {
             None => caller.key = self.optional_key(token, caller.now)?,
-            Some(granted) => {
-                let granted = granted?;
+            Some(authorization) => {
+                let authorization = authorization?;
                 // the tokens of a deleted key die with it
-                if !self.keys.contains_key(&granted.key_id) {
-                    return Err(Refusal::bad_auth_token());
+                if !self.keys.contains_key(&authorization.key_id) {
+                    return Err(ApiError::bad_auth_token());
                 }
-                caller.key = Arc::new(Key::of_grant(granted));
-                caller.reading.fixed = Some(Arc::clone(&granted.overrides));
+                caller.key = Arc::new(Key::for_download_authorization(authorization));
+                caller.download_headers.fixed_overrides =
+                    Some(Arc::clone(&authorization.overrides));
             }
         }
         calls::download::by_name(self, &caller, path, &query)
@@ -215,26 +220,26 @@ impl State {
     }
 
     /// The key of the account token in `Authorization`.
-    fn token_key(&mut self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn token_key(&mut self, head: &Parts, now: u64) -> Result<Arc<Key>, ApiError> {
         let token = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
         self.key_of(token, now)
     }
 
-    fn optional_key(&mut self, token: Option<&str>, now: u64) -> Result<Arc<Key>, Refusal> {
-        token.map_or_else(|| Ok(Key::nobody()), |token| self.key_of(token, now))
+    fn optional_key(&mut self, token: Option<&str>, now: u64) -> Result<Arc<Key>, ApiError> {
+        token.map_or_else(|| Ok(Key::anonymous()), |token| self.key_of(token, now))
     }
 
-    fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, ApiError> {
         let token = self.tokens.account(token, now)?;
         // the tokens of a deleted key die with it
         self.keys
             .get(&token.key_id)
             .cloned()
-            .ok_or_else(Refusal::bad_auth_token)
+            .ok_or_else(ApiError::bad_auth_token)
     }
 
     /// The key that `Authorization: Basic` opens.
-    fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, Refusal> {
+    fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, ApiError> {
         let given = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
         let pair = given
             .split_once(' ')
@@ -244,45 +249,45 @@ impl State {
         let key = pair.as_deref().and_then(|pair| {
             let (id, secret) = pair.split_once(':')?;
             let key = self.keys.get(id)?;
-            (key.opens_with(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
+            (key.matches_secret(secret) && !key.is_expired(now)).then(|| Arc::clone(key))
         });
         key.ok_or_else(|| {
             let id = pair.as_deref().and_then(|pair| pair.split_once(':'));
             let is_known = id.is_some_and(|(id, _)| self.keys.contains_key(id));
-            if is_known && !self.settings.guesses.wrong_key_is_bad_auth_token {
-                Refusal::unauthorized("Invalid applicationKeyId or applicationKey")
+            if is_known && !self.settings.undocumented.wrong_key_is_bad_auth_token {
+                ApiError::unauthorized("Invalid applicationKeyId or applicationKey")
             } else {
                 // recorded for an id that nobody has
-                Refusal::new(401, "bad_auth_token", "")
+                ApiError::new(401, "bad_auth_token", "")
             }
         })
     }
 }
 
-fn reading_of(head: &Parts) -> Reading {
-    Reading {
+fn download_headers_of(head: &Parts) -> DownloadHeaders {
+    DownloadHeaders {
         range: text_of(head, RANGE).map(str::to_owned),
         key: KeyHeaders::of(head),
-        fixed: None,
+        fixed_overrides: None,
     }
 }
 
-fn into_step(answer: Result<Answer, Refusal>) -> Step {
+fn into_step(answer: Result<Outcome, ApiError>) -> Step {
     match answer {
-        Ok(Answer::Json(value)) => Step::Reply(Reply::json(&value)),
-        Ok(Answer::Reply(reply)) => Step::Reply(reply),
-        Ok(Answer::Rehash(ticket)) => Step::Rehash(ticket),
-        Err(refusal) => Step::Reply(Reply::refusal(&refusal)),
+        Ok(Outcome::Json(value)) => Step::Response(Response::json(&value)),
+        Ok(Outcome::Response(response)) => Step::Response(response),
+        Ok(Outcome::Rehash(ticket)) => Step::Rehash(ticket),
+        Err(error) => Step::Response(Response::error(&error)),
     }
 }
 
-fn answered(answer: Result<Reply, Refusal>) -> Reply {
-    answer.unwrap_or_else(|refusal| Reply::refusal(&refusal))
+fn into_response(answer: Result<Response, ApiError>) -> Response {
+    answer.unwrap_or_else(|error| Response::error(&error))
 }
 
-fn challenge(refusal: &Refusal) -> Reply {
-    let mut reply = Reply::refusal(refusal);
+fn challenge(error: &ApiError) -> Response {
+    let mut response = Response::error(error);
     let realm = HeaderValue::from_static("BASIC realm=\"authorize_account\"");
-    reply.headers.insert(WWW_AUTHENTICATE, realm);
-    reply
+    response.headers.insert(WWW_AUTHENTICATE, realm);
+    response
 }

@@ -11,7 +11,7 @@ use super::file::{Kind, Version};
 use super::lock::DefaultRetention;
 use super::notification::NotificationRule;
 use super::rules::{CorsRule, LifecycleRule};
-use crate::model::names::{GUARDED_INFO_LIMIT, INFO_LIMIT};
+use crate::model::names::{INFO_LIMIT, REDUCED_INFO_LIMIT};
 
 /// A bucket.
 #[derive(Clone)]
@@ -36,20 +36,20 @@ pub(crate) struct Bucket {
     pub(crate) notification_rules: Vec<NotificationRule>,
     pub(crate) revision: u64,
     /// All versions, hide markers and unfinished large files.
-    pub(crate) versions: BTreeMap<Place, Version>,
+    pub(crate) versions: BTreeMap<VersionPosition, Version>,
     /// The unfinished large files among them, oldest first: by start and by order of making.
-    pub(crate) unfinished: BTreeMap<(u64, u64), Place>,
+    pub(crate) unfinished: BTreeMap<(u64, u64), VersionPosition>,
 }
 
 /// Where a version stands in a bucket: by name, then newest first, then latest made first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
+pub(crate) struct VersionPosition {
     pub(crate) name: String,
     uploaded: Reverse<u64>,
     number: Reverse<u64>,
 }
 
-impl Place {
+impl VersionPosition {
     /// `number` counts from 1.
     pub(crate) fn new(name: &str, uploaded: u64, number: u64) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Bucket {
     }
 
     /// Whether this is its name, whatever the case: B2 has no two buckets whose names differ in nothing else.
-    pub(crate) fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_named_any_case(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 
@@ -132,7 +132,7 @@ impl Bucket {
     /// How many bytes the name and info of a new file may have.
     pub(crate) fn info_limit(&self, encryption: &Encryption) -> usize {
         if self.file_lock || *encryption != Encryption::None {
-            GUARDED_INFO_LIMIT
+            REDUCED_INFO_LIMIT
         } else {
             INFO_LIMIT
         }
@@ -142,32 +142,39 @@ impl Bucket {
     /// marker.
     pub(crate) fn current(&self, name: &str) -> Option<&Version> {
         self.versions
-            .range(Place::first_of(name)..Place::after_all_of(name))
+            .range(VersionPosition::first_of(name)..VersionPosition::after_all_of(name))
             .map(|(_, version)| version)
             .find(|version| !version.is_unfinished())
     }
 
     /// The first version at or after a bound.
-    pub(crate) fn first_from(&self, from: Bound<Place>) -> Option<(&Place, &Version)> {
+    pub(crate) fn first_from(
+        &self,
+        from: Bound<VersionPosition>,
+    ) -> Option<(&VersionPosition, &Version)> {
         self.versions.range((from, Bound::Unbounded)).next()
     }
 
-    pub(super) fn insert(&mut self, place: Place, version: Version) -> &Version {
+    pub(super) fn insert(&mut self, position: VersionPosition, version: Version) -> &Version {
         if version.is_unfinished() {
-            self.unfinished.insert(place.age(), place.clone());
+            self.unfinished.insert(position.age(), position.clone());
         }
-        self.versions.entry(place).or_insert(version)
+        self.versions.entry(position).or_insert(version)
     }
 
-    pub(super) fn remove(&mut self, place: &Place) -> Option<Version> {
-        self.unfinished.remove(&place.age());
-        self.versions.remove(place)
+    pub(super) fn remove(&mut self, position: &VersionPosition) -> Option<Version> {
+        self.unfinished.remove(&position.age());
+        self.versions.remove(position)
     }
 
-    /// An unfinished large file becomes a file, at its own place; and what it was before.
-    pub(super) fn finish(&mut self, place: &Place, kind: Kind) -> Option<(&Version, Kind)> {
-        self.unfinished.remove(&place.age());
-        let version = self.versions.get_mut(place)?;
+    /// An unfinished large file becomes a file, at its own position; and what it was before.
+    pub(super) fn finish(
+        &mut self,
+        position: &VersionPosition,
+        kind: Kind,
+    ) -> Option<(&Version, Kind)> {
+        self.unfinished.remove(&position.age());
+        let version = self.versions.get_mut(position)?;
         let before = std::mem::replace(&mut version.kind, kind);
         Some((version, before))
     }

@@ -13,7 +13,7 @@ use crate::content::Content;
 #[derive(Clone, Default)]
 pub(crate) struct Changes {
     /// Whether anybody writes them down; otherwise nothing is noted.
-    pub(crate) are_kept: bool,
+    pub(crate) enabled: bool,
     pub(crate) buckets: BTreeSet<String>,
     /// By file id.
     pub(crate) versions: BTreeSet<String>,
@@ -27,31 +27,31 @@ pub(crate) struct Changes {
 
 impl Changes {
     pub(crate) fn bucket(&mut self, id: &str) {
-        if self.are_kept {
+        if self.enabled {
             self.buckets.insert(id.to_owned());
         }
     }
 
     pub(crate) fn version(&mut self, file_id: &str) {
-        if self.are_kept {
+        if self.enabled {
             self.versions.insert(file_id.to_owned());
         }
     }
 
     pub(crate) fn part(&mut self, file_id: &str, number: u64) {
-        if self.are_kept {
+        if self.enabled {
             self.parts.insert((file_id.to_owned(), number));
         }
     }
 
     pub(crate) fn key(&mut self, id: &str) {
-        if self.are_kept {
+        if self.enabled {
             self.keys.insert(id.to_owned());
         }
     }
 
     pub(crate) fn retire(&mut self, kind: &Kind) {
-        if !self.are_kept {
+        if !self.enabled {
             return;
         }
         match kind {
@@ -65,18 +65,18 @@ impl Changes {
     }
 
     pub(crate) fn retire_content(&mut self, content: Content) {
-        if self.are_kept {
+        if self.enabled {
             self.retired.push(content);
         }
     }
 
     /// All that was noted; nothing is, afterwards.
     pub(crate) fn take(&mut self) -> Self {
-        let are_kept = self.are_kept;
+        let enabled = self.enabled;
         std::mem::replace(
             self,
             Self {
-                are_kept,
+                enabled,
                 ..Self::default()
             },
         )

@@ -67,7 +67,7 @@ impl Hashes {
 
     /// The slowest of them, and the rest: MD5 takes longer than SHA-1.
     #[cfg(feature = "server")]
-    pub(crate) fn apart(mut self) -> (Self, Self) {
+    pub(crate) fn split_slowest(mut self) -> (Self, Self) {
         let slowest = match self.md5.take() {
             None => Self {
                 sha1: self.sha1.take(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use subtle::ConstantTimeEq as _;
 
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 
 /// The only algorithm there is.
 pub(crate) const AES256: &str = "AES256";
@@ -36,15 +36,15 @@ pub(crate) struct CustomerKey {
 
 impl CustomerKey {
     /// From a key and the MD5 of it, both in base64.
-    pub(crate) fn of_base64(key: &str, md5: &str) -> Result<Self, Refusal> {
+    pub(crate) fn of_base64(key: &str, md5: &str) -> Result<Self, ApiError> {
         let key = STANDARD
             .decode(key)
             .ok()
             .filter(|key| key.len() == 32)
-            .ok_or_else(|| Refusal::bad_request("The customer key must be 32 bytes in base64"))?;
+            .ok_or_else(|| ApiError::bad_request("The customer key must be 32 bytes in base64"))?;
         if STANDARD.encode(Md5::digest(&key)) != md5 {
             let message = "The customer key does not match its MD5";
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
         Ok(Self {
             digest: Sha1::digest(&key).into(),
@@ -70,13 +70,13 @@ impl fmt::Debug for CustomerKey {
 
 impl Encryption {
     /// As replies show it.
-    pub(crate) const fn shown(&self) -> ShownEncryption<'_> {
+    pub(crate) const fn json(&self) -> EncryptionJson<'_> {
         let (algorithm, mode) = match self {
             Self::None => (None, None),
             Self::Managed => (Some(AES256), Some("SSE-B2")),
             Self::Customer(_) => (Some(AES256), Some("SSE-C")),
         };
-        ShownEncryption {
+        EncryptionJson {
             algorithm,
             customer_key_md5: None,
             mode,
@@ -84,14 +84,14 @@ impl Encryption {
     }
 
     /// The same for large files, which name the key by its MD5.
-    pub(crate) fn shown_with_key(&self) -> ShownEncryption<'_> {
+    pub(crate) fn json_with_key(&self) -> EncryptionJson<'_> {
         let key = match self {
             Self::Customer(key) => Some(key.md5()),
             Self::None | Self::Managed => None,
         };
-        ShownEncryption {
+        EncryptionJson {
             customer_key_md5: key,
-            ..self.shown()
+            ..self.json()
         }
     }
 }
@@ -99,7 +99,7 @@ impl Encryption {
 /// An encryption as replies show it: none has nulls.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ShownEncryption<'a> {
+pub(crate) struct EncryptionJson<'a> {
     algorithm: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_key_md5: Option<&'a str>,

@@ -84,7 +84,7 @@ pub(crate) struct Sha1 {
 
 impl Sha1 {
     /// As replies show it.
-    pub(crate) fn shown(&self) -> Cow<'_, str> {
+    pub(crate) fn json(&self) -> Cow<'_, str> {
         if self.verified {
             Cow::Borrowed(&self.hex)
         } else {

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 
-use crate::model::random::Random;
-use crate::protocol::calendar::{self, Moment};
+use crate::model::random::SplitMix64;
+use crate::protocol::date;
 use crate::protocol::hex::hex;
 
 /// The cluster that all ids name.
@@ -19,12 +19,12 @@ const DOWNLOAD_PUBLIC: usize = 41;
 /// Makes ids and tokens. The same seed gives the same ones: fine for tests, useless as security.
 #[derive(Clone)]
 pub(crate) struct Ids {
-    random: Random,
+    random: SplitMix64,
 }
 
 /// What an upload token is for: the word in its middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TokenWord {
+pub(crate) enum TokenKind {
     Account,
     UploadFile,
     UploadPart,
@@ -66,7 +66,7 @@ impl Pod {
 impl Ids {
     pub(crate) const fn new(seed: u64) -> Self {
         Self {
-            random: Random::new(seed),
+            random: SplitMix64::new(seed),
         }
     }
 
@@ -102,28 +102,21 @@ impl Ids {
 
     /// `4_z{bucket}_f{kind}{15 hex}_d{date}_m{time}_c{cluster}_v{vault}_t{tome}_u{ms}`.
     pub(crate) fn file_id(&mut self, bucket: &str, kind: FileKind, pod: Pod, now: u64) -> String {
-        let Moment {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = Moment::of_millis(now);
+        let digits = date::digits(now);
+        let (day, time) = digits.split_at(8);
         format!(
-            "4_z{bucket}_f{}{}_d{year:04}{month:02}{day:02}_m{hour:02}{minute:02}{second:02}_{}_u{now:014}",
+            "4_z{bucket}_f{}{}_d{day}_m{time}_{}_u{now:014}",
             kind as u8,
             self.hex(15),
             pod.path(),
         )
     }
 
-    pub(crate) fn token(&mut self, word: TokenWord, key_id: &str) -> String {
+    pub(crate) fn token(&mut self, word: TokenKind, key_id: &str) -> String {
         let word = match word {
-            TokenWord::Account => "acct",
-            TokenWord::UploadFile => "upld",
-            TokenWord::UploadPart => "uplg",
+            TokenKind::Account => "acct",
+            TokenKind::UploadFile => "upld",
+            TokenKind::UploadPart => "uplg",
         };
         let (first, second) = (self.hex(8), self.hex(6));
         let secret = URL_SAFE.encode(self.bytes::<20>());
@@ -132,19 +125,12 @@ impl Ids {
 
     /// `3_{made}_{24 hex}_{40 hex}_{cluster}_{expiry}_{4 digits}_dnld`.
     pub(crate) fn download_token(&mut self, now: u64, expires: u64) -> String {
-        let compact = |millis| {
-            let m = Moment::of_millis(millis);
-            format!(
-                "{:04}{:02}{:02}{:02}{:02}{:02}",
-                m.year, m.month, m.day, m.hour, m.minute, m.second
-            )
-        };
         let (public, secret) = (self.hex(24), hex(&self.bytes::<20>()));
         let number = self.random.next() % 10_000;
         format!(
             "3_{}_{public}_{secret}_{CLUSTER}_{}_{number:04}_dnld",
-            compact(now),
-            compact(expires),
+            date::digits(now),
+            date::digits(expires),
         )
     }
 
@@ -203,14 +189,10 @@ pub(crate) fn file_id_time(id: &str) -> Option<u64> {
             let millis = number(millis.strip_prefix(b"u")?)?;
             fields.next().is_none().then_some(millis)
         }
-        None => Some(calendar::millis_of(
-            number(&date[..4])?,
-            number(&date[4..6])?,
-            number(&date[6..])?,
-            number(&time[..2])?,
-            number(&time[2..4])?,
-            number(&time[4..])?,
-        )),
+        None => {
+            let digits = [date, time].concat();
+            date::of_digits(std::str::from_utf8(&digits).ok()?)
+        }
     }
 }
 
@@ -272,7 +254,7 @@ mod tests {
             "00415f935cf4dcb00000006ae"
         );
         assert_eq!(ids.key().len(), 31);
-        let token = ids.token(TokenWord::Account, "00415f935cf4dcb00000006ae");
+        let token = ids.token(TokenKind::Account, "00415f935cf4dcb00000006ae");
         let real = "4_00415f935cf4dcb00000006ae_01c23dcc_f57902_acct_Vl-OZdLppNjLalHFmfuaIHFgR1Q=";
         assert_eq!(token.len(), real.len());
         let (public, secret) = split_token(&token).unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use subtle::ConstantTimeEq as _;
 
 use super::token::DownloadToken;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 
 /// All that a key can be allowed to do.
 pub(crate) const CAPABILITIES: [&str; 30] = [
@@ -43,7 +43,7 @@ pub(crate) const CAPABILITIES: [&str; 30] = [
 ];
 
 /// The capabilities that a key with a bucket restriction can't have.
-pub(crate) const NOT_WITH_BUCKETS: [&str; 11] = [
+pub(crate) const ACCOUNT_WIDE_CAPABILITIES: [&str; 11] = [
     "listKeys",
     "writeKeys",
     "deleteKeys",
@@ -77,9 +77,9 @@ pub(crate) struct Key {
 
 impl Key {
     /// Nobody's key: who asks without a token has this one.
-    pub(crate) fn nobody() -> Arc<Self> {
-        static NOBODY: LazyLock<Arc<Key>> = LazyLock::new(|| Arc::new(Key::empty()));
-        Arc::clone(&NOBODY)
+    pub(crate) fn anonymous() -> Arc<Self> {
+        static ANONYMOUS: LazyLock<Arc<Key>> = LazyLock::new(|| Arc::new(Key::empty()));
+        Arc::clone(&ANONYMOUS)
     }
 
     const fn empty() -> Self {
@@ -97,22 +97,22 @@ impl Key {
     }
 
     /// What a download authorization allows, as a key.
-    pub(crate) fn of_grant(grant: &DownloadToken) -> Self {
+    pub(crate) fn for_download_authorization(authorization: &DownloadToken) -> Self {
         Self {
-            id: grant.key_id.clone(),
+            id: authorization.key_id.clone(),
             capabilities: vec!["readFiles".to_owned()],
-            buckets: Some(vec![grant.bucket_id.clone()]),
-            name_prefix: Some(grant.prefix.clone()),
+            buckets: Some(vec![authorization.bucket_id.clone()]),
+            name_prefix: Some(authorization.prefix.clone()),
             ..Self::empty()
         }
     }
 
-    pub(crate) const fn is_nobody(&self) -> bool {
+    pub(crate) const fn is_anonymous(&self) -> bool {
         self.id.is_empty()
     }
 
     /// Whether `secret` is this key's. Takes as long for a near miss as for a far one.
-    pub(crate) fn opens_with(&self, secret: &str) -> bool {
+    pub(crate) fn matches_secret(&self, secret: &str) -> bool {
         self.secret.as_bytes().ct_eq(secret.as_bytes()).into()
     }
 
@@ -124,38 +124,38 @@ impl Key {
         self.capabilities.iter().any(|it| it == capability)
     }
 
-    pub(crate) fn must(&self, capability: &str) -> Result<(), Refusal> {
+    pub(crate) fn require(&self, capability: &str) -> Result<(), ApiError> {
         if self.can(capability) {
             return Ok(());
         }
-        Err(out_of_reach())
+        Err(unauthorized())
     }
 
-    pub(crate) fn must_reach_bucket(&self, id: &str) -> Result<(), Refusal> {
+    pub(crate) fn require_bucket(&self, id: &str) -> Result<(), ApiError> {
         match &self.buckets {
-            Some(buckets) if !buckets.iter().any(|bucket| bucket == id) => Err(out_of_reach()),
+            Some(buckets) if !buckets.iter().any(|bucket| bucket == id) => Err(unauthorized()),
             _ => Ok(()),
         }
     }
 
     /// Whether a file name, or the prefix of a listing, is within the key's prefix.
-    pub(crate) fn must_reach_name(&self, name: &str) -> Result<(), Refusal> {
+    pub(crate) fn require_name(&self, name: &str) -> Result<(), ApiError> {
         match &self.name_prefix {
-            Some(prefix) if !name.starts_with(prefix.as_str()) => Err(out_of_reach()),
+            Some(prefix) if !name.starts_with(prefix.as_str()) => Err(unauthorized()),
             _ => Ok(()),
         }
     }
 
-    pub(crate) fn must_reach(&self, bucket: &str, name: &str) -> Result<(), Refusal> {
-        self.must_reach_bucket(bucket)?;
-        self.must_reach_name(name)
+    pub(crate) fn require_access(&self, bucket: &str, name: &str) -> Result<(), ApiError> {
+        self.require_bucket(bucket)?;
+        self.require_name(name)
     }
 }
 
 /// What a key may not do is refused without a word: b2sdk says "unauthorized for application key with capabilities …" only
 /// where the message is empty, and B2's own tests wait for that.
-fn out_of_reach() -> Refusal {
-    Refusal::unauthorized("")
+fn unauthorized() -> ApiError {
+    ApiError::unauthorized("")
 }
 
 impl fmt::Debug for Key {

@@ -14,7 +14,7 @@ pub(crate) struct Lock {
 /// Not to be deleted before some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Retention {
-    pub(crate) mode: Mode,
+    pub(crate) mode: RetentionMode,
     /// In milliseconds.
     pub(crate) until: u64,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Retention {
 /// Who may end a retention early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) enum Mode {
+pub(crate) enum RetentionMode {
     /// Who has the capability `bypassGovernance`, and says so.
     Governance,
     /// Nobody.
@@ -32,7 +32,7 @@ pub(crate) enum Mode {
 /// The retention that new versions of a bucket get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefaultRetention {
-    pub(crate) mode: Mode,
+    pub(crate) mode: RetentionMode,
     pub(crate) duration: u64,
     pub(crate) unit: Unit,
 }
@@ -48,14 +48,14 @@ pub(crate) enum Unit {
 
 impl Lock {
     /// Whether the version must stay. `bypass` is the word of somebody who may bypass governance.
-    pub(crate) fn holds(&self, now: u64, bypass: bool) -> bool {
+    pub(crate) fn prevents_deletion(&self, now: u64, bypass: bool) -> bool {
         let retained = self.retention.is_some_and(|retention| {
-            retention.is_active(now) && !(bypass && retention.mode == Mode::Governance)
+            retention.is_active(now) && !(bypass && retention.mode == RetentionMode::Governance)
         });
         retained || self.legal_hold == Some(true)
     }
 
-    pub(crate) fn legal_hold_shown(&self) -> Option<&'static str> {
+    pub(crate) fn legal_hold_json(&self) -> Option<&'static str> {
         self.legal_hold.map(|on| if on { "on" } else { "off" })
     }
 }
@@ -69,12 +69,12 @@ impl Retention {
 /// A retention as replies show it: none has nulls.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct ShownRetention {
+pub(crate) struct RetentionJson {
     mode: Option<&'static str>,
     retain_until_timestamp: Option<u64>,
 }
 
-impl ShownRetention {
+impl RetentionJson {
     pub(crate) fn of(retention: Option<Retention>) -> Self {
         Self {
             mode: retention.map(|retention| retention.mode.word()),
@@ -83,7 +83,7 @@ impl ShownRetention {
     }
 }
 
-impl Mode {
+impl RetentionMode {
     pub(crate) fn parse(word: &str) -> Option<Self> {
         match word {
             "governance" => Some(Self::Governance),
@@ -115,7 +115,7 @@ impl DefaultRetention {
     }
 
     /// As replies show it: none has nulls.
-    pub(crate) fn shown(this: Option<Self>) -> Value {
+    pub(crate) fn json(this: Option<Self>) -> Value {
         let period = this.map(|this| {
             let unit = match this.unit {
                 Unit::Days => "days",
@@ -137,12 +137,12 @@ mod tests {
             retention: Some(Retention { mode, until: 10 }),
             legal_hold,
         };
-        let governance = lock(Mode::Governance, Some(false));
-        assert!(governance.holds(9, false) && !governance.holds(9, true));
-        assert!(!governance.holds(10, false), "over");
-        assert!(lock(Mode::Governance, Some(true)).holds(9, true));
-        let compliance = lock(Mode::Compliance, None);
-        assert!(compliance.holds(9, true) && !compliance.holds(10, false));
-        assert!(!Lock::default().holds(0, false));
+        let governance = lock(RetentionMode::Governance, Some(false));
+        assert!(governance.prevents_deletion(9, false) && !governance.prevents_deletion(9, true));
+        assert!(!governance.prevents_deletion(10, false), "over");
+        assert!(lock(RetentionMode::Governance, Some(true)).prevents_deletion(9, true));
+        let compliance = lock(RetentionMode::Compliance, None);
+        assert!(compliance.prevents_deletion(9, true) && !compliance.prevents_deletion(10, false));
+        assert!(!Lock::default().prevents_deletion(0, false));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::behavior::UndocumentedBehavior;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 
 /// File info, as stored: keys in lower case.
 pub(crate) type FileInfo = BTreeMap<String, String>;
@@ -12,7 +12,7 @@ pub(crate) type FileInfo = BTreeMap<String, String>;
 pub(crate) const INFO_LIMIT: usize = 7000;
 
 /// The same for files that are encrypted, or in a bucket with Object Lock.
-pub(crate) const GUARDED_INFO_LIMIT: usize = 2048;
+pub(crate) const REDUCED_INFO_LIMIT: usize = 2048;
 
 /// The keys that B2 gives a meaning on download: key, header.
 pub(crate) const RESERVED: [(&str, &str); 5] = [
@@ -24,29 +24,32 @@ pub(crate) const RESERVED: [(&str, &str); 5] = [
 ];
 
 /// Checks a file's name: 1 to 1024 bytes, without control characters.
-pub(crate) fn check_file_name(name: &str, guesses: &UndocumentedBehavior) -> Result<(), Refusal> {
+pub(crate) fn check_file_name(
+    name: &str,
+    undocumented: &UndocumentedBehavior,
+) -> Result<(), ApiError> {
     if name.is_empty() {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "File names must contain at least one character",
         ));
     }
     if name.len() > 1024 {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "File names in UTF8 must be no more than 1024 bytes",
         ));
     }
     if name.bytes().any(|byte| byte < 32 || byte == 127) {
-        return Err(Refusal::bad_request(
+        return Err(ApiError::bad_request(
             "File names must not contain control characters",
         ));
     }
-    if guesses.old_file_name_rules {
+    if undocumented.old_file_name_rules {
         check_old_rules(name)?;
     }
     Ok(())
 }
 
-fn check_old_rules(name: &str) -> Result<(), Refusal> {
+fn check_old_rules(name: &str) -> Result<(), ApiError> {
     let broken = if name.contains('\\') {
         "File names must not contain '\\'"
     } else if name.starts_with('/') || name.ends_with('/') {
@@ -58,12 +61,12 @@ fn check_old_rules(name: &str) -> Result<(), Refusal> {
     } else {
         return Ok(());
     };
-    Err(Refusal::bad_request(broken))
+    Err(ApiError::bad_request(broken))
 }
 
 /// Checks a new bucket's name: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
-pub(crate) fn check_bucket_name(name: &str) -> Result<(), Refusal> {
-    let invalid = |message: &str| Err(Refusal::new(400, "invalid_bucket_name", message));
+pub(crate) fn check_bucket_name(name: &str) -> Result<(), ApiError> {
+    let invalid = |message: &str| Err(ApiError::new(400, "invalid_bucket_name", message));
     if name.len() > 63 {
         return invalid("bucket name is too long");
     }
@@ -83,10 +86,10 @@ pub(crate) fn check_bucket_name(name: &str) -> Result<(), Refusal> {
 }
 
 /// Checks a new key's name: 1 to 100 letters, digits and `-`.
-pub(crate) fn check_key_name(name: &str) -> Result<(), Refusal> {
+pub(crate) fn check_key_name(name: &str) -> Result<(), ApiError> {
     if name.is_empty() || name.len() > 100 || !is_plain(name) {
         let message = "keyName must have 1 to 100 letters, digits and '-'";
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(())
 }
@@ -100,27 +103,29 @@ fn is_plain(name: &str) -> bool {
 /// bytes. Keys are held against the rule for file info, which is the only one that is documented.
 pub(crate) fn check_bucket_info(
     entries: impl IntoIterator<Item = (String, String)>,
-) -> Result<BTreeMap<String, String>, Refusal> {
+) -> Result<BTreeMap<String, String>, ApiError> {
     let mut info = BTreeMap::new();
     for (key, value) in entries {
         let key = key.to_ascii_lowercase();
         if !is_info_key(&key) {
-            return Err(Refusal::bad_request(format!("Bad bucket info name: {key}")));
+            return Err(ApiError::bad_request(format!(
+                "Bad bucket info name: {key}"
+            )));
         }
         if key.starts_with("b2-") {
             let message = format!("bucket info names that begin with b2- are reserved: {key}");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
         if value.len() > 10_000 {
             let message = format!("The value of the bucket info {key} is too long");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
         if info.insert(key, value).is_some() {
-            return Err(Refusal::bad_request("duplicate bucket info name"));
+            return Err(ApiError::bad_request("duplicate bucket info name"));
         }
     }
     if info.len() > 10 {
-        return Err(Refusal::bad_request("bucketInfo has more than 10 entries"));
+        return Err(ApiError::bad_request("bucketInfo has more than 10 entries"));
     }
     Ok(info)
 }
@@ -136,14 +141,14 @@ pub(crate) fn check_file_info(
     file_name: &str,
     entries: impl IntoIterator<Item = (String, String)>,
     limit: usize,
-) -> Result<FileInfo, Refusal> {
+) -> Result<FileInfo, ApiError> {
     let mut info = FileInfo::new();
     for (key, value) in entries {
         let key = key.to_ascii_lowercase();
         check_info_key(&key)?;
         if info.insert(key.clone(), value).is_some() {
             let message = format!("File info key {key} is given twice");
-            return Err(Refusal::bad_request(message));
+            return Err(ApiError::bad_request(message));
         }
     }
     if info.len() > 10 {
@@ -151,12 +156,12 @@ pub(crate) fn check_file_info(
             "Too many file info entries: {}, the limit is 10",
             info.len()
         );
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     let size = info_size(file_name, &info);
     if !info.is_empty() && size > limit {
         let message = format!("File name and file info have {size} bytes, the limit is {limit}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(info)
 }
@@ -167,13 +172,13 @@ fn is_info_key(key: &str) -> bool {
     (1..=50).contains(&key.len()) && key.bytes().all(is_token)
 }
 
-fn check_info_key(key: &str) -> Result<(), Refusal> {
+fn check_info_key(key: &str) -> Result<(), ApiError> {
     if !is_info_key(key) {
-        return Err(Refusal::bad_request(format!("Bad file info key: {key}")));
+        return Err(ApiError::bad_request(format!("Bad file info key: {key}")));
     }
     if key.starts_with("b2-") && !RESERVED.iter().any(|(reserved, _)| *reserved == key) {
         let message = format!("File info keys that begin with b2- are reserved: {key}");
-        return Err(Refusal::bad_request(message));
+        return Err(ApiError::bad_request(message));
     }
     Ok(())
 }
@@ -268,8 +273,8 @@ mod tests {
         assert!(check_file_info("name", value(7000 - 7), INFO_LIMIT).is_ok());
         let name = "ü".repeat(512);
         let info = |len: usize| value(len).into_iter().take(len);
-        assert!(check_file_info(&name, info(0), GUARDED_INFO_LIMIT).is_ok());
-        assert!(check_file_info(&name, info(1), GUARDED_INFO_LIMIT).is_err());
+        assert!(check_file_info(&name, info(0), REDUCED_INFO_LIMIT).is_ok());
+        assert!(check_file_info(&name, info(1), REDUCED_INFO_LIMIT).is_err());
         assert!(check_file_info("name", value(7000 - 6), INFO_LIMIT).is_err());
         let encoded = [("key".to_owned(), "ü".repeat(1166))];
         assert!(

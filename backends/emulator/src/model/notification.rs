@@ -15,19 +15,19 @@ pub(crate) struct NotificationRule {
     pub(crate) is_enabled: bool,
     pub(crate) prefix: String,
     pub(crate) url: String,
-    /// Names and values; `None` and empty are shown as they were given.
+    /// Names and values; `None` and empty are json as they were given.
     pub(crate) headers: Option<Vec<(String, String)>>,
     pub(crate) secret: Option<String>,
     pub(crate) max_batch: u64,
 }
 
 impl NotificationRule {
-    pub(crate) fn shown(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let headers = self.headers.as_ref().map(|headers| {
-            let shown = headers
+            let json = headers
                 .iter()
                 .map(|(name, value)| json!({"name": name, "value": value}));
-            shown.collect::<Vec<_>>()
+            json.collect::<Vec<_>>()
         });
         json!({
             "eventTypes": self.event_types,

@@ -1,10 +1,10 @@
-//! [`Random`]: random numbers that a seed decides.
+//! [`SplitMix64`]: random numbers that a seed decides.
 
 /// SplitMix64. The same seed gives the same numbers: fine for tests, useless as security.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub(crate) struct SplitMix64(u64);
 
-impl Random {
+impl SplitMix64 {
     pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -23,7 +23,7 @@ impl Random {
     }
 
     /// At least 0 and less than 1.
-    pub(crate) fn fraction(&mut self) -> f64 {
+    pub(crate) fn next_f64(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

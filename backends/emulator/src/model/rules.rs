@@ -26,7 +26,7 @@ pub(crate) struct LifecycleRule {
 }
 
 impl CorsRule {
-    pub(crate) fn shown(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "allowedHeaders": self.headers,
             "allowedOperations": self.operations,
@@ -40,7 +40,7 @@ impl CorsRule {
 
 impl LifecycleRule {
     /// Numbers that were left out are nulls.
-    pub(crate) fn shown(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         json!({
             "daysFromHidingToDeleting": self.to_deleting,
             "daysFromStartingToCancelingUnfinishedLargeFiles": self.to_canceling,

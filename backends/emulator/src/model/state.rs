@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::behavior::UndocumentedBehavior;
 use crate::model::ids::Ids;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 
-use super::bucket::{Bucket, Place};
+use super::bucket::{Bucket, VersionPosition};
 use super::changes::Changes;
 use super::event::{Event, EventObject, EventType};
 use super::file::{Kind, Part, Version};
@@ -18,7 +18,7 @@ use super::token::Tokens;
 use serde_json::json;
 
 /// How many events are kept before the oldest are forgotten.
-const MOST_EVENTS: usize = 10_000;
+const MAX_EVENTS: usize = 10_000;
 
 /// The account.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     /// By bucket id.
     pub(crate) buckets: BTreeMap<String, Bucket>,
-    /// Where each file id is: bucket and place in it.
-    pub(crate) files: HashMap<String, (String, Place)>,
+    /// Where each file id is: bucket and position in it.
+    pub(crate) files: HashMap<String, (String, VersionPosition)>,
     /// Numbers the versions in the order of their making.
     pub(crate) versions_made: u64,
     /// What is to be told.
@@ -56,37 +56,39 @@ pub(crate) struct Settings {
     pub(crate) custom_timestamps: bool,
     /// Whether new buckets are under the encryption rules from before September 2026.
     pub(crate) legacy_encryption: bool,
-    pub(crate) guesses: UndocumentedBehavior,
+    pub(crate) undocumented: UndocumentedBehavior,
 }
 
 impl State {
-    pub(crate) fn bucket(&self, id: &str) -> Result<&Bucket, Refusal> {
+    pub(crate) fn bucket(&self, id: &str) -> Result<&Bucket, ApiError> {
         self.buckets
             .get(id)
-            .ok_or_else(|| Refusal::no_such_bucket(id))
+            .ok_or_else(|| ApiError::no_such_bucket(id))
     }
 
-    pub(crate) fn bucket_mut(&mut self, id: &str) -> Result<&mut Bucket, Refusal> {
+    pub(crate) fn bucket_mut(&mut self, id: &str) -> Result<&mut Bucket, ApiError> {
         self.changes.bucket(id);
         self.buckets
             .get_mut(id)
-            .ok_or_else(|| Refusal::no_such_bucket(id))
+            .ok_or_else(|| ApiError::no_such_bucket(id))
     }
 
-    pub(crate) fn bucket_named(&self, name: &str) -> Option<&Bucket> {
+    pub(crate) fn bucket_by_name(&self, name: &str) -> Option<&Bucket> {
         self.buckets.values().find(|bucket| bucket.name == name)
     }
 
     /// The bucket that is called so, whatever the case.
-    pub(crate) fn bucket_called(&self, name: &str) -> Option<&Bucket> {
-        self.buckets.values().find(|bucket| bucket.is_called(name))
+    pub(crate) fn bucket_by_name_any_case(&self, name: &str) -> Option<&Bucket> {
+        self.buckets
+            .values()
+            .find(|bucket| bucket.is_named_any_case(name))
     }
 
     /// The version with this file id, whatever it is, and its bucket.
     pub(crate) fn version(&self, file_id: &str) -> Option<(&Bucket, &Version)> {
-        let (bucket, place) = self.files.get(file_id)?;
+        let (bucket, position) = self.files.get(file_id)?;
         let bucket = self.buckets.get(bucket)?;
-        Some((bucket, bucket.versions.get(place)?))
+        Some((bucket, bucket.versions.get(position)?))
     }
 
     /// Adds a bucket.
@@ -122,42 +124,42 @@ impl State {
     /// The version with this file id, to be changed; its parts are [`put_part`](Self::put_part)'s.
     pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
         self.changes.version(file_id);
-        let (bucket, place) = self.files.get(file_id)?;
-        self.buckets.get_mut(bucket)?.versions.get_mut(place)
+        let (bucket, position) = self.files.get(file_id)?;
+        self.buckets.get_mut(bucket)?.versions.get_mut(position)
     }
 
-    /// Adds a version; its place follows from name, timestamp and the order of making.
-    pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, Refusal> {
+    /// Adds a version; its position follows from name, timestamp and the order of making.
+    pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, ApiError> {
         self.versions_made += 1;
-        let place = Place::new(&version.name, version.uploaded, self.versions_made);
-        let at = (version.bucket_id.clone(), place.clone());
+        let position = VersionPosition::new(&version.name, version.uploaded, self.versions_made);
+        let at = (version.bucket_id.clone(), position.clone());
         let file_id = version.file_id.clone();
         let bucket = self
             .buckets
             .get_mut(&version.bucket_id)
-            .ok_or_else(|| Refusal::no_such_bucket(&version.bucket_id))?;
+            .ok_or_else(|| ApiError::no_such_bucket(&version.bucket_id))?;
         self.changes.version(&file_id);
         self.files.insert(file_id, at);
-        Ok(bucket.insert(place, version))
+        Ok(bucket.insert(position, version))
     }
 
     /// Takes a version out.
     pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
-        let (bucket, place) = self.files.remove(file_id)?;
-        let version = self.buckets.get_mut(&bucket)?.remove(&place)?;
+        let (bucket, position) = self.files.remove(file_id)?;
+        let version = self.buckets.get_mut(&bucket)?.remove(&position)?;
         self.changes.version(file_id);
         self.changes.retire(&version.kind);
         Some(version)
     }
 
-    /// Puts a part into an unfinished large file, in place of an earlier one with its number; whether there is such a
+    /// Puts a part into an unfinished large file, in position of an earlier one with its number; whether there is such a
     /// file.
     pub(crate) fn put_part(&mut self, file_id: &str, number: u64, part: Part) -> bool {
-        let Some((bucket, place)) = self.files.get(file_id) else {
+        let Some((bucket, position)) = self.files.get(file_id) else {
             return false;
         };
         let version = self.buckets.get_mut(bucket);
-        let version = version.and_then(|bucket| bucket.versions.get_mut(place));
+        let version = version.and_then(|bucket| bucket.versions.get_mut(position));
         let Some(Kind::Unfinished(parts)) = version.map(|version| &mut version.kind) else {
             return false;
         };
@@ -168,11 +170,11 @@ impl State {
         true
     }
 
-    /// An unfinished large file becomes a file, at its own place.
+    /// An unfinished large file becomes a file, at its own position.
     pub(crate) fn finish(&mut self, file_id: &str, kind: Kind) -> Option<&Version> {
-        let (bucket, place) = self.files.get(file_id)?;
+        let (bucket, position) = self.files.get(file_id)?;
         self.changes.version(file_id);
-        let (version, before) = self.buckets.get_mut(bucket)?.finish(place, kind)?;
+        let (version, before) = self.buckets.get_mut(bucket)?.finish(position, kind)?;
         self.changes.retire(&before);
         Some(version)
     }
@@ -209,7 +211,7 @@ impl State {
                 "objectVersionId": version.file_id,
             }),
         };
-        if self.events.len() == MOST_EVENTS {
+        if self.events.len() == MAX_EVENTS {
             self.events.pop_front();
         }
         self.events.push_back(event);

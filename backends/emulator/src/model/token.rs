@@ -7,19 +7,19 @@ use subtle::ConstantTimeEq as _;
 
 use crate::behavior;
 use crate::model::ids::split_token;
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 
 /// All tokens. They are found by their public part; the secret part is compared in constant time.
 #[derive(Clone, Default)]
 pub(crate) struct Tokens {
-    pub(crate) account: HashMap<String, Secret<AccountToken>>,
-    upload: HashMap<String, Secret<UploadToken>>,
-    pub(crate) download: HashMap<String, Secret<DownloadToken>>,
+    pub(crate) account: HashMap<String, Issued<AccountToken>>,
+    upload: HashMap<String, Issued<UploadToken>>,
+    pub(crate) download: HashMap<String, Issued<DownloadToken>>,
     /// The public parts of the account tokens and download authorizations that changed, if anybody writes them
     /// down. Upload tokens aren't: their holders ask for others.
     changed: Option<BTreeSet<String>>,
     /// How many there may be before those that have expired are thrown out.
-    crowd: usize,
+    cleanup_at: usize,
 }
 
 /// How a token stops working before its time.
@@ -31,8 +31,8 @@ pub(crate) enum TokenFault {
     Forget,
 }
 
-/// How many tokens of one kind are no crowd.
-const FEW: usize = 1024;
+/// How many tokens of one kind are no cleanup_at.
+const MIN_CLEANUP: usize = 1024;
 
 /// What an account token stands for.
 #[derive(Clone)]
@@ -67,7 +67,7 @@ pub(crate) struct DownloadToken {
 
 /// A token and the part of it that only its holder knows.
 #[derive(Clone)]
-pub(crate) struct Secret<T> {
+pub(crate) struct Issued<T> {
     pub(crate) secret: String,
     pub(crate) token: T,
 }
@@ -96,21 +96,21 @@ impl Tokens {
     }
 
     /// From now on it is noted what changes.
-    pub(crate) fn keep_changes(&mut self) {
+    pub(crate) fn track_changes(&mut self) {
         self.changed.get_or_insert_default();
     }
 
     /// Upload tokens in use are no good any more: their uploads are not known here.
-    pub(crate) fn forget_uploads_under_way(&mut self) {
+    pub(crate) fn revoke_uploads_in_progress(&mut self) {
         self.upload.retain(|_, it| !it.token.in_use);
     }
 
-    /// Throws out what expired a day ago or earlier, if there is a crowd: nobody asks with it any more, and if somebody
+    /// Throws out what expired a day ago or earlier, if there is a cleanup_at: nobody asks with it any more, and if somebody
     /// does, it is unknown instead of expired.
-    pub(crate) fn tidy(&mut self, now: u64) {
+    pub(crate) fn remove_expired(&mut self, now: u64) {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let count = self.account.len() + self.upload.len() + self.download.len();
-        if count < self.crowd.max(FEW) {
+        if count < self.cleanup_at.max(MIN_CLEANUP) {
             return;
         }
         let changed = &mut self.changed;
@@ -127,7 +127,7 @@ impl Tokens {
             .retain(|public, it| keep(public, it.token.expires));
         self.upload
             .retain(|_, it| it.token.expires.saturating_add(DAY) > now);
-        self.crowd = 2 * (self.account.len() + self.upload.len() + self.download.len());
+        self.cleanup_at = 2 * (self.account.len() + self.upload.len() + self.download.len());
     }
 
     /// The download authorization, if this is one.
@@ -135,21 +135,21 @@ impl Tokens {
         &self,
         token: &str,
         now: u64,
-    ) -> Option<Result<&DownloadToken, Refusal>> {
+    ) -> Option<Result<&DownloadToken, ApiError>> {
         let (public, secret) = split_token(token)?;
-        let found = self.download.get(public)?.opened_with(secret)?;
+        let found = self.download.get(public)?.verified(secret)?;
         Some(if found.expires > now {
             Ok(found)
         } else {
-            Err(Refusal::expired_auth_token())
+            Err(ApiError::expired_auth_token())
         })
     }
 
     /// The account token, if it is good.
-    pub(crate) fn account(&mut self, token: &str, now: u64) -> Result<&AccountToken, Refusal> {
-        let found = find(&mut self.account, token).ok_or_else(Refusal::bad_auth_token)?;
+    pub(crate) fn account(&mut self, token: &str, now: u64) -> Result<&AccountToken, ApiError> {
+        let found = find(&mut self.account, token).ok_or_else(ApiError::bad_auth_token)?;
         if found.expires <= now || found.uses_left == Some(0) {
-            return Err(Refusal::expired_auth_token());
+            return Err(ApiError::expired_auth_token());
         }
         if let Some(left) = &mut found.uses_left {
             *left -= 1;
@@ -159,10 +159,10 @@ impl Tokens {
     }
 
     /// The upload token, if it is good; whether it is in use is for the caller to ask.
-    pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, Refusal> {
-        let found = find(&mut self.upload, token).ok_or_else(Refusal::bad_auth_token)?;
+    pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, ApiError> {
+        let found = find(&mut self.upload, token).ok_or_else(ApiError::bad_auth_token)?;
         if found.expires <= now {
-            return Err(Refusal::expired_auth_token());
+            return Err(ApiError::expired_auth_token());
         }
         Ok(found)
     }
@@ -182,7 +182,7 @@ impl Tokens {
     }
 
     /// A token, account's or upload's, goes bad: if this is one, and its secret is right.
-    pub(crate) fn spoil(&mut self, token: &str, trouble: TokenFault) {
+    pub(crate) fn apply_fault(&mut self, token: &str, trouble: TokenFault) {
         let Some((public, _)) = split_token(token) else {
             return;
         };
@@ -202,9 +202,9 @@ impl Tokens {
     }
 
     /// An account token is good for a few more calls only.
-    pub(crate) fn tire(&mut self, token: &str) {
+    pub(crate) fn limit_uses(&mut self, token: &str) {
         if let Some(found) = find(&mut self.account, token) {
-            found.uses_left = Some(behavior::USES_OF_TIRED_TOKEN);
+            found.uses_left = Some(behavior::USES_OF_LIMITED_TOKEN);
             note(&mut self.changed, token);
         }
     }
@@ -231,25 +231,25 @@ fn note(changed: &mut Option<BTreeSet<String>>, token: &str) {
     }
 }
 
-fn issue<T>(tokens: &mut HashMap<String, Secret<T>>, token: &str, what: T) {
+fn issue<T>(tokens: &mut HashMap<String, Issued<T>>, token: &str, what: T) {
     let (public, secret) = split_token(token).expect("Ids makes tokens that split");
-    let secret = Secret {
+    let secret = Issued {
         secret: secret.to_owned(),
         token: what,
     };
     tokens.insert(public.to_owned(), secret);
 }
 
-fn find<'a, T>(tokens: &'a mut HashMap<String, Secret<T>>, token: &str) -> Option<&'a mut T> {
+fn find<'a, T>(tokens: &'a mut HashMap<String, Issued<T>>, token: &str) -> Option<&'a mut T> {
     let (public, secret) = split_token(token)?;
     let found = tokens.get_mut(public)?;
-    found.opened_with(secret)?;
+    found.verified(secret)?;
     Some(&mut found.token)
 }
 
-impl<T> Secret<T> {
+impl<T> Issued<T> {
     /// What the secret stands for, if it is this one. Takes as long for a near miss as for a far one.
-    fn opened_with(&self, secret: &str) -> Option<&T> {
+    fn verified(&self, secret: &str) -> Option<&T> {
         let same: bool = self.secret.as_bytes().ct_eq(secret.as_bytes()).into();
         same.then_some(&self.token)
     }

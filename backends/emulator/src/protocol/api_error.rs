@@ -1,4 +1,4 @@
-//! [`Refusal`]: an error as B2 says it.
+//! [`ApiError`]: an error as B2 says it.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use http::StatusCode;
 
 /// B2's "no": a status, the code that programs read, and the message that people read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: String,
 }
 
-impl Refusal {
+impl ApiError {
     pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::from_u16(status).expect("written here as a literal"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::protocol::api_error::Refusal;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::percent;
 use crate::protocol::undocumented;
 
@@ -14,9 +14,9 @@ pub(crate) struct Args {
 
 impl Args {
     /// From a query string; its values are strings, and stand for numbers and booleans where those are asked for.
-    pub(crate) fn of_query(query: &str) -> Result<Self, Refusal> {
+    pub(crate) fn of_query(query: &str) -> Result<Self, ApiError> {
         let pairs = percent::query_pairs(query)
-            .ok_or_else(|| Refusal::bad_request("The query string is not encoded properly"))?;
+            .ok_or_else(|| ApiError::bad_request("The query string is not encoded properly"))?;
         Ok(Self {
             fields: pairs
                 .into_iter()
@@ -26,7 +26,7 @@ impl Args {
     }
 
     /// From a JSON body. No body at all is no fields.
-    pub(crate) fn of_json(body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self::default());
         }
@@ -40,7 +40,7 @@ impl Args {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
-    pub(crate) fn string(&self, name: &str) -> Result<Option<&str>, Refusal> {
+    pub(crate) fn string(&self, name: &str) -> Result<Option<&str>, ApiError> {
         self.value(name)
             .map(|value| {
                 value
@@ -50,10 +50,10 @@ impl Args {
             .transpose()
     }
 
-    pub(crate) fn required(&self, name: &str) -> Result<&str, Refusal> {
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.string(name)?.ok_or_else(|| {
             if self.fields.contains_key(name) {
-                Refusal::bad_request(format!("required field {name} cannot be null"))
+                ApiError::bad_request(format!("required field {name} cannot be null"))
             } else {
                 undocumented::missing_field(name)
             }
@@ -75,7 +75,7 @@ impl Args {
         self
     }
 
-    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let number = |value: &Value| match value {
             Value::String(digits) => digits.parse().ok(),
             other => other.as_i64(),
@@ -86,17 +86,17 @@ impl Args {
     }
 
     /// A count that pages results: `default` if absent or 0, at most `max`.
-    pub(crate) fn count(&self, name: &str, default: usize, max: usize) -> Result<usize, Refusal> {
+    pub(crate) fn count(&self, name: &str, default: usize, max: usize) -> Result<usize, ApiError> {
         match self.integer(name)? {
             None | Some(0) => Ok(default),
             Some(count) => usize::try_from(count)
                 .ok()
                 .filter(|count| *count <= max)
-                .ok_or_else(|| Refusal::out_of_range(name, count)),
+                .ok_or_else(|| ApiError::out_of_range(name, count)),
         }
     }
 
-    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, ApiError> {
         let truth = |value: &Value| match value {
             Value::String(word) => word.parse().ok(),
             other => other.as_bool(),
@@ -108,7 +108,7 @@ impl Args {
             .transpose()
     }
 
-    pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+    pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
         let list = |value: &Value| -> Option<Vec<String>> {
             let items = value.as_array()?.iter();
             items.map(|item| item.as_str().map(str::to_owned)).collect()
@@ -121,7 +121,7 @@ impl Args {
     }
 
     /// An object, whose fields are read like those of a request.
-    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, Refusal> {
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, ApiError> {
         self.value(name)
             .map(|value| {
                 of_object(value).ok_or_else(|| undocumented::wrong_type(name, "an object"))
@@ -130,7 +130,7 @@ impl Args {
     }
 
     /// A list of objects.
-    pub(crate) fn objects(&self, name: &str) -> Result<Option<Vec<Self>>, Refusal> {
+    pub(crate) fn objects(&self, name: &str) -> Result<Option<Vec<Self>>, ApiError> {
         let list = |value: &Value| -> Option<Vec<Self>> {
             value.as_array()?.iter().map(of_object).collect()
         };
@@ -142,7 +142,7 @@ impl Args {
     }
 
     /// An object from strings to strings.
-    pub(crate) fn string_map(&self, name: &str) -> Result<Option<Vec<(String, String)>>, Refusal> {
+    pub(crate) fn string_map(&self, name: &str) -> Result<Option<Vec<(String, String)>>, ApiError> {
         let map = |value: &Value| -> Option<Vec<(String, String)>> {
             let entries = value.as_object()?.iter();
             entries
@@ -179,11 +179,8 @@ mod tests {
             ("prefix", "required field prefix cannot be null"),
             ("other", "required field other is missing"),
         ] {
-            let refusal = args.required(name).unwrap_err();
-            assert_eq!(
-                (&*refusal.code, &*refusal.message),
-                ("bad_request", message)
-            );
+            let error = args.required(name).unwrap_err();
+            assert_eq!((&*error.code, &*error.message), ("bad_request", message));
         }
     }
 
@@ -208,9 +205,9 @@ mod tests {
         assert_eq!(count("0"), Ok(100));
         assert_eq!(count("10000"), Ok(10_000));
         for bad in ["-1", "10001"] {
-            let refusal = count(bad).unwrap_err();
-            assert_eq!(refusal.code, "out_of_range");
-            assert_eq!(refusal.message, format!("maxFileCount out of range: {bad}"));
+            let error = count(bad).unwrap_err();
+            assert_eq!(error.code, "out_of_range");
+            assert_eq!(error.message, format!("maxFileCount out of range: {bad}"));
         }
     }
 }

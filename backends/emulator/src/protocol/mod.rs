@@ -2,8 +2,8 @@
 
 pub(crate) mod api_error;
 pub(crate) mod args;
-pub(crate) mod calendar;
 pub(crate) mod content_type;
+pub(crate) mod date;
 pub(crate) mod headers;
 pub(crate) mod hex;
 pub(crate) mod json;

@@ -4,21 +4,21 @@ use std::ops::Range;
 
 /// What a range asks of a file of a known length.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestedRange {
     /// No range, or none that we understand: the whole file.
     Whole,
     /// These bytes; not empty.
     Part(Range<u64>),
     /// Nothing of it lies in the file.
-    Nothing,
+    Unsatisfiable,
 }
 
 /// Reads `bytes=a-b`, `bytes=a-` or `bytes=-n` for a file of `len` bytes.
 ///
-/// An end past the file's end is cut. What is not one well-formed range of bytes is [`Asked::Whole`], as RFC 7233
+/// An end past the file's end is cut. What is not one well-formed range of bytes is [`RequestedRange::Whole`], as RFC 7233
 /// says of ranges that a server doesn't know; copies refuse it.
-pub(crate) fn asked(range: &str, len: u64) -> Asked {
-    parse(range, len).unwrap_or(Asked::Whole)
+pub(crate) fn resolve(range: &str, len: u64) -> RequestedRange {
+    parse(range, len).unwrap_or(RequestedRange::Whole)
 }
 
 /// Whether this is `bytes=0-`, which is the whole of any file.
@@ -26,7 +26,7 @@ pub(crate) fn is_from_zero(range: &str) -> bool {
     range.trim() == "bytes=0-"
 }
 
-fn parse(range: &str, len: u64) -> Option<Asked> {
+fn parse(range: &str, len: u64) -> Option<RequestedRange> {
     let (first, last) = range.trim().strip_prefix("bytes=")?.split_once('-')?;
     // "+1" parses as a number, but isn't one here
     let number = |text: &str| {
@@ -46,9 +46,9 @@ fn parse(range: &str, len: u64) -> Option<Asked> {
         }
     };
     Some(if bytes.is_empty() {
-        Asked::Nothing
+        RequestedRange::Unsatisfiable
     } else {
-        Asked::Part(bytes)
+        RequestedRange::Part(bytes)
     })
 }
 
@@ -59,28 +59,32 @@ mod tests {
     #[test]
     fn ranges_are_inclusive_cut_at_the_end_and_never_empty() {
         for (range, len, expected) in [
-            ("bytes=0-4", 10, Asked::Part(0..5)),
-            ("bytes=0-9", 10, Asked::Part(0..10)),
-            ("bytes=9-9", 10, Asked::Part(9..10)),
-            ("bytes=4-400", 10, Asked::Part(4..10)),
-            ("bytes=4-99999999999999999999999", 10, Asked::Part(4..10)),
-            ("bytes=4-", 10, Asked::Part(4..10)),
-            ("bytes=-3", 10, Asked::Part(7..10)),
-            ("bytes=-30", 10, Asked::Part(0..10)),
-            ("bytes=10-", 10, Asked::Nothing),
-            ("bytes=10-12", 10, Asked::Nothing),
-            ("bytes=-0", 10, Asked::Nothing),
-            ("bytes=0-0", 0, Asked::Nothing),
-            ("bytes=0-", 0, Asked::Nothing),
-            ("bytes=-1", 0, Asked::Nothing),
-            ("bytes=5-4", 10, Asked::Whole),
-            ("bytes=-", 10, Asked::Whole),
-            ("bytes=+1-2", 10, Asked::Whole),
-            ("bytes=1-2,4-5", 10, Asked::Whole),
-            ("lines=1-2", 10, Asked::Whole),
-            ("", 10, Asked::Whole),
+            ("bytes=0-4", 10, RequestedRange::Part(0..5)),
+            ("bytes=0-9", 10, RequestedRange::Part(0..10)),
+            ("bytes=9-9", 10, RequestedRange::Part(9..10)),
+            ("bytes=4-400", 10, RequestedRange::Part(4..10)),
+            (
+                "bytes=4-99999999999999999999999",
+                10,
+                RequestedRange::Part(4..10),
+            ),
+            ("bytes=4-", 10, RequestedRange::Part(4..10)),
+            ("bytes=-3", 10, RequestedRange::Part(7..10)),
+            ("bytes=-30", 10, RequestedRange::Part(0..10)),
+            ("bytes=10-", 10, RequestedRange::Unsatisfiable),
+            ("bytes=10-12", 10, RequestedRange::Unsatisfiable),
+            ("bytes=-0", 10, RequestedRange::Unsatisfiable),
+            ("bytes=0-0", 0, RequestedRange::Unsatisfiable),
+            ("bytes=0-", 0, RequestedRange::Unsatisfiable),
+            ("bytes=-1", 0, RequestedRange::Unsatisfiable),
+            ("bytes=5-4", 10, RequestedRange::Whole),
+            ("bytes=-", 10, RequestedRange::Whole),
+            ("bytes=+1-2", 10, RequestedRange::Whole),
+            ("bytes=1-2,4-5", 10, RequestedRange::Whole),
+            ("lines=1-2", 10, RequestedRange::Whole),
+            ("", 10, RequestedRange::Whole),
         ] {
-            assert_eq!(asked(range, len), expected, "{range} of {len}");
+            assert_eq!(resolve(range, len), expected, "{range} of {len}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`Reply`]: what the heart answers.
+//! [`Response`]: what the heart answers.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
@@ -7,13 +7,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::content::Content;
-use crate::protocol::api_error::Refusal;
-use crate::protocol::calendar::Moment;
+use crate::protocol::api_error::ApiError;
+use crate::protocol::date::http_date;
 use crate::protocol::json::{self, Sorted};
 
 /// An answer: status, headers, and what to send after them.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
@@ -37,20 +37,20 @@ impl Payload {
     }
 }
 
-impl Reply {
+impl Response {
     /// An answer of 200 with JSON: ends with a newline.
     pub(crate) fn json(value: &Value) -> Self {
-        Self::shape(&Sorted(value))
+        Self::serialized(&Sorted(value))
     }
 
     /// The same with a shape, whose fields are in B2's order already.
-    pub(crate) fn shape(shape: &impl Serialize) -> Self {
-        let body = json::line(shape);
+    pub(crate) fn serialized(value: &impl Serialize) -> Self {
+        let body = json::line(value);
         Self::with_json(StatusCode::OK, "application/json;charset=UTF-8", body)
     }
 
     /// An error: does not end with a newline, and spells its charset small.
-    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+    pub(crate) fn error(error: &ApiError) -> Self {
         #[derive(Serialize)]
         struct Shape<'a> {
             code: &'a str,
@@ -58,27 +58,27 @@ impl Reply {
             status: u16,
         }
         let body = json::text(&Shape {
-            code: &refusal.code,
-            message: &refusal.message,
-            status: refusal.status.as_u16(),
+            code: &error.code,
+            message: &error.message,
+            status: error.status.as_u16(),
         });
-        let mut reply = Self::with_json(refusal.status, "application/json;charset=utf-8", body);
-        if refusal.status == StatusCode::BAD_REQUEST {
+        let mut response = Self::with_json(error.status, "application/json;charset=utf-8", body);
+        if error.status == StatusCode::BAD_REQUEST {
             let close = HeaderValue::from_static("close");
-            reply.headers.insert(CONNECTION, close);
+            response.headers.insert(CONNECTION, close);
         }
-        reply
+        response
     }
 
     /// An answer with stored bytes.
     pub(crate) fn content(status: StatusCode, headers: HeaderMap, content: Content) -> Self {
-        let mut reply = Self {
+        let mut response = Self {
             status,
             headers,
             payload: Payload::Content(content),
         };
-        reply.set_length();
-        reply
+        response.set_length();
+        response
     }
 
     /// An answer of 200 with nothing in it.
@@ -87,16 +87,16 @@ impl Reply {
     }
 
     /// An answer that isn't JSON of B2's.
-    pub(crate) fn other(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
+    pub(crate) fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type);
-        let mut reply = Self {
+        let mut response = Self {
             status,
             headers,
             payload: Payload::Bytes(body),
         };
-        reply.set_length();
-        reply
+        response.set_length();
+        response
     }
 
     /// The JSON in it, if that is what it carries.
@@ -118,13 +118,13 @@ impl Reply {
         let never_cached = HeaderValue::from_static("max-age=0, no-cache, no-store");
         headers.insert(CACHE_CONTROL, never_cached);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        let mut reply = Self {
+        let mut response = Self {
             status,
             headers,
             payload: Payload::Bytes(body.into()),
         };
-        reply.set_length();
-        reply
+        response.set_length();
+        response
     }
 
     fn set_length(&mut self) {
@@ -139,8 +139,8 @@ impl Reply {
     }
 
     /// With the `Date` header, which every answer has.
-    pub(crate) fn dated(mut self, now: u64) -> Self {
-        let date = Moment::of_millis(now).http_date();
+    pub(crate) fn with_date(mut self, now: u64) -> Self {
+        let date = http_date(now);
         let date = HeaderValue::try_from(date).expect("digits, letters and punctuation");
         self.headers.insert(DATE, date);
         self
@@ -167,12 +167,12 @@ mod tests {
             "serverSideEncryption": {"algorithm": null, "mode": null},
             "uploadTimestamp": 1_636_751_469_000_u64,
         });
-        assert_eq!(Reply::json(&start).headers[CONTENT_LENGTH], "688");
+        assert_eq!(Response::json(&start).headers[CONTENT_LENGTH], "688");
         let cancelled = json!({
             "accountId": "000000000000", "bucketId": "8d625eb63be2775577c70e1a", "fileId": file,
             "fileName": "test-large-file",
         });
-        assert_eq!(Reply::json(&cancelled).headers[CONTENT_LENGTH], "208");
+        assert_eq!(Response::json(&cancelled).headers[CONTENT_LENGTH], "208");
         let part = |number: u64, length: u64, md5: &str, sha1: &str, at: u64| {
             json!({
                 "contentLength": length, "contentMd5": md5, "contentSha1": sha1,
@@ -188,9 +188,9 @@ mod tests {
                 part(2, 3, &md5, &sha1, 1_643_927_827_000),
             ],
         });
-        assert_eq!(Reply::json(&parts).headers[CONTENT_LENGTH], "880");
-        let refusal = Reply::refusal(&Refusal::bad_request("Invalid fileId: bad-id"));
-        assert_eq!(refusal.headers[CONTENT_LENGTH], "83");
-        assert_eq!(refusal.headers[CONNECTION], "close");
+        assert_eq!(Response::json(&parts).headers[CONTENT_LENGTH], "880");
+        let error = Response::error(&ApiError::bad_request("Invalid fileId: bad-id"));
+        assert_eq!(error.headers[CONTENT_LENGTH], "83");
+        assert_eq!(error.headers[CONNECTION], "close");
     }
 }

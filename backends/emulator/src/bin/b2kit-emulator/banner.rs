@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use b2kit_emulator::{Emulator, Server};
 
+use crate::arguments::Bucket;
 use crate::options::Options;
 
 pub(crate) fn of(options: &Options, emulator: &Emulator, server: &Server) -> String {
@@ -38,7 +39,7 @@ fn write(
             )?;
         }
     }
-    for (name, is_public) in &options.buckets {
+    for Bucket { name, is_public } in &options.buckets {
         let asked = if *is_public {
             "allPublic"
         } else {
@@ -61,7 +62,7 @@ fn write(
     for name in &options.legacy_buckets {
         writeln!(text, "# Bucket {name} (private, not encrypted by default).")?;
     }
-    if !options.is_for_this_computer() {
+    if !options.is_local() {
         writeln!(
             text,
             "# Everybody who can reach {} may try the key.",

@@ -26,7 +26,7 @@ impl Stop {
     }
 
     /// Waits for the next.
-    pub(crate) async fn told(&mut self) {
+    pub(crate) async fn requested(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.interrupt.recv() => {}

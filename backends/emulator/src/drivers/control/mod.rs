@@ -20,14 +20,14 @@ use subtle::ConstantTimeEq as _;
 
 use crate::drivers::in_process::{Emulator, Saved};
 use crate::drivers::request_body::collect;
-use crate::drivers::webhook_sender::{Courier, Delivery, Outcome};
-use crate::faults::latch::Gate;
+use crate::drivers::webhook_sender::{Delivery, Outcome, WebhookSender};
+use crate::faults::latch::Latch;
 use crate::faults::rules::FaultId;
 use crate::machine::events::Webhook;
 use crate::machine::state_machine::JSON_LIMIT;
 use crate::protocol::headers::text_of;
 use crate::protocol::json::{self, Sorted};
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 use rule::Rule;
 
 /// Where it begins; the next segment is the version.
@@ -39,26 +39,26 @@ pub(in crate::drivers) struct Control {
     emulator: Emulator,
     token: String,
     /// Who delivers webhooks, if anybody does.
-    courier: Option<Courier>,
+    sender: Option<WebhookSender>,
     url: Arc<str>,
-    memory: Mutex<Memory>,
+    state: Mutex<ControlState>,
 }
 
 /// What was said before.
-struct Memory {
+struct ControlState {
     rules: BTreeMap<u64, Value>,
-    gates: BTreeMap<String, Gate>,
+    latches: BTreeMap<String, Latch>,
     states: BTreeMap<String, Saved>,
     /// What reset comes back to.
-    beginning: Saved,
+    initial: Saved,
 }
 
 /// Why not: a status and what people read.
-struct No(StatusCode, String);
+struct ControlError(StatusCode, String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct ClockTurn {
+struct AdvanceClock {
     advance_seconds: f64,
 }
 
@@ -75,20 +75,20 @@ impl Control {
     pub(in crate::drivers) fn new(
         emulator: Emulator,
         token: String,
-        courier: Option<Courier>,
+        sender: Option<WebhookSender>,
         url: Arc<str>,
     ) -> Self {
-        let beginning = emulator.save();
+        let initial = emulator.save();
         Self {
             emulator,
             token,
-            courier,
+            sender,
             url,
-            memory: Mutex::new(Memory {
+            state: Mutex::new(ControlState {
                 rules: BTreeMap::new(),
-                gates: BTreeMap::new(),
+                latches: BTreeMap::new(),
                 states: BTreeMap::new(),
-                beginning,
+                initial,
             }),
         }
     }
@@ -101,33 +101,33 @@ impl Control {
         &self,
         head: &Parts,
         body: &mut BodyStream,
-    ) -> io::Result<Reply> {
-        let answered = match self.admit(head) {
-            Err(no) => Err(no),
+    ) -> io::Result<Response> {
+        let answered = match self.authenticate(head) {
+            Err(error) => Err(error),
             Ok(()) => match collect(body, JSON_LIMIT).await? {
                 None => {
                     let message = "the body is too large".to_owned();
-                    Err(No(StatusCode::PAYLOAD_TOO_LARGE, message))
+                    Err(ControlError(StatusCode::PAYLOAD_TOO_LARGE, message))
                 }
                 Some(body) => self.route(head, &body),
             },
         };
-        let reply = match answered {
-            Ok(value) => reply(StatusCode::OK, &value),
-            Err(No(status, message)) => {
-                let mut reply = reply(status, &json!({"error": message}));
+        let response = match answered {
+            Ok(value) => json_response(StatusCode::OK, &value),
+            Err(ControlError(status, message)) => {
+                let mut response = json_response(status, &json!({"error": message}));
                 if status == StatusCode::METHOD_NOT_ALLOWED
                     && let Ok(allowed) = HeaderValue::try_from(message)
                 {
-                    reply.headers.insert(ALLOW, allowed);
+                    response.headers.insert(ALLOW, allowed);
                 }
-                reply
+                response
             }
         };
-        Ok(reply.dated(self.emulator.account().now()))
+        Ok(response.with_date(self.emulator.account().now()))
     }
 
-    fn admit(&self, head: &Parts) -> Result<(), No> {
+    fn authenticate(&self, head: &Parts) -> Result<(), ControlError> {
         let given = text_of(head, AUTHORIZATION);
         let given = given
             .and_then(|given| given.strip_prefix("Bearer "))
@@ -136,17 +136,17 @@ impl Control {
             return Ok(());
         }
         let message = "the control token is missing or wrong: Authorization: Bearer TOKEN";
-        Err(No(StatusCode::UNAUTHORIZED, message.to_owned()))
+        Err(ControlError(StatusCode::UNAUTHORIZED, message.to_owned()))
     }
 
-    fn route(&self, head: &Parts, body: &[u8]) -> Result<Value, No> {
+    fn route(&self, head: &Parts, body: &[u8]) -> Result<Value, ControlError> {
         let path = head.uri.path();
-        let unknown = || No(StatusCode::NOT_FOUND, format!("there is nothing at {path}"));
+        let unknown = || ControlError(StatusCode::NOT_FOUND, format!("there is nothing at {path}"));
         let rest = path.strip_prefix(PATH).ok_or_else(unknown)?;
         let (version, rest) = rest.split_once('/').unwrap_or((rest, ""));
         if version != VERSION {
             let message = format!("there is no version {version} of this, only {VERSION}");
-            return Err(No(StatusCode::NOT_FOUND, message));
+            return Err(ControlError(StatusCode::NOT_FOUND, message));
         }
         let segments: Vec<&str> = rest.split('/').collect();
         let (get, post, put, delete) = (&Method::GET, &Method::POST, &Method::PUT, &Method::DELETE);
@@ -156,7 +156,10 @@ impl Control {
                 return Ok(());
             }
             let allowed: Vec<&str> = allowed.iter().map(|it| it.as_str()).collect();
-            Err(No(StatusCode::METHOD_NOT_ALLOWED, allowed.join(", ")))
+            Err(ControlError(
+                StatusCode::METHOD_NOT_ALLOWED,
+                allowed.join(", "),
+            ))
         };
         match segments[..] {
             [""] => allow(&[get]).map(|()| self.status()),
@@ -173,7 +176,7 @@ impl Control {
             ["clock"] => {
                 allow(&[get, post])?;
                 if method == post {
-                    self.turn_clock(body)?;
+                    self.advance_clock(body)?;
                 }
                 Ok(json!({"now": self.emulator.account().now()}))
             }
@@ -191,7 +194,7 @@ impl Control {
             ["states", name] => {
                 allow(&[put])?;
                 let saved = self.emulator.save();
-                self.memory().states.insert(name.to_owned(), saved);
+                self.state().states.insert(name.to_owned(), saved);
                 Ok(json!({}))
             }
             ["states", name, "restore"] => allow(&[post]).and_then(|()| self.restore(name)),
@@ -215,83 +218,90 @@ impl Control {
         })
     }
 
-    fn add_fault(&self, body: &[u8]) -> Result<Value, No> {
+    fn add_fault(&self, body: &[u8]) -> Result<Value, ControlError> {
         let said: Value = parse(body)?;
         let rule: Rule = serde_json::from_value(said.clone()).map_err(bad)?;
-        let mut memory = self.memory();
+        let mut state = self.state();
         let fault = rule
-            .into_fault(&self.emulator, &mut memory.gates)
+            .into_fault(&self.emulator, &mut state.latches)
             .map_err(bad)?;
         let FaultId(id) = self.emulator.faults().add(fault);
-        memory.rules.insert(id, said);
+        state.rules.insert(id, said);
         Ok(json!({"id": id}))
     }
 
     fn faults(&self) -> Value {
-        let memory = self.memory();
+        let state = self.state();
         let listed = self.emulator.faults().listed();
         let listed: Vec<Value> = listed
             .into_iter()
             .map(|(FaultId(id), matched, hits)| {
                 // those from code are not known here
-                let rule = memory.rules.get(&id);
-                json!({"id": id, "matched": matched, "hits": hits, "rule": rule})
+                let rule = state.rules.get(&id);
+                json!({
+                    "id": id,
+                    "matched": matched,
+                    "hits": hits,
+                    // what version 1 has always said
+                    "strikes": hits,
+                    "rule": rule,
+                })
             })
             .collect();
-        let gates: BTreeMap<&String, usize> = memory
-            .gates
+        let latches: BTreeMap<&String, usize> = state
+            .latches
             .iter()
-            .map(|(name, gate)| (name, gate.waiting()))
+            .map(|(name, latch)| (name, latch.waiting()))
             .collect();
-        json!({"faults": listed, "waitingAtGates": gates})
+        json!({"faults": listed, "waitingAtGates": latches})
     }
 
     fn clear_faults(&self) -> Value {
-        let mut memory = self.memory();
+        let mut state = self.state();
         self.emulator.faults().clear();
-        memory.rules.clear();
+        state.rules.clear();
         // nobody could open them any more
-        for gate in std::mem::take(&mut memory.gates).into_values() {
-            gate.open();
+        for latch in std::mem::take(&mut state.latches).into_values() {
+            latch.open();
         }
         json!({})
     }
 
-    fn remove_fault(&self, id: &str) -> Result<Value, No> {
-        let missing = || No(StatusCode::NOT_FOUND, format!("there is no fault {id}"));
+    fn remove_fault(&self, id: &str) -> Result<Value, ControlError> {
+        let missing = || ControlError(StatusCode::NOT_FOUND, format!("there is no fault {id}"));
         let number = id.parse().map_err(|_| missing())?;
         let listed = self.emulator.faults().listed();
         if !listed.iter().any(|(id, ..)| *id == FaultId(number)) {
             return Err(missing());
         }
         self.emulator.faults().remove(FaultId(number));
-        self.memory().rules.remove(&number);
+        self.state().rules.remove(&number);
         Ok(json!({}))
     }
 
-    fn open_gate(&self, name: &str) -> Result<Value, No> {
-        let memory = self.memory();
-        let gate = memory.gates.get(name).ok_or_else(|| {
+    fn open_gate(&self, name: &str) -> Result<Value, ControlError> {
+        let state = self.state();
+        let latch = state.latches.get(name).ok_or_else(|| {
             let message = format!("no fault has named a gate {name}");
-            No(StatusCode::NOT_FOUND, message)
+            ControlError(StatusCode::NOT_FOUND, message)
         })?;
-        let waited = gate.waiting();
-        gate.open();
+        let waited = latch.waiting();
+        latch.open();
         Ok(json!({"waited": waited}))
     }
 
-    fn turn_clock(&self, body: &[u8]) -> Result<(), No> {
-        let turn: ClockTurn = parse(body)?;
+    fn advance_clock(&self, body: &[u8]) -> Result<(), ControlError> {
+        let turn: AdvanceClock = parse(body)?;
         let by = Duration::try_from_secs_f64(turn.advance_seconds)
             .map_err(|_| bad("advanceSeconds must be a number of seconds from 0 on"))?;
-        if self.emulator.account().turn_clock(by) {
+        if self.emulator.account().advance_clock(by) {
             return Ok(());
         }
         let message = "the emulator's clock can't be turned";
-        Err(No(StatusCode::CONFLICT, message.to_owned()))
+        Err(ControlError(StatusCode::CONFLICT, message.to_owned()))
     }
 
-    fn expire(&self, body: &[u8]) -> Result<Value, No> {
+    fn expire(&self, body: &[u8]) -> Result<Value, ControlError> {
         let expiry: Expiry = parse(body)?;
         if !(expiry.account || expiry.upload) {
             return Err(bad(
@@ -308,65 +318,65 @@ impl Control {
     }
 
     fn webhooks(&self, forget: bool) -> Value {
-        let deliveries = match &self.courier {
-            Some(courier) => {
-                let log = courier.log();
+        let deliveries = match &self.sender {
+            Some(sender) => {
+                let log = sender.log();
                 if forget {
-                    courier.forget();
+                    sender.clear_log();
                 }
                 log
             }
             None => {
                 let taken = self.emulator.drain_webhooks().into_iter();
-                taken.map(Delivery::kept).collect()
+                taken.map(Delivery::not_sent).collect()
             }
         };
-        let shown: Vec<Value> = deliveries.iter().map(Delivery::shown).collect();
-        json!({"webhooks": shown})
+        let json: Vec<Value> = deliveries.iter().map(Delivery::json).collect();
+        json!({"webhooks": json})
     }
 
-    fn reset(&self) -> Result<Value, No> {
+    fn reset(&self) -> Result<Value, ControlError> {
         self.clear_faults();
-        if let Some(courier) = &self.courier {
-            courier.forget();
+        if let Some(sender) = &self.sender {
+            sender.clear_log();
         }
-        let restored = self.emulator.restore(&self.memory().beginning);
-        restored.map_err(broken)?;
+        let restored = self.emulator.restore(&self.state().initial);
+        restored.map_err(io_error)?;
         Ok(json!({}))
     }
 
-    fn restore(&self, name: &str) -> Result<Value, No> {
-        let memory = self.memory();
-        let saved = memory.states.get(name).ok_or_else(|| {
+    fn restore(&self, name: &str) -> Result<Value, ControlError> {
+        let state = self.state();
+        let saved = state.states.get(name).ok_or_else(|| {
             let message = format!("no state was saved as {name}");
-            No(StatusCode::NOT_FOUND, message)
+            ControlError(StatusCode::NOT_FOUND, message)
         })?;
-        self.emulator.restore(saved).map_err(broken)?;
+        self.emulator.restore(saved).map_err(io_error)?;
         Ok(json!({}))
     }
 
     /// Nothing is answered that a restart would have forgotten.
-    fn kept(&self) -> Result<Value, No> {
-        self.emulator.account().keep().map_err(broken)?;
+    fn kept(&self) -> Result<Value, ControlError> {
+        self.emulator.account().persist().map_err(io_error)?;
         Ok(json!({}))
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ControlState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Delivery {
     /// Of an emulator that delivers nothing.
-    const fn kept(webhook: Webhook) -> Self {
+    const fn not_sent(webhook: Webhook) -> Self {
         Self {
             webhook,
             attempts: 0,
-            outcome: Outcome::Kept("webhooks are not delivered"),
+            outcome: Outcome::NotSent("webhooks are not delivered"),
         }
     }
 
-    fn shown(&self) -> Value {
+    fn json(&self) -> Value {
         let headers = self.webhook.headers.iter();
         let headers: Vec<Value> = headers
             .map(|(name, value)| json!({"name": name, "value": value}))
@@ -374,7 +384,7 @@ impl Delivery {
         let (outcome, reason) = match &self.outcome {
             Outcome::Delivered => ("delivered", None),
             Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
-            Outcome::Kept(reason) => ("kept", Some(*reason)),
+            Outcome::NotSent(reason) => ("kept", Some(*reason)),
         };
         json!({
             "rule": self.webhook.rule,
@@ -388,19 +398,19 @@ impl Delivery {
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, No> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     serde_json::from_slice(body).map_err(bad)
 }
 
-fn bad(problem: impl ToString) -> No {
-    No(StatusCode::BAD_REQUEST, problem.to_string())
+fn bad(problem: impl ToString) -> ControlError {
+    ControlError(StatusCode::BAD_REQUEST, problem.to_string())
 }
 
-fn broken(error: io::Error) -> No {
-    No(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+fn io_error(error: io::Error) -> ControlError {
+    ControlError(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
-fn reply(status: StatusCode, value: &Value) -> Reply {
+fn json_response(status: StatusCode, value: &Value) -> Response {
     let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
-    Reply::other(status, content_type, json::line(&Sorted(value)).into())
+    Response::with_body(status, content_type, json::line(&Sorted(value)).into())
 }

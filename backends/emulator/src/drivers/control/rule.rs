@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::drivers::in_process::Emulator;
 use crate::faults::fault::Fault;
 use crate::faults::kind::FaultKind;
-use crate::faults::latch::Gate;
+use crate::faults::latch::Latch;
 
 /// A fault.
 #[derive(Deserialize)]
@@ -134,9 +134,9 @@ impl Rule {
     pub(super) fn into_fault(
         self,
         emulator: &Emulator,
-        gates: &mut BTreeMap<String, Gate>,
+        latches: &mut BTreeMap<String, Latch>,
     ) -> Result<Fault, String> {
-        let mut fault = Fault::new(self.trouble.into_trouble(gates)?);
+        let mut fault = Fault::new(self.trouble.into_trouble(latches)?);
         if let Some(call) = self.on.call {
             if !crate::calls::table::is_call(&call) {
                 return Err(format!("there is no call {call}"));
@@ -192,7 +192,7 @@ impl When {
 }
 
 impl Kind {
-    fn into_trouble(self, gates: &mut BTreeMap<String, Gate>) -> Result<FaultKind, String> {
+    fn into_trouble(self, latches: &mut BTreeMap<String, Latch>) -> Result<FaultKind, String> {
         let after = |trouble: FaultKind, seconds: Option<u64>| match seconds {
             None => trouble,
             Some(seconds) => trouble.retry_after(seconds),
@@ -222,7 +222,7 @@ impl Kind {
                 status: number,
                 content_type,
                 body,
-            } => FaultKind::Instead {
+            } => FaultKind::Respond {
                 status: status(number)?,
                 content_type: value(content_type)?,
                 body: body.into(),
@@ -241,7 +241,7 @@ impl Kind {
                 {
                     return Err("a gate's name has letters, digits and '-'".into());
                 }
-                FaultKind::Wait(gates.entry(gate).or_default().clone())
+                FaultKind::Wait(latches.entry(gate).or_default().clone())
             }
             Self::ExpireToken {} => FaultKind::ExpireToken,
             Self::ForgetToken {} => FaultKind::ForgetToken,

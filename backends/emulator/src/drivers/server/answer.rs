@@ -15,57 +15,57 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, RETRY_AFTER, TRANSFER_ENC
 use http::{HeaderValue, request::Parts};
 use hyper::body::Incoming;
 
-use super::body::{ReplyBody, RequestBytes};
-use super::hash_pool::Crew;
-use super::host_names::Hosts;
+use super::body::{RequestBytes, ResponseBody};
+use super::hash_pool::HashPool;
+use super::host_names::AllowedHosts;
 use super::idle::Busy;
 use super::ports::{Ports, Role};
 use super::socket::Reset;
 use crate::drivers::control::{self, Control};
-use crate::drivers::exchange::{Broken, Exchanged, exchange};
+use crate::drivers::exchange::{ExchangeError, Exchanged, exchange};
 use crate::drivers::in_process::Emulator;
-use crate::drivers::response_body::Outgoing;
-use crate::drivers::webhook_sender::Courier;
-use crate::protocol::api_error::Refusal;
+use crate::drivers::response_body::ResponseStream;
+use crate::drivers::webhook_sender::WebhookSender;
+use crate::protocol::api_error::ApiError;
 use crate::protocol::origins::Origins;
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
-/// How much of a refused body is read, so that the client reads the refusal before it learns that nobody listens.
+/// How much of a refused body is read, so that the client reads the error before it learns that nobody listens.
 const DRAINED: u64 = 64 * 1024 * 1024;
 
 /// What a connection leads to.
-pub(super) struct Door {
+pub(super) struct RequestHandler {
     pub(super) emulator: Emulator,
     pub(super) url: Arc<str>,
-    pub(super) hosts: Hosts,
+    pub(super) hosts: AllowedHosts,
     /// Where uploads and downloads have ports of their own.
     pub(super) ports: Option<Ports>,
     pub(super) control: Option<Control>,
-    pub(super) courier: Option<Courier>,
-    pub(super) crew: Crew,
+    pub(super) sender: Option<WebhookSender>,
+    pub(super) hash_pool: HashPool,
     pub(super) stall: Duration,
 }
 
 pub(super) async fn answer(
-    door: Arc<Door>,
+    handler: Arc<RequestHandler>,
     role: Role,
     reset: Reset,
     busy: Busy,
     request: http::Request<Incoming>,
-) -> io::Result<http::Response<ReplyBody>> {
+) -> io::Result<http::Response<ResponseBody>> {
     let (head, body) = request.into_parts();
-    let mut body: BodyStream = Box::pin(RequestBytes::new(body, door.stall));
-    let replied = caught(reply_to(&door, role, &head, &mut body)).await;
-    if let Some(courier) = &door.courier {
-        courier.look();
+    let mut body: BodyStream = Box::pin(RequestBytes::new(body, handler.stall));
+    let replied = caught(respond(&handler, role, &head, &mut body)).await;
+    if let Some(sender) = &handler.sender {
+        sender.notify();
     }
-    let now = door.emulator.account().now();
+    let now = handler.emulator.account().now();
     let mut exchanged = match replied {
         Ok(Ok(exchanged)) => exchanged,
-        Ok(Err(Broken::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
-            let error = Refusal::bad_request("The body is not encoded properly");
-            closing(Reply::refusal(&error).dated(now)).into()
+        Ok(Err(ExchangeError::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            let error = ApiError::bad_request("The body is not encoded properly");
+            closing(Response::error(&error).with_date(now)).into()
         }
         // an error makes hyper close the connection
         Ok(Err(broken)) => return Err(end(broken, &reset)),
@@ -73,7 +73,9 @@ pub(super) async fn answer(
             let reason = reason(&*panic);
             let path = head.uri.path();
             tracing::error!(method = %head.method, path, reason, "a handler panicked");
-            Reply::refusal(&undocumented::panicked()).dated(now).into()
+            Response::error(&undocumented::panicked())
+                .with_date(now)
+                .into()
         }
     };
     let status = exchanged.response.status;
@@ -91,59 +93,72 @@ pub(super) async fn answer(
     } else if !status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
     }
-    Ok(response(exchanged, reset, busy))
+    Ok(into_http(exchanged, reset, busy))
 }
 
 /// Says that there are too many connections, as B2 says that it is busy, so that clients try again.
-pub(super) fn turn_away(door: &Door, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
-    let mut reply = Reply::refusal(&undocumented::full()).dated(door.emulator.account().now());
+pub(super) fn reject(
+    handler: &RequestHandler,
+    reset: Reset,
+    busy: Busy,
+) -> http::Response<ResponseBody> {
+    let mut response =
+        Response::error(&undocumented::full()).with_date(handler.emulator.account().now());
     let soon = HeaderValue::from_static("1");
-    reply.headers.insert(RETRY_AFTER, soon);
-    response(closing(reply).into(), reset, busy)
+    response.headers.insert(RETRY_AFTER, soon);
+    into_http(closing(response).into(), reset, busy)
 }
 
 /// No other request follows on the connection.
-fn closing(mut reply: Reply) -> Reply {
+fn closing(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
-    reply.headers.insert(CONNECTION, close);
-    reply
+    response.headers.insert(CONNECTION, close);
+    response
 }
 
-async fn reply_to(
-    door: &Door,
+async fn respond(
+    handler: &RequestHandler,
     role: Role,
     head: &Parts,
     body: &mut BodyStream,
-) -> Result<Exchanged, Broken> {
+) -> Result<Exchanged, ExchangeError> {
     let is_control = head.uri.path().starts_with(control::PATH);
-    if let Some(control) = door.control.as_ref().filter(|_| is_control) {
-        if !door.hosts.may_control(head) {
-            return Ok(Reply::refusal(&undocumented::other_host()).into());
+    if let Some(control) = handler.control.as_ref().filter(|_| is_control) {
+        if !handler.hosts.allows_control(head) {
+            return Ok(Response::error(&undocumented::other_host()).into());
         }
         let answered = control.answer(head, body).await;
-        return answered.map(Exchanged::from).map_err(Broken::Source);
+        return answered.map(Exchanged::from).map_err(ExchangeError::Source);
     }
-    if !door.hosts.may_ask(head) {
-        return Ok(Reply::refusal(&undocumented::other_host())
-            .dated(door.emulator.account().now())
+    if !handler.hosts.allows_b2(head) {
+        return Ok(Response::error(&undocumented::other_host())
+            .with_date(handler.emulator.account().now())
             .into());
     }
-    let origin = door.hosts.origin(head, &door.url);
+    let origin = handler.hosts.origin(head, &handler.url);
     let mut origins = Origins::one(&origin);
-    if let Some(ports) = door.ports {
+    if let Some(ports) = handler.ports {
         origins = ports.origins(&origin, role);
         let wanted = Role::of(head);
         if wanted != role {
-            let refusal = undocumented::other_origin(wanted.origin(&origins));
-            return Ok(Reply::refusal(&refusal)
-                .dated(door.emulator.account().now())
+            let error = undocumented::other_origin(wanted.origin(&origins));
+            return Ok(Response::error(&error)
+                .with_date(handler.emulator.account().now())
                 .into());
         }
     }
-    match exchange(door.emulator.account(), &origins, head, body, &door.crew).await {
-        Err(Broken::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
-            Ok(Reply::refusal(&Refusal::request_timeout())
-                .dated(door.emulator.account().now())
+    match exchange(
+        handler.emulator.account(),
+        &origins,
+        head,
+        body,
+        &handler.hash_pool,
+    )
+    .await
+    {
+        Err(ExchangeError::Source(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            Ok(Response::error(&ApiError::request_timeout())
+                .with_date(handler.emulator.account().now())
                 .into())
         }
         other => other,
@@ -151,10 +166,10 @@ async fn reply_to(
 }
 
 /// What remains of a request that is not answered.
-fn end(broken: Broken, reset: &Reset) -> io::Error {
+fn end(broken: ExchangeError, reset: &Reset) -> io::Error {
     match broken {
-        Broken::Source(error) => error,
-        Broken::Lost(kind, _) => {
+        ExchangeError::Source(error) => error,
+        ExchangeError::Lost(kind, _) => {
             if kind == HttpErrorKind::Reset {
                 reset.ask();
             }
@@ -201,11 +216,15 @@ async fn drain(mut body: BodyStream, _busy: Busy) {
     }
 }
 
-fn response(exchanged: Exchanged, reset: Reset, busy: Busy) -> http::Response<ReplyBody> {
-    let reply = exchanged.response;
-    let body = Outgoing::new(reply.payload, exchanged.body_fault);
-    let mut response = http::Response::new(ReplyBody::new(body, reset, busy));
-    *response.status_mut() = reply.status;
-    *response.headers_mut() = reply.headers;
+fn into_http(exchanged: Exchanged, reset: Reset, busy: Busy) -> http::Response<ResponseBody> {
+    let Response {
+        status,
+        headers,
+        payload,
+    } = exchanged.response;
+    let body = ResponseStream::new(payload, exchanged.body_fault);
+    let mut response = http::Response::new(ResponseBody::new(body, reset, busy));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::idle::Busy;
 use super::socket::Reset;
-use crate::drivers::response_body::Outgoing;
+use crate::drivers::response_body::ResponseStream;
 
 /// The bytes of a request's body. If none come for long, it fails with `TimedOut`.
 pub(super) struct RequestBytes {
@@ -89,15 +89,15 @@ fn failed(error: hyper::Error) -> io::Error {
     }
 }
 
-/// The body of a reply.
-pub(super) struct ReplyBody {
-    body: Outgoing,
+/// The body of a response.
+pub(super) struct ResponseBody {
+    body: ResponseStream,
     reset: Reset,
     _busy: Busy,
 }
 
-impl ReplyBody {
-    pub(super) const fn new(body: Outgoing, reset: Reset, busy: Busy) -> Self {
+impl ResponseBody {
+    pub(super) const fn new(body: ResponseStream, reset: Reset, busy: Busy) -> Self {
         Self {
             body,
             reset,
@@ -106,7 +106,7 @@ impl ReplyBody {
     }
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 #[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
 
-use super::answer::{Door, answer, turn_away};
+use super::answer::{RequestHandler, answer, reject};
 use super::idle::Idle;
 use super::ports::Role;
 use super::settings::Limits;
@@ -27,15 +27,15 @@ use super::strict::Strict;
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// How many are told at once that there are too many; beyond them, connections are closed without a word.
-pub(super) const TURNED_AWAY: usize = 128;
+pub(super) const MAX_REJECTED: usize = 128;
 
 /// How long one of those may take to say what it wants.
-const TURNED_AWAY_WITHIN: Duration = Duration::from_secs(5);
+const REJECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What stands before the door.
+/// What stands before the handler.
 #[derive(Clone)]
-pub(super) struct Gate {
-    pub(super) door: Arc<Door>,
+pub(super) struct Acceptor {
+    pub(super) handler: Arc<RequestHandler>,
     pub(super) limits: Limits,
     /// A permit for each connection that there may be.
     pub(super) room: Arc<Semaphore>,
@@ -47,13 +47,13 @@ pub(super) struct Gate {
 
 pub(super) async fn accept(
     listener: TcpListener,
-    gate: Gate,
+    acceptor: Acceptor,
     role: Role,
     connections: Arc<GracefulShutdown>,
 ) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => connect(stream, gate.clone(), role, &connections),
+            Ok((stream, _)) => connect(stream, acceptor.clone(), role, &connections),
             Err(error) => {
                 // too many open files, most likely: others will be closed
                 tracing::warn!(%error, "can't accept a connection");
@@ -63,13 +63,13 @@ pub(super) async fn accept(
     }
 }
 
-fn connect(stream: TcpStream, mut gate: Gate, role: Role, connections: &GracefulShutdown) {
-    let (permit, is_full) = match Arc::clone(&gate.room).try_acquire_owned() {
+fn connect(stream: TcpStream, mut acceptor: Acceptor, role: Role, connections: &GracefulShutdown) {
+    let (permit, is_full) = match Arc::clone(&acceptor.room).try_acquire_owned() {
         Ok(permit) => (permit, false),
         Err(_) => {
-            tracing::warn!(most = gate.limits.connections, "too many connections");
-            gate.limits.head = gate.limits.head.min(TURNED_AWAY_WITHIN);
-            let Ok(permit) = Arc::clone(&gate.waiting_room).try_acquire_owned() else {
+            tracing::warn!(most = acceptor.limits.connections, "too many connections");
+            acceptor.limits.head = acceptor.limits.head.min(REJECT_TIMEOUT);
+            let Ok(permit) = Arc::clone(&acceptor.waiting_room).try_acquire_owned() else {
                 return;
             };
             (permit, true)
@@ -83,17 +83,17 @@ fn connect(stream: TcpStream, mut gate: Gate, role: Role, connections: &Graceful
         watcher: connections.watcher(),
     };
     tokio::spawn(async move {
-        let stream = Socket::new(stream, entry.reset.clone(), gate.limits.stall);
+        let stream = Socket::new(stream, entry.reset.clone(), acceptor.limits.stall);
         #[cfg(feature = "tls")]
-        if let Some(tls) = gate.tls.clone() {
+        if let Some(tls) = acceptor.tls.clone() {
             // who can't agree on TLS is told so by TLS
-            let accepted = tokio::time::timeout(gate.limits.head, tls.accept(stream)).await;
+            let accepted = tokio::time::timeout(acceptor.limits.head, tls.accept(stream)).await;
             if let Ok(Ok(stream)) = accepted {
-                serve(stream, gate, entry).await;
+                serve(stream, acceptor, entry).await;
             }
             return;
         }
-        serve(stream, gate, entry).await;
+        serve(stream, acceptor, entry).await;
     });
 }
 
@@ -108,11 +108,13 @@ struct Entry {
     watcher: Watcher,
 }
 
-async fn serve<S>(stream: S, gate: Gate, entry: Entry)
+async fn serve<S>(stream: S, acceptor: Acceptor, entry: Entry)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Gate { door, limits, .. } = gate;
+    let Acceptor {
+        handler, limits, ..
+    } = acceptor;
     let Entry {
         permit,
         is_full,
@@ -128,12 +130,12 @@ where
     let idle = Idle::begin();
     let waited = idle.clone();
     let service = service_fn(move |request| {
-        let (door, reset, busy) = (Arc::clone(&door), reset.clone(), idle.busy());
+        let (handler, reset, busy) = (Arc::clone(&handler), reset.clone(), idle.busy());
         async move {
             if is_full {
-                return Ok(turn_away(&door, reset, busy));
+                return Ok(reject(&handler, reset, busy));
             }
-            answer(door, role, reset, busy, request).await
+            answer(handler, role, reset, busy, request).await
         }
     });
     // of no more headers than hyper's own limit, which is 100

@@ -1,4 +1,4 @@
-//! [`Hosts`]: the names under which a server may be asked.
+//! [`AllowedHosts`]: the names under which a server may be asked.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::uri::Authority;
 
 /// The names under which a server may be asked, and the URL that it sends clients on to.
-pub(super) struct Hosts {
+pub(super) struct AllowedHosts {
     scheme: &'static str,
     address: IpAddr,
     /// Besides addresses and `localhost`.
@@ -19,7 +19,7 @@ pub(super) struct Hosts {
     url: Option<Arc<str>>,
 }
 
-impl Hosts {
+impl AllowedHosts {
     pub(super) fn new(
         scheme: &'static str,
         address: IpAddr,
@@ -54,12 +54,12 @@ impl Hosts {
     }
 
     /// Whether the B2 calls may be asked for under this name.
-    pub(super) fn may_ask(&self, head: &Parts) -> bool {
-        !self.is_strict || self.may_control(head)
+    pub(super) fn allows_b2(&self, head: &Parts) -> bool {
+        !self.is_strict || self.allows_control(head)
     }
 
     /// Whether the control endpoint may be.
-    pub(super) fn may_control(&self, head: &Parts) -> bool {
+    pub(super) fn allows_control(&self, head: &Parts) -> bool {
         let Some(authority) = authority(head) else {
             return false;
         };
@@ -96,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn addresses_localhost_and_what_was_named_may_ask() {
+    fn addresses_localhost_and_what_was_named_allows_b2() {
         let address = IpAddr::from([192, 168, 0, 7]);
         let url = Some("http://b2.test:1".into());
-        let hosts = Hosts::new(
+        let hosts = AllowedHosts::new(
             "http",
             address,
             Some(vec!["api.backblazeb2.com".into()]),
@@ -115,7 +115,7 @@ mod tests {
             "api.backblazeb2.com",
             "b2.test",
         ] {
-            assert!(hosts.may_ask(&head(host)), "{host}");
+            assert!(hosts.allows_b2(&head(host)), "{host}");
         }
         for host in [
             "evil.example",
@@ -126,23 +126,23 @@ mod tests {
             "0x7f000001",
             "2130706433",
         ] {
-            assert!(!hosts.may_ask(&head(host)), "{host}");
+            assert!(!hosts.allows_b2(&head(host)), "{host}");
         }
-        let open = Hosts::new("http", address, None, None);
-        assert!(open.may_ask(&head("evil.example")));
-        assert!(!open.may_control(&head("evil.example")));
+        let open = AllowedHosts::new("http", address, None, None);
+        assert!(open.allows_b2(&head("evil.example")));
+        assert!(!open.allows_control(&head("evil.example")));
     }
 
     #[test]
     fn who_listens_everywhere_sends_clients_to_where_they_came_from() {
         let fallback: Arc<str> = "http://0.0.0.0:80".into();
-        let everywhere = Hosts::new("http", IpAddr::from([0, 0, 0, 0]), None, None);
+        let everywhere = AllowedHosts::new("http", IpAddr::from([0, 0, 0, 0]), None, None);
         let origin = everywhere.origin(&head("b2.test:8080"), &fallback);
         assert_eq!(&*origin, "http://b2.test:8080");
         for bad in ["a b", "x/y", ""] {
             assert_eq!(everywhere.origin(&head(bad), &fallback), fallback, "{bad}");
         }
-        let at_home = Hosts::new("http", IpAddr::from([127, 0, 0, 1]), None, None);
+        let at_home = AllowedHosts::new("http", IpAddr::from([127, 0, 0, 1]), None, None);
         assert_eq!(at_home.origin(&head("b2.test"), &fallback), fallback);
     }
 }

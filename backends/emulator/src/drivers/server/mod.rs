@@ -1,4 +1,4 @@
-//! [`Server`]: the HTTP shell, on the loopback interface.
+//! [`Server`]: the HTTP host, on the loopback interface.
 
 mod answer;
 mod body;

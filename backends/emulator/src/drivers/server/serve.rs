@@ -11,13 +11,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::answer::Door;
-use super::connection::{Gate, TURNED_AWAY, accept};
-use super::hash_pool::Crew;
-use super::host_names::Hosts;
+use super::answer::RequestHandler;
+use super::connection::{Acceptor, MAX_REJECTED, accept};
+use super::hash_pool::HashPool;
+use super::host_names::AllowedHosts;
 use super::ports::{Ports, Role};
 use crate::drivers::control::Control;
-use crate::drivers::webhook_sender::Courier;
+use crate::drivers::webhook_sender::WebhookSender;
 
 use super::settings::Settings;
 #[cfg(feature = "tls")]
@@ -92,38 +92,38 @@ impl Server {
             .enable_time()
             .build()?;
         let connections = Arc::new(GracefulShutdown::new());
-        let courier = settings.webhooks.then(Courier::default);
+        let sender = settings.webhooks.then(WebhookSender::default);
         let control = settings.control.map(|token| {
-            let courier = courier.clone();
-            Control::new(emulator.clone(), token, courier, Arc::clone(&url))
+            let sender = sender.clone();
+            Control::new(emulator.clone(), token, sender, Arc::clone(&url))
         });
-        let door = Door {
+        let handler = RequestHandler {
             emulator: emulator.clone(),
             url: Arc::clone(&url),
-            hosts: Hosts::new(scheme, address.ip(), settings.hosts, fixed),
+            hosts: AllowedHosts::new(scheme, address.ip(), settings.hosts, fixed),
             ports,
             control,
-            courier: courier.clone(),
-            crew: Crew::new(),
+            sender: sender.clone(),
+            hash_pool: HashPool::new(),
             stall: settings.limits.stall,
         };
-        let gate = Gate {
-            door: Arc::new(door),
+        let acceptor = Acceptor {
+            handler: Arc::new(handler),
             limits: settings.limits,
             room: Arc::new(Semaphore::new(settings.limits.connections)),
-            waiting_room: Arc::new(Semaphore::new(TURNED_AWAY)),
+            waiting_room: Arc::new(Semaphore::new(MAX_REJECTED)),
             #[cfg(feature = "tls")]
             tls: identity.as_ref().map(|it| Arc::clone(&it.config).into()),
         };
         let accepting = {
             let _inside = runtime.enter();
-            if let Some(courier) = courier {
-                runtime.spawn(courier.deliver(emulator.clone()));
+            if let Some(sender) = sender {
+                runtime.spawn(sender.deliver(emulator.clone()));
             }
             let mut accepting = Vec::new();
             for (role, listener) in listeners {
                 let listener = TcpListener::from_std(listener)?;
-                let accepted = accept(listener, gate.clone(), role, Arc::clone(&connections));
+                let accepted = accept(listener, acceptor.clone(), role, Arc::clone(&connections));
                 accepting.push(runtime.spawn(accepted));
             }
             accepting

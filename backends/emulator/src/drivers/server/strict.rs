@@ -27,7 +27,7 @@ const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nContent-Length: refused\r\n\r\n"
 /// The body that hyper finds this in is broken.
 const REFUSED_CHUNK: &[u8] = b"refused\r\n";
 
-/// How long, and how many bytes, a client that was refused is listened to, so that it reads the refusal before it learns
+/// How long, and how many bytes, a client that was refused is listened to, so that it reads the error before it learns
 /// that nobody listens.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 64 * 1024 * 1024;

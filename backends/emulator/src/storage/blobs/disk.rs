@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::space::{Space, Taken};
-use super::store::{BlobStore, BlobWriter, NoRoom};
+use super::capacity::{Capacity, Reservation};
+use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
 /// So many directories share the files.
@@ -33,11 +33,11 @@ pub(crate) struct DiskStore {
 struct Inner {
     directory: PathBuf,
     next: AtomicU64,
-    space: Space,
+    capacity: Capacity,
     /// Whether files reach the disk before their uploads are answered.
     syncs: bool,
     /// Whether files stay when their blobs go.
-    is_shut: AtomicBool,
+    retains_files: AtomicBool,
 }
 
 impl DiskStore {
@@ -51,21 +51,21 @@ impl DiskStore {
             inner: Arc::new(Inner {
                 directory: directory.to_owned(),
                 next: AtomicU64::new(1),
-                space: Space::new(cap),
+                capacity: Capacity::new(cap),
                 syncs,
-                is_shut: AtomicBool::new(true),
+                retains_files: AtomicBool::new(true),
             }),
         })
     }
 
     /// From now on, files go with their blobs.
-    pub(crate) fn unshut(&self) {
-        self.inner.is_shut.store(false, Ordering::SeqCst);
+    pub(crate) fn delete_unused_files(&self) {
+        self.inner.retains_files.store(false, Ordering::SeqCst);
     }
 
     /// From now on, files stay when their blobs go.
-    pub(crate) fn shut(&self) {
-        self.inner.is_shut.store(true, Ordering::SeqCst);
+    pub(crate) fn retain_files(&self) {
+        self.inner.retains_files.store(true, Ordering::SeqCst);
     }
 
     /// All blobs that are there.
@@ -88,8 +88,8 @@ impl DiskStore {
                     }
                 }
                 let len = entry.metadata()?.len();
-                let taken = self.inner.space.take_anyway(len);
-                let blob = Arc::new(self.blob(number, len, taken));
+                let reservation = self.inner.capacity.reserve_unchecked(len);
+                let blob = Arc::new(self.blob(number, len, reservation));
                 found.blobs.insert(number, blob);
             }
         }
@@ -132,13 +132,13 @@ impl DiskStore {
         fs::rename(from, target)
     }
 
-    fn blob(&self, number: u64, len: u64, taken: Taken) -> DiskBlob {
+    fn blob(&self, number: u64, len: u64, reservation: Reservation) -> DiskBlob {
         DiskBlob {
             path: self.inner.path(number),
             store: Arc::clone(&self.inner),
             number,
             len,
-            _taken: taken,
+            _reservation: reservation,
         }
     }
 }
@@ -177,22 +177,26 @@ impl Inner {
 }
 
 impl BlobStore for DiskStore {
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom> {
-        let taken = self.inner.space.take(len).ok_or(NoRoom::Cap)?;
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
+        let reservation = self
+            .inner
+            .capacity
+            .reserve(len)
+            .ok_or(StoreError::CapExceeded)?;
         let number = self.inner.next.fetch_add(1, Ordering::SeqCst);
-        let mut blob = self.blob(number, len, taken);
+        let mut blob = self.blob(number, len, reservation);
         blob.path = part_path(&blob.path);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         // only its owner reads it
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&blob.path).map_err(NoRoom::Broken)?;
+        let file = options.open(&blob.path).map_err(StoreError::Io)?;
         Ok(Box::new(DiskWriter { file, blob }))
     }
 
     fn used(&self) -> u64 {
-        self.inner.space.used()
+        self.inner.capacity.used()
     }
 }
 
@@ -236,7 +240,7 @@ struct DiskBlob {
     path: PathBuf,
     number: u64,
     len: u64,
-    _taken: Taken,
+    _reservation: Reservation,
 }
 
 impl Blob for DiskBlob {
@@ -259,7 +263,7 @@ impl Blob for DiskBlob {
 
 impl Drop for DiskBlob {
     fn drop(&mut self) {
-        if !self.store.is_shut.load(Ordering::SeqCst) {
+        if !self.store.retains_files.load(Ordering::SeqCst) {
             // if it can't be deleted, the next start tries again
             fs::remove_file(&self.path).ok();
         }
@@ -286,8 +290,8 @@ impl BlobReader for DiskReader {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Content;
     use super::*;
+    use crate::content::Content;
 
     fn stored(store: &DiskStore, bytes: &[u8]) -> Content {
         let mut writer = store.writer(bytes.len() as u64).unwrap();
@@ -306,7 +310,7 @@ mod tests {
     fn a_blob_is_read_back_from_its_file_and_the_file_goes_with_it() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), u64::MAX, true).unwrap();
-        store.unshut();
+        store.delete_unused_files();
         let bytes: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
         let content = stored(&store, &bytes);
         assert_eq!(files(directory.path()), 1);
@@ -322,10 +326,10 @@ mod tests {
     fn what_was_not_finished_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), 10, false).unwrap();
-        store.unshut();
+        store.delete_unused_files();
         let mut writer = store.writer(10).unwrap();
         writer.write(b"half").unwrap();
-        assert!(matches!(store.writer(1), Err(NoRoom::Cap)));
+        assert!(matches!(store.writer(1), Err(StoreError::CapExceeded)));
         drop(writer);
         assert_eq!((files(directory.path()), store.used()), (0, 0));
     }
@@ -355,10 +359,10 @@ mod tests {
     fn a_shut_store_leaves_its_files_to_the_next() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
-        store.unshut();
+        store.delete_unused_files();
         let content = stored(&store, b"kept");
         let pieces = content.numbered().unwrap();
-        store.shut();
+        store.retain_files();
         drop(content);
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         let found = store.found().unwrap();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::space::{Space, Taken};
-use super::store::{BlobStore, BlobWriter, NoRoom};
+use super::capacity::{Capacity, Reservation};
+use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
 /// Blobs in memory, up to a total.
@@ -14,21 +14,21 @@ use crate::content::{Blob, BlobReader, CHUNK};
 /// Bytes are copied into chunks of the store's own: a slice kept as it came would pin the buffer it was cut from,
 /// and the cap would no longer say how much memory is used.
 pub(crate) struct MemoryStore {
-    space: Space,
+    capacity: Capacity,
 }
 
 impl MemoryStore {
     pub(crate) fn new(cap: u64) -> Self {
         Self {
-            space: Space::new(cap),
+            capacity: Capacity::new(cap),
         }
     }
 }
 
 impl BlobStore for MemoryStore {
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom> {
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
         Ok(Box::new(MemoryBlob {
-            _taken: self.space.take(len).ok_or(NoRoom::Cap)?,
+            _reservation: self.capacity.reserve(len).ok_or(StoreError::CapExceeded)?,
             chunks: Vec::new(),
             last: Vec::new(),
             len,
@@ -36,7 +36,7 @@ impl BlobStore for MemoryStore {
     }
 
     fn used(&self) -> u64 {
-        self.space.used()
+        self.capacity.used()
     }
 }
 
@@ -47,7 +47,7 @@ struct MemoryBlob {
     last: Vec<u8>,
     /// How many bytes there will be.
     len: u64,
-    _taken: Taken,
+    _reservation: Reservation,
 }
 
 impl MemoryBlob {

@@ -1,7 +1,7 @@
 //! Stores for the bytes of files: in memory, in files of a directory, or nowhere.
 
+mod capacity;
 pub(crate) mod disk;
 pub(crate) mod memory;
 pub(crate) mod null_store;
-mod space;
 pub(crate) mod store;

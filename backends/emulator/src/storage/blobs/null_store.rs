@@ -1,19 +1,19 @@
-//! [`NoStore`]: blobs that have a length, and whose bytes are forgotten.
+//! [`NullStore`]: blobs that have a length, and whose bytes are forgotten.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::store::{BlobStore, BlobWriter, NoRoom};
+use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
 /// Takes everything and keeps nothing: what is read is zeros.
-pub(crate) struct NoStore {
+pub(crate) struct NullStore {
     zeros: Bytes,
 }
 
-impl NoStore {
+impl NullStore {
     pub(crate) fn new() -> Self {
         Self {
             zeros: vec![0; CHUNK].into(),
@@ -21,10 +21,10 @@ impl NoStore {
     }
 }
 
-impl BlobStore for NoStore {
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom> {
+impl BlobStore for NullStore {
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError> {
         let zeros = self.zeros.clone();
-        Ok(Box::new(Nothing { zeros, len }))
+        Ok(Box::new(NullBlob { zeros, len }))
     }
 
     fn used(&self) -> u64 {
@@ -32,12 +32,12 @@ impl BlobStore for NoStore {
     }
 }
 
-struct Nothing {
+struct NullBlob {
     zeros: Bytes,
     len: u64,
 }
 
-impl BlobWriter for Nothing {
+impl BlobWriter for NullBlob {
     fn write(&mut self, _: &[u8]) -> io::Result<()> {
         Ok(())
     }
@@ -47,7 +47,7 @@ impl BlobWriter for Nothing {
     }
 }
 
-impl Blob for Nothing {
+impl Blob for NullBlob {
     fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>> {
         Ok(Box::new(Zeros(self.zeros.clone())))
     }

@@ -7,10 +7,10 @@ use crate::content::Blob;
 
 /// A place that takes blobs.
 pub(crate) trait BlobStore: Send + Sync {
-    /// Begins a blob of exactly `len` bytes. The space is taken now, and given back if the writer is dropped.
-    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, NoRoom>;
+    /// Begins a blob of exactly `len` bytes. The space is reservation now, and given back if the writer is dropped.
+    fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError>;
 
-    /// How many bytes are taken.
+    /// How many bytes are reservation.
     fn used(&self) -> u64;
 }
 
@@ -25,9 +25,9 @@ pub(crate) trait BlobWriter: Send {
 
 /// Why a blob can't be begun.
 #[derive(Debug)]
-pub(crate) enum NoRoom {
+pub(crate) enum StoreError {
     /// There is no space left under the cap.
-    Cap,
+    CapExceeded,
     /// The store doesn't work.
-    Broken(io::Error),
+    Io(io::Error),
 }

@@ -24,10 +24,10 @@ use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
 
 use super::directory::{lock, make};
 use super::head::{Found, Head};
-use super::line::Mark;
+use super::line::Position;
 use super::log::{Journal, Read};
-use super::record::{self, Reading, Record};
-use super::salvage::{self, Evidence};
+use super::record::{self, Record, Replay};
+use super::salvage::{self, JournaledBlobs};
 
 /// A directory that holds an account.
 pub(crate) struct DataDir {
@@ -60,19 +60,24 @@ impl DataDir {
         }
         salvage::skip_numbers(directory, &store)?;
         let mut recovery_warnings = Vec::new();
-        let mut after = Mark::start();
+        let mut after = Position::start();
         let mut superseded = Vec::new();
         if let Some(read) = read {
-            after = read.mark.clone();
-            let evidence = replay(directory, state, &found, read, &mut recovery_warnings)?;
-            superseded =
-                salvage::salvage(directory, &store, &found, &evidence, &mut recovery_warnings)?;
+            after = read.position.clone();
+            let journaled = replay(directory, state, &found, read, &mut recovery_warnings)?;
+            superseded = salvage::salvage(
+                directory,
+                &store,
+                &found,
+                &journaled,
+                &mut recovery_warnings,
+            )?;
             if !recovery_warnings.is_empty() {
-                salvage::keep_journal(directory, &mut recovery_warnings)?;
+                salvage::preserve_journal(directory, &mut recovery_warnings)?;
             }
         }
-        state.changes.are_kept = true;
-        state.tokens.keep_changes();
+        state.changes.enabled = true;
+        state.tokens.track_changes();
         let journal = Journal::create(directory, &all(state, superseded), &after, syncs)?;
         let this = Self {
             journal: Mutex::new(journal),
@@ -80,7 +85,7 @@ impl DataDir {
             _lock: lock,
         };
         // what is superseded goes now
-        this.store.unshut();
+        this.store.delete_unused_files();
         drop(found);
         Ok((this, recovery_warnings))
     }
@@ -92,15 +97,15 @@ impl DataDir {
     /// Writes down what has changed. If that fails, it is tried again with the next change.
     ///
     /// The journal is locked before the state, here as everywhere.
-    pub(crate) fn keep<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
+    pub(crate) fn persist<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
         let mut journal = self.journal();
-        if !journal.is_long() {
+        if !journal.needs_rewrite() {
             let mut locked = state();
             let changes = locked.changes.take();
             let records = record::of_changes(&mut locked, &changes);
             drop(locked);
             journal.add(&records, changes.retired);
-            journal.unwritten(versions_of(changes.versions, changes.parts));
+            journal.mark_unwritten(versions_of(changes.versions, changes.parts));
             return journal.write();
         }
         let mut locked = state();
@@ -109,17 +114,17 @@ impl DataDir {
         journal.add(&[], changes.retired);
         let records = all(&locked, superseded(&journal, &locked));
         drop(locked);
-        journal.unwritten(versions_of(changes.versions, changes.parts));
+        journal.mark_unwritten(versions_of(changes.versions, changes.parts));
         journal.replace(&records)
     }
 
     /// Whether a restart would find this version of a file as it is now, whatever else could not be written down.
-    pub(crate) fn has(&self, file_id: &str) -> bool {
-        self.journal().has(file_id)
+    pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
+        self.journal().is_persisted(file_id)
     }
 
     /// Writes down all there is, once the state has been replaced by `replace`.
-    pub(crate) fn keep_instead<'a>(
+    pub(crate) fn persist_replacement<'a>(
         &self,
         replace: impl FnOnce() -> MutexGuard<'a, State>,
     ) -> io::Result<()> {
@@ -127,13 +132,13 @@ impl DataDir {
         let state = replace();
         let records = all(&state, superseded(&journal, &state));
         drop(state);
-        journal.nothing_is_written();
+        journal.mark_all_unwritten();
         journal.replace(&records)
     }
 
     /// From now on, the bytes stay when what they belong to is dropped.
-    pub(crate) fn shut(&self) {
-        self.store.shut();
+    pub(crate) fn retain_files(&self) {
+        self.store.retain_files();
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -176,25 +181,25 @@ fn replay(
     found: &FoundBlobs,
     read: Read,
     recovery_warnings: &mut Vec<String>,
-) -> io::Result<Evidence> {
-    let mut reading = Reading {
+) -> io::Result<JournaledBlobs> {
+    let mut replay_state = Replay {
         state,
         blobs: &found.blobs,
         known: BTreeSet::new(),
         short: BTreeSet::new(),
     };
     for record in read.records {
-        reading.apply(record).map_err(|problem| {
+        replay_state.apply(record).map_err(|problem| {
             let problem = format!("{}: {problem}", directory.display());
             io::Error::new(io::ErrorKind::InvalidData, problem)
         })?;
     }
-    let (known, mut wanted) = (reading.known, reading.short);
+    let (known, mut wanted) = (replay_state.known, replay_state.short);
     recovery_warnings.extend(read.recovery_warnings);
     let lost = drop_lost(state);
     recovery_warnings.extend(lost.recovery_warnings);
     wanted.extend(lost.blobs);
-    Ok(Evidence {
+    Ok(JournaledBlobs {
         is_whole: read.is_whole,
         known,
         needed: record::blobs(state),

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use super::line::{Mark, checksum};
+use super::line::{Position, checksum};
 
 const NAME: &str = "head";
 const FORMAT: &str = "b2kit-emulator-head 1";
@@ -18,7 +18,7 @@ const LONGEST: u64 = 256;
 pub(super) struct Head {
     file: File,
     /// What it says, as far as that is known.
-    said: Option<Mark>,
+    said: Option<Position>,
 }
 
 /// What was found.
@@ -26,7 +26,7 @@ pub(super) struct Head {
 pub(super) enum Found {
     Nothing,
     Damaged,
-    Mark(Mark),
+    Position(Position),
 }
 
 impl Head {
@@ -37,11 +37,11 @@ impl Head {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(error) => return Err(error),
         };
-        Ok(parse(&text).map_or(Found::Damaged, Found::Mark))
+        Ok(parse(&text).map_or(Found::Damaged, Found::Position))
     }
 
     /// Opens it to write, and says this. What it says has reached the disk.
-    pub(super) fn create(directory: &Path, mark: &Mark) -> io::Result<Self> {
+    pub(super) fn create(directory: &Path, position: &Position) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -50,45 +50,45 @@ impl Head {
             file: options.open(directory.join(NAME))?,
             said: None,
         };
-        let len = this.say(mark)?;
+        let len = this.say(position)?;
         this.file.set_len(len)?;
         this.file.sync_all()?;
         Ok(this)
     }
 
-    /// Says this mark, if it doesn't already.
-    pub(super) fn update(&mut self, mark: &Mark) -> io::Result<()> {
-        if self.said.as_ref() != Some(mark) {
-            self.say(mark)?;
+    /// Says this position, if it doesn't already.
+    pub(super) fn update(&mut self, position: &Position) -> io::Result<()> {
+        if self.said.as_ref() != Some(position) {
+            self.say(position)?;
         }
         Ok(())
     }
 
-    fn say(&mut self, mark: &Mark) -> io::Result<u64> {
+    fn say(&mut self, position: &Position) -> io::Result<u64> {
         self.said = None;
-        let line = render(mark);
+        let line = render(position);
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(line.as_bytes())?;
-        self.said = Some(mark.clone());
+        self.said = Some(position.clone());
         Ok(line.len() as u64)
     }
 }
 
-fn render(mark: &Mark) -> String {
-    let said = format!("{FORMAT} {:020} {}", mark.number, mark.chain);
+fn render(position: &Position) -> String {
+    let said = format!("{FORMAT} {:020} {}", position.number, position.chain);
     let sum = checksum(said.as_bytes());
     format!("{said} {sum}\n")
 }
 
-fn parse(text: &[u8]) -> Option<Mark> {
+fn parse(text: &[u8]) -> Option<Position> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
     let (said, sum) = text.rsplit_once(' ')?;
     let (number, chain) = said
         .strip_prefix(FORMAT)?
         .strip_prefix(' ')?
         .split_once(' ')?;
-    let is_whole = checksum(said.as_bytes()) == sum && Mark::is_chain(chain);
-    is_whole.then_some(Mark {
+    let is_whole = checksum(said.as_bytes()) == sum && Position::is_chain(chain);
+    is_whole.then_some(Position {
         number: number.parse().ok()?,
         chain: chain.to_owned(),
     })
@@ -102,13 +102,13 @@ mod tests {
     fn a_head_is_read_as_it_was_written_and_a_changed_one_is_damaged() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(Head::read(directory.path()).unwrap(), Found::Nothing);
-        let mut mark = Mark::start();
-        let mut head = Head::create(directory.path(), &mark).unwrap();
+        let mut position = Position::start();
+        let mut head = Head::create(directory.path(), &position).unwrap();
         for number in [7, 123_456, u64::MAX] {
-            mark = mark.chained(number, "x");
-            head.update(&mark).unwrap();
+            position = position.chained(number, "x");
+            head.update(&position).unwrap();
             let found = Head::read(directory.path()).unwrap();
-            assert_eq!(found, Found::Mark(mark.clone()));
+            assert_eq!(found, Found::Position(position.clone()));
         }
         let path = directory.path().join(NAME);
         let mut text = std::fs::read(&path).unwrap();

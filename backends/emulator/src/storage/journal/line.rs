@@ -1,4 +1,4 @@
-//! A line of the journal, and [`Mark`]: where in the sequence of all lines it stands.
+//! A line of the journal, and [`Position`]: where in the sequence of all lines it stands.
 //!
 //! Format 2 has four fields, with a space between them: the sequence number, a checksum of number and content, a checksum
 //! of that and the one before it (the chain), and the content, a JSON array. So a line that was changed, a line that is
@@ -14,7 +14,7 @@ pub(super) const CHECKSUM: usize = 16;
 
 /// A place in the sequence of all lines that a directory's journals ever had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Position {
     /// The sequence number of the last line.
     pub(super) number: u64,
     /// The checksum of that line and of all before it.
@@ -23,13 +23,13 @@ pub(super) struct Mark {
 
 /// What a line says.
 pub(super) struct Line {
-    pub(super) mark: Mark,
+    pub(super) position: Position,
     /// Whether it is the successor of the line before it.
     pub(super) follows: bool,
     pub(super) records: Vec<Record>,
 }
 
-impl Mark {
+impl Position {
     /// Before the first line.
     pub(super) fn start() -> Self {
         Self {
@@ -50,19 +50,19 @@ impl Mark {
     }
 }
 
-/// Appends one line of format 2, and advances the mark.
-pub(super) fn write(line: &mut Vec<u8>, mark: &mut Mark, records: &[Record]) {
+/// Appends one line of format 2, and advances the position.
+pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Record]) {
     let json = serde_json::to_vec(records).expect("strings, numbers and maps with string keys");
-    let number = mark.number.saturating_add(1);
+    let number = position.number.saturating_add(1);
     let sum = line_checksum(number, &json);
-    *mark = mark.chained(number, &sum);
-    line.extend_from_slice(format!("{number} {sum} {} ", mark.chain).as_bytes());
+    *position = position.chained(number, &sum);
+    line.extend_from_slice(format!("{number} {sum} {} ", position.chain).as_bytes());
     line.extend_from_slice(&json);
     line.push(b'\n');
 }
 
 /// Reads a line of format 2 that comes after `before`.
-pub(super) fn read(line: &[u8], before: &Mark) -> Result<Line, String> {
+pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
     let line = line.strip_suffix(b"\n").ok_or("does not end")?;
     let mut fields = line.splitn(4, |byte| *byte == b' ');
     let mut field = || fields.next().ok_or("is too short");
@@ -70,7 +70,7 @@ pub(super) fn read(line: &[u8], before: &Mark) -> Result<Line, String> {
     let text = |bytes| std::str::from_utf8(bytes).ok();
     let number = text(number).and_then(|number| number.parse::<u64>().ok());
     let number = number.ok_or("is damaged: it has no sequence number")?;
-    let chain = text(chain).filter(|chain| Mark::is_chain(chain));
+    let chain = text(chain).filter(|chain| Position::is_chain(chain));
     let chain = chain.ok_or("is damaged: it has no chain")?;
     if line_checksum(number, json).as_bytes() != sum {
         return Err(damaged());
@@ -79,7 +79,7 @@ pub(super) fn read(line: &[u8], before: &Mark) -> Result<Line, String> {
     let is_next = before.number.checked_add(1) == Some(number);
     Ok(Line {
         follows: is_next && expected.chain == chain,
-        mark: Mark {
+        position: Position {
             number,
             chain: chain.to_owned(),
         },
@@ -131,22 +131,22 @@ mod tests {
     use super::*;
 
     fn two_lines() -> (Vec<u8>, Vec<u8>) {
-        let mut mark = Mark::start();
+        let mut position = Position::start();
         let (mut first, mut second) = (Vec::new(), Vec::new());
-        write(&mut first, &mut mark, &[Record::NoKey("one".into())]);
-        write(&mut second, &mut mark, &[Record::NoKey("two".into())]);
+        write(&mut first, &mut position, &[Record::NoKey("one".into())]);
+        write(&mut second, &mut position, &[Record::NoKey("two".into())]);
         (first, second)
     }
 
     #[test]
     fn a_line_follows_the_one_it_was_written_after_and_no_other() {
         let (first, second) = two_lines();
-        let one = read(&first, &Mark::start()).unwrap();
+        let one = read(&first, &Position::start()).unwrap();
         assert!(one.follows);
-        let two = read(&second, &one.mark).unwrap();
-        assert!(two.follows && two.mark.number == 2);
-        assert!(!read(&second, &Mark::start()).unwrap().follows);
-        let mut other = Mark::start();
+        let two = read(&second, &one.position).unwrap();
+        assert!(two.follows && two.position.number == 2);
+        assert!(!read(&second, &Position::start()).unwrap().follows);
+        let mut other = Position::start();
         write(&mut Vec::new(), &mut other, &[Record::NoKey("x".into())]);
         assert!(
             !read(&second, &other).unwrap().follows,
@@ -157,15 +157,15 @@ mod tests {
     #[test]
     fn no_changed_byte_of_a_line_goes_unnoticed() {
         let (first, _) = two_lines();
-        let whole = read(&first, &Mark::start()).unwrap().mark;
+        let whole = read(&first, &Position::start()).unwrap().position;
         for at in 0..first.len() {
             for bit in 0..8 {
                 let mut line = first.clone();
                 line[at] ^= 1 << bit;
-                let noticed = match read(&line, &Mark::start()) {
+                let noticed = match read(&line, &Position::start()) {
                     Err(_) => true,
                     // hexadecimal digits in capitals are no others
-                    Ok(read) => !read.follows || read.mark != whole,
+                    Ok(read) => !read.follows || read.position != whole,
                 };
                 assert!(noticed, "byte {at}, bit {bit}");
             }

@@ -11,7 +11,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Wri
 use std::path::{Path, PathBuf};
 
 use super::head::{Found, Head};
-use super::line::{self, Mark};
+use super::line::{self, Position};
 use super::record::Record;
 use crate::content::Content;
 use crate::storage::blobs::disk::sync_directory;
@@ -42,14 +42,14 @@ pub(super) struct Journal {
     /// How long it was when it was new.
     new_len: u64,
     /// The last line in the file.
-    mark: Mark,
+    position: Position,
     syncs: bool,
     /// Whether it says what isn't so any more, and can't be added to.
     is_stale: bool,
     /// Lines that are to be added.
     pending: Vec<u8>,
     /// The last of them.
-    pending_mark: Mark,
+    pending_position: Position,
     /// What may go once they are.
     retired: Vec<Content>,
     unwritten: Unwritten,
@@ -66,7 +66,7 @@ enum Unwritten {
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
     /// The last line.
-    pub(super) mark: Mark,
+    pub(super) position: Position,
     /// What is missing or can't be read, in words.
     pub(super) recovery_warnings: Vec<String>,
     /// Whether everything that was answered is known to be here.
@@ -77,7 +77,7 @@ pub(super) struct Read {
 enum Header {
     V1,
     V2 {
-        after: Mark,
+        after: Position,
         /// How many lines the journal began with.
         lines: u64,
         /// Of the header itself.
@@ -105,7 +105,7 @@ impl Journal {
         let len = file.metadata()?.len();
         let mut file = BufReader::new(file);
         let (header, header_len) = read_header(&path, &mut file)?;
-        let mut reading = Reading::of(header, Head::read(directory)?);
+        let mut reader = JournalReader::of(header, Head::read(directory)?);
         let mut at = header_len;
         let mut line = Vec::new();
         for number in 2_u64.. {
@@ -114,10 +114,10 @@ impl Journal {
                 break;
             }
             at += line.len() as u64;
-            match reading.line(&line, number) {
+            match reader.line(&line, number) {
                 Ok(()) => {}
                 Err(_) if at == len => {
-                    reading.torn(&line);
+                    reader.torn(&line);
                     break;
                 }
                 Err(problem) => {
@@ -126,27 +126,27 @@ impl Journal {
                 }
             }
         }
-        Ok(Some(reading.finish()))
+        Ok(Some(reader.finish()))
     }
 
-    /// A new journal with these records, in place of what was there, after this mark.
+    /// A new journal with these records, in place of what was there, after this position.
     pub(super) fn create(
         directory: &Path,
         records: &[Record],
-        after: &Mark,
+        after: &Position,
         syncs: bool,
     ) -> io::Result<Self> {
-        let new = write_anew(directory, records, after)?;
+        let new = rewrite(directory, records, after)?;
         // not before the journal: it must never be ahead
-        let head = Head::create(directory, &new.mark)?;
+        let head = Head::create(directory, &new.position)?;
         Ok(Self {
             directory: directory.to_owned(),
             file: new.file,
             head,
             len: new.len,
             new_len: new.len,
-            pending_mark: new.mark.clone(),
-            mark: new.mark,
+            pending_position: new.position.clone(),
+            position: new.position,
             syncs,
             is_stale: false,
             pending: Vec::new(),
@@ -156,48 +156,48 @@ impl Journal {
     }
 
     /// Whether it should be written anew.
-    pub(super) const fn is_long(&self) -> bool {
+    pub(super) const fn needs_rewrite(&self) -> bool {
         self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
     }
 
     /// Writes it anew; what was pending is in these records. If that fails, nothing can be added before it has succeeded.
     pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
         self.is_stale = true;
-        let new = write_anew(&self.directory, records, &self.mark)?;
+        let new = rewrite(&self.directory, records, &self.position)?;
         self.file = new.file;
         self.len = new.len;
         self.new_len = new.len;
-        self.pending_mark = new.mark.clone();
-        self.mark = new.mark;
+        self.pending_position = new.position.clone();
+        self.position = new.position;
         self.is_stale = false;
         self.pending.clear();
         self.retired.clear();
         self.unwritten = Unwritten::none();
-        self.head.update(&self.mark)
+        self.head.update(&self.position)
     }
 
     /// One more step. It is kept in mind until [`write`](Self::write) has succeeded.
     pub(super) fn add(&mut self, records: &[Record], retired: Vec<Content>) {
         if !records.is_empty() {
-            line::write(&mut self.pending, &mut self.pending_mark, records);
+            line::write(&mut self.pending, &mut self.pending_position, records);
         }
         self.retired.extend(retired);
     }
 
     /// Until something is written, these versions are not as the file says.
-    pub(super) fn unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
+    pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
         if let Unwritten::These(these) = &mut self.unwritten {
             these.extend(versions);
         }
     }
 
     /// Until it is written anew, nothing may be as the file says.
-    pub(super) fn nothing_is_written(&mut self) {
+    pub(super) fn mark_all_unwritten(&mut self) {
         self.unwritten = Unwritten::Any;
     }
 
     /// Whether a restart would find this version of a file as it is.
-    pub(super) fn has(&self, file_id: &str) -> bool {
+    pub(super) fn is_persisted(&self, file_id: &str) -> bool {
         match &self.unwritten {
             Unwritten::These(these) => !these.contains(file_id),
             Unwritten::Any => false,
@@ -218,12 +218,12 @@ impl Journal {
                 return Err(error);
             }
             self.len += self.pending.len() as u64;
-            self.mark = self.pending_mark.clone();
+            self.position = self.pending_position.clone();
             self.pending.clear();
         }
         self.unwritten = Unwritten::none();
         self.retired.clear();
-        self.head.update(&self.mark)
+        self.head.update(&self.position)
     }
 
     fn try_write(&mut self) -> io::Result<()> {
@@ -243,7 +243,7 @@ impl Unwritten {
 }
 
 /// A journal while it is read.
-struct Reading {
+struct JournalReader {
     read: Read,
     is_v1: bool,
     /// How many lines it began with, at least.
@@ -254,7 +254,7 @@ struct Reading {
     is_another: bool,
 }
 
-impl Reading {
+impl JournalReader {
     fn of(header: Header, head: Found) -> Self {
         let (is_v1, began_with) = match &header {
             Header::V1 => (true, 0),
@@ -263,7 +263,7 @@ impl Reading {
         let mut this = Self {
             read: Read {
                 records: Vec::new(),
-                mark: Mark::start(),
+                position: Position::start(),
                 recovery_warnings: Vec::new(),
                 is_whole: true,
             },
@@ -276,10 +276,10 @@ impl Reading {
         if let Header::V2 { after, sum, .. } = header {
             let begun = after.chained(after.number, &sum);
             // the head may be from before this journal, or from just after its header
-            if !matches!(&this.head, Found::Mark(head) if *head == begun) {
-                this.meet(&after);
+            if !matches!(&this.head, Found::Position(head) if *head == begun) {
+                this.compare_with_head(&after);
             }
-            this.read.mark = begun;
+            this.read.position = begun;
         }
         this
     }
@@ -289,33 +289,33 @@ impl Reading {
             self.read.records.extend(line::read_v1(text)?);
             return Ok(());
         }
-        let line = line::read(text, &self.read.mark)?;
-        let before = self.read.mark.number;
-        if line.mark.number <= before {
-            let said = line.mark.number;
+        let line = line::read(text, &self.read.position)?;
+        let before = self.read.position.number;
+        if line.position.number <= before {
+            let said = line.position.number;
             return Err(format!(
                 "is out of order: it is step {said}, after step {before}"
             ));
         }
         if !line.follows {
-            let missing = line.mark.number - before - 1;
+            let missing = line.position.number - before - 1;
             self.lose(if missing == 0 {
                 format!("what stood before line {number} of the journal is not what was written")
             } else {
                 format!("{missing} steps are missing before line {number} of the journal")
             });
         }
-        self.meet(&line.mark);
-        self.read.mark = line.mark;
+        self.compare_with_head(&line.position);
+        self.read.position = line.position;
         self.read.records.extend(line.records);
         self.lines += 1;
         Ok(())
     }
 
     /// Compares a line with what the head says of it.
-    fn meet(&mut self, mark: &Mark) {
-        if let Found::Mark(head) = &self.head {
-            self.is_another |= head.number == mark.number && head.chain != mark.chain;
+    fn compare_with_head(&mut self, position: &Position) {
+        if let Found::Position(head) = &self.head {
+            self.is_another |= head.number == position.number && head.chain != position.chain;
         }
     }
 
@@ -323,7 +323,7 @@ impl Reading {
     fn torn(&mut self, text: &[u8]) {
         let len = text.len();
         let was_answered = match &self.head {
-            Found::Mark(head) => head.number > self.read.mark.number,
+            Found::Position(head) => head.number > self.read.position.number,
             // an emulator that wrote format 1 answered nothing before the line had ended
             Found::Nothing if self.is_v1 => false,
             Found::Nothing | Found::Damaged => true,
@@ -360,18 +360,18 @@ impl Reading {
                 "the journal is cut off: of the {began_with} lines that it began with there are {lines}"
             ));
         }
-        let end = self.read.mark.number;
+        let end = self.read.position.number;
         match &self.head {
-            Found::Mark(head) if head.number > end => {
+            Found::Position(head) if head.number > end => {
                 let missing = head.number - end;
                 self.lose(format!(
                     "the journal is cut off: the last {missing} steps are missing"
                 ));
             }
-            Found::Mark(_) if self.is_another => {
+            Found::Position(_) if self.is_another => {
                 self.lose("the journal is not the one that was written here last".to_owned());
             }
-            Found::Mark(_) => {}
+            Found::Position(_) => {}
             Found::Nothing => self.lose(
                 "the file head is missing: whether steps are missing at the end of the journal can't be told"
                     .to_owned(),
@@ -385,13 +385,13 @@ impl Reading {
     }
 }
 
-struct New {
+struct Rewritten {
     file: File,
     len: u64,
-    mark: Mark,
+    position: Position,
 }
 
-fn write_anew(directory: &Path, records: &[Record], after: &Mark) -> io::Result<New> {
+fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result<Rewritten> {
     let new = directory.join(NEW_NAME);
     let file = create(&new)?;
     let mut writer = BufWriter::new(file);
@@ -402,11 +402,11 @@ fn write_anew(directory: &Path, records: &[Record], after: &Mark) -> io::Result<
         records.len().div_ceil(RECORDS)
     );
     writeln!(writer, "{header}")?;
-    let mut mark = after.chained(after.number, &line::checksum(header.as_bytes()));
+    let mut position = after.chained(after.number, &line::checksum(header.as_bytes()));
     let mut line = Vec::new();
     for records in records.chunks(RECORDS) {
         line.clear();
-        line::write(&mut line, &mut mark, records);
+        line::write(&mut line, &mut position, records);
         writer.write_all(&line)?;
     }
     let mut file = writer
@@ -416,7 +416,11 @@ fn write_anew(directory: &Path, records: &[Record], after: &Mark) -> io::Result<
     file.sync_all()?;
     fs::rename(&new, directory.join(NAME))?;
     sync_directory(directory)?;
-    Ok(New { file, len, mark })
+    Ok(Rewritten {
+        file,
+        len,
+        position,
+    })
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
@@ -448,10 +452,10 @@ fn read_header(path: &Path, file: &mut BufReader<File>) -> io::Result<(Header, u
     let header = match header[FORMAT].as_u64() {
         Some(1) => Header::V1,
         Some(VERSION) => {
-            let chain = header["chain"].as_str().filter(|it| Mark::is_chain(it));
+            let chain = header["chain"].as_str().filter(|it| Position::is_chain(it));
             let text = line.strip_suffix(b"\n").ok_or_else(damaged)?;
             Header::V2 {
-                after: Mark {
+                after: Position {
                     number: header["after"].as_u64().ok_or_else(damaged)?,
                     chain: chain.ok_or_else(damaged)?.to_owned(),
                 },
@@ -482,7 +486,8 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_written_with_the_next_step() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(directory.path(), &[], &Mark::start(), false).unwrap();
+        let mut journal =
+            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
         let path = directory.path().join(NAME);
         let good = std::mem::replace(&mut journal.file, File::open(&path).unwrap());
         journal.add(&[Record::NoKey("one".into())], Vec::new());
@@ -500,16 +505,17 @@ mod tests {
     #[test]
     fn a_journal_is_written_anew_when_it_has_grown() {
         let directory = tempfile::tempdir().unwrap();
-        let mut journal = Journal::create(directory.path(), &[], &Mark::start(), false).unwrap();
+        let mut journal =
+            Journal::create(directory.path(), &[], &Position::start(), false).unwrap();
         let record = || Record::NoKey("x".repeat(1 << 20));
-        while !journal.is_long() {
+        while !journal.needs_rewrite() {
             journal.add(&[record()], Vec::new());
             journal.write().unwrap();
         }
         assert!(journal.len > ROOM);
         journal.add(&[record()], Vec::new());
         journal.replace(&[record()]).unwrap();
-        assert!(journal.len < 2 << 20 && !journal.is_long());
+        assert!(journal.len < 2 << 20 && !journal.needs_rewrite());
         journal.add(&[record()], Vec::new());
         journal.write().unwrap();
         let read = Journal::read(directory.path()).unwrap().unwrap();

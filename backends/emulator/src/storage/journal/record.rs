@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::content::{Blob, Content};
-use crate::model::bucket::{Bucket, Place};
+use crate::model::bucket::{Bucket, VersionPosition};
 use crate::model::changes::Changes;
 use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Part, Replication, Sha1, Stored, Version};
@@ -21,7 +21,7 @@ use crate::model::lock::{DefaultRetention, Lock};
 use crate::model::notification::NotificationRule;
 use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::model::state::State;
-use crate::model::token::{AccountToken, DownloadToken, Secret};
+use crate::model::token::{AccountToken, DownloadToken, Issued};
 use crate::protocol::overrides::OVERRIDES;
 
 /// One thing that is so.
@@ -160,7 +160,7 @@ const fn yes() -> bool {
 type Pieces = Vec<(u64, u64, u64)>;
 
 /// What is known while a journal is read.
-pub(super) struct Reading<'a> {
+pub(super) struct Replay<'a> {
     pub(super) state: &'a mut State,
     pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
     /// The blobs of which any record spoke.
@@ -174,8 +174,8 @@ pub(super) fn all(state: &State) -> Vec<Record> {
     let mut records = vec![Record::Counters(Counters::of(state))];
     for bucket in state.buckets.values() {
         records.push(Record::Bucket(BucketRecord::of(bucket)));
-        for (place, version) in &bucket.versions {
-            records.push(Record::Version(VersionRecord::of(version, place)));
+        for (position, version) in &bucket.versions {
+            records.push(Record::Version(VersionRecord::of(version, position)));
             for (number, part) in version.parts().into_iter().flatten() {
                 records.push(Record::Part(PartRecord::of(
                     &version.file_id,
@@ -225,10 +225,10 @@ pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
         }
     }
     for id in &changes.versions {
-        let place = state.files.get(id).map(|(_, place)| place);
-        let found = state.version(id).map(|(_, version)| version).zip(place);
+        let position = state.files.get(id).map(|(_, position)| position);
+        let found = state.version(id).map(|(_, version)| version).zip(position);
         records.push(match found {
-            Some((version, place)) => Record::Version(VersionRecord::of(version, place)),
+            Some((version, position)) => Record::Version(VersionRecord::of(version, position)),
             None => Record::NoVersion(id.clone()),
         });
     }
@@ -281,7 +281,7 @@ fn token(state: &State, public: &str) -> Record {
     Record::NoToken(public.to_owned())
 }
 
-impl Reading<'_> {
+impl Replay<'_> {
     /// Makes it so.
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         let state = &mut *self.state;
@@ -300,7 +300,7 @@ impl Reading<'_> {
                 state
                     .tokens
                     .account
-                    .insert(record.public, Secret { secret, token });
+                    .insert(record.public, Issued { secret, token });
             }
             Record::DownloadToken(record) => {
                 let (public, secret) = record.into_token();
@@ -352,12 +352,12 @@ impl Reading<'_> {
             replication: record.replication,
             kind,
         };
-        // a version's number decides its place, so it is made as that number
+        // a version's number decides its position, so it is made as that number
         let made = self.state.versions_made;
         self.state.versions_made = record.number.saturating_sub(1);
         let inserted = self.state.insert(version).map(|_| ());
         self.state.versions_made = made.max(record.number);
-        inserted.map_err(|refusal| refusal.message)
+        inserted.map_err(|error| error.message)
     }
 
     fn part(&mut self, record: PartRecord) -> Result<(), String> {
@@ -435,13 +435,13 @@ impl BucketRecord {
 }
 
 impl VersionRecord {
-    fn of(version: &Version, place: &Place) -> Self {
+    fn of(version: &Version, position: &VersionPosition) -> Self {
         Self {
             id: version.file_id.clone(),
             bucket_id: version.bucket_id.clone(),
             name: version.name.clone(),
             uploaded: version.uploaded,
-            number: place.number(),
+            number: position.number(),
             content_type: version.content_type.clone(),
             info: version.info.clone(),
             lock: version.lock,
@@ -510,7 +510,7 @@ impl KeyRecord {
 }
 
 impl DownloadTokenRecord {
-    fn into_token(self) -> (String, Secret<DownloadToken>) {
+    fn into_token(self) -> (String, Issued<DownloadToken>) {
         let overrides = OVERRIDES.into_iter().filter_map(|(parameter, _)| {
             let value = self.overrides.get(parameter)?;
             Some((parameter, value.clone()))
@@ -523,7 +523,7 @@ impl DownloadTokenRecord {
             expires: self.expires,
         };
         let secret = self.secret;
-        (self.public, Secret { secret, token })
+        (self.public, Issued { secret, token })
     }
 }
 

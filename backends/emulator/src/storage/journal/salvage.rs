@@ -16,7 +16,7 @@ use crate::storage::blobs::disk::{DiskStore, FoundBlobs, number_of};
 pub(super) const LOST: &str = "lost";
 
 /// What the journal says of blobs.
-pub(super) struct Evidence {
+pub(super) struct JournaledBlobs {
     /// Whether nothing that was answered is missing in it.
     pub(super) is_whole: bool,
     /// Blobs of which any record spoke.
@@ -38,7 +38,7 @@ struct Sorted {
     set_aside: Vec<u64>,
 }
 
-impl Evidence {
+impl JournaledBlobs {
     fn sort(&self, blobs: impl Iterator<Item = u64>, unfinished: &BTreeSet<u64>) -> Sorted {
         let mut sorted = Sorted::default();
         for number in blobs {
@@ -66,12 +66,12 @@ pub(super) fn salvage(
     directory: &Path,
     store: &DiskStore,
     found: &FoundBlobs,
-    evidence: &Evidence,
+    journaled: &JournaledBlobs,
     recovery_warnings: &mut Vec<String>,
 ) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = found.blobs.keys().copied().collect();
     numbers.sort_unstable();
-    let sorted = evidence.sort(numbers.into_iter(), &found.unfinished);
+    let sorted = journaled.sort(numbers.into_iter(), &found.unfinished);
     for number in sorted.complete {
         store.complete(number)?;
     }
@@ -97,7 +97,7 @@ pub(super) fn salvage(
 }
 
 /// Keeps the journal as it was found, since what is written in its place will say less.
-pub(super) fn keep_journal(
+pub(super) fn preserve_journal(
     directory: &Path,
     recovery_warnings: &mut Vec<String>,
 ) -> io::Result<()> {
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn a_blob_goes_only_if_a_whole_journal_proves_it_superseded() {
-        let evidence = |is_whole| Evidence {
+        let journaled = |is_whole| JournaledBlobs {
             is_whole,
             known: [1, 2, 3, 4].into(),
             needed: [1, 4].into(),
             wanted: [1, 3, 4].into(),
         };
-        let sort = |is_whole| evidence(is_whole).sort(1..=6, &[4, 6].into());
+        let sort = |is_whole| journaled(is_whole).sort(1..=6, &[4, 6].into());
         // 1 is needed, 2 superseded, 3 too short for its record, 5 unknown, 4 and 6 unfinished
         let whole = Sorted {
             complete: vec![4],

@@ -1,23 +1,23 @@
-//! [`Answer`]: what a call comes to.
+//! [`Outcome`]: what a call comes to.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ticket::CopyTicket;
-use crate::protocol::response::Reply;
+use crate::protocol::response::Response;
 
 /// What a call comes to.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     Json(Value),
-    Reply(Reply),
+    Response(Response),
     /// Bytes must be hashed first.
     Rehash(Box<CopyTicket>),
 }
 
-impl Answer {
+impl Outcome {
     /// A shape whose fields are in B2's order.
-    pub(crate) fn of(shape: &impl Serialize) -> Self {
-        Self::Reply(Reply::shape(shape))
+    pub(crate) fn serialized(value: &impl Serialize) -> Self {
+        Self::Response(Response::serialized(value))
     }
 }
