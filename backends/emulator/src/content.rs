@@ -1,8 +1,8 @@
-//! [`Content`]: the bytes of a file, as pieces of blobs that are stored elsewhere.
+//! [`Content`]: the bytes of a file, as pieces of blobs.
 //!
-//! A blob is written once and read by handle; when its last handle is dropped, its space is free again. So a copy of a
-//! file or of a range, or parts that are joined, are new lists of pieces and move no byte, and a download goes on
-//! undisturbed while its file is deleted.
+//! A blob is written once and read through handles; when the last handle is dropped, its space is
+//! free again. So a copy of a file or range, or a large file made of parts, is a new list of pieces
+//! and moves no bytes, and a download continues while its file is deleted.
 
 use std::fmt;
 use std::io;
@@ -11,30 +11,30 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// How many bytes a read gives at most, and how large the chunks in memory are.
+/// Maximum size of a read, and of the chunks in memory.
 pub(crate) const CHUNK: usize = 128 * 1024;
 
-/// Bytes that were stored. They never change.
+/// Stored bytes. They never change.
 pub(crate) trait Blob: Send + Sync {
-    /// Begins to read it.
+    /// Opens it.
     fn reader(self: Arc<Self>) -> io::Result<Box<dyn BlobReader>>;
 
-    /// By which its store finds it again after a restart, if it does.
+    /// The number by which a store finds it again after a restart, if it is persistent.
     fn number(&self) -> Option<u64> {
         None
     }
 
-    /// How many bytes it has.
+    /// Its length in bytes.
     fn len(&self) -> u64;
 }
 
-/// A blob that is being read.
+/// Reads a blob.
 pub(crate) trait BlobReader: Send {
-    /// Some bytes from `offset` on, at most `max`, at least one if `offset` is not the end.
+    /// At most `max` bytes from `offset` on; at least one unless `offset` is the end.
     fn read(&mut self, offset: u64, max: usize) -> io::Result<Bytes>;
 }
 
-/// What a file is made of: pieces of blobs, in order.
+/// Pieces of blobs, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Content {
     pieces: Vec<Piece>,
@@ -49,7 +49,7 @@ struct Piece {
 }
 
 impl Content {
-    /// The whole of a blob of `len` bytes.
+    /// A whole blob of `len` bytes.
     pub(crate) fn of_blob(blob: Arc<dyn Blob>, len: u64) -> Self {
         let pieces = if len == 0 {
             Vec::new()
@@ -63,7 +63,7 @@ impl Content {
         Self { pieces, len }
     }
 
-    /// These contents, one after the other.
+    /// These contents concatenated.
     pub(crate) fn joined<'a>(contents: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut whole = Self::default();
         for content in contents {
@@ -77,7 +77,7 @@ impl Content {
         self.len
     }
 
-    /// The part of it that lies in `range`; what is outside the content is left out.
+    /// The part within `range`, clamped to the content.
     pub(crate) fn slice(&self, range: Range<u64>) -> Self {
         let mut slice = Self::default();
         let mut at = 0;
@@ -97,7 +97,7 @@ impl Content {
         slice
     }
 
-    /// Reads it from the first byte to the last.
+    /// Reads it from start to end.
     pub(crate) const fn into_chunks(self) -> Chunks {
         Chunks {
             content: self,
@@ -107,8 +107,7 @@ impl Content {
         }
     }
 
-    /// The numbers of the blobs it is made of, each with where its piece begins and how long that is; `None` if a blob
-    /// has no number.
+    /// Number, start and length of each piece; `None` if a blob has no number.
     pub(crate) fn numbered(&self) -> Option<Vec<(u64, u64, u64)>> {
         let pieces = self.pieces.iter();
         pieces
@@ -116,12 +115,12 @@ impl Content {
             .collect()
     }
 
-    /// The numbers of the blobs it is made of, as far as they have some.
+    /// The numbers of those of its blobs that have one.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
         self.pieces.iter().filter_map(|piece| piece.blob.number())
     }
 
-    /// What [`numbered`](Self::numbered) described.
+    /// The reverse of [`numbered`](Self::numbered).
     pub(crate) fn of_pieces(pieces: impl IntoIterator<Item = (Arc<dyn Blob>, u64, u64)>) -> Self {
         let mut content = Self::default();
         for (blob, start, len) in pieces {
@@ -138,12 +137,12 @@ impl fmt::Debug for Content {
     }
 }
 
-/// The bytes of a [`Content`], chunk by chunk.
+/// The bytes of a [`Content`] in chunks.
 pub(crate) struct Chunks {
     content: Content,
     piece: usize,
     offset: u64,
-    /// Of the piece.
+    /// Reads the current piece.
     reader: Option<Box<dyn BlobReader>>,
 }
 
@@ -181,7 +180,7 @@ impl Iterator for Chunks {
     fn next(&mut self) -> Option<Self::Item> {
         let chunk = self.read();
         if matches!(chunk, Some(Err(_))) {
-            // nothing after an error
+            // an error ends it
             self.piece = usize::MAX;
         }
         chunk

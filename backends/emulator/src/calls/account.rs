@@ -107,7 +107,7 @@ fn v4(state: &State, caller: &Caller) -> Value {
     })
 }
 
-/// Id and name of the one bucket that a key of the old kind is restricted to.
+/// Id and name of the one bucket of a key, as API versions before v4 report it.
 fn single_bucket(state: &State, caller: &Caller) -> (Option<String>, Option<String>) {
     let buckets = caller.key.buckets.as_ref();
     let id = buckets.and_then(|ids| ids.first()).cloned();

@@ -1,4 +1,4 @@
-//! Buckets: create, update, delete, list.
+//! `b2_create_bucket`, `b2_update_bucket`, `b2_delete_bucket` and `b2_list_buckets`.
 
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub(crate) fn create_bucket(
     Ok(Outcome::Json(answer))
 }
 
-/// There may be one bucket more, with this name.
+/// Checks that the name is free and the account has room for one bucket more.
 fn check_room(state: &State, name: &str) -> Result<(), ApiError> {
     if state.bucket_by_name_any_case(name).is_some() {
         let message = "Bucket name is already in use.";
@@ -50,7 +50,7 @@ fn check_room(state: &State, name: &str) -> Result<(), ApiError> {
 }
 
 impl State {
-    /// The id of the bucket with this name, which is made if it isn't there: for whom the account belongs to.
+    /// The id of the bucket with this name, created if it is missing. For the owner of the account.
     pub(crate) fn get_or_create_bucket(
         &mut self,
         name: &str,
@@ -147,7 +147,7 @@ pub(crate) fn list_buckets(
     let mut buckets: Vec<&Bucket> = state
         .buckets
         .values()
-        // v1 leaves out what the key doesn't reach
+        // v1 leaves out buckets that the key can't access
         .filter(|bucket| caller.key.require_bucket(&bucket.id).is_ok())
         .filter(|bucket| id.is_none_or(|id| bucket.id == id))
         .filter(|bucket| name.is_none_or(|name| bucket.is_named_any_case(name)))
@@ -165,8 +165,8 @@ pub(crate) fn list_buckets(
     Ok(Outcome::Json(object([("buckets", buckets.into())])))
 }
 
-/// The types that `bucketTypes` names; `None` is all. All that the emulator can create are json by default too. `future`
-/// stands in the reference, and no bucket has it.
+/// The values of `bucketTypes`; `None` for all, the default. `future` is in the reference; no
+/// bucket has it.
 fn wanted_kinds(args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     const KINDS: [&str; 6] = [
         "allPrivate",

@@ -1,4 +1,4 @@
-//! [`Caller`]: who asks, through which door, and when.
+//! [`Caller`]: who makes a call, through which URL and API version, and when.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,39 +10,39 @@ use crate::protocol::origins::Origins;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
 
-/// Who makes a call.
+/// The context of a call.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    /// The key behind the token; [`Key::nobody`] where none was needed and none was given.
+    /// The key of the token; [`Key::anonymous`] if there is none and none is needed.
     pub(crate) key: Arc<Key>,
     pub(crate) version: ApiVersion,
-    /// What URLs in the answer begin with.
+    /// The URLs for responses.
     pub(crate) origins: Origins,
-    /// What its headers say about a download.
+    /// Headers that matter to downloads.
     pub(crate) download_headers: DownloadHeaders,
     /// In milliseconds.
     pub(crate) now: u64,
 }
 
-/// What the headers of a download say.
+/// Headers of a download.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DownloadHeaders {
     /// The `Range` header.
     pub(crate) range: Option<String>,
     pub(crate) key: KeyHeaders,
-    /// The overrides that a download authorization fixes, if it was one that let the caller in.
+    /// The overrides stated in the download authorization, if the caller uses one.
     pub(crate) fixed_overrides: Option<Arc<BTreeMap<&'static str, String>>>,
 }
 
 impl Caller {
-    /// The URL for uploads to a path after the version, at the caller's own version.
+    /// The URL for uploads to this path, in the caller's API version.
     pub(crate) fn upload_url(&self, path: &str) -> String {
         let (origin, version) = (&self.origins.upload, self.version.segment());
         format!("{origin}/b2api/{version}/{path}")
     }
 
-    /// Whether the caller's key reaches a listing with this prefix, and the prefix that narrows it besides: v1 leaves out
-    /// what the key doesn't reach, later versions refuse.
+    /// Requires access to a listing with this prefix. Returns a prefix that narrows it further: v1
+    /// leaves out what the key can't access, where later versions refuse.
     pub(crate) fn listing_prefix(&self, bucket: &str, prefix: &str) -> Result<&str, ApiError> {
         self.key.require_bucket(bucket)?;
         if self.version == ApiVersion::V1 {
@@ -52,7 +52,7 @@ impl Caller {
         Ok("")
     }
 
-    /// Whether the `accountId` of the request is the caller's.
+    /// Requires `accountId` of the request to be the caller's account.
     pub(crate) fn require_account(&self, account: &str, claimed: &str) -> Result<(), ApiError> {
         if account == claimed {
             Ok(())

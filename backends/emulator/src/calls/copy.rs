@@ -1,4 +1,4 @@
-//! `b2_copy_file` and `b2_copy_part`: bytes stay where they are, and are hashed only if nobody knows their SHA-1.
+//! `b2_copy_file` and `b2_copy_part`. No bytes move; they are read only if their SHA-1 is unknown.
 
 use super::outcome::Outcome;
 use super::store::Source;
@@ -88,7 +88,7 @@ pub(crate) fn copy_part(
     Ok(rehash(caller, target, copied))
 }
 
-/// The bytes of a copy are hashed.
+/// Completes a copy whose bytes have been hashed.
 pub(crate) fn complete(
     state: &mut State,
     ticket: CopyTicket,
@@ -138,7 +138,7 @@ fn source<'a>(
     Ok((bucket, version))
 }
 
-/// What of the source is copied, and whether it is the whole.
+/// The part of the source to copy, and whether it is all of it.
 fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), ApiError> {
     let stored = source
         .stored()

@@ -1,4 +1,4 @@
-//! CORS: a browser asks by `OPTIONS` whether a page from elsewhere may read or upload, and reads it off the answers.
+//! CORS: preflight requests, and the headers that let a page read a response.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -19,7 +19,7 @@ use crate::protocol::percent;
 use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
-/// Answers a preflight by the first rule of the bucket that allows all that it asks for.
+/// Answers a preflight by the first rule of the bucket that allows everything it asks for.
 pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Response, ApiError> {
     let (bucket, operation) = subject(state, head).ok_or_else(undocumented::preflight_denied)?;
     let methods = match operation {
@@ -50,7 +50,7 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Response, ApiErro
     Ok(response)
 }
 
-/// Tells the browser that the page may read this answer, if a rule says so.
+/// Adds the headers that let the page read the response, if a rule allows it.
 pub(crate) fn share(state: &State, head: &Parts, response: &mut Response) {
     let origin = text_of(head, ORIGIN).filter(|_| head.method != Method::OPTIONS);
     let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
@@ -75,8 +75,8 @@ fn origin_and_exposed(rule: &CorsRule, origin: &str) -> Vec<(HeaderName, String)
     answers
 }
 
-/// Which bucket the preflight is about, and what the page wants to do there. Calls that take an account token are
-/// nobody's to ask for.
+/// The bucket that a preflight is about, and the operation. Calls that need an account token can't
+/// be used from a page.
 fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static str)> {
     let path = head.uri.path();
     if let Some(path) = path.strip_prefix("/file/") {
@@ -100,7 +100,7 @@ fn subject<'a>(state: &'a State, head: &Parts) -> Option<(&'a Bucket, &'static s
     Some((bucket, download::BY_ID))
 }
 
-/// Whether an entry of `allowedOrigins` covers an origin.
+/// Whether an entry of `allowedOrigins` matches an origin.
 fn covers_origin(allowed: &str, origin: &str) -> bool {
     let origin = origin.to_ascii_lowercase();
     let allowed = allowed.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Downloads, by name and by id.
+//! Downloads by name and by id.
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName,
@@ -27,10 +27,10 @@ use crate::protocol::undocumented;
 /// The call for downloads by id.
 pub(crate) const BY_ID: &str = "b2_download_file_by_id";
 
-/// What downloads by name are counted as.
+/// The name under which downloads by name are counted.
 pub(crate) const BY_NAME: &str = "b2_download_file_by_name";
 
-/// `path` is what follows `/file/`, still encoded.
+/// `path` is the encoded part after `/file/`.
 pub(crate) fn by_name(
     state: &State,
     caller: &Caller,
@@ -64,7 +64,7 @@ pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<O
     serve(state, caller, bucket, version, stored, args).map(Outcome::Response)
 }
 
-/// Public files are for everyone; others for keys that may read them.
+/// Requires `readFiles` for files in private buckets.
 fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), ApiError> {
     if bucket.is_public() && caller.download_headers.fixed_overrides.is_none() {
         return Ok(());
@@ -166,7 +166,7 @@ fn encryption_headers(headers: &mut HeaderMap, encryption: &Encryption) {
     }
 }
 
-/// Retention and legal hold, as far as the caller may read them; what is withheld is named.
+/// Adds retention and legal hold as far as the caller may read them, and names what is withheld.
 fn lock_headers(headers: &mut HeaderMap, caller: &Caller, bucket: &Bucket, version: &Version) {
     let mut withheld = Vec::new();
     if caller.key.can("readFileRetentions") {
@@ -224,7 +224,8 @@ fn apply_overrides(
     Ok(())
 }
 
-/// What can't be a header is left out: a reserved key of file info may hold anything that percent-encodes.
+/// Leaves out values that are no valid header: the keys of file info that become headers may have
+/// any value.
 fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     let name = HeaderName::from_bytes(name.as_bytes());
     let value = HeaderValue::from_bytes(value.as_bytes());
@@ -233,8 +234,8 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-/// Whether a download says which headers of Object Lock it withholds: in buckets that have it, whether or not they are
-/// set, or the header would give away what the key may not read.
+/// Whether a download names the Object Lock headers that it withholds. In a bucket with Object Lock
+/// always: otherwise the header would reveal whether they are set.
 const fn reports_withheld_headers(bucket: &Bucket) -> bool {
     bucket.file_lock
 }

@@ -1,4 +1,4 @@
-//! `b2_get_download_authorization`: leave to read the files of a bucket whose names begin with a prefix.
+//! `b2_get_download_authorization`: a token to download files with a name prefix from a bucket.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Server-side encryption: what requests say about it, and whose key opens what.
+//! Server-side encryption in requests, and the check of keys.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ static KEY: HeaderName = HeaderName::from_static("x-bz-server-side-encryption-cu
 static KEY_MD5: HeaderName =
     HeaderName::from_static("x-bz-server-side-encryption-customer-key-md5");
 
-/// The headers that bring a key, unread.
+/// The SSE-C headers, not parsed yet.
 #[derive(Clone, Default)]
 pub(crate) struct KeyHeaders {
     algorithm: Option<String>,
@@ -37,7 +37,7 @@ impl KeyHeaders {
         }
     }
 
-    /// The key, if there is one: all three headers, or none of them.
+    /// The key: all three headers, or none.
     pub(crate) fn key(&self) -> Result<Option<CustomerKey>, ApiError> {
         match (&self.algorithm, &self.key, &self.md5) {
             (None, None, None) => Ok(None),
@@ -58,7 +58,7 @@ impl fmt::Debug for KeyHeaders {
     }
 }
 
-/// What the headers of an upload ask for; `None` if they are silent.
+/// The encryption in the headers of an upload.
 pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
     let key = KeyHeaders::of(head).key()?;
     match (text_of(head, &MANAGED), key) {
@@ -74,10 +74,10 @@ pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
     }
 }
 
-/// What a field of JSON says.
+/// The encryption in a JSON field.
 #[derive(Debug)]
 pub(crate) enum Setting {
-    /// No mode, or the mode `null`: whatever holds by default.
+    /// Without a mode, or with the mode `null`: the default.
     Default,
     /// The mode `none`, which B2 has refused since September 2026.
     None,
@@ -85,7 +85,7 @@ pub(crate) enum Setting {
     Customer(CustomerKey),
 }
 
-/// What a field of JSON says; `None` if it is not there.
+/// Reads a JSON field; `None` if it is missing.
 pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, ApiError> {
     let Some(setting) = args.object(name)? else {
         return Ok(None);
@@ -110,7 +110,7 @@ pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, ApiErr
     }
 }
 
-/// How a new file in this bucket is encrypted, by what a field of JSON says.
+/// The encryption of a new file in this bucket, according to a JSON field.
 pub(crate) fn of_new_file(
     args: &Args,
     name: &str,
@@ -126,7 +126,7 @@ pub(crate) fn of_new_file(
     }
 }
 
-/// Whether new files are encrypted with B2's key, once the bucket's default is this.
+/// Whether new files are encrypted with SSE-B2 once this is the bucket's default.
 pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, ApiError> {
     match setting {
         Setting::Managed => Ok(true),
@@ -139,7 +139,8 @@ pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Api
     }
 }
 
-/// Whether a field of JSON opens what is stored, be it the source of a copy or the large file of a part.
+/// Requires a JSON field to give access to what is stored: the source of a copy, or the large file
+/// of a part.
 pub(crate) fn must_open_with_args(
     stored: &Encryption,
     args: &Args,
@@ -154,7 +155,7 @@ pub(crate) fn must_open_with_args(
     }
 }
 
-/// Whether the headers of an upload open its large file.
+/// Requires the headers of an upload to give access to its large file.
 pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), ApiError> {
     match of_headers(head)? {
         None => must_open(stored, None),
@@ -163,7 +164,7 @@ pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Resul
     }
 }
 
-/// What needs no key may be told how it is encrypted, as b2sdk does, but nothing else.
+/// Where no key is needed, a request may state the actual encryption, like b2sdk, but no other.
 fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), ApiError> {
     if stored == said {
         return Ok(());
@@ -171,7 +172,7 @@ fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), 
     Err(undocumented::other_encryption(name))
 }
 
-/// Whether what is stored opens with what was given.
+/// Requires the key of what is stored, and no other.
 pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), ApiError> {
     match (stored, given) {
         (Encryption::Customer(key), Some(given)) if key.is_same(given) => Ok(()),

@@ -1,4 +1,4 @@
-//! Single versions: information, hiding, deletion.
+//! `b2_get_file_info`, `b2_hide_file` and `b2_delete_file_version`.
 
 use serde_json::json;
 
@@ -66,7 +66,7 @@ pub(crate) fn hide_file(
     )))
 }
 
-/// Puts a hide marker on top of a name: its id.
+/// Adds a hide marker and returns its id.
 pub(crate) fn hide(
     state: &mut State,
     bucket_id: &str,

@@ -1,4 +1,4 @@
-//! Application keys: create, list, delete.
+//! `b2_create_key`, `b2_list_keys` and `b2_delete_key`.
 
 use std::ops::Bound;
 
@@ -16,7 +16,7 @@ use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
 
-/// 1000 days, in seconds: validity is less.
+/// 1000 days in seconds. The validity must be less.
 const LONGEST_VALIDITY: i64 = 86_400_000;
 
 pub(crate) fn create_key(
@@ -105,7 +105,7 @@ pub(crate) fn delete_key(
     Ok(Outcome::Json(answer))
 }
 
-/// `bucketIds` since v4, `bucketId` before.
+/// `bucketIds` in v4, `bucketId` before.
 fn asked_buckets(version: ApiVersion, args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     if version != ApiVersion::V4 {
         return Ok(args.string("bucketId")?.map(|id| vec![id.to_owned()]));

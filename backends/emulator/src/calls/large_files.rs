@@ -1,4 +1,4 @@
-//! Large files: start, finish, cancel, and what is under way.
+//! Large files: starting, finishing, canceling and listing them and their parts.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -126,7 +126,7 @@ pub(crate) fn list_parts(
     let id = args.required("fileId")?;
     let count = args.count("maxPartCount", 100, 1000)?;
     let start = match args.integer("startPartNumber")? {
-        // 0 is what the most used client for Node sends
+        // backblaze-b2, the most used client for Node, always sends 0
         None | Some(0) => 1,
         Some(number) => check_part_number(u64::try_from(number).ok())?,
     };
@@ -138,7 +138,7 @@ pub(crate) fn list_parts(
         .take(count)
         .map(|(number, part)| {
             let mut shape = response_json::part_with_checksum(id, *number, part);
-            // recorded: whole seconds here, milliseconds when the part is uploaded
+            // recorded: seconds here, milliseconds in the response to the upload
             shape["uploadTimestamp"] = (part.uploaded / 1000 * 1000).into();
             shape
         })
@@ -180,17 +180,17 @@ pub(crate) fn list_unfinished_large_files(
     }))
 }
 
-/// What `b2_list_unfinished_large_files` answers.
+/// The response of `b2_list_unfinished_large_files`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Unfinished<'a> {
     files: Vec<File<'a>>,
     next_file_id: Option<&'a str>,
-    /// Never set.
+    /// Always null.
     next_file_name: Option<&'a str>,
 }
 
-/// Where a listing that starts with this id starts: at it, or after where it would be.
+/// Where a listing with this start id begins: at the file, or after the position it would have.
 fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
@@ -200,7 +200,7 @@ fn first_from(state: &State, bucket_id: &str, id: &str) -> Result<(u64, u64), Ap
     Ok(known.map_or((time, 0), |(_, place)| place.age()))
 }
 
-/// The unfinished large file of this id, if the caller's key reaches it.
+/// The unfinished large file with this id, if the caller has access.
 pub(crate) fn unfinished<'a>(
     state: &'a State,
     caller: &Caller,
@@ -219,7 +219,7 @@ pub(crate) fn unfinished<'a>(
     Ok(version)
 }
 
-/// Adds a part, in place of an earlier one with its number.
+/// Adds a part, or replaces the one with its number.
 pub(crate) fn put_part(
     state: &mut State,
     caller: &Caller,
@@ -235,14 +235,14 @@ pub(crate) fn put_part(
     }
 }
 
-/// Part numbers are 1 to 10000.
+/// Requires a part number from 1 to 10000.
 pub(crate) fn check_part_number(number: Option<u64>) -> Result<u64, ApiError> {
     number
         .filter(|number| (1..=10_000).contains(number))
         .ok_or_else(|| ApiError::bad_request("Part number must be between 1 and 10000"))
 }
 
-/// A content type must be fit for a header.
+/// Requires a content type that is a valid header value.
 pub(crate) fn check_content_type(content_type: &str) -> Result<&str, ApiError> {
     if content_type.is_empty() || HeaderValue::from_str(content_type).is_err() {
         let message = format!("Invalid contentType: {content_type}");
@@ -251,7 +251,7 @@ pub(crate) fn check_content_type(content_type: &str) -> Result<&str, ApiError> {
     Ok(content_type)
 }
 
-/// The time that an upload wants to have begun, if the account may say so; `None` is none that could be read.
+/// A custom upload timestamp, if the account may use one; `None` if it could not be parsed.
 pub(crate) fn custom_timestamp(
     time: Option<i64>,
     state: &State,

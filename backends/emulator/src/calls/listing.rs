@@ -1,4 +1,4 @@
-//! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter, cursors.
+//! `b2_list_file_names` and `b2_list_file_versions`: prefix, delimiter and cursor.
 
 use std::ops::Bound;
 
@@ -33,7 +33,7 @@ pub(crate) fn list_file_names(
             state.settings.undocumented.cursor,
             page.entries.last(),
         ) {
-            // as seen in the field, also where that is within a folder
+            // as seen, also inside a folder
             (Next::Unscanned { last, .. }, ..) => format!("{last} "),
             (Next::Entry(_), Cursor::LastNameAndSpace, Some(Entry::File(last))) => {
                 format!("{} ", last.name)
@@ -61,7 +61,7 @@ pub(crate) fn list_file_versions(
     };
     let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Versions, scan);
-    // the first version inside a folder stands for the folder: it has an id, and folds into it again
+    // the first version in a folder is its cursor: it has an id, and groups into the folder again
     let next = page.next.as_ref().map(Next::version);
     Ok(Outcome::serialized(&Versions {
         files: json(&page, bucket, state, caller),
@@ -70,7 +70,7 @@ pub(crate) fn list_file_versions(
     }))
 }
 
-/// What `b2_list_file_names` answers.
+/// The response of `b2_list_file_names`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Names<'a> {
@@ -78,7 +78,7 @@ struct Names<'a> {
     next_file_name: Option<&'a str>,
 }
 
-/// What `b2_list_file_versions` answers.
+/// The response of `b2_list_file_versions`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Versions<'a> {
@@ -87,10 +87,10 @@ struct Versions<'a> {
     next_file_name: Option<&'a str>,
 }
 
-/// What a listing asks for.
+/// The parameters of a listing.
 struct Query<'a> {
     prefix: &'a str,
-    /// What the names must begin with besides.
+    /// A further prefix that names must have.
     only: &'a str,
     delimiter: Option<&'a str>,
     start: VersionPosition,
@@ -99,23 +99,23 @@ struct Query<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// The current version of each name that is visible.
+    /// The current version of each name that is not hidden.
     Names,
-    /// Everything.
+    /// All versions.
     Versions,
 }
 
-/// One page, and what comes after it.
+/// A page, and what follows it.
 struct Page<'a> {
     entries: Vec<Entry<'a>>,
     next: Option<Next<'a>>,
 }
 
-/// Why a page ends before the listing does.
+/// Why a page ends before the listing.
 enum Next<'a> {
-    /// It is full, and this is the entry after it.
+    /// It is full; this is the next entry.
     Entry(Entry<'a>),
-    /// As many names as may be were looked at.
+    /// It has scanned the maximum number of names.
     Unscanned { last: &'a str, version: &'a Version },
 }
 
@@ -159,7 +159,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// What both listings take, checked.
+/// The parameters that both listings have.
 fn common<'a>(
     state: &'a State,
     caller: &'a Caller,
@@ -181,7 +181,8 @@ fn common<'a>(
     Ok((state.bucket(bucket_id)?, query))
 }
 
-/// The place of a name-and-id pair; if there is none, where it would be by the time in the id.
+/// The position of a name and id; if there is none, the one it would have according to the
+/// timestamp in the id.
 fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<VersionPosition, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
@@ -195,7 +196,7 @@ fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<VersionP
     ))
 }
 
-/// `scan` is how many names may be looked at, if that is limited: then each counts, also those within one folder.
+/// `scan` limits how many names are scanned, including each one inside a folder.
 fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>) -> Page<'a> {
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut scanned: Option<&str> = None;
@@ -211,7 +212,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             continue;
         }
         match &mut left {
-            // the versions of a name are one name, where names are listed
+            // listing names, all versions of a name count once
             Some(_) if mode == Mode::Names && scanned == Some(&version.name) => {}
             Some(0) => {
                 let last = scanned.unwrap_or(&version.name);
@@ -222,7 +223,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             None => {}
         }
         scanned = Some(&version.name);
-        // A name is judged by its first version that is not an unfinished large file.
+        // the first version of a name that is no unfinished large file decides
         if mode == Mode::Names && version.is_unfinished() {
             from = Bound::Excluded(place.clone());
             continue;
@@ -234,7 +235,7 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
         let entry = Entry::of(version, query);
         let is_same_folder = |last: &Entry<'_>| matches!((last, &entry), (Entry::Folder(a, _), Entry::Folder(b, _)) if a == b);
         from = match &entry {
-            // Only names that go on with the very last character are left to be looked at one by one.
+            // only names that continue with the very last character need to be scanned one by one
             Entry::Folder(name, _)
                 if scan.is_none() && !entries.last().is_some_and(is_same_folder) =>
             {

@@ -1,4 +1,4 @@
-//! Object Lock: what uploads ask for, and `b2_update_file_retention`, `b2_update_file_legal_hold`.
+//! Object Lock in requests, `b2_update_file_retention` and `b2_update_file_legal_hold`.
 
 use http::request::Parts;
 use serde_json::json;
@@ -19,15 +19,15 @@ pub(crate) const MODE_HEADER: &str = "x-bz-file-retention-mode";
 pub(crate) const UNTIL_HEADER: &str = "x-bz-file-retention-retain-until-timestamp";
 pub(crate) const HOLD_HEADER: &str = "x-bz-file-legal-hold";
 
-/// What a request says about the lock of a new version, unread.
+/// The lock of a new version in a request, not checked yet.
 #[derive(Default)]
 struct Wish<'a> {
-    /// RetentionMode and time; two `None`s are the wish for none.
+    /// Mode and time; two `None`s ask for no retention.
     retention: Option<(Option<&'a str>, Option<u64>)>,
     legal_hold: Option<&'a str>,
 }
 
-/// The lock of a version that the headers of an upload describe.
+/// The lock in the headers of an upload.
 pub(crate) fn of_headers(
     head: &Parts,
     caller: &Caller,
@@ -39,7 +39,7 @@ pub(crate) fn of_headers(
     let is_given = mode.is_some() || until.is_some();
     let wish = Wish {
         retention: is_given.then(|| {
-            // a header can't say "none": what is missing or isn't a number is wrong
+            // headers can't ask for no retention: a missing or malformed time is an error
             let until = until.and_then(|until| until.parse().ok());
             (Some(mode.unwrap_or("")), until)
         }),
@@ -48,7 +48,7 @@ pub(crate) fn of_headers(
     grant(&wish, caller, bucket, uploaded)
 }
 
-/// The lock of a version that fields of JSON describe.
+/// The lock in JSON fields.
 pub(crate) fn of_args(
     args: &Args,
     caller: &Caller,
@@ -174,7 +174,8 @@ pub(crate) fn update_file_retention(
     })))
 }
 
-/// Longer is always allowed; shorter only where governance is bypassed. Compliance stays compliance.
+/// Extending is always allowed; shortening only if governance is bypassed. Compliance can't become
+/// governance.
 fn may_change(from: Option<Retention>, to: Option<Retention>, bypass: bool, now: u64) -> bool {
     let Some(from) = from.filter(|from| from.is_active(now)) else {
         return true;
@@ -216,8 +217,8 @@ pub(crate) fn update_file_legal_hold(
     })))
 }
 
-/// The version that is meant, which must be a file in a bucket with Object Lock. Recorded: that the bucket has none is said
-/// first, of hide markers too.
+/// The version of the request, which must be a file in a bucket with Object Lock. Recorded: a
+/// bucket without it is reported first, even for hide markers.
 fn lockable<'a>(state: &'a State, caller: &Caller, args: &Args) -> Result<&'a Version, ApiError> {
     let name = args.required("fileName")?;
     let id = args.required("fileId")?;

@@ -18,7 +18,7 @@ const MOST_HEADERS: usize = 10;
 const HEADER_BYTES: usize = 2048;
 const SECRET_LEN: usize = 32;
 
-/// The types of events that rules can name.
+/// The event types of rules.
 const EVENT_TYPES: [&str; 14] = [
     "b2:HideMarkerCreated:*",
     "b2:HideMarkerCreated:Hide",
@@ -109,7 +109,7 @@ fn rule(args: &Args) -> Result<NotificationRule, ApiError> {
         let message = format!("hmacSha256SigningSecret must have {SECRET_LEN} letters and digits");
         return Err(ApiError::bad_request(message));
     }
-    // the documents have it beside the target, the samples within
+    // the documents have it beside the target, the samples inside
     let max_batch = match target.integer("maxEventsPerBatch")? {
         None => args.integer("maxEventsPerBatch")?.unwrap_or(1),
         Some(within) => within,
@@ -149,7 +149,7 @@ fn check_event_types(types: &[String]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether some event is of both types.
+/// Whether both types cover some common event.
 fn share(one: &str, other: &str) -> bool {
     covers(one, other) || covers(other, one)
 }
@@ -208,8 +208,8 @@ fn custom_headers(target: &Args) -> Result<Option<Vec<(String, String)>>, ApiErr
     Ok(Some(headers))
 }
 
-/// Whether events may be told to this URL though it isn't `https://`. B2 allows none, and could reach none of these:
-/// receivers on this computer, which tests can only run without TLS.
+/// Whether a URL leads to this computer without TLS. B2 accepts `https://` only, and could not
+/// reach these receivers; tests can hardly run them with TLS.
 fn is_loopback_receiver(url: &str) -> bool {
     let uri = url.parse::<http::Uri>().ok();
     let host = uri.as_ref().filter(|uri| uri.scheme_str() == Some("http"));

@@ -1,5 +1,5 @@
-//! Replication: the configuration of a bucket, checked and kept, and the files that wait for it. The emulator replicates
-//! nothing, so they wait for ever.
+//! Replication: a bucket's configuration is checked and stored, and files wait for it. The emulator
+//! replicates nothing, so they stay `pending`.
 
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,8 @@ const SOURCE: &str = "asReplicationSource";
 const DESTINATION: &str = "asReplicationDestination";
 const MOST_RULES: usize = 2;
 
-/// The configuration in a request: `None` if it doesn't speak of it, JSON's null if it takes the configuration away.
+/// The configuration in a request: `None` if the field is missing, JSON's null if the configuration
+/// is removed.
 pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, ApiError> {
     let Some(given) = args.object("replicationConfiguration")? else {
         return Ok(None);
@@ -28,14 +29,14 @@ pub(crate) fn of_args(args: &Args) -> Result<Option<Value>, ApiError> {
     Ok(Some(json!({SOURCE: source, DESTINATION: destination})))
 }
 
-/// Whether a bucket with this configuration sends its files elsewhere.
+/// Whether a bucket with this configuration is a source.
 pub(crate) fn is_source(configuration: &Value) -> bool {
     configuration
         .get(SOURCE)
         .is_some_and(|source| !source.is_null())
 }
 
-/// What a new file of this name in this bucket has to do with replication.
+/// The replication status of a new file.
 pub(crate) fn of_new_file(
     bucket: &Bucket,
     name: &str,
@@ -44,7 +45,7 @@ pub(crate) fn of_new_file(
     waits(bucket, name, encryption, |_| true).then_some(Replication::Pending)
 }
 
-/// The rules of a bucket are new: existing files wait too, where a rule includes them.
+/// After new rules: existing files are pending as well, where a rule includes them.
 pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     let Some(bucket) = state.buckets.get(bucket_id) else {
         return;
@@ -64,7 +65,8 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     }
 }
 
-/// Whether an enabled rule of this kind wants the file. The CLI's tests see that files with a customer's key have no status.
+/// Whether an enabled rule covers the file. The CLI's tests show that files with SSE-C have no
+/// status.
 fn waits(
     bucket: &Bucket,
     name: &str,

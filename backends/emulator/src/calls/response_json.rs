@@ -1,4 +1,4 @@
-//! The JSON of buckets, files, parts and keys. What differs between API versions is decided here, by the caller's.
+//! The JSON of buckets, files, parts and keys in responses, in each API version.
 
 use std::borrow::Cow;
 
@@ -16,12 +16,12 @@ use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::protocol::json::object;
 use crate::protocol::version::ApiVersion;
 
-/// What the SHA-1 of nothing is: hide markers have it.
+/// SHA-1 of no bytes, which hide markers have.
 const SHA1_OF_NOTHING: &str = "da39a3ee5e6b4b0d3255bfef95601890afd80709";
 const MD5_OF_NOTHING: &str = "d41d8cd98f00b204e9800998ecf8427e";
 const HIDE_MARKER_TYPE: &str = "application/x-bz-hide-marker";
 
-/// A bucket. What the caller may not read is withheld, and said to be.
+/// A bucket. What the caller may not read is marked as such.
 pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
     let readable = |capability: &str, value: Value| {
         let may_read = caller.key.can(capability);
@@ -58,8 +58,8 @@ pub(crate) fn bucket(bucket: &Bucket, account: &str, caller: &Caller) -> Value {
     shape
 }
 
-/// A version of a file, in the order in which B2 writes it. Where two `Option`s are, the outer `None` is a field that is
-/// not there, the inner one is `null`.
+/// A file version with its fields in B2's order. Of nested `Option`s, an outer `None` is a missing
+/// field, an inner one is null.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct File<'a> {
@@ -92,7 +92,7 @@ pub(crate) struct File<'a> {
     upload_timestamp: u64,
 }
 
-/// What the caller may read, or may not.
+/// A value that the caller may or may not read.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Readable<T> {
@@ -101,7 +101,7 @@ struct Readable<T> {
 }
 
 impl<'a> File<'a> {
-    /// What all versions show.
+    /// The fields of all versions.
     fn of(version: &'a Version, account: &'a str, action: &'static str, length: u64) -> Self {
         Self {
             account_id: Some(account),
@@ -123,7 +123,8 @@ impl<'a> File<'a> {
         }
     }
 
-    /// With retention, legal hold and encryption: of files and unfinished files, not of hide markers and folders.
+    /// Adds retention, legal hold and encryption: for files and unfinished files, not for hide
+    /// markers and folders.
     fn protected(self, version: &'a Version, caller: &Caller) -> Self {
         let retains = caller.key.can("readFileRetentions");
         let retention = retains.then(|| RetentionJson::of(version.lock.retention));
@@ -146,7 +147,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// As the caller's version of the API has it.
+    /// Adapts it to an API version.
     fn for_version(self, version: ApiVersion) -> Self {
         Self {
             size: self.content_length.filter(|_| version == ApiVersion::V1),
@@ -155,7 +156,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// A version as listings show it; `copied` is how `b2_copy_file` shows its result.
+/// A version in a listing; `copied` for the result of `b2_copy_file`.
 pub(crate) fn file<'a>(
     version: &'a Version,
     account: &'a str,
@@ -184,7 +185,7 @@ pub(crate) fn file<'a>(
     shape.for_version(caller.version)
 }
 
-/// An unfinished large file, as the calls for large files show it: v1 says no more than what was asked for.
+/// An unfinished large file. v1 repeats only what was requested.
 pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
     let shape = file(version, account, caller, false);
     if caller.version != ApiVersion::V1 {
@@ -200,7 +201,7 @@ pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Ca
     }
 }
 
-/// A hide marker, as `b2_hide_file` shows it.
+/// A hide marker in the response of `b2_hide_file`.
 pub(crate) fn hidden<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
     let shape = file(version, account, caller, false);
     if caller.version != ApiVersion::V1 {
@@ -216,7 +217,7 @@ pub(crate) fn hidden<'a>(version: &'a Version, account: &'a str, caller: &Caller
     }
 }
 
-/// A folder: what files with a common beginning are folded into.
+/// A folder in a listing.
 pub(crate) fn folder<'a>(
     name: &'a str,
     bucket: &'a Bucket,
@@ -245,7 +246,7 @@ pub(crate) fn folder<'a>(
     .for_version(caller.version)
 }
 
-/// A part, as `b2_copy_part` shows it.
+/// A part in the response of `b2_copy_part`.
 pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
     json!({
         "contentLength": part.content.len(),
@@ -258,14 +259,14 @@ pub(crate) fn part(file_id: &str, number: u64, part: &Part) -> Value {
     })
 }
 
-/// A part, as `b2_upload_part` and `b2_list_parts` show it.
+/// A part in the responses of `b2_upload_part` and `b2_list_parts`.
 pub(crate) fn part_with_checksum(file_id: &str, number: u64, json: &Part) -> Value {
     let mut shape = part(file_id, number, json);
     shape["b2Checksum"] = Value::Null;
     shape
 }
 
-/// A key, without its secret. Since v4 it names all its buckets, before it only had one.
+/// A key without its secret. v4 has all its buckets, earlier versions the only one.
 pub(crate) fn key(key: &Key, account: &str, version: ApiVersion) -> Value {
     let mut shape = json!({
         "accountId": account,

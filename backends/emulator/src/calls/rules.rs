@@ -1,4 +1,4 @@
-//! Reads the CORS and lifecycle rules of a bucket, and refuses what B2's documents don't allow.
+//! Reads the CORS and lifecycle rules of a bucket, and checks them against B2's documents.
 
 use crate::model::names;
 use crate::model::rules::{CorsRule, LifecycleRule};
@@ -19,10 +19,10 @@ const OPERATIONS: [&str; 9] = [
     "s3_put",
 ];
 
-/// Less than this many bytes of text in a CORS rule.
+/// A CORS rule must have fewer bytes of text.
 const CORS_SIZE: usize = 1000;
 
-/// The CORS rules in a request; `None` if it doesn't speak of them.
+/// The CORS rules in a request; `None` if the field is missing.
 pub(crate) fn cors(args: &Args) -> Result<Option<Vec<CorsRule>>, ApiError> {
     let Some(rules) = listed(args, "corsRules")? else {
         return Ok(None);
@@ -116,7 +116,7 @@ fn check_origins(origins: &[String]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A scheme, a host, maybe a port, and nothing behind.
+/// A scheme, a host and optionally a port, without a path.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, host)) = origin.split_once("://") else {
         return false;
@@ -138,7 +138,7 @@ fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// The lifecycle rules in a request; `None` if it doesn't speak of them.
+/// The lifecycle rules in a request; `None` if the field is missing.
 pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, ApiError> {
     let Some(rules) = listed(args, "lifecycleRules")? else {
         return Ok(None);
@@ -156,7 +156,7 @@ pub(crate) fn lifecycle(args: &Args) -> Result<Option<Vec<LifecycleRule>>, ApiEr
     Ok(Some(rules))
 }
 
-/// Whether some name begins with both prefixes.
+/// Whether a name can begin with both prefixes.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }

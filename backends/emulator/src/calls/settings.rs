@@ -1,4 +1,5 @@
-//! What `b2_create_bucket` and `b2_update_bucket` say about a bucket: each field that is given replaces what was there.
+//! The fields of `b2_create_bucket` and `b2_update_bucket`: those given replace the bucket's
+//! settings.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 
-/// The fields that were given, read and checked.
+/// The fields given, checked.
 pub(crate) struct Settings {
     kind: Option<String>,
     info: Option<BTreeMap<String, String>>,
@@ -27,7 +28,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Reads them, after the capabilities that some of them need.
+    /// Reads the fields and checks the capabilities that some of them need.
     pub(crate) fn of(caller: &Caller, args: &Args) -> Result<Self, ApiError> {
         for (field, capability) in [
             ("defaultRetention", "writeBucketRetentions"),
@@ -61,7 +62,7 @@ impl Settings {
             .ok_or_else(|| undocumented::missing_field("bucketType"))
     }
 
-    /// Puts them all in place, or none.
+    /// Applies all fields, or none.
     pub(crate) fn apply(self, bucket: &mut Bucket) -> Result<(), ApiError> {
         match self.file_lock {
             Some(false) if bucket.file_lock => {

@@ -1,4 +1,4 @@
-//! Puts content where it belongs: a new version of a file, or a part of a large one.
+//! Stores content as a new file version, or as a part of a large file.
 
 use super::target::Target;
 use super::{large_files, replication};
@@ -13,7 +13,7 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
-/// How the content came: answers show it.
+/// Where the content comes from; responses depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     Upload,
@@ -21,7 +21,7 @@ pub(crate) enum Source {
 }
 
 impl Target {
-    /// Puts the content where it belongs, if that place still exists, and says so.
+    /// Stores the content, unless its bucket or large file is gone, and returns the response.
     pub(crate) fn store(
         self,
         state: &mut State,

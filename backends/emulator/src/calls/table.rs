@@ -1,8 +1,8 @@
-//! The calls, one file for each family. To add one: write `fn(&mut State, &Caller, &Args) -> Result<Outcome, ApiError>`
-//! in its family's file and put a line into [`CALLS`].
+//! The table of all calls. To add one, write a [`Handler`] in the file of its family and a line in
+//! [`CALLS`].
 //!
-//! B2 takes all of them by `GET` with a query and by `POST` with JSON. Uploads come in by their own URLs
-//! ([`upload`]), downloads by name by theirs ([`download`]).
+//! B2 accepts all of them as `GET` with a query and as `POST` with JSON. Uploads go to URLs of
+//! their own ([`upload`]), as do downloads by name ([`download`]).
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::model::state::State;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 
-/// Every call that goes to `/b2api/v{N}/{name}`.
+/// Every call below `/b2api/v{N}/{name}`.
 #[rustfmt::skip]
 pub(crate) const CALLS: &[Call] = &[
     Call::new("b2_authorize_account", Auth::Basic, account::authorize_account),
@@ -49,41 +49,41 @@ pub(crate) const CALLS: &[Call] = &[
     Call::new("b2_update_file_retention", Auth::Token, lock::update_file_retention),
 ];
 
-/// One call.
+/// A call.
 pub(crate) struct Call {
     pub(crate) name: &'static str,
     pub(crate) auth: Auth,
     pub(crate) run: Handler,
 }
 
-/// What a call does. It is authorized already, as far as its [`Auth`] goes; which buckets and names the key reaches is
-/// for the call to ask.
+/// Carries out a call, which is authorized according to its [`Auth`]. Access to buckets and names
+/// is for the call to check.
 pub(crate) type Handler = fn(&mut State, &Caller, &Args) -> Result<Outcome, ApiError>;
 
 /// How a call is authorized.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Auth {
-    /// By a key.
+    /// By an application key.
     Basic,
     /// By an account token whose key has this capability.
     Needs(&'static str),
-    /// By an account token; the capability is for the call to ask.
+    /// By an account token; the call checks capabilities itself.
     Token,
-    /// By an account token, or not at all where the bucket is public: the call asks.
+    /// By an account token, or by none if the bucket is public; the call checks.
     Optional,
 }
 
-/// The call of this name.
+/// Finds a call by name.
 pub(crate) fn find(name: &str) -> Option<&'static Call> {
     CALLS.iter().find(|call| call.name == name)
 }
 
-/// Whether the call of this name is a download.
+/// Whether this call is a download.
 pub(crate) fn is_download(name: &str) -> bool {
     name == download::BY_ID || name == download::BY_NAME
 }
 
-/// Whether requests are counted by this name.
+/// Whether requests are counted under this name.
 pub(crate) fn is_call(name: &str) -> bool {
     find(name).is_some() || name == download::BY_NAME || upload::is_upload(name)
 }
@@ -93,7 +93,7 @@ impl Call {
         Self { name, auth, run }
     }
 
-    /// Whether it answers with the bytes of a file: then `HEAD` is allowed, and ranges.
+    /// Whether the response is the content of a file, so that `HEAD` and ranges are allowed.
     pub(crate) fn is_download(&self) -> bool {
         self.name == download::BY_ID
     }

@@ -1,4 +1,4 @@
-//! [`Target`]: what content becomes, whether it was uploaded or copied.
+//! [`Target`]: what uploaded or copied content becomes.
 
 use crate::model::encryption::Encryption;
 use crate::model::file::{Kind, Version};
@@ -8,7 +8,7 @@ use crate::model::names::FileInfo;
 /// What content becomes.
 #[derive(Debug)]
 pub(crate) enum Target {
-    /// A new version of a file.
+    /// A new file version.
     File(NewFile),
     /// A part of an unfinished large file.
     Part {
@@ -18,7 +18,7 @@ pub(crate) enum Target {
     },
 }
 
-/// A version to be: everything but its content.
+/// A new version without its content.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     pub(crate) bucket_id: String,

@@ -1,4 +1,4 @@
-//! [`CopyTicket`]: a copy that waits for the hash of its bytes.
+//! [`CopyTicket`]: a copy whose bytes are still to be hashed.
 
 use super::caller::Caller;
 use super::target::Target;
@@ -13,7 +13,7 @@ pub(crate) struct CopyTicket {
 }
 
 impl CopyTicket {
-    /// What to hash.
+    /// The bytes to hash.
     pub(crate) fn content(&self) -> Content {
         self.content.clone()
     }

@@ -1,7 +1,7 @@
-//! Uploads of files and parts: the URLs, and what arrives at them.
+//! Upload URLs, and uploads of files and parts.
 //!
-//! An upload is judged twice: by its headers before its bytes ([`begin`]), and by its SHA-1 after them ([`complete`]).
-//! In between its token is in use, and any failure takes the token with it.
+//! An upload is checked twice: its headers before its bytes ([`begin`]), its SHA-1 after them
+//! ([`complete`]). In between, its token is in use; any failure revokes it.
 
 use std::fmt;
 
@@ -45,7 +45,7 @@ pub(crate) struct UploadTicket {
     data_len: u64,
 }
 
-/// What the sender says about the SHA-1.
+/// The SHA-1 that the client sends.
 #[derive(Debug, PartialEq, Eq)]
 enum Sha1Claim {
     Given(String),
@@ -58,12 +58,12 @@ impl UploadTicket {
         &self.token
     }
 
-    /// How many bytes of data will come, without digits at the end.
+    /// Length of the data, without digits at the end.
     pub(crate) const fn data_len(&self) -> u64 {
         self.data_len
     }
 
-    /// What is to be computed while the data come.
+    /// The checksums to compute.
     pub(crate) fn hashes(&self, checksums: Checksums) -> Hashes {
         match self.claim {
             Sha1Claim::Given(_) | Sha1Claim::AtEnd => Hashes::of_claimed(checksums),
@@ -127,7 +127,7 @@ fn issue(state: &mut State, caller: &Caller, word: TokenKind, path: String) -> V
     json!({"authorizationToken": token, "uploadUrl": url})
 }
 
-/// The name of the upload call that this path (after the version) belongs to.
+/// The upload call of a path after the version.
 pub(crate) fn name_of(path: &str) -> Option<&'static str> {
     let first = path.split('/').next();
     [UPLOAD_FILE, UPLOAD_PART]
@@ -140,7 +140,7 @@ pub(crate) fn is_upload(call: &str) -> bool {
     matches!(call, UPLOAD_FILE | UPLOAD_PART)
 }
 
-/// The head of an upload is here. On success its token is in use.
+/// Checks the head of an upload. On success its token is in use.
 pub(crate) fn begin(
     state: &mut State,
     head: &Parts,
@@ -289,7 +289,7 @@ fn required_header<'a>(head: &'a Parts, name: &str) -> Result<&'a str, ApiError>
     text_of(head, name).ok_or_else(|| undocumented::missing_header(name))
 }
 
-/// The bytes of an upload are here. On success its token is free again.
+/// Completes an upload whose bytes have arrived. On success its token is free again.
 pub(crate) fn complete(
     state: &mut State,
     ticket: UploadTicket,

@@ -1,4 +1,4 @@
-//! [`Account`]: an account with its settings, its faults, its clock and its storage, behind locks.
+//! [`Account`]: an account with its settings, faults, clock and storage.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,12 +15,12 @@ use crate::protocol::origins::Origins;
 use crate::storage::blobs::store::BlobStore;
 use crate::storage::journal::data_dir::DataDir;
 
-/// What all handles of one emulator share.
+/// What all handles of an emulator share.
 pub(crate) struct Account {
     pub(crate) state: Mutex<State>,
     pub(crate) rules: Mutex<Rules>,
     pub(crate) store: Box<dyn BlobStore>,
-    /// Where the account lies, if it outlives this.
+    /// The data directory, if the account has one.
     pub(crate) data: Option<DataDir>,
     pub(crate) recovery_warnings: Vec<String>,
     pub(crate) checksums: Checksums,
@@ -32,28 +32,28 @@ pub(crate) struct Account {
     pub(crate) account_id: String,
 }
 
-/// How long calls take besides their work.
+/// Artificial latency of calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Latency {
     pub(crate) of_all: Option<Duration>,
-    /// Those that have a latency of their own.
+    /// Calls with a latency of their own.
     pub(crate) of_calls: BTreeMap<String, Duration>,
 }
 
 impl Account {
-    /// The state. Never held across an await.
+    /// Locks the state. Never held across an await.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         let state = self.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The rules of what goes wrong. Never held across an await.
+    /// Locks the faults. Never held across an await.
     pub(crate) fn rules(&self) -> MutexGuard<'_, Rules> {
         let rules = self.rules.lock();
         rules.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes down what has changed, where that is done.
+    /// Persists what has changed, if the account has a data directory.
     pub(crate) fn persist(&self) -> io::Result<()> {
         match &self.data {
             None => Ok(()),
@@ -61,7 +61,7 @@ impl Account {
         }
     }
 
-    /// Whether this version of a file is written down as it is now, where that is done.
+    /// Whether a restart would find this version as it is now. True without a data directory.
     pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
         let data = self.data.as_ref();
         data.is_none_or(|data| data.is_persisted(file_id))
@@ -77,7 +77,7 @@ impl Account {
         self.checksums
     }
 
-    /// How long a call takes besides its work.
+    /// The artificial latency of a call.
     pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
         let latency = &self.latency;
         let own = call.and_then(|call| latency.of_calls.get(call));
@@ -105,7 +105,7 @@ impl Account {
 impl Drop for Account {
     fn drop(&mut self) {
         if let Some(data) = &self.data {
-            // what fails here was answered by nobody
+            // no response depended on what fails here
             data.persist(|| self.state.lock().unwrap_or_else(PoisonError::into_inner))
                 .ok();
             data.retain_files();

@@ -1,4 +1,4 @@
-//! [`Builder`]: what an emulator begins with.
+//! [`Builder`]: the settings of an emulator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::storage::journal::data_dir::DataDir;
 
 const ACCOUNT_ID: &str = "e0b2e0b2e0b2";
 
-/// What an emulator begins with. Made by [`Emulator::builder`].
+/// The settings of an emulator. Created by [`Emulator::builder`].
 #[must_use]
 pub struct Builder {
     key: Option<(String, String)>,
@@ -48,13 +48,13 @@ pub struct Builder {
 }
 
 impl Emulator {
-    /// An empty account with the default settings.
+    /// An empty account in memory with default settings.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// The settings to begin with.
+    /// Starts with default settings.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -87,44 +87,46 @@ impl Builder {
         }
     }
 
-    /// The application key that may do everything. Defaults to a pair that says it is for tests.
+    /// The master application key, which has all capabilities. Defaults to a fixed pair for tests.
     ///
-    /// A key id with a colon, or an empty one, can't be authorized with, as with B2 itself.
+    /// As with B2 itself, an empty key id, or one with a colon, can't be used to authorize.
     pub fn key(mut self, id: impl Into<String>, key: impl Into<String>) -> Self {
         self.key = Some((id.into(), key.into()));
         self
     }
 
-    /// What ids and tokens follow from. Defaults to 0. The same seed, clock and requests give the same answers.
+    /// The seed of ids and tokens. Defaults to 0. The same seed, clock and requests give the same
+    /// responses.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The clock. Defaults to the [`SystemClock`]; a [`ManualClock`](crate::ManualClock) turns only by hand.
+    /// The clock. Defaults to the [`SystemClock`]; a [`ManualClock`](crate::ManualClock) is
+    /// advanced manually.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// The URL that answers to in-process requests begin with, without a slash at the end. Defaults to
-    /// `http://localhost`. Requests through a server get the server's.
+    /// The URL that responses to in-process requests point to, without a slash at the end. Defaults
+    /// to `http://localhost`. A server has its own URL.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.origin = url.into();
         self
     }
 
-    /// How long every request takes besides its work, by the [`clock`](Self::clock). Defaults to nothing. A
-    /// [fault](crate::FaultKind::Delay) that delays comes on top.
+    /// The latency of every request, by the [`clock`](Self::clock). Defaults to none. A
+    /// [delay](crate::FaultKind::Delay) is added to it.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency.of_all = Some(latency);
         self
     }
 
-    /// The [`latency`](Self::latency) of this call alone, by B2's name for it.
+    /// The [`latency`](Self::latency) of one call, by B2's name.
     ///
     /// # Panics
-    /// If B2 has no call of this name.
+    /// If B2 has no such call.
     pub fn latency_of(mut self, call: impl Into<String>, latency: Duration) -> Self {
         let call = call.into();
         assert!(calls::table::is_call(&call), "B2 has no call {call:?}");
@@ -132,74 +134,77 @@ impl Builder {
         self
     }
 
-    /// The least size of a part, but the last of a file: `absoluteMinimumPartSize`. Defaults to 5 000 000, as at B2.
+    /// `absoluteMinimumPartSize`: the minimum size of all parts of a file but the last. Defaults to
+    /// 5,000,000 bytes, like B2.
     pub fn absolute_minimum_part_size(mut self, bytes: u64) -> Self {
         self.absolute_minimum_part_size = bytes;
         self
     }
 
-    /// The size of part that clients are told to use: `recommendedPartSize`. Defaults to 100 000 000, as at B2.
+    /// `recommendedPartSize`. Defaults to 100,000,000 bytes, like B2.
     pub fn recommended_part_size(mut self, bytes: u64) -> Self {
         self.recommended_part_size = bytes;
         self
     }
 
-    /// How many bytes of files it holds at most, beyond which uploads get `storage_cap_exceeded`. Defaults to 1 GiB in
-    /// memory, and to no limit on disk.
+    /// The storage cap in bytes of files, beyond which uploads get `storage_cap_exceeded`. Defaults
+    /// to 1 GiB in memory, and to none on disk.
     pub fn storage_cap(mut self, bytes: u64) -> Self {
         self.storage_cap = Some(bytes);
         self
     }
 
-    /// Which checksums of uploads are computed. Defaults to [`Checksums::All`].
+    /// Which checksums are computed. Defaults to [`Checksums::All`].
     pub fn checksums(mut self, checksums: Checksums) -> Self {
         self.checksums = checksums;
         self
     }
 
-    /// Forgets the bytes of files: they have their length and their checksums, and a download gives zeros. For measuring
-    /// clients, with files larger than memory; [`open`](Self::open) keeps the bytes all the same. Defaults to no.
+    /// Discards the bytes of files and keeps only their length and checksums; downloads return
+    /// zeros. For client benchmarks with files larger than memory. No effect with
+    /// [`open`](Self::open). Defaults to false.
     pub fn discard_contents(mut self, discard: bool) -> Self {
         self.discards = discard;
         self
     }
 
-    /// Whether [`open`](Self::open)'s files reach the disk itself before anything is answered. Defaults to no: then a crash
-    /// of the program loses nothing, but one of the whole computer may lose the last seconds.
+    /// Whether the files of [`open`](Self::open) are synced before each response. Defaults to
+    /// false: then a crash of the process loses nothing, but a crash of the machine may lose the
+    /// last seconds.
     pub fn sync_to_disk(mut self, sync: bool) -> Self {
         self.syncs = sync;
         self
     }
 
-    /// How long account and upload tokens are good for. Defaults to 24 hours.
+    /// The lifetime of account and upload tokens. Defaults to 24 hours.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
     }
 
-    /// Whether the account may say when an upload began, as B2's support has to allow. Defaults to no:
-    /// `custom_timestamp_not_allowed`.
+    /// Whether uploads may have a custom timestamp, which B2's support has to enable for an
+    /// account. Defaults to false: `custom_timestamp_not_allowed`.
     pub fn custom_timestamps(mut self, allowed: bool) -> Self {
         self.custom_timestamps = allowed;
         self
     }
 
-    /// Whether new buckets are under the encryption rules from before September 2026, as recordings of that time are: not
-    /// encrypted unless that is asked for, `none` is accepted, and names and info of files may have 7,000 bytes. Defaults to
-    /// no: new buckets encrypt with SSE-B2, and `none` is refused. For one bucket there is
-    /// [`Emulator::set_legacy_encryption`].
+    /// Whether new buckets have the encryption rules from before September 2026: no encryption by
+    /// default, `none` is accepted, and name and info of a file may have 7,000 bytes. Recordings of
+    /// that time need it. Defaults to false: SSE-B2 by default, and `none` is refused. For a single
+    /// bucket there is [`Emulator::set_legacy_encryption`].
     pub fn legacy_encryption(mut self, legacy: bool) -> Self {
         self.legacy_encryption = legacy;
         self
     }
 
-    /// What it does where B2's documents are silent.
+    /// The behavior where B2's documents say nothing.
     pub fn undocumented(mut self, behavior: UndocumentedBehavior) -> Self {
         self.undocumented = behavior;
         self
     }
 
-    /// The emulator: one empty account, in memory.
+    /// Builds an emulator with an empty account in memory.
     #[must_use]
     pub fn build(self) -> Emulator {
         let store: Box<dyn BlobStore> = if self.discards {
@@ -211,19 +216,21 @@ impl Builder {
         self.of_parts(state, store, None, Vec::new())
     }
 
-    /// The emulator with its account in this directory: what was there before is there again, and what comes outlives
-    /// this program. The directory is made if it isn't there; one emulator at a time uses it, and it must be the
-    /// emulator's alone.
+    /// Builds an emulator with its account in a directory, which survives the process. The
+    /// directory is created if it is missing; it must be the emulator's alone, and one emulator at
+    /// a time can use it.
     ///
-    /// Buckets, files, keys, account tokens and download authorizations are kept; upload URLs, events that are still to be
-    /// told, and [faults](Emulator::faults) are not. The master key and the other settings are those of this builder.
+    /// Buckets, files, keys, account tokens and download authorizations are kept; upload URLs,
+    /// pending events and [faults](Emulator::faults) are not. The master key and all other settings
+    /// are those of this builder.
     ///
-    /// Before a request is answered, what it did is in the directory's files. [`Emulator::losses`] says what a crash has
-    /// destroyed all the same: see [`sync_to_disk`](Self::sync_to_disk).
+    /// Changes are in the directory's files before a request is answered.
+    /// [`Emulator::recovery_warnings`] reports what a crash has destroyed nevertheless: see
+    /// [`sync_to_disk`](Self::sync_to_disk).
     ///
     /// # Errors
-    /// If the directory can't be used, another emulator uses it, or what is there isn't an emulator's or is damaged. Then
-    /// nothing is changed.
+    /// If the directory can't be used, is in use by another emulator, has foreign files, or is
+    /// damaged. Nothing is changed then.
     pub fn open(self, directory: impl AsRef<Path>) -> io::Result<Emulator> {
         let mut state = self.state();
         let cap = self.storage_cap.unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! [`Clock`]: where the emulator's time comes from.
+//! [`Clock`]: the emulator's source of time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,19 +11,19 @@ use std::time::{Duration, SystemTime};
 
 use b2kit_core::{Sleep, SystemTimer, Timer as _};
 
-/// The wall clock that upload timestamps, the expiry of tokens and the `Date` header follow.
+/// The wall clock for upload timestamps, the expiry of tokens and the `Date` header.
 pub trait Clock: Send + Sync + 'static {
-    /// Milliseconds since the epoch, UTC: B2's own unit of time.
+    /// Milliseconds since the Unix epoch, B2's unit of time.
     fn now_millis(&self) -> u64;
 
-    /// A future that resolves once this clock has gone on by `duration`. What is delayed waits for it; the default waits
-    /// in real time, so a clock that isn't real has its own.
+    /// Resolves once this clock has advanced by `duration`; delays wait for it. The default waits
+    /// in real time: a simulated clock needs its own.
     fn sleep(&self, duration: Duration) -> Sleep {
         SystemTimer.sleep(duration)
     }
 
-    /// Turns it forward, for those who only have the emulator's control endpoint; whether it can be time. The default
-    /// can't.
+    /// Advances the clock for the control endpoint. Returns false if it can't be advanced, which is
+    /// the default.
     fn try_advance(&self, by: Duration) -> bool {
         let _ = by;
         false
@@ -44,7 +44,7 @@ impl<T: Clock + ?Sized> Clock for Arc<T> {
     }
 }
 
-/// The time of this computer.
+/// The system clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -60,17 +60,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// The time of this computer, and as much more as it was time forward. Clones share one time. What is delayed waits in
+/// The system clock plus an offset that can be increased. Clones share the offset. Delays wait in
 /// real time.
 #[derive(Debug, Clone, Default)]
 pub struct OffsetClock(Arc<AtomicU64>);
 
 impl OffsetClock {
-    /// Turns the clock forward.
+    /// Increases the offset.
     pub fn advance(&self, by: Duration) {
         let by = millis(by);
         let add = |ahead: u64| Some(ahead.saturating_add(by));
-        // the update never says no
+        // the update always succeeds
         self.0
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, add)
             .ok();
@@ -89,7 +89,7 @@ impl Clock for OffsetClock {
     }
 }
 
-/// A clock that stands still until a test turns it. Clones share one time.
+/// A clock that stands still until a test advances it. Clones share one time.
 #[derive(Clone)]
 pub struct ManualClock(Arc<Mutex<ManualTime>>);
 
@@ -97,12 +97,12 @@ pub struct ManualClock(Arc<Mutex<ManualTime>>);
 struct ManualTime {
     now: u64,
     next_id: u64,
-    /// By the time to wake at.
+    /// By wake-up time.
     sleepers: BTreeMap<(u64, u64), Option<Waker>>,
 }
 
 impl ManualClock {
-    /// A clock that shows `millis` milliseconds since the epoch.
+    /// A clock at `millis` milliseconds since the Unix epoch.
     #[must_use]
     pub fn at(millis: u64) -> Self {
         Self(Arc::new(Mutex::new(ManualTime {
@@ -111,7 +111,7 @@ impl ManualClock {
         })))
     }
 
-    /// Turns the clock forward.
+    /// Advances the clock.
     pub fn advance(&self, by: Duration) {
         let now = self.lock().now;
         self.set(now.saturating_add(millis(by)));
@@ -163,7 +163,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Who waits for a [`ManualClock`].
+/// A delay that waits for a [`ManualClock`].
 struct Sleeper {
     clock: ManualClock,
     place: (u64, u64),
@@ -196,7 +196,7 @@ impl fmt::Debug for ManualClock {
     }
 }
 
-/// The milliseconds of a duration; what doesn't fit is the largest there is.
+/// Milliseconds of a duration, saturating.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

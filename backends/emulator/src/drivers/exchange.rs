@@ -1,6 +1,7 @@
-//! One exchange: drives the heart for one request, whatever shell it came through.
+//! Drives the state machine through one request, from whichever driver it comes.
 //!
-//! This is the one place that every request passes before and after the heart, so it is where faults strike.
+//! Every request passes here before and after the state machine, so this is where faults are
+//! injected.
 
 use std::io;
 use std::time::Duration;
@@ -30,16 +31,16 @@ use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 use crate::storage::blobs::store::StoreError;
 
-/// How long an upload stalls that is to stall: longer than any client waits, and not for ever, or clients that have gone
-/// would use all connections up.
+/// Duration of a stalled upload: longer than any client waits, but not unlimited, or clients that
+/// are gone would use up all connections.
 const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
 pub(crate) enum ExchangeError {
-    /// The body of the request can't be read.
+    /// The request's body can't be read.
     Source(io::Error),
-    /// A fault took the connection.
+    /// A fault ended the connection.
     Lost(HttpErrorKind, Phase),
 }
 
@@ -57,7 +58,7 @@ pub(crate) struct Exchanged {
 }
 
 impl From<Response> for Exchanged {
-    /// A response with which nothing goes wrong.
+    /// Without faults.
     fn from(response: Response) -> Self {
         Self {
             response,
@@ -66,11 +67,10 @@ impl From<Response> for Exchanged {
     }
 }
 
-/// Answers a request. `origins` are the URLs of the doors that clients are sent to. `body` is read only as far as the answer needs
-/// it.
+/// Answers a request. `origins` are the URLs for the response. Reads `body` only as far as needed.
 ///
 /// # Errors
-/// If the body can't be read, or the connection is lost: then there is nobody to answer.
+/// If the body can't be read, or a fault ends the connection.
 pub(crate) async fn exchange(
     account: &Account,
     origins: &Origins,
@@ -95,7 +95,7 @@ pub(crate) async fn exchange(
         Some(response) => response,
         None => exchange.answer(origins, body).await?,
     };
-    // nothing is answered that a restart would have forgotten
+    // nothing is answered that a restart would lose
     let response = match account.persist() {
         Ok(()) => response,
         Err(error) => exchange.unkept(response, &error),
@@ -105,7 +105,7 @@ pub(crate) async fn exchange(
     Ok(exchanged)
 }
 
-/// Lets others go on, where a network would.
+/// Yields to other requests where a network would.
 async fn yield_if_needed(host: &dyn Host) {
     if host.yields() {
         yield_now().await;
@@ -121,7 +121,7 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// What goes wrong before the effect; an answer, if that is all there will be.
+    /// Injects faults before the effect. Returns a response if it replaces the effect.
     async fn before(&mut self, is_first: bool) -> Result<Option<Response>, ExchangeError> {
         let stage = std::mem::take(&mut self.plan.before);
         self.wait(&stage).await;
@@ -184,7 +184,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The fields of the request are here: more rules may strike, if there are such rules.
+    /// Adds the fields of the body to the subject; more rules may match then.
     fn learn(&mut self, json: &[u8]) {
         if !self.plan.awaits_fields {
             return;
@@ -270,8 +270,8 @@ impl Exchange<'_> {
         Ok(account.state().complete_upload(ticket, received))
     }
 
-    /// The answer where the present state can't be written down. A download has changed nothing: it goes on, where what
-    /// it gives is written down already.
+    /// The response if the state can't be persisted. A download has changed nothing: it continues
+    /// if the version that it returns is persisted.
     fn unkept(&self, response: Response, error: &io::Error) -> Response {
         if !self.subject.call.is_some_and(calls::table::is_download) {
             return Response::error(&undocumented::storage_failed(error));
@@ -284,7 +284,7 @@ impl Exchange<'_> {
         Response::error(&undocumented::not_persisted(error))
     }
 
-    /// What goes wrong with the news of the effect.
+    /// Injects faults after the effect.
     async fn after(&mut self, mut response: Response) -> Result<Exchanged, ExchangeError> {
         let mut stage = std::mem::take(&mut self.plan.after);
         self.wait(&stage).await;
@@ -327,14 +327,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// The token that the request brings, if it is a good one, is so no more.
+    /// Makes the request's token stop working, if it is valid.
     fn apply_token_fault(&self, trouble: TokenFault) {
         if let Some(token) = text_of(self.head, AUTHORIZATION) {
             self.account.state().tokens.apply_fault(token, trouble);
         }
     }
 
-    /// The token that was given out is good for a few calls only.
+    /// Limits the token in the response to a few calls.
     fn limit_token(&self, response: &Response) {
         if let Some(answer) = response.as_json()
             && let Some(token) = answer["authorizationToken"].as_str()
@@ -344,7 +344,8 @@ impl Exchange<'_> {
     }
 }
 
-/// An upload under way. If it is dropped with its ticket, by an error or because nobody waits any more, it is abandoned.
+/// An upload in progress. Dropping it with its ticket, after an error or because the client is
+/// gone, abandons the upload.
 struct Upload<'a> {
     account: &'a Account,
     ticket: Option<UploadTicket>,

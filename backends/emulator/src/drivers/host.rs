@@ -1,4 +1,4 @@
-//! [`Host`]: what an exchange gets from the shell that it came through: turns for others, and hands for hashing.
+//! [`Host`]: what an exchange needs from the driver that a request came through.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -8,26 +8,26 @@ use bytes::Bytes;
 
 use crate::model::checksums::Hashes;
 
-/// The shell that a request came through.
+/// The driver of a request.
 pub(crate) trait Host: Send + Sync {
-    /// Whether requests wait for others between their steps, where a network would make them wait.
+    /// Whether to yield between steps, so that concurrent requests interleave as over a network.
     fn yields(&self) -> bool;
 
-    /// Who computes the checksums of an upload of `len` bytes.
+    /// Computes the checksums of an upload of `len` bytes.
     fn hasher(&self, hashes: Hashes, len: u64) -> Box<dyn Hasher>;
 }
 
-/// Computes checksums while bytes pass.
+/// Computes checksums incrementally.
 #[async_trait]
 pub(crate) trait Hasher: Send {
-    /// Takes the next bytes.
+    /// Adds bytes.
     async fn update(&mut self, bytes: &Bytes);
 
-    /// SHA-1 and MD5, as far as they were wanted.
+    /// SHA-1 and MD5, as far as requested.
     async fn finish(self: Box<Self>) -> (Option<String>, Option<String>);
 }
 
-/// No network, and whatever executor: nothing else makes requests wait, and there is nobody to help.
+/// In-process, on any executor: yields itself, and has no threads for hashing.
 pub(crate) struct InProcessHost;
 
 impl Host for InProcessHost {
@@ -51,10 +51,10 @@ impl Hasher for Hashes {
     }
 }
 
-/// Waits for one turn of the executor.
+/// Yields to the executor once.
 ///
-/// With everything in memory nothing would ever have to wait, and requests that a client sends side by side would run
-/// one after the other: what goes wrong between them would never show.
+/// In memory nothing ever waits, so concurrent requests of a client would run one after the other,
+/// and would never show what goes wrong between them.
 pub(crate) async fn yield_now() {
     let mut has_waited = false;
     poll_fn(|cx| {

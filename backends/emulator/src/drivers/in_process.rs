@@ -1,4 +1,4 @@
-//! [`Emulator`]: the handle, and the in-process host.
+//! [`Emulator`]: the handle, and the in-process driver.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,49 +22,50 @@ use crate::faults::rules::Faults;
 use crate::machine::events::Webhook;
 use crate::model::state::State;
 
-/// B2 on this computer: one account. A clone is another handle to the same account.
+/// Backblaze B2 on this computer, with one account. Clones are handles to the same account.
 ///
-/// It is a backend ([`HttpClient`]): give it to a client in place of a real one. The host of a request's URL doesn't
-/// matter to it; but its answers send a client on to [`url`](Self::url), so that is the endpoint to give to one. Nothing runs in the background:
-/// work is done inside the future of each request, with a pause wherever a network would have one, so that requests sent
-/// side by side do run side by side.
+/// It is a backend ([`HttpClient`]) for a client. It ignores the host of a request's URL; since its
+/// responses point to [`url`](Self::url), use that as the client's endpoint. Nothing runs in the
+/// background: all work is done inside the future of each request, which yields where a network
+/// would wait, so that concurrent requests interleave.
 ///
 /// # Cancellation
-/// Dropping an upload's future breaks it off as a lost connection would: as long as bytes are missing, nothing is stored,
-/// and its upload token is no good any more; once they are all there, the file may be stored though nobody has read the
-/// answer.
+/// Dropping an upload's future is like losing its connection. If bytes are missing, nothing is
+/// stored and the upload token no longer works; once all have arrived, the file may be stored
+/// although its response was never read.
 #[derive(Clone)]
 pub struct Emulator {
     inner: Arc<Account>,
 }
 
-/// The whole state of an emulator at one moment: [`Emulator::save`].
+/// The complete state of an emulator at one moment: [`Emulator::save`].
 #[derive(Clone)]
 pub struct Saved {
     state: State,
-    /// Which emulator it is of.
+    /// The emulator that it belongs to.
     of: Weak<Account>,
 }
 
-/// What is in an emulator at one moment, for assertions.
+/// What an emulator contains at one moment, for assertions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// How often each call was made, by B2's name for it; refused ones count. Downloads by name count as
-    /// `b2_download_file_by_name`.
+    /// Number of requests of each call by B2's name, including refused ones. Downloads by name
+    /// count as `b2_download_file_by_name`.
     pub calls: BTreeMap<String, u64>,
-    /// Buckets.
+    /// Number of buckets.
     pub buckets: usize,
-    /// Versions of files, hide markers included, unfinished large files not.
+    /// Number of file versions, including hide markers, without unfinished large files.
     pub versions: usize,
-    /// Large files that are neither finished nor cancelled.
+    /// Number of large files neither finished nor canceled.
     pub unfinished_large_files: usize,
-    /// The bytes that the store holds: what uploads under way have announced counts, copies don't.
+    /// Number of bytes in storage. Includes the announced size of uploads in progress; copies need
+    /// none.
     pub stored_bytes: u64,
 }
 
 impl Snapshot {
-    /// How often the call of this name was made.
+    /// Number of requests of this call.
     #[must_use]
     pub fn calls_of(&self, name: &str) -> u64 {
         self.calls.get(name).copied().unwrap_or(0)
@@ -78,19 +79,19 @@ impl Emulator {
         }
     }
 
-    /// The URL that answers to in-process requests begin with.
+    /// The URL that responses to in-process requests point to.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.inner.origins.api
     }
 
-    /// The id of the application key that may do everything.
+    /// The id of the master application key.
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.inner.key_id
     }
 
-    /// The application key that may do everything. Not a secret: it opens nothing but this emulator.
+    /// The master application key. Not a secret: it opens nothing but this emulator.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.inner.key
@@ -102,10 +103,10 @@ impl Emulator {
         &self.inner.account_id
     }
 
-    /// Makes an empty bucket, and says its id; if the account has one of that name already, that one's.
+    /// Creates an empty bucket and returns its id, or the id of the existing bucket with this name.
     ///
     /// # Errors
-    /// If B2 would not allow the name, or one bucket more; or if it can't be written to the data directory.
+    /// If B2 would refuse the name or another bucket, or it can't be persisted.
     pub fn create_bucket(&self, name: &str, is_public: bool) -> io::Result<String> {
         let id = self
             .inner
@@ -116,11 +117,12 @@ impl Emulator {
         Ok(id)
     }
 
-    /// Puts a bucket under the encryption rules from before September 2026 (`true`), as old buckets are until B2 has come to
-    /// them, or under those of today. If that is a change, its default encryption becomes the one that these rules give a bucket.
+    /// Applies the encryption rules from before September 2026 to a bucket (`true`), as B2 still
+    /// does to buckets that it has not migrated, or today's. A change resets the bucket's default
+    /// encryption to the one of these rules.
     ///
     /// # Errors
-    /// If there is no such bucket, or it can't be written to the data directory.
+    /// If there is no such bucket, or it can't be persisted.
     pub fn set_legacy_encryption(&self, bucket_name: &str, legacy: bool) -> io::Result<()> {
         let id = self
             .inner
@@ -134,32 +136,32 @@ impl Emulator {
         self.inner.persist()
     }
 
-    /// Lets every account token expire now: the next use of each is answered with `expired_auth_token`.
+    /// Expires all account tokens: the next use of each gets `expired_auth_token`.
     pub fn expire_account_tokens(&self) {
         self.inner.state().tokens.expire_account();
     }
 
-    /// Lets every upload token expire now. Uploads under way are not disturbed.
+    /// Expires all upload tokens. Uploads in progress continue.
     pub fn expire_upload_tokens(&self) {
         self.inner.state().tokens.expire_upload();
     }
 
-    /// Carries the lifecycle rules of all buckets out, by the time that the clock shows. It also happens by itself, before
-    /// the first request of every day.
+    /// Applies the lifecycle rules of all buckets, by the emulator's clock. Also happens before the
+    /// first request of each UTC day.
     pub fn run_lifecycle(&self) {
         let now = self.inner.now();
         self.inner.state().run_lifecycle(now);
     }
 
-    /// What notification rules wanted told since this was asked last, oldest first, in batches as large as the rules
-    /// allow. Nothing is sent anywhere; a server that sends webhooks takes them itself.
+    /// Takes the webhooks for all events since the last call, oldest first, in batches of the
+    /// rules' maximum size. Nothing is sent; a server that sends webhooks takes them itself.
     #[must_use]
     pub fn drain_webhooks(&self) -> Vec<Webhook> {
         self.inner.state().drain_webhooks()
     }
 
-    /// The whole state: buckets, files, keys, tokens, ids that are still to come, all but the clock and the
-    /// [`faults`](Self::faults). It costs memory for names and numbers; the bytes of files are shared.
+    /// Saves the state: buckets, files, keys, tokens and the generator of ids, but neither clock
+    /// nor [`faults`](Self::faults). Costs memory for metadata; the bytes of files are shared.
     #[must_use]
     pub fn save(&self) -> Saved {
         let mut state = self.inner.state().clone();
@@ -170,10 +172,10 @@ impl Emulator {
         }
     }
 
-    /// Makes everything as it was. Requests under way go on, in the state that they find.
+    /// Restores a saved state. Requests in progress continue with it.
     ///
     /// # Errors
-    /// If it was saved by another emulator, or can't be written to the data directory.
+    /// If it belongs to another emulator, or can't be persisted.
     pub fn restore(&self, saved: &Saved) -> io::Result<()> {
         if !std::ptr::eq(saved.of.as_ptr(), Arc::as_ptr(&self.inner)) {
             let message = "the state was saved by another emulator";
@@ -191,25 +193,26 @@ impl Emulator {
         };
         let kept = data.persist_replacement(replace);
         if kept.is_err() {
-            // the journal still speaks of these files: they stay where they are
+            // the journal still refers to these files, so they must not be deleted
             std::mem::forget(before);
         }
         kept
     }
 
-    /// What the data directory could not keep over a crash, in words: see [`Builder::open`](crate::Builder::open).
+    /// What a crash has destroyed in the data directory, in words: see
+    /// [`Builder::open`](crate::Builder::open).
     #[must_use]
     pub fn recovery_warnings(&self) -> &[String] {
         &self.inner.recovery_warnings
     }
 
-    /// What is to go wrong.
+    /// The faults to inject.
     #[must_use]
     pub fn faults(&self) -> Faults<'_> {
         Faults::new(&self.inner.rules)
     }
 
-    /// What is in it now.
+    /// What the emulator contains now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let state = self.inner.state();
@@ -226,14 +229,14 @@ impl Emulator {
         }
     }
 
-    /// The type of the bucket with this name, in B2's words: `allPrivate`, `allPublic`.
+    /// The type of the bucket with this name: `allPrivate` or `allPublic`.
     #[must_use]
     pub fn bucket_type(&self, name: &str) -> Option<String> {
         let state = self.inner.state();
         state.bucket_by_name(name).map(|bucket| bucket.kind.clone())
     }
 
-    /// What the handles share.
+    /// The account behind this handle.
     pub(crate) fn account(&self) -> &Account {
         &self.inner
     }
@@ -291,7 +294,8 @@ impl HttpClient for Emulator {
     }
 }
 
-/// The length that goes over the wire is the body's: a header that says otherwise can't be sent.
+/// Sets `Content-Length`, or requires it to be the length of the body, which is what a real backend
+/// sends.
 fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), HttpError> {
     let declared = headers.get(CONTENT_LENGTH);
     let Some(declared) = declared else {
@@ -310,7 +314,7 @@ fn declare_length(headers: &mut http::HeaderMap, body: &Body) -> Result<(), Http
     }
 }
 
-/// A response's body.
+/// The body of a response.
 struct Content(ResponseStream);
 
 impl Stream for Content {

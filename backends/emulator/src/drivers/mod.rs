@@ -1,4 +1,5 @@
-//! What drives the state machine. All I/O is here.
+//! What drives the state machine: in-process, over HTTP, and for tests in other languages. All I/O
+//! is here.
 
 mod account;
 pub(crate) mod builder;

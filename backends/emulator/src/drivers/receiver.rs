@@ -1,4 +1,4 @@
-//! [`Receiver`]: takes the bytes of an upload, hashes them, and stores them. Both as they come: nothing holds a whole body.
+//! [`Receiver`]: hashes and stores an upload as its bytes arrive, without holding the whole body.
 
 use std::io;
 
@@ -9,7 +9,7 @@ use crate::drivers::host::{Hasher, yield_now};
 use crate::model::checksums::{Checksums, DIGITS_AT_END, Hashes, Received};
 use crate::storage::blobs::store::{BlobStore, BlobWriter, StoreError};
 
-/// An upload under way.
+/// An upload in progress.
 pub(crate) struct Receiver {
     writer: Box<dyn BlobWriter>,
     hasher: Box<dyn Hasher>,
@@ -19,12 +19,12 @@ pub(crate) struct Receiver {
     at_end: Vec<u8>,
 }
 
-/// Why an upload can't be taken.
+/// Why an upload fails.
 #[derive(Debug)]
 pub(crate) enum ReceiveError {
-    /// The body isn't as long as it had said.
+    /// The body does not have the announced length.
     Length(io::Error),
-    /// The store doesn't work.
+    /// The storage failed.
     Store(io::Error),
 }
 
@@ -46,7 +46,7 @@ impl Receiver {
         })
     }
 
-    /// Takes the next bytes.
+    /// Adds bytes.
     pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), ReceiveError> {
         let data = bytes
             .len()
@@ -64,7 +64,7 @@ impl Receiver {
         Ok(())
     }
 
-    /// The upload, if it is complete.
+    /// Completes the upload.
     pub(crate) async fn finish(self) -> Result<Received, ReceiveError> {
         if self.data_left + self.digits_left > 0 {
             let error = io::ErrorKind::UnexpectedEof.into();
@@ -81,7 +81,7 @@ impl Receiver {
     }
 }
 
-/// Hashes what is stored already, for copies whose SHA-1 nobody knows yet.
+/// Hashes stored content, for copies whose SHA-1 is unknown.
 pub(crate) async fn rehash(content: Content, checksums: Checksums) -> io::Result<Received> {
     let mut hashes = Hashes::of_unclaimed(checksums);
     for chunk in content.clone().into_chunks() {

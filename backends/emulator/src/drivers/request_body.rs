@@ -13,7 +13,7 @@ pub(super) async fn next(body: &mut BodyStream) -> Option<io::Result<Bytes>> {
 
 /// The whole body; `None` if it has more than `limit` bytes.
 pub(super) async fn collect(body: &mut BodyStream, limit: usize) -> io::Result<Option<Bytes>> {
-    // nearly always one chunk, which stays where it is
+    // nearly always one chunk, which is not copied
     let (mut first, mut rest) = (Bytes::new(), BytesMut::new());
     while let Some(chunk) = next(body).await {
         let chunk = chunk?;

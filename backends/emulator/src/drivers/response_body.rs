@@ -1,4 +1,4 @@
-//! [`ResponseStream`]: the body of an answer on its way out, and what befalls it there.
+//! [`ResponseStream`]: the body of a response with its faults.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -9,7 +9,7 @@ use crate::content::Chunks;
 use crate::faults::plan::BodyFault;
 use crate::protocol::response::Payload;
 
-/// The body of an answer, chunk by chunk. Both shells send this.
+/// The body of a response in chunks, the same for all drivers.
 pub(crate) struct ResponseStream {
     source: Source,
     len: u64,
@@ -21,7 +21,7 @@ pub(crate) struct ResponseStream {
 enum Source {
     Bytes(Bytes),
     Content(Chunks),
-    /// Nothing after an error.
+    /// After an error.
     Ended,
 }
 
@@ -40,22 +40,22 @@ impl ResponseStream {
         }
     }
 
-    /// How many bytes were announced and are still to come.
+    /// Number of announced bytes that are still to be sent.
     pub(crate) const fn left(&self) -> u64 {
         self.len.saturating_sub(self.sent)
     }
 
-    /// The next bytes.
+    /// The next chunk.
     pub(crate) fn next(&mut self, cx: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let cut = self.trouble.cut.filter(|(after, _)| *after < self.len);
         let stall = self.trouble.stall.filter(|after| *after < self.len);
         if stall.is_some_and(|after| after <= self.sent) {
-            // for ever: nobody will wake the task
+            // for good: nothing wakes the task
             return Poll::Pending;
         }
         if let Some((_, how)) = cut.filter(|(after, _)| *after <= self.sent) {
             if !self.has_paused {
-                // what was sent gets time to leave, or the end would overtake it
+                // lets earlier bytes leave before the connection ends
                 self.has_paused = true;
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -89,7 +89,8 @@ impl ResponseStream {
     }
 }
 
-/// The chunk of a body that begins at `offset`, with a bit flipped at each of these places of the body.
+/// A chunk that starts at `offset` of the body, with one bit flipped at each of these offsets of
+/// the body.
 pub(crate) fn corrupted(chunk: Bytes, offset: u64, places: &[u64]) -> Bytes {
     let within = |at: &u64| {
         let at = usize::try_from(at.checked_sub(offset)?).ok()?;

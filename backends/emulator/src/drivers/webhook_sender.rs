@@ -1,7 +1,7 @@
 //! [`WebhookSender`]: sends webhooks to receivers on this computer.
 //!
-//! The heart makes and signs them; here they only travel. They go to `http://` and a loopback address, and nowhere else:
-//! a rule that somebody sets must not make the emulator knock at other doors.
+//! The state machine makes and signs them. They go to `http://` and loopback addresses only: a rule
+//! must not make the emulator send requests to other machines.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,34 +21,34 @@ use tokio::time::{sleep, timeout};
 use crate::drivers::in_process::Emulator;
 use crate::machine::events::Webhook;
 
-/// How long a receiver may take.
+/// Timeout of one attempt.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long is waited before each further attempt. B2 tries longer; a test has less time.
+/// Pauses before further attempts. B2 retries for longer; tests have less time.
 const BACKOFF: [Duration; 3] = [
     Duration::from_millis(200),
     Duration::from_secs(1),
     Duration::from_secs(5),
 ];
 
-/// How many are on their way at a time; the others wait with the emulator.
+/// Maximum number of webhooks in flight; others stay pending in the emulator.
 const MAX_CONCURRENT: usize = 32;
 
-/// How many deliveries are remembered.
+/// Maximum number of deliveries in the log.
 const MAX_LOGGED: usize = 1000;
 
-/// Takes what is to be told from the emulator, and brings it to the receivers.
+/// Takes webhooks from the emulator and sends them.
 #[derive(Clone, Default)]
 pub(in crate::drivers) struct WebhookSender(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    /// Something may have happened.
+    /// Signals that there may be events.
     wake: Notify,
     log: Mutex<VecDeque<Delivery>>,
 }
 
-/// What became of a webhook.
+/// The outcome of a webhook.
 #[derive(Clone)]
 pub(in crate::drivers) struct Delivery {
     pub(in crate::drivers) webhook: Webhook,
@@ -58,21 +58,21 @@ pub(in crate::drivers) struct Delivery {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::drivers) enum Outcome {
-    /// The receiver said 200.
+    /// The receiver answered 200.
     Delivered,
-    /// What the receiver or the connection said last.
+    /// The last response or error.
     Failed(String),
-    /// It is not for us to send: why.
+    /// Why it was not sent.
     NotSent(&'static str),
 }
 
 impl WebhookSender {
-    /// Something may have happened that is to be told.
+    /// Signals that there may be events.
     pub(in crate::drivers) fn notify(&self) {
         self.0.wake.notify_one();
     }
 
-    /// What was sent, oldest first.
+    /// The deliveries so far, oldest first.
     pub(in crate::drivers) fn log(&self) -> Vec<Delivery> {
         self.lock().iter().cloned().collect()
     }
@@ -81,14 +81,14 @@ impl WebhookSender {
         self.lock().clear();
     }
 
-    /// Delivers for ever.
+    /// Sends webhooks until the task is dropped.
     pub(in crate::drivers) async fn deliver(self, emulator: Emulator) {
         let free = Arc::new(Semaphore::new(MAX_CONCURRENT));
         loop {
             self.0.wake.notified().await;
             for webhook in emulator.drain_webhooks() {
                 let sender = self.clone();
-                // nobody closes it
+                // the semaphore is never closed
                 let permit = Arc::clone(&free).acquire_owned().await.ok();
                 tokio::spawn(async move {
                     let _permit = permit;
@@ -145,7 +145,8 @@ struct Target {
     address: SocketAddr,
 }
 
-/// Where to, if we may go there. The address is looked up once, so that it can't become another one later.
+/// The receiver, if webhooks may be sent to it. Resolved once, so that the address can't change
+/// later.
 async fn target(url: &str) -> Result<Target, &'static str> {
     let uri: Uri = url.parse().map_err(|_| "the URL can't be read")?;
     if uri.scheme_str() != Some("http") {

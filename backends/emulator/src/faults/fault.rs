@@ -1,22 +1,23 @@
-//! [`Fault`]: which requests run into which [`FaultKind`].
+//! [`Fault`]: a rule that injects a [`FaultKind`] into some requests.
 
 use super::kind::FaultKind;
 use super::subject::Subject;
 use crate::calls::table;
 
-/// A rule: which requests run into which [`FaultKind`].
+/// A rule that injects a [`FaultKind`] into the requests that match.
 ///
-/// Without conditions it is all of them, always. Conditions add up. Of several rules that strike one request, all delays
-/// are waited for, all changes made, and of what excludes each other the rule that was added first wins.
+/// Without conditions it hits every request; with several, all must match. If several rules hit one
+/// request, all delays are waited for and all changes are made; of faults that exclude each other,
+/// the rule added first wins.
 ///
 /// ```
 /// use b2kit_emulator::{Emulator, Fault, FaultKind};
 ///
 /// let emulator = Emulator::new();
-/// // the third part is stored, but nobody hears of it, once
+/// the third part is stored, but its response is lost, once
 /// let lost = Fault::new(FaultKind::LoseReply).on("b2_upload_part").part(3).times(1);
 /// let lost = emulator.faults().add(lost);
-/// // one upload in five finds its pod full
+/// every fifth upload gets a 503
 /// let full = Fault::new(FaultKind::service_unavailable()).on("b2_upload_file").every(5);
 /// emulator.faults().add(full);
 /// assert_eq!(emulator.faults().hits(lost), 0);
@@ -36,7 +37,7 @@ pub struct Fault {
     pub(super) seed: Option<u64>,
 }
 
-/// Which of the requests that match.
+/// Which of the matching requests are hit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum When {
     Always,
@@ -46,7 +47,7 @@ pub(super) enum When {
 }
 
 impl Fault {
-    /// This kind, for every request.
+    /// This fault, for every request.
     pub const fn new(kind: FaultKind) -> Self {
         Self {
             kind,
@@ -62,10 +63,11 @@ impl Fault {
         }
     }
 
-    /// Only this call, by B2's name for it: `b2_list_buckets`, `b2_upload_part`, `b2_download_file_by_name`.
+    /// Only requests of this call, by B2's name: `b2_list_buckets`, `b2_upload_part`,
+    /// `b2_download_file_by_name`.
     ///
     /// # Panics
-    /// If B2 has no call of this name: the fault would never strike, and the test would prove nothing.
+    /// If B2 has no such call: the fault would never hit, and the test would prove nothing.
     pub fn on(mut self, call: impl Into<String>) -> Self {
         let call = call.into();
         assert!(table::is_call(&call), "B2 has no call {call:?}");
@@ -73,69 +75,69 @@ impl Fault {
         self
     }
 
-    /// Only requests that concern the bucket with this id.
+    /// Only requests about the bucket with this id.
     pub fn bucket(mut self, id: impl Into<String>) -> Self {
         self.bucket = Some(id.into());
         self
     }
 
-    /// Only requests that name the file with this id; downloads by name don't.
+    /// Only requests with this file id. Downloads by name have none.
     pub fn file(mut self, id: impl Into<String>) -> Self {
         self.file = Some(id.into());
         self
     }
 
-    /// Only requests that say this file name.
+    /// Only requests with this file name.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Only this part.
+    /// Only requests with this part number.
     pub const fn part(mut self, number: u64) -> Self {
         self.part = Some(number);
         self
     }
 
-    /// Only the `n`th request that matches, counted from 1.
+    /// Only the `n`th matching request, counted from 1.
     pub const fn nth(mut self, n: u64) -> Self {
         self.when = When::Nth(n);
         self
     }
 
-    /// Only the `k`th request that matches, the `2k`th, and so on.
+    /// Only every `k`th matching request.
     pub const fn every(mut self, k: u64) -> Self {
         self.when = When::Every(k);
         self
     }
 
-    /// Each request that matches with this probability from 0 to 1, by dice that follow from the emulator's seed.
+    /// Each matching request with this probability, from 0 to 1. Follows from the emulator's seed.
     pub const fn probability(mut self, probability: f64) -> Self {
         self.when = When::Probability(probability);
         self
     }
 
-    /// The seed of this rule's own dice for [`probability`](Self::probability), so that other rules don't take part in how
-    /// they fall.
+    /// A seed of this rule's own for [`probability`](Self::probability), so that other rules don't
+    /// affect which requests it hits.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// So many times at most.
+    /// At most this many times.
     pub const fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// After the effect: the call does what it does, and then the error or the other answer comes, or the wait begins.
-    /// What happens at a fixed moment anyway is not changed by it.
+    /// After the call has taken effect: only then the error or other response is sent, or the wait
+    /// begins. Makes no difference to faults with a moment of their own.
     pub const fn after_commit(mut self) -> Self {
         self.is_after = true;
         self
     }
 
-    /// Whether it can only be judged once the fields of the request are known.
+    /// Whether matching needs fields of the request's body.
     pub(super) const fn needs_fields(&self) -> bool {
         self.bucket.is_some() || self.file.is_some() || self.name.is_some() || self.part.is_some()
     }

@@ -1,4 +1,4 @@
-//! [`FaultKind`]: what can go wrong with a request.
+//! [`FaultKind`]: what goes wrong with a request.
 
 use std::time::Duration;
 
@@ -8,105 +8,106 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::latch::Latch;
 
-/// What goes wrong with a request; a [`Fault`](super::Fault) says with which.
+/// What goes wrong with a request; a [`Fault`](crate::Fault) decides with which.
 ///
-/// *Before the effect* means that nothing has happened yet, and nothing will: no file is stored, no key is made.
-/// *After the effect* means that it has happened, and only the news of it goes wrong.
+/// *Before the effect* means that the call does nothing: no file is stored, no key is made. *After
+/// the effect* means that it has done its work, and only the response fails.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum FaultKind {
-    /// An error of B2's. Of an upload it takes the upload URL along, as B2 does, unless it is a 429.
+    /// An error of B2. For an upload it also invalidates the upload URL, unless it is a 429.
     Error(ErrorReply),
-    /// An answer that isn't B2's: a page of a load balancer, half a JSON.
+    /// A response that is not B2's: a load balancer's page, truncated JSON.
     Respond {
         /// The status.
         status: StatusCode,
         /// `Content-Type`.
         content_type: HeaderValue,
-        /// All of it.
+        /// The whole body.
         body: Bytes,
     },
-    /// Nothing for so long, by the emulator's [`Clock`](crate::Clock); then what would have been.
+    /// Waits this long, by the emulator's [`Clock`](crate::Clock), then continues.
     Delay(Duration),
-    /// Nothing until the latch opens; then what would have been.
+    /// Waits until the latch is opened, then continues.
     Wait(Latch),
-    /// The token that the request brings expires now: this request and all others with it get `expired_auth_token`.
+    /// Makes the request's token expire: this and all later requests with it get
+    /// `expired_auth_token`.
     ExpireToken,
-    /// The token that the request brings is unknown from now on: `bad_auth_token`.
+    /// Makes the request's token unknown: `bad_auth_token`.
     ForgetToken,
-    /// The connection is reset before the effect. In-process the error has this [`Phase`]; through a server, the client
-    /// decides what it thinks of it.
+    /// Resets the connection before the effect. In-process, the error has this [`Phase`]; over a
+    /// server, the phase is for the client to determine.
     LoseRequest(Phase),
-    /// The connection closes after the effect, and before the first byte of the answer.
+    /// Closes the connection after the effect, before the first byte of the response.
     LoseReply,
-    /// The connection closes after so many bytes of the answer's body.
+    /// Closes the connection within the response's body.
     CutResponse {
-        /// How many bytes arrive. If there aren't more, nothing happens.
+        /// Number of bytes sent. No effect if the body has no more.
         after: u64,
     },
-    /// The connection is reset after so many bytes of the answer's body. Not all of them may be read: a reset overtakes
-    /// what is on its way.
+    /// Resets the connection within the response's body. The client may see fewer bytes: a reset
+    /// overtakes what is in transit.
     ResetResponse {
-        /// How many bytes are sent. If there aren't more, nothing happens.
+        /// Number of bytes sent. No effect if the body has no more.
         after: u64,
     },
-    /// Nothing comes after so many bytes of the answer's body, and nothing ever will.
+    /// Stops sending within the response's body, for good.
     StallResponse {
-        /// How many bytes arrive. If there aren't more, nothing happens.
+        /// Number of bytes sent. No effect if the body has no more.
         after: u64,
     },
-    /// The connection closes after so many bytes of an upload's body.
+    /// Closes the connection within an upload's body.
     CutUpload {
-        /// How many bytes are taken at least. If there are fewer, nothing happens.
+        /// Minimum number of bytes received. No effect if the body has fewer.
         after: u64,
     },
-    /// The connection is reset after so many bytes of an upload's body.
+    /// Resets the connection within an upload's body.
     ResetUpload {
-        /// How many bytes are taken at least. If there are fewer, nothing happens.
+        /// Minimum number of bytes received. No effect if the body has fewer.
         after: u64,
     },
-    /// Nothing is read after so many bytes of an upload's body. A server can't see that a client has gone whose bytes it
-    /// doesn't read, so after an hour of the emulator's clock the connection closes.
+    /// Stops reading within an upload's body. A server that does not read can't notice that the
+    /// client is gone, so the connection closes after an hour of the emulator's clock.
     StallUpload {
-        /// How many bytes are taken at least. If there are fewer, nothing happens.
+        /// Minimum number of bytes received. No effect if the body has fewer.
         after: u64,
     },
-    /// One bit of an upload's body is wrong when it arrives, so that its SHA-1 doesn't match.
+    /// Flips one bit of an upload's body on arrival, so that its SHA-1 does not match.
     CorruptUpload {
-        /// The place of its byte, from 0. If there are fewer bytes, nothing happens.
+        /// The offset of the byte, from 0. No effect beyond the body.
         at: u64,
     },
-    /// One bit of the answer's body is wrong.
+    /// Flips one bit of the response's body.
     CorruptByte {
-        /// The place of its byte, from 0. If there are fewer bytes, nothing happens.
+        /// The offset of the byte, from 0. No effect beyond the body.
         at: u64,
     },
-    /// `contentSha1` of the answer's JSON, or the header of a download, is that of other bytes.
+    /// Replaces `contentSha1` in the response's JSON, or the header of a download.
     WrongSha1,
-    /// `contentLength` of the answer's JSON is one too many.
+    /// Makes `contentLength` in the response's JSON one too large.
     WrongLength,
-    /// A header of the answer has this value.
+    /// Sets a header of the response.
     SetHeader(HeaderName, HeaderValue),
-    /// A header of the answer is missing.
+    /// Removes a header of the response.
     RemoveHeader(HeaderName),
 }
 
-/// An error of B2's.
+/// An error response of B2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErrorReply {
-    /// The status, which the JSON repeats.
+    /// The HTTP status, repeated in the JSON.
     pub status: StatusCode,
-    /// What programs read.
+    /// The code, for programs.
     pub code: String,
-    /// What people read.
+    /// The message, for people.
     pub message: String,
-    /// `Retry-After`, if any.
+    /// The `Retry-After` header.
     pub retry_after: Option<HeaderValue>,
 }
 
 impl FaultKind {
-    /// An error of B2's.
+    /// An error response of B2.
     pub fn error(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Error(ErrorReply {
             status,
@@ -126,7 +127,7 @@ impl FaultKind {
         )
     }
 
-    /// 503 `service_unavailable`, as an upload URL says it whose pod is full.
+    /// 503 `service_unavailable`, as from an upload URL whose pod is full.
     #[must_use]
     pub fn service_unavailable() -> Self {
         Self::error(
@@ -186,7 +187,7 @@ impl FaultKind {
         )
     }
 
-    /// A page in HTML, as load balancers answer with 502 and 504.
+    /// An HTML page, as load balancers send with 502 and 504.
     #[must_use]
     pub fn html(status: StatusCode) -> Self {
         Self::Respond {
@@ -196,7 +197,7 @@ impl FaultKind {
         }
     }
 
-    /// 200, and half a JSON object.
+    /// 200 with truncated JSON.
     #[must_use]
     pub fn garbage() -> Self {
         Self::Respond {
@@ -206,7 +207,7 @@ impl FaultKind {
         }
     }
 
-    /// The same error with `Retry-After`; other troubles stay as they are.
+    /// Adds `Retry-After` to an error of B2. No effect on other kinds.
     #[must_use]
     pub fn retry_after(mut self, value: impl Into<HeaderValue>) -> Self {
         if let Self::Error(response) = &mut self {

@@ -1,4 +1,4 @@
-//! [`Latch`]: holds requests up until somebody opens it.
+//! [`Latch`]: blocks requests until it is opened.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// Holds up requests that run into a [`FaultKind::Wait`](super::FaultKind::Wait) until it is opened. Clones are one latch.
+/// Blocks requests that hit [`FaultKind::Wait`](crate::FaultKind::Wait) until it is opened. Clones
+/// share one latch.
 #[derive(Clone, Default)]
 pub struct Latch(Arc<Mutex<State>>);
 
@@ -19,13 +20,13 @@ struct State {
 }
 
 impl Latch {
-    /// A latch that is shut.
+    /// A closed latch.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens it, for good: who waits goes on, who comes doesn't wait.
+    /// Opens it for good: blocked requests continue, and later ones don't wait.
     pub fn open(&self) {
         let mut state = self.lock();
         state.is_open = true;
@@ -38,7 +39,7 @@ impl Latch {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// How many requests wait before it now.
+    /// Number of requests waiting.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.lock().waiting.len()

@@ -1,6 +1,6 @@
-//! Faults on request: rules say which requests go wrong, and how.
+//! Fault injection: rules decide which requests fail, and how.
 //!
-//! [`rules`] makes a [`plan`] for each request; the drivers carry it out.
+//! [`rules`] makes a [`plan`] for each request, which the drivers carry out.
 
 pub(crate) mod fault;
 pub(crate) mod kind;

@@ -1,4 +1,4 @@
-//! [`Plan`]: all that will go wrong with one request.
+//! [`Plan`]: everything that goes wrong with one request.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::model::token::TokenFault;
 use crate::protocol::api_error::ApiError;
 use crate::protocol::response::Response;
 
-/// What goes wrong with one request.
+/// Everything that goes wrong with one request.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) before: Stage,
@@ -21,16 +21,16 @@ pub(crate) struct Plan {
     pub(crate) token: Option<TokenFault>,
     pub(crate) request_lost: Option<Phase>,
     pub(crate) upload: Option<(u64, UploadEnd)>,
-    /// The places of bytes of the upload that arrive wrong.
+    /// Offsets of the bytes of an upload that are corrupted.
     pub(crate) corrupt_upload: Vec<u64>,
     pub(crate) loses_response: bool,
     pub(crate) changes: Vec<Tampering>,
     pub(crate) body: BodyFault,
-    /// Whether there are rules about fields that are still to come.
+    /// Whether rules may match once the body is read.
     pub(crate) awaits_fields: bool,
 }
 
-/// What goes wrong at one moment.
+/// What goes wrong before or after the effect.
 #[derive(Debug, Default)]
 pub(crate) struct Stage {
     pub(crate) waits: Vec<Wait>,
@@ -43,7 +43,7 @@ pub(crate) enum Wait {
     Until(Latch),
 }
 
-/// The answer that comes replacement.
+/// The response that is sent instead.
 #[derive(Debug, Clone)]
 pub(crate) enum Replacement {
     Error(ErrorReply),
@@ -61,7 +61,7 @@ pub(crate) enum UploadEnd {
     Stall,
 }
 
-/// How a connection ends.
+/// How a connection ends within a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseEnd {
     Close,
@@ -77,7 +77,7 @@ impl ResponseEnd {
     }
 }
 
-/// What goes wrong while the body of an answer goes out.
+/// What goes wrong with the body of a response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BodyFault {
     pub(crate) cut: Option<(u64, ResponseEnd)>,
@@ -143,7 +143,7 @@ fn first<T>(place: &mut Option<T>, value: T) {
 }
 
 impl Replacement {
-    /// Whether an upload's URL survives it: only where B2 asks to come again later.
+    /// Whether an upload URL stays valid: only if B2 asks to try again later.
     pub(crate) fn keeps_upload_url(&self) -> bool {
         let status = match self {
             Self::Error(response) => response.status,

@@ -1,4 +1,4 @@
-//! [`Rules`]: all faults of an emulator, and how far each has counted. It makes a [`Plan`] for each request.
+//! [`Rules`]: all faults of an emulator with their counters.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use super::subject::Subject;
 use super::test_mode;
 use crate::model::random::SplitMix64;
 
-/// Which rule it is; given out when it is added.
+/// Identifies a fault that was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FaultId(pub(crate) u64);
 
-/// The rules of an emulator: [`Emulator::faults`].
+/// The faults of an emulator: [`Emulator::faults`](crate::Emulator::faults).
 pub struct Faults<'a>(&'a Mutex<Rules>);
 
 impl<'a> Faults<'a> {
@@ -21,22 +21,22 @@ impl<'a> Faults<'a> {
         Self(rules)
     }
 
-    /// Adds a rule, for requests that begin from now on.
+    /// Adds a fault for requests that start from now on.
     pub fn add(&self, fault: Fault) -> FaultId {
         self.lock().add(fault)
     }
 
-    /// Takes a rule away. Requests that it struck already go wrong all the same.
+    /// Removes a fault. Requests that it has already hit still fail.
     pub fn remove(&self, id: FaultId) {
         self.lock().rules.retain(|rule| rule.id != id);
     }
 
-    /// Takes all rules away.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.lock().rules.clear();
     }
 
-    /// The rules that there are, oldest first, each with how many requests it matched and how often it struck.
+    /// All faults, oldest first, each with the number of requests that it matched and hit.
     #[cfg(feature = "server")]
     pub(crate) fn listed(&self) -> Vec<(FaultId, u64, u64)> {
         let rules = self.lock();
@@ -46,7 +46,7 @@ impl<'a> Faults<'a> {
             .collect()
     }
 
-    /// How often a rule has struck; 0 if it was taken away.
+    /// Number of requests that a fault has hit; 0 if it was removed.
     #[must_use]
     pub fn hits(&self, id: FaultId) -> u64 {
         let rules = self.lock();
@@ -65,7 +65,7 @@ impl fmt::Debug for Faults<'_> {
     }
 }
 
-/// All rules, and how far they have counted.
+/// All faults and their counters.
 pub(crate) struct Rules {
     rules: Vec<Rule>,
     added: u64,
@@ -78,7 +78,7 @@ struct Rule {
     fault: Fault,
     matched: u64,
     hits: u64,
-    /// If it has some of its own.
+    /// Its own, if it has a seed.
     rng: Option<SplitMix64>,
 }
 
@@ -87,13 +87,13 @@ impl Rules {
         Self {
             rules: Vec::new(),
             added: 0,
-            // other numbers than the ids get
+            // other numbers than those of ids
             rng: SplitMix64::new(seed ^ 0x000F_A017_5EED),
             test_mode: test_mode::Counts::new(seed),
         }
     }
 
-    /// Whether the token that was given out expires early, for a request that [may](Subject::may_limit_token) get one.
+    /// Counts a token that [may](Subject::may_limit_token) expire early; whether it does.
     pub(crate) const fn limits_token(&mut self) -> bool {
         self.test_mode.limits()
     }
@@ -112,7 +112,7 @@ impl Rules {
         id
     }
 
-    /// What will go wrong, by all that the head of a request says.
+    /// Plans a request by its head.
     pub(crate) fn plan(&mut self, subject: &Subject) -> Plan {
         let mut plan = Plan::default();
         let asked = subject.test_mode.zip(subject.call);
@@ -127,7 +127,7 @@ impl Rules {
         plan
     }
 
-    /// What will go wrong besides, now that the fields of the request are known.
+    /// Adds faults that match fields of the body.
     pub(crate) fn plan_with_fields(&mut self, plan: &mut Plan, subject: &Subject) {
         self.apply(plan, subject, Fault::needs_fields);
     }

@@ -1,11 +1,11 @@
-//! [`Tampering`]: what is falsified in a response.
+//! [`Tampering`]: a change to a response.
 
 use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::protocol::response::Response;
 
-/// One thing that is falsified.
+/// A change to a response.
 #[derive(Debug, Clone)]
 pub(crate) enum Tampering {
     Sha1,

@@ -1,4 +1,4 @@
-//! What happens in buckets, as far as notification rules want to know: [`Webhook`].
+//! [`Webhook`]: requests that notify receivers of events.
 
 use std::fmt;
 
@@ -13,26 +13,26 @@ use crate::model::state::State;
 use crate::protocol::hex::hex;
 use crate::protocol::json::{self, Sorted};
 
-/// A request that B2 would send to the receiver of events: a `POST` of JSON.
+/// A request that B2 sends to a receiver of event notifications: a `POST` of JSON.
 ///
-/// [`Emulator::drain_webhooks`](crate::Emulator::drain_webhooks) hands them out, and the test plays the network; or a server
-/// sends them, if it was built to.
+/// [`Emulator::drain_webhooks`](crate::Emulator::drain_webhooks) returns them for the test to
+/// deliver; a server can send them itself.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Webhook {
     /// The name of the rule.
     pub rule: String,
-    /// Where to.
+    /// The receiver's URL.
     pub url: String,
-    /// Names and values: the rule's own, `Content-Type`, and `X-Bz-Event-Notification-Signature` if the rule has a
-    /// secret.
+    /// Names and values: those of the rule, `Content-Type`, and `X-Bz-Event-Notification-Signature`
+    /// if the rule has a signing secret.
     pub headers: Vec<(String, String)>,
-    /// The bytes that are signed.
+    /// The bytes that the signature covers.
     pub body: Bytes,
 }
 
 impl State {
-    /// All that is to be told, in batches as large as the rules allow.
+    /// Takes all pending events, in batches of the rules' maximum size.
     pub(crate) fn drain_webhooks(&mut self) -> Vec<Webhook> {
         let mut batches: Vec<(Event, Vec<Value>)> = Vec::new();
         for event in self.events.drain(..) {

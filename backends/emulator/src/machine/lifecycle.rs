@@ -1,4 +1,4 @@
-//! Lifecycle rules, carried out: once for every day that has begun, and when the handle says so.
+//! Lifecycle rules, applied before the first request of each UTC day and on demand.
 
 use crate::calls::files;
 use crate::model::bucket::Bucket;
@@ -13,16 +13,16 @@ const DAY: u64 = 24 * 60 * 60 * 1000;
 /// What a rule does.
 #[derive(Debug)]
 enum Action {
-    /// The name gets a hide marker.
+    /// Adds a hide marker to this name.
     Hide(String),
-    /// The version with this id goes.
+    /// Deletes the version with this id.
     Delete(String),
-    /// The unfinished large file with this id goes.
+    /// Cancels the unfinished large file with this id.
     Cancel(String),
 }
 
 impl State {
-    /// Carries the rules out, if a day has begun since it was asked last.
+    /// Removes expired tokens, and applies lifecycle rules if a new day has begun.
     pub(crate) fn expire(&mut self, now: u64) {
         self.tokens.remove_expired(now);
         let today = now / DAY;
@@ -33,7 +33,7 @@ impl State {
         }
     }
 
-    /// Carries the rules of all buckets out.
+    /// Applies the rules of all buckets.
     pub(crate) fn run_lifecycle(&mut self, now: u64) {
         let buckets: Vec<String> = self.buckets.keys().cloned().collect();
         for id in buckets {
@@ -53,7 +53,7 @@ impl State {
     fn apply(&mut self, action: Action, bucket: &str, now: u64) {
         match action {
             Action::Hide(name) => {
-                // the bucket exists, so there is nothing to refuse
+                // can't fail: the bucket exists
                 files::hide(self, bucket, &name, EventType::HideByRule, now).ok();
             }
             Action::Delete(id) => {
@@ -68,7 +68,7 @@ impl State {
     }
 }
 
-/// What a rule has to do in a bucket.
+/// What a rule requires now.
 fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
     let is_over = |since: u64, days: Option<u64>| {
         days.is_some_and(|days| now.saturating_sub(since) >= days.saturating_mul(DAY))
@@ -90,13 +90,13 @@ fn due_actions(rule: &LifecycleRule, bucket: &Bucket, now: u64) -> Vec<Action> {
             None => names.push(vec![version]),
         }
     }
-    // of each name, newest first
+    // each name's versions, newest first
     for versions in names {
         let current = versions[0];
         if !current.is_hide_marker() && is_over(current.uploaded, rule.to_hiding) {
             actions.push(Action::Hide(current.name.clone()));
         }
-        // a version is hidden since the next newer one
+        // a version has been hidden since the one after it was uploaded
         let mut kept = 0;
         for pair in versions.windows(2) {
             let (newer, older) = (pair[0], pair[1]);

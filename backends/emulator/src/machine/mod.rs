@@ -1,4 +1,4 @@
-//! A request comes in, a response or the next step goes out.
+//! The state machine: a request goes in, a response or the next step comes out. No I/O.
 
 pub(crate) mod events;
 pub(crate) mod lifecycle;

@@ -1,19 +1,21 @@
-//! The heart: a request comes in, an answer or the next step goes out. Nothing here waits, reads a clock or sees the
-//! bytes of a file.
+//! A request goes in, a response or the next step comes out. Nothing here waits, reads a clock or
+//! sees the bytes of a file.
 //!
-//! A shell drives it. It calls [`begin`](State::begin) with the head of a request and does what the [`Step`] says until
-//! there is a [`Response`]:
+//! A driver calls [`begin`](State::begin) with the head of a request and carries out each [`Step`]
+//! until there is a [`Response`]:
 //!
 //! 1. [`Step::Response`]: send it.
-//! 2. [`Step::ReadJson`]: read a body of at most [`JSON_LIMIT`] bytes, then [`finish_json`](State::finish_json).
-//! 3. [`Step::Receive`]: stream the body into a [`Receiver`](crate::drivers::receiver::Receiver), then
-//!    [`complete_upload`](State::complete_upload); or [`reject_upload`](State::reject_upload) if there is no space; or
-//!    [`abandon_upload`](State::abandon_upload) if the body ends early. One of the three must follow, or the upload's
-//!    token stays in use.
-//! 4. [`Step::Rehash`]: hash bytes that are stored already, then [`complete_copy`](State::complete_copy).
+//! 2. [`Step::ReadJson`]: read a body of at most [`JSON_LIMIT`] bytes, then call
+//!    [`finish_json`](State::finish_json).
+//! 3. [`Step::Receive`]: store and hash the body, then call
+//!    [`complete_upload`](State::complete_upload); or [`reject_upload`](State::reject_upload) if it
+//!    can't be stored; or [`abandon_upload`](State::abandon_upload) if it ends early. Otherwise the
+//!    upload's token stays in use.
+//! 4. [`Step::Rehash`]: hash bytes that are stored already, then call
+//!    [`complete_copy`](State::complete_copy).
 //!
-//! Time is an argument. Between two steps of one request other requests may pass, so each step checks anew what it
-//! stands on.
+//! Time is an argument. Other requests may run between two steps of a request, so each step checks
+//! its preconditions again.
 
 use std::sync::Arc;
 
@@ -41,10 +43,10 @@ use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
 
-/// The largest JSON body that is read.
+/// Maximum size of a JSON body.
 pub(crate) const JSON_LIMIT: usize = 1024 * 1024;
 
-/// What a shell does next.
+/// What a driver does next.
 #[derive(Debug)]
 pub(crate) enum Step {
     Response(Response),
@@ -62,14 +64,14 @@ pub(crate) struct JsonTicket {
 }
 
 impl State {
-    /// A request has begun: its head is here. `origins` are the URLs of the doors that clients are sent to.
+    /// Starts a request. `origins` are the URLs for its response.
     pub(crate) fn begin(&mut self, head: &Parts, origins: &Origins, now: u64) -> Step {
         self.expire(now);
         self.route(head, origins, now)
             .unwrap_or_else(|error| Step::Response(Response::error(&error)))
     }
 
-    /// The JSON has arrived.
+    /// Continues once the JSON has arrived.
     pub(crate) fn finish_json(&mut self, ticket: JsonTicket, body: &[u8], now: u64) -> Step {
         let JsonTicket {
             call,
@@ -85,23 +87,23 @@ impl State {
         into_step(args.and_then(|args| (call.run)(self, &caller, &args)))
     }
 
-    /// An upload has arrived, wholly.
+    /// Completes an upload.
     pub(crate) fn complete_upload(&mut self, ticket: UploadTicket, received: Received) -> Response {
         into_response(calls::upload::complete(self, ticket, received))
     }
 
-    /// An upload can't be taken: it fails, and its token with it.
+    /// Fails an upload that can't be stored, and revokes its token.
     pub(crate) fn reject_upload(&mut self, ticket: &UploadTicket, error: &ApiError) -> Response {
         self.tokens.revoke(ticket.token());
         Response::error(error)
     }
 
-    /// An upload broke off.
+    /// Ends an upload that broke off.
     pub(crate) fn abandon_upload(&mut self, ticket: &UploadTicket) {
         self.tokens.revoke(ticket.token());
     }
 
-    /// The source of a copy is hashed.
+    /// Completes a copy whose source has been hashed.
     pub(crate) fn complete_copy(
         &mut self,
         ticket: Box<CopyTicket>,
@@ -202,7 +204,7 @@ impl State {
             None => caller.key = self.optional_key(token, caller.now)?,
             Some(authorization) => {
                 let authorization = authorization?;
-                // the tokens of a deleted key die with it
+                // the tokens of a deleted key stop working
                 if !self.keys.contains_key(&authorization.key_id) {
                     return Err(ApiError::bad_auth_token());
                 }
@@ -214,7 +216,7 @@ impl State {
         calls::download::by_name(self, &caller, path, &query)
     }
 
-    /// A call was made.
+    /// Counts a request.
     pub(crate) fn count(&mut self, call: &'static str) {
         *self.calls.entry(call).or_default() += 1;
     }
@@ -231,14 +233,14 @@ impl State {
 
     fn key_of(&mut self, token: &str, now: u64) -> Result<Arc<Key>, ApiError> {
         let token = self.tokens.account(token, now)?;
-        // the tokens of a deleted key die with it
+        // the tokens of a deleted key stop working
         self.keys
             .get(&token.key_id)
             .cloned()
             .ok_or_else(ApiError::bad_auth_token)
     }
 
-    /// The key that `Authorization: Basic` opens.
+    /// The key in `Authorization: Basic`.
     fn basic(&self, head: &Parts, now: u64) -> Result<Arc<Key>, ApiError> {
         let given = text_of(head, AUTHORIZATION).ok_or_else(undocumented::no_authorization)?;
         let pair = given
@@ -257,7 +259,7 @@ impl State {
             if is_known && !self.settings.undocumented.wrong_key_is_bad_auth_token {
                 ApiError::unauthorized("Invalid applicationKeyId or applicationKey")
             } else {
-                // recorded for an id that nobody has
+                // recorded for an unknown id
                 ApiError::new(401, "bad_auth_token", "")
             }
         })

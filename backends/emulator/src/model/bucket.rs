@@ -1,4 +1,4 @@
-//! [`Bucket`]: settings, and the versions of its files in the order in which they are listed.
+//! [`Bucket`]: its settings, and its file versions in the order of a listing.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,25 +23,26 @@ pub(crate) struct Bucket {
     pub(crate) info: BTreeMap<String, String>,
     pub(crate) cors_rules: Vec<CorsRule>,
     pub(crate) lifecycle_rules: Vec<LifecycleRule>,
-    /// Whether new files are encrypted with B2's key.
+    /// Whether new files are encrypted with B2's key (SSE-B2) by default.
     pub(crate) encrypts: bool,
-    /// Whether the rules from before September 2026 hold: not encrypted unless asked for, and `none` is accepted.
+    /// Whether the encryption rules from before September 2026 apply: no encryption by default, and
+    /// `none` is accepted.
     pub(crate) legacy_encryption: bool,
-    /// Whether Object Lock is on. It is never off again.
+    /// Whether Object Lock is enabled. It can't be disabled again.
     pub(crate) file_lock: bool,
     pub(crate) default_retention: Option<DefaultRetention>,
-    /// As replies show it; null if there is none.
+    /// In the JSON of responses; null if there is none.
     pub(crate) replication: Value,
     /// Sorted by name.
     pub(crate) notification_rules: Vec<NotificationRule>,
     pub(crate) revision: u64,
-    /// All versions, hide markers and unfinished large files.
+    /// All versions, including hide markers and unfinished large files.
     pub(crate) versions: BTreeMap<VersionPosition, Version>,
-    /// The unfinished large files among them, oldest first: by start and by order of making.
+    /// The unfinished large files, oldest first: by start, then by number.
     pub(crate) unfinished: BTreeMap<(u64, u64), VersionPosition>,
 }
 
-/// Where a version stands in a bucket: by name, then newest first, then latest made first.
+/// The position of a version in a listing: by name, newest first, the last made first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct VersionPosition {
     pub(crate) name: String,
@@ -50,7 +51,7 @@ pub(crate) struct VersionPosition {
 }
 
 impl VersionPosition {
-    /// `number` counts from 1.
+    /// `number` counts versions from 1.
     pub(crate) fn new(name: &str, uploaded: u64, number: u64) -> Self {
         Self {
             name: name.to_owned(),
@@ -69,19 +70,19 @@ impl VersionPosition {
         Self::new(name, 0, 0)
     }
 
-    /// Its number in the order of making.
+    /// Its number in the order in which versions were made.
     pub(crate) const fn number(&self) -> u64 {
         self.number.0
     }
 
-    /// Sorts versions by age: when, and in which order.
+    /// Sorts versions by age: timestamp, then number.
     pub(crate) const fn age(&self) -> (u64, u64) {
         (self.uploaded.0, self.number.0)
     }
 }
 
 impl Bucket {
-    /// A new bucket: empty, and without any setting but the default encryption that B2 gives it.
+    /// An empty bucket with no setting but B2's default encryption.
     pub(crate) fn new(id: String, name: &str, legacy_encryption: bool) -> Self {
         Self {
             id,
@@ -102,7 +103,8 @@ impl Bucket {
         }
     }
 
-    /// Whether this is its name, whatever the case: B2 has no two buckets whose names differ in nothing else.
+    /// Whether this is its name, ignoring case: B2 has no two buckets whose names differ only in
+    /// case.
     pub(crate) fn is_named_any_case(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
@@ -111,7 +113,7 @@ impl Bucket {
         self.kind == "allPublic"
     }
 
-    /// How new files are encrypted, unless they say otherwise.
+    /// The encryption of new files that don't ask for another.
     pub(crate) const fn encryption(&self) -> Encryption {
         if self.encrypts {
             Encryption::Managed
@@ -120,8 +122,8 @@ impl Bucket {
         }
     }
 
-    /// Applies the rules of today (`false`) or those from before September 2026, with the default encryption that a
-    /// bucket has under them if nobody ever set one.
+    /// Switches between today's encryption rules (`false`) and those from before September 2026,
+    /// and to the default encryption that comes with them.
     pub(crate) const fn set_legacy_encryption(&mut self, legacy: bool) {
         if self.legacy_encryption != legacy {
             self.legacy_encryption = legacy;
@@ -129,7 +131,7 @@ impl Bucket {
         }
     }
 
-    /// How many bytes the name and info of a new file may have.
+    /// The maximum size in bytes of a new file's name and info.
     pub(crate) fn info_limit(&self, encryption: &Encryption) -> usize {
         if self.file_lock || *encryption != Encryption::None {
             REDUCED_INFO_LIMIT
@@ -138,7 +140,7 @@ impl Bucket {
         }
     }
 
-    /// The version that the name stands for now: the newest that is not an unfinished large file. It may be a hide
+    /// The current version of a name: the newest that is no unfinished large file. May be a hide
     /// marker.
     pub(crate) fn current(&self, name: &str) -> Option<&Version> {
         self.versions
@@ -167,7 +169,8 @@ impl Bucket {
         self.versions.remove(position)
     }
 
-    /// An unfinished large file becomes a file, at its own position; and what it was before.
+    /// Turns an unfinished large file into a file at the same position. Also returns what it was
+    /// before.
     pub(super) fn finish(
         &mut self,
         position: &VersionPosition,

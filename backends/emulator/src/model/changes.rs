@@ -1,18 +1,17 @@
-//! [`Changes`]: what has changed since it was written down last, so that whoever keeps the state on disk need not write
-//! all of it each time.
+//! [`Changes`]: what has changed since it was last persisted.
 //!
-//! Only names are noted, not values: what is written is what is there when it is written. So a change that is noted
-//! twice, or that came to nothing, does no harm.
+//! Only names are recorded; what is written is the state at the time of writing. So a change that
+//! is recorded twice, or undone, does no harm.
 
 use std::collections::BTreeSet;
 
 use super::file::Kind;
 use crate::content::Content;
 
-/// What has changed.
+/// Names of everything that has changed.
 #[derive(Clone, Default)]
 pub(crate) struct Changes {
-    /// Whether anybody writes them down; otherwise nothing is noted.
+    /// Whether changes are persisted at all; otherwise nothing is recorded.
     pub(crate) enabled: bool,
     pub(crate) buckets: BTreeSet<String>,
     /// By file id.
@@ -20,8 +19,8 @@ pub(crate) struct Changes {
     /// By file id and number.
     pub(crate) parts: BTreeSet<(String, u64)>,
     pub(crate) keys: BTreeSet<String>,
-    /// Content that nobody needs once it is written down that nobody does: until then, whoever reads what was written
-    /// before will look for it.
+    /// Content that can be deleted once the journal no longer refers to it. Until then a restart
+    /// would look for it.
     pub(crate) retired: Vec<Content>,
 }
 
@@ -70,7 +69,7 @@ impl Changes {
         }
     }
 
-    /// All that was noted; nothing is, afterwards.
+    /// Takes everything that was recorded.
     pub(crate) fn take(&mut self) -> Self {
         let enabled = self.enabled;
         std::mem::replace(

@@ -1,4 +1,4 @@
-//! SHA-1 and MD5 of uploads: which are computed, and what they come to.
+//! SHA-1 and MD5 of uploads.
 
 use md5::Md5;
 use sha1::{Digest as _, Sha1};
@@ -6,36 +6,39 @@ use sha1::{Digest as _, Sha1};
 use crate::content::Content;
 use crate::protocol::hex::hex;
 
-/// How many digits follow the data when the SHA-1 is sent at the end.
+/// Number of digits after the data when the SHA-1 is sent at the end.
 pub(crate) const DIGITS_AT_END: u64 = 40;
 
-/// Which checksums of uploads are computed: [`Builder::checksums`](crate::Builder::checksums).
+/// Which checksums the emulator computes for uploads:
+/// [`Builder::checksums`](crate::Builder::checksums).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Checksums {
-    /// SHA-1 and MD5, as B2 does.
+    /// SHA-1 and MD5, like B2.
     #[default]
     All,
-    /// SHA-1, which is checked; `contentMd5` is null. MD5 takes longer than SHA-1, and no client checks it.
+    /// SHA-1, which is verified; `contentMd5` is null. MD5 is slower than SHA-1, and no client
+    /// checks it.
     Sha1,
-    /// None: the sender is believed, so a wrong SHA-1 or a corrupted byte goes unnoticed. For measuring how fast a client
-    /// is, never for testing whether it is right. Where the sender says no SHA-1, it is computed all the same.
+    /// None: the client's SHA-1 is stored unverified, so corruption goes unnoticed. For client
+    /// benchmarks, never for correctness tests. If the client sends no SHA-1, it is still computed.
     Unverified,
 }
 
-/// What arrived: where it lies, and what it hashes to. The heart never sees more of a file than this.
+/// An upload that has been received: its content and checksums. The state machine sees no more of a
+/// file's bytes.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) content: Content,
-    /// Lower-case hex; `None` if the sender is believed.
+    /// Lower-case hexadecimal; `None` if the client's is used unverified.
     pub(crate) sha1: Option<String>,
-    /// Lower-case hex, if it was computed.
+    /// Lower-case hexadecimal, if computed.
     pub(crate) md5: Option<String>,
-    /// What followed the data, where digits were announced at the end.
+    /// The digits after the data, if the SHA-1 is sent at the end.
     pub(crate) at_end: String,
 }
 
-/// The checksums that are computed while bytes pass.
+/// Checksums in progress.
 #[derive(Default)]
 pub(crate) struct Hashes {
     sha1: Option<Sha1>,
@@ -43,7 +46,7 @@ pub(crate) struct Hashes {
 }
 
 impl Hashes {
-    /// For bytes whose SHA-1 the sender says.
+    /// For an upload that comes with a SHA-1.
     pub(crate) fn of_claimed(checksums: Checksums) -> Self {
         match checksums {
             Checksums::Unverified => Self::default(),
@@ -51,7 +54,7 @@ impl Hashes {
         }
     }
 
-    /// For bytes whose SHA-1 nobody has said.
+    /// For an upload without a SHA-1.
     pub(crate) fn of_unclaimed(checksums: Checksums) -> Self {
         Self {
             sha1: Some(Sha1::new()),
@@ -65,7 +68,7 @@ impl Hashes {
         self.sha1.is_none() && self.md5.is_none()
     }
 
-    /// The slowest of them, and the rest: MD5 takes longer than SHA-1.
+    /// Splits off the slowest: MD5, if it is computed, otherwise SHA-1.
     #[cfg(feature = "server")]
     pub(crate) fn split_slowest(mut self) -> (Self, Self) {
         let slowest = match self.md5.take() {

@@ -1,4 +1,5 @@
-//! [`Encryption`]: with whose key a file is encrypted. The emulator encrypts nothing; it asks for the key, as B2 does.
+//! [`Encryption`]: server-side encryption of a file. The emulator encrypts nothing; it requires the
+//! key, like B2.
 
 use std::fmt;
 
@@ -11,31 +12,31 @@ use subtle::ConstantTimeEq as _;
 
 use crate::protocol::api_error::ApiError;
 
-/// The only algorithm there is.
+/// The only algorithm.
 pub(crate) const AES256: &str = "AES256";
 
-/// With whose key a file is encrypted.
+/// The encryption of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Encryption {
     #[default]
     None,
-    /// With B2's: `SSE-B2`.
+    /// With B2's key: `SSE-B2`.
     Managed,
-    /// With the caller's: `SSE-C`.
+    /// With the client's key: `SSE-C`.
     Customer(CustomerKey),
 }
 
-/// What is known of a caller's key: its digests. The key itself is forgotten as soon as it was read.
+/// Digests of a client's key. The key itself is never stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CustomerKey {
     digest: [u8; 20],
-    /// In base64, as the caller sent it.
+    /// In base64, as the client sent it.
     md5: String,
 }
 
 impl CustomerKey {
-    /// From a key and the MD5 of it, both in base64.
+    /// From a key and its MD5, both in base64.
     pub(crate) fn of_base64(key: &str, md5: &str) -> Result<Self, ApiError> {
         let key = STANDARD
             .decode(key)
@@ -56,7 +57,7 @@ impl CustomerKey {
         &self.md5
     }
 
-    /// Whether both are the same key. Takes as long for a near miss as for a far one.
+    /// Compares in constant time.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.digest.ct_eq(&other.digest).into()
     }
@@ -69,7 +70,7 @@ impl fmt::Debug for CustomerKey {
 }
 
 impl Encryption {
-    /// As replies show it.
+    /// As in responses.
     pub(crate) const fn json(&self) -> EncryptionJson<'_> {
         let (algorithm, mode) = match self {
             Self::None => (None, None),
@@ -83,7 +84,7 @@ impl Encryption {
         }
     }
 
-    /// The same for large files, which name the key by its MD5.
+    /// As in responses about large files, which include the MD5 of the key.
     pub(crate) fn json_with_key(&self) -> EncryptionJson<'_> {
         let key = match self {
             Self::Customer(key) => Some(key.md5()),
@@ -96,7 +97,7 @@ impl Encryption {
     }
 }
 
-/// An encryption as replies show it: none has nulls.
+/// An encryption in the JSON of responses: all null without encryption.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EncryptionJson<'a> {

@@ -1,4 +1,4 @@
-//! [`Event`]: something that happened to a version of a file, and that a notification rule wants to be told of.
+//! [`Event`]: something that happened to a file version and matches a notification rule.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub(crate) enum EventType {
     DeleteByRule,
 }
 
-/// What is told of a version.
+/// The version that an event is about.
 pub(crate) struct EventObject {
     pub(super) bucket_id: String,
     pub(super) name: String,
@@ -25,13 +25,13 @@ pub(crate) struct EventObject {
     pub(super) size: u64,
 }
 
-/// Something that happened, and the rule that wants it told.
+/// An event with the rule that it matches.
 #[derive(Clone)]
 pub(crate) struct Event {
-    /// Its id.
+    /// The id of the bucket.
     pub(crate) bucket: String,
     pub(crate) rule: NotificationRule,
-    /// As the webhook says it.
+    /// In the JSON of a webhook.
     pub(crate) json: Value,
 }
 

@@ -1,4 +1,4 @@
-//! [`Version`]: one version of a file, a hide marker, or an unfinished large file.
+//! [`Version`]: a file version, a hide marker, or an unfinished large file.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,33 +10,33 @@ use super::lock::Lock;
 use crate::content::Content;
 use crate::model::names::FileInfo;
 
-/// A version.
+/// A file version, hide marker or unfinished large file.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
     pub(crate) file_id: String,
     pub(crate) bucket_id: String,
     pub(crate) name: String,
-    /// When the upload began, in milliseconds.
+    /// Start of the upload, in milliseconds.
     pub(crate) uploaded: u64,
     pub(crate) content_type: String,
     pub(crate) info: FileInfo,
     pub(crate) lock: Lock,
     pub(crate) encryption: Encryption,
-    /// `None` where no rule applies.
+    /// `None` if no replication rule applies.
     pub(crate) replication: Option<Replication>,
     pub(crate) kind: Kind,
 }
 
-/// What becomes of a version in another bucket.
+/// The replication status of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Replication {
-    /// It is still to be replicated.
+    /// Not replicated yet.
     Pending,
 }
 
 impl Replication {
-    /// As B2 spells it.
+    /// B2's word for it.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -49,7 +49,7 @@ impl Replication {
 pub(crate) enum Kind {
     File(Stored),
     Hide,
-    /// A large file under way: its parts, by number.
+    /// An unfinished large file, with its parts by number.
     Unfinished(BTreeMap<u64, Part>),
 }
 
@@ -57,9 +57,9 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) content: Content,
-    /// `None` for a large file.
+    /// `None` for large files.
     pub(crate) sha1: Option<Sha1>,
-    /// Hex; `None` for a large file.
+    /// Hexadecimal; `None` for large files.
     pub(crate) md5: Option<String>,
 }
 
@@ -68,22 +68,22 @@ pub(crate) struct Stored {
 pub(crate) struct Part {
     pub(crate) content: Content,
     pub(crate) sha1: Sha1,
-    /// Hex.
+    /// Hexadecimal.
     pub(crate) md5: Option<String>,
     pub(crate) encryption: Encryption,
     pub(crate) uploaded: u64,
 }
 
-/// A SHA-1, and whether anyone compared it with the sender's.
+/// A SHA-1, and whether it was compared with the client's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sha1 {
-    /// Lower-case hex.
+    /// Lower-case hexadecimal.
     pub(crate) hex: String,
     pub(crate) verified: bool,
 }
 
 impl Sha1 {
-    /// As replies show it.
+    /// As in responses.
     pub(crate) fn json(&self) -> Cow<'_, str> {
         if self.verified {
             Cow::Borrowed(&self.hex)
@@ -102,7 +102,7 @@ impl Version {
         matches!(self.kind, Kind::Hide)
     }
 
-    /// The content, if this is a file.
+    /// The content of a file.
     pub(crate) const fn stored(&self) -> Option<&Stored> {
         match &self.kind {
             Kind::File(stored) => Some(stored),
@@ -110,7 +110,7 @@ impl Version {
         }
     }
 
-    /// Whether it has parts, or was made of them.
+    /// Whether it was uploaded in parts.
     pub(crate) const fn is_large(&self) -> bool {
         match &self.kind {
             Kind::Unfinished(_) => true,
@@ -119,7 +119,7 @@ impl Version {
         }
     }
 
-    /// The parts, if this is an unfinished large file.
+    /// The parts of an unfinished large file.
     pub(crate) const fn parts(&self) -> Option<&BTreeMap<u64, Part>> {
         match &self.kind {
             Kind::Unfinished(parts) => Some(parts),

@@ -1,4 +1,4 @@
-//! The shapes of ids, tokens and keys, and the seeded source they come from.
+//! Formats of ids, tokens and keys, and [`Ids`], which generates them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -7,22 +7,23 @@ use crate::model::random::SplitMix64;
 use crate::protocol::date;
 use crate::protocol::hex::hex;
 
-/// The cluster that all ids name.
+/// The cluster in all ids.
 const CLUSTER: &str = "004";
 
-/// How long the secret end of a token is: 20 bytes in base64.
+/// Length of the secret at the end of a token: 20 bytes in base64.
 const TOKEN_SECRET: usize = 28;
 
-/// How long the public beginning of a download authorization is: `3_`, 14 digits, `_`, 24 hex digits.
+/// Length of the public part of a download authorization: `3_`, 14 digits, `_`, 24 hexadecimal
+/// digits.
 const DOWNLOAD_PUBLIC: usize = 41;
 
-/// Makes ids and tokens. The same seed gives the same ones: fine for tests, useless as security.
+/// Generates ids and tokens from a seed. Reproducible, and useless for security.
 #[derive(Clone)]
 pub(crate) struct Ids {
     random: SplitMix64,
 }
 
-/// What an upload token is for: the word in its middle.
+/// The kind of a token: the word in its middle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
     Account,
@@ -38,7 +39,7 @@ pub(crate) enum FileKind {
     SmallOrHidden = 4,
 }
 
-/// Where an upload lands: a vault and a tome in it.
+/// Where B2 stores an upload: a vault and a tome in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pod {
     vault: u64,
@@ -46,7 +47,7 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// Where hide markers are.
+    /// The pod of hide markers.
     pub(crate) const HIDE: Self = Self {
         vault: 7_007_000,
         tome: 0,
@@ -70,7 +71,7 @@ impl Ids {
         }
     }
 
-    /// The seed from which everything that is still to come follows.
+    /// The state from which all further ids follow; the journal keeps it.
     pub(crate) const fn seed(&self) -> u64 {
         self.random.seed()
     }
@@ -134,24 +135,24 @@ impl Ids {
         )
     }
 
-    /// 64 hex digits.
+    /// 64 hexadecimal digits.
     pub(crate) fn event_id(&mut self) -> String {
         hex(&self.bytes::<32>())
     }
 
-    /// Cluster, account, and a number: 25 characters.
+    /// Cluster, account and number: 25 characters.
     pub(crate) fn key_id(account: &str, number: u64) -> String {
         format!("{CLUSTER}{account}{number:010x}")
     }
 
-    /// `K`, the cluster, and 27 characters.
+    /// `K`, the cluster and 27 characters.
     pub(crate) fn key(&mut self) -> String {
         let secret = URL_SAFE.encode(self.bytes::<21>());
         format!("K{CLUSTER}{}", &secret[..27])
     }
 }
 
-/// Parts a token into what may be looked up and what must be compared in constant time.
+/// Splits a token into its public part, for lookups, and its secret, for constant-time comparison.
 pub(crate) fn split_token(token: &str) -> Option<(&str, &str)> {
     let public = match token.strip_suffix("_dnld") {
         Some(_) => DOWNLOAD_PUBLIC,
@@ -160,12 +161,13 @@ pub(crate) fn split_token(token: &str) -> Option<(&str, &str)> {
     token.split_at_checked(public)
 }
 
-/// Whether this could be a bucket id.
+/// Whether this has the format of a bucket id.
 pub(crate) fn is_bucket_id(text: &str) -> bool {
     text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// When the file with this id was begun, in milliseconds: `None` if it isn't shaped like a file id.
+/// The timestamp in a file id, in milliseconds; `None` if this does not have the format of a file
+/// id.
 pub(crate) fn file_id_time(id: &str) -> Option<u64> {
     let (bucket, rest) = id.strip_prefix("4_z")?.split_at_checked(24)?;
     let rest = rest.strip_prefix("_f")?;
@@ -196,7 +198,7 @@ pub(crate) fn file_id_time(id: &str) -> Option<u64> {
     }
 }
 
-/// Of digits, and nothing else.
+/// A number made of digits only.
 fn number(digits: &[u8]) -> Option<u64> {
     let add = |sum: u64, digit: &u8| {
         let digit = char::from(*digit).to_digit(10)?;

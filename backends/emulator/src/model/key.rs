@@ -1,4 +1,4 @@
-//! [`Key`]: an application key, and what it allows.
+//! [`Key`]: an application key and its restrictions.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq as _;
 use super::token::DownloadToken;
 use crate::protocol::api_error::ApiError;
 
-/// All that a key can be allowed to do.
+/// All capabilities.
 pub(crate) const CAPABILITIES: [&str; 30] = [
     "listKeys",
     "writeKeys",
@@ -42,7 +42,7 @@ pub(crate) const CAPABILITIES: [&str; 30] = [
     "bypassGovernance",
 ];
 
-/// The capabilities that a key with a bucket restriction can't have.
+/// Capabilities that a key restricted to buckets can't have.
 pub(crate) const ACCOUNT_WIDE_CAPABILITIES: [&str; 11] = [
     "listKeys",
     "writeKeys",
@@ -64,19 +64,19 @@ pub(crate) struct Key {
     pub(crate) secret: String,
     pub(crate) name: String,
     pub(crate) capabilities: Vec<String>,
-    /// The ids of the buckets it is restricted to.
+    /// The ids of the buckets that it is restricted to.
     pub(crate) buckets: Option<Vec<String>>,
-    /// Whether that was said by `bucketIds`, which API versions before 4 don't know.
+    /// Whether it was restricted by `bucketIds`, which only v4 knows.
     pub(crate) needs_v4: bool,
     pub(crate) name_prefix: Option<String>,
     /// In milliseconds.
     pub(crate) expires: Option<u64>,
-    /// The key that the emulator began with: it isn't listed.
+    /// The key that the emulator starts with. It is not listed.
     pub(crate) is_master: bool,
 }
 
 impl Key {
-    /// Nobody's key: who asks without a token has this one.
+    /// The key of requests without a token: it has no capability.
     pub(crate) fn anonymous() -> Arc<Self> {
         static ANONYMOUS: LazyLock<Arc<Key>> = LazyLock::new(|| Arc::new(Key::empty()));
         Arc::clone(&ANONYMOUS)
@@ -96,7 +96,7 @@ impl Key {
         }
     }
 
-    /// What a download authorization allows, as a key.
+    /// A key with the access of a download authorization.
     pub(crate) fn for_download_authorization(authorization: &DownloadToken) -> Self {
         Self {
             id: authorization.key_id.clone(),
@@ -111,7 +111,7 @@ impl Key {
         self.id.is_empty()
     }
 
-    /// Whether `secret` is this key's. Takes as long for a near miss as for a far one.
+    /// Compares in constant time.
     pub(crate) fn matches_secret(&self, secret: &str) -> bool {
         self.secret.as_bytes().ct_eq(secret.as_bytes()).into()
     }
@@ -138,7 +138,7 @@ impl Key {
         }
     }
 
-    /// Whether a file name, or the prefix of a listing, is within the key's prefix.
+    /// Requires a file name, or the prefix of a listing, to be within the key's name prefix.
     pub(crate) fn require_name(&self, name: &str) -> Result<(), ApiError> {
         match &self.name_prefix {
             Some(prefix) if !name.starts_with(prefix.as_str()) => Err(unauthorized()),
@@ -152,8 +152,8 @@ impl Key {
     }
 }
 
-/// What a key may not do is refused without a word: b2sdk says "unauthorized for application key with capabilities …" only
-/// where the message is empty, and B2's own tests wait for that.
+/// The error of a missing capability has no message: only then b2sdk adds "unauthorized for
+/// application key with capabilities …", which B2's own tests expect.
 fn unauthorized() -> ApiError {
     ApiError::unauthorized("")
 }

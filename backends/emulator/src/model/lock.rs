@@ -1,17 +1,17 @@
-//! [`Lock`]: what keeps a version from being deleted.
+//! [`Lock`]: Object Lock of a file version.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Object Lock of one version: two bolts, independent of each other.
+/// Retention and legal hold of a version, independent of each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lock {
     pub(crate) retention: Option<Retention>,
-    /// `None`: never set.
+    /// `None` if it was never set.
     pub(crate) legal_hold: Option<bool>,
 }
 
-/// Not to be deleted before some time.
+/// Prevents deletion until some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Retention {
     pub(crate) mode: RetentionMode,
@@ -19,17 +19,17 @@ pub(crate) struct Retention {
     pub(crate) until: u64,
 }
 
-/// Who may end a retention early.
+/// Whether a retention can be ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum RetentionMode {
-    /// Who has the capability `bypassGovernance`, and says so.
+    /// By a key with `bypassGovernance` that asks for it.
     Governance,
-    /// Nobody.
+    /// Never.
     Compliance,
 }
 
-/// The retention that new versions of a bucket get.
+/// The retention of new versions in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DefaultRetention {
     pub(crate) mode: RetentionMode,
@@ -37,17 +37,18 @@ pub(crate) struct DefaultRetention {
     pub(crate) unit: Unit,
 }
 
-/// What a duration counts.
+/// The unit of a retention period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Unit {
     Days,
-    /// Of 365 days.
+    /// 365 days each.
     Years,
 }
 
 impl Lock {
-    /// Whether the version must stay. `bypass` is the word of somebody who may bypass governance.
+    /// Whether the version can't be deleted. `bypass` is the wish of a caller who may bypass
+    /// governance.
     pub(crate) fn prevents_deletion(&self, now: u64, bypass: bool) -> bool {
         let retained = self.retention.is_some_and(|retention| {
             retention.is_active(now) && !(bypass && retention.mode == RetentionMode::Governance)
@@ -66,7 +67,7 @@ impl Retention {
     }
 }
 
-/// A retention as replies show it: none has nulls.
+/// A retention in the JSON of responses: null without one.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RetentionJson {
@@ -101,7 +102,7 @@ impl RetentionMode {
 }
 
 impl DefaultRetention {
-    /// The retention of a version of this time.
+    /// The retention of a version with this timestamp.
     pub(crate) const fn from(self, uploaded: u64) -> Retention {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let days = match self.unit {
@@ -114,7 +115,7 @@ impl DefaultRetention {
         }
     }
 
-    /// As replies show it: none has nulls.
+    /// In the JSON of responses: null without one.
     pub(crate) fn json(this: Option<Self>) -> Value {
         let period = this.map(|this| {
             let unit = match this.unit {

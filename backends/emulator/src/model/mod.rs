@@ -1,4 +1,4 @@
-//! One account with its keys, tokens, buckets and files, as plain data.
+//! The model of an account: keys, tokens, buckets and files, as plain data.
 
 pub(crate) mod bucket;
 pub(crate) mod changes;

@@ -1,20 +1,20 @@
-//! What names may look like: of files, of buckets, and of the entries of file info.
+//! Rules for the names of files, buckets, keys and rules, and for file info.
 
 use std::collections::BTreeMap;
 
 use crate::behavior::UndocumentedBehavior;
 use crate::protocol::api_error::ApiError;
 
-/// File info, as stored: keys in lower case.
+/// File info, with its keys in lower case.
 pub(crate) type FileInfo = BTreeMap<String, String>;
 
-/// How many bytes a file's name and info may have together.
+/// Maximum size in bytes of a file's name and info together.
 pub(crate) const INFO_LIMIT: usize = 7000;
 
-/// The same for files that are encrypted, or in a bucket with Object Lock.
+/// The same for encrypted files, and for files in buckets with Object Lock.
 pub(crate) const REDUCED_INFO_LIMIT: usize = 2048;
 
-/// The keys that B2 gives a meaning on download: key, header.
+/// The keys that B2 returns as headers of downloads: key, header.
 pub(crate) const RESERVED: [(&str, &str); 5] = [
     ("b2-content-disposition", "content-disposition"),
     ("b2-content-language", "content-language"),
@@ -23,7 +23,7 @@ pub(crate) const RESERVED: [(&str, &str); 5] = [
     ("b2-content-encoding", "content-encoding"),
 ];
 
-/// Checks a file's name: 1 to 1024 bytes, without control characters.
+/// Checks a file name: 1 to 1024 bytes, no control characters.
 pub(crate) fn check_file_name(
     name: &str,
     undocumented: &UndocumentedBehavior,
@@ -64,7 +64,7 @@ fn check_old_rules(name: &str) -> Result<(), ApiError> {
     Err(ApiError::bad_request(broken))
 }
 
-/// Checks a new bucket's name: 6 to 63 letters, digits and `-`, not beginning with `b2-`.
+/// Checks the name of a new bucket: 6 to 63 letters, digits and `-`, not starting with `b2-`.
 pub(crate) fn check_bucket_name(name: &str) -> Result<(), ApiError> {
     let invalid = |message: &str| Err(ApiError::new(400, "invalid_bucket_name", message));
     if name.len() > 63 {
@@ -85,7 +85,7 @@ pub(crate) fn check_bucket_name(name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Checks a new key's name: 1 to 100 letters, digits and `-`.
+/// Checks the name of a new key: 1 to 100 letters, digits and `-`.
 pub(crate) fn check_key_name(name: &str) -> Result<(), ApiError> {
     if name.is_empty() || name.len() > 100 || !is_plain(name) {
         let message = "keyName must have 1 to 100 letters, digits and '-'";
@@ -99,8 +99,8 @@ fn is_plain(name: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
-/// Checks a bucket's info, and makes its keys lower-case, as B2 does: 10 entries at most, keys of 50 and values of 10 000
-/// bytes. Keys are held against the rule for file info, which is the only one that is documented.
+/// Checks a bucket's info and lower-cases its keys, like B2: at most 10 entries, keys of 50 and
+/// values of 10,000 bytes. The keys follow the rule for file info, the only one documented.
 pub(crate) fn check_bucket_info(
     entries: impl IntoIterator<Item = (String, String)>,
 ) -> Result<BTreeMap<String, String>, ApiError> {
@@ -130,13 +130,13 @@ pub(crate) fn check_bucket_info(
     Ok(info)
 }
 
-/// Whether this could be the name of a CORS or notification rule: 6 to `longest` letters, digits and `-`, not beginning
-/// with `b2-`.
+/// Whether this is a valid name of a CORS or notification rule: 6 to `longest` letters, digits and
+/// `-`, not starting with `b2-`.
 pub(crate) fn is_rule_name(name: &str, longest: usize) -> bool {
     (6..=longest).contains(&name.len()) && is_plain(name) && !name.starts_with("b2-")
 }
 
-/// Checks file info, and makes its keys lower-case.
+/// Checks file info and lower-cases its keys.
 pub(crate) fn check_file_info(
     file_name: &str,
     entries: impl IntoIterator<Item = (String, String)>,
@@ -183,10 +183,11 @@ fn check_info_key(key: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The size of a file's name and info, which may be at most [`INFO_LIMIT`](crate::model::names::INFO_LIMIT) bytes. The
-/// documents count names and values "as sent in headers", without saying whether the `X-Bz-Info-` counts: it doesn't
-/// here, so that we are not stricter than B2. A name without info is never refused for it: names have a limit of their own,
-/// 1024 bytes, and could not use it in most of the world's scripts.
+/// The size of a file's name and info, which is limited to [`INFO_LIMIT`] bytes.
+///
+/// The documents count names and values "as sent in headers", and don't say whether `X-Bz-Info-`
+/// counts. Here it does not, so as not to be stricter than B2. A name without info is never too
+/// long: names have their own limit of 1,024 bytes, which most scripts could not reach otherwise.
 fn info_size<'a>(
     file_name: &str,
     info: impl IntoIterator<Item = (&'a String, &'a String)>,

@@ -1,11 +1,11 @@
-//! [`NotificationRule`]: which events of a bucket are told to whom.
+//! [`NotificationRule`]: which events of a bucket go to which URL.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Which events are told to whom.
+/// An event notification rule.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NotificationRule {
@@ -15,7 +15,7 @@ pub(crate) struct NotificationRule {
     pub(crate) is_enabled: bool,
     pub(crate) prefix: String,
     pub(crate) url: String,
-    /// Names and values; `None` and empty are json as they were given.
+    /// Names and values; `None` and empty are returned as they were set.
     pub(crate) headers: Option<Vec<(String, String)>>,
     pub(crate) secret: Option<String>,
     pub(crate) max_batch: u64,
@@ -57,7 +57,7 @@ impl fmt::Debug for NotificationRule {
     }
 }
 
-/// Whether an event type, which may end in `*`, covers another one.
+/// Whether a pattern, which may end in `*`, matches an event type.
 pub(crate) fn covers(pattern: &str, event_type: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(category) => event_type.starts_with(category),

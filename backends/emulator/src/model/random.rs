@@ -1,6 +1,7 @@
-//! [`SplitMix64`]: random numbers that a seed decides.
+//! [`SplitMix64`]: a seeded random number generator.
 
-/// SplitMix64. The same seed gives the same numbers: fine for tests, useless as security.
+/// The generator of Steele, Lea and Flood. Its state is one number, which the journal keeps, and it
+/// never repeats an output within 2^64. Useless for security.
 #[derive(Debug, Clone)]
 pub(crate) struct SplitMix64(u64);
 
@@ -9,7 +10,7 @@ impl SplitMix64 {
         Self(seed)
     }
 
-    /// The seed from which the numbers to come follow.
+    /// The state from which all further numbers follow.
     pub(crate) const fn seed(&self) -> u64 {
         self.0
     }
@@ -22,7 +23,7 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// At least 0 and less than 1.
+    /// Uniformly distributed, at least 0 and less than 1.
     pub(crate) fn next_f64(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }

@@ -1,9 +1,9 @@
-//! The rules of a bucket: for browsers ([`CorsRule`]), and for what happens by itself ([`LifecycleRule`]).
+//! Rules of a bucket: [`CorsRule`] and [`LifecycleRule`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Whom a browser may let read or write.
+/// Which origins may read or write from a browser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CorsRule {
@@ -15,7 +15,7 @@ pub(crate) struct CorsRule {
     pub(crate) max_age: u64,
 }
 
-/// What happens to old versions, in days.
+/// When old versions are hidden and deleted, in days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LifecycleRule {
@@ -39,7 +39,7 @@ impl CorsRule {
 }
 
 impl LifecycleRule {
-    /// Numbers that were left out are nulls.
+    /// Periods that were not set are null.
     pub(crate) fn json(&self) -> Value {
         json!({
             "daysFromHidingToDeleting": self.to_deleting,

@@ -1,5 +1,5 @@
-//! What the emulator knows: one account with its keys, tokens, buckets and files. Plain data; the rules are in
-//! [`calls`](crate::calls).
+//! [`State`]: an account with its keys, tokens, buckets and files. Plain data; what calls do with
+//! it is in [`calls`](crate::calls).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::notification::{NotificationRule, covers};
 use super::token::Tokens;
 use serde_json::json;
 
-/// How many events are kept before the oldest are forgotten.
+/// Maximum number of pending events; the oldest are dropped.
 const MAX_EVENTS: usize = 10_000;
 
-/// The account.
+/// The state of an account.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) settings: Settings,
@@ -28,33 +28,33 @@ pub(crate) struct State {
     pub(crate) ids: Ids,
     /// By key id.
     pub(crate) keys: BTreeMap<String, Arc<Key>>,
-    /// How many keys were ever created.
+    /// Number of keys ever made.
     pub(crate) keys_created: u64,
     pub(crate) tokens: Tokens,
     /// By bucket id.
     pub(crate) buckets: BTreeMap<String, Bucket>,
-    /// Where each file id is: bucket and position in it.
+    /// Bucket id and position of each file version.
     pub(crate) files: HashMap<String, (String, VersionPosition)>,
-    /// Numbers the versions in the order of their making.
+    /// Number of versions ever made.
     pub(crate) versions_made: u64,
-    /// What is to be told.
+    /// Events that no webhook has taken yet.
     pub(crate) events: VecDeque<Event>,
-    /// The last day on which lifecycle rules were carried out, counted from the epoch.
+    /// The last day on which lifecycle rules ran, counted from the epoch.
     pub(crate) last_day: Option<u64>,
-    /// How often each call was made, refused ones included.
+    /// Number of requests of each call, including refused ones.
     pub(crate) calls: BTreeMap<&'static str, u64>,
-    /// What is to be written down.
+    /// What is to be persisted.
     pub(crate) changes: Changes,
 }
 
-/// What the builder set.
+/// The settings of the builder.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) absolute_minimum_part_size: u64,
     pub(crate) recommended_part_size: u64,
     pub(crate) token_lifetime_millis: u64,
     pub(crate) custom_timestamps: bool,
-    /// Whether new buckets are under the encryption rules from before September 2026.
+    /// Whether new buckets have the encryption rules from before September 2026.
     pub(crate) legacy_encryption: bool,
     pub(crate) undocumented: UndocumentedBehavior,
 }
@@ -77,27 +77,26 @@ impl State {
         self.buckets.values().find(|bucket| bucket.name == name)
     }
 
-    /// The bucket that is called so, whatever the case.
+    /// The bucket with this name, ignoring case.
     pub(crate) fn bucket_by_name_any_case(&self, name: &str) -> Option<&Bucket> {
         self.buckets
             .values()
             .find(|bucket| bucket.is_named_any_case(name))
     }
 
-    /// The version with this file id, whatever it is, and its bucket.
+    /// The file version with this id and its bucket.
     pub(crate) fn version(&self, file_id: &str) -> Option<(&Bucket, &Version)> {
         let (bucket, position) = self.files.get(file_id)?;
         let bucket = self.buckets.get(bucket)?;
         Some((bucket, bucket.versions.get(position)?))
     }
 
-    /// Adds a bucket.
     pub(crate) fn add_bucket(&mut self, bucket: Bucket) {
         self.changes.bucket(&bucket.id);
         self.buckets.insert(bucket.id.clone(), bucket);
     }
 
-    /// Takes a bucket out, with all that is in it.
+    /// Removes a bucket with all that is in it.
     pub(crate) fn remove_bucket(&mut self, id: &str) -> Option<Bucket> {
         let bucket = self.buckets.remove(id)?;
         self.changes.bucket(id);
@@ -109,26 +108,24 @@ impl State {
         Some(bucket)
     }
 
-    /// Adds a key.
     pub(crate) fn add_key(&mut self, key: Key) {
         self.changes.key(&key.id);
         self.keys.insert(key.id.clone(), Arc::new(key));
     }
 
-    /// Takes a key out.
     pub(crate) fn remove_key(&mut self, id: &str) {
         self.changes.key(id);
         self.keys.remove(id);
     }
 
-    /// The version with this file id, to be changed; its parts are [`put_part`](Self::put_part)'s.
+    /// Mutable access to a version, except to its parts: see [`put_part`](Self::put_part).
     pub(crate) fn version_mut(&mut self, file_id: &str) -> Option<&mut Version> {
         self.changes.version(file_id);
         let (bucket, position) = self.files.get(file_id)?;
         self.buckets.get_mut(bucket)?.versions.get_mut(position)
     }
 
-    /// Adds a version; its position follows from name, timestamp and the order of making.
+    /// Adds a version. Its position follows from name, timestamp and number.
     pub(crate) fn insert(&mut self, version: Version) -> Result<&Version, ApiError> {
         self.versions_made += 1;
         let position = VersionPosition::new(&version.name, version.uploaded, self.versions_made);
@@ -143,7 +140,7 @@ impl State {
         Ok(bucket.insert(position, version))
     }
 
-    /// Takes a version out.
+    /// Removes a version.
     pub(crate) fn remove(&mut self, file_id: &str) -> Option<Version> {
         let (bucket, position) = self.files.remove(file_id)?;
         let version = self.buckets.get_mut(&bucket)?.remove(&position)?;
@@ -152,8 +149,8 @@ impl State {
         Some(version)
     }
 
-    /// Puts a part into an unfinished large file, in position of an earlier one with its number; whether there is such a
-    /// file.
+    /// Adds a part to an unfinished large file, or replaces the one with its number. False if there
+    /// is no such file.
     pub(crate) fn put_part(&mut self, file_id: &str, number: u64, part: Part) -> bool {
         let Some((bucket, position)) = self.files.get(file_id) else {
             return false;
@@ -170,7 +167,7 @@ impl State {
         true
     }
 
-    /// An unfinished large file becomes a file, at its own position.
+    /// Turns an unfinished large file into a file at the same position.
     pub(crate) fn finish(&mut self, file_id: &str, kind: Kind) -> Option<&Version> {
         let (bucket, position) = self.files.get(file_id)?;
         self.changes.version(file_id);
@@ -179,7 +176,7 @@ impl State {
         Some(version)
     }
 
-    /// Something happened to a version: who wants to know is told, once somebody asks for it.
+    /// Records an event, if a notification rule matches it.
     pub(crate) fn record_event(&mut self, version: &EventObject, event_type: EventType, now: u64) {
         let Some(bucket) = self.buckets.get(&version.bucket_id) else {
             return;

@@ -1,4 +1,4 @@
-//! [`Tokens`]: what was given out in exchange for a key, and how long it is good for.
+//! [`Tokens`]: account tokens, upload tokens and download authorizations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use crate::behavior;
 use crate::model::ids::split_token;
 use crate::protocol::api_error::ApiError;
 
-/// All tokens. They are found by their public part; the secret part is compared in constant time.
+/// All tokens, by their public part. The secret part is compared in constant time.
 #[derive(Clone, Default)]
 pub(crate) struct Tokens {
     pub(crate) account: HashMap<String, Issued<AccountToken>>,
     upload: HashMap<String, Issued<UploadToken>>,
     pub(crate) download: HashMap<String, Issued<DownloadToken>>,
-    /// The public parts of the account tokens and download authorizations that changed, if anybody writes them
-    /// down. Upload tokens aren't: their holders ask for others.
+    /// The public parts of account tokens and download authorizations that have changed; `None` if
+    /// nothing is persisted. Upload tokens are not persisted: clients request new ones.
     changed: Option<BTreeSet<String>>,
-    /// How many there may be before those that have expired are thrown out.
+    /// Number of tokens at which expired ones are removed.
     cleanup_at: usize,
 }
 
-/// How a token stops working before its time.
+/// How a fault makes a token stop working.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenFault {
     /// It has expired.
@@ -31,7 +31,7 @@ pub(crate) enum TokenFault {
     Forget,
 }
 
-/// How many tokens of one kind are no cleanup_at.
+/// Below this number of tokens, expired ones are not removed.
 const MIN_CLEANUP: usize = 1024;
 
 /// What an account token stands for.
@@ -39,18 +39,18 @@ const MIN_CLEANUP: usize = 1024;
 pub(crate) struct AccountToken {
     pub(crate) key_id: String,
     pub(crate) expires: u64,
-    /// For how many calls it is still good, where that is limited.
+    /// Number of calls that are left, if limited.
     pub(crate) uses_left: Option<u64>,
 }
 
-/// What an upload token stands for: one URL, one upload at a time.
+/// An upload token: for one URL, and one upload at a time.
 #[derive(Clone)]
 pub(crate) struct UploadToken {
     pub(crate) key_id: String,
     pub(crate) expires: u64,
-    /// The path of its upload URL after the version.
+    /// The path of its upload URL, after the version.
     pub(crate) path: String,
-    /// Whether an upload with it is under way.
+    /// Whether an upload with it is in progress.
     pub(crate) in_use: bool,
 }
 
@@ -60,12 +60,12 @@ pub(crate) struct DownloadToken {
     pub(crate) key_id: String,
     pub(crate) bucket_id: String,
     pub(crate) prefix: String,
-    /// The parameters that downloads must repeat, and their values.
+    /// Query parameters that downloads must repeat, with their values.
     pub(crate) overrides: Arc<BTreeMap<&'static str, String>>,
     pub(crate) expires: u64,
 }
 
-/// A token and the part of it that only its holder knows.
+/// A token with its secret part.
 #[derive(Clone)]
 pub(crate) struct Issued<T> {
     pub(crate) secret: String,
@@ -87,7 +87,7 @@ impl Tokens {
         note(&mut self.changed, token);
     }
 
-    /// The public parts of the tokens that changed since this was asked last.
+    /// Takes the public parts of the tokens that have changed.
     pub(crate) fn take_changed(&mut self) -> BTreeSet<String> {
         self.changed
             .as_mut()
@@ -95,18 +95,18 @@ impl Tokens {
             .unwrap_or_default()
     }
 
-    /// From now on it is noted what changes.
+    /// Starts to track changes.
     pub(crate) fn track_changes(&mut self) {
         self.changed.get_or_insert_default();
     }
 
-    /// Upload tokens in use are no good any more: their uploads are not known here.
+    /// Revokes upload tokens in use: their uploads are unknown after a restore.
     pub(crate) fn revoke_uploads_in_progress(&mut self) {
         self.upload.retain(|_, it| !it.token.in_use);
     }
 
-    /// Throws out what expired a day ago or earlier, if there is a cleanup_at: nobody asks with it any more, and if somebody
-    /// does, it is unknown instead of expired.
+    /// Removes tokens that expired at least a day ago, if there are many. Such a token is then
+    /// unknown instead of expired.
     pub(crate) fn remove_expired(&mut self, now: u64) {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         let count = self.account.len() + self.upload.len() + self.download.len();
@@ -130,7 +130,7 @@ impl Tokens {
         self.cleanup_at = 2 * (self.account.len() + self.upload.len() + self.download.len());
     }
 
-    /// The download authorization, if this is one.
+    /// The download authorization; `None` if the token is none.
     pub(crate) fn download(
         &self,
         token: &str,
@@ -145,7 +145,7 @@ impl Tokens {
         })
     }
 
-    /// The account token, if it is good.
+    /// The account token, if it is valid.
     pub(crate) fn account(&mut self, token: &str, now: u64) -> Result<&AccountToken, ApiError> {
         let found = find(&mut self.account, token).ok_or_else(ApiError::bad_auth_token)?;
         if found.expires <= now || found.uses_left == Some(0) {
@@ -158,7 +158,7 @@ impl Tokens {
         Ok(found)
     }
 
-    /// The upload token, if it is good; whether it is in use is for the caller to ask.
+    /// The upload token, if it is valid. The caller checks whether it is in use.
     pub(crate) fn upload(&mut self, token: &str, now: u64) -> Result<&mut UploadToken, ApiError> {
         let found = find(&mut self.upload, token).ok_or_else(ApiError::bad_auth_token)?;
         if found.expires <= now {
@@ -167,21 +167,21 @@ impl Tokens {
         Ok(found)
     }
 
-    /// An upload with this token ended well: it may be used again.
+    /// After a successful upload: the token can be used again.
     pub(crate) fn release(&mut self, token: &str) {
         if let Some(found) = find(&mut self.upload, token) {
             found.in_use = false;
         }
     }
 
-    /// An upload with this token failed: it is no good any more.
+    /// After a failed upload: the token no longer works.
     pub(crate) fn revoke(&mut self, token: &str) {
         if let Some((public, _)) = split_token(token) {
             self.upload.remove(public);
         }
     }
 
-    /// A token, account's or upload's, goes bad: if this is one, and its secret is right.
+    /// Makes an account or upload token stop working, if its secret is right.
     pub(crate) fn apply_fault(&mut self, token: &str, trouble: TokenFault) {
         let Some((public, _)) = split_token(token) else {
             return;
@@ -201,7 +201,7 @@ impl Tokens {
         }
     }
 
-    /// An account token is good for a few more calls only.
+    /// Limits an account token to a few more calls.
     pub(crate) fn limit_uses(&mut self, token: &str) {
         if let Some(found) = find(&mut self.account, token) {
             found.uses_left = Some(behavior::USES_OF_LIMITED_TOKEN);
@@ -248,7 +248,7 @@ fn find<'a, T>(tokens: &'a mut HashMap<String, Issued<T>>, token: &str) -> Optio
 }
 
 impl<T> Issued<T> {
-    /// What the secret stands for, if it is this one. Takes as long for a near miss as for a far one.
+    /// The token, if this is its secret; compared in constant time.
     fn verified(&self, secret: &str) -> Option<&T> {
         let same: bool = self.secret.as_bytes().ct_eq(secret.as_bytes()).into();
         same.then_some(&self.token)

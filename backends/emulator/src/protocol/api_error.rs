@@ -1,10 +1,10 @@
-//! [`ApiError`]: an error as B2 says it.
+//! [`ApiError`]: an error response of B2.
 
 use std::borrow::Cow;
 
 use http::StatusCode;
 
-/// B2's "no": a status, the code that programs read, and the message that people read.
+/// An error of B2: a status, a code for programs and a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: StatusCode,
@@ -63,7 +63,7 @@ impl ApiError {
         Self::new(405, "method_not_allowed", message)
     }
 
-    /// As B2 says it when a body doesn't come.
+    /// What B2 answers when the body of an upload stops arriving.
     #[cfg(feature = "server")]
     pub(crate) fn request_timeout() -> Self {
         let message = "The service timed out reading the uploaded file";

@@ -6,14 +6,16 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::percent;
 use crate::protocol::undocumented;
 
-/// The fields of one request. A JSON `null` is an absent field; which fields a call knows is in [`calls`](crate::calls).
+/// The fields of one request. A JSON `null` counts as an absent field. [`calls`](crate::calls)
+/// knows which fields each call has.
 #[derive(Debug, Default)]
 pub(crate) struct Args {
     fields: Map<String, Value>,
 }
 
 impl Args {
-    /// From a query string; its values are strings, and stand for numbers and booleans where those are asked for.
+    /// From a query string, whose values are all strings; they are accepted where a number or a
+    /// boolean is expected.
     pub(crate) fn of_query(query: &str) -> Result<Self, ApiError> {
         let pairs = percent::query_pairs(query)
             .ok_or_else(|| ApiError::bad_request("The query string is not encoded properly"))?;
@@ -25,7 +27,7 @@ impl Args {
         })
     }
 
-    /// From a JSON body. No body at all is no fields.
+    /// From a JSON body. An empty body has no fields.
     pub(crate) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         if body.is_empty() {
             return Ok(Self::default());
@@ -60,12 +62,12 @@ impl Args {
         })
     }
 
-    /// The fields there are, whether or not anybody knows them.
+    /// All fields, known or unknown.
     pub(crate) const fn fields(&self) -> &Map<String, Value> {
         &self.fields
     }
 
-    /// These fields, over the ones of a query.
+    /// Merges these fields of a body with those of a query; the body wins.
     pub(crate) fn over(mut self, query: Self) -> Self {
         if query.fields.is_empty() {
             return self;
@@ -85,7 +87,7 @@ impl Args {
             .transpose()
     }
 
-    /// A count that pages results: `default` if absent or 0, at most `max`.
+    /// The size of a page: `default` if absent or 0, at most `max`.
     pub(crate) fn count(&self, name: &str, default: usize, max: usize) -> Result<usize, ApiError> {
         match self.integer(name)? {
             None | Some(0) => Ok(default),
@@ -120,7 +122,7 @@ impl Args {
             .transpose()
     }
 
-    /// An object, whose fields are read like those of a request.
+    /// An object with fields of its own.
     pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, ApiError> {
         self.value(name)
             .map(|value| {
@@ -141,7 +143,7 @@ impl Args {
             .transpose()
     }
 
-    /// An object from strings to strings.
+    /// An object whose values are all strings.
     pub(crate) fn string_map(&self, name: &str) -> Result<Option<Vec<(String, String)>>, ApiError> {
         let map = |value: &Value| -> Option<Vec<(String, String)>> {
             let entries = value.as_object()?.iter();

@@ -1,6 +1,6 @@
-//! What `b2/x-auto` becomes.
+//! The content type `b2/x-auto`, which B2 replaces by one that matches the file's extension.
 
-/// Ask B2 to guess the type from the name.
+/// Makes B2 choose the content type by the extension of the file name.
 pub(crate) const AUTO: &str = "b2/x-auto";
 
 /// The type to store for a file of this name.
@@ -12,7 +12,12 @@ pub(crate) fn resolve(given: &str, file_name: &str) -> String {
     }
 }
 
-/// By the extension, which B2 publishes a table of; these are the common ones.
+/// The content type of common extensions.
+///
+/// B2 had its mapping at `backblaze.com/b2/docs/content-types.html`, a page that its current
+/// documents don't have. Recorded are `.txt` and names without an extension; all others here are
+/// the registered types, with the `x-` types that web servers traditionally send where there is
+/// none.
 fn by_extension(file_name: &str) -> &'static str {
     let last = file_name.rsplit('/').next().unwrap_or(file_name);
     let extension = last.rsplit_once('.').map_or("", |(_, extension)| extension);

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 /// The names of the months in HTTP dates, three letters each.
 const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
 /// 9999-12-31 23:59:59, the last second that an HTTP date can name.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -34,9 +36,11 @@ pub(crate) fn of_digits(digits: &str) -> Option<u64> {
     let month = MONTHS.get(month..month + 3)?;
     let (year, day) = (&digits[..4], &digits[6..8]);
     let (hour, minute, second) = (&digits[8..10], &digits[10..12], &digits[12..]);
-    // the day of the week has to be one, and is not compared
-    let date = format!("Thu, {day} {month} {year} {hour}:{minute}:{second} GMT");
-    let moment = httpdate::parse_http_date(&date).ok()?;
+    // an HTTP date is only valid with its own day of the week, which is one of seven
+    let moment = WEEKDAYS.iter().find_map(|weekday| {
+        let date = format!("{weekday}, {day} {month} {year} {hour}:{minute}:{second} GMT");
+        httpdate::parse_http_date(&date).ok()
+    })?;
     let since_epoch = moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     Some(since_epoch.as_secs() * 1000)
 }

@@ -1,6 +1,6 @@
-//! Hex digits.
+//! Hexadecimal digits.
 
-/// `bytes` in lower-case hex.
+/// `bytes` in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
@@ -11,7 +11,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// `text` in lower case, if it is `count` hex digits of either case.
+/// `text` in lower case, if it has exactly `count` hexadecimal digits of either case.
 pub(crate) fn hex_digits(text: &str, count: usize) -> Option<String> {
     let is_hex = text.len() == count && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hex.then(|| text.to_ascii_lowercase())

@@ -1,28 +1,30 @@
-//! JSON as B2 writes it: keys in alphabetical order at every level, two spaces of indentation, raw UTF-8.
+//! JSON as B2 writes it: keys in alphabetical order at every level, two spaces of indentation,
+//! UTF-8 without escapes.
 
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value;
 
-/// The text of a value whose keys are in order: a struct that declares them so, or [`Sorted`].
+/// Serializes a value whose keys are sorted already: a struct that declares them in order, or
+/// [`Sorted`].
 pub(crate) fn text(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
     let mut text = Vec::with_capacity(1024);
     let mut writer = serde_json::Serializer::pretty(&mut text);
-    // neither memory nor our own types refuse
+    // neither a `Vec` nor our own types return an error
     value.serialize(&mut writer).unwrap_or_default();
     text
 }
 
-/// The same with a newline at its end.
+/// Like [`text`], with a newline at the end.
 pub(crate) fn line(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
     let mut line = text(value);
     line.push(b'\n');
     line
 }
 
-/// A value with its keys in order.
+/// A value with its keys sorted.
 ///
-/// Sorted here rather than by the map: whether `serde_json`'s map is sorted hangs on a feature that any crate of a
-/// program can switch.
+/// `serde_json`'s own map is sorted or not depending on a feature that any crate in a program can
+/// enable.
 pub(crate) struct Sorted<'a>(pub(crate) &'a Value);
 
 impl Serialize for Sorted<'_> {
@@ -43,7 +45,7 @@ impl Serialize for Sorted<'_> {
     }
 }
 
-/// An object with these members, which are moved: `json!` would copy them.
+/// An object with these members, moved in: `json!` would clone them.
 pub(crate) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let members = members.into_iter();
     Value::Object(

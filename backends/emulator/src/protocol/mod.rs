@@ -1,4 +1,4 @@
-//! What B2's documents say of requests and responses, without any state.
+//! How requests are read and responses written, as B2's documents describe it. No state.
 
 pub(crate) mod api_error;
 pub(crate) mod args;

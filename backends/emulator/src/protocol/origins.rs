@@ -1,8 +1,8 @@
-//! [`Origins`]: the URLs that answers send clients on to.
+//! [`Origins`]: the URLs that responses point clients to.
 
 use std::sync::Arc;
 
-/// Scheme, host and port of what B2 has different hosts for.
+/// Scheme, host and port for each of the roles for which B2 has separate hosts.
 #[derive(Debug, Clone)]
 pub(crate) struct Origins {
     pub(crate) api: Arc<str>,
@@ -11,7 +11,7 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// The same for everything.
+    /// The same origin for every role.
     pub(crate) fn one(origin: &Arc<str>) -> Self {
         Self {
             api: Arc::clone(origin),

@@ -1,6 +1,6 @@
-//! The response headers that a download may ask for.
+//! Query parameters that override headers of a download's response.
 
-/// Parameters of a download that replace a header of its answer.
+/// Each parameter with the header that it overrides.
 pub(crate) const OVERRIDES: [(&str, &str); 6] = [
     ("b2CacheControl", "cache-control"),
     ("b2ContentDisposition", "content-disposition"),

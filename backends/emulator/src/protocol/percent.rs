@@ -1,9 +1,9 @@
-//! Percent-encoding as B2 documents it: for file names and file info in headers, paths and queries.
+//! Percent-encoding with B2's own rules: file names and file info in headers, paths and queries.
 
-/// What may stand as it is, besides letters and digits.
+/// The characters that are never escaped, besides letters and digits.
 const SAFE: &[u8] = b"._-/~!$'()*;=:@";
 
-/// Encodes `text` with as few escapes as B2 documents; a space becomes `+`, or `%20` if `plus` is false.
+/// Escapes only what B2's documents require. A space becomes `+`, or `%20` if `plus` is false.
 pub(crate) fn encode(text: &str, plus: bool) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len());
@@ -21,7 +21,8 @@ pub(crate) fn encode(text: &str, plus: bool) -> String {
     encoded
 }
 
-/// Decodes: `+` is a space, `%XX` a byte, and the bytes are UTF-8. `None` if an escape is broken or it isn't UTF-8.
+/// Decodes `+` to a space and `%XX` to a byte. `None` if an escape is incomplete or the result is
+/// not UTF-8.
 pub(crate) fn decode(encoded: &[u8]) -> Option<String> {
     let digit = |at: usize| char::from(*encoded.get(at)?).to_digit(16);
     let mut bytes = Vec::with_capacity(encoded.len());
@@ -40,7 +41,7 @@ pub(crate) fn decode(encoded: &[u8]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The names and values of a query string, decoded, in order. `None` if one can't be decoded.
+/// The decoded names and values of a query string, in order. `None` if one can't be decoded.
 pub(crate) fn query_pairs(query: &str) -> Option<Vec<(String, String)>> {
     query
         .split('&')

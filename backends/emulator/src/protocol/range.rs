@@ -2,36 +2,37 @@
 
 use std::ops::Range;
 
-/// What a range asks of a file of a known length.
+/// What a range selects in a file of known length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RequestedRange {
-    /// No range, or none that we understand: the whole file.
+    /// No range, or one that is not understood: the whole file.
     Whole,
-    /// These bytes; not empty.
+    /// These bytes, at least one.
     Part(Range<u64>),
-    /// Nothing of it lies in the file.
+    /// No byte of the file.
     Unsatisfiable,
 }
 
-/// Reads `bytes=a-b`, `bytes=a-` or `bytes=-n` for a file of `len` bytes.
+/// Resolves `bytes=a-b`, `bytes=a-` or `bytes=-n` for a file of `len` bytes.
 ///
-/// An end past the file's end is cut. What is not one well-formed range of bytes is [`RequestedRange::Whole`], as RFC 7233
-/// says of ranges that a server doesn't know; copies refuse it.
+/// An end beyond the file is clamped. Anything but one well-formed byte range is
+/// [`RequestedRange::Whole`], as RFC 9110 has it for ranges that a server does not understand;
+/// copies refuse it.
 pub(crate) fn resolve(range: &str, len: u64) -> RequestedRange {
     parse(range, len).unwrap_or(RequestedRange::Whole)
 }
 
-/// Whether this is `bytes=0-`, which is the whole of any file.
+/// Whether this is `bytes=0-`, which selects the whole of any file.
 pub(crate) fn is_from_zero(range: &str) -> bool {
     range.trim() == "bytes=0-"
 }
 
 fn parse(range: &str, len: u64) -> Option<RequestedRange> {
     let (first, last) = range.trim().strip_prefix("bytes=")?.split_once('-')?;
-    // "+1" parses as a number, but isn't one here
+    // "+1" parses as a number, but is not allowed here
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        // more digits than a u64 has is still a number: past the end of every file
+        // a number that overflows lies beyond the end of every file
         digits.then(|| text.parse::<u64>().unwrap_or(u64::MAX))
     };
     let bytes = match (first, last) {

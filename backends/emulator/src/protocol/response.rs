@@ -1,4 +1,4 @@
-//! [`Response`]: what the heart answers.
+//! [`Response`]: what the state machine answers.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE};
@@ -11,7 +11,7 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::date::http_date;
 use crate::protocol::json::{self, Sorted};
 
-/// An answer: status, headers, and what to send after them.
+/// A response: status, headers and payload.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
@@ -19,12 +19,12 @@ pub(crate) struct Response {
     pub(crate) payload: Payload,
 }
 
-/// What an answer carries.
+/// The payload of a response.
 #[derive(Debug)]
 pub(crate) enum Payload {
-    /// A few bytes, already here: JSON, or nothing.
+    /// JSON or nothing, in memory.
     Bytes(Bytes),
-    /// Stored bytes, which the shell reads.
+    /// Stored bytes, which the driver reads.
     Content(Content),
 }
 
@@ -38,18 +38,18 @@ impl Payload {
 }
 
 impl Response {
-    /// An answer of 200 with JSON: ends with a newline.
+    /// A 200 with JSON, which ends with a newline.
     pub(crate) fn json(value: &Value) -> Self {
         Self::serialized(&Sorted(value))
     }
 
-    /// The same with a shape, whose fields are in B2's order already.
+    /// Like [`json`](Self::json), for a value whose fields are in B2's order.
     pub(crate) fn serialized(value: &impl Serialize) -> Self {
         let body = json::line(value);
         Self::with_json(StatusCode::OK, "application/json;charset=UTF-8", body)
     }
 
-    /// An error: does not end with a newline, and spells its charset small.
+    /// An error. Its JSON has no newline at the end, and its charset is in lower case, as B2's.
     pub(crate) fn error(error: &ApiError) -> Self {
         #[derive(Serialize)]
         struct Shape<'a> {
@@ -70,7 +70,7 @@ impl Response {
         response
     }
 
-    /// An answer with stored bytes.
+    /// A response with stored bytes.
     pub(crate) fn content(status: StatusCode, headers: HeaderMap, content: Content) -> Self {
         let mut response = Self {
             status,
@@ -81,12 +81,12 @@ impl Response {
         response
     }
 
-    /// An answer of 200 with nothing in it.
+    /// A 200 without a body.
     pub(crate) fn empty() -> Self {
         Self::content(StatusCode::OK, HeaderMap::new(), Content::default())
     }
 
-    /// An answer that isn't JSON of B2's.
+    /// A response with any other body than B2's JSON.
     pub(crate) fn with_body(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type);
@@ -99,7 +99,7 @@ impl Response {
         response
     }
 
-    /// The JSON in it, if that is what it carries.
+    /// The payload as JSON, if it is JSON.
     pub(crate) fn as_json(&self) -> Option<Value> {
         match &self.payload {
             Payload::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
@@ -107,7 +107,7 @@ impl Response {
         }
     }
 
-    /// Puts other JSON in its place, with a newline at its end.
+    /// Replaces the payload with this JSON and a newline.
     pub(crate) fn replace_json(&mut self, json: &Value) {
         self.payload = Payload::Bytes(json::line(&Sorted(json)).into());
         self.set_length();
@@ -132,13 +132,13 @@ impl Response {
             .insert(CONTENT_LENGTH, self.payload.len().into());
     }
 
-    /// The same answer to `HEAD`: every header, no body.
+    /// The response to `HEAD`: all headers, no body.
     pub(crate) fn without_body(mut self) -> Self {
         self.payload = Payload::Bytes(Bytes::new());
         self
     }
 
-    /// With the `Date` header, which every answer has.
+    /// Adds the `Date` header, which every response has.
     pub(crate) fn with_date(mut self, now: u64) -> Self {
         let date = http_date(now);
         let date = HeaderValue::try_from(date).expect("digits, letters and punctuation");

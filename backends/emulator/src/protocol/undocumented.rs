@@ -3,32 +3,34 @@
 use super::api_error::ApiError;
 use super::version::ApiVersion;
 
-/// `Authorization` is missing on an API call: older documents have `missing_auth_token`, and before that a 400.
+/// `Authorization` is missing on an API call. Older documents have `missing_auth_token`, and before
+/// that a 400.
 pub(crate) fn no_authorization() -> ApiError {
     ApiError::new(401, "bad_auth_token", "No Authorization header")
 }
 
-/// A private file without a token, or with one that doesn't reach it.
+/// A private file is requested without a token, or with one that does not give access to it.
 pub(crate) fn private_download() -> ApiError {
     ApiError::unauthorized("")
 }
 
-/// `accountId` in the request is not the account of the token: older documents say 400 "Account … does not exist".
+/// `accountId` is not the account of the token. Older documents have 400 "Account … does not
+/// exist".
 pub(crate) fn wrong_account() -> ApiError {
     ApiError::unauthorized("accountId does not belong to this authorization token")
 }
 
-/// No call of this name, or no such version.
+/// There is no such call or API version.
 pub(crate) fn unknown_call(path: &str) -> ApiError {
     ApiError::not_found(format!("Unknown path: {path}"))
 }
 
-/// The code is documented, the message isn't.
+/// The method is not allowed. The code is documented, the message is not.
 pub(crate) fn wrong_method(allowed: &str) -> ApiError {
     ApiError::method_not_allowed(format!("Only {allowed} is supported"))
 }
 
-/// The body isn't a JSON object. The code stands in the lists of the SDKs, the message is ours.
+/// The body is not a JSON object. The code is in the SDKs' lists, the message is ours.
 pub(crate) fn bad_json() -> ApiError {
     ApiError::new(
         400,
@@ -37,12 +39,12 @@ pub(crate) fn bad_json() -> ApiError {
     )
 }
 
-/// A body that is larger than any honest call's.
+/// The JSON body exceeds the limit.
 pub(crate) fn body_too_large() -> ApiError {
     ApiError::bad_request("The body of the request is too large")
 }
 
-/// A field that must be there isn't.
+/// A required field is missing.
 pub(crate) fn missing_field(name: &str) -> ApiError {
     ApiError::bad_request(format!("required field {name} is missing"))
 }
@@ -52,36 +54,38 @@ pub(crate) fn wrong_type(name: &str, wanted: &str) -> ApiError {
     ApiError::bad_request(format!("{name} must be {wanted}"))
 }
 
-/// A header that must be there isn't.
+/// A required header is missing.
 pub(crate) fn missing_header(name: &str) -> ApiError {
     ApiError::bad_request(format!("Missing header: {name}"))
 }
 
-/// Uploads need `Content-Length`; chunked ones are not supported, say the documents, without the answer.
+/// An upload without `Content-Length`. The documents rule out chunked uploads, but not how B2
+/// answers one.
 pub(crate) fn chunked_upload() -> ApiError {
     ApiError::bad_request("Chunked uploads are not supported: Content-Length is required")
 }
 
-/// The length is beyond what one upload or copy may have.
+/// An upload or copy exceeds the maximum size.
 pub(crate) fn upload_too_large(len: u64) -> ApiError {
     ApiError::bad_request(format!("Upload too large: {len} bytes"))
 }
 
-/// A part, but the last, is smaller than the least size. The status and code are documented.
+/// A part other than the last is below the minimum size. Status and code are documented.
 pub(crate) fn part_too_small(number: u64, len: u64, least: u64) -> ApiError {
     ApiError::bad_request(format!(
         "part number {number} is too small: {len} bytes, but the minimum is {least}"
     ))
 }
 
-/// `b2_finish_large_file` names fewer parts than were uploaded: undefined; a error loses nobody's bytes.
+/// `b2_finish_large_file` lists fewer parts than were uploaded. Not documented; an error loses no
+/// bytes.
 pub(crate) fn more_parts_than_named(uploaded: usize, named: usize) -> ApiError {
     ApiError::bad_request(format!(
         "partSha1Array has {named} parts, but {uploaded} were uploaded"
     ))
 }
 
-/// A handler panicked: an error of ours, answered as any server's.
+/// A handler panicked: a bug of the emulator, answered like any server's.
 #[cfg(feature = "server")]
 pub(crate) fn panicked() -> ApiError {
     ApiError::new(
@@ -91,13 +95,13 @@ pub(crate) fn panicked() -> ApiError {
     )
 }
 
-/// There are as many connections as there may be.
+/// The maximum number of connections is reached.
 #[cfg(feature = "server")]
 pub(crate) fn full() -> ApiError {
     ApiError::new(503, "service_unavailable", "too many connections")
 }
 
-/// The request names a host that isn't ours: nothing that B2 has to answer.
+/// The request's `Host` is not this server's. B2 has no such error.
 #[cfg(feature = "server")]
 pub(crate) fn other_host() -> ApiError {
     ApiError::new(
@@ -107,7 +111,7 @@ pub(crate) fn other_host() -> ApiError {
     )
 }
 
-/// The request came to the origin of something else.
+/// The request was sent to the origin of another role.
 #[cfg(feature = "server")]
 pub(crate) fn other_origin(origin: &str) -> ApiError {
     ApiError::new(
@@ -117,7 +121,7 @@ pub(crate) fn other_origin(origin: &str) -> ApiError {
     )
 }
 
-/// The emulator's own store or journal doesn't work, as for any server that breaks.
+/// The emulator's own storage failed.
 pub(crate) fn storage_failed(error: &std::io::Error) -> ApiError {
     use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
@@ -130,7 +134,7 @@ pub(crate) fn storage_failed(error: &std::io::Error) -> ApiError {
     )
 }
 
-/// What a download would say can't be written down, and a restart would say something else.
+/// The state that a download would show can't be persisted, so a restart would show another.
 pub(crate) fn not_persisted(error: &std::io::Error) -> ApiError {
     ApiError::new(
         503,
@@ -139,13 +143,13 @@ pub(crate) fn not_persisted(error: &std::io::Error) -> ApiError {
     )
 }
 
-/// Content without a SHA-1: what nobody has claimed is hashed, so nobody sees this.
+/// The content has no SHA-1. Unreachable: whatever comes without one is hashed.
 pub(crate) fn unhashed() -> ApiError {
     ApiError::new(500, "internal_error", "The content was not hashed")
 }
 
-/// A key that was made with `bucketIds` meets an older version. This is what authorizing says, by many reports from the
-/// field; nobody has recorded what deleting such a key says, which is documented to fail.
+/// A key made with `bucketIds` is used with an older API version. The message is the one reported
+/// for `b2_authorize_account`; for `b2_delete_key`, documented to fail too, none is on record.
 pub(crate) fn not_in_this_version(version: ApiVersion) -> ApiError {
     let number = version.segment().trim_start_matches('v');
     ApiError::bad_request(format!(
@@ -153,55 +157,57 @@ pub(crate) fn not_in_this_version(version: ApiVersion) -> ApiError {
     ))
 }
 
-/// `startFileId` without `startFileName`: documented as required together, without the answer.
+/// `startFileId` without `startFileName`. Documented as required together, without the error.
 pub(crate) fn start_id_without_name() -> ApiError {
     ApiError::bad_request("startFileName must be provided if startFileId is provided")
 }
 
-/// A version that Object Lock keeps. The `b2` CLI's tests wait for this message.
+/// Object Lock protects the version. The tests of the `b2` CLI expect this message.
 pub(crate) fn locked() -> ApiError {
     ApiError::new(401, "access_denied", "Access Denied")
 }
 
-/// The wrong key for an encrypted file: seen for downloads; the same here for copies and parts.
+/// The wrong customer key. Seen for downloads; assumed for copies and parts.
 pub(crate) fn wrong_customer_key() -> ApiError {
     ApiError::new(403, "access_denied", "The wrong customer key was given")
 }
 
-/// A key for what isn't encrypted with one: nobody has recorded it; S3 refuses it too.
+/// A customer key for a file that has none. No recording; S3 refuses it as well.
 pub(crate) fn key_without_need() -> ApiError {
     ApiError::bad_request("A customer key was given, but none is needed")
 }
 
-/// A part or the source of a copy is said to be encrypted in another way than it is: parts follow their large file.
+/// The encryption stated for a part or a copy's source is not the actual one.
 pub(crate) fn other_encryption(name: &str) -> ApiError {
     ApiError::bad_request(format!("{name} is not how this is encrypted"))
 }
 
-/// `none` where B2 encrypts everything: that it is refused is known, the message isn't.
+/// `none` where B2 encrypts everything. Known to be refused; the message is ours.
 pub(crate) fn no_encryption(name: &str) -> ApiError {
     ApiError::bad_request(format!(
         "Invalid {name}: the mode none is no longer supported"
     ))
 }
 
-/// A field that this call doesn't know. The message is as seen in the field, but for the names of B2's own classes.
+/// The call has no such field. The message is as seen, except for the names of B2's own classes.
 pub(crate) fn unknown_field(place: &str, name: &str) -> ApiError {
     ApiError::bad_request(format!("unknown field in {place}: {name}"))
 }
 
-/// A download authorization fixes its overrides: the documents say that they must be the same, without the answer.
+/// A download states another override than its download authorization. Documented as an error,
+/// without which.
 pub(crate) fn other_override(parameter: &str) -> ApiError {
     let message = format!("{parameter} is not what the download authorization allows");
     ApiError::unauthorized(message)
 }
 
-/// A preflight that no rule allows: that it is refused is documented, the answer isn't.
+/// No CORS rule allows a preflight. Documented as refused, without the response.
 pub(crate) fn preflight_denied() -> ApiError {
     ApiError::new(403, "access_denied", "No CORS rule allows this")
 }
 
-/// Two notification rules want the same events of the same names: forbidden, by a code that isn't written down.
+/// Two notification rules cover the same events of the same names. Documented as forbidden, without
+/// the code.
 pub(crate) fn overlapping_notifications(one: &str, other: &str) -> ApiError {
     ApiError::bad_request(format!(
         "The event notification rules {one} and {other} overlap"

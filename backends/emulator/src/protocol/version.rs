@@ -1,6 +1,6 @@
-//! [`ApiVersion`]: the `v4` in a path.
+//! [`ApiVersion`]: the version in the path of a call.
 
-/// The API versions there are.
+/// The versions of the native API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ApiVersion {
     V1,
@@ -10,7 +10,7 @@ pub(crate) enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// From the segment in the path.
+    /// Parses a path segment like `v4`.
     pub(crate) fn parse(segment: &str) -> Option<Self> {
         match segment {
             "v1" => Some(Self::V1),

@@ -1,4 +1,4 @@
-//! What is printed at the start: a shell script that lets clients find it, and says the rest in comments.
+//! What is printed at start: a shell script with the settings of clients.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ fn write(
     emulator: &Emulator,
     server: &Server,
 ) -> std::fmt::Result {
-    // who listens everywhere can be reached from here at least
+    // with an unspecified address, the server can at least be reached from here
     let url = server.url().replace("://0.0.0.0:", "://127.0.0.1:");
     let url = url.replace("://[::]:", "://[::1]:");
     let (id, key) = (emulator.key_id(), emulator.key());
@@ -127,7 +127,7 @@ fn write(
     writeln!(text, "\n# Ctrl-C stops it.")
 }
 
-/// So that a shell takes it as it is.
+/// Quotes a word for a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+".contains(&byte);
     if !text.is_empty() && text.bytes().all(is_plain) {

@@ -1,4 +1,4 @@
-//! B2 on this computer, as a program.
+//! The program `b2kit-emulator`: B2 on this computer.
 
 mod arguments;
 mod banner;
@@ -18,7 +18,7 @@ use options::Options;
 use stop::Stop;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How long requests under way have, once it is told to stop.
+/// How long requests in progress may take after the first signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -31,9 +31,9 @@ fn main() -> ExitCode {
     code
 }
 
-/// Why it doesn't run.
+/// Why the program fails.
 enum Problem {
-    /// The command line says what can't be.
+    /// The command line is invalid.
     Usage(String),
     Failed(String),
 }
@@ -85,7 +85,7 @@ fn run() -> Result<(), Problem> {
         .build()
         .map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        // whoever has read the banner may already say stop
+        // signals may arrive as soon as the banner is printed
         let stop = Stop::listen().map_err(|error| error.to_string())?;
         print(&banner::of(&options, &emulator, &server))?;
         serve_until_stopped(stop, server).await;
@@ -140,7 +140,7 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
     if let Some(url) = &options.url {
         builder = builder.url(url);
     }
-    // who listens to everybody is asked under every name
+    // with an unspecified address, clients use any host name
     if options.is_local() || !options.hosts.is_empty() {
         builder = builder.only_hosts(&options.hosts);
     }
@@ -152,7 +152,7 @@ fn serve(options: &Options, emulator: &Emulator) -> Result<Server, String> {
         .map_err(|error| format!("{}:{}: {error}", options.bind, options.port))
 }
 
-/// Until it is told to stop; if it is told twice, it doesn't wait for what is under way.
+/// Serves until a signal; a second signal does not wait for requests in progress.
 async fn serve_until_stopped(mut stop: Stop, server: Server) {
     stop.requested().await;
     eprintln!("b2kit-emulator: stopping");

@@ -1,6 +1,6 @@
-//! [`Control`]: what a test in any language asks of the emulator itself. `CONTROL.md` is its manual.
+//! [`Control`]: the control endpoint, for tests in any language. Documented in `CONTROL.md`.
 //!
-//! It stands below a path that B2 doesn't have, and is no B2 call: no fault hits it, and nothing counts it.
+//! Its path is none of B2's. Requests to it are not counted as calls, and no fault hits them.
 
 mod rule;
 
@@ -30,7 +30,7 @@ use crate::protocol::json::{self, Sorted};
 use crate::protocol::response::Response;
 use rule::Rule;
 
-/// Where it begins; the next segment is the version.
+/// The path prefix; the next segment is the version.
 pub(in crate::drivers) const PATH: &str = "/b2kit-emulator/";
 
 const VERSION: &str = "v1";
@@ -38,22 +38,22 @@ const VERSION: &str = "v1";
 pub(in crate::drivers) struct Control {
     emulator: Emulator,
     token: String,
-    /// Who delivers webhooks, if anybody does.
+    /// Sends webhooks, if the server does.
     sender: Option<WebhookSender>,
     url: Arc<str>,
     state: Mutex<ControlState>,
 }
 
-/// What was said before.
+/// What earlier requests have set up.
 struct ControlState {
     rules: BTreeMap<u64, Value>,
     latches: BTreeMap<String, Latch>,
     states: BTreeMap<String, Saved>,
-    /// What reset comes back to.
+    /// What a reset restores.
     initial: Saved,
 }
 
-/// Why not: a status and what people read.
+/// The status and message of an error.
 struct ControlError(StatusCode, String);
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ impl Control {
     /// Answers a request below [`PATH`].
     ///
     /// # Errors
-    /// If its body can't be read.
+    /// If the body can't be read.
     pub(in crate::drivers) async fn answer(
         &self,
         head: &Parts,
@@ -236,13 +236,13 @@ impl Control {
         let listed: Vec<Value> = listed
             .into_iter()
             .map(|(FaultId(id), matched, hits)| {
-                // those from code are not known here
+                // unknown for faults added from Rust
                 let rule = state.rules.get(&id);
                 json!({
                     "id": id,
                     "matched": matched,
                     "hits": hits,
-                    // what version 1 has always said
+                    // the name in earlier releases of version 1
                     "strikes": hits,
                     "rule": rule,
                 })
@@ -260,7 +260,7 @@ impl Control {
         let mut state = self.state();
         self.emulator.faults().clear();
         state.rules.clear();
-        // nobody could open them any more
+        // there would be no way to open them later
         for latch in std::mem::take(&mut state.latches).into_values() {
             latch.open();
         }
@@ -355,7 +355,7 @@ impl Control {
         Ok(json!({}))
     }
 
-    /// Nothing is answered that a restart would have forgotten.
+    /// Persists the change, so that a restart does not lose it.
     fn kept(&self) -> Result<Value, ControlError> {
         self.emulator.account().persist().map_err(io_error)?;
         Ok(json!({}))
@@ -367,7 +367,7 @@ impl Control {
 }
 
 impl Delivery {
-    /// Of an emulator that delivers nothing.
+    /// For a server that sends no webhooks.
     const fn not_sent(webhook: Webhook) -> Self {
         Self {
             webhook,

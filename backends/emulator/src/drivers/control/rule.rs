@@ -1,4 +1,4 @@
-//! [`Rule`]: a fault, as JSON says it.
+//! [`Rule`]: a fault in JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::faults::fault::Fault;
 use crate::faults::kind::FaultKind;
 use crate::faults::latch::Latch;
 
-/// A fault.
+/// A fault in JSON.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Rule {
@@ -25,7 +25,7 @@ pub(super) struct Rule {
     after_effect: bool,
 }
 
-/// Which requests: all conditions together.
+/// Conditions on requests, which all must hold.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct On {
@@ -37,7 +37,7 @@ struct On {
     part: Option<u64>,
 }
 
-/// Which of them.
+/// Which of the matching requests are hit.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct When {
@@ -130,7 +130,7 @@ enum Kind {
 }
 
 impl Rule {
-    /// The fault; gates that it names are made if they aren't there.
+    /// The fault. Creates the latches that it names.
     pub(super) fn into_fault(
         self,
         emulator: &Emulator,

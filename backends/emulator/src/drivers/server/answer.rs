@@ -1,4 +1,4 @@
-//! One request: who may ask, who answers, and what is left of the connection.
+//! Answers one request: checks its host, dispatches it and ends the exchange.
 
 use std::any::Any;
 use std::future::{Future, poll_fn};
@@ -31,15 +31,16 @@ use crate::protocol::origins::Origins;
 use crate::protocol::response::Response;
 use crate::protocol::undocumented;
 
-/// How much of a refused body is read, so that the client reads the error before it learns that nobody listens.
+/// How much of a refused body is read, so that the client reads the error before it notices that
+/// the connection closes.
 const DRAINED: u64 = 64 * 1024 * 1024;
 
-/// What a connection leads to.
+/// What a server needs to answer requests.
 pub(super) struct RequestHandler {
     pub(super) emulator: Emulator,
     pub(super) url: Arc<str>,
     pub(super) hosts: AllowedHosts,
-    /// Where uploads and downloads have ports of their own.
+    /// If uploads and downloads have ports of their own.
     pub(super) ports: Option<Ports>,
     pub(super) control: Option<Control>,
     pub(super) sender: Option<WebhookSender>,
@@ -60,12 +61,13 @@ pub(super) async fn answer(
     if let Some(sender) = &handler.sender {
         sender.notify();
     }
-    let now = handler.emulator.account().now();
+    // only when needed: a clock that panics must not take a good response along
+    let now = || handler.emulator.account().now();
     let mut exchanged = match replied {
         Ok(Ok(exchanged)) => exchanged,
         Ok(Err(ExchangeError::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
             let error = ApiError::bad_request("The body is not encoded properly");
-            closing(Response::error(&error).with_date(now)).into()
+            closing(Response::error(&error).with_date(now())).into()
         }
         // an error makes hyper close the connection
         Ok(Err(broken)) => return Err(end(broken, &reset)),
@@ -74,7 +76,7 @@ pub(super) async fn answer(
             let path = head.uri.path();
             tracing::error!(method = %head.method, path, reason, "a handler panicked");
             Response::error(&undocumented::panicked())
-                .with_date(now)
+                .with_date(now())
                 .into()
         }
     };
@@ -96,7 +98,7 @@ pub(super) async fn answer(
     Ok(into_http(exchanged, reset, busy))
 }
 
-/// Says that there are too many connections, as B2 says that it is busy, so that clients try again.
+/// Answers 503 on a connection beyond the limit, so that the client retries.
 pub(super) fn reject(
     handler: &RequestHandler,
     reset: Reset,
@@ -109,7 +111,7 @@ pub(super) fn reject(
     into_http(closing(response).into(), reset, busy)
 }
 
-/// No other request follows on the connection.
+/// Closes the connection after the response.
 fn closing(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers.insert(CONNECTION, close);
@@ -165,7 +167,7 @@ async fn respond(
     }
 }
 
-/// What remains of a request that is not answered.
+/// Ends an exchange without a response.
 fn end(broken: ExchangeError, reset: &Reset) -> io::Error {
     match broken {
         ExchangeError::Source(error) => error,
@@ -178,8 +180,8 @@ fn end(broken: ExchangeError, reset: &Reset) -> io::Error {
     }
 }
 
-/// Runs a future to its end or to its panic: one bad request must not take the others along. The emulator's locks don't
-/// mind.
+/// Catches a panic, so that one request does not take others down. The emulator's locks tolerate
+/// poisoning.
 async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -199,7 +201,8 @@ fn reason(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("no reason given")
 }
 
-/// Whether a body is on its way that nobody asked for. Who expects a `100 Continue` doesn't send one when refused.
+/// Whether the body of a refused request is in transit. A client that expects `100 Continue` does
+/// not send one.
 fn is_worth_draining(head: &Parts) -> bool {
     let has_body =
         head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);

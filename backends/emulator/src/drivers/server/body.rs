@@ -1,4 +1,4 @@
-//! Bodies, between hyper and the emulator.
+//! Bodies of requests and responses between hyper and the emulator.
 
 use std::io;
 use std::pin::Pin;
@@ -14,11 +14,11 @@ use super::idle::Busy;
 use super::socket::Reset;
 use crate::drivers::response_body::ResponseStream;
 
-/// The bytes of a request's body. If none come for long, it fails with `TimedOut`.
+/// The body of a request. Fails with `TimedOut` if it stalls.
 pub(super) struct RequestBytes {
     body: Incoming,
     stall: Duration,
-    /// Made when something is waited for, and set anew each time.
+    /// Created on the first wait and reset after that.
     stalled: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
 }
@@ -75,7 +75,7 @@ impl Stream for RequestBytes {
     }
 }
 
-/// `InvalidData` where the bytes are no body, and not where they end early.
+/// `InvalidData` for malformed bodies, unlike ones that end early.
 fn failed(error: hyper::Error) -> io::Error {
     let below = std::error::Error::source(&error);
     let kind = below

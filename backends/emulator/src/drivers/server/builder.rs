@@ -1,4 +1,4 @@
-//! [`ServerBuilder`]: where and how to serve.
+//! [`ServerBuilder`]: where and how to serve an emulator.
 
 use std::fmt;
 use std::io;
@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::tls::TlsAuthority;
 use crate::drivers::in_process::Emulator;
 
-/// Where and how an emulator is served. Made by [`Server::builder`].
+/// Settings of a [`Server`]. Created by [`Server::builder`].
 #[derive(Clone)]
 #[must_use]
 pub struct ServerBuilder {
@@ -19,32 +19,32 @@ pub struct ServerBuilder {
 }
 
 impl Server {
-    /// Starts to serve on a port that the system chooses.
+    /// Serves an emulator on a free port of `127.0.0.1`.
     ///
     /// # Errors
-    /// If there is no port, or no thread can be made.
+    /// If no port is free, or the server's threads can't be started.
     pub fn start(emulator: &Emulator) -> io::Result<Self> {
         Self::start_on(emulator, 0)
     }
 
-    /// Starts to serve on this port of `127.0.0.1`.
+    /// Serves an emulator on this port of `127.0.0.1`.
     ///
     /// # Errors
-    /// If the port is taken, or no thread can be made.
+    /// If the port is in use, or the server's threads can't be started.
     pub fn start_on(emulator: &Emulator, port: u16) -> io::Result<Self> {
         Self::builder().port(port).start(emulator)
     }
 
-    /// Starts to serve HTTPS on a port that the system chooses, with a certificate that is made now.
+    /// Serves HTTPS on a free port of `127.0.0.1`, with a new certificate.
     ///
     /// # Errors
-    /// If there is no port, or no thread can be made.
+    /// If no port is free, or the server's threads can't be started.
     #[cfg(feature = "tls")]
     pub fn start_tls(emulator: &Emulator) -> io::Result<Self> {
         Self::builder().tls().start(emulator)
     }
 
-    /// Where and how to serve, if not as [`start`](Self::start) does.
+    /// Settings other than the defaults of [`start`](Self::start).
     pub const fn builder() -> ServerBuilder {
         ServerBuilder {
             settings: Settings::new(),
@@ -53,28 +53,30 @@ impl Server {
 }
 
 impl ServerBuilder {
-    /// The port. Defaults to 0: one that the system chooses.
+    /// The port. Defaults to 0: a free one.
     pub const fn port(mut self, port: u16) -> Self {
         self.settings.address.set_port(port);
         self
     }
 
-    /// The address to listen on. Defaults to `127.0.0.1`. At any other than loopback, everybody on the network can try the
-    /// keys; the default key is known to all, and [seeded](crate::Builder::seed) tokens can be guessed.
+    /// The address to listen on. Defaults to `127.0.0.1`. With any address but loopback, everybody
+    /// on the network can try keys; the default key is public, and [seeded](crate::Builder::seed)
+    /// tokens can be guessed.
     pub const fn bind(mut self, address: IpAddr) -> Self {
         self.settings.address.set_ip(address);
         self
     }
 
-    /// HTTPS instead of HTTP, with a certificate that is made now, for loopback, the address, the [`url`](Self::url)'s host
-    /// and [`only_hosts`](Self::only_hosts): see [`Server::root_certificate_pem`].
+    /// Serves HTTPS with a new certificate for loopback, the address, the host of
+    /// [`url`](Self::url) and [`only_hosts`](Self::only_hosts). Clients have to trust
+    /// [`Server::root_certificate_pem`].
     #[cfg(feature = "tls")]
     pub const fn tls(mut self) -> Self {
         self.settings.tls = true;
         self
     }
 
-    /// HTTPS as with [`tls`](Self::tls), but by a certificate authority that is kept: who trusts it once need not do so again.
+    /// Serves HTTPS with a persistent authority, which clients trust once.
     #[cfg(feature = "tls")]
     pub fn tls_authority(mut self, authority: TlsAuthority) -> Self {
         self.settings.tls = true;
@@ -82,24 +84,26 @@ impl ServerBuilder {
         self
     }
 
-    /// Ports of their own for uploads and downloads, as B2 has hosts of their own for them: a client that mixes them up gets
-    /// 421 `misdirected_request`. They are the two after the [`port`](Self::port), or what the system chooses. The
-    /// [`url`](Self::url) is the API's; those of the others have its host. Defaults to one port for everything.
+    /// Serves uploads and downloads on ports of their own, as B2 has separate hosts for them; a
+    /// request sent to the wrong one gets 421 `misdirected_request`. They are the two ports after
+    /// [`port`](Self::port), or free ones. [`url`](Self::url) is that of the API; the others have
+    /// the same host. Defaults to one port for everything.
     pub const fn separate_origins(mut self, separate: bool) -> Self {
         self.settings.separate_origins = separate;
         self
     }
 
-    /// The URL that answers send clients on to, without a slash at the end. Defaults to scheme, address and port; where
-    /// the address is "all there are" (`0.0.0.0`), to the host that the request names.
+    /// The URL that responses point to, without a slash at the end. Defaults to scheme, address and
+    /// port; with an unspecified address (`0.0.0.0`), to the host of each request.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.settings.url = Some(url.into());
         self
     }
 
-    /// Refuses requests that name another host than `localhost`, an IP address, the [`url`](Self::url)'s, or one of these,
-    /// with 421: a page in a browser on this computer can make its own name lead here ("DNS rebinding"), but can't hide
-    /// that name. Defaults to any host. The control endpoint is always this strict.
+    /// Answers 421 unless the request's host is `localhost`, an IP address, that of
+    /// [`url`](Self::url), or one of these. Protects against DNS rebinding: a page in a browser can
+    /// make its own name resolve to this computer, but can't hide that name. Defaults to any host.
+    /// The control endpoint always checks the host.
     pub fn only_hosts<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
@@ -109,44 +113,44 @@ impl ServerBuilder {
         self
     }
 
-    /// Serves the control endpoint below `/b2kit-emulator/v1`, for who sends `Authorization: Bearer` and this token: faults,
-    /// the clock, webhooks, reset. What it understands stands in `CONTROL.md`. Defaults to none.
+    /// Serves the control endpoint below `/b2kit-emulator/v1`, for requests with this token as
+    /// `Authorization: Bearer`. `CONTROL.md` documents it. Defaults to none.
     pub fn control(mut self, token: impl Into<String>) -> Self {
         self.settings.control = Some(token.into());
         self
     }
 
-    /// Sends webhooks, signed, to receivers at `http://` and a loopback address; never to others. They are not left for
-    /// [`Emulator::drain_webhooks`] then. Defaults to no.
+    /// Sends signed webhooks to receivers at `http://` and a loopback address, never to others.
+    /// [`Emulator::drain_webhooks`] then returns none. Defaults to false.
     pub const fn webhooks(mut self, sent: bool) -> Self {
         self.settings.webhooks = sent;
         self
     }
 
-    /// How many connections there may be; more are answered with 503. Defaults to 512.
+    /// Maximum number of connections; more get 503. Defaults to 512.
     pub const fn connections(mut self, most: usize) -> Self {
         let largest = tokio::sync::Semaphore::MAX_PERMITS;
         self.settings.limits.connections = if most < largest { most } else { largest };
         self
     }
 
-    /// How long the head of a request may take from the moment it is waited for, which is also how long a connection may
-    /// idle. Defaults to 30 s.
+    /// Timeout for the head of a request, which also limits how long a connection may be idle.
+    /// Defaults to 30 s.
     pub const fn head_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.head = timeout;
         self
     }
 
-    /// How long the body of a request, or the taking of an answer, may stand still. Defaults to 30 s.
+    /// How long the body of a request or response may stall. Defaults to 30 s.
     pub const fn stall_timeout(mut self, timeout: Duration) -> Self {
         self.settings.limits.stall = timeout;
         self
     }
 
-    /// Starts to serve.
+    /// Starts the server.
     ///
     /// # Errors
-    /// If the port is taken, or no thread can be made.
+    /// If the port is in use, or the server's threads can't be started.
     pub fn start(self, emulator: &Emulator) -> io::Result<Server> {
         Server::start_with(self.settings, emulator)
     }

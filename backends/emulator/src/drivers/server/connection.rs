@@ -1,4 +1,4 @@
-//! Connections: how they come in, and what no client may exceed.
+//! Accepts connections and enforces their limits.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -23,23 +23,24 @@ use super::settings::Limits;
 use super::socket::{Reset, Socket};
 use super::strict::Strict;
 
-/// The largest head of a request. A file's name and info fit into it even when every byte of them is encoded.
+/// Maximum size of a request's head. Name and info of a file fit even when every byte is
+/// percent-encoded.
 const HEAD_LIMIT: usize = 64 * 1024;
 
-/// How many are told at once that there are too many; beyond them, connections are closed without a word.
+/// Maximum number of connections that are answered with 503 at a time; others are closed at once.
 pub(super) const MAX_REJECTED: usize = 128;
 
-/// How long one of those may take to say what it wants.
+/// How long such a connection may take to send its request.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What stands before the handler.
+/// What is needed to accept connections.
 #[derive(Clone)]
 pub(super) struct Acceptor {
     pub(super) handler: Arc<RequestHandler>,
     pub(super) limits: Limits,
-    /// A permit for each connection that there may be.
+    /// A permit for each connection.
     pub(super) room: Arc<Semaphore>,
-    /// The same for those beyond them, who are told so.
+    /// Permits for connections beyond them, which get 503.
     pub(super) waiting_room: Arc<Semaphore>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<TlsAcceptor>,
@@ -55,7 +56,7 @@ pub(super) async fn accept(
         match listener.accept().await {
             Ok((stream, _)) => connect(stream, acceptor.clone(), role, &connections),
             Err(error) => {
-                // too many open files, most likely: others will be closed
+                // most likely too many open files: others will be closed
                 tracing::warn!(%error, "can't accept a connection");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -86,7 +87,7 @@ fn connect(stream: TcpStream, mut acceptor: Acceptor, role: Role, connections: &
         let stream = Socket::new(stream, entry.reset.clone(), acceptor.limits.stall);
         #[cfg(feature = "tls")]
         if let Some(tls) = acceptor.tls.clone() {
-            // who can't agree on TLS is told so by TLS
+            // TLS itself reports a failed handshake
             let accepted = tokio::time::timeout(acceptor.limits.head, tls.accept(stream)).await;
             if let Ok(Ok(stream)) = accepted {
                 serve(stream, acceptor, entry).await;
@@ -97,12 +98,12 @@ fn connect(stream: TcpStream, mut acceptor: Acceptor, role: Role, connections: &
     });
 }
 
-/// What a connection came in with.
+/// A connection that was accepted.
 struct Entry {
     permit: OwnedSemaphorePermit,
-    /// Whether all it gets is word that there are too many.
+    /// Whether its only response is a 503.
     is_full: bool,
-    /// What it came in for.
+    /// The role of the port that it came to.
     role: Role,
     reset: Reset,
     watcher: Watcher,
@@ -124,7 +125,7 @@ where
     } = entry;
     let mut stream = Strict::new(stream, permit, HEAD_LIMIT);
     if is_full {
-        // its request is answered before it is read to its end
+        // the request is answered before it is fully read
         stream = stream.lingering();
     }
     let idle = Idle::begin();
@@ -138,7 +139,7 @@ where
             answer(handler, role, reset, busy, request).await
         }
     });
-    // of no more headers than hyper's own limit, which is 100
+    // hyper allows 100 headers
     let connection = http1::Builder::new()
         .max_buf_size(HEAD_LIMIT)
         // the emulator has its own clock
@@ -149,7 +150,7 @@ where
     poll_fn(|cx| {
         if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
             if let Err(error) = ended {
-                // the client's to report
+                // for the client to report
                 tracing::debug!(%error, "a connection broke");
             }
             return Poll::Ready(());

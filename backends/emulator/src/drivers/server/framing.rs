@@ -1,8 +1,8 @@
 //! Where a request ends, decided from its bytes alone. Pure.
 //!
-//! A proxy and a server that disagree about it are what request smuggling lives on. So whatever could be read in two ways is
-//! refused: both `Content-Length` and `Transfer-Encoding`, several of either, several hosts, folded or damaged lines,
-//! lengths and chunk sizes that aren't plain numbers.
+//! Request smuggling relies on a proxy and a server that disagree about this. So everything
+//! ambiguous is refused: `Content-Length` beside `Transfer-Encoding`, several of either, several
+//! hosts, folded or malformed lines, lengths and chunk sizes that are not plain numbers.
 
 /// What follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,14 +11,14 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// The request can be read in more than one way, or in none.
+/// The request is ambiguous or malformed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ambiguous;
 
-/// The longest line with the size of a chunk. Nobody needs extensions.
+/// Maximum length of a line with a chunk size. Extensions are not needed.
 pub(super) const SIZE_LINE: usize = 256;
 
-/// The length of the head that these bytes begin with, its empty line included.
+/// The length of the head at the start of these bytes, including its empty line.
 pub(super) fn head_len(bytes: &[u8], from: usize) -> Option<usize> {
     let from = from.saturating_sub(3);
     let found = bytes
@@ -60,7 +60,7 @@ pub(super) fn of_head(head: &[u8]) -> Result<Framing, Ambiguous> {
     }
 }
 
-/// The size that stands in this line, which is without its end.
+/// The chunk size in a line without its end.
 pub(super) fn chunk_size(line: &[u8]) -> Result<u64, Ambiguous> {
     let mut parts = line.splitn(2, |byte| *byte == b';');
     let size = number(parts.next().unwrap_or_default(), 16, 16)?;
@@ -69,12 +69,12 @@ pub(super) fn chunk_size(line: &[u8]) -> Result<u64, Ambiguous> {
         .ok_or(Ambiguous)
 }
 
-/// Whether this line, which is without its end, can follow the last chunk.
+/// Whether a line without its end is a valid trailer.
 pub(super) fn is_trailer(line: &[u8]) -> bool {
     field(line).is_ok()
 }
 
-/// The lines of a head without its end.
+/// The lines of a head without their ends.
 fn lines(head: &[u8]) -> impl Iterator<Item = Result<&[u8], Ambiguous>> {
     let mut rest = Some(head);
     std::iter::from_fn(move || {
@@ -82,18 +82,18 @@ fn lines(head: &[u8]) -> impl Iterator<Item = Result<&[u8], Ambiguous>> {
         let end = text.windows(2).position(|it| it == b"\r\n");
         let line = &text[..end.unwrap_or(text.len())];
         rest = end.map(|end| &text[end + 2..]);
-        // half the end of a line is a control like others
+        // half a line end is a control character like others
         Some(is_plain(line).then_some(line).ok_or(Ambiguous))
     })
 }
 
-/// Without controls, but for tabs.
+/// Without control characters other than tabs.
 fn is_plain(line: &[u8]) -> bool {
     line.iter()
         .all(|byte| matches!(byte, b'\t' | 0x20..=0x7e | 0x80..))
 }
 
-/// Whether this request line is of HTTP/1.1, and not of 1.0.
+/// Whether this request line has HTTP/1.1, and not 1.0.
 fn is_1_1(line: &[u8]) -> Result<bool, Ambiguous> {
     let mut words = line.split(|byte| *byte == b' ');
     let mut word = || words.next().filter(|word| !word.is_empty());
@@ -111,7 +111,8 @@ fn is_1_1(line: &[u8]) -> Result<bool, Ambiguous> {
 }
 
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Ambiguous> {
-    // a line that begins with a space would go on with the one before; a space before the colon is an old trick
+    // a line that starts with a space would continue the previous one; a space before the colon is
+    // a known trick
     let colon = line
         .iter()
         .position(|byte| *byte == b':')
@@ -134,7 +135,7 @@ fn is_token(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
 }
 
-/// Digits, and nothing else.
+/// A number made of digits only.
 fn number(text: &[u8], radix: u32, most: usize) -> Result<u64, Ambiguous> {
     let is_number = (1..=most).contains(&text.len())
         && text.iter().all(|byte| char::from(*byte).is_digit(radix));

@@ -1,5 +1,5 @@
-//! [`HashPool`]: hashes uploads beside the thread that receives them, so that a large upload takes as long as its slowest
-//! checksum or as all the rest, and not as long as both together.
+//! [`HashPool`]: computes the slowest checksum of a large upload on another thread, so that the
+//! upload takes as long as that or as everything else, and not as long as both.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::drivers::host::{Hasher, Host};
 use crate::model::checksums::Hashes;
 
-/// How many uploads are hashed elsewhere at a time; the others are where they are received, which is as fast when all
-/// processors are busy.
+/// Maximum number of uploads that use another thread. Others are hashed where they are received,
+/// which is as fast when all processors are busy.
 const MAX_JOBS: usize = 4;
 
-/// Uploads below this are hashed before anybody could be asked.
+/// Smaller uploads are hashed before another thread could start.
 const MIN_UPLOAD: u64 = 1 << 20;
 
-/// How many bytes are handed over at once: to wake a thread for each piece would cost more than it brings.
+/// Bytes handed over at once: waking a thread for every chunk would cost more than it saves.
 const BATCH: usize = 256 * 1024;
 
-/// How many armfuls wait for the other thread at most.
+/// Maximum number of batches that wait for the other thread.
 const MAX_QUEUED: usize = 4;
 
 /// Threads for hashing.
@@ -30,12 +30,12 @@ pub(super) struct HashPool {
     room: Arc<Semaphore>,
 }
 
-/// The checksums of one upload: the slowest on a thread of its own, the other where the bytes are received.
+/// The checksums of an upload: the slowest on another thread, the rest where it is received.
 struct PooledHasher {
     local: Hashes,
     offloaded: JoinHandle<Hashes>,
     full: Sender<Vec<u8>>,
-    /// Armfuls that were hashed. The same few go round, which is all the memory that an upload takes.
+    /// Batches to reuse: the same few circulate, so an upload needs no more memory.
     empty: Receiver<Vec<u8>>,
     batch: Vec<u8>,
     _permit: OwnedSemaphorePermit,
@@ -50,8 +50,8 @@ impl HashPool {
 }
 
 impl Host for HashPool {
-    /// A socket makes requests wait often enough. To be woken at once, maybe on another thread, would cost as much as a
-    /// small call.
+    /// Sockets make requests wait often enough, and an extra wake-up would cost as much as a small
+    /// call.
     fn yields(&self) -> bool {
         false
     }
@@ -77,12 +77,12 @@ impl Host for HashPool {
     }
 }
 
-/// Until there is no more, or nobody who wants to know.
+/// Hashes batches until there are no more.
 fn hash(mut hashes: Hashes, mut waiting: Receiver<Vec<u8>>, done: &Sender<Vec<u8>>) -> Hashes {
     while let Some(mut batch) = waiting.blocking_recv() {
         hashes.add(&batch);
         batch.clear();
-        // there is room for all that go round
+        // the channel has room for all batches
         done.try_send(batch).ok();
     }
     hashes
@@ -93,7 +93,7 @@ impl PooledHasher {
         let next = self.empty.try_recv();
         let next = next.unwrap_or_else(|_| Vec::with_capacity(BATCH));
         let batch = std::mem::replace(&mut self.batch, next);
-        // it is taken until the last
+        // the receiver exists until all batches are sent
         self.full.send(batch).await.ok();
     }
 }
@@ -122,7 +122,7 @@ impl Hasher for PooledHasher {
             ..
         } = *self;
         drop(full);
-        // it neither panics nor is it stopped before the runtime is
+        // the task neither panics nor is canceled before the runtime
         let slowest = offloaded.await.unwrap_or_default();
         let (local, slowest) = (local.hex(), slowest.hex());
         (local.0.or(slowest.0), local.1.or(slowest.1))

@@ -1,4 +1,4 @@
-//! [`AllowedHosts`]: the names under which a server may be asked.
+//! [`AllowedHosts`]: the host names that a server answers to.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 
-/// The names under which a server may be asked, and the URL that it sends clients on to.
+/// The host names that a server answers to, and the URL in its responses.
 pub(super) struct AllowedHosts {
     scheme: &'static str,
     address: IpAddr,
-    /// Besides addresses and `localhost`.
+    /// Besides IP addresses and `localhost`.
     allowed: Vec<String>,
-    /// Whether any other name is refused.
+    /// Whether other names are refused.
     is_strict: bool,
-    /// The URL in answers, if it doesn't follow from the request.
+    /// The URL in responses, unless it follows from the request.
     url: Option<Arc<str>>,
 }
 
@@ -39,7 +39,7 @@ impl AllowedHosts {
         }
     }
 
-    /// The URL to send this client on to.
+    /// The URL in responses to this request.
     pub(super) fn origin(&self, head: &Parts, fallback: &Arc<str>) -> Arc<str> {
         if let Some(url) = &self.url {
             return Arc::clone(url);
@@ -53,7 +53,7 @@ impl AllowedHosts {
         )
     }
 
-    /// Whether the B2 calls may be asked for under this name.
+    /// Whether B2's calls may be requested under this name.
     pub(super) fn allows_b2(&self, head: &Parts) -> bool {
         !self.is_strict || self.allows_control(head)
     }
@@ -65,7 +65,7 @@ impl AllowedHosts {
         };
         let host = authority.host();
         let address = host.trim_start_matches('[').trim_end_matches(']');
-        // an address is no name that anybody could make lead here
+        // a page can't make an IP address resolve to this computer
         address.parse::<IpAddr>().is_ok()
             || host.eq_ignore_ascii_case("localhost")
             || self.is_named(host)
@@ -77,7 +77,7 @@ impl AllowedHosts {
     }
 }
 
-/// The host that a request names, without user and password.
+/// The host of a request, without user and password.
 fn authority(head: &Parts) -> Option<Authority> {
     let authority = match head.uri.authority() {
         Some(authority) => authority.clone(),

@@ -1,29 +1,29 @@
 //! [`Idle`]: how long a connection has been waiting for the head of a request.
 //!
-//! One timer for each connection, which looks at the time when it goes off. hyper's own is made anew for each request, and
-//! making one wakes the thread that waits for the network.
+//! One timer per connection, which checks the time when it fires. hyper's own timer is created for
+//! each request, and creating one wakes the thread that waits for the network.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Since when a connection waits for a head. Clones are of one connection.
+/// The idle time of a connection. Clones belong to the same connection.
 #[derive(Clone)]
 pub(super) struct Idle(Arc<Mutex<State>>);
 
 struct State {
-    /// How many still work on a request.
+    /// Number of requests in progress.
     busy: usize,
-    /// When the last of them was done.
+    /// When the last of them ended.
     since: Instant,
 }
 
-/// Somebody who still works on a request: until it is dropped, no head is waited for.
+/// A request in progress: until it is dropped, the connection is not idle.
 pub(super) struct Busy(Idle);
 
 impl Idle {
-    /// For a connection that begins now.
+    /// For a new connection.
     pub(super) fn begin() -> Self {
         let state = State {
             busy: 0,
@@ -32,19 +32,19 @@ impl Idle {
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// A request has come.
+    /// Starts a request.
     pub(super) fn busy(&self) -> Busy {
         self.state().busy += 1;
         Busy(self.clone())
     }
 
-    /// Resolves once a head has been waited for so long.
+    /// Resolves once the connection has been idle for longer than `limit`.
     pub(super) async fn for_longer_than(&self, limit: Duration) {
         loop {
             let now = Instant::now();
             let over = {
                 let state = self.state();
-                // who is busy begins to wait now at the earliest
+                // a busy connection becomes idle now at the earliest
                 let since = if state.busy > 0 { now } else { state.since };
                 since + limit
             };

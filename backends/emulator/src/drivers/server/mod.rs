@@ -1,4 +1,4 @@
-//! [`Server`]: the HTTP host, on the loopback interface.
+//! [`Server`]: an emulator over HTTP and HTTPS.
 
 mod answer;
 mod body;

@@ -1,4 +1,4 @@
-//! [`Ports`]: a port each for what B2 has different hosts for, so that a client that mixes them up is found out.
+//! [`Ports`]: separate ports where B2 has separate hosts, to catch clients that mix them up.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use http::request::Parts;
 use crate::calls;
 use crate::protocol::origins::Origins;
 
-/// What a request is for.
+/// The role of a request, for which B2 has a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Api,
@@ -15,7 +15,7 @@ pub(super) enum Role {
     Download,
 }
 
-/// A port for each role.
+/// The port of each role.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ports {
     pub(super) api: u16,
@@ -24,7 +24,7 @@ pub(super) struct Ports {
 }
 
 impl Role {
-    /// The role of a request with this head.
+    /// The role of a request.
     pub(super) fn of(head: &Parts) -> Self {
         let path = head.uri.path();
         let call = path
@@ -48,7 +48,8 @@ impl Role {
 }
 
 impl Ports {
-    /// The origins, of which `own` is the API's; or the one of this role, if it was taken from a request that came there.
+    /// The origins for responses. `own` is the API's, or that of `role` if it was taken from a
+    /// request to its port.
     pub(super) fn origins(self, own: &Arc<str>, role: Role) -> Origins {
         let came_to = match role {
             Role::Api => self.api,
@@ -68,11 +69,11 @@ impl Ports {
     }
 }
 
-/// The same origin at another port.
+/// An origin with another port.
 fn with_port(origin: &str, port: u16) -> String {
     let authority = origin.find("://").map_or(0, |at| at + 3);
     let colon = origin[authority..].rfind(':').map(|at| authority + at);
-    // those within an IPv6 address are no port's
+    // a colon within an IPv6 address starts no port
     let end = colon.filter(|colon| !origin[*colon..].contains(']'));
     format!("{}:{port}", &origin[..end.unwrap_or(origin.len())])
 }

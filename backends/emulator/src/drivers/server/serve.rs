@@ -1,4 +1,4 @@
-//! [`Server`]: listens, and holds what it runs on.
+//! [`Server`]: the listening sockets and the runtime behind them.
 
 use std::fmt;
 use std::io;
@@ -24,11 +24,12 @@ use super::settings::Settings;
 use super::tls;
 use crate::drivers::in_process::Emulator;
 
-/// An [`Emulator`] behind a port of the loopback interface, in HTTP/1.1; with the feature `tls` also in HTTPS.
+/// Serves an [`Emulator`] over HTTP/1.1 on the loopback interface; with the feature `tls` also over
+/// HTTPS.
 ///
-/// It runs on two threads of its own, so that synchronous programs and every async runtime can use it. Answers carry
-/// its own [`url`](Self::url), whatever host the client asked for. Requests in-process and through any number of
-/// servers reach the same account.
+/// It has two threads of its own, so it works with synchronous programs and every async runtime.
+/// Responses contain its own [`url`](Self::url), whichever host the client requested. In-process
+/// requests and requests to any number of servers reach the same account.
 ///
 /// ```
 /// use b2kit_emulator::{Emulator, Server};
@@ -39,7 +40,8 @@ use crate::drivers::in_process::Emulator;
 /// ```
 ///
 /// # Cancellation
-/// Dropping it stops it at once: connections break off. [`stop`](Self::stop) waits for what is under way.
+/// Dropping a server stops it at once and breaks its connections. [`stop`](Self::stop) waits for
+/// requests in progress.
 pub struct Server {
     address: SocketAddr,
     url: Arc<str>,
@@ -139,45 +141,46 @@ impl Server {
         })
     }
 
-    /// `http://127.0.0.1:` or `https://127.0.0.1:`, and the port: what a client takes as the place to authorize.
+    /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`: the endpoint for clients.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The root certificate that a client must trust, in PEM; `None` without TLS. It vouches for this server only.
+    /// The root certificate for clients to trust, in PEM; `None` without TLS. It signs this
+    /// server's certificate only.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificate_pem(&self) -> Option<&str> {
         self.root.as_ref().map(|root| root.pem.as_str())
     }
 
-    /// The root certificate that a client must trust, in DER; `None` without TLS.
+    /// The root certificate for clients to trust, in DER; `None` without TLS.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificate_der(&self) -> Option<&[u8]> {
         self.root.as_ref().map(|root| root.der.as_slice())
     }
 
-    /// The address it listens on.
+    /// The address of the listening socket.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes no more connections, closes the idle ones, and waits until the others have finished their exchange.
+    /// Accepts no more connections, closes idle ones, and waits for requests in progress.
     ///
     /// # Cancellation
-    /// Dropping the future breaks off what is still under way.
+    /// Dropping the future breaks the remaining connections.
     pub async fn stop(mut self) {
         for accepting in &self.accepting {
             accepting.abort();
         }
         for accepting in &mut self.accepting {
-            // it was told to stop: that it did is all there is to learn
+            // the task was aborted, so it returns an error
             accepting.await.ok();
         }
-        // the tasks are gone, and with them the other owners
+        // the tasks, and with them the other owners, are gone
         if let Some(connections) = self.connections.take().and_then(Arc::into_inner) {
             connections.shutdown().await;
         }
@@ -191,7 +194,7 @@ fn listen(address: SocketAddr) -> io::Result<(StdTcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// The address of so many ports after this one; any port stays any port.
+/// The address this many ports further; port 0 stays 0.
 fn after(mut address: SocketAddr, ports: u16) -> io::Result<SocketAddr> {
     if address.port() != 0 {
         let port = address.port().checked_add(ports).ok_or_else(|| {
@@ -203,7 +206,7 @@ fn after(mut address: SocketAddr, ports: u16) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-/// The host in a URL, as certificates name it.
+/// The host of a URL, for certificates.
 #[cfg(feature = "tls")]
 fn host_of(url: &str) -> Option<String> {
     let url: http::Uri = url.parse().ok()?;

@@ -1,4 +1,4 @@
-//! [`Settings`] of a server, as its builder makes them.
+//! [`Settings`]: what a server's builder sets.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
 }
 
-/// What nobody may exceed.
+/// Limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) connections: usize,

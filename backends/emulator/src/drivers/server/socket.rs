@@ -1,4 +1,4 @@
-//! [`Socket`]: a TCP stream that ends when its other end takes nothing more, and that can be reset.
+//! [`Socket`]: a TCP stream that fails when its peer stops reading, and that can be reset.
 
 use std::future::Future as _;
 use std::io;
@@ -12,16 +12,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-/// A connection, seen from below HTTP and TLS.
+/// A connection, below HTTP and TLS.
 pub(super) struct Socket {
     stream: TcpStream,
     reset: Reset,
     stall: Duration,
-    /// Runs while the other end takes nothing.
+    /// Runs while the peer does not read.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// Lets a connection end with a reset instead of a proper end.
+/// Makes a connection end with a reset.
 #[derive(Clone, Default)]
 pub(super) struct Reset(Arc<AtomicBool>);
 
@@ -33,7 +33,7 @@ impl Reset {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, reset: Reset, stall: Duration) -> Self {
-        // without it, small answers come late; nothing is wrong with them
+        // without it, small responses are late; not an error
         stream.set_nodelay(true).ok();
         Self {
             stream,
@@ -43,7 +43,7 @@ impl Socket {
         }
     }
 
-    /// Whether writing made progress; if it didn't for long, nobody is there.
+    /// Checks whether writing makes progress; after a long stall the connection fails.
     fn judge<T>(
         &mut self,
         written: Poll<io::Result<T>>,
@@ -110,7 +110,7 @@ impl AsyncWrite for Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            // if it fails, the connection ends properly, which nobody mistakes for success either
+            // if it fails, the connection closes normally, which no client takes for success either
             self.stream.set_zero_linger().ok();
         }
     }

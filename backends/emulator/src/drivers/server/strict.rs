@@ -1,8 +1,9 @@
-//! [`Strict`]: between a connection and hyper, so that no request is read in another way than a proxy before it may have.
+//! [`Strict`]: a filter between a connection and hyper that refuses ambiguous requests.
 //!
-//! hyper drops a `Content-Length` beside a `Transfer-Encoding`, and takes several hosts. So each head passes here first, as
-//! a whole; one that is [ambiguous](super::framing) is replaced by one that hyper answers with 400, and nothing after it is
-//! read as a request. Bodies pass as they are, without a copy.
+//! hyper ignores a `Content-Length` beside a `Transfer-Encoding`, and accepts several hosts, where
+//! a proxy before it may decide otherwise. So every head is checked here first as a whole; an
+//! [ambiguous](super::framing) one is replaced by one that hyper answers with 400, and nothing
+//! after it is read as a request. Bodies pass through without a copy.
 
 use std::io;
 use std::pin::Pin;
@@ -15,41 +16,41 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::framing::{self, Ambiguous, Framing};
 
-/// How much is read at once where it has to be looked at.
+/// Size of a read whose bytes are checked.
 const CHUNK: usize = 8 * 1024;
 
-/// Nobody needs more after a body.
+/// Maximum size of trailers.
 const TRAILERS: u64 = 16 * 1024;
 
-/// hyper answers this with 400, and closes.
+/// hyper answers it with 400 and closes the connection.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nContent-Length: refused\r\n\r\n";
 
-/// The body that hyper finds this in is broken.
+/// Makes hyper fail the body.
 const REFUSED_CHUNK: &[u8] = b"refused\r\n";
 
-/// How long, and how many bytes, a client that was refused is listened to, so that it reads the error before it learns
-/// that nobody listens.
+/// How long, and for how many bytes, a refused client is read from, so that it reads the error
+/// before it notices that the connection closes.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A connection on which each request has one meaning.
+/// A connection with unambiguous requests only.
 pub(super) struct Strict<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    /// Until it is dropped.
+    /// `None` once it is dropped.
     stream: Option<S>,
     permit: Option<OwnedSemaphorePermit>,
-    /// The longest head that is looked at; hyper refuses longer ones.
+    /// Maximum length of a head that is checked; hyper refuses longer ones.
     head_limit: usize,
-    /// What was read and has not been passed on.
+    /// Bytes read that hyper has not taken.
     held: BytesMut,
-    /// So many of the held bytes may pass.
+    /// Number of held bytes that may pass.
     passing: usize,
-    /// So many of the bytes behind them were searched for the end of a head.
+    /// Number of bytes after them that were searched for the end of a head.
     searched: usize,
     at: At,
     lingers: bool,
 }
 
-/// What comes next.
+/// What comes next in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Head,
@@ -57,24 +58,24 @@ enum At {
     ChunkSize,
     Chunk(u64),
     ChunkEnd,
-    /// So many bytes of them are still allowed.
+    /// With the number of bytes still allowed.
     Trailers(u64),
-    /// Whatever it is, hyper decides.
+    /// Anything: hyper decides.
     Anything,
     /// Nothing passes any more.
     Refused,
 }
 
-/// What looking at held bytes came to.
+/// The result of checking held bytes.
 enum Looked {
-    /// So many more may pass, and this is what follows them.
+    /// This many more may pass, and this follows them.
     Pass(usize, At),
     More,
     Refuse(&'static [u8]),
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
-    /// The permit is given back when the connection is closed.
+    /// The permit is returned when the connection is closed.
     pub(super) fn new(stream: S, permit: OwnedSemaphorePermit, head_limit: usize) -> Self {
         Self {
             stream: Some(stream),
@@ -88,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
         }
     }
 
-    /// Even if nothing is wrong with its requests, the client is listened to at the end.
+    /// Also reads from the client at the end if all its requests are fine.
     pub(super) const fn lingering(mut self) -> Self {
         self.lingers = true;
         self
@@ -102,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
         )
     }
 
-    /// Looks at what is held; whether anything may pass now.
+    /// Checks held bytes. Returns whether any may pass.
     fn look(&mut self) -> bool {
         loop {
             match look(&self.held, self.at, self.searched, self.head_limit) {
@@ -133,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
         }
     }
 
-    /// Reads what needn't be looked at, right where it is wanted.
+    /// Reads bytes that need no check directly into hyper's buffer.
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
@@ -150,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
     }
 }
 
-/// What the held bytes, the first of which is `at` this, mean.
+/// Checks held bytes, of which the first is at `at`.
 fn look(held: &[u8], at: At, searched: usize, head_limit: usize) -> Looked {
     let line = |longest: usize| match held.windows(2).position(|it| it == b"\r\n") {
         Some(end) => Ok(Some(&held[..end])),
@@ -158,7 +159,7 @@ fn look(held: &[u8], at: At, searched: usize, head_limit: usize) -> Looked {
         None => Ok(None),
     };
     match at {
-        // some clients put an empty line after a body
+        // some clients send an empty line after a body
         At::Head if held.starts_with(b"\r\n") => Looked::Pass(2, At::Head),
         At::Head => match framing::head_len(held, searched) {
             None if held.len() > head_limit => Looked::Pass(held.len(), At::Anything),
@@ -256,7 +257,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S>
                 if this.held.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
-                // the client has gone in the middle of something
+                // the client disconnected within a request
                 this.at = At::Anything;
                 continue;
             }
@@ -308,7 +309,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Strict<S> {
     }
 }
 
-/// A connection that is closed while bytes come is reset, and the client may not see what it was told.
+/// Closing a connection while bytes arrive resets it, and the client may not see the response.
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     if stream.shutdown().await.is_err() {
         return;

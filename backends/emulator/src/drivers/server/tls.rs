@@ -1,4 +1,4 @@
-//! A certificate made on the spot, and the root that vouches for it.
+//! Certificates made at start, and the root that signs them.
 
 use std::fmt;
 use std::fs;
@@ -16,25 +16,26 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// Of every authority.
+/// The common name of every authority.
 const NAME: &str = "b2kit-emulator, for tests only";
 
-/// What a server shows, and what a client needs to believe it.
+/// A server's certificate, and the root that clients need to trust.
 pub(super) struct Identity {
     pub(super) config: Arc<ServerConfig>,
     pub(super) root: Root,
 }
 
-/// The certificate that a client must trust.
+/// The certificate for clients to trust.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     pub(super) pem: String,
     pub(super) der: Vec<u8>,
 }
 
-/// A certificate authority of an emulator's own, for servers one after the other: [`ServerBuilder::tls_authority`].
+/// A persistent certificate authority for servers: [`ServerBuilder::tls_authority`].
 ///
-/// Who has its key can pretend to be anybody to those who trust it. So trust it where an emulator is used, and nowhere else.
+/// Whoever has its key can impersonate any host to those who trust it. Trust it only where an
+/// emulator is used.
 ///
 /// [`ServerBuilder::tls_authority`]: crate::ServerBuilder::tls_authority
 #[derive(Clone)]
@@ -45,10 +46,10 @@ pub struct TlsAuthority {
 }
 
 impl TlsAuthority {
-    /// A new one.
+    /// Creates an authority.
     ///
     /// # Errors
-    /// If the system gives no random numbers.
+    /// If the system has no random numbers.
     pub fn new() -> io::Result<Self> {
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = root_params().self_signed(&key).map_err(io::Error::other)?;
@@ -59,11 +60,12 @@ impl TlsAuthority {
         })
     }
 
-    /// The one in these files: the certificate, for clients to trust, at `path`, and its key, for the owner only, beside it,
-    /// with `.key` after the name. If neither is there, a new one is written to them.
+    /// Loads an authority from its certificate at `path`, for clients to trust, and its key beside
+    /// it with `.key` appended, readable by the owner only. If neither file exists, creates an
+    /// authority and writes both.
     ///
     /// # Errors
-    /// If the files can't be read or written, only one of them is there, or they aren't of one such authority.
+    /// If a file can't be read or written, only one of them exists, or they don't belong together.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let mut key_path = path.as_os_str().to_owned();
@@ -84,10 +86,11 @@ impl TlsAuthority {
         Self::from_pem(certificate_pem, key_pem).map_err(of(path))
     }
 
-    /// One that was kept elsewhere: see [`certificate_pem`](Self::certificate_pem) and [`key_pem`](Self::key_pem).
+    /// Loads an authority from PEM: see [`certificate_pem`](Self::certificate_pem) and
+    /// [`key_pem`](Self::key_pem).
     ///
     /// # Errors
-    /// If they aren't of one such authority.
+    /// If certificate and key don't belong together.
     pub fn from_pem(
         certificate_pem: impl Into<String>,
         key_pem: impl Into<String>,
@@ -109,13 +112,13 @@ impl TlsAuthority {
         })
     }
 
-    /// What clients must trust, in PEM.
+    /// The certificate for clients to trust, in PEM.
     #[must_use]
     pub fn certificate_pem(&self) -> &str {
         &self.certificate_pem
     }
 
-    /// Its key, in PEM: a secret of whoever trusts it.
+    /// The key in PEM: a secret.
     #[must_use]
     pub fn key_pem(&self) -> &str {
         &self.key_pem
@@ -128,7 +131,7 @@ impl fmt::Debug for TlsAuthority {
     }
 }
 
-/// A file that isn't there yet.
+/// Writes a file that must not exist yet.
 fn write_new(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -147,7 +150,7 @@ fn write_new(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
     })
 }
 
-/// Certificates and keys are small; what isn't is something else.
+/// Reads a file of limited size, as certificates and keys are small.
 fn read_small(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     fs::File::open(path)?
@@ -157,8 +160,9 @@ fn read_small(path: &Path) -> io::Result<String> {
 }
 
 impl Identity {
-    /// A certificate for loopback, this address and these names, by the authority or by a new one. The key of a new one is
-    /// forgotten at once: nobody can make another certificate that a client who trusts it would believe.
+    /// A certificate for loopback, this address and these names, signed by the authority or by a
+    /// new one. A new one's key is discarded at once, so that nobody can sign other certificates
+    /// with it.
     pub(super) fn make(
         address: IpAddr,
         names: impl IntoIterator<Item = String>,
@@ -169,7 +173,7 @@ impl Identity {
             None => TlsAuthority::new()?,
         };
         let (root_pem, root_cert) = (authority.certificate_pem, authority.certificate);
-        // the issuer's name and key are all that a certificate takes from it
+        // a certificate contains only the issuer's name and key
         let root_key = KeyPair::from_pem(&authority.key_pem).map_err(io::Error::other)?;
         let issuer = Issuer::new(root_params(), root_key);
         let key = KeyPair::generate().map_err(io::Error::other)?;
@@ -177,7 +181,7 @@ impl Identity {
             .signed_by(&key, &issuer)
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        // *ring*, whatever the process's default is: another library in the same program may have set that
+        // ring, whatever the default of the process: another library may have set that
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
@@ -222,7 +226,7 @@ fn server_params(
     params.distinguished_name.push(DnType::CommonName, name);
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    // Python 3.13 and later refuse a certificate that doesn't name its issuer's key
+    // required by Python 3.13 and later
     params.use_authority_key_identifier_extension = true;
     Ok(params)
 }

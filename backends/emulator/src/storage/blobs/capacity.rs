@@ -1,15 +1,15 @@
-//! [`Capacity`]: how many bytes a store holds, and how many it may.
+//! [`Capacity`]: how many bytes a store holds, and its cap.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The space of a store.
+/// The capacity of a store.
 pub(super) struct Capacity {
     used: Arc<AtomicU64>,
     cap: u64,
 }
 
-/// Capacity that is reservation as long as this lives.
+/// Reserved bytes, released on drop.
 pub(super) struct Reservation {
     used: Arc<AtomicU64>,
     len: u64,
@@ -23,7 +23,7 @@ impl Capacity {
         }
     }
 
-    /// Takes so much, if there is so much.
+    /// Reserves bytes; `None` beyond the cap.
     pub(super) fn reserve(&self, len: u64) -> Option<Reservation> {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
@@ -33,7 +33,7 @@ impl Capacity {
         Some(self.reservation(len))
     }
 
-    /// What was there before anyone asked counts, whatever the cap says.
+    /// Reserves bytes that are there already, whatever the cap.
     pub(super) fn reserve_unchecked(&self, len: u64) -> Reservation {
         self.used.fetch_add(len, Ordering::Relaxed);
         self.reservation(len)

@@ -1,9 +1,9 @@
-//! [`DiskStore`]: blobs in files, one each.
+//! [`DiskStore`]: each blob is a file.
 //!
-//! A file's name is the number of its blob, which the store counts up: what clients call their files never becomes a
-//! path. Until a blob is whole its file's name ends in `.part`: so a crash leaves no file that looks as if it had been
-//! answered. A blob that nobody needs any more is deleted at once, unless the store is shut: then everything stays for the
-//! next start, which decides by the journal what goes: see [`salvage`](crate::storage::journal::data_dir).
+//! A file is named after the number of its blob, so names of B2 files never become paths. Until a
+//! blob is complete, its file name ends in `.part`; so a crash leaves no file that seems to belong
+//! to an answered upload. A blob without handles is deleted at once, unless the store retains
+//! files: then the next start decides from the journal what is deleted.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -18,10 +18,10 @@ use super::capacity::{Capacity, Reservation};
 use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
-/// So many directories share the files.
+/// Number of directories that the files are spread over.
 const DIRECTORIES: u64 = 256;
 
-/// What the names of files end in whose blobs are not whole.
+/// Suffix of incomplete blobs.
 const PART: &str = ".part";
 
 /// Blobs in the files of a directory.
@@ -34,15 +34,16 @@ struct Inner {
     directory: PathBuf,
     next: AtomicU64,
     capacity: Capacity,
-    /// Whether files reach the disk before their uploads are answered.
+    /// Whether files are synced before their uploads are answered.
     syncs: bool,
-    /// Whether files stay when their blobs go.
+    /// Whether files stay when their blobs are dropped.
     retains_files: AtomicBool,
 }
 
 impl DiskStore {
-    /// A store in this directory, which is made if it isn't there. It is shut: what is found in it stays, even if it turns
-    /// out that nobody can say what it is.
+    /// Opens a store, creating the directory if it is missing. It retains files until
+    /// [`delete_unused_files`](Self::delete_unused_files), so that nothing is lost if the journal
+    /// turns out to be damaged.
     pub(crate) fn open(directory: &Path, cap: u64, syncs: bool) -> io::Result<Self> {
         for number in 0..DIRECTORIES {
             fs::create_dir_all(directory.join(format!("{number:02x}")))?;
@@ -58,17 +59,17 @@ impl DiskStore {
         })
     }
 
-    /// From now on, files go with their blobs.
+    /// From now on, files are deleted with their blobs.
     pub(crate) fn delete_unused_files(&self) {
         self.inner.retains_files.store(false, Ordering::SeqCst);
     }
 
-    /// From now on, files stay when their blobs go.
+    /// From now on, files stay when their blobs are dropped.
     pub(crate) fn retain_files(&self) {
         self.inner.retains_files.store(true, Ordering::SeqCst);
     }
 
-    /// All blobs that are there.
+    /// All blobs on disk.
     pub(crate) fn found(&self) -> io::Result<FoundBlobs> {
         let mut found = FoundBlobs::default();
         for number in 0..DIRECTORIES {
@@ -76,7 +77,7 @@ impl DiskStore {
             for entry in fs::read_dir(directory)? {
                 let entry = entry?;
                 let name = entry.file_name();
-                // what somebody else put there is not ours to judge
+                // a foreign file
                 let Some((number, is_whole)) = name.to_str().and_then(number_of) else {
                     continue;
                 };
@@ -96,31 +97,31 @@ impl DiskStore {
         Ok(found)
     }
 
-    /// This number is not given to a new blob.
+    /// Makes sure that no new blob gets this number.
     pub(crate) fn skip(&self, number: u64) {
         let next = number.saturating_add(1);
         self.inner.next.fetch_max(next, Ordering::SeqCst);
     }
 
-    /// A blob whose file says that it is unfinished is whole all the same.
+    /// Completes a blob whose file still has the suffix of an incomplete one.
     pub(crate) fn complete(&self, number: u64) -> io::Result<()> {
         let path = self.inner.path(number);
         fs::rename(part_path(&path), path)
     }
 
-    /// Deletes the file of an unfinished blob.
+    /// Deletes the file of an incomplete blob.
     pub(crate) fn discard(&self, number: u64) {
         // if it can't be deleted, the next start tries again
         fs::remove_file(part_path(&self.inner.path(number))).ok();
     }
 
-    /// Moves the file of a blob into another directory, where this store doesn't touch it any more.
+    /// Moves the file of a blob to another directory, out of the store's reach.
     pub(crate) fn set_aside(&self, number: u64, is_whole: bool, to: &Path) -> io::Result<()> {
         let path = self.inner.path(number);
         let from = if is_whole { path } else { part_path(&path) };
         let name = from.file_name().unwrap_or_default().to_owned();
         let mut target = to.join(&name);
-        // what was set aside before is not written over
+        // never overwrites what was moved there before
         for attempt in 1_u32.. {
             if !target.try_exists()? {
                 break;
@@ -143,16 +144,16 @@ impl DiskStore {
     }
 }
 
-/// What an opened store holds.
+/// The blobs that a store finds on disk.
 #[derive(Default)]
 pub(crate) struct FoundBlobs {
     /// By number.
     pub(crate) blobs: HashMap<u64, Arc<dyn Blob>>,
-    /// Those whose upload had not come to its end.
+    /// Those that are incomplete.
     pub(crate) unfinished: BTreeSet<u64>,
 }
 
-/// The number in the name of a blob's file, and whether the blob is whole.
+/// The number in a blob's file name, and whether the blob is complete.
 pub(crate) fn number_of(name: &str) -> Option<(u64, bool)> {
     let (digits, is_whole) = match name.strip_suffix(PART) {
         Some(digits) => (digits, false),
@@ -188,7 +189,7 @@ impl BlobStore for DiskStore {
         blob.path = part_path(&blob.path);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
-        // only its owner reads it
+        // readable by its owner only
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&blob.path).map_err(StoreError::Io)?;
@@ -202,7 +203,7 @@ impl BlobStore for DiskStore {
 
 struct DiskWriter {
     file: File,
-    /// Takes the file along if it is dropped.
+    /// Deletes the file if it is dropped.
     blob: DiskBlob,
 }
 
@@ -226,9 +227,9 @@ impl BlobWriter for DiskWriter {
     }
 }
 
-/// A name in a directory is safe once the directory is.
+/// Makes a new or renamed file in a directory durable.
 pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    // elsewhere a directory can't be opened
+    // other systems can't open a directory
     if cfg!(unix) {
         File::open(directory)?.sync_all()?;
     }

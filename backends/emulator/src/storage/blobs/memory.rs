@@ -9,10 +9,10 @@ use super::capacity::{Capacity, Reservation};
 use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
-/// Blobs in memory, up to a total.
+/// Blobs in memory, up to a cap.
 ///
-/// Bytes are copied into chunks of the store's own: a slice kept as it came would pin the buffer it was cut from,
-/// and the cap would no longer say how much memory is used.
+/// Bytes are copied into the store's own chunks: a slice would keep the whole buffer alive that it
+/// is part of, and the cap would not limit the memory in use.
 pub(crate) struct MemoryStore {
     capacity: Capacity,
 }
@@ -41,17 +41,17 @@ impl BlobStore for MemoryStore {
 }
 
 struct MemoryBlob {
-    /// All of them hold `CHUNK` bytes, but for the last.
+    /// All of `CHUNK` bytes, except the last.
     chunks: Vec<Bytes>,
-    /// The one that is being filled. Exactly as large as needed.
+    /// The chunk being filled, allocated at its final size.
     last: Vec<u8>,
-    /// How many bytes there will be.
+    /// The final length.
     len: u64,
     _reservation: Reservation,
 }
 
 impl MemoryBlob {
-    /// How large the chunk is that is being filled.
+    /// The size of the chunk being filled.
     fn chunk_len(&self) -> usize {
         let left = self.len.saturating_sub((self.chunks.len() * CHUNK) as u64);
         usize::try_from(left).unwrap_or(CHUNK).clamp(1, CHUNK)
@@ -62,7 +62,7 @@ impl BlobWriter for MemoryBlob {
     fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let len = self.chunk_len();
-            // at once: to let it grow would copy it
+            // at once: growing it would copy it
             self.last.reserve_exact(len - self.last.len());
             let (now, later) = bytes.split_at(bytes.len().min(len - self.last.len()));
             self.last.extend_from_slice(now);

@@ -1,4 +1,4 @@
-//! Stores for the bytes of files: in memory, in files of a directory, or nowhere.
+//! Stores for the bytes of files: in memory, on disk, or discarding them.
 
 mod capacity;
 pub(crate) mod disk;

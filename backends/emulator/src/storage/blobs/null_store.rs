@@ -1,4 +1,4 @@
-//! [`NullStore`]: blobs that have a length, and whose bytes are forgotten.
+//! [`NullStore`]: keeps the length of blobs, and discards their bytes.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::store::{BlobStore, BlobWriter, StoreError};
 use crate::content::{Blob, BlobReader, CHUNK};
 
-/// Takes everything and keeps nothing: what is read is zeros.
+/// Accepts everything and discards it; reads return zeros.
 pub(crate) struct NullStore {
     zeros: Bytes,
 }

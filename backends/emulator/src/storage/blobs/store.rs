@@ -1,33 +1,34 @@
-//! [`BlobStore`]: takes the bytes of files.
+//! [`BlobStore`]: where the bytes of files are written.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::content::Blob;
 
-/// A place that takes blobs.
+/// Stores blobs.
 pub(crate) trait BlobStore: Send + Sync {
-    /// Begins a blob of exactly `len` bytes. The space is reservation now, and given back if the writer is dropped.
+    /// Starts a blob of exactly `len` bytes. They are reserved now, and released if the writer is
+    /// dropped.
     fn writer(&self, len: u64) -> Result<Box<dyn BlobWriter>, StoreError>;
 
-    /// How many bytes are reservation.
+    /// Number of bytes in use.
     fn used(&self) -> u64;
 }
 
-/// A blob that is being written.
+/// Writes a blob.
 pub(crate) trait BlobWriter: Send {
-    /// Appends. The caller writes as many bytes in all as it had announced.
+    /// Appends bytes. In all, the caller writes exactly the announced length.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 
-    /// The blob, complete.
+    /// Completes the blob.
     fn finish(self: Box<Self>) -> io::Result<Arc<dyn Blob>>;
 }
 
-/// Why a blob can't be begun.
+/// Why a blob can't be started.
 #[derive(Debug)]
 pub(crate) enum StoreError {
-    /// There is no space left under the cap.
+    /// It would exceed the cap.
     CapExceeded,
-    /// The store doesn't work.
+    /// The store failed.
     Io(io::Error),
 }

@@ -1,16 +1,16 @@
-//! [`DataDir`]: an account on disk, so that gigabytes fit and a restart finds everything again.
+//! [`DataDir`]: an account in a directory.
 //!
 //! ```text
-//! DIR/lock       held by the one emulator that uses it
-//! DIR/journal    what there is: see journal
-//! DIR/head       where the journal ends: see head
-//! DIR/blobs/     the bytes: see blob::disk
-//! DIR/lost/      what a start could not account for, if there ever was something: see salvage
+//! DIR/lock       held by the emulator that uses it
+//! DIR/journal    everything but the bytes of files: see `log`
+//! DIR/head       where the journal ends: see `head`
+//! DIR/blobs/     the bytes of files: see `blobs::disk`
+//! DIR/lost/      what a start could not account for, if anything: see `salvage`
 //! ```
 //!
-//! Before an answer leaves, what it says is in the journal, and the bytes that it speaks of are in their files. So a crash
-//! of the program loses nothing that was answered. A crash of the whole computer may, unless everything is synced: the
-//! next start says what.
+//! Before a response is sent, what it says is in the journal, and the bytes it refers to are in
+//! their files. So a crash of the process loses nothing that was answered. A crash of the machine
+//! may, unless everything is synced; the next start reports what.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -29,17 +29,17 @@ use super::log::{Journal, Read};
 use super::record::{self, Record, Replay};
 use super::salvage::{self, JournaledBlobs};
 
-/// A directory that holds an account.
+/// The directory of an account.
 pub(crate) struct DataDir {
     journal: Mutex<Journal>,
     store: DiskStore,
-    /// As long as it is open, the directory is ours.
+    /// Keeps other emulators out.
     _lock: File,
 }
 
 impl DataDir {
-    /// Opens the directory, which is made if it isn't there, and puts what it holds into the state. Also says in words
-    /// what was lost.
+    /// Opens the directory, creating it if it is missing, and loads it into the state. Also returns
+    /// what was lost, in words.
     pub(crate) fn open(
         directory: &Path,
         state: &mut State,
@@ -47,7 +47,7 @@ impl DataDir {
         syncs: bool,
     ) -> io::Result<(Self, Vec<String>)> {
         make(directory)?;
-        // before anything is put into it
+        // before anything is created in it
         if !Journal::is_in(directory)? {
             must_be_ours(directory)?;
         }
@@ -84,7 +84,7 @@ impl DataDir {
             store,
             _lock: lock,
         };
-        // what is superseded goes now
+        // deletes what is superseded
         this.store.delete_unused_files();
         drop(found);
         Ok((this, recovery_warnings))
@@ -94,9 +94,9 @@ impl DataDir {
         self.store.clone()
     }
 
-    /// Writes down what has changed. If that fails, it is tried again with the next change.
+    /// Persists what has changed. A failure is retried with the next change.
     ///
-    /// The journal is locked before the state, here as everywhere.
+    /// Locks the journal before the state, like every method here.
     pub(crate) fn persist<'a>(&self, state: impl Fn() -> MutexGuard<'a, State>) -> io::Result<()> {
         let mut journal = self.journal();
         if !journal.needs_rewrite() {
@@ -118,12 +118,13 @@ impl DataDir {
         journal.replace(&records)
     }
 
-    /// Whether a restart would find this version of a file as it is now, whatever else could not be written down.
+    /// Whether a restart would find this version as it is now, even if other changes are not
+    /// persisted.
     pub(crate) fn is_persisted(&self, file_id: &str) -> bool {
         self.journal().is_persisted(file_id)
     }
 
-    /// Writes down all there is, once the state has been replaced by `replace`.
+    /// Replaces the state by `replace` and persists all of it.
     pub(crate) fn persist_replacement<'a>(
         &self,
         replace: impl FnOnce() -> MutexGuard<'a, State>,
@@ -136,7 +137,7 @@ impl DataDir {
         journal.replace(&records)
     }
 
-    /// From now on, the bytes stay when what they belong to is dropped.
+    /// From now on, bytes stay when their content is dropped.
     pub(crate) fn retain_files(&self) {
         self.store.retain_files();
     }
@@ -146,7 +147,7 @@ impl DataDir {
     }
 }
 
-/// Everything, and the blobs that it doesn't need any more.
+/// Records of everything, and of the blobs that are superseded.
 fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
     let mut records = record::all(state);
     if !superseded.is_empty() {
@@ -155,7 +156,7 @@ fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
     records
 }
 
-/// The blobs that go once the journal is written anew.
+/// The blobs that can be deleted once the journal is rewritten.
 fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
     let retired = journal.retired().iter().flat_map(|it| it.numbers());
     let retired: BTreeSet<u64> = retired.collect();
@@ -174,7 +175,7 @@ fn versions_of(
     versions.into_iter().chain(of_parts)
 }
 
-/// Puts into the state what the journal says, and adds what is missing to the losses.
+/// Loads the journal into the state, and adds what is missing to the warnings.
 fn replay(
     directory: &Path,
     state: &mut State,
@@ -207,7 +208,7 @@ fn replay(
     })
 }
 
-/// Somebody else's directory is not to be filled with our files.
+/// Refuses a directory with foreign files.
 fn must_be_ours(directory: &Path) -> io::Result<()> {
     let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
     for entry in fs::read_dir(directory)? {
@@ -221,7 +222,7 @@ fn must_be_ours(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Without a journal there must be nothing that one would speak of.
+/// Without a journal there must be no blobs and no head.
 fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
     let blobs = found.blobs.len();
     if blobs == 0 && Head::read(directory)? == Found::Nothing {
@@ -234,14 +235,14 @@ fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidData, message))
 }
 
-/// What the journal speaks of, and isn't there.
+/// Content that the journal refers to and that is missing.
 struct Lost {
     recovery_warnings: Vec<String>,
-    /// What is left of it.
+    /// What is left of its blobs.
     blobs: BTreeSet<u64>,
 }
 
-/// Takes out what has lost its bytes, and says so.
+/// Removes files and parts whose bytes are missing.
 fn drop_lost(state: &mut State) -> Lost {
     let mut lost = Lost {
         recovery_warnings: Vec::new(),

@@ -1,4 +1,4 @@
-//! The directory of an account: made for its owner only, and locked by one emulator at a time.
+//! The directory of an account: for its owner only, and locked by one emulator at a time.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,8 +1,8 @@
-//! [`Head`]: a small file that says where the journal ends, so that an end that is missing is noticed.
+//! [`Head`]: a small file that records where the journal ends, so that a truncation is noticed.
 //!
-//! It is one line of fixed length, written over in place after each write to the journal and before the answer. So it is
-//! never ahead of what was in the journal: a journal that ends before its head has lost lines. It is not synced each time:
-//! one that is behind proves nothing and does no harm.
+//! It is one line of fixed length, overwritten after each write to the journal and before the
+//! response. So it is never ahead of a complete journal: a journal that ends before its head was
+//! truncated. It is not synced each time; a head that is behind proves nothing and does no harm.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,16 +12,16 @@ use super::line::{Position, checksum};
 
 const NAME: &str = "head";
 const FORMAT: &str = "b2kit-emulator-head 1";
-/// More than a head has.
+/// Longer than any head.
 const LONGEST: u64 = 256;
 
 pub(super) struct Head {
     file: File,
-    /// What it says, as far as that is known.
+    /// What the file contains, if known.
     said: Option<Position>,
 }
 
-/// What was found.
+/// What reading the head found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
     Nothing,
@@ -40,7 +40,7 @@ impl Head {
         Ok(parse(&text).map_or(Found::Damaged, Found::Position))
     }
 
-    /// Opens it to write, and says this. What it says has reached the disk.
+    /// Creates or opens it, writes this position and syncs it.
     pub(super) fn create(directory: &Path, position: &Position) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
@@ -56,7 +56,7 @@ impl Head {
         Ok(this)
     }
 
-    /// Says this position, if it doesn't already.
+    /// Writes this position unless it is there already.
     pub(super) fn update(&mut self, position: &Position) -> io::Result<()> {
         if self.said.as_ref() != Some(position) {
             self.say(position)?;

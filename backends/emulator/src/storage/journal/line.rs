@@ -1,30 +1,31 @@
-//! A line of the journal, and [`Position`]: where in the sequence of all lines it stands.
+//! A line of the journal, and [`Position`]: its place in the sequence of all lines.
 //!
-//! Format 2 has four fields, with a space between them: the sequence number, a checksum of number and content, a checksum
-//! of that and the one before it (the chain), and the content, a JSON array. So a line that was changed, a line that is
-//! missing and a line of another journal are told apart. Format 1 has a checksum of the content, and the content.
+//! Format 2 has four fields separated by spaces: the sequence number, a checksum of number and
+//! content, a checksum of that and the previous one (the chain), and the content, a JSON array. So
+//! changed lines, missing lines and lines of another journal can be told apart. Format 1 has a
+//! checksum of the content, and the content.
 
 use sha1::{Digest as _, Sha1};
 
 use super::record::Record;
 use crate::protocol::hex::hex;
 
-/// How many hexadecimal digits of SHA-1 a checksum has.
+/// Length of a checksum: hexadecimal digits of a SHA-1.
 pub(super) const CHECKSUM: usize = 16;
 
-/// A place in the sequence of all lines that a directory's journals ever had.
+/// A position in the sequence of all lines that a directory's journals ever had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
     /// The sequence number of the last line.
     pub(super) number: u64,
-    /// The checksum of that line and of all before it.
+    /// The checksum of that line and all lines before it.
     pub(super) chain: String,
 }
 
-/// What a line says.
+/// The content of a line.
 pub(super) struct Line {
     pub(super) position: Position,
-    /// Whether it is the successor of the line before it.
+    /// Whether it directly follows the previous line.
     pub(super) follows: bool,
     pub(super) records: Vec<Record>,
 }
@@ -38,19 +39,19 @@ impl Position {
         }
     }
 
-    /// Once a line, or a header, with this checksum has followed.
+    /// The position after a line, or a header, with this checksum.
     pub(super) fn chained(&self, number: u64, sum: &str) -> Self {
         let chain = checksum(format!("{} {sum}", self.chain).as_bytes());
         Self { number, chain }
     }
 
-    /// Whether this text could be a chain's.
+    /// Whether this has the format of a chain.
     pub(super) fn is_chain(text: &str) -> bool {
         text.len() == CHECKSUM && text.bytes().all(|byte| byte.is_ascii_hexdigit())
     }
 }
 
-/// Appends one line of format 2, and advances the position.
+/// Appends a line of format 2 and advances the position.
 pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Record]) {
     let json = serde_json::to_vec(records).expect("strings, numbers and maps with string keys");
     let number = position.number.saturating_add(1);
@@ -61,7 +62,7 @@ pub(super) fn write(line: &mut Vec<u8>, position: &mut Position, records: &[Reco
     line.push(b'\n');
 }
 
-/// Reads a line of format 2 that comes after `before`.
+/// Reads a line of format 2 that follows `before`.
 pub(super) fn read(line: &[u8], before: &Position) -> Result<Line, String> {
     let line = line.strip_suffix(b"\n").ok_or("does not end")?;
     let mut fields = line.splitn(4, |byte| *byte == b' ');

@@ -1,9 +1,9 @@
-//! [`Journal`]: the file in which everything is written down that changes.
+//! [`Journal`]: the file in which every change is recorded.
 //!
-//! The first line is a header: the format and its version, the sequence number and the chain after which this file goes on,
-//! and how many lines it began with. Each other line is one step, as a whole or not at all: see [`line`](super::line).
-//! When the lines that were added outweigh those that the journal began with, it is written anew, and the sequence goes on.
-//! [`Head`] says beside it where it ends.
+//! The first line is a header: format and version, the position that this file continues from, and
+//! how many lines it started with. Every other line is one step, which applies as a whole or not at
+//! all: see [`line`](super::line). Once the appended lines outweigh those that the file started
+//! with, it is rewritten, and the sequence continues. [`Head`] records where it ends.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -16,77 +16,77 @@ use super::record::Record;
 use crate::content::Content;
 use crate::storage::blobs::disk::sync_directory;
 
-/// The format that is written. Version 1, without sequence and chain, is read, too. What an older record doesn't say of
-/// buckets, keys and files has defaults in [`Record`].
+/// The format that is written. Format 1, without sequence and chain, can be read as well. Fields
+/// that older records lack have defaults in [`Record`].
 pub(super) const VERSION: u64 = 2;
 
 const FORMAT: &str = "b2kit-emulator-journal";
 pub(super) const NAME: &str = "journal";
 const NEW_NAME: &str = "journal.new";
 
-/// How many bytes may be added before the journal is written anew, at least.
+/// Minimum number of bytes appended before the journal is rewritten.
 const ROOM: u64 = 64 * 1024 * 1024;
 
-/// How many records a line of a new journal has.
+/// Number of records per line in a rewritten journal.
 const RECORDS: usize = 1000;
 
-/// The longest header line.
+/// Maximum length of the header.
 const HEADER: u64 = 1024;
 
 pub(super) struct Journal {
     directory: PathBuf,
     file: File,
     head: Head,
-    /// Up to here it is whole.
+    /// The length up to which it is complete.
     len: u64,
-    /// How long it was when it was new.
+    /// Its length when it was rewritten last.
     new_len: u64,
-    /// The last line in the file.
+    /// Of the last line in the file.
     position: Position,
     syncs: bool,
-    /// Whether it says what isn't so any more, and can't be added to.
+    /// Whether it is out of date, so that nothing can be appended.
     is_stale: bool,
-    /// Lines that are to be added.
+    /// Lines to be appended.
     pending: Vec<u8>,
-    /// The last of them.
+    /// Of the last of them.
     pending_position: Position,
-    /// What may go once they are.
+    /// Content that can be deleted once they are written.
     retired: Vec<Content>,
     unwritten: Unwritten,
 }
 
-/// The versions of files that a restart would not find as they are.
+/// Versions that a restart would not find as they are.
 enum Unwritten {
     These(BTreeSet<String>),
-    /// Nobody knows which.
+    /// Not known which.
     Any,
 }
 
-/// What stood in a journal.
+/// The content of a journal.
 pub(super) struct Read {
     pub(super) records: Vec<Record>,
-    /// The last line.
+    /// Of the last line.
     pub(super) position: Position,
     /// What is missing or can't be read, in words.
     pub(super) recovery_warnings: Vec<String>,
-    /// Whether everything that was answered is known to be here.
+    /// Whether it is known to contain everything that was answered.
     pub(super) is_whole: bool,
 }
 
-/// The first line.
+/// The header line.
 enum Header {
     V1,
     V2 {
         after: Position,
-        /// How many lines the journal began with.
+        /// Number of lines that the journal started with.
         lines: u64,
-        /// Of the header itself.
+        /// Checksum of the header itself.
         sum: String,
     },
 }
 
 impl Journal {
-    /// Whether there is a journal of this emulator's. One that can't be read is an error.
+    /// Whether the directory has a journal. An unreadable one is an error.
     pub(super) fn is_in(directory: &Path) -> io::Result<bool> {
         let path = directory.join(NAME);
         let Some(file) = open(&path)? else {
@@ -96,7 +96,7 @@ impl Journal {
         Ok(true)
     }
 
-    /// Reads the journal of this directory, if there is one.
+    /// Reads the journal; `None` if there is none.
     pub(super) fn read(directory: &Path) -> io::Result<Option<Read>> {
         let path = directory.join(NAME);
         let Some(file) = open(&path)? else {
@@ -129,7 +129,8 @@ impl Journal {
         Ok(Some(reader.finish()))
     }
 
-    /// A new journal with these records, in place of what was there, after this position.
+    /// Writes a new journal with these records in place of the old one, continuing after this
+    /// position.
     pub(super) fn create(
         directory: &Path,
         records: &[Record],
@@ -137,7 +138,7 @@ impl Journal {
         syncs: bool,
     ) -> io::Result<Self> {
         let new = rewrite(directory, records, after)?;
-        // not before the journal: it must never be ahead
+        // after the journal: the head must never be ahead
         let head = Head::create(directory, &new.position)?;
         Ok(Self {
             directory: directory.to_owned(),
@@ -160,7 +161,8 @@ impl Journal {
         self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
     }
 
-    /// Writes it anew; what was pending is in these records. If that fails, nothing can be added before it has succeeded.
+    /// Rewrites it with these records, which include all pending changes. After a failure nothing
+    /// can be appended until it succeeds.
     pub(super) fn replace(&mut self, records: &[Record]) -> io::Result<()> {
         self.is_stale = true;
         let new = rewrite(&self.directory, records, &self.position)?;
@@ -176,7 +178,7 @@ impl Journal {
         self.head.update(&self.position)
     }
 
-    /// One more step. It is kept in mind until [`write`](Self::write) has succeeded.
+    /// Adds a step, which stays pending until [`write`](Self::write) succeeds.
     pub(super) fn add(&mut self, records: &[Record], retired: Vec<Content>) {
         if !records.is_empty() {
             line::write(&mut self.pending, &mut self.pending_position, records);
@@ -184,19 +186,19 @@ impl Journal {
         self.retired.extend(retired);
     }
 
-    /// Until something is written, these versions are not as the file says.
+    /// Until the next write, these versions differ from the file.
     pub(super) fn mark_unwritten(&mut self, versions: impl IntoIterator<Item = String>) {
         if let Unwritten::These(these) = &mut self.unwritten {
             these.extend(versions);
         }
     }
 
-    /// Until it is written anew, nothing may be as the file says.
+    /// Until the next rewrite, any version may differ from the file.
     pub(super) fn mark_all_unwritten(&mut self) {
         self.unwritten = Unwritten::Any;
     }
 
-    /// Whether a restart would find this version of a file as it is.
+    /// Whether a restart would find this version as it is.
     pub(super) fn is_persisted(&self, file_id: &str) -> bool {
         match &self.unwritten {
             Unwritten::These(these) => !these.contains(file_id),
@@ -204,16 +206,16 @@ impl Journal {
         }
     }
 
-    /// The contents that go once the journal is written.
+    /// Content that can be deleted once the journal is written.
     pub(super) fn retired(&self) -> &[Content] {
         &self.retired
     }
 
-    /// Adds all steps to the file.
+    /// Appends all pending steps to the file.
     pub(super) fn write(&mut self) -> io::Result<()> {
         if !self.pending.is_empty() {
             if let Err(error) = self.try_write() {
-                // half a line must not stay in the way of the next attempt
+                // half a line would corrupt the next attempt
                 self.file.set_len(self.len).ok();
                 return Err(error);
             }
@@ -242,15 +244,15 @@ impl Unwritten {
     }
 }
 
-/// A journal while it is read.
+/// Reads a journal line by line.
 struct JournalReader {
     read: Read,
     is_v1: bool,
-    /// How many lines it began with, at least.
+    /// Minimum number of lines.
     began_with: u64,
     lines: u64,
     head: Found,
-    /// Whether the line that the head names was met, and is another.
+    /// Whether the line that the head refers to was found to differ.
     is_another: bool,
 }
 
@@ -275,7 +277,7 @@ impl JournalReader {
         };
         if let Header::V2 { after, sum, .. } = header {
             let begun = after.chained(after.number, &sum);
-            // the head may be from before this journal, or from just after its header
+            // the head may be older than this journal, or written just after its header
             if !matches!(&this.head, Found::Position(head) if *head == begun) {
                 this.compare_with_head(&after);
             }
@@ -312,7 +314,7 @@ impl JournalReader {
         Ok(())
     }
 
-    /// Compares a line with what the head says of it.
+    /// Compares a line with the head, if the head refers to it.
     fn compare_with_head(&mut self, position: &Position) {
         if let Found::Position(head) = &self.head {
             self.is_another |= head.number == position.number && head.chain != position.chain;
@@ -324,12 +326,12 @@ impl JournalReader {
         let len = text.len();
         let was_answered = match &self.head {
             Found::Position(head) => head.number > self.read.position.number,
-            // an emulator that wrote format 1 answered nothing before the line had ended
+            // format 1: nothing was answered before its line was complete
             Found::Nothing if self.is_v1 => false,
             Found::Nothing | Found::Damaged => true,
         };
         if text.ends_with(b"\n") {
-            // the disk has what came after it, but not what was in it
+            // a later line reached the disk, but not this one's content
             self.lose(format!(
                 "the last {len} bytes of the journal are damaged: what they said is lost"
             ));
@@ -338,7 +340,7 @@ impl JournalReader {
                 "the last {len} bytes of the journal are cut off: what they said is lost"
             ));
         } else {
-            // it was being written when everything stopped
+            // interrupted while it was being written
             self.read.recovery_warnings.push(format!(
                 "the last {len} bytes of the journal were not written to their end: what they said was not answered"
             ));
@@ -431,7 +433,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Only its owner reads it: it holds keys and tokens.
+/// Readable by its owner only, since it holds keys and tokens.
 fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -440,10 +442,10 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The header, and how many bytes it has.
+/// The header and its length.
 fn read_header(path: &Path, file: &mut BufReader<File>) -> io::Result<(Header, u64)> {
     let mut line = Vec::new();
-    // what is no journal may be one line of gigabytes
+    // a file that is no journal may be one line of gigabytes
     io::Read::take(&mut *file, HEADER).read_until(b'\n', &mut line)?;
     let header: Option<serde_json::Value> = serde_json::from_slice(&line).ok();
     let header = header.unwrap_or_default();

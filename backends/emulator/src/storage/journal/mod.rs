@@ -1,4 +1,4 @@
-//! An account on disk.
+//! An account on disk, which survives the process.
 
 pub(crate) mod data_dir;
 mod directory;

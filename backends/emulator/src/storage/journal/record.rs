@@ -1,8 +1,8 @@
-//! What a line of the journal says: the present state of this and that, by name. A later record of a name replaces an
-//! earlier one, so a journal can be read from any whole state on.
+//! What a line of the journal contains: the present state of some objects, by name. A later record
+//! of a name replaces an earlier one, so reading can start from any complete state.
 //!
-//! The shape of these types, and of the state's that they hold, is the format: what changes it changes
-//! [`VERSION`](super::log::VERSION). A test reads a journal of each version that there was.
+//! The structure of these types, and of the model types in them, is the format: changing it changes
+//! [`VERSION`](super::log::VERSION). A test reads a journal of each version.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::model::state::State;
 use crate::model::token::{AccountToken, DownloadToken, Issued};
 use crate::protocol::overrides::OVERRIDES;
 
-/// One thing that is so.
+/// The state of one object.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Record {
@@ -39,7 +39,8 @@ pub(super) enum Record {
     NoVersion(String),
     NoKey(String),
     NoToken(String),
-    /// The numbers of blobs that no record needs any more, though their files may still be there. Since version 2.
+    /// Numbers of blobs that no record needs any more, though their files may still exist. Since
+    /// format 2.
     Superseded(Vec<u64>),
 }
 
@@ -53,7 +54,7 @@ pub(super) struct BucketRecord {
     cors_rules: Vec<CorsRule>,
     lifecycle_rules: Vec<LifecycleRule>,
     encrypts: bool,
-    /// Not said by older records, whose buckets are under the old rules.
+    /// Missing in older records, whose buckets have the old rules.
     #[serde(default = "yes")]
     legacy_encryption: bool,
     file_lock: bool,
@@ -113,7 +114,7 @@ pub(super) struct KeyRecord {
     name: String,
     capabilities: Vec<String>,
     buckets: Option<Vec<String>>,
-    /// Not said by older records.
+    /// Missing in older records.
     #[serde(default)]
     needs_v4: bool,
     name_prefix: Option<String>,
@@ -151,25 +152,25 @@ pub(super) struct Counters {
     last_day: Option<u64>,
 }
 
-/// What a bucket is that doesn't say.
+/// The default of a field that older records lack.
 const fn yes() -> bool {
     true
 }
 
-/// Number of the blob, where in it the piece begins, and its length.
+/// Number of the blob, start of the piece in it, and its length.
 type Pieces = Vec<(u64, u64, u64)>;
 
-/// What is known while a journal is read.
+/// The state of reading a journal.
 pub(super) struct Replay<'a> {
     pub(super) state: &'a mut State,
     pub(super) blobs: &'a HashMap<u64, Arc<dyn Blob>>,
-    /// The blobs of which any record spoke.
+    /// Blobs that any record refers to.
     pub(super) known: BTreeSet<u64>,
-    /// Those that are shorter than a record said.
+    /// Blobs that are shorter than a record says.
     pub(super) short: BTreeSet<u64>,
 }
 
-/// All of a state.
+/// Records of the whole state.
 pub(super) fn all(state: &State) -> Vec<Record> {
     let mut records = vec![Record::Counters(Counters::of(state))];
     for bucket in state.buckets.values() {
@@ -198,7 +199,7 @@ pub(super) fn all(state: &State) -> Vec<Record> {
     records
 }
 
-/// The blobs of which all contents of a state are made.
+/// The blobs that the state needs.
 pub(super) fn blobs(state: &State) -> BTreeSet<u64> {
     let versions = state.buckets.values().flat_map(|it| it.versions.values());
     let contents = versions.flat_map(|version| {
@@ -214,7 +215,7 @@ pub(super) fn blobs(state: &State) -> BTreeSet<u64> {
     contents.flat_map(Content::numbers).collect()
 }
 
-/// What these changes came to.
+/// Records of what has changed.
 pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
     let mut records = Vec::new();
     let (mut no_buckets, mut parts) = (Vec::new(), Vec::new());
@@ -245,7 +246,7 @@ pub(super) fn of_changes(state: &mut State, changes: &Changes) -> Vec<Record> {
     }
     let tokens = state.tokens.take_changed();
     records.extend(tokens.iter().map(|public| token(state, public)));
-    // parts after the file they belong to, buckets after the files in them
+    // parts after their file, buckets after the files in them
     records.extend(parts);
     records.extend(no_buckets);
     if !records.is_empty() {
@@ -282,7 +283,7 @@ fn token(state: &State, public: &str) -> Record {
 }
 
 impl Replay<'_> {
-    /// Makes it so.
+    /// Applies a record to the state.
     pub(super) fn apply(&mut self, record: Record) -> Result<(), String> {
         let state = &mut *self.state;
         match record {
@@ -352,7 +353,7 @@ impl Replay<'_> {
             replication: record.replication,
             kind,
         };
-        // a version's number decides its position, so it is made as that number
+        // the number decides the position, so the version is made as that number
         let made = self.state.versions_made;
         self.state.versions_made = record.number.saturating_sub(1);
         let inserted = self.state.insert(version).map(|_| ());
@@ -375,7 +376,7 @@ impl Replay<'_> {
         }
     }
 
-    /// What isn't there is as long as it should be, and can't be read.
+    /// The content of a record. Missing pieces have their length, and can't be read.
     fn content(&mut self, pieces: &Pieces) -> Content {
         self.known.extend(pieces.iter().map(|(number, ..)| *number));
         let pieces = pieces.iter().map(|(number, start, len)| {
@@ -545,7 +546,7 @@ impl Counters {
     }
 }
 
-/// A blob whose bytes are gone.
+/// A blob whose bytes are missing.
 struct Lost;
 
 impl Blob for Lost {

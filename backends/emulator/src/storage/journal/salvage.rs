@@ -1,7 +1,8 @@
-//! What becomes of blobs that no record needs, when an account is opened.
+//! Decides what happens to blobs that no record needs when an account is opened.
 //!
-//! A blob goes only if the journal proves that it is superseded: a record once spoke of it, none does any more, and nothing
-//! of the journal is missing; or if its upload had not come to its end. All else is moved to `DIR/lost`, and said.
+//! A blob is deleted only if the journal proves it superseded (a record once referred to it, none
+//! does any more, and nothing of the journal is missing), or if its upload was never completed.
+//! Everything else is moved to `DIR/lost` and reported.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,28 +13,28 @@ use super::directory::make;
 use super::log;
 use crate::storage::blobs::disk::{DiskStore, FoundBlobs, number_of};
 
-/// Where that lies which may have been lost.
+/// Directory for what could not be accounted for.
 pub(super) const LOST: &str = "lost";
 
-/// What the journal says of blobs.
+/// What the journal says about blobs.
 pub(super) struct JournaledBlobs {
-    /// Whether nothing that was answered is missing in it.
+    /// Whether it contains everything that was answered.
     pub(super) is_whole: bool,
-    /// Blobs of which any record spoke.
+    /// Blobs that any record refers to.
     pub(super) known: BTreeSet<u64>,
-    /// Blobs that records need.
+    /// Blobs that are needed, and complete.
     pub(super) needed: BTreeSet<u64>,
-    /// Blobs that would be needed, if all of them were there and whole.
+    /// Blobs that would be needed, if all of them were there and complete.
     pub(super) wanted: BTreeSet<u64>,
 }
 
-/// What is done with each blob.
+/// What happens to each blob.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Sorted {
-    /// Needed, but their files say that they are unfinished.
+    /// Needed, but with the file name of an incomplete one.
     complete: Vec<u64>,
     superseded: Vec<u64>,
-    /// Unfinished uploads that nobody was told of.
+    /// Incomplete uploads that were never answered.
     discard: Vec<u64>,
     set_aside: Vec<u64>,
 }
@@ -60,8 +61,8 @@ impl JournaledBlobs {
     }
 }
 
-/// Sorts the blobs that were found. Those that nobody needs any more are left to the caller, who gets their numbers; what
-/// was moved is added to the losses.
+/// Completes, deletes or moves the blobs that were found, and reports what was moved. Returns the
+/// superseded ones, which the caller deletes.
 pub(super) fn salvage(
     directory: &Path,
     store: &DiskStore,
@@ -96,7 +97,7 @@ pub(super) fn salvage(
     Ok(sorted.superseded)
 }
 
-/// Keeps the journal as it was found, since what is written in its place will say less.
+/// Preserves the journal as it was found, since it is about to be rewritten with less.
 pub(super) fn preserve_journal(
     directory: &Path,
     recovery_warnings: &mut Vec<String>,
@@ -120,7 +121,7 @@ pub(super) fn preserve_journal(
     Ok(())
 }
 
-/// Sees to it that the numbers of blobs that were set aside are not used again.
+/// Makes sure that the numbers of moved blobs are not used again.
 pub(super) fn skip_numbers(directory: &Path, store: &DiskStore) -> io::Result<()> {
     let entries = match fs::read_dir(directory.join(LOST)) {
         Ok(entries) => entries,
