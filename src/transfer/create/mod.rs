@@ -212,7 +212,7 @@ impl BucketHandle {
     ) -> Result<u64, Error> {
         let mut gone = 0;
         let list = ListFileVersions::new(self.id()).prefix(CREATE_STAGES);
-        let mut rows = self.client().stream(list);
+        let mut rows = self.client().paginate(list);
         while let Some(row) = rows.try_next().await? {
             let Some(version) = row.into_version() else {
                 continue;
@@ -276,7 +276,7 @@ impl Create {
         check_name(name, &self.own.file_info, &nonce)?;
         #[cfg(feature = "fs")]
         let _place = match self.source.is_file() {
-            true => client.file_place(1).await,
+            true => client.reserve_files(1).await,
             false => None,
         };
         let (sha1, modified) = (self.source.sha1, self.source.modified);
