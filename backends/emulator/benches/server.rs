@@ -1,9 +1,10 @@
-//! The emulator's server against bare hyper, which takes and gives the same bytes and knows nothing.
+//! The emulator's server against bare hyper, which takes and gives the same bytes and knows
+//! nothing.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from this process, each on two
-//! threads, to the same blocking client. They take turns; ratios are of neighbours, and the median of all rounds is
-//! printed. Bare hyper also keeps, writes and hashes what it is sent, in the shortest way there is, to show what that
-//! alone costs.
+//! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from
+//! this process, each on two threads, to the same blocking client. They take turns; ratios are of
+//! neighbours, and the median of all rounds is printed. Bare hyper also keeps, writes and hashes
+//! what it is sent, in the shortest way there is, to show what that alone costs.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -81,7 +82,8 @@ fn main() {
     ];
 
     println!(
-        "| rounds: {rounds} | | ÷ bare hyper: min, median, max | ÷ one that does the same |\n|---|---|---|---|"
+        "| rounds: {rounds} | | ÷ bare hyper: min, median, max | ÷ one that does the same |\n\
+         |---|---|---|---|"
     );
     let mut table = Table::default();
     for round in 0..=rounds {
@@ -170,7 +172,8 @@ impl Subject {
         let upload = upload_head(&mut line, &token, &bucket, "uploaded", length, sha1);
         let body = json!({"fileId": file["fileId"]}).to_string();
         let info = format!(
-            "POST /b2api/v4/b2_get_file_info HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
+            "POST /b2api/v4/b2_get_file_info HTTP/1.1\r\nHost: localhost\r\n\
+             Authorization: {token}\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -319,7 +322,8 @@ fn bare_call() -> String {
     format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 110\r\n\r\n{body}")
 }
 
-/// A server that takes whatever comes, and gives as many bytes as it should. What it does with a body is said in the path.
+/// A server that takes whatever comes, and gives as many bytes as it should. What it does with a
+/// body is said in the path.
 struct Bare {
     address: SocketAddr,
     kept: Arc<Kept>,

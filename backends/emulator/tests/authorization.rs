@@ -93,7 +93,7 @@ fn the_three_versions_of_authorize_have_their_documented_fields() {
 }
 
 #[test]
-fn authorize_takes_post_and_only_the_right_key() {
+fn authorizing_accepts_post_and_only_the_right_key() {
     let wire = Wire::new();
     let post = http::Request::post(wire.url("b2_authorize_account"))
         .header("authorization", "Basic bm90OnRoaXM=")
@@ -127,7 +127,7 @@ fn the_key_and_seed_of_the_builder_are_used() {
 }
 
 #[test]
-fn an_answer_is_written_as_b2_writes_it() {
+fn responses_have_the_format_of_b2() {
     let wire = Wire::new();
     let answer = wire.post(
         "b2_list_buckets",
@@ -148,7 +148,8 @@ fn an_answer_is_written_as_b2_writes_it() {
     let error = wire.post("b2_cancel_large_file", &json!({"fileId": "bad-id"}));
     assert_eq!(
         error.body,
-        "{\n  \"code\": \"bad_request\",\n  \"message\": \"Invalid fileId: bad-id\",\n  \"status\": 400\n}"
+        "{\n  \"code\": \"bad_request\",\n  \"message\": \"Invalid fileId: bad-id\",\n  \
+         \"status\": 400\n}"
     );
     assert_eq!(
         error.header("content-type"),
@@ -159,7 +160,7 @@ fn an_answer_is_written_as_b2_writes_it() {
 }
 
 #[test]
-fn a_token_is_missing_unknown_or_expired() {
+fn missing_unknown_and_expired_tokens_have_their_own_errors() {
     let mut wire = Wire::new();
     let body = json!({"accountId": wire.emulator.account_id()});
     let bare = http::Request::post(wire.url("b2_list_buckets"))
@@ -191,7 +192,7 @@ fn a_token_is_missing_unknown_or_expired() {
 }
 
 #[test]
-fn a_test_can_expire_all_account_tokens() {
+fn all_account_tokens_can_be_expired() {
     let wire = Wire::new();
     let body = json!({"accountId": wire.emulator.account_id()});
     wire.emulator.expire_account_tokens();
@@ -360,7 +361,7 @@ fn bad_keys_are_not_created() {
 }
 
 #[test]
-fn a_key_can_do_what_its_capabilities_say_and_no_more() {
+fn a_call_needs_a_key_with_its_capability() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("bucket-1", "allPrivate");
     let file = wire.upload(&bucket, "f", b"x");
@@ -442,7 +443,7 @@ fn bypassing_governance_is_a_capability_of_its_own() {
 }
 
 #[test]
-fn a_bucket_restriction_holds_everywhere() {
+fn a_key_restricted_to_a_bucket_reaches_no_other() {
     let wire = Wire::new();
     let mine = wire.create_bucket("my-bucket", "allPrivate");
     let other = wire.create_bucket("other-bucket", "allPrivate");

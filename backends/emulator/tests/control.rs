@@ -59,7 +59,7 @@ fn list(server: &Server, wire: &Wire) -> Answer {
 }
 
 #[test]
-fn without_the_token_or_under_another_name_there_is_nothing_to_be_had() {
+fn control_needs_the_token_and_an_allowed_host() {
     let wire = Wire::new();
     let server = serve(&wire);
     let asked = |headers: &[(&str, &str)]| {
@@ -102,7 +102,7 @@ fn without_the_token_or_under_another_name_there_is_nothing_to_be_had() {
 }
 
 #[test]
-fn what_is_wrong_with_a_request_is_said() {
+fn control_errors_say_what_is_wrong() {
     let wire = Wire::new();
     let server = serve(&wire);
     let fails = |method: &str, path: &str, body: Value, status: u16, message: &str| {
@@ -244,7 +244,7 @@ fn what_is_wrong_with_a_request_is_said() {
 }
 
 #[test]
-fn a_fault_strikes_and_is_counted_and_goes() {
+fn a_fault_hits_is_counted_and_can_be_removed() {
     let wire = Wire::new();
     let server = serve(&wire);
     let busy = json!({"trouble": {"kind": "too_many_requests", "retryAfter": 7},
@@ -278,7 +278,7 @@ fn a_fault_strikes_and_is_counted_and_goes() {
 
 /// Each kind that there is, and what a download of `0123456789` comes to, or an upload of it.
 #[test]
-fn every_kind_of_trouble_can_be_asked_for() {
+fn every_kind_of_fault_can_be_added() {
     let wire = Wire::new();
     let server = serve(&wire);
     let bucket = wire.create_bucket("a-bucket", "allPublic");
@@ -402,7 +402,7 @@ fn every_kind_of_trouble_can_be_asked_for() {
 }
 
 #[test]
-fn a_gate_holds_requests_until_it_is_opened() {
+fn requests_wait_at_a_gate_until_it_is_opened() {
     let wire = Wire::new();
     let server = serve(&wire);
     add(
@@ -422,7 +422,7 @@ fn a_gate_holds_requests_until_it_is_opened() {
 }
 
 #[test]
-fn the_clock_is_turned_and_tokens_expire_by_it() {
+fn advancing_the_clock_expires_tokens() {
     let turned = Emulator::builder().clock(OffsetClock::default()).build();
     for (emulator, can_turn) in [(Emulator::new(), false), (turned, true)] {
         let wire = Wire::with(emulator, b2kit_emulator::ManualClock::default());
@@ -470,7 +470,7 @@ fn states_are_saved_restored_and_reset() {
 }
 
 #[test]
-fn tokens_expire_and_lifecycle_rules_run_when_they_are_told_to() {
+fn tokens_expire_and_lifecycle_rules_run_on_request() {
     let wire = Wire::new();
     let server = serve(&wire);
     let rule = json!({"lifecycleRules": [{"fileNamePrefix": "", "daysFromUploadingToHiding": 1}]});
@@ -505,7 +505,7 @@ fn tokens_expire_and_lifecycle_rules_run_when_they_are_told_to() {
 }
 
 #[test]
-fn control_requests_are_no_calls_and_no_fault_strikes_them() {
+fn control_requests_are_not_counted_and_no_fault_hits_them() {
     let wire = Wire::new();
     let server = serve(&wire);
     add(&server, &json!({"trouble": {"kind": "internal_error"}}));

@@ -167,7 +167,7 @@ fn fill(wire: &Wire) -> (String, String, String) {
 }
 
 #[test]
-fn a_restart_finds_everything_as_it_was_and_goes_on_with_it() {
+fn a_restart_continues_with_everything_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let (bucket, file, unfinished) = fill(&wire);
@@ -211,7 +211,7 @@ fn a_restart_finds_everything_as_it_was_and_goes_on_with_it() {
 }
 
 #[test]
-fn a_crash_loses_nothing_that_was_answered() {
+fn after_a_crash_everything_answered_is_still_there() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     fill(&wire);
@@ -221,7 +221,7 @@ fn a_crash_loses_nothing_that_was_answered() {
 }
 
 #[test]
-fn a_line_that_was_cut_short_is_left_out_and_reported() {
+fn a_truncated_last_line_is_ignored_and_reported() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -266,7 +266,7 @@ fn a_line_that_was_cut_short_is_left_out_and_reported() {
 }
 
 #[test]
-fn a_journal_cut_between_two_lines_is_noticed_and_nothing_is_deleted() {
+fn a_journal_truncated_between_lines_is_reported_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -306,7 +306,7 @@ fn a_journal_cut_between_two_lines_is_noticed_and_nothing_is_deleted() {
 }
 
 #[test]
-fn an_older_journal_in_place_of_the_newest_is_noticed() {
+fn an_older_journal_in_place_of_the_newest_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -326,7 +326,7 @@ fn an_older_journal_in_place_of_the_newest_is_noticed() {
 }
 
 #[test]
-fn another_directorys_journal_of_the_same_length_is_noticed() {
+fn another_directorys_journal_of_the_same_length_is_reported() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     for (directory, name) in [(&one, "bucket-one"), (&two, "bucket-two")] {
         open(directory.path()).create_bucket(name, "allPrivate");
@@ -341,7 +341,7 @@ fn another_directorys_journal_of_the_same_length_is_noticed() {
 }
 
 #[test]
-fn a_missing_journal_is_refused_where_bytes_are_and_nothing_is_deleted() {
+fn a_missing_journal_is_refused_if_there_are_blobs_and_nothing_is_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -357,7 +357,8 @@ fn a_missing_journal_is_refused_where_bytes_are_and_nothing_is_deleted() {
     );
     assert!(refused().contains("where 1 blobs are"), "{}", refused());
     assert_eq!(blobs(directory.path()).len(), 1);
-    // without any blob the head still knows that there was a journal; without the head, the blob does
+    // without any blob the head still knows that there was a journal; without the head, the blob
+    // does
     let head = fs::read(directory.path().join("head")).unwrap();
     fs::remove_file(directory.path().join("head")).unwrap();
     assert!(refused().contains("where 1 blobs are"));
@@ -372,7 +373,7 @@ fn a_missing_journal_is_refused_where_bytes_are_and_nothing_is_deleted() {
 }
 
 #[test]
-fn a_missing_or_damaged_head_is_said_and_blobs_without_a_record_stay() {
+fn a_missing_or_damaged_head_is_reported_and_unknown_blobs_are_kept() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -404,7 +405,7 @@ fn a_missing_or_damaged_head_is_said_and_blobs_without_a_record_stay() {
 }
 
 #[test]
-fn an_upload_that_a_crash_broke_off_leaves_nothing_and_needs_no_word() {
+fn an_upload_interrupted_by_a_crash_is_discarded_silently() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -421,7 +422,7 @@ fn an_upload_that_a_crash_broke_off_leaves_nothing_and_needs_no_word() {
 }
 
 #[test]
-fn a_crash_of_the_computer_that_undid_the_renaming_of_a_blob_loses_nothing() {
+fn a_blob_whose_renaming_was_undone_by_a_machine_crash_is_completed() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPublic");
@@ -465,7 +466,7 @@ fn a_last_line_that_is_damaged_is_reported_as_lost() {
 }
 
 #[test]
-fn who_takes_a_damaged_line_out_of_the_journal_keeps_what_the_others_say_and_hears_of_it() {
+fn removing_a_damaged_line_keeps_the_other_lines_and_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -545,7 +546,7 @@ fn a_damaged_journal_is_refused_and_nothing_is_deleted() {
 }
 
 #[test]
-fn what_lost_its_bytes_is_named_and_left_out() {
+fn files_without_their_bytes_are_reported_and_removed() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -590,7 +591,7 @@ fn what_lost_its_bytes_is_named_and_left_out() {
 }
 
 #[test]
-fn a_directory_has_one_user_and_is_nobody_elses() {
+fn a_data_directory_in_use_or_with_foreign_files_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let first = open(directory.path());
     let error = builder().open(directory.path()).unwrap_err();
@@ -668,7 +669,7 @@ fn names_of_files_never_become_paths() {
 }
 
 #[test]
-fn bytes_that_nobody_needs_leave_the_disk() {
+fn blobs_without_files_are_deleted_from_disk() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -688,7 +689,7 @@ fn bytes_that_nobody_needs_leave_the_disk() {
 }
 
 #[test]
-fn the_cap_holds_on_disk_and_counts_what_was_there() {
+fn the_storage_cap_on_disk_counts_existing_files() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -705,7 +706,7 @@ fn the_cap_holds_on_disk_and_counts_what_was_there() {
 }
 
 #[test]
-fn a_saved_state_comes_back_as_often_as_it_is_wanted() {
+fn a_saved_state_can_be_restored_repeatedly() {
     let directory = tempfile::tempdir().unwrap();
     for wire in [
         Wire::of(Emulator::builder().absolute_minimum_part_size(5)),
@@ -743,7 +744,7 @@ fn a_saved_state_comes_back_as_often_as_it_is_wanted() {
 }
 
 #[test]
-fn bytes_that_are_discarded_leave_their_length_and_their_sha1() {
+fn discarded_bytes_keep_their_length_and_sha1() {
     let wire = Wire::of(Emulator::builder().discard_contents(true));
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
     let file = wire.upload(&bucket, "f", b"content");
@@ -760,7 +761,7 @@ fn bytes_that_are_discarded_leave_their_length_and_their_sha1() {
 }
 
 #[test]
-fn a_sender_that_is_believed_is_not_checked_and_one_that_says_nothing_is_hashed() {
+fn unverified_uploads_are_stored_unchecked_and_hashed_only_without_a_sha1() {
     use b2kit_emulator::Checksums;
     for (checksums, is_checked, has_md5) in [
         (Checksums::All, true, true),
@@ -794,7 +795,7 @@ fn a_sender_that_is_believed_is_not_checked_and_one_that_says_nothing_is_hashed(
 }
 
 #[test]
-fn states_are_restored_while_others_write() {
+fn states_can_be_restored_during_uploads() {
     let directory = tempfile::tempdir().unwrap();
     let wire = open(directory.path());
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -823,7 +824,7 @@ fn states_are_restored_while_others_write() {
 }
 
 #[test]
-fn uploads_under_way_when_a_state_is_restored_have_lost_their_url() {
+fn an_upload_in_progress_during_a_restore_loses_its_url() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
     let url = wire.upload_url(&bucket);
@@ -832,9 +833,10 @@ fn uploads_under_way_when_a_state_is_restored_have_lost_their_url() {
     wire.send(wire::upload_request(&url, "a", b"a", &[])).ok();
 }
 
-/// `KEEP_JOURNAL=tests/data_dir/v2 cargo test` makes the newest anew; that of an older format can't be made any more.
+/// `KEEP_JOURNAL=tests/data_dir/v2 cargo test` makes the newest anew; that of an older format can't
+/// be made any more.
 #[test]
-fn directories_of_all_formats_are_read_and_written_on_in_the_newest() {
+fn directories_of_all_formats_are_read_and_continued_in_the_newest() {
     if let Some(to) = std::env::var_os("KEEP_JOURNAL") {
         let directory = tempfile::tempdir().unwrap();
         let wire = open(directory.path());

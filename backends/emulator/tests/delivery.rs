@@ -148,7 +148,7 @@ fn an_event_is_posted_with_its_signature() {
 }
 
 #[test]
-fn a_receiver_that_fails_is_tried_again_with_the_same_bytes() {
+fn a_failed_webhook_is_retried_with_the_same_bytes() {
     let wire = Wire::new();
     let server = serve(&wire);
     let receiver = Receiver::new();
@@ -166,7 +166,7 @@ fn a_receiver_that_fails_is_tried_again_with_the_same_bytes() {
 }
 
 #[test]
-fn webhooks_go_to_this_computer_only() {
+fn webhooks_are_sent_to_this_computer_only() {
     let wire = Wire::new();
     let server = serve(&wire);
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -202,7 +202,7 @@ fn webhooks_go_to_this_computer_only() {
 }
 
 #[test]
-fn without_delivery_the_control_endpoint_hands_them_out() {
+fn without_delivery_the_control_endpoint_returns_pending_webhooks() {
     let wire = Wire::new();
     let server = Server::builder()
         .control("t")

@@ -128,7 +128,7 @@ fn ranges_are_answered_with_206_or_416() {
 }
 
 #[test]
-fn whether_a_range_of_everything_is_partial_is_a_guess() {
+fn a_switch_decides_whether_a_whole_range_is_partial() {
     let mut behavior = UndocumentedBehavior::default();
     behavior.whole_range_is_partial = false;
     behavior.range_from_zero_is_partial = true;
@@ -162,7 +162,7 @@ fn whether_a_range_of_everything_is_partial_is_a_guess() {
 }
 
 #[test]
-fn what_is_missing_is_not_found() {
+fn missing_files_and_buckets_are_not_found() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("download", "allPrivate");
     wire.download("download/f", &[]).is_error(
@@ -203,7 +203,7 @@ fn what_is_missing_is_not_found() {
 }
 
 #[test]
-fn names_that_look_like_paths_are_names() {
+fn file_names_that_look_like_paths_are_plain_names() {
     let wire = Wire::new();
     let bucket = wire.create_bucket("download", "allPrivate");
     for (name, content) in [
@@ -308,7 +308,7 @@ fn headers_come_from_the_request_then_the_file_then_the_bucket() {
 }
 
 #[test]
-fn a_download_goes_on_while_its_file_is_deleted() {
+fn a_download_continues_after_its_file_is_deleted() {
     use b2kit_core::HttpClient as _;
     use futures::executor::block_on;
     let wire = Wire::new();

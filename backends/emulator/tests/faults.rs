@@ -1,4 +1,5 @@
-//! FaultKind on request: what hits whom, what the client sees of it, and what has happened behind it.
+//! FaultKind on request: what hits whom, what the client sees of it, and what has happened behind
+//! it.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -65,7 +66,7 @@ fn list_buckets(wire: &Wire) -> Value {
 }
 
 #[test]
-fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
+fn an_injected_error_has_the_format_of_b2_and_ends_after_its_times() {
     let (wire, _) = with_bucket();
     let busy = FaultKind::too_many_requests().retry_after(HeaderValue::from(7));
     let fault = Fault::new(busy).on("b2_list_buckets").times(2);
@@ -116,7 +117,7 @@ fn an_error_comes_as_b2_writes_it_and_goes_after_its_times() {
 }
 
 #[test]
-fn rules_find_their_requests_by_bucket_file_name_and_part() {
+fn faults_match_requests_by_bucket_file_name_and_part() {
     let (wire, bucket) = with_bucket();
     let other = wire.create_bucket("another", "allPrivate");
     let file = wire.upload(&bucket, "a b", b"x");
@@ -166,7 +167,7 @@ fn rules_find_their_requests_by_bucket_file_name_and_part() {
 }
 
 #[test]
-fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
+fn an_error_invalidates_the_upload_url_unless_it_is_a_429() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let busy = Fault::new(FaultKind::too_many_requests()).times(1);
@@ -184,7 +185,7 @@ fn an_error_takes_the_upload_url_unless_it_asks_to_come_again() {
 }
 
 #[test]
-fn an_error_after_the_effect_says_no_to_what_was_done() {
+fn an_error_after_the_effect_leaves_the_effect() {
     let (wire, bucket) = with_bucket();
     let fault = Fault::new(FaultKind::internal_error()).after_commit();
     add(&wire, fault.on("b2_upload_file"));
@@ -194,7 +195,7 @@ fn an_error_after_the_effect_says_no_to_what_was_done() {
 }
 
 #[test]
-fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
+fn a_lost_response_leaves_the_effect_and_a_lost_request_does_not() {
     let (wire, bucket) = with_bucket();
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
@@ -219,7 +220,7 @@ fn a_reply_is_lost_after_the_effect_and_a_request_before_it() {
 }
 
 #[test]
-fn a_token_expires_or_is_forgotten_in_the_middle() {
+fn a_fault_expires_or_forgets_a_token_in_use() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     let expire = Fault::new(FaultKind::ExpireToken).times(1);
@@ -243,7 +244,7 @@ fn a_token_expires_or_is_forgotten_in_the_middle() {
 }
 
 #[test]
-fn a_delay_follows_the_clock_and_a_gate_the_test() {
+fn a_delay_ends_by_the_clock_and_a_wait_when_its_latch_opens() {
     let (wire, bucket) = with_bucket();
     let hide = json!({"bucketId": bucket, "fileName": "f"});
     wire.upload(&bucket, "f", b"x");
@@ -276,7 +277,7 @@ fn a_delay_follows_the_clock_and_a_gate_the_test() {
 }
 
 #[test]
-fn a_response_is_cut_stalls_or_lies() {
+fn a_response_is_cut_stalled_or_corrupted() {
     let (wire, bucket) = with_bucket();
     let content: Vec<u8> = (0..300_000_u32).map(|at| (at % 251) as u8).collect();
     wire.upload(&bucket, "f", &content);
@@ -322,7 +323,7 @@ fn a_response_is_cut_stalls_or_lies() {
 }
 
 #[test]
-fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
+fn an_upload_that_is_cut_reset_or_stalled_stores_nothing() {
     let (wire, bucket) = with_bucket();
     let chunks = |url: &(String, String)| {
         let request = upload_request(url, "f", b"abcdef", &[]);
@@ -373,7 +374,7 @@ fn an_upload_is_cut_reset_or_stalls_in_its_middle_and_leaves_nothing() {
 }
 
 #[test]
-fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
+fn a_corrupted_upload_does_not_match_its_sha1() {
     let (wire, bucket) = with_bucket();
     add(
         &wire,
@@ -398,7 +399,7 @@ fn an_upload_that_arrives_with_a_wrong_bit_does_not_match_its_sha1() {
 }
 
 #[test]
-fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
+fn a_response_has_the_falsified_sha1_length_or_headers() {
     let (wire, bucket) = with_bucket();
     add(
         &wire,
@@ -442,7 +443,7 @@ fn an_answer_tells_a_wrong_sha1_a_wrong_length_or_wrong_headers() {
 }
 
 #[test]
-fn something_else_than_json_comes_with_its_own_type() {
+fn a_replaced_response_has_its_own_content_type() {
     let (wire, _) = with_bucket();
     add(
         &wire,
@@ -461,7 +462,7 @@ fn something_else_than_json_comes_with_its_own_type() {
 }
 
 #[test]
-fn troubles_of_several_rules_add_up() {
+fn several_faults_of_one_request_add_up() {
     let (wire, bucket) = with_bucket();
     let gate = Latch::new();
     add(&wire, Fault::new(FaultKind::Wait(gate.clone())));
@@ -476,7 +477,7 @@ fn troubles_of_several_rules_add_up() {
 }
 
 #[test]
-fn the_same_seed_brings_the_same_trouble() {
+fn the_same_seed_injects_the_same_faults() {
     let run = |seed: u64| -> Vec<u16> {
         let wire = Wire::of(Emulator::builder().seed(seed));
         add(
@@ -540,7 +541,7 @@ fn test_mode_exceeds_caps() {
 }
 
 #[test]
-fn test_mode_lets_some_tokens_expire_early() {
+fn test_mode_makes_some_tokens_expire_early() {
     let (wire, _) = with_bucket();
     let good_for = || {
         let pair = format!("{}:{}", wire.emulator.key_id(), wire.emulator.key());
@@ -592,6 +593,6 @@ fn latency_delays_all_calls_by_the_clock_and_one_by_its_own() {
 
 #[test]
 #[should_panic(expected = "B2 has no call \"b2_list_key\"")]
-fn a_latency_of_a_call_that_does_not_exist_is_refused() {
+fn a_latency_of_an_unknown_call_panics() {
     let _ = Emulator::builder().latency_of("b2_list_key", Duration::ZERO);
 }

@@ -44,7 +44,8 @@ fn is_well(server: &Server, wire: &Wire) {
     assert_eq!(listing_status(server, wire), 200);
 }
 
-/// The same, as soon as the server has noticed that connections are gone. One that was answered counts for a moment too.
+/// The same, as soon as the server has noticed that connections are gone. One that was answered
+/// counts for a moment too.
 fn is_well_again(server: &Server, wire: &Wire) {
     let mut statuses = std::iter::repeat_with(|| listing_status(server, wire));
     assert_eq!(statuses.find(|status| *status != 503), Some(200));
@@ -62,7 +63,7 @@ fn upload_headers<'a>(url: &'a (String, String), len: &'a str) -> Vec<(&'a str, 
 }
 
 #[test]
-fn who_sends_a_head_byte_by_byte_is_cut_off() {
+fn a_client_that_trickles_a_head_is_disconnected() {
     let wire = Wire::new();
     let server = hasty().start(&wire.emulator).unwrap();
     let mut line = Line::to(&server);
@@ -81,7 +82,7 @@ fn who_sends_a_head_byte_by_byte_is_cut_off() {
 }
 
 #[test]
-fn who_says_nothing_is_cut_off_before_and_after_a_request() {
+fn a_silent_client_is_disconnected_before_and_after_a_request() {
     let wire = Wire::new();
     let server = hasty().start(&wire.emulator).unwrap();
     assert!(Line::to(&server).is_at_end());
@@ -92,7 +93,7 @@ fn who_says_nothing_is_cut_off_before_and_after_a_request() {
 }
 
 #[test]
-fn a_body_that_stands_still_gets_408_and_its_upload_is_gone() {
+fn a_stalled_upload_gets_408_and_stores_nothing() {
     let wire = Wire::new();
     let server = hasty().start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPrivate");
@@ -121,7 +122,7 @@ fn a_body_that_stands_still_gets_408_and_its_upload_is_gone() {
 }
 
 #[test]
-fn a_body_that_comes_slowly_but_steadily_is_taken() {
+fn a_slow_but_steady_upload_is_accepted() {
     let wire = Wire::new();
     let server = Server::builder()
         .stall_timeout(SOON * 5)
@@ -139,7 +140,7 @@ fn a_body_that_comes_slowly_but_steadily_is_taken() {
 }
 
 #[test]
-fn who_is_in_the_middle_of_a_request_is_not_idle() {
+fn a_connection_within_a_request_is_not_idle() {
     let wire = Wire::new();
     let server = Server::builder()
         .head_timeout(SOON)
@@ -158,7 +159,7 @@ fn who_is_in_the_middle_of_a_request_is_not_idle() {
 }
 
 #[test]
-fn who_does_not_read_an_answer_is_cut_off() {
+fn a_client_that_does_not_read_is_disconnected() {
     let wire = Wire::new();
     let server = hasty().start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPublic");
@@ -176,7 +177,7 @@ fn who_does_not_read_an_answer_is_cut_off() {
 }
 
 #[test]
-fn heads_have_a_limit() {
+fn heads_over_the_limit_are_refused() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     // the limit is where reading stops, so a little more may pass
@@ -248,7 +249,7 @@ fn a_json_body_has_a_limit_and_uploads_have_the_cap() {
 }
 
 #[test]
-fn requests_that_can_be_read_in_two_ways_get_400_and_nothing_is_smuggled() {
+fn ambiguous_requests_get_400_and_smuggle_nothing() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let token = &wire.token;
@@ -340,7 +341,7 @@ fn lengths_that_contradict_each_other_are_refused() {
 }
 
 #[test]
-fn nonsense_is_no_reason_to_stop() {
+fn the_server_survives_malformed_requests() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let mut dice = 1_u64;
@@ -388,7 +389,7 @@ fn nonsense_is_no_reason_to_stop() {
 }
 
 #[test]
-fn who_comes_when_it_is_full_is_told_so_and_those_inside_are_served() {
+fn connections_beyond_the_limit_get_503_and_the_others_are_served() {
     let wire = Wire::new();
     let server = Server::builder()
         .connections(3)
@@ -413,7 +414,7 @@ fn who_comes_when_it_is_full_is_told_so_and_those_inside_are_served() {
 
 /// A client that is no test's: hyper takes nothing for an answer that comes before its request.
 #[test]
-fn a_client_of_hypers_understands_that_it_is_full() {
+fn a_hyper_client_can_read_the_503_of_a_full_server() {
     let wire = Wire::new();
     let server = Server::builder()
         .connections(1)
@@ -448,7 +449,7 @@ fn a_client_of_hypers_understands_that_it_is_full() {
 
 /// Whether a client that comes now is told that there are too many.
 #[test]
-fn hundreds_of_idle_connections_leave_room_for_others() {
+fn idle_connections_are_closed_and_leave_room_for_others() {
     let wire = Wire::new();
     let server = hasty().connections(300).start(&wire.emulator).unwrap();
     let idle: Vec<Line> = (0..300).map(|_| Line::to(&server)).collect();
@@ -472,7 +473,7 @@ impl Clock for Broken {
 }
 
 #[test]
-fn a_panic_is_one_requests_500_and_nobody_elses() {
+fn a_panic_is_a_500_of_one_request_and_affects_no_other() {
     let countdown = Arc::new(AtomicU64::new(0));
     let clock = Broken(ManualClock::default(), Arc::clone(&countdown));
     let emulator = Emulator::builder().clock(clock).build();
@@ -509,7 +510,7 @@ fn a_panic_is_one_requests_500_and_nobody_elses() {
 }
 
 #[test]
-fn a_reset_is_a_reset_and_a_close_is_a_close() {
+fn over_a_socket_a_reset_and_a_close_can_be_told_apart() {
     let wire = Wire::new();
     let server = Server::start(&wire.emulator).unwrap();
     let bucket = wire.create_bucket("a-bucket", "allPublic");
@@ -557,7 +558,7 @@ fn a_reset_is_a_reset_and_a_close_is_a_close() {
 }
 
 #[test]
-fn only_hosts_that_were_named_may_ask_if_that_was_said() {
+fn with_only_hosts_other_host_names_get_421() {
     let wire = Wire::new();
     let server = Server::builder()
         .only_hosts(["b2.test"])
@@ -580,7 +581,7 @@ fn only_hosts_that_were_named_may_ask_if_that_was_said() {
 }
 
 #[test]
-fn a_server_says_the_url_it_was_told_or_the_host_it_was_asked_by() {
+fn responses_contain_the_configured_url_or_the_requested_host() {
     let emulator = Emulator::new();
     let told = Server::builder()
         .url("https://b2.test")

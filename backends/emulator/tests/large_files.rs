@@ -128,7 +128,7 @@ fn finishing_needs_every_part_its_sha1_and_its_size() {
 }
 
 #[test]
-fn an_unverified_part_is_named_by_its_bare_digits() {
+fn an_unverified_part_is_finished_by_its_sha1_without_prefix() {
     let (wire, bucket) = with_bucket();
     let file = wire.start(&bucket, "f");
     let url = wire.upload_part_url(&file);
@@ -430,7 +430,7 @@ fn parts_are_copied_as_recorded() {
 }
 
 #[test]
-fn whether_the_copy_of_a_large_file_has_a_sha1_is_a_guess() {
+fn a_switch_decides_whether_copies_of_large_files_have_a_sha1() {
     for has_sha1 in [true, false] {
         let mut behavior = UndocumentedBehavior::default();
         behavior.copies_of_large_files_have_a_sha1 = has_sha1;

@@ -39,7 +39,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_documented_photos_fold_into_folders() {
+fn the_documented_photos_are_listed_as_folders() {
     let (wire, bucket) = photos();
     let body = json!({"bucketId": bucket, "prefix": "photos/", "delimiter": "/"});
     let listing = wire.post("b2_list_file_names", &body).ok();
@@ -74,7 +74,7 @@ fn the_documented_photos_fold_into_folders() {
 }
 
 #[test]
-fn a_page_of_one_after_the_other_is_the_whole() {
+fn pages_of_one_entry_make_up_the_whole_listing() {
     let (wire, bucket) = photos();
     let (mut names, mut start) = (Vec::new(), Value::Null);
     loop {
@@ -163,7 +163,7 @@ fn an_unfinished_file_in_front_of_a_file_does_not_hide_it() {
 }
 
 #[test]
-fn a_folder_of_hidden_files_exists_for_versions_only() {
+fn a_folder_of_hidden_files_appears_only_in_listings_of_versions() {
     let (wire, bucket) = with_bucket();
     wire.upload(&bucket, "dir/f", b"x");
     wire.post(
@@ -247,7 +247,7 @@ fn bad_listings_are_refused_with_the_documented_messages() {
 }
 
 #[test]
-fn the_count_is_100_unless_said_otherwise() {
+fn a_listing_has_100_entries_by_default() {
     let (wire, bucket) = with_bucket();
     let url = wire.upload_url(&bucket);
     for at in 0..101 {
@@ -309,7 +309,7 @@ fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec
 }
 
 #[test]
-fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
+fn a_page_that_reaches_the_scan_limit_ends_inside_a_folder() {
     let mut behavior = UndocumentedBehavior::default();
     behavior.names_scanned_per_page = Some(3);
     let wire = Wire::of(Emulator::builder().undocumented(behavior));
@@ -330,7 +330,7 @@ fn a_page_that_looked_at_as_many_names_as_it_may_ends_inside_a_folder() {
 }
 
 #[test]
-fn a_page_of_hidden_names_is_empty_and_goes_on() {
+fn a_page_without_visible_names_is_empty_and_has_a_cursor() {
     let mut behavior = UndocumentedBehavior::default();
     behavior.names_scanned_per_page = Some(2);
     let wire = Wire::of(Emulator::builder().undocumented(behavior));

@@ -134,7 +134,7 @@ fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn single_buckets_and_whole_accounts_can_be_under_the_old_rules_for_encryption() {
+fn legacy_encryption_applies_to_single_buckets_or_the_account() {
     let default_of = |arguments: &[&str], bucket: &str| {
         let running = Running::start(arguments);
         let text = |answer: &str, name: &str| {
@@ -166,7 +166,7 @@ fn single_buckets_and_whole_accounts_can_be_under_the_old_rules_for_encryption()
 }
 
 #[test]
-fn it_prints_what_clients_need_and_stops_when_it_is_told() {
+fn the_program_prints_the_clients_settings_and_stops_on_a_signal() {
     for signal in [Signal::INT, Signal::TERM] {
         let running = Running::start(&[
             "--bucket",
@@ -199,7 +199,7 @@ fn it_prints_what_clients_need_and_stops_when_it_is_told() {
 }
 
 #[test]
-fn the_control_endpoint_opens_with_the_token_that_was_printed() {
+fn the_control_endpoint_accepts_the_printed_token() {
     let running = Running::start(&["--bucket", "first-bucket"]);
     let bearer = format!("Bearer {}", running.setting("B2KIT_EMULATOR_CONTROL_TOKEN"));
     let answer = running.get(
@@ -226,7 +226,7 @@ fn the_control_endpoint_opens_with_the_token_that_was_printed() {
 }
 
 #[test]
-fn a_name_that_a_browser_was_tricked_into_is_refused() {
+fn a_request_for_an_unknown_host_name_gets_421() {
     let running = Running::start(&["--host", "b2.test"]);
     let status = |host: &str| {
         let answer = running.get("/b2api/v2/b2_list_buckets", &[("Host", host)]);
@@ -237,7 +237,7 @@ fn a_name_that_a_browser_was_tricked_into_is_refused() {
 }
 
 #[test]
-fn data_survives_even_a_kill() {
+fn data_survives_a_kill() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
@@ -261,7 +261,7 @@ fn data_survives_even_a_kill() {
 }
 
 #[test]
-fn a_bucket_that_was_there_keeps_its_type_and_the_banner_says_which() {
+fn an_existing_bucket_keeps_its_type_and_the_banner_says_which() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_str().unwrap();
     drop(Running::start(&[
@@ -275,9 +275,10 @@ fn a_bucket_that_was_there_keeps_its_type_and_the_banner_says_which() {
     assert!(running.said.contains(said), "{}", running.said);
 }
 
-/// A limit on the size of files stands for a full disk: what is in the journal stays, and no line more fits.
+/// A limit on the size of files stands for a full disk: what is in the journal stays, and no line
+/// more fits.
 #[test]
-fn downloads_go_on_where_a_delete_could_not_be_written_down() {
+fn downloads_continue_when_a_delete_can_not_be_persisted() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let data = data.to_str().unwrap();
@@ -350,7 +351,7 @@ fn field(answer: &str, name: &str) -> String {
 }
 
 #[test]
-fn a_tls_authority_is_kept_across_starts_and_certificates_hold_the_names() {
+fn a_tls_authority_persists_and_its_certificates_cover_all_names() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ca.pem");
     let arguments = [
@@ -378,7 +379,7 @@ fn a_tls_authority_is_kept_across_starts_and_certificates_hold_the_names() {
 }
 
 #[test]
-fn options_and_values_are_understood_in_the_spelling_of_earlier_versions() {
+fn old_spellings_of_options_and_values_are_accepted() {
     let old = [
         "--guess",
         "grants-refuse-other-overrides=no",
@@ -390,7 +391,7 @@ fn options_and_values_are_understood_in_the_spelling_of_earlier_versions() {
 }
 
 #[test]
-fn of_an_option_that_is_given_twice_the_last_one_counts_and_buckets_are_made_in_order() {
+fn the_last_of_repeated_options_wins_and_buckets_are_created_in_order() {
     let options = ["--seed", "3", "--seed", "4", "--public-bucket", "bucket-b"];
     let running = Running::start(&[&options[..], &["--bucket", "bucket-a"]].concat());
     let buckets = "# Bucket bucket-b (public).\n# Bucket bucket-a (private).\n";
@@ -413,7 +414,7 @@ fn latencies_of_all_calls_and_of_one_are_understood() {
 }
 
 #[test]
-fn with_tls_it_writes_down_whom_to_trust() {
+fn with_tls_the_program_writes_the_root_certificate() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("root.pem");
     let running = Running::start(&["--tls", "--root-cert", path.to_str().unwrap()]);
@@ -428,7 +429,7 @@ fn with_tls_it_writes_down_whom_to_trust() {
 }
 
 #[test]
-fn where_others_can_reach_it_the_key_is_new_and_control_is_off() {
+fn if_other_machines_can_connect_the_key_is_random_and_control_is_off() {
     let running = Running::start(&["--bind", "0.0.0.0"]);
     let other = Running::start(&["--bind", "0.0.0.0"]);
     assert_ne!(
@@ -479,7 +480,7 @@ fn each_request_is_logged_without_its_secrets() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_to_be() {
+fn a_port_in_use_is_reported() {
     let running = Running::start(&[]);
     let port = running.port().to_string();
     let said = refused(&["--port", &port]);
@@ -488,7 +489,7 @@ fn a_port_that_is_taken_is_said_to_be() {
 }
 
 #[test]
-fn wrong_input_is_named() {
+fn invalid_arguments_are_reported_in_one_line() {
     for (arguments, message) in [
         (
             &["--prot", "80"][..],
@@ -536,7 +537,8 @@ fn wrong_input_is_named() {
         (&["--bind", "192.0.2.1"], "192.0.2.1:8642: "),
         (
             &["--cap", "lots"],
-            "--cap must be a size like 500MB or 64KiB, of at most 18446744073709551615 bytes, not \"lots\"",
+            "--cap must be a size like 500MB or 64KiB, of at most 18446744073709551615 bytes, \
+             not \"lots\"",
         ),
         (&["--key", "secret"], "--key-id and --key need each other"),
         (
@@ -706,7 +708,7 @@ fn help_names_every_option_and_version_the_version() {
 
 /// The shell's and the Python example are run by `tests/real_clients/against_emulator`.
 #[test]
-fn the_readme_shows_the_examples_as_they_are() {
+fn the_readme_contains_the_examples_verbatim() {
     let readme = include_str!("../README.md");
     for example in [
         include_str!("../examples/upload.sh"),

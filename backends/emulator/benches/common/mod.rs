@@ -109,7 +109,8 @@ impl Line {
 pub fn authorize(line: &mut Line, id: &str, key: &str) -> (String, String) {
     let basic = STANDARD.encode(format!("{id}:{key}"));
     let head = format!(
-        "GET /b2api/v4/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic {basic}\r\n\r\n"
+        "GET /b2api/v4/b2_authorize_account HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Basic {basic}\r\n\r\n"
     );
     line.send(&head, &[]);
     let session: Value = serde_json::from_slice(&line.read()).unwrap();
@@ -135,7 +136,8 @@ pub fn upload_head(
         .unwrap();
     let token = url["authorizationToken"].as_str().unwrap();
     format!(
-        "POST /{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nX-Bz-File-Name: {name}\r\n\
+        "POST /{path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
+         X-Bz-File-Name: {name}\r\n\
          Content-Type: x/y\r\nX-Bz-Content-Sha1: {sha1}\r\nContent-Length: {length}\r\n\r\n"
     )
 }

@@ -233,7 +233,10 @@ fn page<'a>(bucket: &'a Bucket, query: &Query<'_>, mode: Mode, scan: Option<u64>
             continue;
         }
         let entry = Entry::of(version, query);
-        let is_same_folder = |last: &Entry<'_>| matches!((last, &entry), (Entry::Folder(a, _), Entry::Folder(b, _)) if a == b);
+        let is_same_folder = |last: &Entry<'_>| match (last, &entry) {
+            (Entry::Folder(last, _), Entry::Folder(folder, _)) => last == folder,
+            _ => false,
+        };
         from = match &entry {
             // only names that continue with the very last character need to be scanned one by one
             Entry::Folder(name, _)

@@ -30,8 +30,14 @@ pub(crate) const CALLS: &[Call] = &[
     Call::new("b2_delete_key", Auth::Needs("deleteKeys"), keys::delete_key),
     Call::new(download::BY_ID, Auth::Optional, download::by_id),
     Call::new("b2_finish_large_file", Auth::Needs("writeFiles"), large_files::finish_large_file),
-    Call::new("b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"), notifications::get_bucket_notification_rules),
-    Call::new("b2_get_download_authorization", Auth::Needs("shareFiles"), download_authorization::get_download_authorization),
+    Call::new(
+        "b2_get_bucket_notification_rules", Auth::Needs("readBucketNotifications"),
+        notifications::get_bucket_notification_rules,
+    ),
+    Call::new(
+        "b2_get_download_authorization", Auth::Needs("shareFiles"),
+        download_authorization::get_download_authorization,
+    ),
     Call::new("b2_get_file_info", Auth::Needs("readFiles"), files::get_file_info),
     Call::new("b2_get_upload_part_url", Auth::Needs("writeFiles"), upload::get_upload_part_url),
     Call::new("b2_get_upload_url", Auth::Needs("writeFiles"), upload::get_upload_url),
@@ -41,8 +47,14 @@ pub(crate) const CALLS: &[Call] = &[
     Call::new("b2_list_file_versions", Auth::Needs("listFiles"), listing::list_file_versions),
     Call::new("b2_list_keys", Auth::Needs("listKeys"), keys::list_keys),
     Call::new("b2_list_parts", Auth::Needs("writeFiles"), large_files::list_parts),
-    Call::new("b2_list_unfinished_large_files", Auth::Needs("listFiles"), large_files::list_unfinished_large_files),
-    Call::new("b2_set_bucket_notification_rules", Auth::Needs("writeBucketNotifications"), notifications::set_bucket_notification_rules),
+    Call::new(
+        "b2_list_unfinished_large_files", Auth::Needs("listFiles"),
+        large_files::list_unfinished_large_files,
+    ),
+    Call::new(
+        "b2_set_bucket_notification_rules", Auth::Needs("writeBucketNotifications"),
+        notifications::set_bucket_notification_rules,
+    ),
     Call::new("b2_start_large_file", Auth::Needs("writeFiles"), large_files::start_large_file),
     Call::new("b2_update_bucket", Auth::Needs("writeBuckets"), buckets::update_bucket),
     Call::new("b2_update_file_legal_hold", Auth::Token, lock::update_file_legal_hold),

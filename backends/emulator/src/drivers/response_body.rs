@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_cut_stalls_or_lies_at_the_byte_that_was_said() {
+    fn a_response_body_is_cut_stalled_or_corrupted_at_the_given_byte() {
         let trouble = BodyFault::default;
         let cut = |after| BodyFault {
             cut: Some((after, ResponseEnd::Close)),

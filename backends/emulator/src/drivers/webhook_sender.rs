@@ -14,6 +14,7 @@ use http::{Request, Uri};
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -66,6 +67,38 @@ pub(in crate::drivers) enum Outcome {
     NotSent(&'static str),
 }
 
+impl Delivery {
+    /// For a server that sends no webhooks.
+    pub(in crate::drivers) const fn not_sent(webhook: Webhook) -> Self {
+        Self {
+            webhook,
+            attempts: 0,
+            outcome: Outcome::NotSent("webhooks are not delivered"),
+        }
+    }
+
+    pub(in crate::drivers) fn json(&self) -> Value {
+        let headers = self.webhook.headers.iter();
+        let headers: Vec<Value> = headers
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        let (outcome, reason) = match &self.outcome {
+            Outcome::Delivered => ("delivered", None),
+            Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
+            Outcome::NotSent(reason) => ("kept", Some(*reason)),
+        };
+        json!({
+            "rule": self.webhook.rule,
+            "url": self.webhook.url,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&self.webhook.body),
+            "attempts": self.attempts,
+            "outcome": outcome,
+            "reason": reason,
+        })
+    }
+}
+
 impl WebhookSender {
     /// Signals that there may be events.
     pub(in crate::drivers) fn notify(&self) {
@@ -93,7 +126,8 @@ impl WebhookSender {
                 tokio::spawn(async move {
                     let _permit = permit;
                     let delivery = deliver_one(webhook).await;
-                    tracing::info!(rule = delivery.webhook.rule, outcome = ?delivery.outcome, "webhook");
+                    let (rule, outcome) = (&delivery.webhook.rule, &delivery.outcome);
+                    tracing::info!(rule, ?outcome, "webhook");
                     sender.remember(delivery);
                 });
             }

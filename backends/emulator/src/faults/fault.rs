@@ -14,10 +14,10 @@ use crate::calls::table;
 /// use b2kit_emulator::{Emulator, Fault, FaultKind};
 ///
 /// let emulator = Emulator::new();
-/// the third part is stored, but its response is lost, once
+/// // the third part is stored, but its response is lost, once
 /// let lost = Fault::new(FaultKind::LoseReply).on("b2_upload_part").part(3).times(1);
 /// let lost = emulator.faults().add(lost);
-/// every fifth upload gets a 503
+/// // every fifth upload gets a 503
 /// let full = Fault::new(FaultKind::service_unavailable()).on("b2_upload_file").every(5);
 /// emulator.faults().add(full);
 /// assert_eq!(emulator.faults().hits(lost), 0);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "B2 has no call \"b2_list_bucket\"")]
-    fn a_fault_on_a_call_that_does_not_exist_is_refused() {
+    fn a_fault_on_an_unknown_call_panics() {
         let _ = Fault::new(FaultKind::LoseReply).on("b2_list_bucket");
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_the_computed_one() {
+    fn a_webhook_has_the_expected_signature() {
         assert_eq!(
             signature("3XDfkdQte2OgA78qCtSD17LAzpj6ay9H", b"{\"events\":[]}"),
             "v1=c8a2772124a93762fec96147690e81237c5af4fae95ede2255e2b73eb8c62218"

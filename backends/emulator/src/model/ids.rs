@@ -212,7 +212,8 @@ fn number(digits: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const DOCUMENTED: &str = "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_d20260205_m234012_c004_v0402033_t0052_u01770334812998";
+    const DOCUMENTED: &str = "4_zc1657f7923d53c0f94cd0c1b_f405618dbe9f1f691_\
+        d20260205_m234012_c004_v0402033_t0052_u01770334812998";
 
     #[test]
     fn a_file_id_has_the_length_and_the_fields_of_a_real_one() {
@@ -227,21 +228,22 @@ mod tests {
     }
 
     #[test]
-    fn an_old_id_without_milliseconds_tells_its_second() {
+    fn an_old_id_without_milliseconds_has_the_time_of_its_second() {
         let id =
             "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054";
         assert_eq!(file_id_time(id), Some(1_636_751_469_000));
     }
 
     #[test]
-    fn what_is_not_shaped_like_a_file_id_is_seen() {
+    fn malformed_file_ids_have_no_time() {
         for id in [
             "",
             "bad-id",
             "4_z",
             "4_z8d625eb63be2775577c70e1a",
             "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d2021111é_m211109_c002_v0001114_t0054",
-            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054_u1_x",
+            "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_\
+             d20211112_m211109_c002_v0001114_t0054_u1_x",
             "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114",
         ] {
             assert_eq!(file_id_time(id), None, "{id}");

@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn null_is_absent_and_a_body_goes_before_the_query() {
+    fn null_counts_as_absent_and_the_body_wins_over_the_query() {
         let query = Args::of_query("bucketId=a&maxFileCount=7&ok=true").unwrap();
         assert_eq!(query.integer("maxFileCount").unwrap(), Some(7));
         assert_eq!(query.boolean("ok").unwrap(), Some(true));

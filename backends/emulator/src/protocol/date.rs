@@ -26,7 +26,8 @@ pub(crate) fn digits(millis: u64) -> String {
     format!("{year}{month:02}{day}{hour}{minute}{second}")
 }
 
-/// The milliseconds since the epoch that [`digits`] stand for; `None` if they stand for no moment since then.
+/// The milliseconds since the epoch that [`digits`] stand for; `None` if they stand for no moment
+/// since then.
 pub(crate) fn of_digits(digits: &str) -> Option<u64> {
     if digits.len() != 14 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_is_none_and_a_clock_beyond_the_year_9999_stands_at_its_end() {
+    fn invalid_digits_are_none_and_dates_end_with_the_year_9999() {
         for digits in [
             "",
             "20211312000000",

@@ -61,9 +61,10 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn keys_are_sorted_at_every_level_and_nothing_takes_no_line() {
+    fn keys_are_sorted_at_every_level_and_empty_values_stay_on_one_line() {
         let value = json!({"b": [], "a": {"d": {}, "c": [1, null]}});
-        let expected = "{\n  \"a\": {\n    \"c\": [\n      1,\n      null\n    ],\n    \"d\": {}\n  },\n  \"b\": []\n}";
+        let expected = "{\n  \"a\": {\n    \"c\": [\n      1,\n      null\n    ],\n    \
+            \"d\": {}\n  },\n  \"b\": []\n}";
         assert_eq!(text(&Sorted(&value)), expected.as_bytes());
     }
 

@@ -153,7 +153,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_lengths_of_the_recorded_bodies_come_out() {
+    fn responses_have_the_lengths_of_the_recorded_ones() {
         let file =
             "4_z8d625eb63be2775577c70e1a_f204261ca2ea2c4e1_d20211112_m211109_c002_v0001114_t0054";
         let start = json!({

@@ -73,7 +73,8 @@ impl Line {
         }
         head.push_str("\r\n");
         self.write(head.as_bytes());
-        // a server that has refused already takes the rest all the same, or many clients would not see why
+        // a server that has refused already takes the rest all the same, or many clients would not
+        // see why
         self.write(body);
         self.answer()
     }

@@ -1,4 +1,5 @@
-//! Raw requests to an emulator in-process: what the tests speak, so that they see the wire and nothing else.
+//! Raw requests to an emulator in-process: what the tests speak, so that they see the wire and
+//! nothing else.
 
 #![allow(
     dead_code,

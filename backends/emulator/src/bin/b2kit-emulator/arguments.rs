@@ -1,4 +1,5 @@
-//! [`Arguments`]: the command line as it was given. [`Options`](crate::options::Options) are what it comes to.
+//! [`Arguments`]: the command line as it was given; checked, it becomes
+//! [`Options`](crate::options::Options).
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -66,7 +67,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) root_cert: Option<PathBuf>,
 
-    /// Serve HTTPS with a persistent authority: its certificate in FILE and its key in FILE.key, both created if missing.
+    /// Serve HTTPS with a persistent authority: its certificate in FILE and its key in FILE.key,
+    /// both created if missing.
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) tls_ca: Option<PathBuf>,
 
@@ -78,12 +80,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID", help_heading = "Account")]
     pub(crate) key_id: Option<String>,
 
-    /// Master application key [default: a fixed one for tests; a random one if other machines can connect].
+    /// Master application key [default: a fixed one for tests; a random one if other machines can
+    /// connect].
     #[arg(long, value_name = "KEY", help_heading = "Account")]
     pub(crate) key: Option<String>,
 
     /// Create a private bucket unless it exists; repeatable.
-    #[arg(long = "bucket", value_name = "NAME", action = ArgAction::Append, help_heading = "Account")]
+    #[arg(long = "bucket", value_name = "NAME", action = ArgAction::Append)]
+    #[arg(help_heading = "Account")]
     pub(crate) private_buckets: Vec<String>,
 
     /// Create a public bucket unless it exists; repeatable.
@@ -154,7 +158,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = number(0..=u64::MAX), help_heading = "Behavior")]
     pub(crate) seed: Option<u64>,
 
-    /// Token of the control endpoint, /b2kit-emulator/v1 [default: random; no endpoint if other machines can connect].
+    /// Token of the control endpoint, /b2kit-emulator/v1 [default: random; no endpoint if other
+    /// machines can connect].
     #[arg(long, value_name = "TOKEN", help_heading = "Control")]
     pub(crate) control_token: Option<String>,
 

@@ -30,12 +30,12 @@ fn write(
     )?;
     match &options.data {
         Some(directory) => writeln!(text, "# Everything is kept in {}.", directory.display())?,
-        None if options.discard => writeln!(text, "# The bytes of files are forgotten.")?,
+        None if options.discard => writeln!(text, "# The bytes of files are discarded.")?,
         None => {
             let cap = options.cap.unwrap_or(1 << 30);
             writeln!(
                 text,
-                "# Files are in memory, {cap} bytes at most, until it stops."
+                "# Files are kept in memory until exit, {cap} bytes at most."
             )?;
         }
     }
@@ -72,7 +72,7 @@ fn write(
     if options.separate_origins {
         writeln!(
             text,
-            "# Uploads and downloads have ports of their own; at others they get 421."
+            "# Uploads and downloads have ports of their own; others answer 421."
         )?;
     }
     writeln!(text, "\n# The b2 CLI and b2sdk:")?;
@@ -96,10 +96,11 @@ fn write(
         let path = options.tls_ca.as_ref().unwrap_or(&options.root_cert);
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let path = quoted(&path.display().to_string());
-        writeln!(text, "\n# Whom to trust:")?;
+        writeln!(text, "\n# The root certificate to trust:")?;
         writeln!(
             text,
-            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} CURL_CA_BUNDLE={path}"
+            "export REQUESTS_CA_BUNDLE={path} RCLONE_CA_CERT={path} RESTIC_CACERT={path} \
+             CURL_CA_BUNDLE={path}"
         )?;
     }
     writeln!(text, "\n# b2kit, with Credentials::from_env():")?;
@@ -121,7 +122,8 @@ fn write(
         )?;
         writeln!(
             text,
-            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" $B2KIT_EMULATOR_CONTROL"
+            "#   curl -H \"Authorization: Bearer $B2KIT_EMULATOR_CONTROL_TOKEN\" \
+             $B2KIT_EMULATOR_CONTROL"
         )?;
     }
     writeln!(text, "\n# Ctrl-C stops it.")

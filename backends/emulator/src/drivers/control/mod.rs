@@ -20,10 +20,9 @@ use subtle::ConstantTimeEq as _;
 
 use crate::drivers::in_process::{Emulator, Saved};
 use crate::drivers::request_body::collect;
-use crate::drivers::webhook_sender::{Delivery, Outcome, WebhookSender};
+use crate::drivers::webhook_sender::{Delivery, WebhookSender};
 use crate::faults::latch::Latch;
 use crate::faults::rules::FaultId;
-use crate::machine::events::Webhook;
 use crate::machine::state_machine::JSON_LIMIT;
 use crate::protocol::headers::text_of;
 use crate::protocol::json::{self, Sorted};
@@ -363,38 +362,6 @@ impl Control {
 
     fn state(&self) -> MutexGuard<'_, ControlState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Delivery {
-    /// For a server that sends no webhooks.
-    const fn not_sent(webhook: Webhook) -> Self {
-        Self {
-            webhook,
-            attempts: 0,
-            outcome: Outcome::NotSent("webhooks are not delivered"),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let headers = self.webhook.headers.iter();
-        let headers: Vec<Value> = headers
-            .map(|(name, value)| json!({"name": name, "value": value}))
-            .collect();
-        let (outcome, reason) = match &self.outcome {
-            Outcome::Delivered => ("delivered", None),
-            Outcome::Failed(reason) => ("failed", Some(reason.as_str())),
-            Outcome::NotSent(reason) => ("kept", Some(*reason)),
-        };
-        json!({
-            "rule": self.webhook.rule,
-            "url": self.webhook.url,
-            "headers": headers,
-            "body": String::from_utf8_lossy(&self.webhook.body),
-            "attempts": self.attempts,
-            "outcome": outcome,
-            "reason": reason,
-        })
     }
 }
 

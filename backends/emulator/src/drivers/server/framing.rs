@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_can_be_read_in_two_ways_is_refused() {
+    fn an_ambiguous_head_is_refused() {
         for fields in [
             "Content-Length: 3\r\n",
             "Host: x\r\nHost: y\r\n",
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_head_is_found_however_it_is_cut() {
+    fn the_end_of_a_head_is_found_in_chunks_of_any_length() {
         let bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nrest";
         for seen in 0..27 {
             assert_eq!(head_len(bytes, seen), Some(27), "{seen}");

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_localhost_and_what_was_named_allows_b2() {
+    fn ip_addresses_localhost_and_configured_names_are_allowed_hosts() {
         let address = IpAddr::from([192, 168, 0, 7]);
         let url = Some("http://b2.test:1".into());
         let hosts = AllowedHosts::new(
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_everywhere_sends_clients_to_where_they_came_from() {
+    fn with_an_unspecified_address_responses_have_the_requested_host() {
         let fallback: Arc<str> = "http://0.0.0.0:80".into();
         let everywhere = AllowedHosts::new("http", IpAddr::from([0, 0, 0, 0]), None, None);
         let origin = everywhere.origin(&head("b2.test:8080"), &fallback);

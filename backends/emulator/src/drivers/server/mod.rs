@@ -8,6 +8,7 @@ mod framing;
 mod hash_pool;
 mod host_names;
 mod idle;
+mod linger;
 mod ports;
 mod serve;
 mod settings;

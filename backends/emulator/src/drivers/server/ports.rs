@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_gets_another_port() {
+    fn with_port_replaces_or_adds_the_port() {
         for (origin, other) in [
             ("http://127.0.0.1:80", "http://127.0.0.1:7"),
             ("https://b2.test", "https://b2.test:7"),

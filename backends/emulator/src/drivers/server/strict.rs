@@ -8,13 +8,13 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::framing::{self, Ambiguous, Framing};
+use super::linger::linger;
 
 /// Size of a read whose bytes are checked.
 const CHUNK: usize = 8 * 1024;
@@ -27,11 +27,6 @@ const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nContent-Length: refused\r\n\r\n"
 
 /// Makes hyper fail the body.
 const REFUSED_CHUNK: &[u8] = b"refused\r\n";
-
-/// How long, and for how many bytes, a refused client is read from, so that it reads the error
-/// before it notices that the connection closes.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A connection with unambiguous requests only.
 pub(super) struct Strict<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
@@ -302,24 +297,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Strict<S> {
         let runtime = tokio::runtime::Handle::try_current();
         if let (Some(stream), Ok(runtime), true) = (stream, runtime, self.lingers) {
             runtime.spawn(async move {
-                tokio::time::timeout(LINGER, linger(stream)).await.ok();
+                linger(stream).await;
                 drop(permit);
             });
-        }
-    }
-}
-
-/// Closing a connection while bytes arrive resets it, and the client may not see the response.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    let mut chunk = [0; CHUNK];
-    let mut left = LINGER_BYTES;
-    while let Ok(len @ 1..) = stream.read(&mut chunk).await {
-        left = left.saturating_sub(len as u64);
-        if left == 0 {
-            return;
         }
     }
 }
@@ -329,6 +309,8 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::sync::Semaphore;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
@@ -364,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn proper_requests_pass_unchanged_in_pieces_of_any_length() {
+    fn valid_requests_pass_unchanged_in_chunks_of_any_length() {
         let requests: &[u8] = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nGET /\
             \r\nPOST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
             3\r\nabc\r\n10;x=y\r\n0123456789abcdef\r\n0\r\nTrailer: x\r\n\r\n\
@@ -378,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_passes_after_what_is_ambiguous() {
+    fn no_request_passes_after_an_ambiguous_one() {
         let first: &[u8] = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
         let two_hosts =
             b"GET /b HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n";

@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_is_read_back_from_its_file_and_the_file_goes_with_it() {
+    fn a_blob_is_read_from_its_file_which_is_deleted_with_it() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), u64::MAX, true).unwrap();
         store.delete_unused_files();
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_finished_leaves_no_file() {
+    fn an_unfinished_blob_leaves_no_file() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), 10, false).unwrap();
         store.delete_unused_files();
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shut_store_leaves_its_files_to_the_next() {
+    fn a_store_that_retains_files_leaves_them_to_the_next_start() {
         let directory = tempfile::tempdir().unwrap();
         let store = DiskStore::open(directory.path(), u64::MAX, false).unwrap();
         store.delete_unused_files();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn space_is_free_again_when_the_last_piece_of_a_blob_is_gone() {
+    fn capacity_is_released_with_the_last_piece_of_a_blob() {
         let store = MemoryStore::new(10);
         let content = stored(&store, b"eightby.");
         assert!(store.writer(3).is_err(), "3 more would exceed 10");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_that_is_dropped_gives_its_space_back() {
+    fn a_dropped_writer_releases_its_capacity() {
         let store = MemoryStore::new(10);
         let mut writer = store.writer(10).unwrap();
         writer.write(b"half").unwrap();

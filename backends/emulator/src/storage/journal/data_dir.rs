@@ -25,9 +25,12 @@ use crate::storage::blobs::disk::{DiskStore, FoundBlobs};
 use super::directory::{lock, make};
 use super::head::{Found, Head};
 use super::line::Position;
-use super::log::{Journal, Read};
-use super::record::{self, Record, Replay};
+use super::log::Journal;
+use super::reader::{self, Read};
+use super::record::Record;
+use super::replay::Replay;
 use super::salvage::{self, JournaledBlobs};
+use super::snapshot;
 
 /// The directory of an account.
 pub(crate) struct DataDir {
@@ -48,11 +51,11 @@ impl DataDir {
     ) -> io::Result<(Self, Vec<String>)> {
         make(directory)?;
         // before anything is created in it
-        if !Journal::is_in(directory)? {
+        if !reader::is_in(directory)? {
             must_be_ours(directory)?;
         }
         let lock = lock(directory)?;
-        let read = Journal::read(directory)?;
+        let read = reader::read(directory)?;
         let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
         let found = store.found()?;
         if read.is_none() {
@@ -102,7 +105,7 @@ impl DataDir {
         if !journal.needs_rewrite() {
             let mut locked = state();
             let changes = locked.changes.take();
-            let records = record::of_changes(&mut locked, &changes);
+            let records = snapshot::of_changes(&mut locked, &changes);
             drop(locked);
             journal.add(&records, changes.retired);
             journal.mark_unwritten(versions_of(changes.versions, changes.parts));
@@ -149,7 +152,7 @@ impl DataDir {
 
 /// Records of everything, and of the blobs that are superseded.
 fn all(state: &State, superseded: Vec<u64>) -> Vec<Record> {
-    let mut records = record::all(state);
+    let mut records = snapshot::all(state);
     if !superseded.is_empty() {
         records.push(Record::Superseded(superseded));
     }
@@ -163,7 +166,7 @@ fn superseded(journal: &Journal, state: &State) -> Vec<u64> {
     if retired.is_empty() {
         return Vec::new();
     }
-    let needed = record::blobs(state);
+    let needed = snapshot::blobs(state);
     retired.difference(&needed).copied().collect()
 }
 
@@ -203,7 +206,7 @@ fn replay(
     Ok(JournaledBlobs {
         is_whole: read.is_whole,
         known,
-        needed: record::blobs(state),
+        needed: snapshot::blobs(state),
         wanted,
     })
 }
@@ -230,7 +233,8 @@ fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
     }
     let directory = directory.display();
     let message = format!(
-        "the journal is missing in {directory}, where {blobs} blobs are: put it back, or begin with another directory"
+        "the journal is missing in {directory}, where {blobs} blobs are: \
+         put it back, or begin with another directory"
     );
     Err(io::Error::new(io::ErrorKind::InvalidData, message))
 }

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_read_as_it_was_written_and_a_changed_one_is_damaged() {
+    fn a_head_is_read_back_and_a_modified_one_is_damaged() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(Head::read(directory.path()).unwrap(), Found::Nothing);
         let mut position = Position::start();

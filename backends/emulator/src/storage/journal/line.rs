@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_follows_the_one_it_was_written_after_and_no_other() {
+    fn a_line_follows_only_the_line_it_was_written_after() {
         let (first, second) = two_lines();
         let one = read(&first, &Position::start()).unwrap();
         assert!(one.follows);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn no_changed_byte_of_a_line_goes_unnoticed() {
+    fn every_changed_byte_of_a_line_is_detected() {
         let (first, _) = two_lines();
         let whole = read(&first, &Position::start()).unwrap().position;
         for at in 0..first.len() {

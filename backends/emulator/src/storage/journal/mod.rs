@@ -5,5 +5,8 @@ mod directory;
 mod head;
 mod line;
 mod log;
+mod reader;
 mod record;
+mod replay;
 mod salvage;
+mod snapshot;

@@ -10,7 +10,7 @@ use std::io;
 use std::path::Path;
 
 use super::directory::make;
-use super::log;
+use super::reader::NAME;
 use crate::storage::blobs::disk::{DiskStore, FoundBlobs, number_of};
 
 /// Directory for what could not be accounted for.
@@ -104,9 +104,9 @@ pub(super) fn preserve_journal(
 ) -> io::Result<()> {
     let lost = directory.join(LOST);
     make(&lost)?;
-    let from = directory.join(log::NAME);
+    let from = directory.join(NAME);
     for attempt in 1_u32.. {
-        let to = lost.join(format!("{}.{attempt}", log::NAME));
+        let to = lost.join(format!("{}.{attempt}", NAME));
         if !to.try_exists()? {
             if fs::hard_link(&from, &to).is_err() {
                 fs::copy(&from, &to)?;
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_blob_goes_only_if_a_whole_journal_proves_it_superseded() {
+    fn a_blob_is_deleted_only_if_a_complete_journal_proves_it_superseded() {
         let journaled = |is_whole| JournaledBlobs {
             is_whole,
             known: [1, 2, 3, 4].into(),
