@@ -1,7 +1,7 @@
-//! How much memory the program takes with many transfers at once: `--data`, half of them up and
-//! half down.
+//! Memory of the program with many concurrent transfers: `--data`, half of them uploads and half
+//! downloads.
 //!
-//! `cargo bench -p b2kit-emulator --all-features --bench crowd`. For Linux. Each row is a process
+//! `cargo bench -p b2kit-emulator --all-features --bench crowd`. Linux only. Each row is a process
 //! of its own; bytes are compared both ways.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
@@ -32,7 +32,7 @@ fn main() {
     }
 }
 
-/// Half of them up, half of them down, all at once: how long it took.
+/// Runs all transfers at once. Returns the time it took.
 fn crowd(address: SocketAddr, transfers: usize, mebibytes: usize) -> f64 {
     let mut line = Line::to(address);
     let (token, account) = authorize(&mut line, "key", "secret");

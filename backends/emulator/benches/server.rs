@@ -1,10 +1,9 @@
-//! The emulator's server against bare hyper, which takes and gives the same bytes and knows
-//! nothing.
+//! The emulator's server compared with bare hyper, which receives and sends the same bytes.
 //!
 //! `cargo bench -p b2kit-emulator --all-features --bench server -- [--rounds N]`. Both serve from
-//! this process, each on two threads, to the same blocking client. They take turns; ratios are of
-//! neighbours, and the median of all rounds is printed. Bare hyper also keeps, writes and hashes
-//! what it is sent, in the shortest way there is, to show what that alone costs.
+//! this process, each on two threads, to the same blocking client. They alternate; ratios are of
+//! neighbors, and the median of all rounds is printed. Bare hyper also stores, writes and hashes
+//! what it receives, in the shortest way possible, to show what that alone costs.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
 #![allow(clippy::disallowed_methods, reason = "time is what is measured")]
@@ -38,13 +37,13 @@ use serde_json::json;
 use sha1::{Digest as _, Sha1};
 use tokio::net::TcpListener;
 
-/// How large a file is, in blocks of 1 MiB.
+/// Size of a file, in blocks of 1 MiB.
 const BLOCKS: usize = 256;
 
-/// How many small calls a sample has.
+/// Number of small calls in a sample.
 const CALLS: usize = 5000;
 
-/// The length of a small answer: what b2_get_file_info answers here.
+/// Length of a small response: that of `b2_get_file_info` here.
 const SMALL: usize = 780;
 
 fn main() {
@@ -131,7 +130,7 @@ fn main() {
     table.print();
 }
 
-/// An emulator that is measured.
+/// An emulator to measure.
 struct Subject {
     name: &'static str,
     emulator: Emulator,
@@ -141,7 +140,7 @@ struct Subject {
     info: String,
     upload: String,
     download: String,
-    /// What bare hyper does with a body to do the same.
+    /// What bare hyper does with a body for a fair comparison.
     like: &'static str,
 }
 
@@ -197,7 +196,7 @@ impl Subject {
         Self { like, ..self }
     }
 
-    /// What was uploaded goes, and its URL is as good as before.
+    /// Deletes what was uploaded and requests a new URL.
     fn clear(&self) {
         self.emulator.restore(&self.saved).unwrap();
     }
@@ -252,7 +251,7 @@ fn rate(seconds: f64) -> String {
     format!("{:.0} MB/s", (BLOCKS << 20) as f64 / seconds / 1e6)
 }
 
-/// All samples, by what was measured on whom.
+/// All samples by what was measured.
 #[derive(Default)]
 struct Table {
     rows: Vec<Row>,

@@ -167,7 +167,7 @@ pub(crate) const USES_OF_LIMITED_TOKEN: u64 = 5;
 
 /// Maximum size of an upload, part or copy. One page says 5 GiB, the others 5 GB; this is the more
 /// permissive one.
-pub(crate) const LARGEST_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
+pub(crate) const MAX_UPLOAD: u64 = 5 * 1024 * 1024 * 1024;
 
 /// Maximum size of a file: 10 TB.
-pub(crate) const LARGEST_FILE: u64 = 10_000_000_000_000;
+pub(crate) const MAX_FILE: u64 = 10_000_000_000_000;

@@ -1,4 +1,4 @@
-//! Keys, tokens, and what they allow.
+//! Authorization, application keys and account tokens.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

@@ -1,4 +1,4 @@
-//! The control endpoint, over bare HTTP.
+//! The control endpoint, over plain HTTP.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -22,7 +22,7 @@ fn serve(wire: &Wire) -> Server {
     server.start(&wire.emulator).unwrap()
 }
 
-/// Asks the control endpoint, with its token.
+/// Sends a request to the control endpoint with its token.
 fn ask(server: &Server, method: &str, path: &str, body: &Value) -> Answer {
     let target = format!("/b2kit-emulator/v1{path}");
     let body = if body.is_null() {

@@ -1,4 +1,4 @@
-//! Preflights, as browsers send them.
+//! CORS preflight requests, as browsers send them.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

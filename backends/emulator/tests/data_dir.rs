@@ -1,4 +1,4 @@
-//! An account on disk: what a restart finds, what a crash leaves, and what is refused.
+//! An account on disk: what survives a restart or a crash, and what is refused.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -31,7 +31,7 @@ fn open(directory: &Path) -> Wire {
     Wire::with(emulator, ManualClock::default())
 }
 
-/// What a directory looks like to a program that starts after this one was killed right now.
+/// A copy of a directory, as a process finds it that starts after this one was killed.
 fn as_after_a_crash(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_tree(directory, copy.path());
@@ -53,7 +53,7 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// The files of the store.
+/// The files of the blobs.
 fn blobs(directory: &Path) -> Vec<PathBuf> {
     let directories = fs::read_dir(directory.join("blobs")).unwrap();
     directories
@@ -62,7 +62,7 @@ fn blobs(directory: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// All that listings show.
+/// Everything that listings show.
 fn shown(wire: &Wire) -> Value {
     let account = json!({"accountId": wire.emulator.account_id()});
     let buckets = wire.post("b2_list_buckets", &account).ok();
@@ -91,7 +91,8 @@ fn shown(wire: &Wire) -> Value {
     shown
 }
 
-/// A bit of everything; the id of a bucket, of a file in it, and of an unfinished large file.
+/// Fills an account with one of everything. Returns the ids of a bucket, a file in it, and an
+/// unfinished large file.
 fn fill(wire: &Wire) -> (String, String, String) {
     let bucket = wire.create_bucket_with(
         "kept-bucket",
@@ -271,7 +272,7 @@ fn files_without_their_bytes_are_reported_and_removed() {
     open(directory.path());
 }
 
-/// `KEEP_JOURNAL=tests/data_dir/v2 cargo test` makes the newest anew; that of an older format can't
+/// `KEEP_JOURNAL=tests/data_dir/v2 cargo test` regenerates the newest; those of older formats can't
 /// be made any more.
 #[test]
 fn directories_of_all_formats_are_read_and_continued_in_the_newest() {

@@ -1,4 +1,4 @@
-//! Webhooks on their way to receivers on this computer.
+//! Webhooks sent to receivers on this computer.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -18,7 +18,7 @@ use wire::Wire;
 
 const SECRET: &str = "3XDfkdQte2OgA78qCtSD17LAzpj6ay9H";
 
-/// What a receiver got.
+/// A request that a receiver got.
 struct Got {
     head: String,
     body: Vec<u8>,
@@ -44,7 +44,7 @@ impl Receiver {
         format!("http://{}/hook?a=b", self.0.local_addr().unwrap())
     }
 
-    /// Waits for a request, and answers with this status.
+    /// Waits for a request and answers it with this status.
     fn receive(&self, status: u16) -> Got {
         let (stream, _) = self.0.accept().unwrap();
         let mut stream = BufReader::new(stream);
@@ -76,7 +76,7 @@ fn set_rule(wire: &Wire, bucket: &str, url: &str) -> wire::Answer {
     )
 }
 
-/// Uploads a file over HTTP: the server looks for events when a request has passed.
+/// Uploads a file over HTTP: the server looks for events after each request.
 fn upload(wire: &Wire, server: &Server, bucket: &str, name: &str) {
     let (url, token) = wire.upload_url(bucket);
     let headers = [

@@ -1,4 +1,4 @@
-//! `b2_get_download_authorization`, and what can be read with one.
+//! `b2_get_download_authorization`, and downloads with it.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -34,7 +34,7 @@ fn token(wire: &Wire, bucket: &str, fields: &Value) -> String {
     answer["authorizationToken"].as_str().unwrap().to_owned()
 }
 
-/// A download by name with this token in its header; `path` may have a query.
+/// A download by name with this token as a header; `path` may have a query.
 fn get(wire: &Wire, path: &str, token: Option<&str>) -> Answer {
     let mut request = http::Request::get(format!("{}/file/{path}", wire.emulator.url()));
     if let Some(token) = token {

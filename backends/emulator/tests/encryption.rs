@@ -1,4 +1,4 @@
-//! Server-side encryption: nothing is encrypted here, but keys are asked for as if it were.
+//! Server-side encryption: nothing is encrypted, but keys are required as if it were.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -19,7 +19,7 @@ fn with_bucket() -> (Wire, String) {
     (wire, bucket)
 }
 
-/// The headers that bring a key.
+/// The headers with the key.
 struct Headers(String, String);
 
 impl Headers {
@@ -211,7 +211,7 @@ fn only_setting_a_buckets_encryption_needs_its_capability() {
     assert_eq!(of(&has.update_bucket(id, &explicit).ok()), managed);
 }
 
-/// An old bucket, and one of an old account.
+/// An old bucket, and a bucket of an old account.
 fn legacy() -> [(Wire, String); 2] {
     let (wire, bucket) = with_bucket();
     wire.emulator

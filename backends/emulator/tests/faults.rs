@@ -1,5 +1,4 @@
-//! FaultKind on request: what hits whom, what the client sees of it, and what has happened behind
-//! it.
+//! Injected faults: which requests they hit, what the client sees, and what took effect.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -30,12 +29,12 @@ fn add(wire: &Wire, fault: Fault) {
     wire.emulator.faults().add(fault);
 }
 
-/// Without the guard, which would judge what is wrong here.
+/// Without `CheckedClient`, which would report the faults itself.
 fn send(wire: &Wire, request: Request) -> Result<Response, HttpError> {
     block_on(wire.emulator.send(request))
 }
 
-/// What comes before the end or the error of the body, and the error.
+/// The body before its end or error, and the error.
 fn read(response: Response) -> (Vec<u8>, Option<HttpErrorKind>) {
     let mut body = response.into_body();
     let mut bytes = Vec::new();

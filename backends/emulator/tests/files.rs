@@ -1,4 +1,4 @@
-//! Versions: information, hiding, deleting.
+//! File versions: information, hiding, deleting.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

@@ -1,4 +1,4 @@
-//! Authorize, bucket, upload, list, download: the path that every client walks first.
+//! Authorize, create a bucket, upload, list, download: the first steps of every client.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

@@ -1,4 +1,4 @@
-//! Clients that are slow, many, or up to no good, on raw sockets.
+//! Clients that are slow, numerous or malicious, on raw sockets.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
@@ -21,7 +21,8 @@ use line::{Line, path};
 use serde_json::json;
 use wire::{Wire, sha1};
 
-/// Time that only the socket sees. (A thread can't be parked for it: executors leave it unparked.)
+/// Waits in real time, which only the socket measures. (Not by parking the thread, which executors
+/// leave unparked.)
 fn pass(time: Duration) {
     let (_sender, receiver) = std::sync::mpsc::channel::<()>();
     receiver.recv_timeout(time).unwrap_err();
@@ -33,7 +34,7 @@ fn hasty() -> ServerBuilder {
     Server::builder().head_timeout(SOON).stall_timeout(SOON)
 }
 
-/// The status of a listing that the server should answer.
+/// The status of a listing that should succeed.
 fn listing_status(server: &Server, wire: &Wire) -> u16 {
     let headers = [("Authorization", wire.token.as_str())];
     let target = format!(
@@ -43,13 +44,13 @@ fn listing_status(server: &Server, wire: &Wire) -> u16 {
     Line::to(server).ask("GET", &target, &headers, b"").status
 }
 
-/// The server still does what it should.
+/// Requires the server to work.
 fn is_well(server: &Server, wire: &Wire) {
     assert_eq!(listing_status(server, wire), 200);
 }
 
-/// The same, as soon as the server has noticed that connections are gone. One that was answered
-/// counts for a moment too.
+/// The same, once the server has noticed that connections are closed. One that was answered counts
+/// for a moment longer.
 fn is_well_again(server: &Server, wire: &Wire) {
     let mut statuses = std::iter::repeat_with(|| listing_status(server, wire));
     assert_eq!(statuses.find(|status| *status != 503), Some(200));
@@ -204,7 +205,7 @@ fn connections_beyond_the_limit_get_503_and_the_others_are_served() {
     is_well_again(&server, &wire);
 }
 
-/// A client that is no test's: hyper takes nothing for an answer that comes before its request.
+/// An independent client: hyper accepts no response before it has sent its request.
 #[test]
 fn a_hyper_client_can_read_the_503_of_a_full_server() {
     let wire = Wire::new();
@@ -239,7 +240,7 @@ fn a_hyper_client_can_read_the_503_of_a_full_server() {
     assert_eq!(inside.ask("GET", "/", &[], b"").status, 404);
 }
 
-/// Whether a client that comes now is told that there are too many.
+/// Whether a new client is told that there are too many connections.
 #[test]
 fn idle_connections_are_closed_and_leave_room_for_others() {
     let wire = Wire::new();
@@ -249,7 +250,7 @@ fn idle_connections_are_closed_and_leave_room_for_others() {
     drop(idle);
 }
 
-/// A clock that breaks when it is told to.
+/// A clock that panics on request.
 #[derive(Clone)]
 struct Broken(ManualClock, Arc<AtomicU64>);
 

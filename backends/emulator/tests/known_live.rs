@@ -1,4 +1,4 @@
-//! What is known of the live service beyond its documents: from B2's own tests, recordings and
+//! What is known of the live service beyond its documents, from B2's own tests, recordings and
 //! reports.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]

@@ -1,4 +1,4 @@
-//! Large files: start, parts, finish, cancel; and copies.
+//! Large files: starting, parts, finishing, canceling and copying.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -12,7 +12,7 @@ use b2kit_emulator::{Emulator, UndocumentedBehavior};
 use serde_json::{Value, json};
 use wire::{Wire, part_request, sha1};
 
-/// Parts of 5 bytes will do.
+/// Allows parts of 5 bytes.
 fn with_bucket() -> (Wire, String) {
     let wire = Wire::of(Emulator::builder().absolute_minimum_part_size(5));
     let bucket = wire.create_bucket("large-files", "allPrivate");

@@ -1,4 +1,4 @@
-//! Lifecycle rules, carried out by the clock.
+//! Lifecycle rules, applied by the clock.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

@@ -268,7 +268,7 @@ fn a_listing_has_100_entries_by_default() {
     assert_eq!(by_get.ok()["nextFileName"], Value::Null);
 }
 
-/// Pages through names until the end.
+/// All pages of a listing of names.
 fn all_names(
     wire: &Wire,
     bucket: &str,
@@ -292,7 +292,7 @@ fn all_names(
     panic!("a listing without end: {names:?}");
 }
 
-/// What B2's documents say of prefix and delimiter, in three lines.
+/// Prefix and delimiter according to B2's documents, in three lines.
 fn model(names: &BTreeSet<String>, prefix: &str, delimiter: Option<&str>) -> Vec<String> {
     let fold = |name: &String| {
         let found = delimiter

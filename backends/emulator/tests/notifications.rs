@@ -1,4 +1,4 @@
-//! Event notification rules: what they may say, and how they come back.
+//! Event notification rules: what is accepted, and what is returned.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

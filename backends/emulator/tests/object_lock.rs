@@ -1,4 +1,4 @@
-//! Object Lock: retention, legal holds, and what they keep from being deleted.
+//! Object Lock: retention and legal holds, and which deletions they prevent.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

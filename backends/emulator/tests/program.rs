@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_b2kit-emulator");
 
-/// A running emulator, and what it printed.
+/// A running emulator and its output.
 struct Running {
     child: Child,
     said: String,
@@ -66,7 +66,7 @@ impl Running {
         url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
-    /// A GET with these headers: the whole answer.
+    /// Sends a GET with these headers and returns the whole response.
     fn get(&self, target: &str, headers: &[(&str, &str)]) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let mut head = format!("GET {target} HTTP/1.1\r\nConnection: close\r\n");
@@ -79,7 +79,7 @@ impl Running {
         answer
     }
 
-    /// A POST with these headers: the whole answer.
+    /// Sends a POST with these headers and returns the whole response.
     fn post(&self, target: &str, headers: &[(&str, &str)], body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let len = body.len();
@@ -106,7 +106,7 @@ impl Running {
         )
     }
 
-    /// What it prints to standard error until it has ended, and whether it ended well.
+    /// Sends a signal. Returns whether the program succeeded, and its standard error.
     fn stop(mut self, signal: Signal) -> (bool, String) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).unwrap();
@@ -125,12 +125,12 @@ impl Drop for Running {
     }
 }
 
-/// What it says when it is refused.
+/// Standard error of a failed start.
 fn refused(arguments: &[&str]) -> String {
     refused_with(arguments).1
 }
 
-/// The same, and the exit code.
+/// Exit code and standard error of a failed start.
 fn refused_with(arguments: &[&str]) -> (Option<i32>, String) {
     let done = Command::new(PROGRAM).args(arguments).output().unwrap();
     assert!(!done.status.success(), "{arguments:?}");
@@ -280,8 +280,7 @@ fn an_existing_bucket_keeps_its_type_and_the_banner_says_which() {
     assert!(running.said.contains(said), "{}", running.said);
 }
 
-/// A limit on the size of files stands for a full disk: what is in the journal stays, and no line
-/// more fits.
+/// A limit on file sizes simulates a full disk: the journal stays, and can't grow.
 #[test]
 fn downloads_continue_when_a_delete_can_not_be_persisted() {
     let directory = tempfile::tempdir().unwrap();
@@ -348,7 +347,7 @@ fn downloads_continue_when_a_delete_can_not_be_persisted() {
     }
 }
 
-/// The first text of this name in an answer's JSON.
+/// The first string with this name in the JSON of a response.
 fn field(answer: &str, name: &str) -> String {
     let found = answer.split(&format!("\"{name}\": \"")).nth(1);
     let found = found.unwrap_or_else(|| panic!("no {name} in {answer}"));

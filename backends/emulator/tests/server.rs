@@ -1,4 +1,4 @@
-//! The emulator over a real socket, spoken to in bare HTTP.
+//! The emulator over a real socket, in plain HTTP.
 
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]

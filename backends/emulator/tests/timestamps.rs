@@ -1,4 +1,4 @@
-//! Custom upload timestamps, for accounts that may have them.
+//! Custom upload timestamps, for accounts that may use them.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

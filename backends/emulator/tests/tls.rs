@@ -1,4 +1,4 @@
-//! The emulator in HTTPS, spoken to by rustls on a plain socket.
+//! The emulator over HTTPS, with rustls on a plain socket.
 
 #![cfg(feature = "tls")]
 #![allow(clippy::unwrap_used, reason = "only tests are here")]

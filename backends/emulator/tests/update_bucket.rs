@@ -1,4 +1,4 @@
-//! `b2_update_bucket`: what is given replaces what was there, and nothing else changes.
+//! `b2_update_bucket`: given fields are replaced, others stay.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

@@ -1,4 +1,4 @@
-//! Uploads: what is checked, what is stored, and what becomes of the upload's token.
+//! Uploads: what is checked and stored, and what happens to the upload token.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 
@@ -155,7 +155,7 @@ fn an_upload_token_works_for_one_url_until_it_expires() {
         .is_error(405, "method_not_allowed", "Only POST is supported");
 }
 
-/// The request of an upload whose body never goes on after its first bytes.
+/// An upload whose body never continues after its first bytes.
 fn stuck(url: &(String, String)) -> b2kit_core::Request {
     let request = upload_request(url, "f", b"xy", &[]);
     let first = stream::iter([Ok(Bytes::from_static(b"x"))]);
@@ -234,8 +234,7 @@ fn an_upload_into_a_bucket_that_is_deleted_meanwhile_fails() {
     assert_eq!(wire.emulator.snapshot().stored_bytes, 0);
 }
 
-/// The body of the request blocks on a request of its own, which `block_on` refuses inside another
-/// one.
+/// The body blocks on another request, which `block_on` refuses inside another `block_on`.
 fn poll_by_hand(emulator: &Emulator, request: b2kit_core::Request) -> u16 {
     let mut send = emulator.send(request);
     loop {

@@ -1,4 +1,4 @@
-//! The first version of the API, which rclone still speaks.
+//! Version 1 of the API, which rclone uses.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

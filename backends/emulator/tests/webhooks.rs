@@ -1,4 +1,4 @@
-//! Events: who is told of what, and how it is signed.
+//! Events: which rules get which, and how webhooks are signed.
 
 #![allow(clippy::unwrap_used, reason = "only tests are here")]
 

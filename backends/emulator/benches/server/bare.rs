@@ -1,4 +1,4 @@
-//! Bare hyper, which does nothing with what it receives: what a server can reach at most.
+//! Bare hyper without any B2 logic: an upper bound for the server.
 
 use super::*;
 
@@ -7,14 +7,14 @@ pub(super) fn bare_call() -> String {
     format!("POST /small HTTP/1.1\r\nHost: localhost\r\nContent-Length: 110\r\n\r\n{body}")
 }
 
-/// A server that takes whatever comes, and gives as many bytes as it should. What it does with a
-/// body is said in the path.
+/// A server that accepts any request and sends as many bytes as configured. The path says what to
+/// do with a body.
 pub(super) struct Bare {
     pub(super) address: SocketAddr,
     kept: Arc<Kept>,
 }
 
-/// Where bodies are put.
+/// Where bodies are stored.
 pub(super) struct Kept {
     memory: Mutex<Vec<Bytes>>,
     file: PathBuf,

@@ -137,7 +137,7 @@ pub(crate) fn list_buckets(
     caller.require_account(&state.account_id, args.required("accountId")?)?;
     let id = args.string("bucketId")?;
     let name = args.string("bucketName")?;
-    let kinds = wanted_kinds(args)?;
+    let kinds = bucket_types(args)?;
     let is_narrowed = caller.version == ApiVersion::V1 && id.is_none() && name.is_none();
     if caller.key.buckets.is_some() && !is_narrowed {
         let named = name.and_then(|name| state.bucket_by_name_any_case(name));
@@ -167,7 +167,7 @@ pub(crate) fn list_buckets(
 
 /// The values of `bucketTypes`; `None` for all, the default. `future` is in the reference; no
 /// bucket has it.
-fn wanted_kinds(args: &Args) -> Result<Option<Vec<String>>, ApiError> {
+fn bucket_types(args: &Args) -> Result<Option<Vec<String>>, ApiError> {
     const KINDS: [&str; 6] = [
         "allPrivate",
         "allPublic",

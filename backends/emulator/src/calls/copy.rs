@@ -71,7 +71,7 @@ pub(crate) fn copy_part(
     let large = large_files::unfinished(state, caller, file_id)?;
     let (_, source) = source(state, caller, args)?;
     let field = "destinationServerSideEncryption";
-    encryption::must_open_with_args(&large.encryption, args, field)?;
+    encryption::require_key_in_args(&large.encryption, args, field)?;
     let (copied, is_whole) = copied_range(source, args)?;
     if copied.content.len() == 0 {
         return Err(ApiError::bad_request("A part must have at least one byte"));
@@ -134,7 +134,7 @@ fn source<'a>(
         caller.key.require("readFiles")?;
     }
     let field = "sourceServerSideEncryption";
-    encryption::must_open_with_args(&version.encryption, args, field)?;
+    encryption::require_key_in_args(&version.encryption, args, field)?;
     Ok((bucket, version))
 }
 
@@ -155,7 +155,7 @@ fn copied_range(source: &Version, args: &Args) -> Result<(Stored, bool), ApiErro
         },
     };
     let size = range.end - range.start;
-    if size > behavior::LARGEST_UPLOAD {
+    if size > behavior::MAX_UPLOAD {
         let message = format!("Copy source too big: {size}");
         return Err(ApiError::new(400, "source_too_large", message));
     }

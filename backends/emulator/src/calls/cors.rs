@@ -51,7 +51,7 @@ pub(crate) fn preflight(state: &State, head: &Parts) -> Result<Response, ApiErro
 }
 
 /// Adds the headers that let the page read the response, if a rule allows it.
-pub(crate) fn share(state: &State, head: &Parts, response: &mut Response) {
+pub(crate) fn add_headers(state: &State, head: &Parts, response: &mut Response) {
     let origin = text_of(head, ORIGIN).filter(|_| head.method != Method::OPTIONS);
     let Some((origin, (bucket, operation))) = origin.zip(subject(state, head)) else {
         return;

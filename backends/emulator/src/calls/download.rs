@@ -46,7 +46,7 @@ pub(crate) fn by_name(
     let missing =
         || ApiError::not_found(format!("bucket {bucket_name} does not have file: {name}"));
     let bucket = state.bucket_by_name(&bucket_name).ok_or_else(missing)?;
-    must_read(caller, bucket, &name)?;
+    require_read_access(caller, bucket, &name)?;
     let current = bucket.current(&name).ok_or_else(missing)?;
     let stored = current.stored().ok_or_else(missing)?;
     serve(state, caller, bucket, current, stored, args)
@@ -59,13 +59,13 @@ pub(crate) fn by_id(state: &mut State, caller: &Caller, args: &Args) -> Result<O
     }
     let missing = || ApiError::not_found(format!("File not present: {id}"));
     let (bucket, version) = state.version(id).ok_or_else(missing)?;
-    must_read(caller, bucket, &version.name)?;
+    require_read_access(caller, bucket, &version.name)?;
     let stored = version.stored().ok_or_else(missing)?;
     serve(state, caller, bucket, version, stored, args).map(Outcome::Response)
 }
 
 /// Requires `readFiles` for files in private buckets.
-fn must_read(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), ApiError> {
+fn require_read_access(caller: &Caller, bucket: &Bucket, name: &str) -> Result<(), ApiError> {
     if bucket.is_public() && caller.download_headers.fixed_overrides.is_none() {
         return Ok(());
     }
@@ -85,7 +85,7 @@ fn serve(
     args: &Args,
 ) -> Result<Response, ApiError> {
     let given = caller.download_headers.key.key()?;
-    encryption::must_open(&version.encryption, given.as_ref())?;
+    encryption::require_key(&version.encryption, given.as_ref())?;
     let len = stored.content.len();
     let asked = caller.download_headers.range.as_deref();
     let behavior = &state.settings.undocumented;

@@ -15,7 +15,7 @@ use crate::protocol::overrides::OVERRIDES;
 use crate::protocol::undocumented;
 
 /// A week, in seconds.
-const LONGEST: i64 = 604_800;
+const MAX_DURATION: i64 = 604_800;
 
 pub(crate) fn get_download_authorization(
     state: &mut State,
@@ -29,7 +29,7 @@ pub(crate) fn get_download_authorization(
         .ok_or_else(|| undocumented::missing_field("validDurationInSeconds"))?;
     caller.key.require_access(bucket_id, prefix)?;
     state.bucket(bucket_id)?;
-    if !(1..=LONGEST).contains(&seconds) {
+    if !(1..=MAX_DURATION).contains(&seconds) {
         return Err(ApiError::out_of_range("validDurationInSeconds", seconds));
     }
     let mut overrides = BTreeMap::new();

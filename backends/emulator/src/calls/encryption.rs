@@ -42,7 +42,7 @@ impl KeyHeaders {
         match (&self.algorithm, &self.key, &self.md5) {
             (None, None, None) => Ok(None),
             (Some(algorithm), Some(key), Some(md5)) => {
-                must_be_aes(Some(algorithm))?;
+                require_aes(Some(algorithm))?;
                 CustomerKey::of_base64(key, md5).map(Some)
             }
             _ => Err(ApiError::bad_request(
@@ -65,7 +65,7 @@ pub(crate) fn of_headers(head: &Parts) -> Result<Option<Encryption>, ApiError> {
         (None, None) => Ok(None),
         (None, Some(key)) => Ok(Some(Encryption::Customer(key))),
         (Some(algorithm), None) => {
-            must_be_aes(Some(algorithm))?;
+            require_aes(Some(algorithm))?;
             Ok(Some(Encryption::Managed))
         }
         (Some(_), Some(_)) => Err(ApiError::bad_request(
@@ -95,11 +95,11 @@ pub(crate) fn of_args(args: &Args, name: &str) -> Result<Option<Setting>, ApiErr
         None => Ok(Some(Setting::Default)),
         Some("none") => Ok(Some(Setting::None)),
         Some("SSE-B2") => {
-            must_be_aes(algorithm)?;
+            require_aes(algorithm)?;
             Ok(Some(Setting::Managed))
         }
         Some("SSE-C") => {
-            must_be_aes(algorithm)?;
+            require_aes(algorithm)?;
             let key = setting.required("customerKey")?;
             let key = CustomerKey::of_base64(key, setting.required("customerKeyMd5")?)?;
             Ok(Some(Setting::Customer(key)))
@@ -141,31 +141,31 @@ pub(crate) fn is_default(setting: &Setting, bucket: &Bucket) -> Result<bool, Api
 
 /// Requires a JSON field to give access to what is stored: the source of a copy, or the large file
 /// of a part.
-pub(crate) fn must_open_with_args(
+pub(crate) fn require_key_in_args(
     stored: &Encryption,
     args: &Args,
     name: &str,
 ) -> Result<(), ApiError> {
     let setting = of_args(args, name)?;
     match setting {
-        None | Some(Setting::Default) => must_open(stored, None),
-        Some(Setting::Customer(key)) => must_open(stored, Some(&key)),
-        Some(Setting::Managed) => must_agree(stored, &Encryption::Managed, name),
-        Some(Setting::None) => must_agree(stored, &Encryption::None, name),
+        None | Some(Setting::Default) => require_key(stored, None),
+        Some(Setting::Customer(key)) => require_key(stored, Some(&key)),
+        Some(Setting::Managed) => require_same(stored, &Encryption::Managed, name),
+        Some(Setting::None) => require_same(stored, &Encryption::None, name),
     }
 }
 
 /// Requires the headers of an upload to give access to its large file.
-pub(crate) fn must_open_with_headers(stored: &Encryption, head: &Parts) -> Result<(), ApiError> {
+pub(crate) fn require_key_in_headers(stored: &Encryption, head: &Parts) -> Result<(), ApiError> {
     match of_headers(head)? {
-        None => must_open(stored, None),
-        Some(Encryption::Customer(key)) => must_open(stored, Some(&key)),
-        Some(other) => must_agree(stored, &other, "X-Bz-Server-Side-Encryption"),
+        None => require_key(stored, None),
+        Some(Encryption::Customer(key)) => require_key(stored, Some(&key)),
+        Some(other) => require_same(stored, &other, "X-Bz-Server-Side-Encryption"),
     }
 }
 
 /// Where no key is needed, a request may state the actual encryption, like b2sdk, but no other.
-fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), ApiError> {
+fn require_same(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), ApiError> {
     if stored == said {
         return Ok(());
     }
@@ -173,9 +173,12 @@ fn must_agree(stored: &Encryption, said: &Encryption, name: &str) -> Result<(), 
 }
 
 /// Requires the key of what is stored, and no other.
-pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Result<(), ApiError> {
+pub(crate) fn require_key(
+    stored: &Encryption,
+    given: Option<&CustomerKey>,
+) -> Result<(), ApiError> {
     match (stored, given) {
-        (Encryption::Customer(key), Some(given)) if key.is_same(given) => Ok(()),
+        (Encryption::Customer(key), Some(given)) if key.matches(given) => Ok(()),
         (Encryption::Customer(_), Some(_)) => Err(undocumented::wrong_customer_key()),
         (Encryption::Customer(_), None) => Err(ApiError::bad_request(
             "The object was stored using a form of Server Side Encryption. The correct parameters \
@@ -186,7 +189,7 @@ pub(crate) fn must_open(stored: &Encryption, given: Option<&CustomerKey>) -> Res
     }
 }
 
-fn must_be_aes(algorithm: Option<&str>) -> Result<(), ApiError> {
+fn require_aes(algorithm: Option<&str>) -> Result<(), ApiError> {
     if algorithm == Some(AES256) {
         return Ok(());
     }

@@ -49,7 +49,7 @@ pub(crate) fn check(
     if !strict && !REFUSE_UNKNOWN.contains(&call) {
         return Ok(());
     }
-    known(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
+    fields_of(call, version).map_or(Ok(()), |known| check_object(call, body.fields(), known))
 }
 
 fn check_object(place: &str, object: &Map<String, Value>, known: &[Field]) -> Result<(), ApiError> {
@@ -149,7 +149,7 @@ const NOTIFICATION_RULE: &[Field] = &[
 /// The fields of a call. `None` for a call without a table, of which there is none: a test checks
 /// that.
 #[rustfmt::skip]
-fn known(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
+fn fields_of(call: &str, version: ApiVersion) -> Option<&'static [Field]> {
     Some(match call {
         "b2_authorize_account" => &[],
         "b2_cancel_large_file" | "b2_get_file_info" | "b2_get_upload_part_url" => {
@@ -261,7 +261,7 @@ mod tests {
     fn every_call_has_a_table_without_duplicate_fields() {
         for call in CALLS {
             for version in [ApiVersion::V1, ApiVersion::V4] {
-                let known = known(call.name, version);
+                let known = fields_of(call.name, version);
                 let known = known.unwrap_or_else(|| panic!("{} has no table", call.name));
                 let mut names: Vec<_> = known.iter().map(|Field(name, _)| name).collect();
                 names.sort_unstable();

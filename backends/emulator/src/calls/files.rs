@@ -61,7 +61,7 @@ pub(crate) fn hide_file(
     let account = state.account_id.clone();
     let marker = state.version(&marker).map(|(_, marker)| marker);
     let marker = marker.ok_or_else(|| ApiError::no_such_bucket(bucket_id))?;
-    Ok(Outcome::serialized(&response_json::hidden(
+    Ok(Outcome::serialized(&response_json::hide_marker(
         marker, &account, caller,
     )))
 }

@@ -17,7 +17,7 @@ use crate::protocol::undocumented;
 use crate::protocol::version::ApiVersion;
 
 /// 1000 days in seconds. The validity must be less.
-const LONGEST_VALIDITY: i64 = 86_400_000;
+const MAX_VALIDITY: i64 = 86_400_000;
 
 pub(crate) fn create_key(
     state: &mut State,
@@ -38,7 +38,7 @@ pub(crate) fn create_key(
     }
     let expires = match args.integer("validDurationInSeconds")? {
         None => None,
-        Some(seconds) if (1..LONGEST_VALIDITY).contains(&seconds) => {
+        Some(seconds) if (1..MAX_VALIDITY).contains(&seconds) => {
             Some(caller.now + seconds.unsigned_abs() * 1000)
         }
         Some(other) => return Err(ApiError::out_of_range("validDurationInSeconds", other)),

@@ -78,7 +78,7 @@ pub(crate) fn finish_large_file(
     let parts = parts.ok_or_else(|| no_active_upload(id))?;
     check_parts(parts, &named, least)?;
     let content = Content::joined(parts.values().map(|part| &part.content));
-    if content.len() > behavior::LARGEST_FILE {
+    if content.len() > behavior::MAX_FILE {
         return Err(undocumented::upload_too_large(content.len()));
     }
     let finished = Kind::File(Stored {

@@ -21,7 +21,7 @@ pub(crate) fn list_file_names(
     caller: &Caller,
     args: &Args,
 ) -> Result<Outcome, ApiError> {
-    let (bucket, mut query) = common(state, caller, args)?;
+    let (bucket, mut query) = parameters(state, caller, args)?;
     if let Some(name) = args.string("startFileName")? {
         query.start = VersionPosition::first_of(name);
     }
@@ -52,12 +52,12 @@ pub(crate) fn list_file_versions(
     caller: &Caller,
     args: &Args,
 ) -> Result<Outcome, ApiError> {
-    let (bucket, mut query) = common(state, caller, args)?;
+    let (bucket, mut query) = parameters(state, caller, args)?;
     query.start = match (args.string("startFileName")?, args.string("startFileId")?) {
         (None, Some(_)) => return Err(undocumented::start_id_without_name()),
         (None, None) => query.start,
         (Some(name), None) => VersionPosition::first_of(name),
-        (Some(name), Some(id)) => pair(state, bucket, name, id)?,
+        (Some(name), Some(id)) => position_of(state, bucket, name, id)?,
     };
     let scan = state.settings.undocumented.names_scanned_per_page;
     let page = page(bucket, &query, Mode::Versions, scan);
@@ -160,7 +160,7 @@ impl<'a> Entry<'a> {
 }
 
 /// The parameters that both listings have.
-fn common<'a>(
+fn parameters<'a>(
     state: &'a State,
     caller: &'a Caller,
     args: &'a Args,
@@ -183,7 +183,12 @@ fn common<'a>(
 
 /// The position of a name and id; if there is none, the one it would have according to the
 /// timestamp in the id.
-fn pair(state: &State, bucket: &Bucket, name: &str, id: &str) -> Result<VersionPosition, ApiError> {
+fn position_of(
+    state: &State,
+    bucket: &Bucket,
+    name: &str,
+    id: &str,
+) -> Result<VersionPosition, ApiError> {
     let Some(time) = ids::file_id_time(id) else {
         let message = format!("Invalid startFileId: {id}");
         return Err(ApiError::new(400, "invalid_file_id", message));

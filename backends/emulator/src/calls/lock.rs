@@ -21,7 +21,7 @@ pub(crate) const HOLD_HEADER: &str = "x-bz-file-legal-hold";
 
 /// The lock of a new version in a request, not checked yet.
 #[derive(Default)]
-struct Wish<'a> {
+struct RequestedLock<'a> {
     /// Mode and time; two `None`s ask for no retention.
     retention: Option<(Option<&'a str>, Option<u64>)>,
     legal_hold: Option<&'a str>,
@@ -37,7 +37,7 @@ pub(crate) fn of_headers(
     let mode = text_of(head, MODE_HEADER);
     let until = text_of(head, UNTIL_HEADER);
     let is_given = mode.is_some() || until.is_some();
-    let wish = Wish {
+    let requested = RequestedLock {
         retention: is_given.then(|| {
             // headers can't ask for no retention: a missing or malformed time is an error
             let until = until.and_then(|until| until.parse().ok());
@@ -45,7 +45,7 @@ pub(crate) fn of_headers(
         }),
         legal_hold: text_of(head, HOLD_HEADER),
     };
-    grant(&wish, caller, bucket, uploaded)
+    grant(&requested, caller, bucket, uploaded)
 }
 
 /// The lock in JSON fields.
@@ -57,11 +57,11 @@ pub(crate) fn of_args(
 ) -> Result<Lock, ApiError> {
     let retention = args.object("fileRetention")?;
     let retention = retention.as_ref().map(asked_retention).transpose()?;
-    let wish = Wish {
+    let requested = RequestedLock {
         retention,
         legal_hold: args.string("legalHold")?,
     };
-    grant(&wish, caller, bucket, uploaded)
+    grant(&requested, caller, bucket, uploaded)
 }
 
 fn asked_retention(args: &Args) -> Result<(Option<&str>, Option<u64>), ApiError> {
@@ -71,19 +71,19 @@ fn asked_retention(args: &Args) -> Result<(Option<&str>, Option<u64>), ApiError>
 }
 
 fn grant(
-    wish: &Wish<'_>,
+    requested: &RequestedLock<'_>,
     caller: &Caller,
     bucket: &Bucket,
     uploaded: u64,
 ) -> Result<Lock, ApiError> {
-    if wish.retention.is_some() {
+    if requested.retention.is_some() {
         caller.key.require("writeFileRetentions")?;
     }
-    if wish.legal_hold.is_some() {
+    if requested.legal_hold.is_some() {
         caller.key.require("writeFileLegalHolds")?;
     }
-    if wish.retention.is_some() || wish.legal_hold.is_some() {
-        must_lock(bucket)?;
+    if requested.retention.is_some() || requested.legal_hold.is_some() {
+        require_lockable(bucket)?;
     }
     let by_default = || {
         bucket
@@ -91,11 +91,11 @@ fn grant(
             .map(|default| default.from(uploaded))
     };
     Ok(Lock {
-        retention: match wish.retention {
+        retention: match requested.retention {
             Some((mode, until)) => read_retention(mode, until, caller.now)?,
             None => by_default(),
         },
-        legal_hold: wish.legal_hold.map(read_hold).transpose()?,
+        legal_hold: requested.legal_hold.map(read_hold).transpose()?,
     })
 }
 
@@ -134,7 +134,7 @@ fn read_hold(word: &str) -> Result<bool, ApiError> {
     }
 }
 
-pub(crate) fn must_lock(bucket: &Bucket) -> Result<(), ApiError> {
+pub(crate) fn require_lockable(bucket: &Bucket) -> Result<(), ApiError> {
     if bucket.file_lock {
         return Ok(());
     }
@@ -151,26 +151,26 @@ pub(crate) fn update_file_retention(
         return Err(may_not_retain());
     }
     let version = lockable(state, caller, args)?;
-    let wish = args
+    let requested = args
         .object("fileRetention")?
         .ok_or_else(|| undocumented::missing_field("fileRetention"))?;
-    let (mode, until) = asked_retention(&wish)?;
-    let wish = read_retention(mode, until, caller.now)?;
+    let (mode, until) = asked_retention(&requested)?;
+    let requested = read_retention(mode, until, caller.now)?;
     let bypass = args.boolean("bypassGovernance")? == Some(true);
     if bypass && !caller.key.can("bypassGovernance") {
         return Err(may_not_retain());
     }
-    if !may_change(version.lock.retention, wish, bypass, caller.now) {
+    if !may_change(version.lock.retention, requested, bypass, caller.now) {
         return Err(may_not_retain());
     }
     let (id, name) = (version.file_id.clone(), version.name.clone());
     if let Some(version) = state.version_mut(&id) {
-        version.lock.retention = wish;
+        version.lock.retention = requested;
     }
     Ok(Outcome::Json(json!({
         "fileId": id,
         "fileName": name,
-        "fileRetention": RetentionJson::of(wish),
+        "fileRetention": RetentionJson::of(requested),
     })))
 }
 
@@ -230,7 +230,7 @@ fn lockable<'a>(state: &'a State, caller: &Caller, args: &Args) -> Result<&'a Ve
     let found = found.filter(|(_, version)| version.name == name);
     let (bucket, version) = found.ok_or_else(missing)?;
     caller.key.require_access(&bucket.id, name)?;
-    must_lock(bucket)?;
+    require_lockable(bucket)?;
     if version.stored().is_none() {
         return Err(missing());
     }

@@ -13,8 +13,8 @@ use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 use crate::protocol::undocumented;
 
-const MOST_RULES: usize = 25;
-const MOST_HEADERS: usize = 10;
+const MAX_RULES: usize = 25;
+const MAX_HEADERS: usize = 10;
 const HEADER_BYTES: usize = 2048;
 const SECRET_LEN: usize = 32;
 
@@ -57,8 +57,8 @@ pub(crate) fn set_bucket_notification_rules(
     let rules = args
         .objects("eventNotificationRules")?
         .ok_or_else(|| undocumented::missing_field("eventNotificationRules"))?;
-    if rules.len() > MOST_RULES {
-        let message = format!("A bucket has at most {MOST_RULES} event notification rules");
+    if rules.len() > MAX_RULES {
+        let message = format!("A bucket has at most {MAX_RULES} event notification rules");
         return Err(ApiError::bad_request(message));
     }
     let mut rules: Vec<NotificationRule> = rules.iter().map(rule).collect::<Result<_, _>>()?;
@@ -141,7 +141,11 @@ fn check_event_types(types: &[String]) -> Result<(), ApiError> {
             let message = format!("Invalid event type: {event_type}");
             return Err(ApiError::new(400, "event_type_invalid", message));
         }
-        if let Some(other) = types.iter().take(at).find(|other| share(other, event_type)) {
+        if let Some(other) = types
+            .iter()
+            .take(at)
+            .find(|other| types_overlap(other, event_type))
+        {
             let message = format!("Event types overlap: {other} and {event_type}");
             return Err(ApiError::new(400, "event_type_overlap", message));
         }
@@ -150,7 +154,7 @@ fn check_event_types(types: &[String]) -> Result<(), ApiError> {
 }
 
 /// Whether both types cover some common event.
-fn share(one: &str, other: &str) -> bool {
+fn types_overlap(one: &str, other: &str) -> bool {
     covers(one, other) || covers(other, one)
 }
 
@@ -166,7 +170,7 @@ fn check_pair(one: &NotificationRule, other: &NotificationRule) -> Result<(), Ap
         let types = one.event_types.iter();
         types
             .into_iter()
-            .any(|a| other.event_types.iter().any(|b| share(a, b)))
+            .any(|a| other.event_types.iter().any(|b| types_overlap(a, b)))
     };
     if overlap(&one.prefix, &other.prefix) && share_events() {
         return Err(undocumented::overlapping_notifications(
@@ -200,9 +204,9 @@ fn custom_headers(target: &Args) -> Result<Option<Vec<(String, String)>>, ApiErr
         .iter()
         .map(|(name, value)| name.len() + value.len())
         .sum();
-    if headers.len() > MOST_HEADERS || bytes > HEADER_BYTES {
+    if headers.len() > MAX_HEADERS || bytes > HEADER_BYTES {
         return bad(format!(
-            "There may be {MOST_HEADERS} custom headers of {HEADER_BYTES} bytes in all"
+            "There may be {MAX_HEADERS} custom headers of {HEADER_BYTES} bytes in all"
         ));
     }
     Ok(Some(headers))

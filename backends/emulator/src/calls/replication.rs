@@ -12,7 +12,7 @@ use crate::protocol::args::Args;
 
 const SOURCE: &str = "asReplicationSource";
 const DESTINATION: &str = "asReplicationDestination";
-const MOST_RULES: usize = 2;
+const MAX_RULES: usize = 2;
 
 /// The configuration in a request: `None` if the field is missing, JSON's null if the configuration
 /// is removed.
@@ -42,7 +42,7 @@ pub(crate) fn of_new_file(
     name: &str,
     encryption: &Encryption,
 ) -> Option<Replication> {
-    waits(bucket, name, encryption, |_| true).then_some(Replication::Pending)
+    is_pending(bucket, name, encryption, |_| true).then_some(Replication::Pending)
 }
 
 /// After new rules: existing files are pending as well, where a rule includes them.
@@ -54,7 +54,7 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
     let begins_to_wait = |version: &&Version| {
         version.replication.is_none()
             && version.stored().is_some()
-            && waits(bucket, &version.name, &version.encryption, includes)
+            && is_pending(bucket, &version.name, &version.encryption, includes)
     };
     let versions = bucket.versions.values().filter(begins_to_wait);
     let ids: Vec<String> = versions.map(|version| version.file_id.clone()).collect();
@@ -67,7 +67,7 @@ pub(crate) fn include_existing(state: &mut State, bucket_id: &str) {
 
 /// Whether an enabled rule covers the file. The CLI's tests show that files with SSE-C have no
 /// status.
-fn waits(
+fn is_pending(
     bucket: &Bucket,
     name: &str,
     encryption: &Encryption,
@@ -86,8 +86,8 @@ fn waits(
 fn source(half: &Args) -> Result<Value, ApiError> {
     let key = half.required("sourceApplicationKeyId")?;
     let rules = half.objects("replicationRules")?.unwrap_or_default();
-    if rules.is_empty() || rules.len() > MOST_RULES {
-        return bad(&format!("there must be 1 to {MOST_RULES} rules"));
+    if rules.is_empty() || rules.len() > MAX_RULES {
+        return bad(&format!("there must be 1 to {MAX_RULES} rules"));
     }
     let mut json: Vec<Value> = Vec::new();
     for rule in &rules {

@@ -80,9 +80,9 @@ pub(crate) struct File<'a> {
     file_info: &'a FileInfo,
     file_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    file_retention: Option<Readable<RetentionJson>>,
+    file_retention: Option<Restricted<RetentionJson>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    legal_hold: Option<Readable<&'static str>>,
+    legal_hold: Option<Restricted<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replication_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ pub(crate) struct File<'a> {
 /// A value that the caller may or may not read.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Readable<T> {
+struct Restricted<T> {
     is_client_authorized_to_read: bool,
     value: Option<T>,
 }
@@ -131,11 +131,11 @@ impl<'a> File<'a> {
         let sees_hold = caller.key.can("readFileLegalHolds");
         let hold = version.lock.legal_hold_json().filter(|_| sees_hold);
         Self {
-            file_retention: Some(Readable {
+            file_retention: Some(Restricted {
                 is_client_authorized_to_read: retains,
                 value: retention,
             }),
-            legal_hold: Some(Readable {
+            legal_hold: Some(Restricted {
                 is_client_authorized_to_read: sees_hold,
                 value: hold,
             }),
@@ -202,7 +202,7 @@ pub(crate) fn unfinished<'a>(version: &'a Version, account: &'a str, caller: &Ca
 }
 
 /// A hide marker in the response of `b2_hide_file`.
-pub(crate) fn hidden<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
+pub(crate) fn hide_marker<'a>(version: &'a Version, account: &'a str, caller: &Caller) -> File<'a> {
     let shape = file(version, account, caller, false);
     if caller.version != ApiVersion::V1 {
         return shape;
@@ -335,7 +335,7 @@ mod tests {
             for shape in [
                 file(&version, "account", &caller, false),
                 unfinished(&version, "account", &caller),
-                hidden(&version, "account", &caller),
+                hide_marker(&version, "account", &caller),
             ] {
                 let sorted = serde_json::to_value(&shape).unwrap();
                 assert_eq!(text(&shape), text(&Sorted(&sorted)));

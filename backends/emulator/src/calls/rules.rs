@@ -5,7 +5,7 @@ use crate::model::rules::{CorsRule, LifecycleRule};
 use crate::protocol::api_error::ApiError;
 use crate::protocol::args::Args;
 
-const MOST_RULES: usize = 100;
+const MAX_RULES: usize = 100;
 
 const OPERATIONS: [&str; 9] = [
     "b2_download_file_by_id",
@@ -185,8 +185,8 @@ fn lifecycle_rule(args: &Args) -> Result<LifecycleRule, ApiError> {
 
 fn listed(args: &Args, name: &str) -> Result<Option<Vec<Args>>, ApiError> {
     let rules = args.objects(name)?;
-    if rules.as_ref().is_some_and(|rules| rules.len() > MOST_RULES) {
-        let message = format!("{name} has more than {MOST_RULES} rules");
+    if rules.as_ref().is_some_and(|rules| rules.len() > MAX_RULES) {
+        let message = format!("{name} has more than {MAX_RULES} rules");
         return Err(ApiError::bad_request(message));
     }
     Ok(rules)

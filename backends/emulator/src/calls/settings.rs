@@ -78,7 +78,7 @@ impl Settings {
             _ => {}
         }
         if matches!(self.default_retention, Some(Some(_))) && self.file_lock != Some(true) {
-            lock::must_lock(bucket)?;
+            lock::require_lockable(bucket)?;
         }
         let setting = self.encryption.as_ref();
         let encrypts = setting

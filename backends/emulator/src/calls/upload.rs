@@ -199,7 +199,7 @@ fn prepare(
         file_target(state, head, caller, state.bucket(subject)?)?
     };
     let (claim, data_len) = length_and_claim(head)?;
-    if data_len > behavior::LARGEST_UPLOAD {
+    if data_len > behavior::MAX_UPLOAD {
         return Err(undocumented::upload_too_large(data_len));
     }
     if data_len == 0 && matches!(target, Target::Part { .. }) {
@@ -243,7 +243,7 @@ fn part_target(head: &Parts, large: &Version) -> Result<Target, ApiError> {
     let number = required_header(head, "X-Bz-Part-Number")?;
     let number = number.parse().ok();
     let number = large_files::check_part_number(number)?;
-    encryption::must_open_with_headers(&large.encryption, head)?;
+    encryption::require_key_in_headers(&large.encryption, head)?;
     Ok(Target::Part {
         file_id: large.file_id.clone(),
         number,

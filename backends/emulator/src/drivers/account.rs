@@ -35,9 +35,9 @@ pub(crate) struct Account {
 /// Artificial latency of calls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Latency {
-    pub(crate) of_all: Option<Duration>,
+    pub(crate) default: Option<Duration>,
     /// Calls with a latency of their own.
-    pub(crate) of_calls: BTreeMap<String, Duration>,
+    pub(crate) per_call: BTreeMap<String, Duration>,
 }
 
 impl Account {
@@ -80,8 +80,8 @@ impl Account {
     /// The artificial latency of a call.
     pub(crate) fn latency(&self, call: Option<&str>) -> Option<Duration> {
         let latency = &self.latency;
-        let own = call.and_then(|call| latency.of_calls.get(call));
-        own.copied().or(latency.of_all)
+        let own = call.and_then(|call| latency.per_call.get(call));
+        own.copied().or(latency.default)
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {

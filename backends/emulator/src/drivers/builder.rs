@@ -119,7 +119,7 @@ impl Builder {
     /// The latency of every request, by the [`clock`](Self::clock). Defaults to none. A
     /// [delay](crate::FaultKind::Delay) is added to it.
     pub fn latency(mut self, latency: Duration) -> Self {
-        self.latency.of_all = Some(latency);
+        self.latency.default = Some(latency);
         self
     }
 
@@ -130,7 +130,7 @@ impl Builder {
     pub fn latency_of(mut self, call: impl Into<String>, latency: Duration) -> Self {
         let call = call.into();
         assert!(calls::table::is_call(&call), "B2 has no call {call:?}");
-        self.latency.of_calls.insert(call, latency);
+        self.latency.per_call.insert(call, latency);
         self
     }
 
@@ -300,7 +300,7 @@ impl Builder {
             recovery_warnings,
             checksums: self.checksums,
             clock: self.clock,
-            origins: Origins::one(&self.origin.into()),
+            origins: Origins::same(&self.origin.into()),
             latency: self.latency,
             key_id,
             key,

@@ -33,7 +33,7 @@ use crate::storage::blobs::store::StoreError;
 
 /// Duration of a stalled upload: longer than any client waits, but not unlimited, or clients that
 /// are gone would use up all connections.
-const LONGEST_STALL: Duration = Duration::from_secs(60 * 60);
+const STALL_DURATION: Duration = Duration::from_secs(60 * 60);
 
 /// Why there is no response.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ pub(crate) async fn exchange(
     // nothing is answered that a restart would lose
     let response = match account.persist() {
         Ok(()) => response,
-        Err(error) => exchange.unkept(response, &error),
+        Err(error) => exchange.not_persisted_response(response, &error),
     };
     let exchanged = exchange.after(response).await?;
     yield_if_needed(host).await;
@@ -125,8 +125,8 @@ impl Exchange<'_> {
     async fn before(&mut self, is_first: bool) -> Result<Option<Response>, ExchangeError> {
         let stage = std::mem::take(&mut self.plan.before);
         self.wait(&stage).await;
-        if let Some(trouble) = self.plan.token.take() {
-            self.apply_token_fault(trouble);
+        if let Some(fault) = self.plan.token.take() {
+            self.apply_token_fault(fault);
         }
         let lost = self.plan.request_lost.take();
         let is_known = lost == Some(Phase::MaybeReceived) || stage.replacement.is_some();
@@ -143,7 +143,7 @@ impl Exchange<'_> {
         if is_upload && !replacement.keeps_upload_url() {
             self.apply_token_fault(TokenFault::Forget);
         }
-        Ok(Some(replacement.into_reply()))
+        Ok(Some(replacement.into_response()))
     }
 
     async fn answer(
@@ -169,7 +169,7 @@ impl Exchange<'_> {
         let Some(json) = collect(body, JSON_LIMIT).await? else {
             return Ok(Response::error(&undocumented::body_too_large()));
         };
-        self.learn(&json);
+        self.read_fields(&json);
         if let Some(response) = self.before(false).await? {
             return Ok(response);
         }
@@ -185,7 +185,7 @@ impl Exchange<'_> {
     }
 
     /// Adds the fields of the body to the subject; more rules may match then.
-    fn learn(&mut self, json: &[u8]) {
+    fn read_fields(&mut self, json: &[u8]) {
         if !self.plan.awaits_fields {
             return;
         }
@@ -244,7 +244,7 @@ impl Exchange<'_> {
                     ));
                 }
                 Some((after, UploadEnd::Stall)) if taken >= after => {
-                    account.sleep(LONGEST_STALL).await;
+                    account.sleep(STALL_DURATION).await;
                     return Err(ExchangeError::Lost(
                         HttpErrorKind::Closed,
                         Phase::MaybeReceived,
@@ -272,7 +272,7 @@ impl Exchange<'_> {
 
     /// The response if the state can't be persisted. A download has changed nothing: it continues
     /// if the version that it returns is persisted.
-    fn unkept(&self, response: Response, error: &io::Error) -> Response {
+    fn not_persisted_response(&self, response: Response, error: &io::Error) -> Response {
         if !self.subject.call.is_some_and(calls::table::is_download) {
             return Response::error(&undocumented::storage_failed(error));
         }
@@ -301,10 +301,10 @@ impl Exchange<'_> {
             self.limit_token(&response);
         }
         if let Some(replacement) = stage.replacement.take() {
-            response = replacement.into_reply();
+            response = replacement.into_response();
         }
         if self.head.headers.contains_key(ORIGIN) {
-            calls::cors::share(&self.account.state(), self.head, &mut response);
+            calls::cors::add_headers(&self.account.state(), self.head, &mut response);
         }
         for change in &self.plan.changes {
             change.apply(&mut response);
@@ -328,9 +328,9 @@ impl Exchange<'_> {
     }
 
     /// Makes the request's token stop working, if it is valid.
-    fn apply_token_fault(&self, trouble: TokenFault) {
+    fn apply_token_fault(&self, fault: TokenFault) {
         if let Some(token) = text_of(self.head, AUTHORIZATION) {
-            self.account.state().tokens.apply_fault(token, trouble);
+            self.account.state().tokens.apply_fault(token, fault);
         }
     }
 

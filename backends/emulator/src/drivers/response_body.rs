@@ -14,7 +14,7 @@ pub(crate) struct ResponseStream {
     source: Source,
     len: u64,
     sent: u64,
-    trouble: BodyFault,
+    faults: BodyFault,
     has_paused: bool,
 }
 
@@ -26,7 +26,7 @@ enum Source {
 }
 
 impl ResponseStream {
-    pub(crate) fn new(payload: Payload, trouble: BodyFault) -> Self {
+    pub(crate) fn new(payload: Payload, faults: BodyFault) -> Self {
         let len = payload.len();
         Self {
             source: match payload {
@@ -35,7 +35,7 @@ impl ResponseStream {
             },
             len,
             sent: 0,
-            trouble,
+            faults,
             has_paused: false,
         }
     }
@@ -47,8 +47,8 @@ impl ResponseStream {
 
     /// The next chunk.
     pub(crate) fn next(&mut self, cx: &Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        let cut = self.trouble.cut.filter(|(after, _)| *after < self.len);
-        let stall = self.trouble.stall.filter(|after| *after < self.len);
+        let cut = self.faults.cut.filter(|(after, _)| *after < self.len);
+        let stall = self.faults.stall.filter(|after| *after < self.len);
         if stall.is_some_and(|after| after <= self.sent) {
             // for good: nothing wakes the task
             return Poll::Pending;
@@ -60,7 +60,7 @@ impl ResponseStream {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            self.trouble.cut = None;
+            self.faults.cut = None;
             self.source = Source::Ended;
             return Poll::Ready(Some(Err(how.error())));
         }
@@ -85,7 +85,7 @@ impl ResponseStream {
     }
 
     fn corrupted(&self, chunk: Bytes) -> Bytes {
-        corrupted(chunk, self.sent, &self.trouble.corrupt)
+        corrupted(chunk, self.sent, &self.faults.corrupt)
     }
 }
 
@@ -114,9 +114,9 @@ mod tests {
     use super::*;
     use crate::faults::plan::ResponseEnd;
 
-    fn sent(trouble: BodyFault) -> (Vec<u8>, Option<bool>) {
+    fn sent(faults: BodyFault) -> (Vec<u8>, Option<bool>) {
         let payload = Payload::Bytes(Bytes::from_static(b"0123456789"));
-        let mut outgoing = ResponseStream::new(payload, trouble);
+        let mut outgoing = ResponseStream::new(payload, faults);
         let mut bytes = Vec::new();
         let cx = Context::from_waker(Waker::noop());
         let mut pauses = 0;
@@ -133,18 +133,18 @@ mod tests {
 
     #[test]
     fn a_response_body_is_cut_stalled_or_corrupted_at_the_given_byte() {
-        let trouble = BodyFault::default;
+        let faults = BodyFault::default;
         let cut = |after| BodyFault {
             cut: Some((after, ResponseEnd::Close)),
-            ..trouble()
+            ..faults()
         };
         let stall = |after| BodyFault {
             stall: Some(after),
-            ..trouble()
+            ..faults()
         };
         let corrupt = |at| BodyFault {
             corrupt: vec![at],
-            ..trouble()
+            ..faults()
         };
         assert_eq!(sent(cut(3)), (b"012".to_vec(), Some(true)));
         assert_eq!(sent(cut(0)), (Vec::new(), Some(true)));

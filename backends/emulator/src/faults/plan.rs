@@ -94,13 +94,13 @@ impl Plan {
         };
         match kind.clone() {
             FaultKind::Error(response) => {
-                first(&mut stage.replacement, Replacement::Error(response))
+                set_once(&mut stage.replacement, Replacement::Error(response))
             }
             FaultKind::Respond {
                 status,
                 content_type,
                 body,
-            } => first(
+            } => set_once(
                 &mut stage.replacement,
                 Replacement::Other {
                     status,
@@ -110,23 +110,27 @@ impl Plan {
             ),
             FaultKind::Delay(duration) => stage.waits.push(Wait::For(duration)),
             FaultKind::Wait(latch) => stage.waits.push(Wait::Until(latch)),
-            FaultKind::ExpireToken => first(&mut self.token, TokenFault::Expire),
-            FaultKind::ForgetToken => first(&mut self.token, TokenFault::Forget),
+            FaultKind::ExpireToken => set_once(&mut self.token, TokenFault::Expire),
+            FaultKind::ForgetToken => set_once(&mut self.token, TokenFault::Forget),
             FaultKind::LoseRequest(phase) => {
-                first(&mut self.request_lost, phase.min(Phase::MaybeReceived));
+                set_once(&mut self.request_lost, phase.min(Phase::MaybeReceived));
             }
             FaultKind::LoseReply => self.loses_response = true,
             FaultKind::CutResponse { after } => {
-                first(&mut self.body.cut, (after, ResponseEnd::Close))
+                set_once(&mut self.body.cut, (after, ResponseEnd::Close))
             }
             FaultKind::ResetResponse { after } => {
-                first(&mut self.body.cut, (after, ResponseEnd::Reset))
+                set_once(&mut self.body.cut, (after, ResponseEnd::Reset))
             }
-            FaultKind::StallResponse { after } => first(&mut self.body.stall, after),
-            FaultKind::CutUpload { after } => first(&mut self.upload, (after, UploadEnd::Cut)),
+            FaultKind::StallResponse { after } => set_once(&mut self.body.stall, after),
+            FaultKind::CutUpload { after } => set_once(&mut self.upload, (after, UploadEnd::Cut)),
             FaultKind::CorruptUpload { at } => self.corrupt_upload.push(at),
-            FaultKind::ResetUpload { after } => first(&mut self.upload, (after, UploadEnd::Reset)),
-            FaultKind::StallUpload { after } => first(&mut self.upload, (after, UploadEnd::Stall)),
+            FaultKind::ResetUpload { after } => {
+                set_once(&mut self.upload, (after, UploadEnd::Reset))
+            }
+            FaultKind::StallUpload { after } => {
+                set_once(&mut self.upload, (after, UploadEnd::Stall))
+            }
             FaultKind::CorruptByte { at } => self.body.corrupt.push(at),
             FaultKind::WrongSha1 => self.changes.push(Tampering::Sha1),
             FaultKind::WrongLength => self.changes.push(Tampering::Length),
@@ -138,7 +142,7 @@ impl Plan {
     }
 }
 
-fn first<T>(place: &mut Option<T>, value: T) {
+fn set_once<T>(place: &mut Option<T>, value: T) {
     place.get_or_insert(value);
 }
 
@@ -152,7 +156,7 @@ impl Replacement {
         status == StatusCode::TOO_MANY_REQUESTS
     }
 
-    pub(crate) fn into_reply(self) -> Response {
+    pub(crate) fn into_response(self) -> Response {
         match self {
             Self::Error(error) => {
                 let mut response = Response::error(&ApiError {

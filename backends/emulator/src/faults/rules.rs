@@ -38,7 +38,7 @@ impl<'a> Faults<'a> {
 
     /// All faults, oldest first, each with the number of requests that it matched and hit.
     #[cfg(feature = "server")]
-    pub(crate) fn listed(&self) -> Vec<(FaultId, u64, u64)> {
+    pub(crate) fn list(&self) -> Vec<(FaultId, u64, u64)> {
         let rules = self.lock();
         let rules = rules.rules.iter();
         rules
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    fn struck(fault: Fault, requests: usize) -> Vec<usize> {
+    fn hits_of(fault: Fault, requests: usize) -> Vec<usize> {
         let mut rules = Rules::new(7);
         rules.add(fault);
         (1..=requests)
@@ -189,21 +189,21 @@ mod tests {
     #[test]
     fn rules_count_the_requests_that_match() {
         let lose = || Fault::new(FaultKind::LoseReply);
-        assert_eq!(struck(lose(), 3), [1, 2, 3]);
-        assert_eq!(struck(lose().nth(2), 5), [2]);
-        assert_eq!(struck(lose().every(2), 5), [2, 4]);
-        assert!(struck(lose().every(0), 5).is_empty());
-        assert_eq!(struck(lose().times(2), 5), [1, 2]);
-        assert_eq!(struck(lose().every(2).times(1), 9), [2]);
-        assert!(struck(lose().on("b2_list_buckets"), 9).is_empty());
-        assert!(struck(lose().probability(0.0), 50).is_empty());
-        assert_eq!(struck(lose().probability(1.0), 2), [1, 2]);
-        let half = struck(lose().probability(0.5), 1000);
+        assert_eq!(hits_of(lose(), 3), [1, 2, 3]);
+        assert_eq!(hits_of(lose().nth(2), 5), [2]);
+        assert_eq!(hits_of(lose().every(2), 5), [2, 4]);
+        assert!(hits_of(lose().every(0), 5).is_empty());
+        assert_eq!(hits_of(lose().times(2), 5), [1, 2]);
+        assert_eq!(hits_of(lose().every(2).times(1), 9), [2]);
+        assert!(hits_of(lose().on("b2_list_buckets"), 9).is_empty());
+        assert!(hits_of(lose().probability(0.0), 50).is_empty());
+        assert_eq!(hits_of(lose().probability(1.0), 2), [1, 2]);
+        let half = hits_of(lose().probability(0.5), 1000);
         assert!((400..600).contains(&half.len()), "{}", half.len());
-        assert_eq!(half, struck(lose().probability(0.5), 1000), "by seed");
-        let own = struck(lose().probability(0.5).seed(1), 1000);
+        assert_eq!(half, hits_of(lose().probability(0.5), 1000), "by seed");
+        let own = hits_of(lose().probability(0.5).seed(1), 1000);
         assert_ne!(own, half);
-        assert_ne!(own, struck(lose().probability(0.5).seed(2), 1000));
+        assert_ne!(own, hits_of(lose().probability(0.5).seed(2), 1000));
         let mut rules = Rules::new(7);
         rules.add(Fault::new(FaultKind::WrongSha1).probability(0.5));
         rules.add(lose().probability(0.5).seed(1));

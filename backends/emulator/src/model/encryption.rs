@@ -58,7 +58,7 @@ impl CustomerKey {
     }
 
     /// Compares in constant time.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn matches(&self, other: &Self) -> bool {
         self.digest.ct_eq(&other.digest).into()
     }
 }

@@ -75,7 +75,7 @@ pub(crate) struct Issued<T> {
 impl Tokens {
     pub(crate) fn issue_account(&mut self, token: &str, what: AccountToken) {
         issue(&mut self.account, token, what);
-        note(&mut self.changed, token);
+        track(&mut self.changed, token);
     }
 
     pub(crate) fn issue_upload(&mut self, token: &str, what: UploadToken) {
@@ -84,7 +84,7 @@ impl Tokens {
 
     pub(crate) fn issue_download(&mut self, token: &str, what: DownloadToken) {
         issue(&mut self.download, token, what);
-        note(&mut self.changed, token);
+        track(&mut self.changed, token);
     }
 
     /// Takes the public parts of the tokens that have changed.
@@ -153,7 +153,7 @@ impl Tokens {
         }
         if let Some(left) = &mut found.uses_left {
             *left -= 1;
-            note(&mut self.changed, token);
+            track(&mut self.changed, token);
         }
         Ok(found)
     }
@@ -182,20 +182,20 @@ impl Tokens {
     }
 
     /// Makes an account or upload token stop working, if its secret is right.
-    pub(crate) fn apply_fault(&mut self, token: &str, trouble: TokenFault) {
+    pub(crate) fn apply_fault(&mut self, token: &str, fault: TokenFault) {
         let Some((public, _)) = split_token(token) else {
             return;
         };
         if let Some(found) = find(&mut self.account, token) {
             found.expires = 0;
-            note(&mut self.changed, token);
-            if trouble == TokenFault::Forget {
+            track(&mut self.changed, token);
+            if fault == TokenFault::Forget {
                 self.account.remove(public);
             }
         }
         if let Some(found) = find(&mut self.upload, token) {
             found.expires = 0;
-            if trouble == TokenFault::Forget {
+            if fault == TokenFault::Forget {
                 self.upload.remove(public);
             }
         }
@@ -205,7 +205,7 @@ impl Tokens {
     pub(crate) fn limit_uses(&mut self, token: &str) {
         if let Some(found) = find(&mut self.account, token) {
             found.uses_left = Some(behavior::USES_OF_LIMITED_TOKEN);
-            note(&mut self.changed, token);
+            track(&mut self.changed, token);
         }
     }
 
@@ -225,7 +225,7 @@ impl Tokens {
     }
 }
 
-fn note(changed: &mut Option<BTreeSet<String>>, token: &str) {
+fn track(changed: &mut Option<BTreeSet<String>>, token: &str) {
     if let (Some(changed), Some((public, _))) = (changed, split_token(token)) {
         changed.insert(public.to_owned());
     }

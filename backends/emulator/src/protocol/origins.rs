@@ -12,7 +12,7 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// The same origin for every role.
-    pub(crate) fn one(origin: &Arc<str>) -> Self {
+    pub(crate) fn same(origin: &Arc<str>) -> Self {
         Self {
             api: Arc::clone(origin),
             upload: Arc::clone(origin),

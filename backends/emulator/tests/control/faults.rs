@@ -35,7 +35,7 @@ fn a_fault_hits_is_counted_and_can_be_removed() {
     assert_eq!(list(&server, &wire).status, 200);
 }
 
-/// Each kind that there is, and what a download of `0123456789` comes to, or an upload of it.
+/// Each kind of fault, and the result of a download or upload of `0123456789`.
 #[test]
 fn every_kind_of_fault_can_be_added() {
     let wire = Wire::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// An upload with a header of the test mode.
+/// An upload with a test mode header.
 fn rehearse(wire: &Wire, url: &(String, String), mode: &'static str) -> wire::Answer {
     wire.send(upload_request(url, "f", b"x", &[("x-bz-test-mode", mode)]))
 }

@@ -1,4 +1,4 @@
-//! Panics, resets, and names of hosts.
+//! Panics, resets and host names.
 
 use super::*;
 

@@ -182,7 +182,7 @@ impl Control {
             ["lifecycle"] => {
                 allow(&[post])?;
                 self.emulator.run_lifecycle();
-                self.kept()
+                self.persist()
             }
             ["tokens", "expire"] => allow(&[post]).and_then(|()| self.expire(body)),
             ["webhooks"] => {
@@ -231,7 +231,7 @@ impl Control {
 
     fn faults(&self) -> Value {
         let state = self.state();
-        let listed = self.emulator.faults().listed();
+        let listed = self.emulator.faults().list();
         let listed: Vec<Value> = listed
             .into_iter()
             .map(|(FaultId(id), matched, hits)| {
@@ -269,7 +269,7 @@ impl Control {
     fn remove_fault(&self, id: &str) -> Result<Value, ControlError> {
         let missing = || ControlError(StatusCode::NOT_FOUND, format!("there is no fault {id}"));
         let number = id.parse().map_err(|_| missing())?;
-        let listed = self.emulator.faults().listed();
+        let listed = self.emulator.faults().list();
         if !listed.iter().any(|(id, ..)| *id == FaultId(number)) {
             return Err(missing());
         }
@@ -313,7 +313,7 @@ impl Control {
         if expiry.upload {
             self.emulator.expire_upload_tokens();
         }
-        self.kept()
+        self.persist()
     }
 
     fn webhooks(&self, forget: bool) -> Value {
@@ -355,7 +355,7 @@ impl Control {
     }
 
     /// Persists the change, so that a restart does not lose it.
-    fn kept(&self) -> Result<Value, ControlError> {
+    fn persist(&self) -> Result<Value, ControlError> {
         self.emulator.account().persist().map_err(io_error)?;
         Ok(json!({}))
     }

@@ -16,7 +16,8 @@ use crate::faults::latch::Latch;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Rule {
-    trouble: Kind,
+    #[serde(rename = "trouble")]
+    kind: Kind,
     #[serde(default)]
     on: On,
     #[serde(default)]
@@ -136,7 +137,7 @@ impl Rule {
         emulator: &Emulator,
         latches: &mut BTreeMap<String, Latch>,
     ) -> Result<Fault, String> {
-        let mut fault = Fault::new(self.trouble.into_trouble(latches)?);
+        let mut fault = Fault::new(self.kind.into_kind(latches)?);
         if let Some(call) = self.on.call {
             if !crate::calls::table::is_call(&call) {
                 return Err(format!("there is no call {call}"));
@@ -192,10 +193,10 @@ impl When {
 }
 
 impl Kind {
-    fn into_trouble(self, latches: &mut BTreeMap<String, Latch>) -> Result<FaultKind, String> {
-        let after = |trouble: FaultKind, seconds: Option<u64>| match seconds {
-            None => trouble,
-            Some(seconds) => trouble.retry_after(seconds),
+    fn into_kind(self, latches: &mut BTreeMap<String, Latch>) -> Result<FaultKind, String> {
+        let after = |kind: FaultKind, seconds: Option<u64>| match seconds {
+            None => kind,
+            Some(seconds) => kind.retry_after(seconds),
         };
         Ok(match self {
             Self::Error {

@@ -57,7 +57,7 @@ pub(super) async fn answer(
 ) -> io::Result<http::Response<ResponseBody>> {
     let (head, body) = request.into_parts();
     let mut body: BodyStream = Box::pin(RequestBytes::new(body, handler.stall));
-    let replied = caught(respond(&handler, role, &head, &mut body)).await;
+    let replied = catch_panic(respond(&handler, role, &head, &mut body)).await;
     if let Some(sender) = &handler.sender {
         sender.notify();
     }
@@ -67,12 +67,12 @@ pub(super) async fn answer(
         Ok(Ok(exchanged)) => exchanged,
         Ok(Err(ExchangeError::Source(error))) if error.kind() == io::ErrorKind::InvalidData => {
             let error = ApiError::bad_request("The body is not encoded properly");
-            closing(Response::error(&error).with_date(now())).into()
+            close_after(Response::error(&error).with_date(now())).into()
         }
         // an error makes hyper close the connection
-        Ok(Err(broken)) => return Err(end(broken, &reset)),
+        Ok(Err(broken)) => return Err(end_exchange(broken, &reset)),
         Err(panic) => {
-            let reason = reason(&*panic);
+            let reason = panic_message(&*panic);
             let path = head.uri.path();
             tracing::error!(method = %head.method, path, reason, "a handler panicked");
             Response::error(&undocumented::panicked())
@@ -91,7 +91,7 @@ pub(super) async fn answer(
     );
     if status == StatusCode::REQUEST_TIMEOUT {
         // the rest of the body is not waited for
-        exchanged.response = closing(exchanged.response);
+        exchanged.response = close_after(exchanged.response);
     } else if !status.is_success() && is_worth_draining(&head) {
         tokio::spawn(drain(body, busy.clone()));
     }
@@ -108,11 +108,11 @@ pub(super) fn reject(
         Response::error(&undocumented::full()).with_date(handler.emulator.account().now());
     let soon = HeaderValue::from_static("1");
     response.headers.insert(RETRY_AFTER, soon);
-    into_http(closing(response).into(), reset, busy)
+    into_http(close_after(response).into(), reset, busy)
 }
 
 /// Closes the connection after the response.
-fn closing(mut response: Response) -> Response {
+fn close_after(mut response: Response) -> Response {
     let close = HeaderValue::from_static("close");
     response.headers.insert(CONNECTION, close);
     response
@@ -138,7 +138,7 @@ async fn respond(
             .into());
     }
     let origin = handler.hosts.origin(head, &handler.url);
-    let mut origins = Origins::one(&origin);
+    let mut origins = Origins::same(&origin);
     if let Some(ports) = handler.ports {
         origins = ports.origins(&origin, role);
         let wanted = Role::of(head);
@@ -168,7 +168,7 @@ async fn respond(
 }
 
 /// Ends an exchange without a response.
-fn end(broken: ExchangeError, reset: &Reset) -> io::Error {
+fn end_exchange(broken: ExchangeError, reset: &Reset) -> io::Error {
     match broken {
         ExchangeError::Source(error) => error,
         ExchangeError::Lost(kind, _) => {
@@ -182,7 +182,7 @@ fn end(broken: ExchangeError, reset: &Reset) -> io::Error {
 
 /// Catches a panic, so that one request does not take others down. The emulator's locks tolerate
 /// poisoning.
-async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
+async fn catch_panic<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
@@ -195,7 +195,7 @@ async fn caught<F: Future>(future: F) -> Result<F::Output, Box<dyn Any + Send>> 
     .await
 }
 
-fn reason(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no reason given")

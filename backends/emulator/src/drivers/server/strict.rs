@@ -41,13 +41,13 @@ pub(super) struct Strict<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     passing: usize,
     /// Number of bytes after them that were searched for the end of a head.
     searched: usize,
-    at: At,
+    at: Expect,
     lingers: bool,
 }
 
 /// What comes next in the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum Expect {
     Head,
     Body(u64),
     ChunkSize,
@@ -62,9 +62,9 @@ enum At {
 }
 
 /// The result of checking held bytes.
-enum Looked {
+enum Verdict {
     /// This many more may pass, and this follows them.
-    Pass(usize, At),
+    Pass(usize, Expect),
     More,
     Refuse(&'static [u8]),
 }
@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
             held: BytesMut::new(),
             passing: 0,
             searched: 0,
-            at: At::Head,
+            at: Expect::Head,
             lingers: false,
         }
     }
@@ -99,10 +99,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
     }
 
     /// Checks held bytes. Returns whether any may pass.
-    fn look(&mut self) -> bool {
+    fn check(&mut self) -> bool {
         loop {
-            match look(&self.held, self.at, self.searched, self.head_limit) {
-                Looked::Pass(len, next) => {
+            match check(&self.held, self.at, self.searched, self.head_limit) {
+                Verdict::Pass(len, next) => {
                     self.passing = len;
                     self.searched = 0;
                     self.at = next;
@@ -113,15 +113,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
                         return false;
                     }
                 }
-                Looked::More => {
+                Verdict::More => {
                     self.searched = self.held.len();
                     return false;
                 }
-                Looked::Refuse(instead) => {
+                Verdict::Refuse(instead) => {
                     self.held.clear();
                     self.held.extend_from_slice(instead);
                     self.passing = instead.len();
-                    self.at = At::Refused;
+                    self.at = Expect::Refused;
                     self.lingers = true;
                     return true;
                 }
@@ -147,7 +147,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Strict<S> {
 }
 
 /// Checks held bytes, of which the first is at `at`.
-fn look(held: &[u8], at: At, searched: usize, head_limit: usize) -> Looked {
+fn check(held: &[u8], at: Expect, searched: usize, head_limit: usize) -> Verdict {
     let line = |longest: usize| match held.windows(2).position(|it| it == b"\r\n") {
         Some(end) => Ok(Some(&held[..end])),
         None if held.len() > longest => Err(Ambiguous),
@@ -155,52 +155,52 @@ fn look(held: &[u8], at: At, searched: usize, head_limit: usize) -> Looked {
     };
     match at {
         // some clients send an empty line after a body
-        At::Head if held.starts_with(b"\r\n") => Looked::Pass(2, At::Head),
-        At::Head => match framing::head_len(held, searched) {
-            None if held.len() > head_limit => Looked::Pass(held.len(), At::Anything),
-            None => Looked::More,
+        Expect::Head if held.starts_with(b"\r\n") => Verdict::Pass(2, Expect::Head),
+        Expect::Head => match framing::head_len(held, searched) {
+            None if held.len() > head_limit => Verdict::Pass(held.len(), Expect::Anything),
+            None => Verdict::More,
             Some(len) => match framing::of_head(&held[..len]) {
-                Ok(Framing::Length(0)) => Looked::Pass(len, At::Head),
-                Ok(Framing::Length(body)) => Looked::Pass(len, At::Body(body)),
-                Ok(Framing::Chunked) => Looked::Pass(len, At::ChunkSize),
-                Err(Ambiguous) => Looked::Refuse(REFUSED_HEAD),
+                Ok(Framing::Length(0)) => Verdict::Pass(len, Expect::Head),
+                Ok(Framing::Length(body)) => Verdict::Pass(len, Expect::Body(body)),
+                Ok(Framing::Chunked) => Verdict::Pass(len, Expect::ChunkSize),
+                Err(Ambiguous) => Verdict::Refuse(REFUSED_HEAD),
             },
         },
-        At::Body(left) => pass(held, left, At::Body, At::Head),
-        At::Chunk(left) => pass(held, left, At::Chunk, At::ChunkEnd),
-        At::ChunkSize => match line(framing::SIZE_LINE) {
-            Ok(None) => Looked::More,
+        Expect::Body(left) => pass(held, left, Expect::Body, Expect::Head),
+        Expect::Chunk(left) => pass(held, left, Expect::Chunk, Expect::ChunkEnd),
+        Expect::ChunkSize => match line(framing::SIZE_LINE) {
+            Ok(None) => Verdict::More,
             Ok(Some(line)) => match framing::chunk_size(line) {
-                Ok(0) => Looked::Pass(line.len() + 2, At::Trailers(TRAILERS)),
-                Ok(size) => Looked::Pass(line.len() + 2, At::Chunk(size)),
-                Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+                Ok(0) => Verdict::Pass(line.len() + 2, Expect::Trailers(TRAILERS)),
+                Ok(size) => Verdict::Pass(line.len() + 2, Expect::Chunk(size)),
+                Err(Ambiguous) => Verdict::Refuse(REFUSED_CHUNK),
             },
-            Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+            Err(Ambiguous) => Verdict::Refuse(REFUSED_CHUNK),
         },
-        At::ChunkEnd if held.starts_with(b"\r\n") => Looked::Pass(2, At::ChunkSize),
-        At::ChunkEnd if held.len() < 2 && b"\r\n".starts_with(held) => Looked::More,
-        At::ChunkEnd => Looked::Refuse(REFUSED_CHUNK),
-        At::Trailers(left) => match line(usize::try_from(left).unwrap_or(usize::MAX)) {
-            Ok(None) => Looked::More,
-            Ok(Some([])) => Looked::Pass(2, At::Head),
+        Expect::ChunkEnd if held.starts_with(b"\r\n") => Verdict::Pass(2, Expect::ChunkSize),
+        Expect::ChunkEnd if held.len() < 2 && b"\r\n".starts_with(held) => Verdict::More,
+        Expect::ChunkEnd => Verdict::Refuse(REFUSED_CHUNK),
+        Expect::Trailers(left) => match line(usize::try_from(left).unwrap_or(usize::MAX)) {
+            Ok(None) => Verdict::More,
+            Ok(Some([])) => Verdict::Pass(2, Expect::Head),
             Ok(Some(line)) if framing::is_trailer(line) => {
                 let len = line.len() + 2;
                 match left.checked_sub(len as u64) {
-                    Some(left) => Looked::Pass(len, At::Trailers(left)),
-                    None => Looked::Refuse(REFUSED_CHUNK),
+                    Some(left) => Verdict::Pass(len, Expect::Trailers(left)),
+                    None => Verdict::Refuse(REFUSED_CHUNK),
                 }
             }
-            Ok(Some(_)) | Err(Ambiguous) => Looked::Refuse(REFUSED_CHUNK),
+            Ok(Some(_)) | Err(Ambiguous) => Verdict::Refuse(REFUSED_CHUNK),
         },
-        At::Anything => Looked::Pass(held.len(), At::Anything),
-        At::Refused => Looked::Pass(0, At::Refused),
+        Expect::Anything => Verdict::Pass(held.len(), Expect::Anything),
+        Expect::Refused => Verdict::Pass(0, Expect::Refused),
     }
 }
 
-fn pass(held: &[u8], left: u64, same: fn(u64) -> At, next: At) -> Looked {
+fn pass(held: &[u8], left: u64, same: fn(u64) -> Expect, next: Expect) -> Verdict {
     let len = usize::try_from(left).map_or(held.len(), |left| left.min(held.len()));
     let left = left - len as u64;
-    Looked::Pass(len, if left == 0 { next } else { same(left) })
+    Verdict::Pass(len, if left == 0 { next } else { same(left) })
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S> {
@@ -218,28 +218,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S>
                 this.passing -= len;
                 return Poll::Ready(Ok(()));
             }
-            if this.at == At::Refused {
+            if this.at == Expect::Refused {
                 return Poll::Ready(Ok(()));
             }
-            if !this.held.is_empty() && this.look() {
+            if !this.held.is_empty() && this.check() {
                 continue;
             }
             match this.at {
-                At::Body(left) if this.held.is_empty() => {
+                Expect::Body(left) if this.held.is_empty() => {
                     let read = ready!(this.poll_body(cx, buffer, left))?;
                     this.at = if read == left {
-                        At::Head
+                        Expect::Head
                     } else {
-                        At::Body(left - read)
+                        Expect::Body(left - read)
                     };
                     return Poll::Ready(Ok(()));
                 }
-                At::Chunk(left) if this.held.is_empty() => {
+                Expect::Chunk(left) if this.held.is_empty() => {
                     let read = ready!(this.poll_body(cx, buffer, left))?;
                     this.at = if read == left {
-                        At::ChunkEnd
+                        Expect::ChunkEnd
                     } else {
-                        At::Chunk(left - read)
+                        Expect::Chunk(left - read)
                     };
                     return Poll::Ready(Ok(()));
                 }
@@ -253,7 +253,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> AsyncRead for Strict<S>
                     return Poll::Ready(Ok(()));
                 }
                 // the client disconnected within a request
-                this.at = At::Anything;
+                this.at = Expect::Anything;
                 continue;
             }
             this.held.extend_from_slice(chunk.filled());

@@ -52,14 +52,14 @@ impl DataDir {
         make(directory)?;
         // before anything is created in it
         if !reader::is_in(directory)? {
-            must_be_ours(directory)?;
+            refuse_foreign_files(directory)?;
         }
         let lock = lock(directory)?;
         let read = reader::read(directory)?;
         let store = DiskStore::open(&directory.join("blobs"), cap, syncs)?;
         let found = store.found()?;
         if read.is_none() {
-            must_be_new(directory, &found)?;
+            refuse_orphaned_blobs(directory, &found)?;
         }
         salvage::skip_numbers(directory, &store)?;
         let mut recovery_warnings = Vec::new();
@@ -200,7 +200,7 @@ fn replay(
     }
     let (known, mut wanted) = (replay_state.known, replay_state.short);
     recovery_warnings.extend(read.recovery_warnings);
-    let lost = drop_lost(state);
+    let lost = remove_lost(state);
     recovery_warnings.extend(lost.recovery_warnings);
     wanted.extend(lost.blobs);
     Ok(JournaledBlobs {
@@ -212,7 +212,7 @@ fn replay(
 }
 
 /// Refuses a directory with foreign files.
-fn must_be_ours(directory: &Path) -> io::Result<()> {
+fn refuse_foreign_files(directory: &Path) -> io::Result<()> {
     let ours = ["lock", "head", "journal.new", "blobs", salvage::LOST];
     for entry in fs::read_dir(directory)? {
         let name = entry?.file_name();
@@ -226,7 +226,7 @@ fn must_be_ours(directory: &Path) -> io::Result<()> {
 }
 
 /// Without a journal there must be no blobs and no head.
-fn must_be_new(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
+fn refuse_orphaned_blobs(directory: &Path, found: &FoundBlobs) -> io::Result<()> {
     let blobs = found.blobs.len();
     if blobs == 0 && Head::read(directory)? == Found::Nothing {
         return Ok(());
@@ -247,7 +247,7 @@ struct Lost {
 }
 
 /// Removes files and parts whose bytes are missing.
-fn drop_lost(state: &mut State) -> Lost {
+fn remove_lost(state: &mut State) -> Lost {
     let mut lost = Lost {
         recovery_warnings: Vec::new(),
         blobs: BTreeSet::new(),

@@ -13,12 +13,12 @@ use super::line::{Position, checksum};
 const NAME: &str = "head";
 const FORMAT: &str = "b2kit-emulator-head 1";
 /// Longer than any head.
-const LONGEST: u64 = 256;
+const MAX_LEN: u64 = 256;
 
 pub(super) struct Head {
     file: File,
     /// What the file contains, if known.
-    said: Option<Position>,
+    written: Option<Position>,
 }
 
 /// What reading the head found.
@@ -33,7 +33,7 @@ impl Head {
     pub(super) fn read(directory: &Path) -> io::Result<Found> {
         let mut text = Vec::new();
         match File::open(directory.join(NAME)) {
-            Ok(file) => file.take(LONGEST).read_to_end(&mut text)?,
+            Ok(file) => file.take(MAX_LEN).read_to_end(&mut text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             Err(error) => return Err(error),
         };
@@ -48,9 +48,9 @@ impl Head {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut this = Self {
             file: options.open(directory.join(NAME))?,
-            said: None,
+            written: None,
         };
-        let len = this.say(position)?;
+        let len = this.write(position)?;
         this.file.set_len(len)?;
         this.file.sync_all()?;
         Ok(this)
@@ -58,36 +58,36 @@ impl Head {
 
     /// Writes this position unless it is there already.
     pub(super) fn update(&mut self, position: &Position) -> io::Result<()> {
-        if self.said.as_ref() != Some(position) {
-            self.say(position)?;
+        if self.written.as_ref() != Some(position) {
+            self.write(position)?;
         }
         Ok(())
     }
 
-    fn say(&mut self, position: &Position) -> io::Result<u64> {
-        self.said = None;
+    fn write(&mut self, position: &Position) -> io::Result<u64> {
+        self.written = None;
         let line = render(position);
         self.file.seek(SeekFrom::Start(0))?;
         self.file.write_all(line.as_bytes())?;
-        self.said = Some(position.clone());
+        self.written = Some(position.clone());
         Ok(line.len() as u64)
     }
 }
 
 fn render(position: &Position) -> String {
-    let said = format!("{FORMAT} {:020} {}", position.number, position.chain);
-    let sum = checksum(said.as_bytes());
-    format!("{said} {sum}\n")
+    let written = format!("{FORMAT} {:020} {}", position.number, position.chain);
+    let sum = checksum(written.as_bytes());
+    format!("{written} {sum}\n")
 }
 
 fn parse(text: &[u8]) -> Option<Position> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('\n')?;
-    let (said, sum) = text.rsplit_once(' ')?;
-    let (number, chain) = said
+    let (written, sum) = text.rsplit_once(' ')?;
+    let (number, chain) = written
         .strip_prefix(FORMAT)?
         .strip_prefix(' ')?
         .split_once(' ')?;
-    let is_whole = checksum(said.as_bytes()) == sum && Position::is_chain(chain);
+    let is_whole = checksum(written.as_bytes()) == sum && Position::is_chain(chain);
     is_whole.then_some(Position {
         number: number.parse().ok()?,
         chain: chain.to_owned(),

@@ -20,10 +20,10 @@ use crate::storage::blobs::disk::sync_directory;
 const NEW_NAME: &str = "journal.new";
 
 /// Minimum number of bytes appended before the journal is rewritten.
-const ROOM: u64 = 64 * 1024 * 1024;
+const MIN_GROWTH: u64 = 64 * 1024 * 1024;
 
 /// Number of records per line in a rewritten journal.
-const RECORDS: usize = 1000;
+const RECORDS_PER_LINE: usize = 1000;
 
 pub(super) struct Journal {
     directory: PathBuf,
@@ -84,7 +84,7 @@ impl Journal {
 
     /// Whether it should be written anew.
     pub(super) const fn needs_rewrite(&self) -> bool {
-        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(ROOM)
+        self.is_stale || self.len > self.new_len.saturating_mul(2).saturating_add(MIN_GROWTH)
     }
 
     /// Rewrites it with these records, which include all pending changes. After a failure nothing
@@ -184,12 +184,12 @@ fn rewrite(directory: &Path, records: &[Record], after: &Position) -> io::Result
         "{{\"{FORMAT}\": {VERSION}, \"after\": {}, \"chain\": \"{}\", \"lines\": {}}}",
         after.number,
         after.chain,
-        records.len().div_ceil(RECORDS)
+        records.len().div_ceil(RECORDS_PER_LINE)
     );
     writeln!(writer, "{header}")?;
     let mut position = after.chained(after.number, &line::checksum(header.as_bytes()));
     let mut line = Vec::new();
-    for records in records.chunks(RECORDS) {
+    for records in records.chunks(RECORDS_PER_LINE) {
         line.clear();
         line::write(&mut line, &mut position, records);
         writer.write_all(&line)?;
@@ -251,7 +251,7 @@ mod tests {
             journal.add(&[record()], Vec::new());
             journal.write().unwrap();
         }
-        assert!(journal.len > ROOM);
+        assert!(journal.len > MIN_GROWTH);
         journal.add(&[record()], Vec::new());
         journal.replace(&[record()]).unwrap();
         assert!(journal.len < 2 << 20 && !journal.needs_rewrite());

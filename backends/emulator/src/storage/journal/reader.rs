@@ -14,7 +14,7 @@ pub(super) const VERSION: u64 = 2;
 pub(super) const FORMAT: &str = "b2kit-emulator-journal";
 pub(super) const NAME: &str = "journal";
 /// Maximum length of the header.
-const HEADER: u64 = 1024;
+const MAX_HEADER: u64 = 1024;
 
 /// The content of a journal.
 pub(super) struct Read {
@@ -70,7 +70,7 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<Read>> {
         match reader.line(&line, number) {
             Ok(()) => {}
             Err(_) if at == len => {
-                reader.torn(&line);
+                reader.torn_line(&line);
                 break;
             }
             Err(problem) => {
@@ -139,7 +139,7 @@ impl JournalReader {
         }
         if !line.follows {
             let missing = line.position.number - before - 1;
-            self.lose(if missing == 0 {
+            self.report_loss(if missing == 0 {
                 format!("what stood before line {number} of the journal is not what was written")
             } else {
                 format!("{missing} steps are missing before line {number} of the journal")
@@ -160,7 +160,7 @@ impl JournalReader {
     }
 
     /// The last line can't be read.
-    fn torn(&mut self, text: &[u8]) {
+    fn torn_line(&mut self, text: &[u8]) {
         let len = text.len();
         let was_answered = match &self.head {
             Found::Position(head) => head.number > self.read.position.number,
@@ -170,11 +170,11 @@ impl JournalReader {
         };
         if text.ends_with(b"\n") {
             // a later line reached the disk, but not this one's content
-            self.lose(format!(
+            self.report_loss(format!(
                 "the last {len} bytes of the journal are damaged: what they said is lost"
             ));
         } else if was_answered {
-            self.lose(format!(
+            self.report_loss(format!(
                 "the last {len} bytes of the journal are cut off: what they said is lost"
             ));
         } else {
@@ -186,7 +186,7 @@ impl JournalReader {
         }
     }
 
-    fn lose(&mut self, loss: String) {
+    fn report_loss(&mut self, loss: String) {
         self.read.recovery_warnings.push(loss);
         self.read.is_whole = false;
     }
@@ -197,7 +197,7 @@ impl JournalReader {
         }
         if self.lines < self.began_with {
             let (began_with, lines) = (self.began_with, self.lines);
-            self.lose(format!(
+            self.report_loss(format!(
                 "the journal is cut off: of the {began_with} lines that it began with \
                  there are {lines}"
             ));
@@ -206,20 +206,22 @@ impl JournalReader {
         match &self.head {
             Found::Position(head) if head.number > end => {
                 let missing = head.number - end;
-                self.lose(format!(
+                self.report_loss(format!(
                     "the journal is cut off: the last {missing} steps are missing"
                 ));
             }
             Found::Position(_) if self.is_another => {
-                self.lose("the journal is not the one that was written here last".to_owned());
+                self.report_loss(
+                    "the journal is not the one that was written here last".to_owned(),
+                );
             }
             Found::Position(_) => {}
-            Found::Nothing => self.lose(
+            Found::Nothing => self.report_loss(
                 "the file head is missing: whether steps are missing at the end of the journal \
                  can't be told"
                     .to_owned(),
             ),
-            Found::Damaged => self.lose(
+            Found::Damaged => self.report_loss(
                 "the file head is damaged: whether steps are missing at the end of the journal \
                  can't be told"
                     .to_owned(),
@@ -241,7 +243,7 @@ fn open(path: &Path) -> io::Result<Option<File>> {
 fn read_header(path: &Path, file: &mut BufReader<File>) -> io::Result<(Header, u64)> {
     let mut line = Vec::new();
     // a file that is no journal may be one line of gigabytes
-    io::Read::take(&mut *file, HEADER).read_until(b'\n', &mut line)?;
+    io::Read::take(&mut *file, MAX_HEADER).read_until(b'\n', &mut line)?;
     let header: Option<serde_json::Value> = serde_json::from_slice(&line).ok();
     let header = header.unwrap_or_default();
     let path = path.display();

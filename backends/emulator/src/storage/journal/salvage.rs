@@ -30,7 +30,7 @@ pub(super) struct JournaledBlobs {
 
 /// What happens to each blob.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Sorted {
+struct Disposition {
     /// Needed, but with the file name of an incomplete one.
     complete: Vec<u64>,
     superseded: Vec<u64>,
@@ -40,24 +40,28 @@ struct Sorted {
 }
 
 impl JournaledBlobs {
-    fn sort(&self, blobs: impl Iterator<Item = u64>, unfinished: &BTreeSet<u64>) -> Sorted {
-        let mut sorted = Sorted::default();
+    fn classify(
+        &self,
+        blobs: impl Iterator<Item = u64>,
+        unfinished: &BTreeSet<u64>,
+    ) -> Disposition {
+        let mut disposition = Disposition::default();
         for number in blobs {
             let is_unfinished = unfinished.contains(&number);
             if self.needed.contains(&number) {
                 if is_unfinished {
-                    sorted.complete.push(number);
+                    disposition.complete.push(number);
                 }
                 continue;
             }
             let is_lost = self.wanted.contains(&number) || !self.is_whole;
             match (is_lost, is_unfinished, self.known.contains(&number)) {
-                (false, true, _) => sorted.discard.push(number),
-                (false, false, true) => sorted.superseded.push(number),
-                _ => sorted.set_aside.push(number),
+                (false, true, _) => disposition.discard.push(number),
+                (false, false, true) => disposition.superseded.push(number),
+                _ => disposition.set_aside.push(number),
             }
         }
-        sorted
+        disposition
     }
 }
 
@@ -72,29 +76,29 @@ pub(super) fn salvage(
 ) -> io::Result<Vec<u64>> {
     let mut numbers: Vec<u64> = found.blobs.keys().copied().collect();
     numbers.sort_unstable();
-    let sorted = journaled.sort(numbers.into_iter(), &found.unfinished);
-    for number in sorted.complete {
+    let disposition = journaled.classify(numbers.into_iter(), &found.unfinished);
+    for number in disposition.complete {
         store.complete(number)?;
     }
-    for number in sorted.discard {
+    for number in disposition.discard {
         store.discard(number);
     }
-    if !sorted.set_aside.is_empty() {
+    if !disposition.set_aside.is_empty() {
         let lost = directory.join(LOST);
         make(&lost)?;
         let mut bytes = 0;
-        for number in &sorted.set_aside {
+        for number in &disposition.set_aside {
             let is_whole = !found.unfinished.contains(number);
             store.set_aside(*number, is_whole, &lost)?;
             bytes += found.blobs.get(number).map_or(0, |blob| blob.len());
         }
         recovery_warnings.push(format!(
             "{} blobs of {bytes} bytes, which the journal doesn't account for, are now in {}",
-            sorted.set_aside.len(),
+            disposition.set_aside.len(),
             lost.display()
         ));
     }
-    Ok(sorted.superseded)
+    Ok(disposition.superseded)
 }
 
 /// Preserves the journal as it was found, since it is about to be rewritten with less.
@@ -150,19 +154,19 @@ mod tests {
             needed: [1, 4].into(),
             wanted: [1, 3, 4].into(),
         };
-        let sort = |is_whole| journaled(is_whole).sort(1..=6, &[4, 6].into());
+        let sort = |is_whole| journaled(is_whole).classify(1..=6, &[4, 6].into());
         // 1 is needed, 2 superseded, 3 too short for its record, 5 unknown, 4 and 6 unfinished
-        let whole = Sorted {
+        let whole = Disposition {
             complete: vec![4],
             superseded: vec![2],
             discard: vec![6],
             set_aside: vec![3, 5],
         };
         assert_eq!(sort(true), whole);
-        let cut = Sorted {
+        let cut = Disposition {
             complete: vec![4],
             set_aside: vec![2, 3, 5, 6],
-            ..Sorted::default()
+            ..Disposition::default()
         };
         assert_eq!(sort(false), cut);
     }
