@@ -327,7 +327,7 @@ mod tests {
             let caller = Caller {
                 key: Key::anonymous(),
                 version: api,
-                origins: crate::protocol::origins::Origins::one(&"http://x".into()),
+                origins: crate::protocol::origins::Origins::same(&"http://x".into()),
                 download_headers: DownloadHeaders::default(),
                 now: 0,
             };

@@ -237,6 +237,7 @@ impl Emulator {
     }
 
     /// The account behind this handle.
+    #[cfg(feature = "server")]
     pub(crate) fn account(&self) -> &Account {
         &self.inner
     }
