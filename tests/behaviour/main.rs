@@ -41,6 +41,7 @@ mod sessions; // sessions shared, renewed, exported and restored, and what their
 mod lost_response; // what a lost call is held against before it counts as done
 mod download_authorization; // download authorizations and links
 mod tokens; // when tokens expire
+mod transfer_rooms; // which modules of transfer name which
 mod trickles; // what comes byte by byte has an end
 mod uploading; // uploads of any size, from any source, over any network
 mod values; // settings, and words that this version of the crate doesn't know
