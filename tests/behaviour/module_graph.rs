@@ -1,72 +1,71 @@
-//! [`ModuleGraph`]: which module of a crate names which, read from its source.
+//! Which modules of a crate name which others, read from its source files.
+//!
+//! A module depends on what its paths lead to: `crate::a::B`, `super::a::B`, `self::a::B`, and `a::B` where `a` is a
+//! module of its own. Declaring a module (`mod a;`) is no dependency; re-exporting from it is. Unit tests, comments and
+//! `$crate` paths, which macros leave to their callers, don't count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The modules of a crate, each with those that it names.
-///
-/// A path counts for the deepest module on it: `crate::model::key::Key` names `model::key`. A parent that only declares
-/// its children names none of them; one that re-exports from them does.
-pub(super) struct ModuleGraph(BTreeMap<String, BTreeSet<String>>);
+/// The modules of one crate and what each depends on. The name of the root is `crate`, others are like `a::b`.
+pub(super) struct ModuleGraph {
+    dependencies: BTreeMap<String, BTreeSet<String>>,
+}
 
 impl ModuleGraph {
-    /// Reads all source files below `root` but those of programs.
-    pub(super) fn of_crate(root: &Path) -> Self {
-        let mut files = BTreeMap::new();
-        collect(root, root, &mut files);
-        assert!(!files.is_empty(), "no modules in {}", root.display());
-        Self::of_files(&files)
-    }
-
-    /// Files by their path below the root: `model/key.rs`.
-    fn of_files(files: &BTreeMap<String, String>) -> Self {
-        let modules: BTreeSet<String> = files.keys().map(|path| module_of(path)).collect();
-        let named = files.iter().map(|(path, text)| {
-            let module = module_of(path);
-            let is_parent = path.ends_with("mod.rs") || path == "lib.rs";
-            let named = names(&code(text), &module, is_parent, &modules);
-            (module, named)
+    /// Reads the crate whose `lib.rs` or `main.rs` is in this directory.
+    pub(super) fn of_crate(directory: &Path) -> Self {
+        let mut files = Vec::new();
+        collect_files(directory, &mut files);
+        let sources = files.iter().map(|file| {
+            let module = module_of(file.strip_prefix(directory).unwrap());
+            (module, fs::read_to_string(file).unwrap())
         });
-        Self(named.collect())
+        Self::of_sources(sources.collect())
     }
 
-    /// The modules that name themselves through others.
-    pub(super) fn circles(&self) -> Vec<&str> {
-        let modules = self.0.keys().map(String::as_str);
-        modules
-            .filter(|module| self.reachable(module).contains(module))
-            .collect()
-    }
-
-    /// Every `module -> other` that leads from a layer to one above it, where `layers` are the top modules from the
-    /// lowest on. A top module that is no layer is reported, too.
-    pub(super) fn upward(&self, layers: &[&str]) -> Vec<String> {
-        let layer = |module: &str| {
-            let top = module.split("::").next();
-            layers.iter().position(|layer| Some(*layer) == top)
-        };
-        let mut found = Vec::new();
-        for (module, named) in &self.0 {
-            let Some(own) = layer(module) else {
-                found.push(format!("{module} belongs to no layer"));
-                continue;
-            };
-            let above = named
-                .iter()
-                .filter(|other| layer(other).is_some_and(|it| it > own));
-            found.extend(above.map(|other| format!("{module} -> {other}")));
+    fn of_sources(sources: BTreeMap<Vec<String>, String>) -> Self {
+        let modules: BTreeSet<_> = sources.keys().cloned().collect();
+        let mut dependencies = BTreeMap::new();
+        for (module, text) in &sources {
+            let targets = targets_of(module, &code(text), &modules);
+            let names = targets.iter().map(|of| name(of)).collect();
+            dependencies.insert(name(module), names);
         }
-        found
+        Self { dependencies }
     }
 
-    fn reachable(&self, from: &str) -> BTreeSet<&str> {
+    /// All pairs of a module and one that it depends on.
+    pub(super) fn dependencies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.dependencies
+            .iter()
+            .flat_map(|(from, all)| all.iter().map(move |to| (from.as_str(), to.as_str())))
+    }
+
+    /// The groups of modules that depend on each other, directly or through others. There are none in a tidy crate.
+    pub(super) fn circles(&self) -> Vec<BTreeSet<&str>> {
+        let reachable: BTreeMap<&str, BTreeSet<&str>> = (self.dependencies.keys())
+            .map(|module| (module.as_str(), self.reachable_from(module)))
+            .collect();
+        let mut circles = BTreeSet::new();
+        for (module, below) in &reachable {
+            let back = |other: &&&str| reachable[**other].contains(module);
+            let circle: BTreeSet<&str> = below.iter().filter(back).copied().collect();
+            if !circle.is_empty() {
+                circles.insert(circle);
+            }
+        }
+        circles.into_iter().collect()
+    }
+
+    fn reachable_from(&self, start: &str) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
-        let mut left: Vec<&str> = vec![from];
-        while let Some(module) = left.pop() {
-            for other in &self.0[module] {
-                if found.insert(other.as_str()) {
-                    left.push(other);
+        let mut pending = vec![start];
+        while let Some(module) = pending.pop() {
+            for next in &self.dependencies[module] {
+                if found.insert(next.as_str()) {
+                    pending.push(next);
                 }
             }
         }
@@ -74,184 +73,237 @@ impl ModuleGraph {
     }
 }
 
-fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, String>) {
+fn collect_files(directory: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let name = path
-            .strip_prefix(root)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        if path.is_dir() && name != "bin" {
-            collect(root, &path, files);
-        } else if name.ends_with(".rs") {
-            files.insert(name, fs::read_to_string(&path).unwrap());
+        if path.is_dir() {
+            // A program of its own, which sees the library from outside.
+            if !path.ends_with("src/bin") {
+                collect_files(&path, files);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
         }
     }
 }
 
-fn module_of(path: &str) -> String {
-    let path = path.strip_suffix(".rs").unwrap();
-    path.strip_suffix("/mod").unwrap_or(path).replace('/', "::")
+fn module_of(file: &Path) -> Vec<String> {
+    let without_extension = file.with_extension("");
+    let segments = without_extension.iter();
+    let mut module: Vec<_> = segments.map(|of| of.to_str().unwrap().to_owned()).collect();
+    let last = module.last().map(String::as_str);
+    if last == Some("mod") || (module.len() == 1 && matches!(last, Some("lib" | "main"))) {
+        module.pop();
+    }
+    module
 }
 
-/// Without comments and tests.
+fn name(module: &[String]) -> String {
+    if module.is_empty() {
+        return "crate".to_owned();
+    }
+    module.join("::")
+}
+
+/// The text without unit tests, which come last in a file, and without comments.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let lines = code.lines();
-    let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let lines = lines.map(|line| line.split(" // ").next().unwrap_or_default());
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn names(
+fn targets_of(
+    module: &[String],
     code: &str,
-    module: &str,
-    is_parent: bool,
-    modules: &BTreeSet<String>,
-) -> BTreeSet<String> {
-    let imported = imports(code);
-    let mut paths = imported.clone();
-    for start in ["crate::", "super::"] {
-        paths.extend(paths_from(code, start));
+    modules: &BTreeSet<Vec<String>>,
+) -> BTreeSet<Vec<String>> {
+    let mut targets = BTreeSet::new();
+    for path in paths(code) {
+        if let Some(target) = resolve(module, &path, modules)
+            && target != module
+        {
+            targets.insert(target);
+        }
     }
-    // `use crate::calls;` and then `calls::cors::share` names `calls::cors`
-    for path in &imported {
-        let path = path.strip_suffix("::self").unwrap_or(path);
-        let (_, alias) = path.rsplit_once("::").unwrap_or(("", path));
-        let lead = path.strip_suffix(alias).unwrap();
-        let inline = paths_from(code, &format!("{alias}::"));
-        paths.extend(inline.into_iter().map(|inline| format!("{lead}{inline}")));
-    }
-    let resolved = paths
-        .iter()
-        .filter_map(|path| resolve(path, module, is_parent, modules));
-    resolved.filter(|other| other != module).collect()
+    targets
 }
 
-/// The deepest module on a path.
+/// The module that a path leads to, if it is one of this crate's.
 fn resolve(
-    path: &str,
-    module: &str,
-    is_parent: bool,
-    modules: &BTreeSet<String>,
-) -> Option<String> {
-    let mut segments: Vec<&str> = path.split("::").map(str::trim).collect();
-    let mut base: Vec<&str> = module.split("::").collect();
-    match segments[0] {
-        "crate" => {
-            base.clear();
-            segments.remove(0);
+    module: &[String],
+    path: &[&str],
+    modules: &BTreeSet<Vec<String>>,
+) -> Option<Vec<String>> {
+    let mut segments = path.iter().peekable();
+    let mut target = match segments.peek()? {
+        &&"crate" => {
+            segments.next();
+            Vec::new()
         }
-        "super" => {
-            while segments.first() == Some(&"super") {
-                segments.remove(0);
-                base.pop();
-            }
+        &&"self" => {
+            segments.next();
+            module.to_vec()
         }
-        _ if module == "lib" => base.clear(),
-        // any other path leads out of the crate, but for a parent's to its children
-        first if !is_parent || !modules.contains(&format!("{module}::{first}")) => return None,
-        _ => {}
+        &&"super" => module.to_vec(),
+        first => {
+            let child = [module, &[(**first).to_owned()]].concat();
+            return modules
+                .contains(&child)
+                .then(|| descend(child, &path[1..], modules));
+        }
+    };
+    while segments.next_if(|of| **of == "super").is_some() {
+        target.pop();
     }
-    base.extend(segments);
-    let candidates = (1..=base.len()).rev().map(|len| base[..len].join("::"));
-    candidates
-        .into_iter()
-        .find(|candidate| modules.contains(candidate))
+    let rest: Vec<_> = segments.copied().collect();
+    Some(descend(target, &rest, modules))
 }
 
-/// All paths that `use` imports, without their groups.
-fn imports(code: &str) -> Vec<String> {
-    let starts = code.match_indices("use ").filter(|(at, _)| {
-        let before = code[..*at].chars().next_back();
-        before.is_none_or(char::is_whitespace)
-    });
-    let statements = starts.filter_map(|(at, lead)| code[at + lead.len()..].split(';').next());
-    statements.flat_map(expand).collect()
-}
-
-/// `a::{b, c::{d, e}}` is `a::b`, `a::c::d` and `a::c::e`.
-fn expand(path: &str) -> Vec<String> {
-    let path = path.trim();
-    let Some((lead, group)) = path.split_once('{') else {
-        let path = path.split(" as ").next().unwrap();
-        return vec![path.to_owned()];
-    };
-    let Some((group, _)) = group.rsplit_once('}') else {
-        return Vec::new();
-    };
-    let mut depth = 0;
-    let members = group.split(|c: char| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
+fn descend(mut module: Vec<String>, path: &[&str], modules: &BTreeSet<Vec<String>>) -> Vec<String> {
+    for segment in path {
+        let below = [&module[..], &[(*segment).to_owned()]].concat();
+        if !modules.contains(&below) {
+            break;
         }
-        c == ',' && depth == 0
-    });
-    let members = members.filter(|member| !member.trim().is_empty());
-    let paths = members.flat_map(expand);
-    paths.map(|path| format!("{}{path}", lead.trim())).collect()
+        module = below;
+    }
+    module
 }
 
-/// All paths in the code that begin with `start`.
-fn paths_from(code: &str, start: &str) -> Vec<String> {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-    let starts = code.match_indices(start).filter(|(at, _)| {
-        let before = code[..*at].chars().next_back();
-        before.is_none_or(|before| !is_part(before))
-    });
-    let paths = starts.map(|(at, _)| code[at..].chars().take_while(|c| is_part(*c)).collect());
-    paths.collect()
+/// Every path of two segments or more, those in groups one by one.
+fn paths(code: &str) -> Vec<Vec<&str>> {
+    let mut found = Vec::new();
+    let mut rest = code;
+    let mut before = ' ';
+    while let Some(c) = rest.chars().next() {
+        let word = leading_word(rest);
+        if word.is_empty() {
+            before = c;
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let starts = before != ':' && before != '$' && before != '\'';
+        if starts && rest[word.len()..].starts_with("::") {
+            let length = read_tree(rest, &mut Vec::new(), &mut found);
+            rest = &rest[length..];
+        } else {
+            rest = &rest[word.len()..];
+        }
+        before = ' ';
+    }
+    found
+}
+
+/// Reads one tree of a `use`, or a path in an expression, and says how long it is.
+fn read_tree<'a>(text: &'a str, prefix: &mut Vec<&'a str>, found: &mut Vec<Vec<&'a str>>) -> usize {
+    let depth = prefix.len();
+    let mut at = 0;
+    loop {
+        let word = leading_word(&text[at..]);
+        if !word.is_empty() {
+            prefix.push(word);
+            at += word.len();
+            if text[at..].starts_with("::") {
+                at += 2;
+                continue;
+            }
+        } else if text[at..].starts_with('{') {
+            at += 1;
+            at += read_group(&text[at..], prefix, found);
+            break;
+        }
+        found.push(prefix.clone());
+        break;
+    }
+    prefix.truncate(depth);
+    at
+}
+
+/// Reads what is behind an opening brace, and the closing one.
+fn read_group<'a>(
+    text: &'a str,
+    prefix: &mut Vec<&'a str>,
+    found: &mut Vec<Vec<&'a str>>,
+) -> usize {
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        if c == '}' {
+            return at + 1;
+        }
+        let length = match leading_word(&text[at..]) {
+            "" => c.len_utf8(),
+            "as" => alias_length(&text[at..]),
+            _ => read_tree(&text[at..], prefix, found),
+        };
+        at += length;
+    }
+    at
+}
+
+/// How long `as name` is.
+fn alias_length(text: &str) -> usize {
+    let behind = text[2..].trim_start();
+    text.len() - behind.len() + leading_word(behind).len()
+}
+
+fn leading_word(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
 }
 
 #[test]
-fn circles_and_upward_imports_are_found_in_every_form_of_import() {
-    let graph = |other: &str| {
-        let files = [
-            ("lib.rs", "mod low; mod high;\npub use high::top::Top;"),
-            ("low/mod.rs", "pub mod base; pub mod helper;"),
-            ("low/base.rs", other),
-            ("low/helper.rs", "use super::base::Base;"),
-            ("high/mod.rs", "pub mod top;"),
-            ("high/top.rs", "use crate::low::{base::Base, helper};"),
-        ];
-        let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
-        ModuleGraph::of_files(&files.into())
-    };
-    let layers = ["low", "high", "lib"];
-    let sound = graph(
-        "// use crate::high::top::Top;\nuse std::io;\n#[cfg(test)]\nmod tests { use crate::high::top; }",
-    );
-    assert!(sound.circles().is_empty(), "{:?}", sound.circles());
-    assert!(sound.upward(&layers).is_empty());
-    for other in [
-        "use super::helper;",
-        "use super::{helper::{self, A}, other::B};",
-        "fn f() { crate::low::helper::g() }",
-        "use crate::low;\nfn f() { low::helper::g() }",
-        "use crate::low::{self};\nfn f() { low::helper::g() }",
-    ] {
-        assert_eq!(
-            graph(other).circles(),
-            ["low::base", "low::helper"],
-            "{other}"
-        );
-    }
-    for other in [
-        "use crate::high::top as t;",
-        "fn f() { crate::high::top::g() }",
-    ] {
-        assert_eq!(
-            graph(other).upward(&layers),
-            ["low::base -> high::top"],
-            "{other}"
-        );
-    }
-    assert_eq!(
-        sound.upward(&["low", "lib"]).len(),
-        2,
-        "high belongs to no layer"
-    );
+fn paths_are_found_in_imports_groups_and_expressions() {
+    let code = "use crate::{a::{B, c::D}, e as f};\npub use g::*;\n\
+        let x = super::h::i(&'a j::K::<L>::m());";
+    let expected: [&[&str]; 6] = [
+        &["crate", "a", "B"],
+        &["crate", "a", "c", "D"],
+        &["crate", "e"],
+        &["g"],
+        &["super", "h", "i"],
+        &["j", "K"],
+    ];
+    assert_eq!(paths(code), expected);
+}
+
+#[test]
+fn modules_that_depend_on_each_other_are_a_circle() {
+    let sources = [
+        ("", "mod a; mod b; mod c;\npub use c::C;"),
+        ("a", "use crate::b::B;"),
+        ("b", "mod inner;\nuse inner::I;"),
+        ("b::inner", "use super::super::a;"),
+        (
+            "c",
+            "use crate::a::A;\n// use crate::C;\n#[cfg(test)]\nmod tests {\n    use crate::C;\n}",
+        ),
+    ];
+    let sources = sources.map(|(module, text)| {
+        let module = module.split("::").filter(|of| !of.is_empty());
+        (module.map(str::to_owned).collect(), text.to_owned())
+    });
+    let graph = ModuleGraph::of_sources(BTreeMap::from(sources));
+    let pairs: Vec<_> = graph.dependencies().collect();
+    let expected = [
+        ("a", "b"),
+        ("b", "b::inner"),
+        ("b::inner", "a"),
+        ("c", "a"),
+        ("crate", "c"),
+    ];
+    assert_eq!(pairs, expected);
+    assert_eq!(graph.circles(), [BTreeSet::from(["a", "b", "b::inner"])]);
+}
+
+#[test]
+fn a_module_that_takes_what_its_parent_re_exports_is_in_a_circle() {
+    let sources = [
+        (vec![], "mod a;\npub use a::A;".to_owned()),
+        (vec!["a".to_owned()], "fn f(_: crate::B) {}".to_owned()),
+    ];
+    let graph = ModuleGraph::of_sources(BTreeMap::from(sources));
+    assert_eq!(graph.circles(), [BTreeSet::from(["a", "crate"])]);
 }
