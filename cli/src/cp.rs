@@ -219,7 +219,7 @@ impl Job<'_> {
     ) -> Result<ExitCode, Failure> {
         let names = bucket
             .list(prefix)
-            .map_ok(|file| file.file_name.into_string());
+            .map_ok(|file| file.file_name.as_str().to_owned());
         self.each(names.map_err(Failure::from), async |name: String| {
             let inside = name.strip_prefix(prefix).unwrap_or(&name);
             if is_prefix(inside) {

@@ -86,7 +86,7 @@ fn long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
         Action::Start => "unfinished".to_owned(),
         _ => version.content_length.to_string(),
     };
-    let (time, name) = (version.upload_timestamp, escaped(&version.file_name));
+    let (time, name) = (version.upload_timestamp, escaped(version.file_name.as_str()));
     writeln!(out, "{time} {size:>15} {} {name}", version.file_id)
 }
 
@@ -133,7 +133,7 @@ pub(crate) async fn rm(args: &Rm, client: &Client) -> Result<ExitCode, Failure> 
         true => bucket.list(name).boxed(),
         false => {
             // A hidden file has versions, too.
-            let is_it = move |version: &FileVersion, name: &str| *version.file_name == *name;
+            let is_it = move |version: &FileVersion, name: &str| version.file_name == *name;
             let own = name.to_owned();
             let all = match args.versions {
                 true => bucket.versions(name).boxed(),
@@ -181,7 +181,7 @@ async fn over(
     let would = if is_dry { "would be " } else { "" };
     while let Some((version, outcome)) = outcomes.try_next().await? {
         found += 1;
-        let (name, id) = (escaped(&version.file_name), &version.file_id);
+        let (name, id) = (escaped(version.file_name.as_str()), &version.file_id);
         match outcome {
             Ok(()) => writeln!(out, "{would}{verb}: {name} ({id})")?,
             Err(error) => {

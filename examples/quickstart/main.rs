@@ -143,7 +143,7 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
     let mut listed = bucket.list("");
     let mut count = 0;
     while let Some(file) = listed.try_next().await? {
-        let name = &*file.file_name;
+        let name = file.file_name.as_str();
         say("listed", format_args!("{name}"));
         let local = files
             .iter()

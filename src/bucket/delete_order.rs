@@ -67,12 +67,12 @@ impl DeleteOrder {
     /// Takes the listing's next row. Returns what can be done now: with the row, and with the name
     /// before.
     pub(super) fn listed(&mut self, row: Row) -> [Option<Next>; 2] {
-        let passed = if self.current_name == row.version.file_name {
+        let passed = if *self.current_name == *row.version.file_name.as_str() {
             None
         } else {
             let passed = self.ended();
             self.current += 1;
-            self.current_name = row.version.file_name.clone();
+            self.current_name = row.version.file_name.as_str().into();
             passed
         };
         [passed, self.placed(row)]

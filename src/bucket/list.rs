@@ -47,7 +47,7 @@ impl BucketHandle {
         rows.try_filter_map(move |row| {
             let file = row.into_version();
             ready(Ok(
-                file.filter(|file| !is_unasked_stage(&prefix, &file.file_name))
+                file.filter(|file| !is_unasked_stage(&prefix, file.file_name.as_str()))
             ))
         })
     }
@@ -112,7 +112,7 @@ impl BucketHandle {
     ) -> impl Stream<Item = Result<FileVersion, Error>> + Send + Unpin + use<> {
         let prefix = prefix.to_owned();
         self.all_versions(&prefix).try_filter(move |version| {
-            let is_stage = is_unasked_stage(&prefix, &version.file_name);
+            let is_stage = is_unasked_stage(&prefix, version.file_name.as_str());
             ready(version.action != Action::Start && !is_stage)
         })
     }
@@ -126,7 +126,7 @@ impl BucketHandle {
         // The name itself comes before all longer names with this prefix, so the listing can end
         // where it does.
         self.all_versions(name.as_str())
-            .try_take_while(move |version| ready(Ok(*version.file_name == *own)))
+            .try_take_while(move |version| ready(Ok(version.file_name == *own)))
             .try_filter(|version| ready(version.action != Action::Start))
     }
 

@@ -109,9 +109,9 @@ impl Pruning {
     /// A marker on top is to be deleted as soon as its own time has come; it stays where something
     /// beneath it does, which [`DeleteOrder`](super::delete_order::DeleteOrder) sees to.
     fn deletes(&mut self, version: &FileVersion) -> bool {
-        if self.name != version.file_name {
+        if *self.name != *version.file_name.as_str() {
             *self = Self::new(self.rule);
-            self.name = version.file_name.clone();
+            self.name = version.file_name.as_str().into();
         }
         let is_marker = version.action == Action::Hide;
         let hidden_at = self.hidden_at.replace(version.upload_timestamp);

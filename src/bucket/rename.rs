@@ -50,7 +50,7 @@ impl BucketHandle {
     /// use b2kit::DeleteScope;
     /// # async fn rename(bucket: BucketHandle) -> Result<(), Error> {
     /// let renamed = bucket.rename("draft.txt", "final.txt", DeleteScope::AllVersions).await?;
-    /// assert_eq!(&*renamed.file.file_name, "final.txt");
+    /// assert_eq!(renamed.file.file_name.as_str(), "final.txt");
     /// # Ok(()) }
     /// ```
     ///

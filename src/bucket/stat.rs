@@ -65,6 +65,6 @@ impl BucketHandle {
         // Where the name is hidden or missing, the row is that of a longer name.
         Ok(first
             .and_then(crate::types::ListedFile::into_version)
-            .filter(|file| *file.file_name == *name.as_str()))
+            .filter(|file| file.file_name == *name))
     }
 }

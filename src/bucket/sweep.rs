@@ -147,7 +147,7 @@ impl Sweep {
             return Box::pin(std::future::ready((number, (version, Ok(())))));
         }
         // The name is a server's, and may stand in a log.
-        let shown = self.bucket.client().redacted_name(&version.file_name);
+        let shown = self.bucket.client().redacted_name(version.file_name.as_str());
         let client = self.bucket.about(&shown).client().clone();
         let work = self.work;
         Box::pin(async move {
@@ -165,7 +165,7 @@ impl Work {
     async fn apply(self, client: &Client, version: &FileVersion) -> Result<(), Error> {
         match self {
             Self::Delete { bypass } => {
-                let mut call = DeleteFileVersion::new(&*version.file_name, &version.file_id);
+                let mut call = DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
                 if bypass {
                     call = call.bypass_governance();
                 }

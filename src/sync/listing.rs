@@ -72,10 +72,10 @@ pub(super) fn versions(
 
 /// The path of a version that the sync sees.
 fn seen(version: &FileVersion, prefix: &str, filter: &Filter) -> Option<Box<str>> {
-    if is_create_stage(&version.file_name) {
+    if is_create_stage(version.file_name.as_str()) {
         return None;
     }
-    let path = version.file_name.strip_prefix(prefix)?;
+    let path = version.file_name.as_str().strip_prefix(prefix)?;
     filter.sees(path).then(|| path.into())
 }
 
@@ -112,7 +112,7 @@ pub(super) async fn all_versions(
         .max_file_count(VERSIONS);
     let rows = bucket.client().paginate(list);
     rows.try_filter_map(|row| future::ready(Ok(row.into_version())))
-        .try_take_while(|version| future::ready(Ok(*version.file_name == *name)))
+        .try_take_while(|version| future::ready(Ok(version.file_name == *name)))
         .try_filter(|version| future::ready(version.action != Action::Start))
         .try_collect()
         .await

@@ -19,7 +19,7 @@ impl Client {
     /// # use futures::{StreamExt, stream};
     /// # async fn delete(b2: Client, old: Vec<FileVersion>) {
     /// let outcomes = b2.delete_many(stream::iter(old), 10, |version| {
-    ///     DeleteFileVersion::new(&*version.file_name, &version.file_id)
+    ///     DeleteFileVersion::new(version.file_name.as_str(), &version.file_id)
     /// });
     /// let failed: Vec<_> = outcomes
     ///     .filter_map(async |(version, outcome)| outcome.err().map(|error| (version, error)))

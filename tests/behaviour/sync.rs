@@ -63,7 +63,7 @@ pub(crate) async fn remote_tree(bucket: &BucketHandle, prefix: &str) -> Tree {
     let mut tree = Tree::new();
     while let Some(row) = rows.try_next().await.unwrap() {
         let version = row.into_version().unwrap();
-        let path = version.file_name.strip_prefix(prefix).unwrap().to_owned();
+        let path = version.file_name.as_str().strip_prefix(prefix).unwrap().to_owned();
         tree.insert(path, stored(bucket.client(), &version.file_id).await);
     }
     tree
@@ -444,7 +444,7 @@ fn old_versions_go_when_nobody_could_see_them_for_the_days_that_are_kept() {
         complete(&sync).await;
         let left = async |name: &str| {
             let versions = versions(&bucket).await;
-            versions.iter().filter(|it| *it.file_name == *name).count()
+            versions.iter().filter(|it| it.file_name == *name).count()
         };
         assert_eq!((left("kept").await, left("extra").await), (2, 2));
         assert_eq!(remote_tree(&bucket, "").await.len(), 1);
@@ -939,7 +939,7 @@ fn versions_that_are_gone_already_are_no_failure() {
         let policy = SyncPolicy::new().extras(Extras::Delete);
         let sync = Synchronizer::up(root, bucket, "").policy(policy);
         let plan = planned(&sync).await;
-        let delete = DeleteFileVersion::new(&*gone.file_name, &gone.file_id);
+        let delete = DeleteFileVersion::new(gone.file_name.as_str(), &gone.file_id);
         bucket.client().call(delete).await.unwrap();
         let run = sync.execute(futures::stream::iter(plan.into_iter().map(Ok)));
         assert!(run.finish().await.unwrap().is_complete());

@@ -381,7 +381,7 @@ fn stopped_anywhere_and_run_again(seed: u64) {
         let after = all_versions(&sides.destination).await;
         for version in before {
             let is_there = after.iter().any(|it| it.file_id == version.file_id);
-            let path = version.file_name.strip_prefix("p/").unwrap_or("\0");
+            let path = version.file_name.as_str().strip_prefix("p/").unwrap_or("\0");
             let may_go = scenario.extras == Extras::Delete
                 && scenario.removes_extras()
                 && scenario.sees(path)

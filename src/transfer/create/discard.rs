@@ -37,12 +37,12 @@ pub(crate) async fn discard_abandoned(
         let is_old = u128::try_from(age.max(0)).is_ok_and(|age| age >= minimum_age.as_millis());
         let nonce = version.file_info.get(NONCE).unwrap_or_default();
         let is_file = matches!(version.action, Action::Upload | Action::Copy);
-        if !is_old || !is_file || !is_stage_name(&version.file_name, nonce) {
+        if !is_old || !is_file || !is_stage_name(version.file_name.as_str(), nonce) {
             continue;
         }
         let stage = Stage {
             file_id: version.file_id.clone(),
-            file_name: version.file_name.clone(),
+            file_name: version.file_name.as_str().into(),
             nonce: nonce.into(),
             bucket_id: bucket.id().clone(),
             target: None,

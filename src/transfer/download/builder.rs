@@ -196,7 +196,7 @@ impl FileDownload {
         let first = first.map_err(|error| self.with_file(error))?;
         let (verified, sha1) = verification_of(&first.download.file, first.is_whole);
         if self.must_be_verified {
-            require_verification(verified, &first.download.file.file_name)
+            require_verification(verified, first.download.file.file_name.as_str())
                 .map_err(|error| self.with_file(error))?;
         }
         self.progress
@@ -242,12 +242,12 @@ impl FileDownload {
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
                 .await
-                .map_err(|error| refused(error, &stream.file().file_name))?;
+                .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
             written += bytes.len() as u64;
         }
         poll_fn(|cx| Pin::new(&mut writer).poll_flush(cx))
             .await
-            .map_err(|error| refused(error, &stream.file().file_name))?;
+            .map_err(|error| refused(error, stream.file().file_name.as_str()))?;
         let (file, verified) = stream.into_parts();
         Ok(Downloaded {
             file,

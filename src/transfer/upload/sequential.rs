@@ -3,7 +3,7 @@
 
 use std::io;
 
-use b2kit_core::{Body, BodyStream, Bytes, Filled};
+use b2kit_core::{Body, BodyStream, Bytes, NonEmptyChunks};
 use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
@@ -18,7 +18,7 @@ const COALESCE_BELOW: usize = 16 << 10;
 /// Reads a stream part by part, and holds it to its promised length.
 pub(crate) struct SequentialParts {
     client: Client,
-    stream: Filled,
+    stream: NonEmptyChunks,
     /// Read already, for the next part.
     ahead: Bytes,
     read: u64,
@@ -30,7 +30,7 @@ impl SequentialParts {
     pub(crate) fn new(client: Client, stream: BodyStream, len: Option<u64>) -> Self {
         Self {
             client,
-            stream: Filled::new(stream),
+            stream: NonEmptyChunks::new(stream),
             ahead: Bytes::new(),
             read: 0,
             len,

@@ -182,7 +182,7 @@ fn names_that_no_file_can_have_and_those_of_stages_are_refused() {
     timer.run(async {
         let bucket = bucket(&b2).await;
         let stage = stage(&bucket).await;
-        for bad in ["", "a\nb", &stage.file_name] {
+        for bad in ["", "a\nb", stage.file_name.as_str()] {
             for scope in [DeleteScope::AllVersions, DeleteScope::NewestVersion] {
                 let error = bucket.delete(bad, scope).await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");

@@ -98,9 +98,9 @@ fn stages_of_creates_are_left_alone_by_a_prefix_and_not_by_all_files() {
         put(&bucket, ".bashrc", "x").await;
         let deleted = outcomes(bucket.delete_prefix(".b", DELETE)).await;
         assert_eq!(deleted.len(), 1);
-        assert_eq!(count(&bucket, &stage.file_name).await, 1);
+        assert_eq!(count(&bucket, stage.file_name.as_str()).await, 1);
         start(&bucket, "large").await;
-        hide(&bucket, &stage.file_name).await;
+        hide(&bucket, stage.file_name.as_str()).await;
         let deleted = outcomes(bucket.delete_all_files(DELETE)).await;
         assert_eq!(ids(deleted).len(), 3);
         bucket.delete_bucket().await.unwrap();

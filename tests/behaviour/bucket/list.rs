@@ -77,7 +77,7 @@ fn stages_of_creates_are_listed_only_where_they_are_asked_for() {
             names(bucket.versions(".b2kit-create/0")).await,
             folder(bucket.list_folder(".b2kit-create")).await,
         ] {
-            assert_eq!(listed, [&*stage.file_name]);
+            assert_eq!(listed, [stage.file_name.as_str()]);
         }
     });
 }

@@ -25,7 +25,7 @@ fn a_file_gets_its_new_name_with_all_that_belongs_to_it() {
         put(&bucket, "old-other", "x").await;
         let renamed = bucket.rename("old", "new", ALL).await.unwrap();
         assert_eq!(
-            (&*renamed.file.file_name, renamed.deleted.len()),
+            (renamed.file.file_name.as_str(), renamed.deleted.len()),
             ("new", 2)
         );
         assert_eq!(renamed.deleted[1].file_id, source.file_id);
@@ -104,7 +104,7 @@ fn missing_hidden_and_equal_names_and_those_of_stages_are_refused_before_anythin
             ("f", "f", ErrorKind::Invalid),
             ("f", "", ErrorKind::Invalid),
             ("a\nb", "g", ErrorKind::Invalid),
-            (&stage.file_name, "g", ErrorKind::Invalid),
+            (stage.file_name.as_str(), "g", ErrorKind::Invalid),
             ("f", ".b2kit-create/x", ErrorKind::Invalid),
         ] {
             let error = bucket.rename(from, to, ALL).await.unwrap_err();
