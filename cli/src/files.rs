@@ -86,7 +86,10 @@ fn long(out: &mut Output, version: &FileVersion) -> io::Result<()> {
         Action::Start => "unfinished".to_owned(),
         _ => version.content_length.to_string(),
     };
-    let (time, name) = (version.upload_timestamp, escaped(version.file_name.as_str()));
+    let (time, name) = (
+        version.upload_timestamp,
+        escaped(version.file_name.as_str()),
+    );
     writeln!(out, "{time} {size:>15} {} {name}", version.file_id)
 }
 

@@ -346,7 +346,7 @@ mod tests {
         let root = Path::new("/nothing/is/here");
         assert_eq!(Walk::new(root, Filter::new(), Links::Skip, true).count(), 0);
         let found: Vec<_> = Walk::new(root, Filter::new(), Links::Skip, false).collect();
-        assert!(matches!(&found[..], [Found::Entry(entry)] if &*entry.path == ""));
+        assert!(matches!(&found[..], [Found::Entry(entry)] if entry.path.is_empty()));
     }
 
     #[test]

@@ -20,9 +20,9 @@
 
 pub(crate) mod bucket;
 pub(crate) mod bulk;
-mod copy;
 #[cfg(feature = "fs")]
 mod commit;
+mod copy;
 mod create;
 #[cfg(feature = "fs")]
 mod disk;

@@ -63,7 +63,12 @@ pub(crate) async fn remote_tree(bucket: &BucketHandle, prefix: &str) -> Tree {
     let mut tree = Tree::new();
     while let Some(row) = rows.try_next().await.unwrap() {
         let version = row.into_version().unwrap();
-        let path = version.file_name.as_str().strip_prefix(prefix).unwrap().to_owned();
+        let path = version
+            .file_name
+            .as_str()
+            .strip_prefix(prefix)
+            .unwrap()
+            .to_owned();
         tree.insert(path, stored(bucket.client(), &version.file_id).await);
     }
     tree
@@ -144,6 +149,12 @@ pub(crate) fn scenario(test: impl AsyncFn(&BucketHandle, &Path)) {
     });
 }
 
+/// A file by its size and modification time.
+type Dated = (usize, i64);
+
+/// A policy, what both sides have, and what is planned.
+type Row = (SyncPolicy, (Option<Dated>, Option<Dated>), &'static str);
+
 #[derive(Clone, Copy)]
 enum Way {
     Up,
@@ -158,11 +169,7 @@ fn each_policy_does_in_each_state_what_the_table_says() {
     // Each side: a size and a modification time.
     let both = |source, destination| (Some(source), Some(destination));
     let transfer = "transfer";
-    let table: Vec<(
-        SyncPolicy,
-        (Option<(usize, i64)>, Option<(usize, i64)>),
-        &str,
-    )> = vec![
+    let table: Vec<Row> = vec![
         (new(), (Some((1, 100)), None), transfer),
         (new(), (None, Some((1, 100))), "skip Extra"),
         (new(), both((1, 100), (1, 100)), "skip Same"),
