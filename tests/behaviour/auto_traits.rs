@@ -1,5 +1,5 @@
-//! Which public types can be sent to and shared between threads, moved while they are pinned, and kept for ever. A type that
-//! loses one of these breaks programs that spawn it, so each has a row.
+//! Which public types can be sent to and shared between threads, moved while they are pinned, and kept for ever. A
+//! type that loses one of these breaks programs that spawn it, so each has a row.
 
 use b2kit::types::*;
 use b2kit::{api, transfer};
