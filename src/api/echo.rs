@@ -248,8 +248,9 @@ mod tests {
 
     fn version(over: Value) -> FileVersion {
         let mut row = json!({
-            "action": "upload", "bucketId": "b", "fileId": "f", "fileName": "n", "uploadTimestamp": 1,
-            "contentType": "text/plain", "fileInfo": {"colour": "red", "b2-added": "x"},
+            "action": "upload", "bucketId": "b", "fileId": "f", "fileName": "n",
+            "uploadTimestamp": 1, "contentType": "text/plain",
+            "fileInfo": {"colour": "red", "b2-added": "x"},
         });
         for (key, value) in over.as_object().unwrap() {
             row[key] = value.clone();
@@ -319,7 +320,9 @@ mod tests {
                     encryption: Some(&sse_c),
                     ..none()
                 },
-                json!({"serverSideEncryption": {"mode": "SSE-C", "algorithm": "AES256", "customerKeyMd5": md5}}),
+                json!({"serverSideEncryption": {
+                    "mode": "SSE-C", "algorithm": "AES256", "customerKeyMd5": md5,
+                }}),
             ),
             (
                 Attributes {
@@ -333,7 +336,9 @@ mod tests {
                     retention: Some(until),
                     ..none()
                 },
-                json!({"fileRetention": readable(json!({"mode": "governance", "retainUntilTimestamp": 5_000}))}),
+                json!({"fileRetention": readable(json!({
+                    "mode": "governance", "retainUntilTimestamp": 5_000,
+                }))}),
             ),
             (
                 Attributes {
@@ -363,8 +368,14 @@ mod tests {
         let sse_c = EncryptionSetting::SseC(CustomerKey::new([7; 32]));
         let until = FileRetention::until(RetentionMode::Compliance, Timestamp::from_millis(5_000));
         let none = Attributes::default;
-        let sse = |mode: &str, md5: &str| json!({"serverSideEncryption": {"mode": mode, "algorithm": "AES256", "customerKeyMd5": md5}});
-        let held = |mode: &str, until: u64| json!({"fileRetention": readable(json!({"mode": mode, "retainUntilTimestamp": until}))});
+        let sse = |mode: &str, md5: &str| {
+            let shown = json!({"mode": mode, "algorithm": "AES256", "customerKeyMd5": md5});
+            json!({"serverSideEncryption": shown})
+        };
+        let held = |mode: &str, until: u64| {
+            let shown = json!({"mode": mode, "retainUntilTimestamp": until});
+            json!({"fileRetention": readable(shown)})
+        };
         for (wanted, shown, told) in [
             (
                 Attributes {
@@ -474,11 +485,16 @@ mod tests {
 
     fn bucket(over: Value) -> Bucket {
         let mut bucket = json!({
-            "accountId": "a", "bucketId": "b", "bucketName": "photos", "bucketType": "allPrivate", "revision": 3,
-            "defaultServerSideEncryption": readable(json!({"mode": "SSE-B2", "algorithm": "AES256"})),
+            "accountId": "a", "bucketId": "b", "bucketName": "photos", "bucketType": "allPrivate",
+            "revision": 3,
+            "defaultServerSideEncryption": readable(json!({
+                "mode": "SSE-B2", "algorithm": "AES256",
+            })),
             "fileLockConfiguration": readable(json!({
                 "isFileLockEnabled": true,
-                "defaultRetention": {"mode": "governance", "period": {"duration": 7, "unit": "days"}},
+                "defaultRetention": {
+                    "mode": "governance", "period": {"duration": 7, "unit": "days"},
+                },
             })),
             "replicationConfiguration": readable(Value::Null),
         });
@@ -525,13 +541,21 @@ mod tests {
     #[test]
     fn settings_are_the_same_in_another_order_or_case_or_with_fields_of_b2s_own() {
         let rule = |operations: &[&str], headers: &[&str]| {
-            json!({"corsRuleName": "downloads", "allowedOrigins": ["https://Example.com"], "allowedOperations": operations,
-                   "allowedHeaders": headers, "exposeHeaders": [], "maxAgeSeconds": 60})
+            json!({
+                "corsRuleName": "downloads", "allowedOrigins": ["https://Example.com"],
+                "allowedOperations": operations, "allowedHeaders": headers,
+                "exposeHeaders": [], "maxAgeSeconds": 60,
+            })
         };
-        let lifecycle = |prefix: &str, days: u64| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": days, "daysFromUploadingToHiding": null});
+        let lifecycle = |prefix: &str, days: u64| {
+            json!({
+                "fileNamePrefix": prefix,
+                "daysFromHidingToDeleting": days, "daysFromUploadingToHiding": null,
+            })
+        };
         let source = json!({"replicationRules": [
-            {"destinationBucketId": "d", "fileNamePrefix": "", "includeExistingFiles": false, "isEnabled": true,
-             "priority": 1, "replicationRuleName": "rule-1"},
+            {"destinationBucketId": "d", "fileNamePrefix": "", "includeExistingFiles": false,
+             "isEnabled": true, "priority": 1, "replicationRuleName": "rule-1"},
         ], "sourceApplicationKeyId": "k"});
         for (wanted, shown) in [
             (
@@ -549,7 +573,9 @@ mod tests {
             ),
             (json!({"fileLockEnabled": true}), json!({})),
             (
-                json!({"defaultRetention": {"mode": "governance", "period": {"duration": 7, "unit": "days"}}}),
+                json!({"defaultRetention": {
+                    "mode": "governance", "period": {"duration": 7, "unit": "days"},
+                }}),
                 json!({}),
             ),
             // `none` is the service's default by now.
@@ -562,12 +588,18 @@ mod tests {
                 json!({}),
             ),
             (
-                json!({"replicationConfiguration": {"asReplicationSource": null, "asReplicationDestination": null}}),
+                json!({"replicationConfiguration": {
+                    "asReplicationSource": null, "asReplicationDestination": null,
+                }}),
                 json!({}),
             ),
             (
-                json!({"replicationConfiguration": {"asReplicationSource": source, "asReplicationDestination": null}}),
-                json!({"replicationConfiguration": readable(json!({"asReplicationSource": source}))}),
+                json!({"replicationConfiguration": {
+                    "asReplicationSource": source, "asReplicationDestination": null,
+                }}),
+                json!({"replicationConfiguration": readable(json!({
+                    "asReplicationSource": source,
+                }))}),
             ),
         ] {
             assert_eq!(
@@ -587,8 +619,10 @@ mod tests {
         let lifecycle =
             |prefix: &str| json!({"fileNamePrefix": prefix, "daysFromHidingToDeleting": 1});
         let cors = |name: &str| {
-            json!({"corsRuleName": name, "allowedOrigins": ["*"], "allowedOperations": ["s3_get"], "allowedHeaders": [],
-                   "exposeHeaders": [], "maxAgeSeconds": 60})
+            json!({
+                "corsRuleName": name, "allowedOrigins": ["*"], "allowedOperations": ["s3_get"],
+                "allowedHeaders": [], "exposeHeaders": [], "maxAgeSeconds": 60,
+            })
         };
         for (wanted, shown, field) in [
             (json!({"bucketType": "allPublic"}), json!({}), "bucketType"),
@@ -619,13 +653,17 @@ mod tests {
                 "corsRules",
             ),
             (
-                json!({"defaultRetention": {"mode": "governance", "period": {"duration": 8, "unit": "days"}}}),
+                json!({"defaultRetention": {
+                    "mode": "governance", "period": {"duration": 8, "unit": "days"},
+                }}),
                 json!({}),
                 "defaultRetention",
             ),
             (
                 json!({"defaultServerSideEncryption": {"mode": "SSE-B2", "algorithm": "AES256"}}),
-                json!({"defaultServerSideEncryption": readable(json!({"mode": null, "algorithm": null}))}),
+                json!({"defaultServerSideEncryption": readable(json!({
+                    "mode": null, "algorithm": null,
+                }))}),
                 "defaultServerSideEncryption",
             ),
             (
@@ -634,7 +672,9 @@ mod tests {
                 "fileLockEnabled",
             ),
             (
-                json!({"replicationConfiguration": {"asReplicationDestination": {"sourceToDestinationKeyMapping": {"a": "b"}}}}),
+                json!({"replicationConfiguration": {"asReplicationDestination": {
+                    "sourceToDestinationKeyMapping": {"a": "b"},
+                }}}),
                 json!({}),
                 "replicationConfiguration",
             ),

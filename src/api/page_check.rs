@@ -252,7 +252,8 @@ mod tests {
 
     fn version(name: &str, id: &str) -> ListedFile {
         let row = serde_json::json!({
-            "action": "upload", "bucketId": "b", "fileId": id, "fileName": name, "uploadTimestamp": 1,
+            "action": "upload", "bucketId": "b", "fileId": id, "fileName": name,
+            "uploadTimestamp": 1,
         });
         ListedFile::Version(serde_json::from_value(row).unwrap())
     }

@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_document_is_told_with_its_place_and_without_its_values() {
-        let misplaced = r#"{"files":[{"action":"upload","bucketId":"b","uploadTimestamp":"4_secret_acct_xyz"}]}"#;
+        let misplaced = r#"{"files":[{"action":"upload","bucketId":"b",
+            "uploadTimestamp":"4_secret_acct_xyz"}]}"#;
         let told = explained(misplaced);
         assert!(
             told.starts_with("\"files[0].uploadTimestamp\" in the answer is not what it should be"),
@@ -316,8 +317,8 @@ mod tests {
     fn a_key_of_a_map_in_the_wrong_document_is_not_told() {
         let secret = "4_00415f935cf4_secret_acct_x";
         let row = format!(
-            r#"{{"files":[{{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":1,
-            "fileInfo":{{"{secret}":7}}}}],"nextFileName":null}}"#
+            r#"{{"files":[{{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+            "uploadTimestamp":1,"fileInfo":{{"{secret}":7}}}}],"nextFileName":null}}"#
         );
         let told = explained(row);
         assert!(told.starts_with("\"files[0]"), "{told}");

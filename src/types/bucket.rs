@@ -228,17 +228,26 @@ mod tests {
     #[test]
     fn a_bucket_is_written_with_what_b2_said_and_what_was_set_since() {
         let least = r#"{"accountId":"a","bucketId":"b","bucketName":"my-bucket""#;
-        let full = r#","bucketType":"allPublic","bucketInfo":{},"corsRules":[],"lifecycleRules":[],"options":["s3"]"#;
-        let hidden = r#"{"isClientAuthorizedToRead":false,"value":null}"#;
+        let full = concat!(
+            r#","bucketType":"allPublic","bucketInfo":{},"corsRules":[],"lifecycleRules":[]"#,
+            r#","options":["s3"]"#
+        );
+        let hidden = |field: &str| {
+            format!(r#","{field}":{{"isClientAuthorizedToRead":false,"value":null}}"#)
+        };
         for (before, after) in [
             (String::new(), String::new()),
             (full.to_owned(), String::new()),
             (r#","options":[]"#.to_owned(), String::new()),
             (
                 full.to_owned(),
-                format!(
-                    r#","defaultServerSideEncryption":{hidden},"fileLockConfiguration":{hidden},"replicationConfiguration":{hidden}"#
-                ),
+                [
+                    "defaultServerSideEncryption",
+                    "fileLockConfiguration",
+                    "replicationConfiguration",
+                ]
+                .map(hidden)
+                .concat(),
             ),
         ] {
             let json = format!(r#"{least}{before},"revision":2{after}}}"#);

@@ -510,8 +510,8 @@ mod tests {
 
     #[test]
     fn rows_are_written_as_they_are_read() {
-        let json = r#"[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":5,
-            "contentLength":3,"contentSha1":"none","fileInfo":{"a":"b"}},
+        let json = r#"[{"action":"upload","bucketId":"b","fileId":"f","fileName":"n",
+            "uploadTimestamp":5,"contentLength":3,"contentSha1":"none","fileInfo":{"a":"b"}},
             {"action":"folder","bucketId":"b","fileId":null,"fileName":"n/","uploadTimestamp":0}]"#;
         let read = |json: &str| rows(&mut serde_json::Deserializer::from_str(json)).unwrap();
         let listed = read(json);
@@ -524,8 +524,15 @@ mod tests {
 
     #[test]
     fn what_was_absent_is_absent_when_written_again_and_a_status_keeps_its_spelling() {
-        let least = r#"{"action":"upload","bucketId":"b","contentLength":3,"contentSha1":"none","fileId":"f","fileInfo":{},"fileName":"n""#;
-        let locks = r#""fileRetention":{"isClientAuthorizedToRead":true,"value":{"mode":null,"retainUntilTimestamp":null}},"legalHold":{"isClientAuthorizedToRead":true,"value":null}"#;
+        let least = concat!(
+            r#"{"action":"upload","bucketId":"b","contentLength":3,"contentSha1":"none","#,
+            r#""fileId":"f","fileInfo":{},"fileName":"n""#
+        );
+        let locks = concat!(
+            r#""fileRetention":{"isClientAuthorizedToRead":true,"#,
+            r#""value":{"mode":null,"retainUntilTimestamp":null}},"#,
+            r#""legalHold":{"isClientAuthorizedToRead":true,"value":null}"#
+        );
         let plain = r#""serverSideEncryption":{"mode":null,"algorithm":null}"#;
         let status = |word| format!(r#","replicationStatus":"{word}""#);
         for more in [
@@ -557,8 +564,9 @@ mod tests {
 
     #[test]
     fn unknown_words_and_fields_are_kept_or_passed_over() {
-        let json = r#"{"action":"levitate","bucketId":"b","fileId":"f","fileName":"n","uploadTimestamp":-1,
-            "legalHold":{"isClientAuthorizedToRead":true,"value":"perhaps"},"replicationStatus":"PENDING",
+        let json = r#"{"action":"levitate","bucketId":"b","fileId":"f","fileName":"n",
+            "uploadTimestamp":-1,"replicationStatus":"PENDING",
+            "legalHold":{"isClientAuthorizedToRead":true,"value":"perhaps"},
             "fileRetention":{"isClientAuthorizedToRead":false,"value":null},"newField":[{}],
             "serverSideEncryption":{"algorithm":"ROT13","mode":"SSE-X"}}"#;
         let version: FileVersion = serde_json::from_str(json).unwrap();

@@ -117,7 +117,8 @@ mod tests {
         let overlapping = [rule("logs/b"), rule("logs/"), rule("logs/a")];
         assert_eq!(
             told(overlapping),
-            "the lifecycle rules for \"logs/\" and \"logs/a\" overlap: one prefix begins with the other"
+            "the lifecycle rules for \"logs/\" and \"logs/a\" overlap: \
+             one prefix begins with the other"
         );
         assert!(told([rule("x"), rule("x")]).contains("overlap"));
         assert!(told([rule("x"), rule("")]).contains("overlap"));
@@ -141,7 +142,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn overlaps_are_found_wherever_they_stand(prefixes in proptest::collection::vec("[ab]{0,3}", 0..6)) {
+        fn overlaps_are_found_wherever_they_stand(
+            prefixes in proptest::collection::vec("[ab]{0,3}", 0..6),
+        ) {
             let naive = (0..prefixes.len()).any(|i| {
                 (0..prefixes.len()).any(|j| i != j && prefixes[i].starts_with(&*prefixes[j]))
             });

@@ -208,8 +208,9 @@ fn delete_many_returns_each_outcome() {
         }
         // One is gone already.
         let gone = files[3].clone();
-        let delete =
-            |version: &FileVersion| DeleteFileVersion::new(version.file_name.as_str(), &version.file_id);
+        let delete = |version: &FileVersion| {
+            DeleteFileVersion::new(version.file_name.as_str(), &version.file_id)
+        };
         b2.call(delete(&gone)).await.unwrap();
         let over: Vec<_> = b2
             .delete_many(stream::iter(files), 4, delete)

@@ -9,16 +9,21 @@ const MAX_CODE: usize = 100;
 const MAX_COMMENT: usize = 120;
 
 /// The directories of the workspace that are checked.
-const DIRECTORIES: [&str; 11] = [
+const DIRECTORIES: [&str; 16] = [
     "backends/cassette",
     "backends/conformance",
     "backends/core",
+    "backends/emulator",
     "backends/hyper",
     "backends/isahc",
     "backends/reqwest",
     "backends/surf",
     "benches",
+    "examples",
+    "recipes",
+    "src",
     "tests/backends",
+    "tests/behaviour",
     "tests/campaign",
     "tests/outages",
 ];

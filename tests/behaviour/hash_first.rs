@@ -161,7 +161,8 @@ fn bytes_corrupted_in_transit_are_resent_and_not_taken_for_a_changed_source() {
             async move {
                 let is_part = crate::call_of(&request) == "b2_upload_part";
                 if is_part && (always || !struck.swap(true, Ordering::Relaxed)) {
-                    let text = r#"{"status":400,"code":"bad_request","message":"Sha1 did not match data received"}"#;
+                    let text = r#"{"status":400,"code":"bad_request",
+                        "message":"Sha1 did not match data received"}"#;
                     return Ok(Response::builder().status(400).body(text.into()).unwrap());
                 }
                 wire.send(request).await

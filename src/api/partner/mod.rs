@@ -232,7 +232,8 @@ mod tests {
 
     fn member() -> Value {
         json!({
-            "accountId": "a1", "clusterNum": 4, "email": "a@example.com", "groupId": "7", "groupName": "group",
+            "accountId": "a1", "clusterNum": 4, "email": "a@example.com",
+            "groupId": "7", "groupName": "group",
             "region": "us-west", "s3Endpoint": "https://s3.us-west-004.backblazeb2.com",
         })
     }
@@ -242,7 +243,8 @@ mod tests {
         let create = CreateGroupMember::new("7", "a@example.com").region(Region::UsWest);
         let groups = "https://api001.backblazeb2.com/b2api/v4/";
         let document = json!({
-            "adminAccountId": "admin", "groupId": "7", "memberEmail": "a@example.com", "region": "us-west",
+            "adminAccountId": "admin", "groupId": "7",
+            "memberEmail": "a@example.com", "region": "us-west",
         });
         assert_eq!(
             sent(&create),
@@ -250,7 +252,9 @@ mod tests {
         );
         let created = answered(
             &create,
-            &json!({"applicationKey": "K004canary", "applicationKeyId": "k1", "groupMember": member()}),
+            &json!({
+                "applicationKey": "K004canary", "applicationKeyId": "k1", "groupMember": member(),
+            }),
         );
         assert!(!format!("{created:?}").contains("canary"));
         assert_eq!(created.application_key.expose(), "K004canary");
@@ -258,14 +262,16 @@ mod tests {
 
         let eject = EjectGroupMember::new("7", "a1").email("a@example.com");
         let document = json!({
-            "adminAccountId": "admin", "groupId": "7", "memberAccountId": "a1", "email": "a@example.com",
+            "adminAccountId": "admin", "groupId": "7",
+            "memberAccountId": "a1", "email": "a@example.com",
         });
         assert_eq!(
             sent(&eject),
             (format!("{groups}b2_eject_group_member"), document)
         );
         let answer = json!({
-            "accountId": "a1", "email": "a@example.com", "groupId": "7", "groupName": "group", "region": "mars",
+            "accountId": "a1", "email": "a@example.com", "groupId": "7", "groupName": "group",
+            "region": "mars",
         });
         let ejected = answered(&eject, &answer);
         assert_eq!(ejected.region.unwrap().as_str(), "mars");
@@ -278,7 +284,8 @@ mod tests {
             .start_group_id("7")
             .max_group_count(2);
         let document = json!({
-            "adminAccountId": "admin", "groupName": "group", "startGroupId": "7", "maxGroupCount": 2,
+            "adminAccountId": "admin",
+            "groupName": "group", "startGroupId": "7", "maxGroupCount": 2,
         });
         assert_eq!(sent(&list).1, document);
         let page = answered(
@@ -288,12 +295,13 @@ mod tests {
                 "groups": [{
                     "accountStandingDetails": {"state": "B2_GOOD_STANDING"},
                     "b2Stats": {
-                        "b2BytesStoredCount": 0, "b2FilesStoredCount": 0, "b2StatsAsOfTimestamp": "d20240511_m221251",
-                        "bucketCount": 0,
+                        "b2BytesStoredCount": 0, "b2FilesStoredCount": 0, "bucketCount": 0,
+                        "b2StatsAsOfTimestamp": "d20240511_m221251",
                     },
                     "groupId": "123456", "groupName": "group", "groupProducts": ["STORAGE"],
                     "groupStats": {
-                        "createdTimestamp": "d20220202_m201921", "groupStatsAsOfTimestamp": "d20240512_m010709",
+                        "createdTimestamp": "d20220202_m201921",
+                        "groupStatsAsOfTimestamp": "d20240512_m010709",
                         "memberCount": "3",
                     },
                 }],
@@ -338,7 +346,10 @@ mod tests {
         });
         let page = answered(
             &list,
-            &json!({"groupId": "7", "groupName": "group", "groupMembers": [full, other], "nextEmail": null}),
+            &json!({
+                "groupId": "7", "groupName": "group", "groupMembers": [full, other],
+                "nextEmail": null,
+            }),
         );
         let stats = page.group_members[0].b2_stats.as_ref().unwrap();
         assert_eq!(stats.b2_bytes_stored_count, Some(u64::MAX));
@@ -358,7 +369,8 @@ mod tests {
     fn what_was_read_is_written_so_that_it_reads_the_same_and_what_was_absent_stays_absent() {
         let list = ListGroups::new();
         let least = json!({
-            "accountId": "admin", "groups": [{"groupId": "1", "groupName": "g", "groupProducts": []}], "nextGroupId": null,
+            "accountId": "admin", "nextGroupId": null,
+            "groups": [{"groupId": "1", "groupName": "g", "groupProducts": []}],
         });
         assert_eq!(
             serde_json::to_value(answered(&list, &least)).unwrap(),

@@ -154,6 +154,11 @@ mod tests {
 
     const OF: FileIdentity = FileIdentity { device: 3, file: 7 };
 
+    const FORMAT_1: &str = concat!(
+        r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"#,
+        r#""wanted":[10,90],"done":[[10,20],[40,50]]}"#
+    );
+
     fn key(key: &str) -> SigningKey {
         SigningKey::derived_from(&Secret::new(key))
     }
@@ -185,7 +190,10 @@ mod tests {
         let (body, signature) = written.split_once(r#","signature":""#).unwrap();
         assert_eq!(
             body,
-            r#"{"b2kit_partial_download":2,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]],"inode":7"#
+            concat!(
+                r#"{"b2kit_partial_download":2,"file_id":"4_z1_f2","content_length":100,"#,
+                r#""wanted":[10,90],"done":[[10,20],[40,50]],"inode":7"#
+            )
         );
         assert_eq!(&signature[..16], "b0b4a101d9cca5f5");
         let left = read(&written, 40).unwrap();
@@ -195,11 +203,10 @@ mod tests {
 
     #[test]
     fn a_state_of_format_1_is_read_and_not_authenticated() {
-        let old = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
-        let left = read(old, 40).unwrap();
+        let left = read(FORMAT_1, 40).unwrap();
         assert_eq!(left.partial, partial());
         assert!(!left.is_authenticated);
-        let dressed_up = old.replace("download\":1", "download\":2");
+        let dressed_up = FORMAT_1.replace("download\":1", "download\":2");
         assert_eq!(read(&dressed_up, 40), None);
     }
 
@@ -253,7 +260,6 @@ mod tests {
 
     #[test]
     fn a_contradictory_state_is_not_read() {
-        let good = r#"{"b2kit_partial_download":1,"file_id":"4_z1_f2","content_length":100,"wanted":[10,90],"done":[[10,20],[40,50]]}"#;
         for (old, new) in [
             ("[10,90]", "[11,90]"),
             ("[10,90]", "[90,10]"),
@@ -266,8 +272,8 @@ mod tests {
             ("100", "99999999999999999999"),
             ("}", ""),
         ] {
-            let bad = good.replacen(old, new, 1);
-            assert_ne!(bad, good);
+            let bad = FORMAT_1.replacen(old, new, 1);
+            assert_ne!(bad, FORMAT_1);
             assert_eq!(read(&bad, 1_000), None, "{bad}");
         }
         assert_eq!(SavedState::read(&[0xff; 9], 9, OF, &key("key")), None);

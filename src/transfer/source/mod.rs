@@ -36,9 +36,9 @@ use crate::types::{Sha1, Timestamp};
 ///
 /// | made by | read | memory |
 /// |---|---|---|
-/// | [`bytes`](Self::bytes), and `From` for `&'static str`, `Vec<u8>`, [`Bytes`] | any range, again on retry | the bytes themselves |
+/// | [`bytes`](Self::bytes), `From` for `&'static str`, `Vec<u8>`, [`Bytes`] | any range, again on retry | the bytes |
 /// | `path`, [`ranges`](Self::ranges), [`seekable`](Self::seekable) | any range, again on retry | 256 KiB chunks |
-/// | [`reader`](Self::reader), [`stream`](Self::stream), and their sized forms | once, in order | each part until B2 has it |
+/// | [`reader`](Self::reader), [`stream`](Self::stream), and sized forms | once, in order | each part until B2 has it |
 ///
 /// The first two kinds are *replayable*: a part is read again for each attempt, and a large file is
 /// hashed before it is sent, unless [`hash_first`](super::Upload::hash_first) says otherwise. The

@@ -201,7 +201,8 @@ fn remote_files_named_like_partial_downloads_fail_and_the_others_arrive() {
 /// What another tool or an earlier version may have left under the unsigned names.
 fn plant_unsigned(dir: &Path, file_id: &str, bytes: &[u8]) {
     let state = format!(
-        r#"{{"b2kit_partial_download":1,"file_id":"{file_id}","content_length":100000,"wanted":[0,100000],"done":[[0,{}]]}}"#,
+        r#"{{"b2kit_partial_download":1,"file_id":"{file_id}","content_length":100000,
+            "wanted":[0,100000],"done":[[0,{}]]}}"#,
         bytes.len()
     );
     for (name, content) in [
@@ -332,7 +333,10 @@ fn a_link_below_the_root_is_not_followed() {
             let error = below(path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
             let told = format!("{error:#}");
-            assert!(told.contains("is a symbolic link, not a directory"), "{told}");
+            assert!(
+                told.contains("is a symbolic link, not a directory"),
+                "{told}"
+            );
         }
         for path in ["", "..", "../f", "a/../../f", "/f", "./f/.."] {
             let error = below(path).unwrap_err();

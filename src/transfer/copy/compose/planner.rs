@@ -255,7 +255,8 @@ mod tests {
             minimum in 1_u64..9,
             sent in 9_u64..40,
         ) {
-            let limits = PartLimits { minimum, maximum: 20, preferred: sent.min(20), parts: 10_000 };
+            let preferred = sent.min(20);
+            let limits = PartLimits { minimum, maximum: 20, preferred, parts: 10_000 };
             let plan = plan(&inputs, limits).unwrap();
             let extents = Extents::new(&inputs);
             let mut at = 0;
