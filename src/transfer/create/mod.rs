@@ -154,8 +154,15 @@ pub struct Create {
     bucket: BucketHandle,
     slot: CreateSlot,
     name: Result<FileName, Error>,
-    source: Source,
+    origin: Origin,
     own: Own,
+}
+
+/// What a stage is made of.
+#[derive(Debug)]
+enum Origin {
+    Bytes(Source),
+    Version(Box<FileVersion>),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -189,8 +196,34 @@ impl BucketHandle {
             bucket: self.clone(),
             slot: slot.clone(),
             name: name.try_into().map_err(Into::into),
-            source: source.into(),
+            origin: Origin::Bytes(source.into()),
             own: Own::default(),
+        }
+    }
+
+    /// Copies a version within B2 if there is no file of this name in this bucket: [`create`](Self::create) for bytes that B2
+    /// has already, with their content type and file info. The version may be in any bucket of the account.
+    ///
+    /// The stage is a copy, so that instead of an upload there is one `b2_copy_file` more, of class C. Setters for the content
+    /// type, the file info and parts have no effect.
+    #[doc(alias = "copy_if_not_exists")]
+    pub fn create_copy<N>(&self, version: &FileVersion, name: N, slot: &CreateSlot) -> Create
+    where
+        N: TryInto<FileName>,
+        N::Error: Into<Error>,
+    {
+        let info = version.file_info.iter();
+        let info = info.filter(|(key, _)| ![UPLOAD_ID, NONCE].contains(key));
+        Create {
+            bucket: self.clone(),
+            slot: slot.clone(),
+            name: name.try_into().map_err(Into::into),
+            origin: Origin::Version(Box::new(version.clone())),
+            own: Own {
+                content_type: version.content_type.clone().unwrap_or_default(),
+                file_info: FileInfo::unchecked(info),
+                ..Own::default()
+            },
         }
     }
 
@@ -274,13 +307,28 @@ impl Create {
         client.check_open()?;
         let nonce = nonce(&client);
         check_name(name, &self.own.file_info, &nonce)?;
+        let source = match self.origin {
+            Origin::Bytes(source) => source,
+            Origin::Version(version) => {
+                check_len(Some(version.content_length))?;
+                check_keys(&self.bucket, &self.slot).await?;
+                check_retention(&self.bucket).await?;
+                let job = Job {
+                    bucket: self.bucket,
+                    slot: self.slot,
+                    name,
+                    own: self.own,
+                };
+                return job.copy(&version, nonce).await;
+            }
+        };
         #[cfg(feature = "fs")]
-        let _place = match self.source.is_file() {
+        let _place = match source.is_file() {
             true => client.file_place(1).await,
             false => None,
         };
-        let (sha1, modified) = (self.source.sha1, self.source.modified);
-        let opened = self.source.open(&client).await?;
+        let (sha1, modified) = (source.sha1, source.modified);
+        let opened = source.open(&client).await?;
         check_len(match &opened {
             Opened::Anywhere(anywhere) => Some(anywhere.len),
             Opened::Once(len, _) => *len,
@@ -308,9 +356,7 @@ impl Create {
                     }
                     nonce = self::nonce(&client);
                 }
-                let what =
-                    "its stages were discarded, one after the other: the minimum age is too short";
-                Err(Error::new(ErrorKind::Unavailable, what))
+                Err(discarded())
             }
             Opened::Once(len, stream) => {
                 let len = len.unwrap_or_default();
@@ -346,9 +392,25 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Creates the file of a new stage. `None` if that was discarded before it was taken.
+    /// Creates the file of a stage that is uploaded. `None` if that was discarded before it was taken.
     async fn attempt(&self, nonce: &str, source: Source) -> Result<Option<Created>, Error> {
         let stage = self.stage(nonce, source).await?;
+        self.carry_out(stage).await
+    }
+
+    /// Creates the file of a stage that is a copy.
+    async fn copy(&self, version: &FileVersion, mut nonce: String) -> Result<Created, Error> {
+        for _ in 0..MOST_STAGES {
+            let stage = self.stage_copy(&nonce, version).await?;
+            if let Some(created) = self.carry_out(stage).await? {
+                return Ok(created);
+            }
+            nonce = self::nonce(self.bucket.client());
+        }
+        Err(discarded())
+    }
+
+    async fn carry_out(&self, stage: Stage) -> Result<Option<Created>, Error> {
         let outcome = run(&self.bucket, &self.slot, Intent::Create(stage)).await?;
         match outcome {
             Outcome::Created(file) => Ok(Some(Created { file: *file })),
@@ -382,6 +444,24 @@ impl Job<'_> {
         let file = uploaded
             .map_err(|error| without_conflict(error).with_effect(false))?
             .file;
+        self.staged(nonce, file).await
+    }
+
+    async fn stage_copy(&self, nonce: &str, version: &FileVersion) -> Result<Stage, Error> {
+        let info = self.own.file_info.clone().with(NONCE, nonce)?;
+        let copy = self
+            .bucket
+            .copy(version, slot::stage_name(nonce, self.name)?)
+            .replace_metadata(self.own.content_type.clone(), info);
+        let copied = copy.await;
+        let file = copied
+            .map_err(|error| without_conflict(error).with_effect(false))?
+            .file;
+        self.staged(nonce, file).await
+    }
+
+    /// A version that can be discarded if it comes to nothing.
+    async fn staged(&self, nonce: &str, file: FileVersion) -> Result<Stage, Error> {
         let is_locked = matches!(&file.file_retention, Restricted::Value(its) if its.mode.is_some());
         let stage = Stage {
             file_id: file.file_id,
@@ -396,6 +476,11 @@ impl Job<'_> {
         }
         Ok(stage)
     }
+}
+
+fn discarded() -> Error {
+    let what = "its stages were discarded, one after the other: the minimum age is too short";
+    Error::new(ErrorKind::Unavailable, what)
 }
 
 /// What nothing else has. Two machines that were copied from one image differ in it, and so do two clients of one seed.
