@@ -23,7 +23,11 @@ impl LazyBucket {
     }
 
     pub(crate) fn named(client: Client, name: BucketName) -> Self {
-        Self { name, client, found: Arc::default() }
+        Self {
+            name,
+            client,
+            found: Arc::default(),
+        }
     }
 
     pub(crate) const fn name(&self) -> &BucketName {

@@ -8,13 +8,17 @@ use super::adapter::{abort_parts, complete_parts, send_part, start_parts};
 use super::object_store::multipart::{MultipartStore, PartId};
 use super::object_store::path::Path;
 use super::object_store::{
-    Attributes, GetResult, GetResultPayload, ListResult, MultipartId, ObjectMeta, PutPayload, PutResult, Result,
+    Attributes, GetResult, GetResultPayload, ListResult, MultipartId, ObjectMeta, PutPayload,
+    PutResult, Result,
 };
 use crate::store::B2Store;
 
 pub(super) fn put_result(id: &FileId) -> PutResult {
     let id = Some(id.as_str().to_owned());
-    PutResult { e_tag: id.clone(), version: id }
+    PutResult {
+        e_tag: id.clone(),
+        version: id,
+    }
 }
 
 pub(super) fn get_result(
@@ -23,11 +27,19 @@ pub(super) fn get_result(
     range: Range<u64>,
     attributes: Attributes,
 ) -> GetResult {
-    GetResult { payload, meta, range, attributes }
+    GetResult {
+        payload,
+        meta,
+        range,
+        attributes,
+    }
 }
 
 pub(super) fn list_result(common_prefixes: Vec<Path>, objects: Vec<ObjectMeta>) -> ListResult {
-    ListResult { common_prefixes, objects }
+    ListResult {
+        common_prefixes,
+        objects,
+    }
 }
 
 #[async_trait::async_trait]

@@ -8,13 +8,18 @@ use super::adapter::{abort_parts, complete_parts, send_part, start_parts};
 use super::object_store::multipart::{MultipartStore, PartId};
 use super::object_store::path::Path;
 use super::object_store::{
-    Attributes, Extensions, GetResult, GetResultPayload, ListResult, MultipartId, ObjectMeta, PutMultipartOptions, PutPayload, PutResult, Result,
+    Attributes, Extensions, GetResult, GetResultPayload, ListResult, MultipartId, ObjectMeta,
+    PutMultipartOptions, PutPayload, PutResult, Result,
 };
 use crate::store::B2Store;
 
 pub(super) fn put_result(id: &FileId) -> PutResult {
     let id = Some(id.as_str().to_owned());
-    PutResult { e_tag: id.clone(), version: id, extensions: Extensions::default() }
+    PutResult {
+        e_tag: id.clone(),
+        version: id,
+        extensions: Extensions::default(),
+    }
 }
 
 pub(super) fn get_result(
@@ -23,11 +28,21 @@ pub(super) fn get_result(
     range: Range<u64>,
     attributes: Attributes,
 ) -> GetResult {
-    GetResult { payload, meta, range, attributes, extensions: Extensions::default() }
+    GetResult {
+        payload,
+        meta,
+        range,
+        attributes,
+        extensions: Extensions::default(),
+    }
 }
 
 pub(super) fn list_result(common_prefixes: Vec<Path>, objects: Vec<ObjectMeta>) -> ListResult {
-    ListResult { common_prefixes, objects, extensions: Extensions::default() }
+    ListResult {
+        common_prefixes,
+        objects,
+        extensions: Extensions::default(),
+    }
 }
 
 #[async_trait::async_trait]

@@ -21,16 +21,29 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), key: None, source: None }
+        Self {
+            what: what.into(),
+            key: None,
+            source: None,
+        }
     }
 
     fn of(what: impl Into<String>, source: b2kit::Error) -> Self {
-        Self { source: Some(source), ..Self::new(what) }
+        Self {
+            source: Some(source),
+            ..Self::new(what)
+        }
     }
 
     fn unknown_key(key: &str) -> Self {
-        let what = format!("there is no option {key:?}; there are {}", OPTIONS.join(", "));
-        Self { key: Some(key.to_owned()), ..Self::new(what) }
+        let what = format!(
+            "there is no option {key:?}; there are {}",
+            OPTIONS.join(", ")
+        );
+        Self {
+            key: Some(key.to_owned()),
+            ..Self::new(what)
+        }
     }
 
     /// The option that is unknown, where that is the reason.
@@ -118,8 +131,14 @@ impl Settings {
 
     fn client(&self, defaults: ClientBuilder) -> Result<Client, ConfigError> {
         let missing = |key| ConfigError::new(format!("the option {key} is missing"));
-        let key_id = self.key_id.clone().ok_or_else(|| missing("b2_application_key_id"))?;
-        let key = self.key.clone().ok_or_else(|| missing("b2_application_key"))?;
+        let key_id = self
+            .key_id
+            .clone()
+            .ok_or_else(|| missing("b2_application_key_id"))?;
+        let key = self
+            .key
+            .clone()
+            .ok_or_else(|| missing("b2_application_key"))?;
         let refused = |error| ConfigError::of("the client can't be set up", error);
         let mut builder = defaults.credentials(Credentials::new(key_id, key).map_err(refused)?);
         if let Some(endpoint) = &self.endpoint {
@@ -197,7 +216,9 @@ impl B2StoreBuilder {
         if let Some(requests) = settings.concurrency {
             builder = builder.concurrency(requests);
         }
-        Ok(builder.deletion(settings.deletion).invalid_names(settings.invalid_names))
+        Ok(builder
+            .deletion(settings.deletion)
+            .invalid_names(settings.invalid_names))
     }
 }
 
@@ -213,7 +234,9 @@ fn parts(url: &Url) -> Result<(BucketName, String), ConfigError> {
         }
     };
     if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
-        return Err(ConfigError::new("a URL of B2's has a bucket and a path only: keys are options"));
+        return Err(ConfigError::new(
+            "a URL of B2's has a bucket and a path only: keys are options",
+        ));
     }
     let path = percent_decode_str(url.path()).decode_utf8();
     let path = path.map_err(|_| ConfigError::new("the URL's path is not UTF-8"))?;
@@ -237,7 +260,14 @@ mod tests {
         assert_eq!(read("b2://holiday-photos"), is("holiday-photos", ""));
         assert_eq!(read("b2://holiday-photos/"), is("holiday-photos", ""));
         assert_eq!(read("b2://Holiday-1/a/b%20c/"), is("Holiday-1", "a/b c"));
-        for bad in ["s3://bucket", "b2:bucket", "b2://a/b", "b2://key@bucket-1/", "b2://bucket-1:80/a", "b2://bucket-1/%ff"] {
+        for bad in [
+            "s3://bucket",
+            "b2:bucket",
+            "b2://a/b",
+            "b2://key@bucket-1/",
+            "b2://bucket-1:80/a",
+            "b2://bucket-1/%ff",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
@@ -260,7 +290,11 @@ mod tests {
         assert_eq!(settings.concurrency, Some(3));
         let unknown = Settings::read([("b2_delete", "hide")]).err().unwrap();
         assert_eq!(unknown.unknown_option(), Some("b2_delete"));
-        for (key, value) in [("b2_deletion", "no"), ("b2_invalid_names", ""), ("b2_concurrency", "-1")] {
+        for (key, value) in [
+            ("b2_deletion", "no"),
+            ("b2_invalid_names", ""),
+            ("b2_concurrency", "-1"),
+        ] {
             let error = Settings::read([(key, value)]).err().unwrap();
             assert_eq!(error.unknown_option(), None, "{key}");
         }
@@ -268,8 +302,14 @@ mod tests {
 
     #[test]
     fn no_error_shows_the_key() {
-        let settings = Settings::read([("b2_application_key", "K005secret"), ("b2_application_key_id", "a:b")]);
+        let settings = Settings::read([
+            ("b2_application_key", "K005secret"),
+            ("b2_application_key_id", "a:b"),
+        ]);
         let error = settings.unwrap().client(Client::builder()).unwrap_err();
-        assert!(!format!("{error:?} {error}").contains("K005secret"), "{error:?}");
+        assert!(
+            !format!("{error:?} {error}").contains("K005secret"),
+            "{error:?}"
+        );
     }
 }

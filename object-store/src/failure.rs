@@ -10,7 +10,10 @@ pub(crate) enum Failure {
     /// What b2kit reports, about this path.
     B2 { path: String, error: b2kit::Error },
     /// There is no such object.
-    NotFound { path: String, error: Option<b2kit::Error> },
+    NotFound {
+        path: String,
+        error: Option<b2kit::Error>,
+    },
     /// There is an object of this path already.
     AlreadyExists { path: String, error: b2kit::Error },
     /// The path is that of a stage: nothing to be read or written.
@@ -27,13 +30,19 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn b2(path: &str, error: b2kit::Error) -> Self {
-        Self::B2 { path: path.into(), error }
+        Self::B2 {
+            path: path.into(),
+            error,
+        }
     }
 
     /// Of a call about one object: that it is not found means that there is no such object.
     pub(crate) fn about_object(path: &str, error: b2kit::Error) -> Self {
         match error.kind() {
-            ErrorKind::NotFound => Self::NotFound { path: path.into(), error: Some(error) },
+            ErrorKind::NotFound => Self::NotFound {
+                path: path.into(),
+                error: Some(error),
+            },
             _ => Self::b2(path, error),
         }
     }
@@ -41,13 +50,19 @@ impl Failure {
     /// Of a create: a conflict means that there is such an object, and nothing else does.
     pub(crate) fn of_create(path: &str, error: b2kit::Error) -> Self {
         match error.kind() {
-            ErrorKind::Conflict => Self::AlreadyExists { path: path.into(), error },
+            ErrorKind::Conflict => Self::AlreadyExists {
+                path: path.into(),
+                error,
+            },
             _ => Self::b2(path, error),
         }
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Self::NotFound { path: path.into(), error: None }
+        Self::NotFound {
+            path: path.into(),
+            error: None,
+        }
     }
 
     pub(crate) const fn unsupported(what: String) -> Self {
@@ -55,6 +70,9 @@ impl Failure {
     }
 
     pub(crate) fn other(path: &str, what: impl Into<String>) -> Self {
-        Self::Other { path: path.into(), what: what.into() }
+        Self::Other {
+            path: path.into(),
+            what: what.into(),
+        }
     }
 }

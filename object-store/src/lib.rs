@@ -78,11 +78,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(any(feature = "v0_13", feature = "v0_14")),
-    expect(dead_code, reason = "without a version there is nobody to translate for")
+    expect(
+        dead_code,
+        reason = "without a version there is nobody to translate for"
+    )
 )]
 #![cfg_attr(
     all(feature = "v0_13", feature = "v0_14"),
-    expect(clippy::duplicate_mod, reason = "the adapter is compiled once for each version of object_store")
+    expect(
+        clippy::duplicate_mod,
+        reason = "the adapter is compiled once for each version of object_store"
+    )
 )]
 
 mod bucket;

@@ -92,17 +92,24 @@ impl B2Store {
     /// One page.
     pub(crate) async fn page(&self, query: PageQuery) -> Result<Page, Failure> {
         if query.most == Some(0) {
-            return Ok(Page { rows: Vec::new(), token: query.token });
+            return Ok(Page {
+                rows: Vec::new(),
+                token: query.token,
+            });
         }
         let bucket = self.opened(&query.prefix).await?;
         let most = query.most.map_or(PAGE, |most| {
-            u32::try_from(most).unwrap_or(LONGEST_PAGE).min(LONGEST_PAGE)
+            u32::try_from(most)
+                .unwrap_or(LONGEST_PAGE)
+                .min(LONGEST_PAGE)
         });
         let offset = query.offset.map(|offset| self.shared.prefix.join(&offset));
         let (start, given) = match query.token.as_deref() {
-            Some(token) => token.split_once('\0').map_or((Some(token), None), |(start, given)| {
-                (Some(start), Some(given))
-            }),
+            Some(token) => token
+                .split_once('\0')
+                .map_or((Some(token), None), |(start, given)| {
+                    (Some(start), Some(given))
+                }),
             None => (offset.as_deref(), None),
         };
         let mut list = ListFileNames::new(bucket.id())
@@ -124,9 +131,15 @@ impl B2Store {
             None => next,
         });
         let rows = page.files.into_iter();
-        let rows = rows.filter(|row| row.folder().is_none_or(|its| Some(&*its.file_name) != given));
+        let rows = rows.filter(|row| {
+            row.folder()
+                .is_none_or(|its| Some(&*its.file_name) != given)
+        });
         let rows = rows.filter_map(|row| self.row(row, offset.as_deref()).transpose());
-        Ok(Page { rows: rows.collect::<Result<_, _>>()?, token })
+        Ok(Page {
+            rows: rows.collect::<Result<_, _>>()?,
+            token,
+        })
     }
 
     /// What a row of B2's stands for; `None` for what no listing shows.
@@ -136,10 +149,14 @@ impl B2Store {
             return Ok(None);
         }
         let is_directory = row.folder().is_some();
-        let path = self.shared.prefix.strip(name).and_then(|name| match is_directory {
-            true => name.strip_suffix('/'),
-            false => Some(name),
-        });
+        let path = self
+            .shared
+            .prefix
+            .strip(name)
+            .and_then(|name| match is_directory {
+                true => name.strip_suffix('/'),
+                false => Some(name),
+            });
         match path.filter(|path| is_path(path)) {
             Some(path) => {
                 let path = path.to_owned();
@@ -153,7 +170,10 @@ impl B2Store {
                 Err(Failure::other(name, what))
             }
             None => {
-                debug!(file_name = name, "left out of a listing: the name is no path");
+                debug!(
+                    file_name = name,
+                    "left out of a listing: the name is no path"
+                );
                 Ok(None)
             }
         }

@@ -99,13 +99,18 @@ impl B2Store {
         file_id: &FileId,
         parts: Vec<Sha1>,
     ) -> Result<FileId, Failure> {
-        let finished = self.client().call(FinishLargeFile::new(file_id, parts)).await;
+        let finished = self
+            .client()
+            .call(FinishLargeFile::new(file_id, parts))
+            .await;
         Ok(finished.map_err(|error| Failure::b2(path, error))?.file_id)
     }
 
     pub(crate) async fn cancel(&self, path: &str, file_id: &FileId) -> Result<(), Failure> {
         let cancelled = self.client().call(CancelLargeFile::new(file_id)).await;
-        cancelled.map(drop).map_err(|error| Failure::b2(path, error))
+        cancelled
+            .map(drop)
+            .map_err(|error| Failure::b2(path, error))
     }
 
     /// Puts a small file where a large one was started. That one is cancelled then; if it can't be, the object is there all the
@@ -137,9 +142,13 @@ impl B2Store {
         let page = bucket.client().call(list).await;
         let page = page.map_err(|error| Failure::b2(path, error))?;
         let file = page.files.into_iter().find(|file| file.file_id == *file_id);
-        let file = file.ok_or_else(|| Failure::other(path, format!("there is no upload {file_id}")))?;
+        let file =
+            file.ok_or_else(|| Failure::other(path, format!("there is no upload {file_id}")))?;
         let info = file.file_info.iter().filter(|(key, _)| *key != UPLOAD_ID);
-        Ok(Metadata { content_type: file.content_type, info: FileInfo::unchecked(info) })
+        Ok(Metadata {
+            content_type: file.content_type,
+            info: FileInfo::unchecked(info),
+        })
     }
 }
 
@@ -203,9 +212,14 @@ impl Multipart {
         }
         let (path, file_id) = (self.path.as_str(), &self.file_id);
         let completed = if self.parts <= 1 {
-            let payload = self.held.clone().unwrap_or_else(|| std::iter::empty().collect());
+            let payload = self
+                .held
+                .clone()
+                .unwrap_or_else(|| std::iter::empty().collect());
             let metadata = self.metadata.clone();
-            self.store.put_instead(path, file_id, &payload, metadata).await?
+            self.store
+                .put_instead(path, file_id, &payload, metadata)
+                .await?
         } else {
             let parts = self.digests()?;
             self.store.finish(path, file_id, parts).await?
@@ -220,7 +234,9 @@ impl Multipart {
         let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         let numbers = 1..=self.parts;
         let digests = numbers.map(|number| {
-            let digest = u16::try_from(number).ok().and_then(|number| sent.get(&number));
+            let digest = u16::try_from(number)
+                .ok()
+                .and_then(|number| sent.get(&number));
             let missing = || Failure::other(&self.path, format!("part {number} was not uploaded"));
             digest.copied().ok_or_else(missing)
         });

@@ -80,7 +80,10 @@ mod tests {
     fn a_prefix_is_put_before_paths_and_taken_off_names() {
         let none = Prefix::parse("/").unwrap();
         let lake = Prefix::parse("/data/lake/").unwrap();
-        assert_eq!((none.root().as_str(), lake.root().as_str()), ("", "data/lake/"));
+        assert_eq!(
+            (none.root().as_str(), lake.root().as_str()),
+            ("", "data/lake/")
+        );
         assert_eq!(none.directory(""), "");
         assert_eq!(none.directory("a/b"), "a/b/");
         assert_eq!(lake.directory(""), "data/lake/");
@@ -100,7 +103,9 @@ mod tests {
         for name in ["a", "a/b", "a b/ü😀", "a%2Fb", ".a/..b/...", "a\\b"] {
             assert!(is_path(name), "{name:?}");
         }
-        for name in ["", "/a", "a/", "a//b", ".", "a/..", "./a", "a\u{7f}", "a\tb"] {
+        for name in [
+            "", "/a", "a/", "a//b", ".", "a/..", "./a", "a\u{7f}", "a\tb",
+        ] {
             assert!(!is_path(name), "{name:?}");
         }
     }
@@ -113,6 +118,9 @@ mod tests {
         assert!(none.file_name(&"a".repeat(1_025)).is_err());
         let lake = Prefix::parse("lake").unwrap();
         assert_eq!(lake.file_name("a").unwrap().as_str(), "lake/a");
-        assert_eq!(lake.file_name(".b2kit-create/a").unwrap().as_str(), "lake/.b2kit-create/a");
+        assert_eq!(
+            lake.file_name(".b2kit-create/a").unwrap().as_str(),
+            "lake/.b2kit-create/a"
+        );
     }
 }

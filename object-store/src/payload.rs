@@ -18,7 +18,10 @@ pub(crate) struct Payload {
 
 impl FromIterator<Bytes> for Payload {
     fn from_iter<I: IntoIterator<Item = Bytes>>(chunks: I) -> Self {
-        let chunks: Arc<[Bytes]> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
+        let chunks: Arc<[Bytes]> = chunks
+            .into_iter()
+            .filter(|chunk| !chunk.is_empty())
+            .collect();
         let len = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         Self { chunks, len }
     }
@@ -50,7 +53,10 @@ impl Payload {
             _ => {
                 let payload = self.clone();
                 Body::replay(self.len, move || {
-                    let chunks = payload.slices(0..payload.len).into_iter().map(Ok::<_, io::Error>);
+                    let chunks = payload
+                        .slices(0..payload.len)
+                        .into_iter()
+                        .map(Ok::<_, io::Error>);
                     Ok(Box::pin(stream::iter(chunks)) as BodyStream)
                 })
             }

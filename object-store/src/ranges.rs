@@ -55,8 +55,14 @@ mod tests {
             (&[10..20, 0..5], &[0..20]),
             (&[0..1, 1 + GAP..2 + GAP], &[0..2 + GAP]),
             (&[0..1, 2 + GAP..3 + GAP], &[0..1, 2 + GAP..3 + GAP]),
-            (&[0..LONGEST, LONGEST..LONGEST + 1], &[0..LONGEST, LONGEST..LONGEST + 1]),
-            (&[0..2 * LONGEST, 5..6, LONGEST..2 * LONGEST], &[0..2 * LONGEST]),
+            (
+                &[0..LONGEST, LONGEST..LONGEST + 1],
+                &[0..LONGEST, LONGEST..LONGEST + 1],
+            ),
+            (
+                &[0..2 * LONGEST, 5..6, LONGEST..2 * LONGEST],
+                &[0..2 * LONGEST],
+            ),
         ];
         for (ranges, fetches) in cases {
             assert_eq!(coalesced(ranges), fetches, "{ranges:?}");
@@ -70,11 +76,17 @@ mod tests {
         let fetches = coalesced(&ranges);
         let fetched: Vec<_> = fetches
             .iter()
-            .map(|fetch| Bytes::copy_from_slice(&file[fetch.start as usize..fetch.end.min(200) as usize]))
+            .map(|fetch| {
+                Bytes::copy_from_slice(&file[fetch.start as usize..fetch.end.min(200) as usize])
+            })
             .collect();
         for range in ranges {
             let expected = &file[range.start as usize..range.end.min(200) as usize];
-            assert_eq!(cut(&range, &fetches, &fetched).unwrap(), expected, "{range:?}");
+            assert_eq!(
+                cut(&range, &fetches, &fetched).unwrap(),
+                expected,
+                "{range:?}"
+            );
         }
         assert_eq!(cut(&(200..210), &fetches, &fetched), None);
     }

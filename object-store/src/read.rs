@@ -35,7 +35,11 @@ pub(crate) struct Fetched {
 
 impl Fetched {
     fn without_bytes(file: DownloadedFile, range: Range<u64>) -> Self {
-        Self { file, range, stream: None }
+        Self {
+            file,
+            range,
+            stream: None,
+        }
     }
 }
 
@@ -61,7 +65,9 @@ impl Object<'_> {
             Some(id) => client.call(DownloadFileById::new(id).head()).await,
             None => {
                 let name = self.bucket.name().clone();
-                client.call(DownloadFileByName::new(name, self.name.clone()).head()).await
+                client
+                    .call(DownloadFileByName::new(name, self.name.clone()).head())
+                    .await
             }
         };
         self.checked(head.map(|download| download.file))
@@ -96,7 +102,12 @@ impl B2Store {
         let name = self.readable(path)?;
         let bucket = self.opened(path).await?;
         let version = version.map(FileId::from);
-        let object = Object { bucket, path, name, version };
+        let object = Object {
+            bucket,
+            path,
+            name,
+            version,
+        };
         let range = match wanted {
             Wanted::All => None,
             Wanted::Head => {
@@ -115,7 +126,10 @@ impl B2Store {
                 ByteRange::inclusive(start, end - 1).ok()
             }
             Wanted::Bounded(range) => {
-                return Err(Failure::other(path, format!("the range {range:?} is empty")));
+                return Err(Failure::other(
+                    path,
+                    format!("the range {range:?} is empty"),
+                ));
             }
         };
         let stream = match object.stream(range).await {
@@ -127,8 +141,14 @@ impl B2Store {
             stream => stream.map_err(|error| Failure::about_object(path, error))?,
         };
         let file = object.checked(Ok(stream.file().clone()))?;
-        let range = file.range.map_or(0..file.content_length, |(first, last)| first..last + 1);
-        Ok(Fetched { file, range, stream: Some(stream) })
+        let range = file
+            .range
+            .map_or(0..file.content_length, |(first, last)| first..last + 1);
+        Ok(Fetched {
+            file,
+            range,
+            stream: Some(stream),
+        })
     }
 
     /// Many ranges of one version: neighbours in one request, several requests at once.
@@ -141,7 +161,10 @@ impl B2Store {
         ranges: &[Range<u64>],
     ) -> Result<Vec<Bytes>, Failure> {
         if let Some(empty) = ranges.iter().find(|range| range.is_empty()) {
-            return Err(Failure::other(path, format!("the range {empty:?} is empty")));
+            return Err(Failure::other(
+                path,
+                format!("the range {empty:?} is empty"),
+            ));
         }
         let fetches = coalesced(ranges);
         let first = self.fetch_each(path, None, &fetches).await?;
@@ -150,16 +173,27 @@ impl B2Store {
             return Ok(Vec::new());
         };
         let is_old = |piece: &Piece| piece.file.file_id != id;
-        let older = fetches.iter().zip(&first).filter(|(_, piece)| is_old(piece));
+        let older = fetches
+            .iter()
+            .zip(&first)
+            .filter(|(_, piece)| is_old(piece));
         let again: Vec<_> = older.map(|(fetch, _)| fetch.clone()).collect();
-        let mut again = self.fetch_each(path, Some(id.as_str()), &again).await?.into_iter();
+        let mut again = self
+            .fetch_each(path, Some(id.as_str()), &again)
+            .await?
+            .into_iter();
         let fetched = first.into_iter().map(|piece| match is_old(&piece) {
             true => again.next().map_or_else(Bytes::new, |piece| piece.bytes),
             false => piece.bytes,
         });
         let fetched: Vec<_> = fetched.collect();
         let cut = |range| {
-            let beyond = || Failure::other(path, format!("the range {range:?} is beyond the object's end"));
+            let beyond = || {
+                Failure::other(
+                    path,
+                    format!("the range {range:?} is beyond the object's end"),
+                )
+            };
             cut(range, &fetches, &fetched).ok_or_else(beyond)
         };
         ranges.iter().map(cut).collect()
@@ -179,23 +213,34 @@ impl B2Store {
                 None => Ok(Bytes::new()),
             };
             let bytes = bytes.map_err(|error| Failure::about_object(path, error))?;
-            Ok(Piece { file: fetched.file, bytes })
+            Ok(Piece {
+                file: fetched.file,
+                bytes,
+            })
         });
-        stream::iter(pieces).buffered(self.shared.concurrency).try_collect().await
+        stream::iter(pieces)
+            .buffered(self.shared.concurrency)
+            .try_collect()
+            .await
     }
 
     /// The name of an object that is to be read. Where there can't be one, there is none.
     pub(crate) fn readable(&self, path: &str) -> Result<FileName, Failure> {
-        self.shared.prefix.file_name(path).map_err(|failure| match failure {
-            Failure::Reserved { path } => Failure::NotFound { path, error: None },
-            Failure::Unsupported(_) => Failure::not_found(path),
-            failure => failure,
-        })
+        self.shared
+            .prefix
+            .file_name(path)
+            .map_err(|failure| match failure {
+                Failure::Reserved { path } => Failure::NotFound { path, error: None },
+                Failure::Unsupported(_) => Failure::not_found(path),
+                failure => failure,
+            })
     }
 
     /// The bucket. That it doesn't exist is never told as an object that doesn't.
     pub(crate) async fn opened(&self, path: &str) -> Result<&BucketHandle, Failure> {
-        self.bucket().await.map_err(|error| Failure::b2(path, error))
+        self.bucket()
+            .await
+            .map_err(|error| Failure::b2(path, error))
     }
 }
 

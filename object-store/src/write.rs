@@ -18,7 +18,9 @@ impl B2Store {
     ) -> Result<FileId, Failure> {
         let name = self.shared.prefix.file_name(path)?;
         let bucket = self.opened(path).await?;
-        let mut upload = bucket.upload(name, payload.source()).file_info(metadata.info);
+        let mut upload = bucket
+            .upload(name, payload.source())
+            .file_info(metadata.info);
         if let Some(content_type) = metadata.content_type {
             upload = upload.content_type(content_type);
         }
@@ -34,15 +36,21 @@ impl B2Store {
         metadata: Metadata,
     ) -> Result<FileId, Failure> {
         let slot = self.shared.slot.as_ref();
-        let slot = slot.ok_or(Failure::NotImplemented { operation: "put_opts with PutMode::Create" })?;
+        let slot = slot.ok_or(Failure::NotImplemented {
+            operation: "put_opts with PutMode::Create",
+        })?;
         let name = self.shared.prefix.file_name(path)?;
         let bucket = self.opened(path).await?;
         let slot = slot.get().await.map_err(|error| Failure::b2(path, error))?;
-        let mut create = bucket.create(name, payload.source(), &slot).file_info(metadata.info);
+        let mut create = bucket
+            .create(name, payload.source(), &slot)
+            .file_info(metadata.info);
         if let Some(content_type) = metadata.content_type {
             create = create.content_type(content_type);
         }
-        let created = create.await.map_err(|error| Failure::of_create(path, error))?;
+        let created = create
+            .await
+            .map_err(|error| Failure::of_create(path, error))?;
         Ok(created.file.file_id)
     }
 
@@ -60,7 +68,9 @@ impl B2Store {
     /// Copies an object within B2 if there is none of the new name.
     pub(crate) async fn copy_new(&self, from: &str, to: &str) -> Result<(), Failure> {
         let slot = self.shared.slot.as_ref();
-        let slot = slot.ok_or(Failure::NotImplemented { operation: "copy_opts with CopyMode::Create" })?;
+        let slot = slot.ok_or(Failure::NotImplemented {
+            operation: "copy_opts with CopyMode::Create",
+        })?;
         let name = self.shared.prefix.file_name(to)?;
         let source = self.current(from).await?;
         let bucket = self.opened(to).await?;
@@ -109,8 +119,14 @@ impl B2Store {
             .prefix(name.as_str());
         let mut rows = client.stream(list);
         let mut versions: Vec<FileVersion> = Vec::new();
-        while let Some(row) = rows.try_next().await.map_err(|error| Failure::b2(path, error))? {
-            let Some(version) = row.into_version() else { continue };
+        while let Some(row) = rows
+            .try_next()
+            .await
+            .map_err(|error| Failure::b2(path, error))?
+        {
+            let Some(version) = row.into_version() else {
+                continue;
+            };
             if *version.file_name != *name.as_str() {
                 break;
             }
@@ -122,7 +138,10 @@ impl B2Store {
         }
         for version in versions.iter().rev() {
             let delete = DeleteFileVersion::new(&*version.file_name, &version.file_id);
-            client.call(delete).await.map_err(|error| Failure::b2(path, error))?;
+            client
+                .call(delete)
+                .await
+                .map_err(|error| Failure::b2(path, error))?;
         }
         Ok(())
     }

@@ -11,9 +11,21 @@ use crate::store::Metadata;
 /// The attributes that B2 makes headers of downloads of: their entry in the file info, and the header.
 const HEADERS: [(Attribute, &str, &str); 4] = [
     (Attribute::CacheControl, "b2-cache-control", "cache-control"),
-    (Attribute::ContentDisposition, "b2-content-disposition", "content-disposition"),
-    (Attribute::ContentEncoding, "b2-content-encoding", "content-encoding"),
-    (Attribute::ContentLanguage, "b2-content-language", "content-language"),
+    (
+        Attribute::ContentDisposition,
+        "b2-content-disposition",
+        "content-disposition",
+    ),
+    (
+        Attribute::ContentEncoding,
+        "b2-content-encoding",
+        "content-encoding",
+    ),
+    (
+        Attribute::ContentLanguage,
+        "b2-content-language",
+        "content-language",
+    ),
 ];
 
 /// What B2 is to keep. What it has no place for is refused.
@@ -50,23 +62,34 @@ fn own_key(key: &str) -> Result<&str, Failure> {
     } else {
         return Ok(key);
     };
-    Err(Failure::unsupported(format!("the metadata key {key:?} {why}")))
+    Err(Failure::unsupported(format!(
+        "the metadata key {key:?} {why}"
+    )))
 }
 
 /// The attributes of a file that is downloaded: only what its owner has set.
 pub(super) fn of_file(file: &DownloadedFile) -> Attributes {
     let mut attributes = Attributes::new();
     if let Some(content_type) = &file.content_type {
-        attributes.insert(Attribute::ContentType, content_type.as_str().to_owned().into());
+        attributes.insert(
+            Attribute::ContentType,
+            content_type.as_str().to_owned().into(),
+        );
     }
     for (attribute, _, header) in HEADERS {
-        let value = file.headers.get(header).and_then(|value| value.to_str().ok());
+        let value = file
+            .headers
+            .get(header)
+            .and_then(|value| value.to_str().ok());
         if let Some(value) = value {
             attributes.insert(attribute, value.to_owned().into());
         }
     }
     for (key, value) in own(&file.file_info) {
-        attributes.insert(Attribute::Metadata(key.to_owned().into()), value.to_owned().into());
+        attributes.insert(
+            Attribute::Metadata(key.to_owned().into()),
+            value.to_owned().into(),
+        );
     }
     attributes
 }

@@ -11,15 +11,27 @@ const STORE: &str = "B2";
 pub(super) fn failed(failure: Failure) -> Error {
     match failure {
         Failure::B2 { path, error } => match error.kind() {
-            ErrorKind::Unauthorized => Error::PermissionDenied { path, source: error.into() },
-            ErrorKind::Credentials => Error::Unauthenticated { path, source: error.into() },
-            _ => Error::Generic { store: STORE, source: error.into() },
+            ErrorKind::Unauthorized => Error::PermissionDenied {
+                path,
+                source: error.into(),
+            },
+            ErrorKind::Credentials => Error::Unauthenticated {
+                path,
+                source: error.into(),
+            },
+            _ => Error::Generic {
+                store: STORE,
+                source: error.into(),
+            },
         },
         Failure::NotFound { path, error } => Error::NotFound {
             path,
             source: error.map_or_else(|| "there is no such file".into(), Into::into),
         },
-        Failure::AlreadyExists { path, error } => Error::AlreadyExists { path, source: error.into() },
+        Failure::AlreadyExists { path, error } => Error::AlreadyExists {
+            path,
+            source: error.into(),
+        },
         Failure::Reserved { path } => Error::NotSupported {
             source: format!("{path}: such names are kept for files that are being created").into(),
         },
@@ -27,10 +39,16 @@ pub(super) fn failed(failure: Failure) -> Error {
             operation: operation.into(),
             implementer: "B2Store".into(),
         },
-        Failure::Unsupported(what) => Error::NotSupported { source: what.into() },
-        Failure::Config(error) => Error::Generic { store: STORE, source: error.into() },
-        Failure::Other { path, what } => {
-            Error::Generic { store: STORE, source: format!("{path}: {what}").into() }
-        }
+        Failure::Unsupported(what) => Error::NotSupported {
+            source: what.into(),
+        },
+        Failure::Config(error) => Error::Generic {
+            store: STORE,
+            source: error.into(),
+        },
+        Failure::Other { path, what } => Error::Generic {
+            store: STORE,
+            source: format!("{path}: {what}").into(),
+        },
     }
 }

@@ -21,14 +21,12 @@ use self::error::failed;
 pub(super) use self::parts::{abort_parts, complete_parts, send_part, start_parts};
 pub use self::url::parse_url_opts;
 use super::compat::{get_result, list_result, put_result};
-use super::object_store::list::{
-    PaginatedListOptions, PaginatedListResult, PaginatedListStore,
-};
+use super::object_store::list::{PaginatedListOptions, PaginatedListResult, PaginatedListStore};
 use super::object_store::path::Path;
 use super::object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, RenameOptions, RenameTargetMode, Result,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, RenameOptions, RenameTargetMode, Result,
 };
 use crate::failure::Failure;
 use crate::list::{PageQuery, Row};
@@ -80,8 +78,13 @@ impl ObjectStore for B2Store {
         };
         let fetched = match self.fetch(path, version, wanted).await {
             // Whether there are such bytes matters only for a version that meets the conditions.
-            Err(Failure::B2 { error, path }) if is_unsatisfiable(&error) && is_conditional(&options) => {
-                let head = self.fetch(&path, version, Wanted::Head).await.map_err(failed)?;
+            Err(Failure::B2 { error, path })
+                if is_unsatisfiable(&error) && is_conditional(&options) =>
+            {
+                let head = self
+                    .fetch(&path, version, Wanted::Head)
+                    .await
+                    .map_err(failed)?;
                 options.check_preconditions(&downloaded(location, &head.file)?)?;
                 return Err(failed(Failure::B2 { path, error }));
             }
@@ -93,7 +96,9 @@ impl ObjectStore for B2Store {
         let attributes = attributes::of_file(&fetched.file);
         let about = path.to_owned();
         let payload: BoxStream<'static, Result<Bytes>> = match fetched.stream {
-            Some(stream) => stream.map_err(move |error| failed(Failure::b2(&about, error))).boxed(),
+            Some(stream) => stream
+                .map_err(move |error| failed(Failure::b2(&about, error)))
+                .boxed(),
             None => stream::empty().boxed(),
         };
         let payload = GetResultPayload::Stream(payload);
@@ -101,7 +106,9 @@ impl ObjectStore for B2Store {
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.fetch_ranges(location.as_ref(), ranges).await.map_err(failed)
+        self.fetch_ranges(location.as_ref(), ranges)
+            .await
+            .map_err(failed)
     }
 
     fn delete_stream(
@@ -152,7 +159,11 @@ impl ObjectStore for B2Store {
             RenameTargetMode::Create => self.copy_new(from, to).await.map_err(failed)?,
             // The copy would be deleted with it.
             RenameTargetMode::Overwrite if from == to => {
-                return self.fetch(from, None, Wanted::Head).await.map(drop).map_err(failed);
+                return self
+                    .fetch(from, None, Wanted::Head)
+                    .await
+                    .map(drop)
+                    .map_err(failed);
             }
             RenameTargetMode::Overwrite => self.copy_over(from, to).await.map_err(failed)?,
         }
@@ -180,7 +191,10 @@ impl PaginatedListStore for B2Store {
             token: opts.page_token,
         };
         let page = self.page(query).await.map_err(failed)?;
-        Ok(PaginatedListResult { result: sorted(page.rows)?, page_token: page.token })
+        Ok(PaginatedListResult {
+            result: sorted(page.rows)?,
+            page_token: page.token,
+        })
     }
 }
 
@@ -203,7 +217,9 @@ fn metas(
         Row::Object(path, version) => Ok(Some(listed(&path, &version)?)),
         Row::Directory(_) => Ok(None),
     });
-    metas.filter_map(|meta| future::ready(meta.transpose())).boxed()
+    metas
+        .filter_map(|meta| future::ready(meta.transpose()))
+        .boxed()
 }
 
 /// The objects and the directories of a listing.
@@ -220,21 +236,37 @@ fn sorted(rows: Vec<Row>) -> Result<ListResult> {
 
 fn listed(path: &str, version: &FileVersion) -> Result<ObjectMeta> {
     let id = version.file_id.as_str();
-    meta(Path::parse(path)?, version.upload_timestamp, version.content_length, id)
+    meta(
+        Path::parse(path)?,
+        version.upload_timestamp,
+        version.content_length,
+        id,
+    )
 }
 
 fn downloaded(location: &Path, file: &DownloadedFile) -> Result<ObjectMeta> {
     let uploaded = file.upload_timestamp.ok_or_else(|| {
-        failed(Failure::other(location.as_ref(), "the response doesn't say when the file was uploaded"))
+        failed(Failure::other(
+            location.as_ref(),
+            "the response doesn't say when the file was uploaded",
+        ))
     })?;
-    meta(location.clone(), uploaded, file.content_length, file.file_id.as_str())
+    meta(
+        location.clone(),
+        uploaded,
+        file.content_length,
+        file.file_id.as_str(),
+    )
 }
 
 /// The file id is both the version and the tag: a version never changes.
 fn meta(location: Path, uploaded: Timestamp, size: u64, id: &str) -> Result<ObjectMeta> {
     let last_modified = DateTime::<Utc>::from_timestamp_millis(uploaded.as_millis());
     let last_modified = last_modified.ok_or_else(|| -> Error {
-        failed(Failure::other(location.as_ref(), "the time of upload is out of range"))
+        failed(Failure::other(
+            location.as_ref(),
+            "the time of upload is out of range",
+        ))
     })?;
     Ok(ObjectMeta {
         location,

@@ -3,14 +3,14 @@
 use b2kit::types::{FileId, PartNumber, Sha1};
 use futures_util::TryFutureExt as _;
 
+use super::super::compat::put_result;
 use super::super::object_store::multipart::PartId;
 use super::super::object_store::{
     Attributes, MultipartId, MultipartUpload, PutPayload, PutResult, Result, TagSet, UploadPart,
 };
-use super::super::compat::put_result;
+use super::Path;
 use super::attributes::metadata;
 use super::error::failed;
-use super::Path;
 use crate::failure::Failure;
 use crate::multipart::Multipart;
 use crate::payload::Payload;
@@ -55,7 +55,9 @@ pub(in super::super) async fn send_part(
     let number = PartNumber::new((part_idx as u64).saturating_add(1));
     let number = number.map_err(|error| failed(Failure::b2(path, error)))?;
     store.shared.lone_parts.sent(id, part_idx, &payload);
-    let sent = store.send_part(path, &id.as_str().into(), number, &payload).await;
+    let sent = store
+        .send_part(path, &id.as_str().into(), number, &payload)
+        .await;
     let content_id = sent.map_err(failed)?.to_string();
     Ok(PartId { content_id })
 }
@@ -93,7 +95,8 @@ async fn lone(
         Some(_) => {
             let kept = store.shared.lone_parts.take(file_id.as_str());
             kept.ok_or_else(|| {
-                let what = "B2 refuses large files of one part, and this store has not taken that part";
+                let what =
+                    "B2 refuses large files of one part, and this store has not taken that part";
                 Failure::other(path, what)
             })?
         }
@@ -115,5 +118,8 @@ pub(in super::super) async fn abort_parts(
     id: &MultipartId,
 ) -> Result<()> {
     store.shared.lone_parts.take(id);
-    store.cancel(path.as_ref(), &id.as_str().into()).await.map_err(failed)
+    store
+        .cancel(path.as_ref(), &id.as_str().into())
+        .await
+        .map_err(failed)
 }

@@ -32,7 +32,10 @@ where
 
 fn of_config(error: ConfigError) -> Error {
     match error.unknown_option() {
-        Some(key) => Error::UnknownConfigurationKey { store: "B2", key: key.to_owned() },
+        Some(key) => Error::UnknownConfigurationKey {
+            store: "B2",
+            key: key.to_owned(),
+        },
         None => failed(Failure::Config(error)),
     }
 }
