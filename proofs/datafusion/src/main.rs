@@ -1,17 +1,19 @@
 //! DataFusion on B2: it writes a partitioned Parquet table to `b2://`, and answers queries over it with the same results as over the
 //! same table on the local disk.
 
+mod registry;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
 
 use b2kit::backend::emulator::{Emulator, Fault, FaultKind, Server};
-use b2kit::{Client, Credentials};
-use b2kit_object_store::B2Store;
 use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::dataframe::DataFrameWriteOptions;
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use url::Url;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+
+use self::registry::Registry;
 
 const ROWS: u64 = 1_000_000;
 
@@ -41,14 +43,16 @@ async fn main() -> Outcome<()> {
     let emulator = Emulator::new();
     emulator.create_bucket("lakehouse", false)?;
     let server = Server::start(&emulator)?;
-    let client = Client::builder()
-        .credentials(Credentials::new(emulator.key_id(), emulator.key())?)
-        .endpoint(server.url())
-        .build()?;
-    let store = B2Store::new(client.bucket("lakehouse").await?);
-
-    let context = SessionContext::new();
-    context.register_object_store(&Url::parse("b2://lakehouse")?, Arc::new(store));
+    let options = [
+        ("b2_application_key_id", emulator.key_id()),
+        ("b2_application_key", emulator.key()),
+        ("b2_endpoint", server.url()),
+    ];
+    let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let runtime = RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(Registry::new(options)))
+        .build_arc()?;
+    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
     let disk = std::env::temp_dir().join(format!("b2kit-datafusion-{}", std::process::id()));
     let local = format!("{}/", disk.display());
 
