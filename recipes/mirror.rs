@@ -30,7 +30,7 @@ async fn mirror(
     let mut there = BTreeMap::new();
     let mut rows = bucket
         .client()
-        .stream(ListFileNames::new(bucket.id()).prefix(prefix));
+        .paginate(ListFileNames::new(bucket.id()).prefix(prefix));
     while let Some(row) = rows.try_next().await? {
         if let Some(version) = row.into_version() {
             there.insert(version.file_name.to_string(), version);

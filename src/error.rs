@@ -121,11 +121,11 @@ pub struct NonB2Response {
     pub server: Option<String>,
     /// The header `Content-Type`.
     pub content_type: Option<String>,
-    /// The first 200 bytes of its body, with secrets masked.
+    /// The first 200 bytes of its body, with secrets redacted.
     pub body_start: String,
 }
 
-/// No text of an error is longer, in bytes, before and after secrets are masked in it.
+/// No text of an error is longer, in bytes, before and after secrets are redacted in it.
 const LONGEST_RAW: usize = 4 << 10;
 const LONGEST: usize = 1_000;
 const LONGEST_BODY_START: usize = 200;
@@ -201,36 +201,36 @@ impl Error {
     }
 
     /// Masks what is secret in all texts but B2's codes, and cuts them to what can be read. A file's name may be a server's.
-    pub(crate) fn masked(
+    pub(crate) fn redacted(
         mut self,
         mask: impl Fn(&str) -> String,
         mask_name: impl Fn(&str) -> String,
     ) -> Self {
-        let masked = |text: &mut String, most| {
+        let redacted = |text: &mut String, most| {
             if !text.is_empty() {
                 *text = mask(text);
                 cut(text, most);
             }
         };
         let inner = &mut *self.0;
-        masked(&mut inner.what, LONGEST);
+        redacted(&mut inner.what, LONGEST);
         if let Some(file) = &mut inner.file {
             *file = mask_name(file).into();
         }
         inner
             .earlier
             .iter_mut()
-            .for_each(|text| masked(text, LONGEST));
+            .for_each(|text| redacted(text, LONGEST));
         if let Some(b2) = &mut inner.b2 {
-            masked(&mut b2.message, LONGEST);
+            redacted(&mut b2.message, LONGEST);
         }
         if let Some(response) = &mut inner.non_b2 {
             let headers = [&mut response.server, &mut response.content_type];
             headers
                 .into_iter()
                 .flatten()
-                .for_each(|text| masked(text, LONGEST_HEADER));
-            masked(&mut response.body_start, LONGEST_BODY_START);
+                .for_each(|text| redacted(text, LONGEST_HEADER));
+            redacted(&mut response.body_start, LONGEST_BODY_START);
         }
         self
     }
@@ -331,6 +331,43 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Whether what the call is about does not exist: [`ErrorKind::NotFound`].
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound
+    }
+
+    /// Whether the application key is the reason: B2 does not accept it ([`ErrorKind::Credentials`]), or it may not do this
+    /// ([`ErrorKind::Unauthorized`]).
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Credentials | ErrorKind::Unauthorized
+        )
+    }
+
+    /// Whether it makes sense and does no harm to do the whole thing again later, in a minute or more: the server or the
+    /// network could not do it now, and nothing was done.
+    ///
+    /// The client has retried it already, as its [`RetryPolicy`](crate::RetryPolicy) says. Never `true` where B2
+    /// [may have carried it out](Self::may_have_taken_effect): there a program has to look first. Wait for
+    /// [`retry_after`](Self::retry_after) at least, if it is there.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let transient = match self.0.kind {
+            ErrorKind::TooManyRequests | ErrorKind::Unavailable => true,
+            // A certificate that is refused, or a library that can't start, stays as it is.
+            ErrorKind::Http => self.http_error().is_some_and(|error| {
+                let unsent = error.phase() == Phase::NotSent;
+                error.kind() != HttpErrorKind::Tls
+                    && !(unsent && error.kind() == HttpErrorKind::Other)
+            }),
+            _ => false,
+        };
+        transient && !self.0.effect
     }
 
     /// What B2 answered, where it answered with an error.
@@ -695,7 +732,7 @@ mod tests {
             Error::from_non_b2(response),
         ];
         for error in errors {
-            let error = error.masked(str::to_owned, str::to_owned);
+            let error = error.redacted(str::to_owned, str::to_owned);
             assert!(
                 error.to_string().len() < 16_000,
                 "{}",
@@ -721,9 +758,9 @@ mod tests {
         let error = Error::from_b2(b2).with_hint("secret".to_owned());
         let error = error
             .with_earlier(vec!["secret".to_owned()])
-            .masked(mask, str::to_owned);
+            .redacted(mask, str::to_owned);
         assert_eq!(error.to_string(), "B2 answered 400 secret: *** (***) (***)");
-        let error = Error::from_non_b2(response).masked(mask, str::to_owned);
+        let error = Error::from_non_b2(response).redacted(mask, str::to_owned);
         assert_eq!(
             error.to_string(),
             "somebody on the way, and not B2, answered 403, server \"***\", content type \"***\", body \"<p>***\""

@@ -28,7 +28,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::stream) |
+//! | list files | [`ListFileNames`](api::ListFileNames), page by page or as one [stream](Client::paginate) |
 //! | create a file only if there is none | [`BucketHandle::create`] |
 //! | get a file's metadata | [`DownloadFileByName::head`](api::DownloadFileByName::head) by its name, [`GetFileInfo`](api::GetFileInfo) by its id |
 //! | delete | [`hide`](Client::hide) it, delete [one version](api::DeleteFileVersion) or [all there are](Client::delete_all_versions) |

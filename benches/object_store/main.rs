@@ -293,7 +293,7 @@ async fn listing(load: Load) {
         assert_eq!(count, load.listed);
     };
     let direct = async || {
-        let rows = bucket.client().stream(ListFileNames::new(bucket.id()));
+        let rows = bucket.client().paginate(ListFileNames::new(bucket.id()));
         let count = rows
             .try_fold(0, async |count, _| Ok(count + 1))
             .await

@@ -135,7 +135,7 @@ async fn download(client: &b2kit::Client, file: &File) -> Result<(), Failure> {
 }
 
 async fn list(client: &b2kit::Client, rows: u64) -> Result<(), Failure> {
-    let mut files = client.stream(ListFileNames::new(rows.to_string()));
+    let mut files = client.paginate(ListFileNames::new(rows.to_string()));
     let mut there = 0;
     while let Some(file) = files.try_next().await? {
         std::hint::black_box(file);

@@ -155,7 +155,7 @@ pub(crate) fn be_taken(what: &[&str]) -> Result<(), Failure> {
                 .await?;
         } else {
             fs::create_dir_all(directory)?;
-            let files = client.stream(ListFileNames::new(bucket.id()));
+            let files = client.paginate(ListFileNames::new(bucket.id()));
             let files: Vec<_> = files.try_collect().await?;
             let files = files.into_iter().filter_map(|file| file.into_version());
             let downloads = bucket.download_many(stream::iter(files), at_once, |_, file| {

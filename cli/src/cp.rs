@@ -253,7 +253,7 @@ impl Job<'_> {
     ) -> Result<ExitCode, Failure> {
         let names = self
             .client
-            .stream(ListFileNames::new(bucket.id()).prefix(prefix));
+            .paginate(ListFileNames::new(bucket.id()).prefix(prefix));
         let names = names.map_ok(|row| row.file_name().to_owned());
         self.each(names.map_err(Failure::from), async |name: String| {
             let inside = name.strip_prefix(prefix).unwrap_or(&name);

@@ -79,7 +79,7 @@ async fn quickstart(choice: &Choice) -> Result<(), Failure> {
     };
 
     // Where nobody listens, say so at once. From here on, transient errors are retried with backoff.
-    let session = b2.with_retry(RetryPolicy::disabled()).session().await?;
+    let session = b2.with_retry_policy(RetryPolicy::disabled()).session().await?;
     say(
         "authorized",
         format_args!(
@@ -140,7 +140,7 @@ async fn there_and_back(bucket: &BucketHandle, files: &[Local]) -> Result<(), Fa
     }
 
     // A call as a stream of its items, however many pages there are.
-    let mut listed = bucket.client().stream(ListFileNames::new(bucket.id()));
+    let mut listed = bucket.client().paginate(ListFileNames::new(bucket.id()));
     let mut count = 0;
     while let Some(row) = listed.try_next().await? {
         let name = row.file_name();

@@ -79,7 +79,7 @@ impl B2Store {
             if let Some(start) = &start {
                 list = list.start_file_name(start);
             }
-            let rows = bucket.client().stream(list);
+            let rows = bucket.client().paginate(list);
             let rows = rows.map_err(move |error| Failure::b2(&prefix, error));
             Ok(rows.filter_map(move |row| {
                 let row = row.and_then(|row| store.row(row, start.as_deref()));

@@ -117,7 +117,7 @@ impl B2Store {
         let list = ListFileVersions::new(bucket.id())
             .start_file_name(name.as_str())
             .prefix(name.as_str());
-        let mut rows = client.stream(list);
+        let mut rows = client.paginate(list);
         let mut versions: Vec<FileVersion> = Vec::new();
         while let Some(row) = rows
             .try_next()

@@ -150,7 +150,7 @@ impl Call for AuthorizeAccount {
         vec![self.credentials.application_key.clone()]
     }
 
-    fn reveals(session: &Session) -> Vec<Secret> {
+    fn secrets_in_output(session: &Session) -> Vec<Secret> {
         vec![session.authorization_token.clone()]
     }
 }

@@ -15,7 +15,7 @@ use crate::types::{BucketId, Capability, FileId, PartNumber, Secret, Timestamp};
 ///
 /// [`request`](Self::request) and [`read`](Self::read) are pure. `request` may be asked several times, once for each
 /// attempt, and every time gives the whole request; only where its body is a one-shot stream that was opened can the
-/// next one not be sent, and then [`is_spent`](Self::is_spent) says so.
+/// next one not be sent, and then [`is_body_consumed`](Self::is_body_consumed) says so.
 pub trait Call: Send + Sync {
     /// What is true of the call whatever its arguments.
     const METADATA: CallMetadata;
@@ -54,12 +54,12 @@ pub trait Call: Send + Sync {
     }
 
     /// The capabilities that these arguments need beside the one that the call always needs.
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Vec::new()
     }
 
     /// Where an upload's bytes go; `None` for all other calls.
-    fn place(&self) -> Option<UploadTarget> {
+    fn upload_target(&self) -> Option<UploadTarget> {
         None
     }
 
@@ -70,7 +70,7 @@ pub trait Call: Send + Sync {
     }
 
     /// The secrets in a success: no later error is to show them.
-    fn reveals(output: &Self::Output) -> Vec<Secret> {
+    fn secrets_in_output(output: &Self::Output) -> Vec<Secret> {
         let _ = output;
         Vec::new()
     }
@@ -81,7 +81,7 @@ pub trait Call: Send + Sync {
     }
 
     /// Whether its body was read and can't be read again.
-    fn is_spent(&self) -> bool {
+    fn is_body_consumed(&self) -> bool {
         false
     }
 
@@ -89,10 +89,10 @@ pub trait Call: Send + Sync {
     /// earlier reply was lost. Without a way to ask, sending it again is what there is to do.
     fn reconcile(
         &self,
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         lost: &LostResponse,
     ) -> impl Future<Output = Reconciliation<Self::Output>> + Send {
-        let _ = (ask, lost);
+        let _ = (executor, lost);
         std::future::ready(Reconciliation::NotDone)
     }
 }
@@ -149,7 +149,7 @@ impl<'a> Subject<'a> {
 /// Makes the calls by which a lost one is [settled](Call::reconcile).
 pub trait CallExecutor: Send + Sync {
     /// Makes one.
-    fn ask<C: Call + 'static>(
+    fn execute<C: Call + 'static>(
         &self,
         call: C,
     ) -> impl Future<Output = Result<C::Output, Error>> + Send;

@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::get_file_info::GetFileInfo;
 use super::reply::Reply;
 use super::target::Target;
@@ -72,7 +74,11 @@ impl Call for CancelLargeFile {
     }
 
     /// There is nothing to cancel any more: it was, or somebody has finished the file.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<CanceledLargeFile> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<CanceledLargeFile> {
         if lost.refusal.is_none() {
             return Reconciliation::NotDone;
         }
@@ -82,7 +88,7 @@ impl Call for CancelLargeFile {
             file_id: self.file_id.clone(),
             file_name: None,
         };
-        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+        match executor.execute(GetFileInfo::new(&self.file_id)).await {
             Ok(_) => Reconciliation::NotDone,
             Err(error) => match error.kind() {
                 // Where the key may not look, the refusal has to do.

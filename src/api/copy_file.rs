@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::{Attributes, not_a_file};
 use super::get_file_info::GetFileInfo;
 use super::lost_version::Newest;
@@ -210,9 +212,16 @@ impl Call for CopyFile {
     }
 
     /// The newest file of this name is the copy if it has the right bytes and is not older than the request.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         // A key that may not ask can't tell; a second version is the lesser harm.
-        let Ok(source) = ask.ask(GetFileInfo::new(&self.source_file_id)).await else {
+        let Ok(source) = executor
+            .execute(GetFileInfo::new(&self.source_file_id))
+            .await
+        else {
             return Reconciliation::Unclear;
         };
         // What can't be told from another copy with the same name is copied again: a second version is the lesser harm.
@@ -235,7 +244,7 @@ impl Call for CopyFile {
             .destination_bucket_id
             .as_ref()
             .unwrap_or(&source.bucket_id);
-        let Some(newest) = Newest::of(ask, bucket_id, &self.file_name).await else {
+        let Some(newest) = Newest::of(executor, bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
         newest.made(lost, |version| {
@@ -258,7 +267,7 @@ impl Call for CopyFile {
         ])
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_lock(self.file_retention.is_some(), self.legal_hold.is_some())
     }
 }

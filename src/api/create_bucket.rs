@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -141,9 +143,13 @@ impl Call for CreateBucket {
     }
 
     /// A name is unique over all of B2, so if this account has a bucket of it, as it was to be, this call may have made it.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Bucket> {
-        let Ok(found) = ask
-            .ask(ListBuckets::new().bucket_name(self.bucket_name.clone()))
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<Bucket> {
+        let Ok(found) = executor
+            .execute(ListBuckets::new().bucket_name(self.bucket_name.clone()))
             .await
         else {
             return if lost.refusal.is_some() {
@@ -167,7 +173,7 @@ impl Call for CreateBucket {
         }
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_bucket(
             self.default_server_side_encryption.is_some(),
             self.file_lock_enabled == Some(true),

@@ -4,7 +4,7 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::authorize_account::Credentials;
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse};
+use super::call::{BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -134,7 +134,8 @@ struct Wire<'a> {
 }
 
 impl Call for CreateKey {
-    const METADATA: CallMetadata = CallMetadata::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
+    const METADATA: CallMetadata =
+        CallMetadata::write("b2_create_key", Capability::WriteKeys, BillingClass::C);
     type Output = CreatedKey;
 
     fn check(&self) -> Result<(), Error> {
@@ -192,21 +193,25 @@ impl Call for CreateKey {
         })
     }
 
-    fn reveals(created: &CreatedKey) -> Vec<Secret> {
+    fn secrets_in_output(created: &CreatedKey) -> Vec<Secret> {
         vec![created.application_key.clone()]
     }
 
     /// A key whose secret was lost with the answer is of no use, but it is alive. Names need not be unique, so a key of
     /// this name may as well be an older one: it is left alone, and no second one is made. Nor is one made while the first
     /// may yet come.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<CreatedKey> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<CreatedKey> {
         if lost.may_still_execute {
             return Reconciliation::Unknown;
         }
         let (mut list, mut passed) = (ListKeys::new().max_key_count(1_000), Vec::new());
         // Who has more keys than this can't be told.
         while passed.len() < 100 {
-            let Ok(page) = ask.ask(list.clone()).await else {
+            let Ok(page) = executor.execute(list.clone()).await else {
                 return Reconciliation::Unknown;
             };
             if page

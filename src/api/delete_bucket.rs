@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -57,7 +59,11 @@ impl Call for DeleteBucket {
         bucket.map(Some)
     }
 
-    async fn reconcile(&self, _: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Option<Bucket>> {
+    async fn reconcile(
+        &self,
+        _: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<Option<Bucket>> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "bad_bucket_id" || refusal.status == 404 => {
                 Reconciliation::Done(None)

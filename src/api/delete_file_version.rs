@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::reply::Reply;
 use super::target::Target;
 use crate::error::Error;
@@ -80,7 +82,11 @@ impl Call for DeleteFileVersion {
         })
     }
 
-    async fn reconcile(&self, _: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<DeletedFileVersion> {
+    async fn reconcile(
+        &self,
+        _: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<DeletedFileVersion> {
         match &lost.refusal {
             Some(refusal) if refusal.code == "file_not_present" || refusal.status == 404 => {
                 let (file_id, file_name) = (self.file_id.clone(), self.file_name.as_str().into());
@@ -90,7 +96,7 @@ impl Call for DeleteFileVersion {
         }
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         self.bypass_governance
             .map(|_| Capability::BypassGovernance)
             .into_iter()

@@ -3,7 +3,7 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse};
+use super::call::{BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation};
 use super::list_keys::ListKeys;
 use super::reply::Reply;
 use super::session::ApiVersion;
@@ -40,7 +40,8 @@ impl DeleteKey {
 }
 
 impl Call for DeleteKey {
-    const METADATA: CallMetadata = CallMetadata::write("b2_delete_key", Capability::DeleteKeys, BillingClass::A);
+    const METADATA: CallMetadata =
+        CallMetadata::write("b2_delete_key", Capability::DeleteKeys, BillingClass::A);
     type Output = Option<ApplicationKey>;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {
@@ -53,7 +54,11 @@ impl Call for DeleteKey {
     }
 
     /// B2 refuses an unknown key with its most general code, so only the list tells.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<Option<ApplicationKey>> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<Option<ApplicationKey>> {
         if lost.refusal.is_none() {
             return Reconciliation::NotDone;
         }
@@ -62,8 +67,8 @@ impl Call for DeleteKey {
             return Reconciliation::Unknown;
         }
         let id = &self.application_key_id;
-        match ask
-            .ask(
+        match executor
+            .execute(
                 ListKeys::new()
                     .start_application_key_id(id)
                     .max_key_count(1),

@@ -15,8 +15,8 @@ use super::target::Target;
 use crate::error::{Error, ErrorKind};
 use crate::types::{
     ByteRange, ContentSha1, ContentType, CustomerKey, Encryption, EncryptionAlgorithm,
-    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, Restricted,
-    ReplicationStatus, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
+    EncryptionMode, FileId, FileInfo, FileRetention, LegalHold, MAX_FILE, ReplicationStatus,
+    Restricted, Sha1, Sha1Hasher, Timestamp, expected_sha1, percent_decode,
 };
 
 /// A file that B2 began to send: what it is, and its bytes as a stream.

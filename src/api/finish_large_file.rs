@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::not_a_file;
 use super::get_file_info::GetFileInfo;
 use super::list_parts::ListParts;
@@ -90,7 +92,11 @@ impl Call for FinishLargeFile {
         })
     }
 
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         // B2 says this of an upload that it still has.
         let unfinished = |code: &str| matches!(code, "missing_part" | "part_sha1_mismatch");
         if lost
@@ -100,7 +106,7 @@ impl Call for FinishLargeFile {
         {
             return Reconciliation::NotDone;
         }
-        match ask.ask(GetFileInfo::new(&self.file_id)).await {
+        match executor.execute(GetFileInfo::new(&self.file_id)).await {
             Ok(file) if file.action == Action::Start => Reconciliation::NotDone,
             Ok(file) if not_a_file(&file).is_none() => Reconciliation::Done(file),
             Ok(_) => Reconciliation::Unknown,
@@ -110,7 +116,7 @@ impl Call for FinishLargeFile {
                 // Whoever may finish it may list its parts, for as long as it is not finished.
                 ErrorKind::Unauthorized => {
                     let parts = ListParts::new(&self.file_id).max_part_count(1);
-                    let parts = ask.ask(parts).await;
+                    let parts = executor.execute(parts).await;
                     parts.map_or(Reconciliation::Unknown, |_| Reconciliation::NotDone)
                 }
                 _ => Reconciliation::Unknown,

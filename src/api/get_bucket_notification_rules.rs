@@ -62,7 +62,7 @@ impl Call for GetBucketNotificationRules {
         reply.json_about(|rules: &BucketNotificationRules| rules.bucket_id == self.bucket_id)
     }
 
-    fn reveals(shown: &BucketNotificationRules) -> Vec<Secret> {
+    fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
 }

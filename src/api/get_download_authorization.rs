@@ -119,7 +119,7 @@ impl Call for GetDownloadAuthorization {
         Ok(authorization)
     }
 
-    fn reveals(authorization: &DownloadAuthorization) -> Vec<Secret> {
+    fn secrets_in_output(authorization: &DownloadAuthorization) -> Vec<Secret> {
         vec![authorization.authorization_token.clone()]
     }
 }

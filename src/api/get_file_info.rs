@@ -32,7 +32,8 @@ impl GetFileInfo {
 }
 
 impl Call for GetFileInfo {
-    const METADATA: CallMetadata = CallMetadata::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_get_file_info", Capability::ReadFiles, BillingClass::B);
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {

@@ -89,7 +89,7 @@ impl Call for GetUploadPartUrl {
         reply.json_about(|url: &UploadPartUrl| url.file_id == self.file_id)
     }
 
-    fn reveals(url: &UploadPartUrl) -> Vec<Secret> {
+    fn secrets_in_output(url: &UploadPartUrl) -> Vec<Secret> {
         vec![url.authorization_token.clone()]
     }
 }

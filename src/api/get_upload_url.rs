@@ -70,7 +70,8 @@ impl GetUploadUrl {
 }
 
 impl Call for GetUploadUrl {
-    const METADATA: CallMetadata = CallMetadata::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_get_upload_url", Capability::WriteFiles, BillingClass::A);
     type Output = UploadUrl;
 
     fn subject(&self) -> Subject<'_> {
@@ -85,7 +86,7 @@ impl Call for GetUploadUrl {
         reply.json_about(|url: &UploadUrl| url.bucket_id == self.bucket_id)
     }
 
-    fn reveals(url: &UploadUrl) -> Vec<Secret> {
+    fn secrets_in_output(url: &UploadUrl) -> Vec<Secret> {
         vec![url.authorization_token.clone()]
     }
 }

@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::lost_version::Newest;
 use super::reply::Reply;
 use super::target::Target;
@@ -38,7 +40,8 @@ impl HideFile {
 }
 
 impl Call for HideFile {
-    const METADATA: CallMetadata = CallMetadata::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
+    const METADATA: CallMetadata =
+        CallMetadata::write("b2_hide_file", Capability::WriteFiles, BillingClass::A);
     type Output = FileVersion;
 
     fn subject(&self) -> Subject<'_> {
@@ -62,8 +65,12 @@ impl Call for HideFile {
     }
 
     /// The newest version tells, if the key may list.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
-        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
+        let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
             return if lost.refusal.is_some() {
                 Reconciliation::Unknown
             } else {

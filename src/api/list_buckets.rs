@@ -92,7 +92,8 @@ impl ListBuckets {
 }
 
 impl Call for ListBuckets {
-    const METADATA: CallMetadata = CallMetadata::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_list_buckets", Capability::ListBuckets, BillingClass::C);
     type Output = Buckets;
 
     fn check(&self) -> Result<(), Error> {

@@ -93,7 +93,8 @@ impl ListFileNames {
 }
 
 impl Call for ListFileNames {
-    const METADATA: CallMetadata = CallMetadata::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_list_file_names", Capability::ListFiles, BillingClass::C);
     type Output = FileNames;
 
     fn subject(&self) -> Subject<'_> {

@@ -67,7 +67,8 @@ impl ListKeys {
 }
 
 impl Call for ListKeys {
-    const METADATA: CallMetadata = CallMetadata::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_list_keys", Capability::ListKeys, BillingClass::C);
     type Output = Keys;
 
     fn request(&self, target: &Target<'_>) -> Result<Request, Error> {

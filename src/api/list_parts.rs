@@ -69,7 +69,8 @@ impl ListParts {
 }
 
 impl Call for ListParts {
-    const METADATA: CallMetadata = CallMetadata::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
+    const METADATA: CallMetadata =
+        CallMetadata::read("b2_list_parts", Capability::WriteFiles, BillingClass::C);
     type Output = Parts;
 
     fn subject(&self) -> Subject<'_> {

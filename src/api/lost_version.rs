@@ -1,6 +1,6 @@
 //! Looks for the version that a lost call may have made.
 
-use super::call::{CallExecutor, Reconciliation, LostResponse};
+use super::call::{CallExecutor, LostResponse, Reconciliation};
 use super::list_file_versions::ListFileVersions;
 use crate::types::{Action, BucketId, FileName, FileVersion, ListedFile, Timestamp};
 
@@ -15,7 +15,7 @@ pub(super) struct Newest {
 impl Newest {
     /// `None` if they can't be listed: a key that may not list can't tell.
     pub(super) async fn of(
-        ask: &impl CallExecutor,
+        executor: &impl CallExecutor,
         bucket_id: &BucketId,
         file_name: &FileName,
     ) -> Option<Self> {
@@ -24,7 +24,7 @@ impl Newest {
             .start_file_name(name)
             .prefix(name)
             .max_file_count(100);
-        let page = ask.ask(list).await.ok()?;
+        let page = executor.execute(list).await.ok()?;
         let rows = page.files.into_iter().filter_map(ListedFile::into_version);
         Some(Self {
             versions: rows

@@ -89,7 +89,10 @@ mod upload_file;
 mod upload_part;
 
 pub use authorize_account::{AuthorizeAccount, Credentials};
-pub use call::{CallExecutor, BillingClass, Call, CallKind, CallMetadata, Reconciliation, LostResponse, UploadTarget, Subject};
+pub use call::{
+    BillingClass, Call, CallExecutor, CallKind, CallMetadata, LostResponse, Reconciliation,
+    Subject, UploadTarget,
+};
 pub use cancel_large_file::{CancelLargeFile, CanceledLargeFile};
 pub(crate) use catch_panics::{CatchPanics, panicked};
 pub(crate) use content::Digest;

@@ -8,7 +8,7 @@ use super::list_parts::{ListParts, Parts};
 use super::list_unfinished_large_files::{ListUnfinishedLargeFiles, UnfinishedLargeFiles};
 use crate::types::{ApplicationKey, FileVersion, ListedFile, Part, PartNumber};
 
-/// A call that gives its answer a page at a time; [`Client::stream`](crate::Client::stream) makes one list of them.
+/// A call that gives its answer a page at a time; [`Client::paginate`](crate::Client::paginate) makes one list of them.
 pub trait Paged: Call + Clone {
     /// What a page is made of.
     type Item: Send;

@@ -78,7 +78,7 @@ impl Call for SetBucketNotificationRules {
         secrets(&self.rules)
     }
 
-    fn reveals(shown: &BucketNotificationRules) -> Vec<Secret> {
+    fn secrets_in_output(shown: &BucketNotificationRules) -> Vec<Secret> {
         secrets(&shown.event_notification_rules)
     }
 }

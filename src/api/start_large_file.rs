@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::Attributes;
 use super::list_unfinished_large_files::ListUnfinishedLargeFiles;
 use super::reply::Reply;
@@ -251,7 +253,11 @@ impl Call for StartLargeFile {
     }
 
     /// Only a file with our own id is surely ours: another program may have started one of the same name.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         let Some(id) = self.file_info.get(UPLOAD_ID) else {
             return Reconciliation::Unclear;
         };
@@ -259,7 +265,7 @@ impl Call for StartLargeFile {
             ListUnfinishedLargeFiles::new(&self.bucket_id).name_prefix(self.file_name.as_str());
         // The oldest come first; a bucket with more than this of one name has other troubles.
         for _ in 0..100 {
-            let Ok(page) = ask.ask(list.clone()).await else {
+            let Ok(page) = executor.execute(list.clone()).await else {
                 return Reconciliation::Unclear;
             };
             if let Some(ours) = page.files.into_iter().find(|file| {
@@ -291,7 +297,7 @@ impl Call for StartLargeFile {
         EncryptionSetting::secrets([&self.server_side_encryption])
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_lock(self.file_retention.is_some(), self.legal_hold.is_some())
     }
 }

@@ -68,7 +68,11 @@ impl<'a> Target<'a> {
     }
 
     /// A call with a JSON document as its body.
-    pub(crate) fn post(&self, facts: &CallMetadata, document: &impl Serialize) -> Result<Request, Error> {
+    pub(crate) fn post(
+        &self,
+        facts: &CallMetadata,
+        document: &impl Serialize,
+    ) -> Result<Request, Error> {
         let url = format!(
             "{}/b2api/{}/{}",
             self.account()?.api_url(),

@@ -3,7 +3,9 @@
 use b2kit_core::Request;
 use serde::Serialize;
 
-use super::call::{CallExecutor, BillingClass, Call, CallMetadata, Reconciliation, LostResponse, Subject};
+use super::call::{
+    BillingClass, Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject,
+};
 use super::echo::{Shows, shows};
 use super::list_buckets::ListBuckets;
 use super::reply::Reply;
@@ -194,11 +196,18 @@ impl Call for UpdateBucket {
 
     /// Settings that replace settings can be sent twice. With a revision the second time is refused for the first one's
     /// sake: that was ours if the bucket is one revision on and is as we wanted it.
-    async fn reconcile(&self, ask: &impl CallExecutor, _: &LostResponse) -> Reconciliation<Bucket> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        _: &LostResponse,
+    ) -> Reconciliation<Bucket> {
         let Some(revision) = self.if_revision_is else {
             return Reconciliation::NotDone;
         };
-        let Ok(found) = ask.ask(ListBuckets::new().bucket_id(&self.bucket_id)).await else {
+        let Ok(found) = executor
+            .execute(ListBuckets::new().bucket_id(&self.bucket_id))
+            .await
+        else {
             return Reconciliation::Unknown;
         };
         let next = found.buckets.into_iter().find(|bucket| {
@@ -215,7 +224,7 @@ impl Call for UpdateBucket {
         }
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_bucket(
             self.default_server_side_encryption.is_some(),
             self.default_retention.is_some() || self.file_lock_enabled == Some(true),

@@ -100,7 +100,7 @@ impl Call for UpdateFileRetention {
         })
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         self.bypass_governance
             .map(|_| Capability::BypassGovernance)
             .into_iter()

@@ -4,7 +4,9 @@ use b2kit_core::{Body, Request};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 
-use super::call::{CallExecutor, Call, CallMetadata, Reconciliation, LostResponse, UploadTarget, Subject};
+use super::call::{
+    Call, CallExecutor, CallMetadata, LostResponse, Reconciliation, Subject, UploadTarget,
+};
 use super::content::{Content, Digest};
 use super::echo::{Attributes, not_a_file};
 use super::lost_version::Newest;
@@ -220,16 +222,20 @@ impl Call for UploadFile {
         Ok(file)
     }
 
-    fn place(&self) -> Option<UploadTarget> {
+    fn upload_target(&self) -> Option<UploadTarget> {
         Some(UploadTarget::Bucket(self.bucket_id.clone()))
     }
 
-    fn is_spent(&self) -> bool {
+    fn is_body_consumed(&self) -> bool {
         self.content.is_spent()
     }
 
     /// The newest file of this name is the one that was sent if it has the same bytes and is not older than the request.
-    async fn reconcile(&self, ask: &impl CallExecutor, lost: &LostResponse) -> Reconciliation<FileVersion> {
+    async fn reconcile(
+        &self,
+        executor: &impl CallExecutor,
+        lost: &LostResponse,
+    ) -> Reconciliation<FileVersion> {
         let Some(sha1) = self.content.sent_whole() else {
             return if self.content.is_verified() {
                 Reconciliation::NotDone
@@ -238,7 +244,7 @@ impl Call for UploadFile {
             };
         };
         // A key that may not list can't tell; a second version is the lesser harm.
-        let Some(newest) = Newest::of(ask, &self.bucket_id, &self.file_name).await else {
+        let Some(newest) = Newest::of(executor, &self.bucket_id, &self.file_name).await else {
             return Reconciliation::Unclear;
         };
         let looks = |version: &FileVersion| {
@@ -257,7 +263,7 @@ impl Call for UploadFile {
         version.possible_duplicate = true;
     }
 
-    fn also_needs(&self) -> Vec<Capability> {
+    fn extra_capabilities(&self) -> Vec<Capability> {
         Capability::for_lock(self.file_retention.is_some(), self.legal_hold.is_some())
     }
 }

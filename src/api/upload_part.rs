@@ -4,7 +4,7 @@ use b2kit_core::{Body, Request};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::call::{Call, CallMetadata, UploadTarget, Subject};
+use super::call::{Call, CallMetadata, Subject, UploadTarget};
 use super::content::{Content, Digest};
 use super::reply::Reply;
 use super::target::Target;
@@ -124,11 +124,11 @@ impl Call for UploadPart {
         Ok(part)
     }
 
-    fn place(&self) -> Option<UploadTarget> {
+    fn upload_target(&self) -> Option<UploadTarget> {
         Some(UploadTarget::LargeFile(self.file_id.clone()))
     }
 
-    fn is_spent(&self) -> bool {
+    fn is_body_consumed(&self) -> bool {
         self.content.is_spent()
     }
 }

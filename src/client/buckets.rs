@@ -2,7 +2,7 @@
 
 use b2kit_core::Request;
 
-use super::Client;
+use super::handle::Client;
 use crate::api::{Call, CallMetadata, ListBuckets, Reply, Target};
 use crate::error::{Error, ErrorKind};
 use crate::types::{BucketId, BucketName};

@@ -4,25 +4,46 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use b2kit_core::{Deadlines, CheckedClient, HttpClient, SystemTimer, Throughput, Timer};
+use b2kit_core::{CheckedClient, Deadlines, HttpClient, SystemTimer, Throughput, Timer};
 use http::HeaderValue;
 
-use super::authorization::Authorization;
-use super::bandwidth::Bandwidth;
-use super::budget::Budget;
-use super::counts::Counters;
-use super::endpoint::{EndpointPolicy, REALM};
-use super::gates::Gates;
-use super::memory::Memory;
-use super::outage::Outages;
-use super::policy::RetryPolicy;
-use super::secrets::Secrets;
-use super::server_clock::ServerClock;
+use super::auth::authorization::Authorization;
+use super::auth::endpoint_policy::{EndpointPolicy, REALM};
+use super::auth::server_clock::ServerClock;
+use super::handle::{Client, Shared};
+use super::limits::bandwidth::Bandwidth;
+use super::limits::semaphore::Semaphore;
+use super::metrics::Counters;
+use super::redaction::Redactor;
+use super::retry::limiter::Limiter;
+use super::retry::outage::Outages;
+use super::retry::policy::RetryPolicy;
+use super::retry::quota::RetryQuota;
 use super::upload_urls::UploadUrls;
-use super::{Client, Shared};
 use crate::api::{ApiVersion, Credentials, DownloadOrigin, OriginToken, Session};
 use crate::error::Error;
 use crate::types::Secret;
+
+impl Client {
+    /// Starts to set up a client.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A client with the application key in the environment variables `B2_APPLICATION_KEY_ID` and `B2_APPLICATION_KEY`,
+    /// which B2's official tools read too. All else is as [`builder`](Self::builder) has it by default.
+    ///
+    /// Nothing is sent yet: whether the key is good shows with the first call.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) if one of the variables is not set or can't be a key, or there is no default
+    /// backend since the feature `hyper` is off.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::builder()
+            .credentials(Credentials::from_env()?)
+            .build()
+    }
+}
 
 /// Sets up a [`Client`].
 ///
@@ -121,7 +142,7 @@ impl ClientBuilder {
     /// authorized again. Nothing else is sent there, so it needs no [`trust_host`](Self::trust_host).
     ///
     /// Its paths must be B2's: `/file/…` and, for downloads by id, `/b2api/…`; a download that was started by name
-    /// continues by name. It must pass on the `x-bz-` headers, which say which version of which file a response holds:
+    /// continues by name. It must permit on the `x-bz-` headers, which say which version of which file a response holds:
     /// without them a download fails with [`Protocol`](crate::ErrorKind::Protocol). What a
     /// [composition](crate::transfer::Compose) has to download is asked for by id and with the token, so it comes from B2's
     /// own origin where this one is not to get the token.
@@ -300,11 +321,11 @@ impl ClientBuilder {
         if let Some(session) = &session {
             policy.check_session(session)?;
         }
-        let secrets = Secrets::default();
+        let redactor = Redactor::default();
         let own = self.credentials.iter().flat_map(Credentials::secrets);
         let token = session.as_ref().map(Session::authorization_token).cloned();
-        own.chain(token).for_each(|secret| secrets.keep(&secret));
-        let chance = || {
+        own.chain(token).for_each(|secret| redactor.keep(&secret));
+        let rng = || {
             self.seed
                 .map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)
         };
@@ -319,7 +340,7 @@ impl ClientBuilder {
                 session,
                 download_origin,
             ),
-            policy,
+            endpoint_policy: policy,
             user_agent: user_agent(self.user_agent)?,
             test_mode: self.test_mode.map(TestMode::header),
             deadlines: self
@@ -329,24 +350,24 @@ impl ClientBuilder {
                 })
                 .with_throughput(self.throughput),
             upload_urls: UploadUrls::default(),
-            budget: Budget::default(),
-            gates: Gates::default(),
+            quota: RetryQuota::default(),
+            limiter: Limiter::default(),
             // Of its own, so that it is no matter for all else whether somebody answers.
-            outages: Outages::new(chance()),
+            outages: Outages::new(rng()),
             counters: Counters::default(),
             server_clock: ServerClock::default(),
-            ledger: Arc::default(),
-            secrets,
-            memory: self.memory_budget.map(Memory::new),
+            unfinished_uploads: Arc::default(),
+            redactor,
+            memory: self.memory_budget.map(Semaphore::new),
             #[cfg(feature = "fs")]
             files: std::sync::OnceLock::new(),
             bandwidth,
-            chance: Mutex::new(chance()),
+            rng: Mutex::new(rng()),
         };
         Ok(Client {
             shared: Arc::new(shared),
             policy: Arc::new(self.retry),
-            about: None,
+            transfer: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_core::Stream;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 
-use super::Client;
+use super::handle::Client;
 use crate::api::{
     CancelLargeFile, DeleteFileVersion, HideFile, ListFileVersions, ListUnfinishedLargeFiles,
 };
@@ -63,7 +63,7 @@ impl Client {
             .max_file_count(10);
         // Large files that are still being uploaded neither hide a name nor show it.
         let versions = self
-            .stream(versions)
+            .paginate(versions)
             .try_filter_map(|row| future::ready(Ok(row.into_version())))
             .try_take_while(|version| future::ready(Ok(*version.file_name == *name.as_str())))
             .try_filter(|version| future::ready(version.action != Action::Start));
@@ -95,7 +95,7 @@ impl Client {
         mode: DeleteMode,
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
-        let versions = self.stream(ListFileVersions::new(bucket_id).prefix(prefix));
+        let versions = self.paginate(ListFileVersions::new(bucket_id).prefix(prefix));
         let versions = versions.try_filter_map(|row| future::ready(Ok(row.into_version())));
         let client = self.clone();
         each(versions, mode, move |version| {
@@ -121,7 +121,7 @@ impl Client {
         mode: DeleteMode,
     ) -> impl Stream<Item = Result<(FileVersion, Result<(), Error>), Error>> + Send + Unpin + use<>
     {
-        let files = self.stream(ListUnfinishedLargeFiles::new(bucket_id));
+        let files = self.paginate(ListUnfinishedLargeFiles::new(bucket_id));
         let files = files.try_filter(move |file| future::ready(file.upload_timestamp < before));
         let client = self.clone();
         each(files, mode, move |file| {

@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::api::{UploadTarget, UploadPartUrl, UploadUrl};
+use crate::api::{UploadPartUrl, UploadTarget, UploadUrl};
 use crate::types::Secret;
 
 /// B2 lets them live for 24 hours.

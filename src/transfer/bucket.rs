@@ -42,7 +42,7 @@ impl BucketHandle {
     /// The same bucket, for what is done with this file of it.
     pub(super) fn about(&self, file: &str) -> Self {
         Self {
-            client: self.client.about(Some(&self.name), file),
+            client: self.client.for_file(Some(&self.name), file),
             ..self.clone()
         }
     }

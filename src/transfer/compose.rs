@@ -197,7 +197,7 @@ impl Compose {
         let name = std::mem::replace(&mut self.name, Err(Error::invalid("")))?;
         let (called, client) = (name.clone(), self.bucket.client().clone());
         let composed = self.composed(name).await;
-        composed.map_err(|error| client.masked(error.about(called.as_str())))
+        composed.map_err(|error| client.redacted(error.about(called.as_str())))
     }
 
     async fn composed(self, name: FileName) -> Result<Composed, Error> {
@@ -484,7 +484,7 @@ impl Pieces {
         // For all of it at once: who has room for one half and waits for the other may wait for its like.
         let room = match once {
             0 => None,
-            bytes => self.client.room(bytes).await,
+            bytes => self.client.reserve_memory(bytes).await,
         };
         let mut stretches = Vec::new();
         for (piece, range) in self.within(part) {

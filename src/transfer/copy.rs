@@ -159,7 +159,7 @@ impl FileCopy {
             None => self.asked(&name).await,
         };
         let copied =
-            copied.map_err(|error| self.bucket.client().masked(error.about(name.as_str())))?;
+            copied.map_err(|error| self.bucket.client().redacted(error.about(name.as_str())))?;
         self.options.progress.enter(Stage::Done);
         Ok(copied)
     }

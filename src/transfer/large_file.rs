@@ -13,7 +13,7 @@ use super::source::{Stretch, is_changed, unreadable};
 use crate::api::{
     CancelLargeFile, CopyPart, FinishLargeFile, ListParts, StartLargeFile, UPLOAD_ID, UploadPart,
 };
-use crate::client::{Client, Line};
+use crate::client::{Client, UploadEntry};
 use crate::error::{B2Error, Error, ErrorKind};
 use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, Part, PartNumber, Sha1};
 
@@ -21,7 +21,7 @@ use crate::types::{BucketId, CustomerKey, FileId, FileName, FileVersion, Part, P
 pub(super) struct LargeFile<'a> {
     pub(super) client: &'a Client,
     pub(super) file_id: FileId,
-    pub(super) line: Line,
+    pub(super) entry: UploadEntry,
     pub(super) customer_key: Option<CustomerKey>,
     pub(super) concurrency: usize,
     pub(super) on_failure: OnFailure,
@@ -73,20 +73,20 @@ impl<'a> LargeFile<'a> {
         progress: &'a Progress,
     ) -> Result<Self, Error> {
         let upload_id = start.noted_upload_id().unwrap_or_default().to_owned();
-        let line = client.begin(bucket_id, name.as_str(), &upload_id);
+        let entry = client.register_upload(bucket_id, name.as_str(), &upload_id);
         let customer_key = start.customer_key();
         match client.call(start).await {
             Ok(file) => {
-                let mut line = line;
+                let mut entry = entry;
                 if file.possible_duplicate {
-                    // The line stays, for the one whose answer was lost.
-                    line = client.begin(bucket_id, name.as_str(), &upload_id);
+                    // The entry stays, for the one whose answer was lost.
+                    entry = client.register_upload(bucket_id, name.as_str(), &upload_id);
                 }
-                line.started(&file.file_id);
+                entry.started(&file.file_id);
                 Ok(Self {
                     client,
                     file_id: file.file_id,
-                    line,
+                    entry,
                     customer_key,
                     concurrency: 1,
                     on_failure: OnFailure::Cancel,
@@ -97,7 +97,7 @@ impl<'a> LargeFile<'a> {
             Err(error) => {
                 // What may have been started is left in the ledger, to be looked for.
                 if !error.may_have_taken_effect() {
-                    line.cross_out();
+                    entry.remove();
                 }
                 Err(error)
             }
@@ -113,7 +113,7 @@ impl<'a> LargeFile<'a> {
     ) -> Result<FileVersion, Error> {
         self.progress.enter(Stage::Transferring);
         if self.on_failure == OnFailure::Keep {
-            self.line.keep_if_dropped();
+            self.entry.keep_if_dropped();
         }
         let outcome = match self.parts(parts).await {
             Ok(mut over) => {
@@ -124,7 +124,7 @@ impl<'a> LargeFile<'a> {
         };
         match outcome {
             Ok(file) => {
-                self.line.cross_out();
+                self.entry.remove();
                 self.progress.enter(Stage::Done);
                 Ok(file)
             }
@@ -225,7 +225,7 @@ impl<'a> LargeFile<'a> {
     }
 
     async fn try_finish(&mut self, over: &Over) -> Result<FileVersion, Error> {
-        self.line.finishing();
+        self.entry.finishing();
         let sha1s = over.0.values().map(|(_, sha1)| *sha1);
         let outcome = self
             .client
@@ -235,7 +235,7 @@ impl<'a> LargeFile<'a> {
             .as_ref()
             .is_err_and(|error| !error.may_have_taken_effect())
         {
-            self.line.not_finished();
+            self.entry.not_finished();
         }
         outcome
     }
@@ -243,7 +243,7 @@ impl<'a> LargeFile<'a> {
     /// The parts that B2 doesn't have, or has with other bytes.
     async fn wrong_parts(&self, over: &Over) -> Result<Vec<PartNumber>, Error> {
         let mut there = BTreeMap::new();
-        let mut parts = self.client.stream(ListParts::new(&self.file_id));
+        let mut parts = self.client.paginate(ListParts::new(&self.file_id));
         while let Some(part) = parts.try_next().await? {
             there.insert(
                 part.part_number,
@@ -260,15 +260,15 @@ impl<'a> LargeFile<'a> {
     /// Cancels what is there or keeps it, and gives the first failure back.
     async fn fail(mut self, error: Error) -> Error {
         // It may be a file: then the ledger says that nobody knows.
-        if self.line.is_finishing() {
+        if self.entry.is_finishing() {
             return error;
         }
         if self.is_of_one_sha1 && is_changed(&error) {
             self.on_failure = OnFailure::Cancel;
-            self.line.cancel_if_dropped();
+            self.entry.cancel_if_dropped();
         }
         match self.on_failure {
-            OnFailure::Keep => self.line.keep(),
+            OnFailure::Keep => self.entry.keep(),
             OnFailure::Cancel => {
                 let cancelled = self.client.call(CancelLargeFile::new(&self.file_id)).await;
                 let gone = |error: &Error| {
@@ -276,7 +276,7 @@ impl<'a> LargeFile<'a> {
                 };
                 // Otherwise it stays in the ledger.
                 if cancelled.is_ok() || cancelled.is_err_and(|error| gone(&error)) {
-                    self.line.cross_out();
+                    self.entry.remove();
                 }
             }
         }

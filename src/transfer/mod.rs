@@ -10,6 +10,7 @@
 //! `many` does things to many files at once. `create` makes a file only where there is none.
 
 mod bucket;
+mod buckets;
 mod compose;
 mod compose_plan;
 mod copy;

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use futures_util::{StreamExt as _, stream};
 
 use super::source::unreadable;
-use crate::client::{Client, Room};
+use crate::client::{Client, Reservation};
 use crate::error::{Error, ErrorKind};
 
 /// Where a part has so many chunks, those that are smaller than that are copied together.
@@ -43,7 +43,7 @@ impl Parts {
         let left = self
             .len
             .map_or(u64::MAX, |len| len.saturating_sub(consumed));
-        let room = self.client.room(size.min(left)).await;
+        let room = self.client.reserve_memory(size.min(left)).await;
         let body = self.next_with_room(size).await?;
         Ok(held(body, room))
     }
@@ -118,7 +118,7 @@ impl Parts {
 }
 
 /// A body that has this room as long as it is there, and no more of it than it needs.
-pub(super) fn held(body: Body, room: Option<Room>) -> Body {
+pub(super) fn held(body: Body, room: Option<Reservation>) -> Body {
     let Some(mut room) = room else {
         return body;
     };

@@ -240,7 +240,7 @@ impl Look<'_> {
     async fn candidates(&self, cut: Cut) -> Result<(Vec<Candidate>, Vec<(FileId, String)>), Error> {
         let (mut candidates, mut rejected) = (Vec::new(), Vec::new());
         let list = ListUnfinishedLargeFiles::new(self.bucket.id()).name_prefix(self.name.as_str());
-        let mut files = self.bucket.client().stream(list);
+        let mut files = self.bucket.client().paginate(list);
         while let Some(file) = files.try_next().await? {
             let meant = self.token.is_none_or(|token| token.file_id == file.file_id);
             if *file.file_name != *self.name.as_str() || !meant {
@@ -276,7 +276,7 @@ impl Look<'_> {
         file: FileVersion,
     ) -> Result<Result<Candidate, (FileId, String)>, Error> {
         let mut there = There::new();
-        let mut parts = self.bucket.client().stream(ListParts::new(&file.file_id));
+        let mut parts = self.bucket.client().paginate(ListParts::new(&file.file_id));
         while let Some(part) = parts.try_next().await? {
             let sha1 = part.content_sha1.sha1().copied();
             there.insert(part.part_number, (part.content_length, sha1));

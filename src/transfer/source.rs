@@ -227,7 +227,7 @@ impl Source {
             #[cfg(feature = "fs")]
             Kind::Path(path) => {
                 let open = || disk::SourceFile::open(path.clone());
-                let file = client.with_room(open).await?;
+                let file = client.retry_when_exhausted(open).await?;
                 let modified = modified.or(file.modified());
                 anywhere(file.len(), modified, Read::File(Arc::new(file)))
             }

@@ -226,7 +226,7 @@ impl Upload {
         client.check_open()?;
         #[cfg(feature = "fs")]
         let _place = match self.source.is_file() {
-            true => client.file_place(1).await,
+            true => client.reserve_files(1).await,
             false => None,
         };
         let progress = job.options.progress.clone();
@@ -251,7 +251,7 @@ impl IntoFuture for Upload {
         Box::pin(async move {
             let uploaded = self.run().await;
             uploaded.map_err(|error| {
-                client.masked(match name {
+                client.redacted(match name {
                     Ok(name) => error.about(name.as_str()),
                     Err(_) => error,
                 })
@@ -483,12 +483,12 @@ impl Job {
     /// Goes on with a large file that is there.
     fn take_up(&self, found: &FileVersion) -> LargeFile<'_> {
         let client = self.bucket.client();
-        let line = client.begin(self.bucket.id(), self.name.as_str(), "");
-        line.started(&found.file_id);
+        let entry = client.register_upload(self.bucket.id(), self.name.as_str(), "");
+        entry.started(&found.file_id);
         LargeFile {
             client,
             file_id: found.file_id.clone(),
-            line,
+            entry,
             customer_key: self.start(None).customer_key(),
             concurrency: self.options.concurrency.unwrap_or(CONCURRENCY),
             on_failure: self.options.on_failure.unwrap_or_default(),

@@ -11,8 +11,8 @@ use super::ids::{AccountId, BucketId};
 use super::lifecycle::LifecycleRules;
 use super::names::BucketName;
 use super::open_enum::open_enum;
-use super::restricted::Restricted;
 use super::replication::ReplicationConfiguration;
+use super::restricted::Restricted;
 use super::retention::DefaultRetention;
 
 open_enum! {

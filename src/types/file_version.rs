@@ -13,8 +13,8 @@ use super::file_info::{ContentType, FileInfo, LARGE_FILE_SHA1};
 use super::ids::{AccountId, BucketId, FileId};
 use super::names::FileName;
 use super::open_enum::open_enum;
-use super::restricted::Restricted;
 use super::replication::ReplicationStatus;
+use super::restricted::Restricted;
 use super::retention::{FileRetention, LegalHold};
 use super::timestamp::Timestamp;
 

@@ -22,8 +22,8 @@ mod open_enum;
 mod part;
 mod percent;
 mod range;
-mod restricted;
 mod replication;
+mod restricted;
 mod retention;
 mod rules;
 mod secret;
@@ -58,11 +58,11 @@ pub(crate) use part::MAX_FILE;
 pub use part::{Part, PartNumber};
 pub use percent::{percent_decode, percent_encode};
 pub use range::ByteRange;
-pub use restricted::Restricted;
 pub use replication::{
     AsReplicationDestination, AsReplicationSource, ReplicationConfiguration, ReplicationRule,
     ReplicationRules, ReplicationStatus,
 };
+pub use restricted::Restricted;
 pub use retention::{
     DefaultRetention, FileRetention, LegalHold, RetentionMode, RetentionPeriod, RetentionUnit,
 };

@@ -179,7 +179,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<ByteRange>().unwrap().to_string(), text);
         }
-        assert_eq!("Bytes=1-".parse::<ByteRange>().unwrap(), ByteRange::from_offset(1));
+        assert_eq!(
+            "Bytes=1-".parse::<ByteRange>().unwrap(),
+            ByteRange::from_offset(1)
+        );
         for bad in [
             "",
             "bytes",

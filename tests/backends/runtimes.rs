@@ -122,7 +122,7 @@ fn ends_with_its_runtime(what: &str, make: Maker, made_within: bool, runtime: Ru
         assert!(made_within, "{what}: {reaped:?}");
         assert_eq!(b2.unfinished().len(), 1, "{what}");
     }
-    let versions = calm.stream(ListFileVersions::new(there.id()));
+    let versions = calm.paginate(ListFileVersions::new(there.id()));
     let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
     let listed = format!("{versions:?}");
     // An upload that nobody has finished is listed as begun.

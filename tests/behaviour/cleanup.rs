@@ -41,7 +41,7 @@ async fn upload(b2: &Client, bucket: &BucketId, file: &str) -> FileVersion {
 
 /// What is in a bucket: names and actions.
 async fn versions(b2: &Client, bucket: &BucketId) -> Vec<(String, Action)> {
-    let rows = b2.stream(ListFileVersions::new(bucket));
+    let rows = b2.paginate(ListFileVersions::new(bucket));
     let rows = rows.try_filter_map(|row| async { Ok(row.into_version()) });
     let rows = rows.map_ok(|version| (version.file_name.to_string(), version.action));
     rows.try_collect().await.unwrap()

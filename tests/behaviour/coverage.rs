@@ -100,7 +100,7 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
         update().replication_configuration(ReplicationConfiguration::none()),
     ];
     // Of the bucket's lock, one capability is for both.
-    let mut updates: Vec<_> = updates.iter().flat_map(Call::also_needs).collect();
+    let mut updates: Vec<_> = updates.iter().flat_map(Call::extra_capabilities).collect();
     updates.dedup();
     let delete = DeleteFileVersion::new("n", "f").bypass_governance();
     let retain = UpdateFileRetention::new("n", "f", FileRetention::none()).bypass_governance();
@@ -114,13 +114,13 @@ fn also_needed() -> BTreeMap<&'static str, Vec<Capability>> {
         .file_retention(retention)
         .legal_hold(hold);
     BTreeMap::from([
-        ("CopyFile", copy.also_needs()),
-        ("CreateBucket", create.also_needs()),
-        ("DeleteFileVersion", delete.also_needs()),
-        ("StartLargeFile", start.also_needs()),
+        ("CopyFile", copy.extra_capabilities()),
+        ("CreateBucket", create.extra_capabilities()),
+        ("DeleteFileVersion", delete.extra_capabilities()),
+        ("StartLargeFile", start.extra_capabilities()),
         ("UpdateBucket", updates),
-        ("UpdateFileRetention", retain.also_needs()),
-        ("UploadFile", upload.also_needs()),
+        ("UpdateFileRetention", retain.extra_capabilities()),
+        ("UploadFile", upload.extra_capabilities()),
     ])
 }
 
@@ -167,7 +167,7 @@ fn the_table_says_for_what_more_capabilities_are_needed_and_no_call_needs_others
         let file = format!("src/api/{}.rs", &facts.name["b2_".len()..]);
         let has = std::fs::read_to_string(&file)
             .unwrap()
-            .contains("fn also_needs");
+            .contains("fn extra_capabilities");
         assert_eq!(has, needed.contains_key(call), "{call}");
     }
 }

@@ -67,7 +67,7 @@ async fn stages(bucket: &BucketHandle) -> Vec<FileVersion> {
 }
 
 async fn all(bucket: &BucketHandle) -> Vec<FileVersion> {
-    let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
+    let rows = bucket.client().paginate(ListFileVersions::new(bucket.id()));
     let versions = rows.try_filter_map(|row| async { Ok(row.into_version()) });
     versions.try_collect().await.unwrap()
 }

@@ -139,7 +139,7 @@ async fn use_it(b2: &Client, told: &str) {
     ends(told, bucket.upload("f", content(250)).part_size(100).await);
     let read = async { bucket.download("f").stream().await?.collect(1_000).await };
     ends(told, read.await);
-    let mut versions = b2.stream(ListFileVersions::new(bucket.id()));
+    let mut versions = b2.paginate(ListFileVersions::new(bucket.id()));
     while let Some(version) = versions.next().await {
         ends(told, version);
     }

@@ -118,7 +118,7 @@ fn a_part_that_differs_from_what_was_hashed_is_a_source_error_and_leaves_nothing
         let (b2, chaos) = Chaos::calm();
         chaos.timer.run(async {
             let there = bucket(&b2).await;
-            let hurried = b2.with_retry(policy.clone());
+            let hurried = b2.with_retry_policy(policy.clone());
             let bucket = BucketHandle::new(hurried, there.id().clone(), there.name().clone());
             let upload = bucket.upload("f", changing(&content(1_000))).concurrency(1);
             let error = upload.await.unwrap_err();

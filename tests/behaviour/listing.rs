@@ -83,7 +83,7 @@ impl Account {
     }
 
     fn all<C: Paged + 'static>(&self, b2: &Client, call: C) -> Result<Vec<C::Item>, Error> {
-        self.timer.run(b2.stream(call).try_collect())
+        self.timer.run(b2.paginate(call).try_collect())
     }
 
     fn names(&self) -> ListFileNames {
@@ -222,7 +222,7 @@ fn an_empty_page_is_not_the_end() {
         Some("n") => json!({"files": [file("n")], "nextFileName": "o"}),
         Some(_) => json!({"files": [], "nextFileName": null}),
     });
-    let stream = b2.stream(ListFileNames::new("b"));
+    let stream = b2.paginate(ListFileNames::new("b"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(
         (names(&listed), count.load(Ordering::Relaxed)),
@@ -258,7 +258,7 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
                 let files: Vec<_> = (0..rows).map(|_| file(&format!("{page:02}"))).collect();
                 json!({"files": files, "nextFileName": format!("{next:02}")})
             });
-            let stream = b2.stream(ListFileNames::new("b"));
+            let stream = b2.paginate(ListFileNames::new("b"));
             let outcomes: Vec<_> = futures::executor::block_on(stream.collect());
             let error = outcomes.last().unwrap().as_ref().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -277,7 +277,7 @@ fn pages_that_lead_in_a_circle_are_an_error_and_not_endless() {
 fn no_list_is_endless_when_its_cursor_stands_still() {
     fn outcome<C: Paged + 'static>(call: C, page: Value) {
         let (b2, count) = scripted(move |_| page.clone());
-        let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.stream(call).try_collect());
+        let outcome: Result<Vec<_>, _> = futures::executor::block_on(b2.paginate(call).try_collect());
         let Err(error) = outcome else {
             panic!("{} went on", C::METADATA.name)
         };
@@ -328,7 +328,7 @@ fn many_versions_of_one_name_are_not_a_circle() {
         row["fileId"] = json!(at.to_string());
         json!({"files": [row], "nextFileName": name, "nextFileId": next})
     });
-    let stream = b2.stream(ListFileVersions::new("b"));
+    let stream = b2.paginate(ListFileVersions::new("b"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(listed.len(), 41);
 }
@@ -382,7 +382,7 @@ fn a_list_ends_after_an_error() {
             && listings.fetch_add(1, Ordering::Relaxed) == 1;
         second.then(|| Ok(http_refusal(400, "bad_request")))
     });
-    let stream = b2.stream(account.names().max_file_count(4));
+    let stream = b2.paginate(account.names().max_file_count(4));
     let outcomes: Vec<_> = account.timer.run(stream.collect());
     assert_eq!(outcomes.len(), 5);
     assert!(outcomes[..4].iter().all(Result::is_ok));
@@ -402,7 +402,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
     let b2 = b2.build().unwrap();
     let requests = || count.load(Ordering::Relaxed);
     account.timer.run(async {
-        let mut stream = b2.stream(account.names().max_file_count(4));
+        let mut stream = b2.paginate(account.names().max_file_count(4));
         assert_eq!(requests(), 0, "nothing is asked for, not even a session");
         for (item, asked) in [2, 2, 2, 2, 3, 3, 3, 3, 4].into_iter().enumerate() {
             stream.try_next().await.unwrap().unwrap();
@@ -410,7 +410,7 @@ fn a_page_is_asked_for_only_when_the_one_before_is_used_up() {
         }
         assert!(stream.try_next().await.unwrap().is_none());
         assert_eq!(requests(), 4, "the last page said that it was the last");
-        let mut dropped = Box::pin(b2.stream(account.names().max_file_count(4)));
+        let mut dropped = Box::pin(b2.paginate(account.names().max_file_count(4)));
         dropped.try_next().await.unwrap().unwrap();
         drop(dropped);
         assert_eq!(requests(), 5);
@@ -440,7 +440,7 @@ fn dropping_a_list_stops_the_request_that_is_under_way() {
         .timer(timer.clone())
         .build()
         .unwrap();
-    let mut stream = Box::pin(b2.stream(ListKeys::new()));
+    let mut stream = Box::pin(b2.paginate(ListKeys::new()));
     let pending = timer.run(async { futures::poll!(stream.next()) });
     assert!(pending.is_pending() && !stopped.load(Ordering::Relaxed));
     drop(stream);
@@ -458,7 +458,7 @@ fn pages_are_as_large_as_one_charge_covers_unless_the_call_says_otherwise() {
             *seen.lock().unwrap() = sent[&field].clone();
             page.clone()
         });
-        let listed: Vec<_> = futures::executor::block_on(b2.stream(call).try_collect()).unwrap();
+        let listed: Vec<_> = futures::executor::block_on(b2.paginate(call).try_collect()).unwrap();
         assert!(listed.is_empty());
         last.lock().unwrap().clone()
     }
@@ -505,7 +505,7 @@ fn after_the_highest_part_there_is_no_other() {
         None => json!({"parts": [part(1), part(9_999)], "nextPartNumber": 10_000}),
         _ => json!({"parts": [part(10_000)], "nextPartNumber": 10_001}),
     });
-    let stream = b2.stream(ListParts::new("f"));
+    let stream = b2.paginate(ListParts::new("f"));
     let parts: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     let numbers: Vec<_> = parts.iter().map(|part| part.part_number).collect();
     assert_eq!(numbers, [1, 9_999, 10_000]);
@@ -532,7 +532,7 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
         Some("n/1 ") => json!({"files": [folder("n/")], "nextFileName": null}),
         Some(other) => panic!("{other}"),
     });
-    let stream = b2.stream(ListFileNames::new("b").delimiter("/"));
+    let stream = b2.paginate(ListFileNames::new("b").delimiter("/"));
     let listed: Vec<_> = futures::executor::block_on(stream.try_collect()).unwrap();
     assert_eq!(names(&listed), ["a", "lib/", "m", "n/"]);
     assert_eq!(count.load(Ordering::Relaxed), 5);
@@ -549,7 +549,7 @@ fn a_folder_that_is_given_again_on_the_next_pages_is_listed_once() {
 fn a_page_that_does_not_fit_the_question_is_refused_whole_by_every_listing() {
     fn refused<C: Paged + 'static>(call: C, page: Value, told: &str) {
         let (b2, _) = scripted(move |_| page.clone());
-        let error = futures::executor::block_on(b2.stream(call).try_collect::<Vec<_>>());
+        let error = futures::executor::block_on(b2.paginate(call).try_collect::<Vec<_>>());
         let Err(error) = error else {
             panic!(
                 "{} took a page that should have been told as {told}",

@@ -17,8 +17,8 @@ use crate::{answered, assert_not_taken, client, document, refused};
 #[test]
 fn switching_a_buckets_lock_on_needs_the_capability_for_its_retention() {
     let lock = |enabled| UpdateBucket::new("b").file_lock_enabled(enabled);
-    assert_eq!(lock(true).also_needs(), [Capability::WriteBucketRetentions]);
-    assert!(lock(false).also_needs().is_empty());
+    assert_eq!(lock(true).extra_capabilities(), [Capability::WriteBucketRetentions]);
+    assert!(lock(false).extra_capabilities().is_empty());
 }
 
 const UNTIL: Timestamp = Timestamp::from_millis(1_770_334_823_346);

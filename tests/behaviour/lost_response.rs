@@ -217,7 +217,7 @@ fn all_wait_for_what_one_was_told_who_does_not_wait_himself() {
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
         let hurried = RetryPolicy::default().with_deadline(Duration::from_secs(5));
-        let hurried = b2.with_retry(hurried).call(ListBuckets::new()).await;
+        let hurried = b2.with_retry_policy(hurried).call(ListBuckets::new()).await;
         assert!(hurried.is_err());
         b2.call(ListBuckets::new()).await.unwrap();
     });

@@ -488,7 +488,7 @@ fn a_deadline_wins_over_an_outage_and_tells_of_it() {
     net.timer.run(async {
         b2.session().await.unwrap();
         net.set(|state| state.away = true);
-        let hurried = b2.with_retry(RetryPolicy::default().with_deadline(30 * SECOND));
+        let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(30 * SECOND));
         let mut patient = Box::pin(b2.call(ListBuckets::new()));
         let begins = net.timer.sleep(10 * SECOND);
         assert!(matches!(
@@ -523,7 +523,7 @@ fn a_call_that_may_be_tried_once_is_tried_once_in_an_outage_too() {
             net.timer.sleep(10 * SECOND).await;
             let before = net.count("b2_list_buckets");
             let began = net.timer.now();
-            let hasty = b2.with_retry(RetryPolicy::disabled());
+            let hasty = b2.with_retry_policy(RetryPolicy::disabled());
             let error = hasty.call(ListBuckets::new()).await.unwrap_err();
             assert_eq!(
                 (error.attempts(), error.gave_up()),

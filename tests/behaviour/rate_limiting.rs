@@ -109,7 +109,7 @@ fn who_was_never_sent_tells_what_all_wait_for() {
             "b2_list_buckets",
             Status(429, "too_many_requests", &[("retry-after", "60")]),
         );
-        let hurried = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
+        let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(5)));
         hurried.call(ListBuckets::new()).await.unwrap_err();
         hurried.call(DeleteBucket::new("b")).await.unwrap_err()
     });

@@ -249,7 +249,7 @@ fn a_body_that_can_be_read_once_is_not_sent_again_and_nothing_half_is_stored() {
         .await;
         let body = Body::once(5, stream::iter([Ok(Bytes::from("hello"))]));
         let call = UploadFile::new(&bucket.bucket_id, name("f"), body);
-        b2.with_retry(RetryPolicy::disabled())
+        b2.with_retry_policy(RetryPolicy::disabled())
             .call(call)
             .await
             .unwrap_err()
@@ -916,8 +916,8 @@ fn the_deadline_bounds_whatever_the_call_waits_for() {
         .timer(timer.clone())
         .build()
         .unwrap();
-    let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second));
-    let patient = b2.with_retry(RetryPolicy::default().with_deadline(5 * second));
+    let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(second));
+    let patient = b2.with_retry_policy(RetryPolicy::default().with_deadline(5 * second));
     let began = b2kit::Timer::now(&timer);
     let (error, outcome) = timer.run(async {
         futures::join!(
@@ -952,7 +952,7 @@ fn a_deadline_that_strikes_between_attempts_tells_why_the_last_one_failed() {
         script.push("b2_list_buckets", limited.clone());
         let later = Status(429, "too_many_requests", &[("retry-after", "60")]);
         script.push("b2_delete_bucket", Fault::Slow(1, Box::new(later)));
-        let patient = b2.with_retry(RetryPolicy::default());
+        let patient = b2.with_retry_policy(RetryPolicy::default());
         let (_, error) = futures::join!(
             patient.call(DeleteBucket::new("b")),
             b2.call(ListBuckets::new())

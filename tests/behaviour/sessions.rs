@@ -293,8 +293,8 @@ fn before_its_network() -> RetryPolicy {
 fn a_call_does_not_wait_for_a_login_beyond_its_own_deadline() {
     let (_, emulator, timer) = client();
     let (b2, _) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry(before_its_network());
-    let hasty = b2.with_retry(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
+    let b2 = b2.with_retry_policy(before_its_network());
+    let hasty = b2.with_retry_policy(RetryPolicy::default().with_deadline(Duration::from_secs(3)));
     timer.run(async {
         let began = timer.now();
         let hasty = async {
@@ -326,7 +326,7 @@ fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
         let (b2, logins) = with_logins(&emulator, &timer, |n| {
             (n < 4).then(|| Ok(http_refusal(503, "service_unavailable")))
         });
-        let hasty = b2.with_retry(hasty);
+        let hasty = b2.with_retry_policy(hasty);
         timer.run(async {
             let hasty = join_all((0..5).map(|_| hasty.call(ListBuckets::new())));
             let patient = join_all((0..5).map(|_| b2.call(ListBuckets::new())));
@@ -342,8 +342,8 @@ fn who_gives_up_early_on_a_login_gives_up_for_nobody_else() {
 fn a_login_that_was_given_up_is_given_up_for_all_who_waited_as_patiently() {
     let (_, emulator, timer) = client();
     let (b2, logins) = with_logins(&emulator, &timer, |_| Some(Err(refused_connection())));
-    let b2 = b2.with_retry(before_its_network());
-    let hasty = b2.with_retry(RetryPolicy::disabled());
+    let b2 = b2.with_retry_policy(before_its_network());
+    let hasty = b2.with_retry_policy(RetryPolicy::disabled());
     timer.run(async {
         let patient = join_all((0..50).map(|_| b2.call(ListBuckets::new())));
         let hasty = join_all((0..50).map(|_| hasty.call(ListBuckets::new())));
@@ -929,7 +929,7 @@ fn what_a_restricted_key_may_do_is_read_from_each_versions_document() {
 fn clones_of_a_client_share_its_session() {
     let (b2, emulator, timer) = client();
     timer.run(async {
-        let hasty = b2.with_retry(RetryPolicy::disabled());
+        let hasty = b2.with_retry_policy(RetryPolicy::disabled());
         b2.clone().call(ListBuckets::new()).await.unwrap();
         hasty.call(ListBuckets::new()).await.unwrap();
         emulator.expire_account_tokens();
@@ -976,7 +976,7 @@ fn who_waits_for_a_login_that_nobody_polls_any_more_waits_no_longer_than_its_own
     let mut first = Box::pin(b2.session());
     assert!((&mut first).now_or_never().is_none());
     let second = |deadline: u64| Duration::from_secs(deadline);
-    let hurried = b2.with_retry(RetryPolicy::default().with_deadline(second(5)));
+    let hurried = b2.with_retry_policy(RetryPolicy::default().with_deadline(second(5)));
     let began = timer.now();
     let error = timer.run(hurried.session()).unwrap_err();
     assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");

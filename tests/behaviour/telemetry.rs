@@ -735,7 +735,7 @@ fn calls_are_counted_by_their_class() {
         let _dropped = b2.call(download).await.unwrap();
         assert_eq!(counted(&b2), [2, 2, 2], "a look and a download");
         b2.clone()
-            .with_retry(RetryPolicy::disabled())
+            .with_retry_policy(RetryPolicy::disabled())
             .call(ListFileNames::new(&bucket))
             .await
             .unwrap();

@@ -396,7 +396,7 @@ fn a_users_deadline_holds_for_copies_compositions_and_listings() {
                     bucket.compose("g", [piece(), piece()]).await.unwrap_err()
                 }
                 "list" => {
-                    let mut files = b2.stream(ListFileNames::new(bucket.id()));
+                    let mut files = b2.paginate(ListFileNames::new(bucket.id()));
                     files.try_next().await.unwrap_err()
                 }
                 _ => {
@@ -462,7 +462,7 @@ fn a_list_of_endless_empty_pages_ends_with_a_users_deadline() {
     let b2 = served(&emulator).backend(backend).timer(timer.clone());
     let b2 = b2.retry_policy(within(5 * SECOND)).build().unwrap();
     let began = timer.now();
-    let mut files = b2.stream(ListFileNames::new("4_z1"));
+    let mut files = b2.paginate(ListFileNames::new("4_z1"));
     let error = timer.run(files.try_next()).unwrap_err();
     assert_eq!(error.gave_up(), Some(RetryStopReason::Deadline), "{error:?}");
     assert!(timer.now() - began <= 7 * SECOND);

@@ -53,7 +53,7 @@ pub(crate) async fn stored(b2: &Client, file_id: &FileId) -> Vec<u8> {
 }
 
 pub(crate) async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
-    let rows = bucket.client().stream(ListFileVersions::new(bucket.id()));
+    let rows = bucket.client().paginate(ListFileVersions::new(bucket.id()));
     let versions = rows.try_filter_map(|row: ListedFile| async {
         let version = row.into_version();
         Ok(version.filter(|version| version.action == Action::Upload))
@@ -63,7 +63,7 @@ pub(crate) async fn versions(bucket: &BucketHandle) -> Vec<FileVersion> {
 
 pub(crate) async fn unfinished(bucket: &BucketHandle) -> Vec<FileVersion> {
     let files = ListUnfinishedLargeFiles::new(bucket.id());
-    bucket.client().stream(files).try_collect().await.unwrap()
+    bucket.client().paginate(files).try_collect().await.unwrap()
 }
 
 pub(crate) fn ranges(content: &Bytes) -> Source {
@@ -1222,7 +1222,7 @@ fn a_failing_network_ends_an_upload_with_the_last_failure_and_leaves_it_in_the_l
     });
     chaos.timer.run(async {
         let bucket = bucket(&b2).await;
-        let hurried = b2.with_retry(RetryPolicy::disabled());
+        let hurried = b2.with_retry_policy(RetryPolicy::disabled());
         let bucket = BucketHandle::new(hurried, bucket.id().clone(), bucket.name().clone());
         let error: Error = bucket.upload("f", content(500)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable);

@@ -152,7 +152,7 @@ fn content(n: usize) -> Vec<u8> {
 /// Holds that each upload has arrived once.
 async fn assert_all_there(bucket: &BucketHandle, b2: &Client) {
     let versions: Vec<_> = b2
-        .stream(ListFileVersions::new(bucket.id()))
+        .paginate(ListFileVersions::new(bucket.id()))
         .try_collect()
         .await
         .unwrap();

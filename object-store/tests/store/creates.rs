@@ -20,7 +20,7 @@ fn create() -> PutOptions {
 async fn stages(world: &World) -> usize {
     let rows = world
         .client
-        .stream(ListFileVersions::new(world.bucket.id()));
+        .paginate(ListFileVersions::new(world.bucket.id()));
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     rows.iter()
         .filter(|row| is_create_stage(row.file_name()))

@@ -13,7 +13,7 @@ use crate::world::{World, run};
 async fn actions(world: &World, name: &str) -> Vec<Action> {
     let rows = world
         .client
-        .stream(ListFileVersions::new(world.bucket.id()).prefix(name));
+        .paginate(ListFileVersions::new(world.bucket.id()).prefix(name));
     let rows: Vec<_> = rows.try_collect().await.unwrap();
     rows.into_iter()
         .filter_map(|row| Some(row.into_version()?.action))

@@ -31,7 +31,7 @@ fn part(byte: u8, len: usize) -> PutPayload {
 async fn unfinished(world: &World) -> usize {
     let files = world
         .client
-        .stream(ListUnfinishedLargeFiles::new(world.bucket.id()));
+        .paginate(ListUnfinishedLargeFiles::new(world.bucket.id()));
     files.try_collect::<Vec<_>>().await.unwrap().len()
 }
 

@@ -54,7 +54,7 @@ impl ReadBackend for B2Backend {
             tpe => format!("{}{}/", self.prefix, tpe.dirname()),
         };
         let list = ListFileNames::new(self.bucket.id()).prefix(&prefix);
-        let rows = self.bucket.client().stream(list).try_collect::<Vec<_>>();
+        let rows = self.bucket.client().paginate(list).try_collect::<Vec<_>>();
         let rows = block_on(rows).map_err(failed("the files could not be listed"))?;
         let files = rows.into_iter().filter_map(|row| row.into_version());
         let ids = files.filter_map(|file| {

@@ -4,7 +4,9 @@ use b2kit_core::Request;
 use serde::{Deserialize, Serialize};
 
 use super::{GroupMember, Region, facts, post_to_groups};
-use crate::api::{CallExecutor, Call, CallKind, CallMetadata, Reconciliation, LostResponse, Reply, Target};
+use crate::api::{
+    Call, CallExecutor, CallKind, CallMetadata, LostResponse, Reconciliation, Reply, Target,
+};
 use crate::error::Error;
 use crate::types::{ApplicationKeyId, Secret};
 
@@ -67,12 +69,16 @@ impl Call for CreateGroupMember {
         })
     }
 
-    fn reveals(created: &CreatedGroupMember) -> Vec<Secret> {
+    fn secrets_in_output(created: &CreatedGroupMember) -> Vec<Secret> {
         vec![created.application_key.clone()]
     }
 
     /// The account's key comes with the answer and with nothing else, so a second account would not mend it.
-    async fn reconcile(&self, _: &impl CallExecutor, _: &LostResponse) -> Reconciliation<CreatedGroupMember> {
+    async fn reconcile(
+        &self,
+        _: &impl CallExecutor,
+        _: &LostResponse,
+    ) -> Reconciliation<CreatedGroupMember> {
         Reconciliation::Unknown
     }
 }

@@ -245,7 +245,7 @@ impl BucketHandle {
     ) -> Result<u64, Error> {
         let mut gone = 0;
         let list = ListFileVersions::new(self.id()).prefix(CREATE_STAGES);
-        let mut rows = self.client().stream(list);
+        let mut rows = self.client().paginate(list);
         while let Some(row) = rows.try_next().await? {
             let Some(version) = row.into_version() else {
                 continue;
@@ -324,7 +324,7 @@ impl Create {
         };
         #[cfg(feature = "fs")]
         let _place = match source.is_file() {
-            true => client.file_place(1).await,
+            true => client.reserve_files(1).await,
             false => None,
         };
         let (sha1, modified) = (source.sha1, source.modified);

@@ -81,7 +81,7 @@ pub(super) async fn run(
 /// Deletes a stage that nobody can have heard of. One attempt: what is left is garbage.
 pub(super) async fn discard_untaken(bucket: &BucketHandle, stage: &Stage) {
     let delete = DeleteFileVersion::new(&*stage.file_name, &stage.file_id);
-    let client = bucket.client().with_retry(RetryPolicy::disabled());
+    let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
     let _garbage = client.call(delete).await;
 }
 
@@ -150,7 +150,7 @@ impl Run<'_> {
             .prefix(name.as_str())
             .max_file_count(1);
         // Of the names that begin with this one it is the first.
-        let first = self.client().stream(names).try_next().await?;
+        let first = self.client().paginate(names).try_next().await?;
         let file = first.and_then(|row| row.into_version());
         Ok(Answer::Target(
             match file.filter(|file| *file.file_name == *name.as_str()) {

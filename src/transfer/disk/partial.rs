@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::dir::Identity;
-use crate::client::LocalKey;
+use crate::client::SigningKey;
 use crate::transfer::download::Spans;
 use crate::types::FileId;
 
@@ -56,7 +56,7 @@ struct Document {
 
 impl Partial {
     /// The state of the file that the system knows by this.
-    pub(super) fn write(&self, of: Identity, key: &LocalKey) -> Vec<u8> {
+    pub(super) fn write(&self, of: Identity, key: &SigningKey) -> Vec<u8> {
         let mut document = Document {
             b2kit_partial_download: FORMAT,
             file_id: self.file_id.as_str().to_owned(),
@@ -101,10 +101,10 @@ impl Partial {
 
 impl Left {
     /// Reads the state of the file that the system knows by this, and is so long; nothing that contradicts itself.
-    pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &LocalKey) -> Option<Self> {
+    pub(super) fn read(document: &[u8], length: u64, of: Identity, key: &SigningKey) -> Option<Self> {
         let mut document: Document = serde_json::from_slice(document).ok()?;
         let is_signed = match (document.b2kit_partial_download, document.signature.take()) {
-            (FORMAT, Some(signature)) if key.has_signed(&document.signed(), &signature) => true,
+            (FORMAT, Some(signature)) if key.verify(&document.signed(), &signature) => true,
             (UNSIGNED, None) => false,
             _ => return None,
         };
@@ -145,8 +145,8 @@ mod tests {
 
     const OF: Identity = Identity { device: 3, file: 7 };
 
-    fn key(key: &str) -> LocalKey {
-        LocalKey::derived_from(&Secret::new(key))
+    fn key(key: &str) -> SigningKey {
+        SigningKey::derived_from(&Secret::new(key))
     }
 
     fn spans(of: &[(u64, u64)]) -> Spans {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path};
 
 use super::dir::{Dir, Kind};
-use crate::client::LocalKey;
+use crate::client::SigningKey;
 use crate::transfer::reserved::{MARK, is_reserved};
 use crate::types::Sha1;
 
@@ -14,12 +14,12 @@ use crate::types::Sha1;
 pub(in crate::transfer) struct Place {
     pub(super) dir: Dir,
     pub(super) target: OsString,
-    pub(super) key: LocalKey,
+    pub(super) key: SigningKey,
 }
 
 impl Place {
     /// At a path of the caller's own: links in it are followed, but for the last name.
-    pub(in crate::transfer) fn at(path: &Path, key: LocalKey) -> io::Result<Self> {
+    pub(in crate::transfer) fn at(path: &Path, key: SigningKey) -> io::Result<Self> {
         let target = path.file_name().ok_or_else(no_file)?.to_owned();
         let dir = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => Dir::open(parent)?,
@@ -29,7 +29,7 @@ impl Place {
     }
 
     /// Below a directory of the caller's own. Beneath that no link is followed; directories that are missing are made.
-    pub(in crate::transfer) fn below(root: &Path, path: &Path, key: LocalKey) -> io::Result<Self> {
+    pub(in crate::transfer) fn below(root: &Path, path: &Path, key: SigningKey) -> io::Result<Self> {
         let names: Option<Vec<&OsStr>> = path
             .components()
             .map(|part| match part {
@@ -145,7 +145,7 @@ mod tests {
         Place {
             dir: Dir::open(Path::new(".")).unwrap(),
             target: target.into(),
-            key: LocalKey::derived_from(&Secret::new(key)),
+            key: SigningKey::derived_from(&Secret::new(key)),
         }
     }
 

@@ -242,7 +242,7 @@ impl FileDownload {
         let mut written = 0;
         let refused = |error, name: &str| {
             let error = Error::destination("what arrived could not be written", error);
-            client.masked(error.about(name))
+            client.redacted(error.about(name))
         };
         while let Some(bytes) = stream.next().await.transpose()? {
             write_all(&mut writer, &bytes)
@@ -269,7 +269,7 @@ impl FileDownload {
             Ok(What::Version(file_id)) => error.about(file_id.as_str()),
             Err(_) => error,
         };
-        self.client.masked(error)
+        self.client.redacted(error)
     }
 
     /// Makes the first call, for these bytes or for none.
@@ -290,8 +290,8 @@ impl FileDownload {
             // Its name is what a server says it is.
             Ok(What::Version(_)) => self
                 .client
-                .about(bucket, &self.client.masked_name(&file.file_name)),
-            _ => self.client.about(bucket, &file.file_name),
+                .for_file(bucket, &self.client.redacted_name(&file.file_name)),
+            _ => self.client.for_file(bucket, &file.file_name),
         };
         let version = Version {
             client,

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
 use crate::api::{DownloadBody, DownloadFileById, DownloadFileByName, Overrides};
-use crate::client::{Client, Patience};
+use crate::client::{Client, ResumePolicy};
 use crate::error::Error;
 use crate::transfer::Progress;
 use crate::types::{BucketName, ByteRange, CustomerKey, FileId, FileName};
@@ -36,7 +36,7 @@ pub(super) struct Reader {
     /// Those that are still to come.
     left: Range<u64>,
     state: State,
-    patience: Patience,
+    resume_policy: ResumePolicy,
 }
 
 enum State {
@@ -62,7 +62,7 @@ impl Reader {
 
     fn new(version: Arc<Version>, span: Range<u64>, state: State) -> Self {
         Self {
-            patience: Patience::new(&version.client),
+            resume_policy: ResumePolicy::new(&version.client),
             version,
             left: span,
             state,
@@ -77,13 +77,13 @@ impl Reader {
 
     /// An error as it may leave the client.
     pub(super) fn masked(&self, error: Error) -> Error {
-        self.version.client.masked(error)
+        self.version.client.redacted(error)
     }
 
     fn arrived(&mut self, bytes: &Bytes) {
         let len = bytes.len() as u64;
         self.left.start += len;
-        self.patience.arrived(len);
+        self.resume_policy.on_progress(len);
         self.version.progress.add(len);
     }
 
@@ -91,7 +91,7 @@ impl Reader {
         if self.left.is_empty() {
             return after_the_last_byte(failure).map(|()| State::Over);
         }
-        let (pause, client) = self.patience.broke_off(failure)?;
+        let (pause, client) = self.resume_policy.on_interruption(failure)?;
         self.version.progress.retried();
         let opening = open(Arc::clone(&self.version), client, self.left.clone(), pause);
         Ok(State::Opening(Box::pin(opening)))

@@ -114,7 +114,7 @@ impl FileDownload {
     /// [gone on with](Self::resume). What a thread does at that moment it does to its end: that may be putting a file
     /// that is whole and verified in its place.
     pub async fn to_path<P: Into<PathBuf> + Send>(self, path: P) -> Result<Downloaded, Error> {
-        let (path, key) = (path.into(), self.client.local_key());
+        let (path, key) = (path.into(), self.client.signing_key());
         let target = path.clone();
         let find = move || Place::at(&path, key.clone());
         let landed = self.land(&target, find).await;
@@ -145,7 +145,7 @@ impl FileDownload {
         R: Into<PathBuf> + Send,
         P: Into<PathBuf> + Send,
     {
-        let (root, path, key) = (root.into(), path.into(), self.client.local_key());
+        let (root, path, key) = (root.into(), path.into(), self.client.signing_key());
         let target = root.join(&path);
         let find = move || Place::below(&root, &path, key.clone());
         let landed = self.land(&target, find).await;
@@ -164,14 +164,14 @@ impl FileDownload {
             )));
         }
         let refused = |error| refused(target, error);
-        let _files = self.client.file_place(FILES).await;
+        let _files = self.client.reserve_files(FILES).await;
         let find = Arc::new(find);
         let open = || async {
             let find = Arc::clone(&find);
             let place = on_pool(move || find()).await?;
             self.temp(place).await
         };
-        let (temp, left) = self.client.with_room(open).await.map_err(refused)?;
+        let (temp, left) = self.client.retry_when_exhausted(open).await.map_err(refused)?;
         let landed = self.verified(&temp, target, left).await;
         if landed.is_err() {
             // Nothing goes on when this has ended.
@@ -189,7 +189,7 @@ impl FileDownload {
             let temp = Arc::clone(&temp);
             on_pool(move || temp.put_in_place(len, modified))
         };
-        if let Err(error) = self.client.with_room(put).await {
+        if let Err(error) = self.client.retry_when_exhausted(put).await {
             on_pool(move || temp.give_up()).await;
             return Err(refused(error));
         }

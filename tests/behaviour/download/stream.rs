@@ -177,7 +177,7 @@ fn a_policy_that_never_tries_again_is_kept_in_the_middle_of_a_body() {
     let (net, file) = (Net::new(0), bytes(1_000));
     let (bucket, _) = net.with_file(&file);
     net.nth(1, FaultKind::CutResponse { after: 10 });
-    let client = bucket.client().with_retry(RetryPolicy::disabled());
+    let client = bucket.client().with_retry_policy(RetryPolicy::disabled());
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     let read = net.run(async { bucket.download("f").stream().await?.collect(1_000).await });
     assert_eq!(read.unwrap_err().kind(), ErrorKind::Http);
@@ -189,7 +189,7 @@ fn a_deadline_counts_from_the_break_and_not_from_the_beginning() {
     let (net, file) = (Net::new(0), bytes(400_000));
     let (bucket, _) = net.with_file(&file);
     let policy = RetryPolicy::default().with_deadline(Duration::from_secs(60));
-    let client = bucket.client().with_retry(policy);
+    let client = bucket.client().with_retry_policy(policy);
     let bucket = BucketHandle::new(client, bucket.id().clone(), bucket.name().clone());
     net.nth(1, FaultKind::CutResponse { after: 200_000 });
     let read = net.run(async {

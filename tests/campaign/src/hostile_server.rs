@@ -149,28 +149,28 @@ impl HttpClient for HostileServer {
     }
 }
 
-/// All lies about what a calm run has seen.
-pub fn lies(seen: &Seen) -> Vec<Lie> {
-    let mut lies = Vec::new();
-    for (call, reply) in &seen.replies {
-        for (pointer, honest) in values(reply, String::new()) {
-            let lie = |value| Lie::Field {
-                call: call.clone(),
-                pointer: pointer.clone(),
-                value,
-            };
-            lies.extend(
-                instead_of(&honest)
-                    .into_iter()
-                    .filter(|it| *it != honest)
-                    .map(lie),
-            );
-        }
-        lies.extend(bodies().into_iter().map(|body| Lie::Body {
+/// All lies about what a calm run has seen, each made when it is asked for: together they take hundreds of megabytes.
+pub fn lies(seen: &Seen) -> impl Iterator<Item = Lie> + '_ {
+    let replies = seen.replies.iter();
+    let in_replies = replies.flat_map(|(call, reply)| {
+        let in_fields =
+            values(reply, String::new())
+                .into_iter()
+                .flat_map(move |(pointer, honest)| {
+                    instead_of(&honest)
+                        .into_iter()
+                        .filter(move |it| *it != honest)
+                        .map(move |value| Lie::Field {
+                            call: call.clone(),
+                            pointer: pointer.clone(),
+                            value,
+                        })
+                });
+        in_fields.chain(bodies().into_iter().map(move |body| Lie::Body {
             call: call.clone(),
             body,
-        }));
-    }
+        }))
+    });
     let more = [
         "retry-after",
         "date",
@@ -178,19 +178,18 @@ pub fn lies(seen: &Seen) -> Vec<Lie> {
         "content-range",
         "x-bz-content-sha1",
     ];
-    for (call, names) in &seen.headers {
+    let in_headers = seen.headers.iter().flat_map(move |(call, names)| {
         let names = names.iter().map(String::as_str).chain(more);
-        for name in names.collect::<BTreeSet<_>>() {
-            for value in header_values() {
-                lies.push(Lie::Header {
-                    call: call.clone(),
-                    name: name.to_owned(),
-                    value,
-                });
-            }
-        }
-    }
-    lies
+        let names: BTreeSet<_> = names.collect();
+        names.into_iter().flat_map(move |name| {
+            header_values().into_iter().map(move |value| Lie::Header {
+                call: call.clone(),
+                name: name.to_owned(),
+                value,
+            })
+        })
+    });
+    in_replies.chain(in_headers)
 }
 
 /// Each value in a document, with its pointer.

@@ -127,7 +127,7 @@ impl Model {
     pub fn check(&self, bucket: &BucketHandle) {
         let b2 = bucket.client();
         let versions = block_on(async {
-            let rows = b2.stream(ListFileVersions::new(bucket.id()));
+            let rows = b2.paginate(ListFileVersions::new(bucket.id()));
             rows.try_collect::<Vec<_>>().await
         });
         let versions: Vec<_> = versions

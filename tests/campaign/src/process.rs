@@ -18,6 +18,11 @@ pub fn peak_mib() -> Option<u64> {
     Some(kib / 1024)
 }
 
+/// Makes the memory that the process has at this moment the most that it has had; whether the system can do that.
+pub fn reset_peak() -> bool {
+    std::fs::write("/proc/self/clear_refs", "5").is_ok()
+}
+
 /// All text that a program could have printed: events, errors.
 #[derive(Debug, Clone, Default)]
 pub struct Shown(Arc<Mutex<Vec<u8>>>);

@@ -262,7 +262,7 @@ impl Run {
     fn list(&self, bucket: &BucketHandle) -> Result<(), Error> {
         let rows = bucket
             .client()
-            .stream(ListFileNames::new(bucket.id()).prefix("dir/"));
+            .paginate(ListFileNames::new(bucket.id()).prefix("dir/"));
         let rows: Vec<ListedFile> = block_on(rows.try_collect())?;
         let names: Vec<_> = rows.iter().map(ListedFile::file_name).collect();
         assert!(

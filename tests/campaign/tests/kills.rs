@@ -153,7 +153,7 @@ fn killed_and_resumed(seed: u64, kills: &mut Kills) {
     serving.kill_and_restart(&data);
     let b2 = serving.client();
     let bucket = block_on(b2.bucket("campaign")).unwrap();
-    let versions = b2.stream(ListFileVersions::new(bucket.id()));
+    let versions = b2.paginate(ListFileVersions::new(bucket.id()));
     let versions: Vec<_> = block_on(versions.try_collect()).unwrap();
     let files = versions.into_iter().filter_map(|row| row.into_version());
     let files: Vec<_> = files.filter(|it| it.action == Action::Upload).collect();
@@ -164,7 +164,7 @@ fn killed_and_resumed(seed: u64, kills: &mut Kills) {
         let stream = block_on(b2.download(&file.file_id).stream()).unwrap();
         assert!(block_on(stream.collect(content.len())).unwrap() == content);
     }
-    let unfinished = b2.stream(ListUnfinishedLargeFiles::new(bucket.id()));
+    let unfinished = b2.paginate(ListUnfinishedLargeFiles::new(bucket.id()));
     let unfinished: Vec<_> = block_on(unfinished.try_collect()).unwrap();
     assert_eq!(unfinished, [], "what was begun was not taken up");
 }

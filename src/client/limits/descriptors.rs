@@ -14,26 +14,26 @@ use std::time::Duration;
 use b2kit_core::adapter::is_exhaustion;
 use futures_util::future::{Either, select};
 
-use super::Client;
-use super::memory::{Memory, Room};
+use super::semaphore::{Reservation, Semaphore};
+use crate::client::handle::Client;
 
 /// How long to wait for those who have files open. They may be transfers that nobody polls.
 const FILE_WAIT: Duration = Duration::from_secs(60);
 
 /// No two tries come closer together.
-const LEAST_PAUSE: Duration = Duration::from_millis(100);
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the system doesn't say what a process may have open: what macOS gives it unless told otherwise.
 const SMALLEST_LIMIT: u64 = 256;
 
 /// The files that may be open at once; `None` where a system has no such limit.
-pub(super) fn files() -> Option<Arc<Memory>> {
+pub(in crate::client) fn files() -> Option<Arc<Semaphore>> {
     if cfg!(windows) {
         return None;
     }
     let limit = std::fs::read_to_string("/proc/self/limits").ok();
     let limit = limit.map_or(Some(SMALLEST_LIMIT), |limits| soft_limit(&limits))?;
-    Some(Memory::new((limit / 3).max(1)))
+    Some(Semaphore::new((limit / 3).max(1)))
 }
 
 /// How many files a process may have open, from what Linux says of its limits. `None` is any number.
@@ -53,17 +53,17 @@ fn soft_limit(limits: &str) -> Option<u64> {
 
 impl Client {
     /// Waits until so many more files may be open, and holds their places.
-    pub(crate) async fn file_place(&self, wanted: u64) -> Option<Room> {
+    pub(crate) async fn reserve_files(&self, wanted: u64) -> Option<Reservation> {
         let files = self.shared.files.get_or_init(files).as_ref()?;
         let enough = self.shared.timer.sleep(FILE_WAIT);
-        match select(Memory::room(files, wanted), enough).await {
+        match select(Semaphore::acquire(files, wanted), enough).await {
             Either::Left((place, _)) => Some(place),
             Either::Right(_) => None,
         }
     }
 
     /// Opens what takes room on this machine: again, while there is none.
-    pub(crate) async fn with_room<T, E, F>(
+    pub(crate) async fn retry_when_exhausted<T, E, F>(
         &self,
         mut open: impl FnMut() -> F + Send,
     ) -> Result<T, E>
@@ -72,19 +72,19 @@ impl Client {
         E: StdError + Send + 'static,
         F: Future<Output = Result<T, E>> + Send,
     {
-        let (began, gates) = (self.now(), &self.shared.gates);
-        let (mut since, mut successes) = (began, gates.successes());
+        let (began, limiter) = (self.now(), &self.shared.limiter);
+        let (mut since, mut successes) = (began, limiter.successes());
         loop {
             let error = match pin!(open()).await {
                 Err(error) if is_exhaustion(&error) => error,
                 outcome => return outcome,
             };
             let now = self.now();
-            let so_far = gates.successes();
+            let so_far = limiter.successes();
             if so_far != successes {
                 (since, successes) = (now, so_far);
             }
-            let pause = self.policy.pause(0, self.shared.chance()).max(LEAST_PAUSE);
+            let pause = self.policy.pause(0, self.shared.jitter()).max(MIN_PAUSE);
             let elapsed = now.saturating_duration_since(began);
             let too_late = |deadline: Duration| pause >= deadline.saturating_sub(elapsed);
             if now.saturating_duration_since(since) >= self.policy.min_retry_duration

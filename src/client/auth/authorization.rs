@@ -10,10 +10,10 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase};
 use futures_util::future::{Either, select};
 use futures_util::lock::Mutex as AsyncMutex;
 
-#[cfg(feature = "fs")]
-use super::local_key::LocalKey;
-use super::policy::RetryPolicy;
 use crate::api::{ApiVersion, AuthorizeAccount, Credentials, DownloadOrigin, Session, Target};
+use crate::client::retry::policy::RetryPolicy;
+#[cfg(feature = "fs")]
+use crate::client::signing_key::SigningKey;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 use crate::types::AccountId;
 
@@ -29,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 /// Each session has a generation. Who is told that a token has expired says which generation's it was, so that a late
 /// word about an old token does not throw a new one away, and a thousand of them cause one new session. Those who wait
 /// for the same login share its outcome; a failure too, but for those whose own policy would have gone on.
-pub(super) struct Authorization {
+pub(in crate::client) struct Authorization {
     realm: String,
     version: ApiVersion,
     credentials: Option<Credentials>,
@@ -64,13 +64,13 @@ struct Failure {
 
 /// A session, and which one it is.
 #[derive(Clone)]
-pub(super) struct Generation {
+pub(in crate::client) struct Generation {
     number: u64,
-    pub(super) session: Arc<Session>,
+    pub(in crate::client) session: Arc<Session>,
 }
 
 impl Authorization {
-    pub(super) fn new(
+    pub(in crate::client) fn new(
         realm: String,
         version: ApiVersion,
         credentials: Option<Credentials>,
@@ -99,27 +99,27 @@ impl Authorization {
     }
 
     /// The version of the API that its sessions speak.
-    pub(super) const fn version(&self) -> ApiVersion {
+    pub(in crate::client) const fn version(&self) -> ApiVersion {
         self.version
     }
 
-    /// See [`Client::local_key`](super::Client::local_key).
+    /// See [`Client::local_key`](crate::client::Client::local_key).
     #[cfg(feature = "fs")]
-    pub(super) fn local_key(&self) -> Option<LocalKey> {
+    pub(in crate::client) fn signing_key(&self) -> Option<SigningKey> {
         if let Some(credentials) = &self.credentials {
-            return Some(LocalKey::derived_from(credentials.application_key()));
+            return Some(SigningKey::derived_from(credentials.application_key()));
         }
         let session = self.current()?.session;
-        Some(LocalKey::derived_from(&session.authorization_token))
+        Some(SigningKey::derived_from(&session.authorization_token))
     }
 
     /// Where to authorize.
-    pub(super) fn realm(&self) -> Target<'_> {
+    pub(in crate::client) fn login_target(&self) -> Target<'_> {
         Target::realm(&self.realm, self.version)
     }
 
     /// The session, if there is one.
-    pub(super) fn current(&self) -> Option<Generation> {
+    pub(in crate::client) fn current(&self) -> Option<Generation> {
         let state = self.lock();
         let session = state.session.clone()?;
         Some(Generation {
@@ -132,7 +132,7 @@ impl Authorization {
     ///
     /// Somebody else's login is waited for until `enough`: it may have more time than this one, or be one that nobody
     /// polls any more.
-    pub(super) async fn session<F>(
+    pub(in crate::client) async fn session<F>(
         &self,
         policy: &Arc<RetryPolicy>,
         now: impl Fn() -> Instant + Send,
@@ -169,7 +169,7 @@ impl Authorization {
 
     /// Lets go of a session whose token B2 doesn't accept any more, unless there is a newer one already: then this
     /// is `false`.
-    pub(super) fn expired(&self, generation: &Generation) -> bool {
+    pub(in crate::client) fn expired(&self, generation: &Generation) -> bool {
         let mut state = self.lock();
         let current = state.generation == generation.number;
         if current {
@@ -179,20 +179,20 @@ impl Authorization {
     }
 
     /// How long an attempt at logging in has to wait since the last one: the more of them fail, the longer.
-    pub(super) fn pause(&self, now: Instant) -> Duration {
+    pub(in crate::client) fn pause(&self, now: Instant) -> Duration {
         self.lock()
             .not_before
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
     }
 
     /// An attempt at logging in has ended.
-    pub(super) fn attempted(&self, failed: bool, now: Instant, chance: f64) {
+    pub(in crate::client) fn attempted(&self, failed: bool, now: Instant, jitter: f64) {
         let mut state = self.lock();
         state.failed_attempts = if failed { state.failed_attempts + 1 } else { 0 };
         let pause = if failed {
             let doubled = SHORTEST_PAUSE.saturating_mul(1 << state.failed_attempts.min(10));
             let half = doubled.min(LONGEST_PAUSE) / 2;
-            half.saturating_add(share(half, chance))
+            half.saturating_add(share(half, jitter))
         } else {
             SHORTEST_PAUSE
         };

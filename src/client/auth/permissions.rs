@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 use crate::types::Capability;
 
 /// Refuses a call for which the key is known to lack a capability: B2 would refuse it too, after a round trip.
-pub(super) fn refuse_known_missing(
+pub(in crate::client) fn refuse_known_missing(
     facts: &CallMetadata,
     also: &[Capability],
     session: &Session,
@@ -39,7 +39,11 @@ pub(super) fn refuse_known_missing(
 }
 
 /// Adds to B2's refusal what the key may do.
-pub(super) fn with_restriction(failure: Error, facts: &CallMetadata, session: &Session) -> Error {
+pub(in crate::client) fn with_key_permissions(
+    failure: Error,
+    facts: &CallMetadata,
+    session: &Session,
+) -> Error {
     let unauthorized = failure
         .b2()
         .is_some_and(|b2| b2.status == 401 && b2.code == "unauthorized");
@@ -57,7 +61,7 @@ pub(super) fn with_restriction(failure: Error, facts: &CallMetadata, session: &S
 
 /// What B2 refuses a login with, where the key is right and the version of the API is not: a key of v4 is refused by the
 /// older ones as a request that they don't support.
-pub(super) fn explain_login(failure: Error, version: ApiVersion) -> Error {
+pub(in crate::client) fn explain_login(failure: Error, version: ApiVersion) -> Error {
     let Some(b2) = failure.b2() else {
         return failure;
     };

@@ -11,14 +11,14 @@ use crate::api::Session;
 use crate::error::{Error, ErrorKind};
 
 /// The place where all accounts of the real service are authorized.
-pub(super) const REALM: &str = "https://api.backblazeb2.com";
+pub(in crate::client) const REALM: &str = "https://api.backblazeb2.com";
 
 /// The domains of the real service, and of its staging, with all below them.
 const SERVICES: [&[&str]; 2] = [&["backblazeb2.com", "backblaze.com"], &["backblaze.net"]];
 
 /// Which places are trusted.
 #[derive(Debug, Clone)]
-pub(super) struct EndpointPolicy {
+pub(in crate::client) struct EndpointPolicy {
     realm_host: String,
     /// Where the realm is one of B2's own: all domains that belong to it.
     domains: Option<&'static [&'static str]>,
@@ -29,7 +29,7 @@ pub(super) struct EndpointPolicy {
 }
 
 impl EndpointPolicy {
-    pub(super) fn new(
+    pub(in crate::client) fn new(
         realm: &str,
         allow_insecure_http: bool,
         trusted_hosts: Vec<String>,
@@ -51,7 +51,7 @@ impl EndpointPolicy {
     }
 
     /// Trusts this origin with downloads, since the program names it. It is held to TLS as all others.
-    pub(super) fn with_download_origin(mut self, text: &str) -> Result<Self, Error> {
+    pub(in crate::client) fn with_download_origin(mut self, text: &str) -> Result<Self, Error> {
         let uri = origin(text, "the origin of downloads", "https://files.example.com")?;
         self.check_form(&uri)?;
         self.download_origin = scheme_and_authority(&uri);
@@ -59,7 +59,7 @@ impl EndpointPolicy {
     }
 
     /// Refuses a place that is not trusted with downloads.
-    pub(super) fn check_download(&self, uri: &Uri) -> Result<(), Error> {
+    pub(in crate::client) fn check_download(&self, uri: &Uri) -> Result<(), Error> {
         if self.download_origin.is_some() && scheme_and_authority(uri) == self.download_origin {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl EndpointPolicy {
     }
 
     /// Refuses a session that leads to places that are not trusted: links to downloads are made of it too.
-    pub(super) fn check_session(&self, session: &Session) -> Result<(), Error> {
+    pub(in crate::client) fn check_session(&self, session: &Session) -> Result<(), Error> {
         let used = [session.api_url(), session.download_url()];
         let perhaps_used = [session.groups_api_url(), session.backup_api_url()];
         for origin in used.into_iter().chain(perhaps_used.into_iter().flatten()) {
@@ -87,7 +87,7 @@ impl EndpointPolicy {
     }
 
     /// Refuses a place that is not trusted.
-    pub(super) fn check(&self, uri: &Uri) -> Result<(), Error> {
+    pub(in crate::client) fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = self.check_form(uri)?;
         self.check_host(uri, &host)
     }

@@ -8,7 +8,7 @@ use http::header::{DATE, RETRY_AFTER};
 /// How long the server asks to wait. What is neither seconds nor a date is passed over; of several, the longest counts.
 ///
 /// A date is held against the answer's own `Date`, so that nobody's clock has to be right.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub(in crate::client) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let now = server_time(headers);
     let wishes = headers
         .get_all(RETRY_AFTER)
@@ -18,7 +18,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The server's own time, as its answer says.
-pub(super) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
+pub(in crate::client) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
     httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 

@@ -1,4 +1,4 @@
-//! [`LocalKey`]: a secret of this user's, by which a later process knows what an earlier one has left on the local disk.
+//! [`SigningKey`]: a secret of this user's, by which a later process knows what an earlier one has left on the local disk.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ const PURPOSE: &[u8] = b"b2kit: names and states of partial downloads, 1";
 /// Whoever can put files on the disk, by a name in a bucket or as another user of the machine, can't sign with it, and what
 /// is signed tells nothing of the application key.
 #[derive(Clone)]
-pub(crate) struct LocalKey(Zeroizing<[u8; 32]>);
+pub(crate) struct SigningKey(Zeroizing<[u8; 32]>);
 
-impl LocalKey {
+impl SigningKey {
     pub(crate) fn derived_from(secret: &Secret) -> Self {
         let mut mac = keyed(secret.expose().as_bytes());
         mac.update(PURPOSE);
@@ -34,16 +34,16 @@ impl LocalKey {
     }
 
     /// Whether that is the signature, in a time that doesn't depend on where it differs.
-    pub(crate) fn has_signed(&self, message: &[u8], signature: &str) -> bool {
+    pub(crate) fn verify(&self, message: &[u8], signature: &str) -> bool {
         let mut mac = keyed(&*self.0);
         mac.update(message);
         bytes(signature).is_some_and(|signature| mac.verify_slice(&signature).is_ok())
     }
 }
 
-impl fmt::Debug for LocalKey {
+impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LocalKey([redacted])")
+        f.write_str("SigningKey([redacted])")
     }
 }
 
@@ -69,12 +69,12 @@ mod tests {
     #[test]
     fn a_signature_holds_for_its_key_and_message_alone() {
         let [key, other] =
-            ["K001abc", "K001abd"].map(|key| LocalKey::derived_from(&Secret::new(key)));
+            ["K001abc", "K001abd"].map(|key| SigningKey::derived_from(&Secret::new(key)));
         let signature = key.sign(b"state");
         assert_eq!(signature.len(), 64);
-        assert!(key.has_signed(b"state", &signature));
-        assert!(!key.has_signed(b"State", &signature));
-        assert!(!other.has_signed(b"state", &signature));
+        assert!(key.verify(b"state", &signature));
+        assert!(!key.verify(b"State", &signature));
+        assert!(!other.verify(b"state", &signature));
         let cut = &signature[..62];
         for not_hex in [
             "",
@@ -83,15 +83,15 @@ mod tests {
             &format!("{cut}gg"),
             &"+1".repeat(32),
         ] {
-            assert!(!key.has_signed(b"state", not_hex), "{not_hex}");
+            assert!(!key.verify(b"state", not_hex), "{not_hex}");
         }
-        assert_eq!(format!("{key:?}"), "LocalKey([redacted])");
+        assert_eq!(format!("{key:?}"), "SigningKey([redacted])");
     }
 
     /// Another derivation would no longer find what an earlier version has left.
     #[test]
     fn the_derivation_is_pinned() {
-        let key = LocalKey::derived_from(&Secret::new("K001abc"));
+        let key = SigningKey::derived_from(&Secret::new("K001abc"));
         assert_eq!(&key.sign(b"state")[..16], "9d9d514367d33dd6");
     }
 }

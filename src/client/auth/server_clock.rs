@@ -15,7 +15,7 @@ const SLACK: Duration = Duration::from_secs(60);
 
 /// B2's own time, as its answers tell it.
 #[derive(Debug, Default)]
-pub(super) struct ServerClock(Mutex<State>);
+pub(in crate::client) struct ServerClock(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -28,7 +28,7 @@ struct State {
 
 impl ServerClock {
     /// An answer of B2's says that it is `date`.
-    pub(super) fn note(&self, date: SystemTime, now: Instant) {
+    pub(in crate::client) fn note(&self, date: SystemTime, now: Instant) {
         let Some(date) = timestamp(date) else {
             return;
         };
@@ -41,7 +41,7 @@ impl ServerClock {
     }
 
     /// A time that is not later than B2's own, and earlier by a minute at most.
-    pub(super) fn not_later_than(&self, now: Instant) -> Option<Timestamp> {
+    pub(in crate::client) fn not_later_than(&self, now: Instant) -> Option<Timestamp> {
         let state = self.lock();
         let (date, at) = state.heard.filter(|_| !state.doubtful)?;
         let passed = now.saturating_duration_since(at).saturating_sub(SLACK);
@@ -49,7 +49,7 @@ impl ServerClock {
     }
 
     /// By how many seconds this machine's clock is ahead of B2's, if that is worth a word and for the first time.
-    pub(super) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
+    pub(in crate::client) fn skew(&self, here: SystemTime, now: Instant) -> Option<i64> {
         let mut state = self.lock();
         let there = at_now(state.heard?, now);
         let here = timestamp(here).map_or(0, Timestamp::as_millis);

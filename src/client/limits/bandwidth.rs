@@ -16,7 +16,7 @@ use futures_core::Stream;
 const SAVED: Duration = Duration::from_millis(100);
 
 /// The pace of all transfers of a client.
-pub(super) struct Bandwidth {
+pub(in crate::client) struct Bandwidth {
     timer: Arc<dyn Timer>,
     bytes_per_second: u64,
     /// When what was let through so far is over, at this pace.
@@ -24,7 +24,7 @@ pub(super) struct Bandwidth {
 }
 
 impl Bandwidth {
-    pub(super) fn new(timer: Arc<dyn Timer>, bytes_per_second: u64) -> Arc<Self> {
+    pub(in crate::client) fn new(timer: Arc<dyn Timer>, bytes_per_second: u64) -> Arc<Self> {
         let now = timer.now();
         Arc::new(Self {
             timer,
@@ -34,7 +34,7 @@ impl Bandwidth {
     }
 
     /// The request, whose body leaves at this pace.
-    pub(super) fn outgoing(self: &Arc<Self>, request: Request) -> Request {
+    pub(in crate::client) fn outgoing(self: &Arc<Self>, request: Request) -> Request {
         let pace = Arc::clone(self);
         request.map(|body| {
             if body.is_empty() {
@@ -45,7 +45,7 @@ impl Bandwidth {
     }
 
     /// The response, whose body is read at this pace.
-    pub(super) fn incoming(self: &Arc<Self>, body: ResponseBody) -> ResponseBody {
+    pub(in crate::client) fn incoming(self: &Arc<Self>, body: ResponseBody) -> ResponseBody {
         ResponseBody::new(body.len(), self.paced(body))
     }
 

@@ -6,6 +6,9 @@ use b2kit_core::time::share;
 
 use crate::api::{CallKind, CallMetadata};
 
+/// A download makes progress with so many bytes: failures before them are forgotten.
+pub(in crate::client) const PROGRESS_BYTES: u64 = 256 << 10;
+
 /// How long a client goes on when calls fail in ways that may pass.
 ///
 /// A call is given up when it was tried as often as its kind allows *and* for as long as
@@ -101,26 +104,26 @@ impl RetryPolicy {
         self
     }
 
-    /// How long to wait after so many pauses: half of it is certain, and half is chance.
-    pub(super) fn pause(&self, pauses: u32, chance: f64) -> Duration {
+    /// How long to wait after so many pauses: half of it is certain, and half is jitter.
+    pub(in crate::client) fn pause(&self, pauses: u32, jitter: f64) -> Duration {
         let doubled = self.initial_backoff.saturating_mul(1 << pauses.min(20));
         let half = doubled.min(self.max_backoff) / 2;
-        half.saturating_add(share(half, chance))
+        half.saturating_add(share(half, jitter))
     }
 
     /// Whether it allows one attempt and no more.
-    pub(super) const fn is_once(&self, kind: CallKind) -> bool {
+    pub(in crate::client) const fn is_once(&self, kind: CallKind) -> bool {
         self.attempts(kind) <= 1 && self.min_retry_duration.is_zero()
     }
 
     /// Whether it makes at least as many attempts at a call of the API as `other`, for at least as long.
-    pub(super) fn outlasts(&self, other: &Self) -> bool {
+    pub(in crate::client) fn outlasts(&self, other: &Self) -> bool {
         self.max_api_attempts >= other.max_api_attempts
             && self.min_retry_duration >= other.min_retry_duration
             && self.first_connection_timeout >= other.first_connection_timeout
     }
 
-    pub(super) const fn attempts(&self, kind: CallKind) -> u32 {
+    pub(in crate::client) const fn attempts(&self, kind: CallKind) -> u32 {
         match kind {
             CallKind::Authorize | CallKind::Read | CallKind::Write => self.max_api_attempts,
             CallKind::Upload => self.max_upload_attempts,
@@ -128,7 +131,7 @@ impl RetryPolicy {
         }
     }
 
-    pub(super) fn deadline_of(&self, facts: &CallMetadata) -> Option<Duration> {
+    pub(in crate::client) fn deadline_of(&self, facts: &CallMetadata) -> Option<Duration> {
         self.deadline.or(match facts.kind {
             CallKind::Upload | CallKind::Download => None,
             _ if facts.long_running => Some(Duration::from_secs(40 * 60)),

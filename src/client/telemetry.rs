@@ -6,62 +6,56 @@ use std::time::Duration;
 use tracing::field::{DisplayValue, display};
 use tracing::{Span, debug, debug_span, warn};
 
-use super::Client;
-use super::judge;
+use super::retry::classifier;
 use crate::api::{Call, CallKind};
 use crate::error::Error;
 use crate::types::{BucketName, Shown};
 
 /// What all calls of one transfer are about.
 #[derive(Debug)]
-pub(super) struct About {
+pub(super) struct TransferLabel {
     bucket: Option<BucketName>,
     file: Box<str>,
 }
 
 /// Which call it is, and what it is about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Title<'a> {
+pub(super) struct CallLabel<'a> {
     call: &'static str,
     bucket: Option<&'a str>,
     file: Option<&'a str>,
     part: Option<u16>,
 }
 
-impl Client {
-    /// The same client, for calls about this file. Their spans, events and errors name it.
-    pub(crate) fn about(&self, bucket: Option<&BucketName>, file: &str) -> Self {
-        let about = About {
-            bucket: bucket.cloned(),
-            file: file.into(),
-        };
-        Self {
-            about: Some(about.into()),
-            ..self.clone()
-        }
+impl TransferLabel {
+    pub(super) fn new(bucket: Option<BucketName>, file: &str) -> Self {
+        let file = file.into();
+        Self { bucket, file }
     }
 }
 
-impl<'a> Title<'a> {
-    pub(super) fn new<C: Call>(client: &'a Client, call: &'a C) -> Self {
-        let (about, subject) = (Self::of(client, C::METADATA.name), call.subject());
+impl<'a> CallLabel<'a> {
+    pub(super) fn new<C: Call>(transfer: Option<&'a TransferLabel>, call: &'a C) -> Self {
+        let (of_transfer, subject) = (
+            Self::of_transfer(transfer, C::METADATA.name),
+            call.subject(),
+        );
         Self {
-            bucket: about.bucket.or(subject.bucket),
-            file: subject.file.or(about.file).or(subject.file_id),
+            bucket: of_transfer.bucket.or(subject.bucket),
+            file: subject.file.or(of_transfer.file).or(subject.file_id),
             part: subject.part,
-            ..about
+            ..of_transfer
         }
     }
 
-    /// A call that is about what the client is about.
-    pub(super) fn of(client: &'a Client, call: &'static str) -> Self {
-        let about = client.about.as_deref();
+    /// The label of a call that is about what its transfer is about.
+    pub(super) fn of_transfer(transfer: Option<&'a TransferLabel>, call: &'static str) -> Self {
         Self {
             call,
-            bucket: about
-                .and_then(|about| about.bucket.as_ref())
+            bucket: transfer
+                .and_then(|transfer| transfer.bucket.as_ref())
                 .map(BucketName::as_str),
-            file: about.map(|about| &*about.file),
+            file: transfer.map(|transfer| &*transfer.file),
             part: None,
         }
     }
@@ -72,7 +66,7 @@ impl<'a> Title<'a> {
     }
 
     /// Says in the error what it is about.
-    pub(super) fn name(&self, error: Error) -> Error {
+    pub(super) fn add_to(&self, error: Error) -> Error {
         let error = match self.file {
             Some(file) => error.about(file),
             None => error,
@@ -85,11 +79,11 @@ impl<'a> Title<'a> {
 
     /// An attempt failed, and there will be another. From the second time on that is worth a warning, unless all wait
     /// together: then there is one for all of them.
-    pub(super) fn again(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
+    pub(super) fn log_retry(&self, failure: &Error, (attempt, of): (u32, u32), wait: Wait) {
         let b2 = failure.b2();
         let (status, code) = (failure.status(), b2.map(|b2| display(Shown(&b2.code))));
         let (bucket, file) = (shown(self.bucket), shown(self.file));
-        let outcome = judge::outcome(failure).name();
+        let outcome = classifier::classify(failure).name();
         let Wait { pause, everyone } = wait;
         let told = format_args!(
             "{self}: attempt {attempt} of {of} failed ({}); {wait}",
@@ -121,12 +115,12 @@ impl<'a> Title<'a> {
     }
 
     /// An attempt failed, and what comes next is something else than another.
-    pub(super) fn failed(&self, failure: &Error, attempt: u32, elapsed: Duration) {
+    pub(super) fn log_failure(&self, failure: &Error, attempt: u32, elapsed: Duration) {
         let b2 = failure.b2();
         debug!(
             attempt,
             ?elapsed,
-            outcome = judge::outcome(failure).name(),
+            outcome = classifier::classify(failure).name(),
             kind = ?failure.kind(),
             status = failure.status(),
             code = b2.map(|b2| display(Shown(&b2.code))),
@@ -155,7 +149,7 @@ impl fmt::Display for Wait {
 }
 
 /// All calls of a kind wait from now on.
-pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
+pub(super) fn log_shared_pause(kind: CallKind, pause: Duration, failure: &Error) {
     let what = match kind {
         CallKind::Authorize | CallKind::Read | CallKind::Write => "calls of the API",
         CallKind::Upload => "uploads",
@@ -171,7 +165,7 @@ pub(super) fn everyone_waits(kind: CallKind, pause: Duration, failure: &Error) {
 }
 
 /// `b2_upload_part of "cat.jpg" in "holiday-photos", part 3`.
-impl fmt::Display for Title<'_> {
+impl fmt::Display for CallLabel<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.call)?;
         if let Some(file) = self.file {

@@ -1,4 +1,4 @@
-//! [`Secrets`]: everything that a client must not show, and how it is taken out of what a server says.
+//! [`Redactor`]: everything that a client must not show, and how it is taken out of what a server says.
 //!
 //! A server may repeat a secret in an error, and not only the one that came with the request: the key of the login in any
 //! call, the token of another upload. It may also encode what it repeats. So there is one place that knows the secrets of all
@@ -27,17 +27,17 @@ const TAIL: usize = 4;
 
 /// Tokens and keys that are remembered, besides those that the client was built with; the oldest go first. A client of which
 /// more uploads than this are under way forgets tokens that are in use.
-const MOST: usize = 4_096;
+const MAX_LEARNED: usize = 4_096;
 
 /// What a user chose as a secret may be a word, and stand in a code. What is as long as this is no word.
-const LONG: usize = 24;
+const MIN_TOKEN_LEN: usize = 24;
 
 /// No more of a text is gone through; who shows it shows less than this.
-pub(super) const LONGEST_TEXT: usize = 8 << 10;
+pub(super) const MAX_TEXT: usize = 8 << 10;
 
 /// The secrets of a client.
 #[derive(Default)]
-pub(super) struct Secrets(Mutex<Known>);
+pub(super) struct Redactor(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
@@ -48,7 +48,7 @@ struct Known {
 
 type Entry = Arc<Zeroizing<Vec<u8>>>;
 
-impl Secrets {
+impl Redactor {
     /// What the client was built with, which it never forgets.
     pub(super) fn keep(&self, secret: &Secret) {
         let mut known = self.lock();
@@ -65,34 +65,34 @@ impl Secrets {
                 known.recent.push_back(entry);
             }
         }
-        while known.recent.len() > MOST {
+        while known.recent.len() > MAX_LEARNED {
             let oldest = known.recent.pop_front();
             oldest.into_iter().for_each(|oldest| known.remove(&oldest));
         }
     }
 
     /// The text without the secrets, as far as it may be shown at all.
-    pub(super) fn masked(&self, text: &str) -> String {
-        let text = beginning(text, LONGEST_TEXT);
+    pub(super) fn redacted(&self, text: &str) -> String {
+        let text = beginning(text, MAX_TEXT);
         let hidden = self.lock().find(text.as_bytes(), |_| true);
         without(text, &hidden)
     }
 
     /// The same for a name, which may have a user's word in it that is a secret elsewhere: tokens and keys are no words.
-    pub(super) fn masked_in_name(&self, name: &str) -> String {
-        let name = beginning(name, LONGEST_TEXT);
+    pub(super) fn redacted_name(&self, name: &str) -> String {
+        let name = beginning(name, MAX_TEXT);
         let hidden = self
             .lock()
-            .find(name.as_bytes(), |entry| entry.len() >= LONG);
+            .find(name.as_bytes(), |entry| entry.len() >= MIN_TOKEN_LEN);
         without(name, &hidden)
     }
 
     /// Whether a token or a key is in what should be a code of B2's.
-    pub(super) fn are_in_code(&self, code: &str) -> bool {
-        let code = beginning(code, LONGEST_TEXT);
+    pub(super) fn is_in_code(&self, code: &str) -> bool {
+        let code = beginning(code, MAX_TEXT);
         let hidden = self
             .lock()
-            .find(code.as_bytes(), |entry| entry.len() >= LONG);
+            .find(code.as_bytes(), |entry| entry.len() >= MIN_TOKEN_LEN);
         hidden.contains(&true)
     }
 
@@ -101,9 +101,9 @@ impl Secrets {
     }
 }
 
-impl fmt::Debug for Secrets {
+impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets").finish_non_exhaustive()
+        f.debug_struct("Redactor").finish_non_exhaustive()
     }
 }
 
@@ -308,15 +308,15 @@ fn without(text: &str, hidden: &[bool]) -> String {
         return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len());
-    let mut masked = false;
+    let mut redacted = false;
     for (at, letter) in text.char_indices() {
         let hide = hidden[at..at + letter.len_utf8()].contains(&true);
-        match (hide, masked) {
+        match (hide, redacted) {
             (true, false) => shown.push_str(MASK),
             (true, true) => {}
             (false, _) => shown.push(letter),
         }
-        masked = hide;
+        redacted = hide;
     }
     shown
 }
@@ -331,8 +331,8 @@ mod tests {
         "4_00415f935cf4dcb00000006ae_01c23dcc_f57902_acct_Vl-OZdLppNjLalHFmfuaIHFgR1Q=";
     const KEY: &str = "K004+zXy/qwErtY123uiOpAsD";
 
-    fn knowing(secrets: &[&str]) -> Secrets {
-        let known = Secrets::default();
+    fn knowing(secrets: &[&str]) -> Redactor {
+        let known = Redactor::default();
         for secret in secrets {
             known.learn(&Secret::new(*secret));
         }
@@ -383,7 +383,7 @@ mod tests {
         for secret in [TOKEN, KEY] {
             let known = knowing(&["another-secret", secret]);
             for form in forms_of(secret) {
-                let shown = known.masked(&format!("before <{form}> after"));
+                let shown = known.redacted(&format!("before <{form}> after"));
                 assert!(
                     shown.starts_with("before <") && shown.ends_with("> after"),
                     "{shown}"
@@ -407,11 +407,11 @@ mod tests {
             "naïve 🦀",
             "K004",
         ] {
-            assert_eq!(known.masked(text), text);
+            assert_eq!(known.redacted(text), text);
         }
-        assert_eq!(Secrets::default().masked("x"), "x");
+        assert_eq!(Redactor::default().redacted("x"), "x");
         // Nothing can be hidden by masking something that short.
-        assert_eq!(knowing(&["a", "abc"]).masked("abc"), "abc");
+        assert_eq!(knowing(&["a", "abc"]).redacted("abc"), "abc");
     }
 
     #[test]
@@ -423,14 +423,14 @@ mod tests {
             BASE64_URL_SAFE.encode(raw),
             hex(&raw),
         ] {
-            let shown = known.masked(&format!("<{form}>")).replace(MASK, "");
+            let shown = known.redacted(&format!("<{form}>")).replace(MASK, "");
             assert!(matches!(&*shown, "<>" | "<=>"), "{form} became {shown}");
         }
     }
 
     #[test]
     fn of_the_credentials_of_a_login_neither_half_of_the_header_nor_the_key_is_shown() {
-        let known = Secrets::default();
+        let known = Redactor::default();
         let basic = BASE64_STANDARD.encode(format!("keyid:{KEY}"));
         known.keep(&Secret::new(KEY));
         known.keep(&Secret::new(format!("Basic {basic}")));
@@ -439,35 +439,35 @@ mod tests {
             KEY.to_owned(),
             BASE64_STANDARD.encode(&basic),
         ] {
-            let shown = known.masked(&text);
+            let shown = known.redacted(&text);
             assert!(shown.starts_with(MASK) && shown.len() < 20, "{shown}");
         }
     }
 
     #[test]
     fn the_oldest_are_forgotten_and_what_the_client_was_built_with_never_is() {
-        let known = Secrets::default();
+        let known = Redactor::default();
         known.keep(&Secret::new(KEY));
-        for n in 0..=MOST {
+        for n in 0..=MAX_LEARNED {
             known.learn(&Secret::new(format!("token-{n:05}")));
         }
         assert_eq!(
-            known.masked("token-00000 token-00001"),
+            known.redacted("token-00000 token-00001"),
             "token-00000 [redacted]"
         );
-        assert_eq!(known.masked(KEY), MASK);
+        assert_eq!(known.redacted(KEY), MASK);
         // The same twice is one.
         known.learn(&Secret::new("token-00001"));
-        assert_eq!(known.masked("token-00002"), MASK);
+        assert_eq!(known.redacted("token-00002"), MASK);
     }
 
     #[test]
     fn only_a_token_or_key_makes_a_code_suspicious() {
         let known = knowing(&["auth", "k004secretk004secretk004"]);
-        assert!(!known.are_in_code("expired_auth_token"));
-        assert!(known.are_in_code("bad_k004secretk004secretk004"));
+        assert!(!known.is_in_code("expired_auth_token"));
+        assert!(known.is_in_code("bad_k004secretk004secretk004"));
         assert_eq!(
-            known.masked("expired_auth_token"),
+            known.redacted("expired_auth_token"),
             "expired_[redacted]_token"
         );
     }
@@ -476,8 +476,8 @@ mod tests {
     fn a_text_is_gone_through_up_to_its_limit_only() {
         let known = knowing(&[TOKEN]);
         let long = "%25".repeat(1 << 20);
-        assert!(known.masked(&long).len() <= LONGEST_TEXT);
-        let wide = "🦀".repeat(LONGEST_TEXT);
-        assert!(known.masked(&wide).len() <= LONGEST_TEXT);
+        assert!(known.redacted(&long).len() <= MAX_TEXT);
+        let wide = "🦀".repeat(MAX_TEXT);
+        assert!(known.redacted(&wide).len() <= MAX_TEXT);
     }
 }

@@ -7,88 +7,90 @@ use crate::error::{B2Error, Error, ErrorKind};
 
 /// How an attempt failed, as far as it matters for what comes next.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome<'a> {
+pub(in crate::client) enum FailureClass<'a> {
     /// Nothing reached the server.
     NotSent,
     /// The server may have acted on the request, or not.
     Ambiguous,
     /// So it is here, and it may act on it yet: somebody gave up waiting for it.
-    Late,
+    MayStillExecute,
     /// So it is here, and the connection broke before a byte of the answer: most often it was an idle one that the server
     /// was about to close.
-    Broken,
+    ConnectionLost,
     /// B2 answered, and did not do it.
-    Refused(&'a B2Error),
+    Rejected(&'a B2Error),
     /// B2 gave up waiting for the request's body. So it has no file and no part; of all other calls the body may have been
     /// read.
-    TimedOut,
+    RequestTimeout,
     /// Somebody on the way answered with this status. What B2 has done, if the request ever came to it, is unknown.
-    Foreign(u16),
+    NonB2(u16),
     /// The answer is about something else, or the bytes are not what they should be.
-    Corrupt,
+    Mismatch,
     /// The answer is a success that can't be read.
-    Garbled,
+    Unreadable,
     /// Nothing will help.
-    Final,
+    Fatal,
 }
 
-impl Outcome<'_> {
+impl FailureClass<'_> {
     /// How events call it.
-    pub(super) const fn name(self) -> &'static str {
+    pub(in crate::client) const fn name(self) -> &'static str {
         match self {
             Self::NotSent => "not sent",
-            Self::Ambiguous | Self::Late | Self::Broken | Self::Garbled | Self::Foreign(_) => {
-                "ambiguous"
-            }
-            Self::Refused(_) => "refused",
-            Self::TimedOut => "timed out",
-            Self::Corrupt => "corrupt",
-            Self::Final => "final",
+            Self::Ambiguous
+            | Self::MayStillExecute
+            | Self::ConnectionLost
+            | Self::Unreadable
+            | Self::NonB2(_) => "ambiguous",
+            Self::Rejected(_) => "refused",
+            Self::RequestTimeout => "timed out",
+            Self::Mismatch => "corrupt",
+            Self::Fatal => "final",
         }
     }
 }
 
-/// What was seen of the call before this attempt failed.
+/// What was history of the call before this attempt failed.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Seen {
-    /// The failures so far, without those that only renewed a token.
-    pub(super) failures: u32,
+pub(in crate::client) struct History {
+    /// The failures so far, without those that only reauthorized a token.
+    pub(in crate::client) failures: u32,
     /// The account was authorized anew for this call.
-    pub(super) renewed: bool,
+    pub(in crate::client) reauthorized: bool,
     /// The outcome of some attempt is still unknown.
-    pub(super) ambiguous: bool,
-    /// Answers that were corrupt or garbled.
-    pub(super) corrupt: u32,
+    pub(in crate::client) ambiguous: bool,
+    /// Answers that were invalid_responses or garbled.
+    pub(in crate::client) invalid_responses: u32,
     /// Answers that were not B2's and leave little hope that another attempt gets through.
-    pub(super) foreign: u32,
+    pub(in crate::client) non_b2_responses: u32,
     /// Upload URLs that were refused for want of authority.
-    pub(super) refused_urls: u32,
+    pub(in crate::client) rejected_urls: u32,
     /// A refusal of this call has to be looked into even if nothing was lost.
-    pub(super) reconcile_on_first_error: bool,
+    pub(in crate::client) reconcile_on_first_error: bool,
 }
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
+pub(in crate::client) enum Decision {
     /// Another attempt. An upload's goes to another upload URL.
-    Again(Pause),
+    Retry(Delay),
     /// Another attempt with a new token.
-    Renew,
+    Reauthorize,
     /// Ask B2 what became of the call, and then perhaps another attempt.
-    Settle,
+    Reconcile,
     /// Tell the caller.
     GiveUp,
 }
 
 /// How long to wait before another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pause {
+pub(in crate::client) enum Delay {
     /// Not at all.
     None,
     /// Longer each time, or as long as B2 asks for.
     Backoff,
     /// The same, and all calls of this kind wait along.
-    Everyone,
+    Shared,
 }
 
 /// B2 doesn't say whether a 503 on a call that changes something means that nothing was done. Its advice to repeat the
@@ -97,30 +99,30 @@ const REFUSES_WITH_503: bool = true;
 
 /// How often a call is made again after somebody on the way redirected or refused it: a login page for the network, a
 /// firewall. Some of that passes, most stays until its owner changes it.
-pub(super) const FOREIGN_AGAIN: u32 = 2;
+pub(in crate::client) const MAX_NON_B2_RETRIES: u32 = 2;
 
-/// How often a corrupt or garbled answer is asked for anew.
-pub(super) const CORRUPT_AGAIN: u32 = 2;
+/// How often a invalid_responses or garbled answer is asked for anew.
+pub(in crate::client) const MAX_INVALID_RESPONSE_RETRIES: u32 = 2;
 
 /// Sorts a failure.
-pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
+pub(in crate::client) fn classify(failure: &Error) -> FailureClass<'_> {
     if let Some(b2) = failure.b2() {
         return match b2.status {
-            503 if REFUSES_WITH_503 && !b2.code.is_empty() => Outcome::Refused(b2),
-            502 | 504 => Outcome::Late,
-            408 => Outcome::TimedOut,
-            500.. => Outcome::Ambiguous,
-            _ => Outcome::Refused(b2),
+            503 if REFUSES_WITH_503 && !b2.code.is_empty() => FailureClass::Rejected(b2),
+            502 | 504 => FailureClass::MayStillExecute,
+            408 => FailureClass::RequestTimeout,
+            500.. => FailureClass::Ambiguous,
+            _ => FailureClass::Rejected(b2),
         };
     }
     if let Some(response) = failure.non_b2_response() {
         return match response.status {
             // A success, and yet not the answer that there should be.
-            ..=299 => Outcome::Garbled,
+            ..=299 => FailureClass::Unreadable,
             // Somebody has given up waiting for the server behind, which may still be at work.
-            499 | 502 | 504 => Outcome::Late,
-            408 | 500.. => Outcome::Ambiguous,
-            status => Outcome::Foreign(status),
+            499 | 502 | 504 => FailureClass::MayStillExecute,
+            408 | 500.. => FailureClass::Ambiguous,
+            status => FailureClass::NonB2(status),
         };
     }
     if let Some(http) = failure.http_error() {
@@ -132,26 +134,28 @@ pub(super) fn outcome(failure: &Error) -> Outcome<'_> {
                 | HttpErrorKind::Source
                 | HttpErrorKind::TooLarge,
                 _,
-            ) => Outcome::Final,
+            ) => FailureClass::Fatal,
             // The library itself can't go on, as when its runtime is gone; that does not pass.
-            (HttpErrorKind::Other, Phase::NotSent) => Outcome::Final,
-            (_, Phase::NotSent) => Outcome::NotSent,
-            (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => Outcome::Broken,
-            (HttpErrorKind::Timeout | HttpErrorKind::Stalled, Phase::MaybeReceived) => {
-                Outcome::Late
+            (HttpErrorKind::Other, Phase::NotSent) => FailureClass::Fatal,
+            (_, Phase::NotSent) => FailureClass::NotSent,
+            (HttpErrorKind::Reset | HttpErrorKind::Closed, Phase::MaybeReceived) => {
+                FailureClass::ConnectionLost
             }
-            (_, Phase::MaybeReceived | Phase::ResponseBegun) => Outcome::Ambiguous,
+            (HttpErrorKind::Timeout | HttpErrorKind::Stalled, Phase::MaybeReceived) => {
+                FailureClass::MayStillExecute
+            }
+            (_, Phase::MaybeReceived | Phase::ResponseBegun) => FailureClass::Ambiguous,
         };
     }
     match failure.kind() {
-        ErrorKind::Integrity => Outcome::Corrupt,
-        ErrorKind::Protocol => Outcome::Garbled,
-        _ => Outcome::Final,
+        ErrorKind::Integrity => FailureClass::Mismatch,
+        ErrorKind::Protocol => FailureClass::Unreadable,
+        _ => FailureClass::Fatal,
     }
 }
 
 /// Whether nothing was sent since this machine had no room for another connection.
-pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
+pub(in crate::client) fn is_local_exhaustion(failure: &Error) -> bool {
     let http = failure.http_error();
     http.is_some_and(|http| {
         http.kind() == HttpErrorKind::Exhausted && http.phase() == Phase::NotSent
@@ -159,39 +163,49 @@ pub(super) fn is_for_want_of_room(failure: &Error) -> bool {
 }
 
 /// Decides what comes next.
-pub(super) fn judge(kind: CallKind, outcome: Outcome<'_>, seen: Seen) -> Next {
+pub(in crate::client) fn decide(
+    kind: CallKind,
+    outcome: FailureClass<'_>,
+    history: History,
+) -> Decision {
     let writes = kind == CallKind::Write;
     match outcome {
-        Outcome::Final => Next::GiveUp,
-        Outcome::NotSent => Next::Again(patience(kind, seen)),
-        Outcome::Ambiguous | Outcome::Late | Outcome::Broken
+        FailureClass::Fatal => Decision::GiveUp,
+        FailureClass::NotSent => Decision::Retry(delay(kind, history)),
+        FailureClass::Ambiguous | FailureClass::MayStillExecute | FailureClass::ConnectionLost
             if writes || kind == CallKind::Upload =>
         {
-            Next::Settle
+            Decision::Reconcile
         }
-        Outcome::Broken if seen.failures == 0 => Next::Again(Pause::None),
-        Outcome::Ambiguous | Outcome::Late | Outcome::Broken => Next::Again(patience(kind, seen)),
-        Outcome::Corrupt | Outcome::Garbled if writes => Next::Settle,
-        Outcome::Garbled if kind == CallKind::Upload => Next::Settle,
-        Outcome::Corrupt | Outcome::Garbled if seen.corrupt < CORRUPT_AGAIN => {
-            Next::Again(Pause::None)
+        FailureClass::ConnectionLost if history.failures == 0 => Decision::Retry(Delay::None),
+        FailureClass::Ambiguous | FailureClass::MayStillExecute | FailureClass::ConnectionLost => {
+            Decision::Retry(delay(kind, history))
         }
-        Outcome::Corrupt | Outcome::Garbled => Next::GiveUp,
-        Outcome::Refused(b2) => refused(kind, b2, seen),
-        Outcome::TimedOut if writes => Next::Settle,
-        Outcome::TimedOut => Next::Again(patience(kind, seen)),
-        Outcome::Foreign(_) if writes || kind == CallKind::Upload => Next::Settle,
-        Outcome::Foreign(429) => Next::Again(Pause::Everyone),
-        Outcome::Foreign(_) if seen.foreign < FOREIGN_AGAIN => Next::Again(patience(kind, seen)),
-        Outcome::Foreign(_) => Next::GiveUp,
+        FailureClass::Mismatch | FailureClass::Unreadable if writes => Decision::Reconcile,
+        FailureClass::Unreadable if kind == CallKind::Upload => Decision::Reconcile,
+        FailureClass::Mismatch | FailureClass::Unreadable
+            if history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES =>
+        {
+            Decision::Retry(Delay::None)
+        }
+        FailureClass::Mismatch | FailureClass::Unreadable => Decision::GiveUp,
+        FailureClass::Rejected(b2) => refused(kind, b2, history),
+        FailureClass::RequestTimeout if writes => Decision::Reconcile,
+        FailureClass::RequestTimeout => Decision::Retry(delay(kind, history)),
+        FailureClass::NonB2(_) if writes || kind == CallKind::Upload => Decision::Reconcile,
+        FailureClass::NonB2(429) => Decision::Retry(Delay::Shared),
+        FailureClass::NonB2(_) if history.non_b2_responses < MAX_NON_B2_RETRIES => {
+            Decision::Retry(delay(kind, history))
+        }
+        FailureClass::NonB2(_) => Decision::GiveUp,
     }
 }
 
-fn refused(kind: CallKind, b2: &B2Error, seen: Seen) -> Next {
+fn refused(kind: CallKind, b2: &B2Error, history: History) -> Decision {
     match (b2.status, b2.code.as_str()) {
-        (429, _) => Next::Again(Pause::Everyone),
-        (503, _) => Next::Again(patience(kind, seen)),
-        (401, code) => unauthorized(kind, code, seen),
+        (429, _) => Decision::Retry(Delay::Shared),
+        (503, _) => Decision::Retry(delay(kind, history)),
+        (401, code) => unauthorized(kind, code, history),
         (400, code) if kind == CallKind::Upload => {
             // Older servers say it with the general code.
             if code == "auth_token_limit"
@@ -199,44 +213,49 @@ fn refused(kind: CallKind, b2: &B2Error, seen: Seen) -> Next {
                     .message
                     .starts_with("more than one upload using auth token")
             {
-                return Next::Again(patience(kind, seen));
+                return Decision::Retry(delay(kind, history));
             }
             // "Sha1 did not match data received", "Checksum did not match data received"
-            if b2.message.contains("did not match data received") && seen.corrupt < CORRUPT_AGAIN {
-                return Next::Again(Pause::None);
+            if b2.message.contains("did not match data received")
+                && history.invalid_responses < MAX_INVALID_RESPONSE_RETRIES
+            {
+                return Decision::Retry(Delay::None);
             }
-            Next::GiveUp
+            Decision::GiveUp
         }
         // An earlier attempt may have made this one impossible.
         (400 | 404 | 409, _)
-            if kind == CallKind::Write && (seen.ambiguous || seen.reconcile_on_first_error) =>
+            if kind == CallKind::Write
+                && (history.ambiguous || history.reconcile_on_first_error) =>
         {
-            Next::Settle
+            Decision::Reconcile
         }
-        _ => Next::GiveUp,
+        _ => Decision::GiveUp,
     }
 }
 
-fn unauthorized(kind: CallKind, code: &str, seen: Seen) -> Next {
+fn unauthorized(kind: CallKind, code: &str, history: History) -> Decision {
     // Without a code: the answer to HEAD has no body to hold one.
     let expired = matches!(code, "expired_auth_token" | "bad_auth_token" | "");
     match kind {
-        CallKind::Authorize => Next::GiveUp,
+        CallKind::Authorize => Decision::GiveUp,
         // The URL is spent; whether the account's token is too shows when another URL is asked for.
-        CallKind::Upload if expired || seen.refused_urls == 0 => Next::Again(patience(kind, seen)),
-        CallKind::Upload => Next::GiveUp,
-        _ if expired && !seen.renewed => Next::Renew,
-        _ => Next::GiveUp,
+        CallKind::Upload if expired || history.rejected_urls == 0 => {
+            Decision::Retry(delay(kind, history))
+        }
+        CallKind::Upload => Decision::GiveUp,
+        _ if expired && !history.reauthorized => Decision::Reauthorize,
+        _ => Decision::GiveUp,
     }
 }
 
 /// Another upload URL is another machine, so the first two are tried at once; elsewhere it is the same one again.
-fn patience(kind: CallKind, seen: Seen) -> Pause {
+fn delay(kind: CallKind, history: History) -> Delay {
     match kind {
-        CallKind::Upload if seen.failures < 2 => Pause::None,
+        CallKind::Upload if history.failures < 2 => Delay::None,
         // Authorizations have a pace of their own, which all calls share.
-        CallKind::Authorize => Pause::None,
-        _ => Pause::Backoff,
+        CallKind::Authorize => Delay::None,
+        _ => Delay::Backoff,
     }
 }
 
@@ -254,8 +273,8 @@ mod tests {
         CallKind::Download,
     ];
 
-    const BACKOFF: Next = Next::Again(Pause::Backoff);
-    const AT_ONCE: Next = Next::Again(Pause::None);
+    const BACKOFF: Decision = Decision::Retry(Delay::Backoff);
+    const AT_ONCE: Decision = Decision::Retry(Delay::None);
 
     fn http(kind: HttpErrorKind, phase: Phase) -> Error {
         Error::http(HttpError::new(kind, phase))
@@ -313,21 +332,27 @@ mod tests {
     }
 
     use Class::{
-        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, LostResponse, Sha1,
-        SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
+        Broken, Denied, Expired, Final, Foreign, ForeignSlowDown, Impossible, Late, LostResponse,
+        Sha1, SlowDown, TimedOut, Unreadable, Unsent, UrlInUse, Wrong,
     };
 
     /// What the transport may report: not sent, perhaps received, answer begun.
     const TRANSPORT: [(HttpErrorKind, [Class; 3]); 14] = [
         (HttpErrorKind::Resolve, [Unsent, LostResponse, LostResponse]),
         (HttpErrorKind::Connect, [Unsent, LostResponse, LostResponse]),
-        (HttpErrorKind::Exhausted, [Unsent, LostResponse, LostResponse]),
+        (
+            HttpErrorKind::Exhausted,
+            [Unsent, LostResponse, LostResponse],
+        ),
         (HttpErrorKind::Tls, [Final; 3]),
         (HttpErrorKind::Timeout, [Unsent, Late, LostResponse]),
         (HttpErrorKind::Stalled, [Unsent, Late, LostResponse]),
         (HttpErrorKind::Reset, [Unsent, Broken, LostResponse]),
         (HttpErrorKind::Closed, [Unsent, Broken, LostResponse]),
-        (HttpErrorKind::Protocol, [Unsent, LostResponse, LostResponse]),
+        (
+            HttpErrorKind::Protocol,
+            [Unsent, LostResponse, LostResponse],
+        ),
         (HttpErrorKind::TooLarge, [Final; 3]),
         (HttpErrorKind::Source, [Final; 3]),
         (HttpErrorKind::Invalid, [Final; 3]),
@@ -432,52 +457,55 @@ mod tests {
             .collect()
     }
 
-    /// Everything that may have been seen before.
-    fn histories() -> impl Iterator<Item = Seen> {
-        (0..4 * 3 * 2 * 2 * 2 * 2 * 4).map(|n| Seen {
+    /// Everything that may have been history before.
+    fn histories() -> impl Iterator<Item = History> {
+        (0..4 * 3 * 2 * 2 * 2 * 2 * 4).map(|n| History {
             failures: n % 4,
-            corrupt: n / 4 % 3,
-            refused_urls: n / 12 % 2,
-            renewed: n / 24 % 2 == 1,
+            invalid_responses: n / 4 % 3,
+            rejected_urls: n / 12 % 2,
+            reauthorized: n / 24 % 2 == 1,
             ambiguous: n / 48 % 2 == 1,
             reconcile_on_first_error: n / 96 % 2 == 1,
-            foreign: n / 192 % 4,
+            non_b2_responses: n / 192 % 4,
         })
     }
 
     /// The table.
-    fn expected(class: Class, kind: CallKind, seen: Seen) -> Next {
-        use CallKind::{Download, Authorize, Read, Upload, Write};
+    fn expected(class: Class, kind: CallKind, history: History) -> Decision {
+        use CallKind::{Authorize, Download, Read, Upload, Write};
         let paced = match kind {
             Authorize => AT_ONCE,
-            Upload if seen.failures < 2 => AT_ONCE,
+            Upload if history.failures < 2 => AT_ONCE,
             Upload | Read | Write | Download => BACKOFF,
         };
-        let again_if = |yes, next| if yes { next } else { Next::GiveUp };
+        let again_if = |yes, next| if yes { next } else { Decision::GiveUp };
         match (class, kind) {
-            (Final, _) => Next::GiveUp,
+            (Final, _) => Decision::GiveUp,
             (Unsent, _) => paced,
-            (SlowDown, _) => Next::Again(Pause::Everyone),
-            (LostResponse | Late | Broken, Write | Upload) => Next::Settle,
-            (Broken, Read | Download) if seen.failures == 0 => AT_ONCE,
+            (SlowDown, _) => Decision::Retry(Delay::Shared),
+            (LostResponse | Late | Broken, Write | Upload) => Decision::Reconcile,
+            (Broken, Read | Download) if history.failures == 0 => AT_ONCE,
             (LostResponse | Late | Broken, _) => paced,
-            (Wrong | Unreadable, Write) | (Unreadable, Upload) => Next::Settle,
-            (Wrong | Unreadable, _) => again_if(seen.corrupt < 2, AT_ONCE),
-            (Expired | Denied, Authorize) => Next::GiveUp,
+            (Wrong | Unreadable, Write) | (Unreadable, Upload) => Decision::Reconcile,
+            (Wrong | Unreadable, _) => again_if(history.invalid_responses < 2, AT_ONCE),
+            (Expired | Denied, Authorize) => Decision::GiveUp,
             (Expired, Upload) => paced,
-            (Denied, Upload) => again_if(seen.refused_urls == 0, paced),
-            (Expired, Read | Write | Download) => again_if(!seen.renewed, Next::Renew),
-            (Denied, Read | Write | Download) => Next::GiveUp,
-            (TimedOut, Write) | (Foreign | ForeignSlowDown, Write | Upload) => Next::Settle,
-            (TimedOut, _) => paced,
-            (Foreign, _) => again_if(seen.foreign < 2, paced),
-            (ForeignSlowDown, _) => Next::Again(Pause::Everyone),
-            (UrlInUse, Upload) => paced,
-            (Sha1, Upload) => again_if(seen.corrupt < 2, AT_ONCE),
-            (UrlInUse | Sha1 | Impossible, Write) => {
-                again_if(seen.ambiguous || seen.reconcile_on_first_error, Next::Settle)
+            (Denied, Upload) => again_if(history.rejected_urls == 0, paced),
+            (Expired, Read | Write | Download) => {
+                again_if(!history.reauthorized, Decision::Reauthorize)
             }
-            (UrlInUse | Sha1 | Impossible, _) => Next::GiveUp,
+            (Denied, Read | Write | Download) => Decision::GiveUp,
+            (TimedOut, Write) | (Foreign | ForeignSlowDown, Write | Upload) => Decision::Reconcile,
+            (TimedOut, _) => paced,
+            (Foreign, _) => again_if(history.non_b2_responses < 2, paced),
+            (ForeignSlowDown, _) => Decision::Retry(Delay::Shared),
+            (UrlInUse, Upload) => paced,
+            (Sha1, Upload) => again_if(history.invalid_responses < 2, AT_ONCE),
+            (UrlInUse | Sha1 | Impossible, Write) => again_if(
+                history.ambiguous || history.reconcile_on_first_error,
+                Decision::Reconcile,
+            ),
+            (UrlInUse | Sha1 | Impossible, _) => Decision::GiveUp,
         }
     }
 
@@ -485,16 +513,16 @@ mod tests {
     fn every_failure_of_every_kind_of_call_after_every_history() {
         for (failure, class) in failures() {
             assert_eq!(
-                matches!(outcome(&failure), Outcome::Late),
+                matches!(classify(&failure), FailureClass::MayStillExecute),
                 class == Late,
                 "{failure:?}"
             );
             for kind in KINDS {
-                for seen in histories() {
+                for history in histories() {
                     assert_eq!(
-                        judge(kind, outcome(&failure), seen),
-                        expected(class, kind, seen),
-                        "{kind:?} {seen:?} {failure:?}"
+                        decide(kind, classify(&failure), history),
+                        expected(class, kind, history),
+                        "{kind:?} {history:?} {failure:?}"
                     );
                 }
             }
@@ -504,25 +532,25 @@ mod tests {
     #[test]
     fn a_token_is_renewed_once_and_a_second_refusal_is_final() {
         let failure = b2(401, "expired_auth_token", "");
-        let seen = Seen {
-            renewed: true,
-            ..Seen::default()
+        let history = History {
+            reauthorized: true,
+            ..History::default()
         };
         for kind in [CallKind::Read, CallKind::Write, CallKind::Download] {
-            assert_eq!(judge(kind, outcome(&failure), seen), Next::GiveUp);
+            assert_eq!(decide(kind, classify(&failure), history), Decision::GiveUp);
         }
     }
 
     #[test]
     fn an_upload_without_authority_gets_one_other_url() {
         let failure = b2(401, "unauthorized", "");
-        let seen = Seen {
-            refused_urls: 1,
-            ..Seen::default()
+        let history = History {
+            rejected_urls: 1,
+            ..History::default()
         };
         assert_eq!(
-            judge(CallKind::Upload, outcome(&failure), seen),
-            Next::GiveUp
+            decide(CallKind::Upload, classify(&failure), history),
+            Decision::GiveUp
         );
     }
 
@@ -532,12 +560,16 @@ mod tests {
             Error::new(ErrorKind::Integrity, ""),
             Error::new(ErrorKind::Protocol, ""),
         ] {
-            for (corrupt, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Next::GiveUp)] {
-                let seen = Seen {
-                    corrupt,
-                    ..Seen::default()
+            for (invalid_responses, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, Decision::GiveUp)]
+            {
+                let history = History {
+                    invalid_responses,
+                    ..History::default()
                 };
-                assert_eq!(judge(CallKind::Read, outcome(&failure), seen), expected);
+                assert_eq!(
+                    decide(CallKind::Read, classify(&failure), history),
+                    expected
+                );
             }
         }
     }
@@ -545,12 +577,12 @@ mod tests {
     #[test]
     fn a_connection_that_breaks_a_second_time_is_no_matter_of_age() {
         let failure = http(HttpErrorKind::Reset, Phase::MaybeReceived);
-        let seen = Seen {
+        let history = History {
             failures: 1,
-            ..Seen::default()
+            ..History::default()
         };
         for kind in [CallKind::Read, CallKind::Download] {
-            assert_eq!(judge(kind, outcome(&failure), seen), BACKOFF);
+            assert_eq!(decide(kind, classify(&failure), history), BACKOFF);
         }
     }
 
@@ -558,37 +590,47 @@ mod tests {
     fn uploads_go_to_two_other_machines_at_once_and_then_slow_down() {
         let failure = b2(503, "service_unavailable", "");
         for (failures, expected) in [(0, AT_ONCE), (1, AT_ONCE), (2, BACKOFF), (9, BACKOFF)] {
-            let seen = Seen {
+            let history = History {
                 failures,
-                ..Seen::default()
+                ..History::default()
             };
-            assert_eq!(judge(CallKind::Upload, outcome(&failure), seen), expected);
+            assert_eq!(
+                decide(CallKind::Upload, classify(&failure), history),
+                expected
+            );
         }
     }
 
     #[test]
     fn a_refusal_after_a_lost_answer_is_looked_into() {
-        let lost = Seen {
+        let lost = History {
             ambiguous: true,
-            ..Seen::default()
+            ..History::default()
         };
-        let wary = Seen {
+        let wary = History {
             reconcile_on_first_error: true,
-            ..Seen::default()
+            ..History::default()
         };
         for status in [400, 404, 409] {
             let failure = b2(status, "file_not_present", "");
-            for seen in [lost, wary] {
+            for history in [lost, wary] {
                 assert_eq!(
-                    judge(CallKind::Write, outcome(&failure), seen),
-                    Next::Settle
+                    decide(CallKind::Write, classify(&failure), history),
+                    Decision::Reconcile
                 );
-                assert_eq!(judge(CallKind::Read, outcome(&failure), seen), Next::GiveUp);
+                assert_eq!(
+                    decide(CallKind::Read, classify(&failure), history),
+                    Decision::GiveUp
+                );
             }
         }
         assert_eq!(
-            judge(CallKind::Write, outcome(&b2(403, "cap_exceeded", "")), lost),
-            Next::GiveUp
+            decide(
+                CallKind::Write,
+                classify(&b2(403, "cap_exceeded", "")),
+                lost
+            ),
+            Decision::GiveUp
         );
     }
 }

@@ -1,4 +1,4 @@
-//! [`Budget`]: why attempts are counted over all calls, and not only within each.
+//! [`RetryQuota`]: why attempts are counted over all calls, and not only within each.
 //!
 //! When a service is down, every call fails, and every call that tries eight times makes eight requests of one: the
 //! clients keep it down. So all calls of a client draw on one purse, which successes fill again. While most calls
@@ -11,42 +11,37 @@ use b2kit_core::HttpErrorKind;
 use crate::api::CallKind;
 use crate::error::Error;
 
-const FULL: u32 = 500;
+const CAPACITY: u32 = 500;
 
 /// The purse.
 #[derive(Debug)]
-pub(super) struct Budget(Mutex<u32>);
+pub(in crate::client) struct RetryQuota(Mutex<u32>);
 
-impl Default for Budget {
+impl Default for RetryQuota {
     fn default() -> Self {
-        Self(Mutex::new(FULL))
+        Self(Mutex::new(CAPACITY))
     }
 }
 
-impl Budget {
+impl RetryQuota {
     /// Pays for another attempt, if there is enough.
-    pub(super) fn pay(&self, cost: u32) -> bool {
+    pub(in crate::client) fn withdraw(&self, cost: u32) -> bool {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let paid = left.checked_sub(cost);
         *left = paid.unwrap_or(*left);
         paid.is_some()
     }
 
-    /// A call has succeeded.
-    pub(super) fn earn(&self) {
-        self.give_back(1);
-    }
-
-    /// What was paid was not for nothing.
-    pub(super) fn give_back(&self, paid: u32) {
+    /// Returns units: one for each call that succeeds, and what an interrupted download withdrew once it progresses.
+    pub(in crate::client) fn deposit(&self, units: u32) {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *left = FULL.min(*left + paid);
+        *left = CAPACITY.min(*left + units);
     }
 }
 
 /// What another attempt costs after this failure. Timeouts have cost the server most; a busy upload machine is B2's way
 /// of sending the client to another one.
-pub(super) fn cost(kind: CallKind, failure: &Error) -> u32 {
+pub(in crate::client) fn cost(kind: CallKind, failure: &Error) -> u32 {
     let status = failure.status();
     match failure.http_error().map(b2kit_core::HttpError::kind) {
         Some(HttpErrorKind::Timeout | HttpErrorKind::Stalled) => 10,
@@ -60,22 +55,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_purse_that_is_empty_pays_nothing_until_it_has_earned_enough() {
-        let budget = Budget::default();
+    fn an_empty_quota_refuses_withdrawals_until_enough_was_deposited() {
+        let quota = RetryQuota::default();
         for _ in 0..100 {
-            assert!(budget.pay(5));
+            assert!(quota.withdraw(5));
         }
-        assert!(!budget.pay(5));
-        (0..4).for_each(|_| budget.earn());
-        assert!(!budget.pay(5));
-        budget.earn();
-        assert!(budget.pay(5) && !budget.pay(1));
+        assert!(!quota.withdraw(5));
+        (0..4).for_each(|_| quota.deposit(1));
+        assert!(!quota.withdraw(5));
+        quota.deposit(1);
+        assert!(quota.withdraw(5) && !quota.withdraw(1));
     }
 
     #[test]
-    fn a_purse_holds_no_more_than_when_it_was_new() {
-        let budget = Budget::default();
-        (0..1_000).for_each(|_| budget.earn());
-        assert!(budget.pay(FULL) && !budget.pay(1));
+    fn deposits_never_raise_the_quota_above_its_capacity() {
+        let quota = RetryQuota::default();
+        (0..1_000).for_each(|_| quota.deposit(1));
+        assert!(quota.withdraw(CAPACITY) && !quota.withdraw(1));
     }
 }

@@ -8,7 +8,7 @@ use b2kit_core::{HttpError, HttpErrorKind, Phase, Sleep};
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 
-use super::Client;
+use super::handle::Client;
 use crate::api::Paged;
 use crate::error::{Error, ErrorKind, RetryStopReason};
 
@@ -23,7 +23,7 @@ impl Client {
     /// # use b2kit::{Client, Error, api::ListFileNames, types::BucketId};
     /// # use futures::TryStreamExt;
     /// # async fn names(b2: Client, bucket_id: BucketId) -> Result<(), Error> {
-    /// let mut files = b2.stream(ListFileNames::new(bucket_id).prefix("2026/"));
+    /// let mut files = b2.paginate(ListFileNames::new(bucket_id).prefix("2026/"));
     /// while let Some(file) = files.try_next().await? {
     ///     println!("{}", file.file_name());
     /// }
@@ -36,7 +36,7 @@ impl Client {
     /// # Errors
     /// The stream ends after an error. A page that does not fit the question, or leads back to where the list was before, is
     /// a [`Protocol`](ErrorKind::Protocol) error.
-    pub fn stream<C: Paged + 'static>(
+    pub fn paginate<C: Paged + 'static>(
         &self,
         call: C,
     ) -> impl Stream<Item = Result<C::Item, Error>> + Send + Unpin + use<C> {

@@ -1,0 +1,217 @@
+//! [`AttemptContext`]: in whose name an attempt is made, where an upload goes, and what every request carries.
+
+use std::time::Duration;
+
+use b2kit_core::{Request, Throughput};
+use futures_util::future::BoxFuture;
+use http::header::{ACCEPT_ENCODING, USER_AGENT};
+use http::{HeaderValue, Uri};
+use tracing::debug;
+
+use super::auth::authorization::Generation;
+use super::auth::login::session;
+use super::auth::permissions::{explain_login, refuse_known_missing, with_key_permissions};
+use super::handle::Client;
+use super::retry::outage::EndpointId;
+use super::retry::policy::PROGRESS_BYTES;
+use super::retry::state::RetryState;
+use super::upload_urls::Lease;
+use crate::api::{
+    ApiVersion, Call, CallExecutor as _, CallKind, CallMetadata, GetUploadPartUrl, GetUploadUrl,
+    Target, UploadTarget,
+};
+use crate::error::Error;
+
+/// How long B2 may work before the head of its response: on an ordinary call, on one that moves files around, and on an
+/// upload once its last byte was sent.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const LONG_RUNNING_HEAD_TIMEOUT: Duration = Duration::from_secs(1_200);
+const UPLOAD_HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// In whose name an attempt is made, and where an upload goes.
+pub(super) enum AttemptContext {
+    /// A login, with the application key.
+    Login,
+    /// With the session's token.
+    Session(Generation),
+    /// To an upload URL, with the token of that URL.
+    Upload(Generation, UploadTarget, Lease),
+}
+
+impl AttemptContext {
+    /// Waits for the session, and for an upload URL where the call needs one.
+    pub(super) async fn obtain<C: Call>(
+        client: &Client,
+        call: &C,
+        state: &RetryState<'_>,
+    ) -> Result<Self, Error> {
+        if C::METADATA.kind == CallKind::Authorize {
+            let mut pause = client.shared.authorization.pause(client.now());
+            if !client.shared.outages.ever_answered() {
+                // Logins of calls before this one may have failed again and again.
+                pause = pause.min(client.policy.first_connection_timeout);
+            }
+            if !pause.is_zero() {
+                debug!(?pause, "waiting until the next login may be tried");
+            }
+            client.sleep(pause).await;
+            return Ok(Self::Login);
+        }
+        let generation = session(client, true).await?;
+        refuse_known_missing(
+            &C::METADATA,
+            &call.extra_capabilities(),
+            &generation.session,
+        )?;
+        let Some(target) = call.upload_target() else {
+            return Ok(Self::Session(generation));
+        };
+        let free = if state.may_reuse_url() {
+            client.shared.upload_urls.take(&target, client.now())
+        } else {
+            None
+        };
+        let lease = match free {
+            Some(lease) => lease,
+            None => upload_url(client, &target).await?,
+        };
+        Ok(Self::Upload(generation, target, lease))
+    }
+
+    pub(super) fn target<'a>(&'a self, client: &'a Client) -> Target<'a> {
+        match self {
+            Self::Login => client.shared.authorization.login_target(),
+            Self::Session(generation) => Target::session(&generation.session),
+            Self::Upload(generation, _, lease) => {
+                Target::upload(&generation.session, &lease.url, &lease.token)
+            }
+        }
+    }
+
+    /// The endpoint that the attempt goes to.
+    pub(super) fn endpoint(&self, client: &Client, uri: &Uri) -> EndpointId {
+        let outages = &client.shared.outages;
+        match self {
+            Self::Upload(generation, ..) => {
+                outages.upload_endpoint(uri, generation.session.api_url())
+            }
+            Self::Login | Self::Session(_) => outages.endpoint(uri),
+        }
+    }
+
+    /// The version of the API that the attempt spoke.
+    pub(super) fn version(&self, client: &Client) -> ApiVersion {
+        match self {
+            Self::Login => client.shared.authorization.version(),
+            Self::Session(generation) | Self::Upload(generation, ..) => {
+                generation.session.version()
+            }
+        }
+    }
+
+    /// Returns an upload URL that is good for another upload.
+    pub(super) fn give_back(self, client: &Client) {
+        match self {
+            Self::Login | Self::Session(_) => {}
+            Self::Upload(_, target, lease) => {
+                client
+                    .shared
+                    .upload_urls
+                    .give_back(target, lease, client.now())
+            }
+        }
+    }
+
+    /// Drops the session, whose token has expired. `false` if there is a newer one already.
+    pub(super) fn expired(&self, client: &Client) -> bool {
+        match self {
+            Self::Session(generation) => client.shared.authorization.expired(generation),
+            Self::Login | Self::Upload(..) => true,
+        }
+    }
+
+    /// Adds what is known of the key to B2's refusal.
+    pub(super) fn explain(
+        &self,
+        client: &Client,
+        metadata: &CallMetadata,
+        failure: Error,
+    ) -> Error {
+        match self {
+            Self::Login => explain_login(failure, client.shared.authorization.version()),
+            Self::Session(generation) | Self::Upload(generation, ..) => {
+                with_key_permissions(failure, metadata, &generation.session)
+            }
+        }
+    }
+}
+
+/// Builds the request, and refuses one to an endpoint that must not get it.
+pub(super) fn build_request<C: Call>(
+    client: &Client,
+    call: &C,
+    target: &Target<'_>,
+) -> Result<Request, Error> {
+    let request = call.request(target)?;
+    match C::METADATA.kind {
+        CallKind::Download => client
+            .shared
+            .endpoint_policy
+            .check_download(request.uri())?,
+        _ => client.shared.endpoint_policy.check(request.uri())?,
+    }
+    Ok(request)
+}
+
+/// Sets what every request carries: user agent, encoding, deadlines. `left` is the time that is left to the call.
+pub(super) fn apply_common_headers(
+    client: &Client,
+    metadata: &CallMetadata,
+    request: &mut Request,
+    left: Option<Duration>,
+) {
+    let headers = request.headers_mut();
+    headers.insert(USER_AGENT, client.shared.user_agent.clone());
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some(mode) = &client.shared.test_mode {
+        headers.insert("x-bz-test-mode", mode.clone());
+    }
+    let head = match metadata.kind {
+        CallKind::Upload => UPLOAD_HEAD_TIMEOUT,
+        _ if metadata.long_running => LONG_RUNNING_HEAD_TIMEOUT,
+        _ => HEAD_TIMEOUT,
+    };
+    let mut deadlines = client.shared.deadlines.with_head(head);
+    if metadata.kind == CallKind::Upload {
+        deadlines = deadlines.with_body(UPLOAD_HEAD_TIMEOUT);
+    }
+    if let Some(left) = left {
+        deadlines = match metadata.kind {
+            // A download's bytes are read at the caller's own pace.
+            CallKind::Download => deadlines.with_patience(Throughput::new(
+                PROGRESS_BYTES,
+                client.policy.deadline.unwrap_or(left),
+            )),
+            _ => deadlines.with_total(left),
+        };
+    }
+    request.extensions_mut().insert(deadlines);
+}
+
+/// A fresh upload URL. Boxed, since getting one is a call too.
+fn upload_url<'a>(
+    client: &'a Client,
+    target: &'a UploadTarget,
+) -> BoxFuture<'a, Result<Lease, Error>> {
+    Box::pin(async move {
+        Ok(match target {
+            UploadTarget::Bucket(id) => {
+                Lease::of_file(client.execute(GetUploadUrl::new(id)).await?, client.now())
+            }
+            UploadTarget::LargeFile(id) => Lease::of_part(
+                client.execute(GetUploadPartUrl::new(id)).await?,
+                client.now(),
+            ),
+        })
+    })
+}

@@ -1,0 +1,75 @@
+//! The login: the session that a call needs, made by `b2_authorize_account` if there is none.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use b2kit_core::time::FOREVER;
+use futures_util::future::BoxFuture;
+use tracing::debug;
+
+use super::authorization::Generation;
+use crate::api::{AuthorizeAccount, Call as _, CallExecutor as _, Session};
+use crate::client::handle::Client;
+use crate::error::Error;
+
+impl Client {
+    /// The session: what B2 said when the account was authorized, which is done now if it was not before.
+    ///
+    /// It names the account, the API's and the downloads' origins, the recommended part size and what the key may do. A
+    /// session can be exported and given to [`ClientBuilder::session`](crate::ClientBuilder::session), so that another
+    /// process starts without a login.
+    ///
+    /// # Errors
+    /// [`Credentials`](crate::ErrorKind::Credentials) if B2 does not accept the key,
+    /// [`Untrusted`](crate::ErrorKind::Untrusted) if the answer names an origin that must not get the token,
+    /// [`Http`](crate::ErrorKind::Http), [`Unavailable`](crate::ErrorKind::Unavailable) or
+    /// [`TooManyRequests`](crate::ErrorKind::TooManyRequests) if retries did not help.
+    pub async fn session(&self) -> Result<Arc<Session>, Error> {
+        let generation = session(self, false).await;
+        generation
+            .map(|generation| generation.session)
+            .map_err(|error| self.redacted(error))
+    }
+}
+
+/// The session, for a call that has a deadline of its own, or for itself. Boxed, since a login is a call too, and its future
+/// would contain itself.
+pub(in crate::client) fn session(
+    client: &Client,
+    is_for_a_call: bool,
+) -> BoxFuture<'_, Result<Generation, Error>> {
+    if let Some(current) = client.shared.authorization.current() {
+        return Box::pin(std::future::ready(Ok(current)));
+    }
+    Box::pin(async move {
+        debug!("waiting for a login");
+        let (metadata, began) = (&AuthorizeAccount::METADATA, client.now());
+        let deadline = client.policy.deadline_of(metadata).unwrap_or(FOREVER);
+        let login = async |call| {
+            let mut in_time = client.clone();
+            if !is_for_a_call {
+                // The time that was spent on waiting for another call's login is gone.
+                let waited = client.now().saturating_duration_since(began);
+                let policy = client.policy.as_ref().clone();
+                in_time = in_time
+                    .with_retry_policy(policy.with_deadline(deadline.saturating_sub(waited)));
+            }
+            let session: Session = in_time.execute(call).await?;
+            let trusted = client.shared.endpoint_policy.check_session(&session);
+            trusted.map_err(|error| error.in_call(metadata.name, 1, Duration::ZERO))?;
+            Ok(session)
+        };
+        let authorization = &client.shared.authorization;
+        let session = authorization.session(
+            &client.policy,
+            || client.now(),
+            client.shared.timer.sleep(deadline),
+            login,
+        );
+        let outcome = session.await;
+        outcome.map_err(|error| {
+            let waited = client.now().saturating_duration_since(began);
+            error.in_call(metadata.name, 0, waited)
+        })
+    })
+}

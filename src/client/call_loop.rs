@@ -1,0 +1,329 @@
+//! The loop through which every call goes: authorize, build, wait for admission, send, classify, and again.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use b2kit_core::time::later;
+use b2kit_core::{HttpError, HttpErrorKind, Phase, Request};
+use futures_util::future::{BoxFuture, Either, select};
+use http::header::AUTHORIZATION;
+use tracing::{Instrument as _, debug, warn};
+
+use super::admission::{admit, pause_kind};
+use super::attempt::{AttemptContext, apply_common_headers, build_request};
+use super::exchange::exchange;
+use super::handle::Client;
+use super::retry::classifier::is_local_exhaustion;
+use super::retry::limiter::Permit;
+use super::retry::state::{RetryAction, RetryState};
+use super::telemetry::{CallLabel, Wait};
+use crate::api::{Call, CallExecutor, CallKind, LostResponse, Reconciliation};
+use crate::error::{Error, RetryStopReason};
+
+impl Client {
+    /// Makes one call.
+    ///
+    /// The account is authorized first if it was not before, and again when B2 says that the token has expired. Transient
+    /// errors are retried with backoff, as the [`RetryPolicy`](crate::RetryPolicy) says. Where the response was lost, the
+    /// client asks B2 whether the call has taken effect before it is made again, so that nothing is done twice that would
+    /// do harm.
+    ///
+    /// ```
+    /// # use b2kit::{Client, Error, api::GetFileInfo, types::FileId};
+    /// # async fn size(b2: Client, file_id: FileId) -> Result<u64, Error> {
+    /// let file = b2.call(GetFileInfo::new(file_id)).await?;
+    /// # Ok(file.content_length)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`](crate::ErrorKind) but `Destination` and `ShutDown`. [`Error::is_retryable`] says whether it makes
+    /// sense to try later, [`Error::may_have_taken_effect`] whether B2 may have carried out the call all the same.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes the connection. B2 may still carry out what it has received by then; each call's page
+    /// says what that leaves behind.
+    pub async fn call<C: Call>(&self, call: C) -> Result<C::Output, Error> {
+        run(self, &call).await
+    }
+}
+
+impl CallExecutor for Client {
+    fn execute<C: Call + 'static>(
+        &self,
+        call: C,
+    ) -> impl Future<Output = Result<C::Output, Error>> + Send {
+        let output: BoxFuture<'_, Result<C::Output, Error>> =
+            Box::pin(async move { run(self, &call).await });
+        output
+    }
+}
+
+/// Makes a call.
+async fn run<C: Call>(client: &Client, call: &C) -> Result<C::Output, Error> {
+    let label = CallLabel::new(client.transfer.as_deref(), call);
+    let call_loop = CallLoop {
+        client,
+        call,
+        label,
+    };
+    let outcome = call_loop.run_in_time().instrument(label.span()).await;
+    // Not before: what is classified are B2's own words.
+    outcome.map_err(|error| client.redacted(label.add_to(error)))
+}
+
+/// A call in its loop.
+struct CallLoop<'a, C> {
+    client: &'a Client,
+    call: &'a C,
+    label: CallLabel<'a>,
+}
+
+/// An attempt that has failed.
+struct Failed {
+    context: AttemptContext,
+    failure: Error,
+    elapsed: Duration,
+    /// A random number from 0 to 1, for the pause after it.
+    jitter: f64,
+}
+
+impl<C: Call> CallLoop<'_, C> {
+    /// Bounds the call by its deadline, whatever it is waiting for.
+    async fn run_in_time(&self) -> Result<C::Output, Error> {
+        let (client, metadata) = (self.client, &C::METADATA);
+        self.call
+            .check()
+            .map_err(|error| error.in_call(metadata.name, 0, Duration::ZERO))?;
+        let mut state = RetryState::new(metadata, &client.policy, client.now());
+        let Some(deadline) = client.policy.deadline_of(metadata) else {
+            return self.run(&mut state).await;
+        };
+        let sleep = client.shared.timer.sleep(deadline);
+        {
+            let attempts = pin!(self.run(&mut state));
+            if let Either::Left((outcome, _)) = select(attempts, sleep).await {
+                return outcome;
+            }
+        }
+        let phase = if state.is_first_attempt() {
+            Phase::NotSent
+        } else {
+            Phase::MaybeReceived
+        };
+        let late = || Error::http(HttpError::new(HttpErrorKind::Timeout, phase));
+        let cause = state.take_last_failure().unwrap_or_else(late);
+        Err(self.error(&state, cause, Some(RetryStopReason::Deadline)))
+    }
+
+    /// Attempt after attempt, until one succeeds or there is no use in another.
+    async fn run(&self, state: &mut RetryState<'_>) -> Result<C::Output, Error> {
+        loop {
+            let failed = match self.attempt(state).await? {
+                Ok(output) => return Ok(complete::<C>(state, output)),
+                Err(failed) => failed,
+            };
+            let action = self.next_action(state, &failed);
+            let action = match action {
+                RetryAction::Reconcile(lost) => match self.reconcile(state, &failed, lost).await? {
+                    Reconciled::Done(output) => return Ok(complete::<C>(state, output)),
+                    Reconciled::Then(action) => action,
+                },
+                action => action,
+            };
+            self.act(state, failed, action).await?;
+        }
+    }
+
+    /// Makes one attempt. The outer error is one that no other attempt would help against.
+    async fn attempt(
+        &self,
+        state: &mut RetryState<'_>,
+    ) -> Result<Result<C::Output, Failed>, Error> {
+        let (client, metadata) = (self.client, &C::METADATA);
+        let context = AttemptContext::obtain(client, self.call, state)
+            .await
+            .map_err(|error| self.error(state, error, None))?;
+        let mut request = build_request(client, self.call, &context.target(client))
+            .map_err(|error| self.error(state, error, None))?;
+        let endpoint = context.endpoint(client, request.uri());
+        let (permit, guard) = admit(client, metadata.kind, endpoint, state).await?;
+        let guard = guard.to(request.uri());
+        let sent = client.now();
+        apply_common_headers(client, metadata, &mut request, state.time_left(sent));
+        let had_token = has_token(&request);
+        state.start_attempt(client.shared.server_clock.not_later_than(sent));
+        let outcome = exchange(client, self.call, request).await;
+        let now = client.now();
+        let elapsed = now.saturating_duration_since(sent);
+        let deadline_passed = state.time_left(now).is_some_and(|left| left.is_zero());
+        let first = state.has_not_failed();
+        let scope = guard.finish(&outcome, deadline_passed, first, now, &client.policy);
+        let failure = match outcome {
+            Ok(output) => {
+                debug!(attempt = state.attempts(), ?elapsed, "an attempt succeeded");
+                permit.succeeded();
+                context.give_back(client);
+                client.shared.quota.deposit(1);
+                return Ok(Ok(output));
+            }
+            Err(failure) => failure,
+        };
+        state.set_failure_scope(scope, client.shared.outages.ever_answered());
+        self.adjust_limits(state, &permit, &failure);
+        // A refusal says nothing about the session's token where that was not sent.
+        if !had_token && failure.b2().is_some_and(|b2| b2.status == 401) {
+            let hint = "no token was sent there, since download_origin() was told to withhold it";
+            return Err(self.error(state, failure.with_hint(hint.to_owned()), None));
+        }
+        Ok(Err(Failed {
+            context,
+            failure,
+            elapsed,
+            jitter: client.shared.jitter(),
+        }))
+    }
+
+    /// What a failure means for the limits that all calls share, whatever happens to this one.
+    fn adjust_limits(&self, state: &mut RetryState<'_>, permit: &Permit<'_>, failure: &Error) {
+        let (client, kind) = (self.client, C::METADATA.kind);
+        let now = client.now();
+        if failure.status() == Some(429) {
+            permit.throttled();
+            let asked = failure.retry_after().unwrap_or_default();
+            let until = later(now, asked.min(client.policy.max_retry_after));
+            pause_kind(client, kind, until, failure);
+        }
+        if kind == CallKind::Authorize {
+            state.set_min_pause(client.shared.authorization.pause(now));
+        }
+        if is_local_exhaustion(failure) {
+            permit.throttled();
+            state.set_local_exhaustion(client.shared.limiter.successes(), now);
+        }
+    }
+
+    fn next_action(&self, state: &mut RetryState<'_>, failed: &Failed) -> RetryAction {
+        let (consumed, now) = (self.call.is_body_consumed(), self.client.now());
+        let quota = &self.client.shared.quota;
+        state.on_failure(&failed.failure, consumed, now, quota, failed.jitter)
+    }
+
+    /// Asks B2 whether a call whose response was lost has taken effect.
+    async fn reconcile(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: &Failed,
+        mut lost: LostResponse,
+    ) -> Result<Reconciled<C::Output>, Error> {
+        let (client, failure) = (self.client, &failed.failure);
+        lost.version = failed.context.version(client);
+        self.label
+            .log_failure(failure, state.attempts(), failed.elapsed);
+        debug!("asking B2 whether the call has taken effect");
+        state.remember_failure(failure.clone());
+        match self.call.reconcile(client, &lost).await {
+            Reconciliation::Done(output) => return Ok(Reconciled::Done(output)),
+            Reconciliation::NotDone => {}
+            Reconciliation::Unclear => state.mark_possible_duplicate(),
+            Reconciliation::Unknown => {
+                return Err(self.error(state, failure.clone(), None).with_effect(true));
+            }
+        }
+        let (consumed, now) = (self.call.is_body_consumed(), client.now());
+        let quota = &client.shared.quota;
+        let action = state.on_not_executed(failure, consumed, now, quota, failed.jitter);
+        Ok(Reconciled::Then(action))
+    }
+
+    /// Prepares another attempt, or gives the error of the call.
+    async fn act(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: Failed,
+        action: RetryAction,
+    ) -> Result<(), Error> {
+        match action {
+            RetryAction::Retry { pause, everyone } => {
+                self.wait(state, failed, pause, everyone).await;
+                Ok(())
+            }
+            RetryAction::Reauthorize => {
+                self.label
+                    .log_failure(&failed.failure, state.attempts(), failed.elapsed);
+                debug!("waiting for a new login");
+                state.remember_failure(failed.failure);
+                // A late word about an old token renews nothing, so it doesn't count.
+                if failed.context.expired(self.client) {
+                    state.reauthorized();
+                }
+                Ok(())
+            }
+            RetryAction::Stop(why) => {
+                self.label
+                    .log_failure(&failed.failure, state.attempts(), failed.elapsed);
+                let failure = failed
+                    .context
+                    .explain(self.client, &C::METADATA, failed.failure);
+                Err(self.error(state, failure, why))
+            }
+            RetryAction::Reconcile(_) => unreachable!("reconciled before"),
+        }
+    }
+
+    async fn wait(
+        &self,
+        state: &mut RetryState<'_>,
+        failed: Failed,
+        pause: Duration,
+        everyone: bool,
+    ) {
+        let (client, kind) = (self.client, C::METADATA.kind);
+        // The next login may have to wait for longer than the call itself would.
+        let login_pause = match kind {
+            CallKind::Authorize => client.shared.authorization.pause(client.now()),
+            _ => Duration::ZERO,
+        };
+        let wait = Wait {
+            pause: pause.max(login_pause),
+            everyone: everyone || state.is_in_outage(),
+        };
+        self.label
+            .log_retry(&failed.failure, state.attempts_and_limit(), wait);
+        if everyone {
+            let until = later(client.now(), pause);
+            pause_kind(client, kind, until, &failed.failure);
+        }
+        state.remember_failure(failed.failure);
+        if state.may_reuse_url() {
+            failed.context.give_back(client);
+        }
+        client.sleep(pause).await;
+    }
+
+    fn error(&self, state: &RetryState<'_>, failure: Error, why: Option<RetryStopReason>) -> Error {
+        state.error(failure, why, self.client.now())
+    }
+}
+
+/// What asking B2 about a lost response has shown.
+enum Reconciled<T> {
+    /// The call has taken effect.
+    Done(T),
+    /// It has not, or nobody can tell; this is what follows.
+    Then(RetryAction),
+}
+
+/// Marks a success that B2 may hold twice.
+fn complete<C: Call>(state: &RetryState<'_>, mut output: C::Output) -> C::Output {
+    if state.is_possible_duplicate() {
+        warn!("B2 may hold the result twice");
+        C::mark_possible_duplicate(&mut output);
+    }
+    output
+}
+
+fn has_token(request: &Request) -> bool {
+    request.headers().contains_key(AUTHORIZATION)
+}

@@ -1,0 +1,203 @@
+//! [`Client`]: a handle to what all clones share.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use b2kit_core::time::share;
+use b2kit_core::{CheckedClient, Deadlines, Timer};
+use tracing::warn;
+
+use super::auth::authorization::Authorization;
+use super::auth::endpoint_policy::EndpointPolicy;
+use super::auth::server_clock::ServerClock;
+use super::limits::bandwidth::Bandwidth;
+use super::limits::semaphore::Semaphore;
+use super::metrics::{CallCounts, Counters};
+use super::redaction::Redactor;
+use super::retry::limiter::Limiter;
+use super::retry::outage::Outages;
+use super::retry::policy::RetryPolicy;
+use super::retry::quota::RetryQuota;
+#[cfg(feature = "fs")]
+use super::signing_key::SigningKey;
+use super::telemetry::TransferLabel;
+use super::unfinished::UnfinishedUploads;
+use super::upload_urls::UploadUrls;
+use crate::error::Error;
+#[cfg(feature = "fs")]
+use crate::types::Secret;
+use crate::types::{BucketName, Timestamp};
+
+/// A client for one B2 account: authorization, retries, checks, and the limits that all its calls share.
+///
+/// Clones are cheap and share everything: the session, upload URLs, limits and counters. Make one client for each account and
+/// clone it. It is `Send` and `Sync`, and spawns nothing, so a call makes progress only while its future is polled.
+///
+/// ```
+/// # use b2kit::backend::emulator::Emulator;
+/// use b2kit::{Client, Credentials};
+/// # use b2kit::types::{BucketName, BucketType};
+///
+/// # futures::executor::block_on(async {
+/// # /*
+/// let b2 = Client::from_env()?; // B2_APPLICATION_KEY_ID and B2_APPLICATION_KEY
+/// # */
+/// # let emulator = Emulator::new();
+/// # let credentials = Credentials::new(emulator.key_id(), emulator.key())?;
+/// # let b2 = Client::builder().credentials(credentials).endpoint(emulator.url()).backend(emulator).build()?;
+/// let bucket = b2.get_or_create_bucket("holiday-photos", BucketType::AllPrivate).await?;
+/// bucket.upload("2026/cat.txt", "meow").await?;
+/// assert_eq!(b2.buckets().await?.len(), 1);
+/// # Ok::<(), b2kit::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pub(super) shared: Arc<Shared>,
+    pub(super) policy: Arc<RetryPolicy>,
+    /// What its calls are about, if they all belong to one transfer.
+    pub(super) transfer: Option<Arc<TransferLabel>>,
+}
+
+/// What all clones share.
+pub(super) struct Shared {
+    pub(super) backend: CheckedClient,
+    pub(super) timer: Arc<dyn Timer>,
+    pub(super) authorization: Authorization,
+    pub(super) endpoint_policy: EndpointPolicy,
+    /// Whether a download by name can't continue by id.
+    pub(super) downloads_by_name: bool,
+    pub(super) user_agent: http::HeaderValue,
+    pub(super) test_mode: Option<http::HeaderValue>,
+    /// For every request; the time to the response's head depends on the call.
+    pub(super) deadlines: Deadlines,
+    pub(super) upload_urls: UploadUrls,
+    pub(super) quota: RetryQuota,
+    pub(super) limiter: Limiter,
+    pub(super) outages: Outages,
+    pub(super) counters: Counters,
+    pub(super) server_clock: ServerClock,
+    pub(super) unfinished_uploads: Arc<UnfinishedUploads>,
+    pub(super) redactor: Redactor,
+    /// The bytes that transfers may hold, where there is a memory budget.
+    pub(super) memory: Option<Arc<Semaphore>>,
+    /// The files that transfers may have open; set when the first one is opened. `None` is any number.
+    #[cfg(feature = "fs")]
+    pub(super) files: std::sync::OnceLock<Option<Arc<Semaphore>>>,
+    /// Where there is a limit.
+    pub(super) bandwidth: Option<Arc<Bandwidth>>,
+    pub(super) rng: Mutex<fastrand::Rng>,
+}
+
+impl Client {
+    /// The same client, session and all, with another retry policy.
+    ///
+    /// The retry quota, pauses and outages stay shared with the original.
+    #[must_use]
+    pub fn with_retry_policy(&self, policy: RetryPolicy) -> Self {
+        Self {
+            policy: Arc::new(policy),
+            ..self.clone()
+        }
+    }
+
+    /// How many requests this client and its clones have made, by billing class.
+    #[must_use]
+    pub fn call_counts(&self) -> CallCounts {
+        self.shared.counters.read()
+    }
+
+    /// The same client, for calls about this file. Their spans, events and errors name it.
+    pub(crate) fn for_file(&self, bucket: Option<&BucketName>, file: &str) -> Self {
+        Self {
+            transfer: Some(Arc::new(TransferLabel::new(bucket.cloned(), file))),
+            ..self.clone()
+        }
+    }
+
+    /// An error as it may leave the client, without secrets. Not before: what is classified are B2's own words.
+    pub(crate) fn redacted(&self, error: Error) -> Error {
+        let redactor = &self.shared.redactor;
+        error.redacted(
+            |text| redactor.redacted(text),
+            |name| redactor.redacted_name(name),
+        )
+    }
+
+    /// A name that a server sent, without secrets.
+    pub(crate) fn redacted_name(&self, name: &str) -> String {
+        self.shared.redactor.redacted_name(name)
+    }
+
+    /// Whether a download that was begun by name continues by name.
+    pub(crate) fn downloads_by_name(&self) -> bool {
+        self.shared.downloads_by_name
+    }
+
+    /// The key that signs what is left on the local disk. It is derived from the application key, or from the session's token
+    /// where the client has only a session: then no later process has it.
+    #[cfg(feature = "fs")]
+    pub(crate) fn signing_key(&self) -> SigningKey {
+        let of_this_client = || SigningKey::derived_from(&Secret::new(self.unique()));
+        self.shared
+            .authorization
+            .signing_key()
+            .unwrap_or_else(of_this_client)
+    }
+
+    /// 128 random bits as hexadecimal digits.
+    pub(crate) fn unique(&self) -> String {
+        let mut rng = self
+            .shared
+            .rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        format!("{:016x}{:016x}", rng.u64(..), rng.u64(..))
+    }
+
+    /// A time that is not later than B2's own and earlier by a minute at most, if B2 has said lately what time it is.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.shared.server_clock.not_later_than(self.now())
+    }
+
+    /// Sleeps for a random part of this.
+    pub(crate) async fn sleep_up_to(&self, most: Duration) {
+        self.sleep(share(most, self.shared.jitter())).await;
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.shared.timer.now()
+    }
+
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        if !duration.is_zero() {
+            self.shared.timer.sleep(duration).await;
+        }
+    }
+}
+
+impl Shared {
+    /// A random number from 0 to 1.
+    pub(super) fn jitter(&self) -> f64 {
+        self.rng
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .f64()
+    }
+
+    /// Warns once if this machine's clock is wrong. Nothing in the client depends on it, but the user's code may.
+    pub(super) fn compare_clocks(&self) {
+        let (here, now) = (self.timer.wall_clock(), self.timer.now());
+        if let Some(seconds_ahead) = self.server_clock.skew(here, now) {
+            warn!(seconds_ahead, "this machine's clock differs from B2's");
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("authorization", &self.shared.authorization)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! [`Semaphore`]: how much of something all transfers may hold at once (bytes of memory, open files), first come, first
+//! served.
+//!
+//! A reservation is made before a part is read and released when the part is done, so whoever has one needs no other to
+//! finish.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::waiters::{Ticket, Waiters};
+
+/// What may be held.
+#[derive(Debug)]
+pub(in crate::client) struct Semaphore {
+    capacity: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    free: u64,
+    waiters: Waiters,
+}
+
+/// So much that is held. Dropping it releases it.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    semaphore: Arc<Semaphore>,
+    amount: u64,
+}
+
+impl Semaphore {
+    pub(in crate::client) fn new(capacity: u64) -> Arc<Self> {
+        let state = State {
+            free: capacity,
+            waiters: Waiters::default(),
+        };
+        Arc::new(Self {
+            capacity,
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Waits for its turn, and until so much is free. More than the capacity counts as the capacity.
+    pub(in crate::client) fn acquire(self: &Arc<Self>, amount: u64) -> Acquire {
+        Acquire {
+            semaphore: Arc::clone(self),
+            amount: amount.min(self.capacity),
+            ticket: Ticket::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn release(&self, amount: u64) {
+        let mut state = self.lock();
+        state.free += amount;
+        wake_first(state);
+    }
+}
+
+/// Wakes the first, once the lock is released: an executor may poll at once.
+fn wake_first(state: MutexGuard<'_, State>) {
+    let first = state.waiters.first();
+    drop(state);
+    first.into_iter().for_each(Waker::wake);
+}
+
+impl Reservation {
+    /// Releases what is held beyond this.
+    pub(crate) fn shrink_to(&mut self, amount: u64) {
+        if let Some(excess) = self.amount.checked_sub(amount) {
+            self.amount = amount;
+            self.semaphore.release(excess);
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.semaphore.release(self.amount);
+    }
+}
+
+/// Waits for a reservation.
+pub(in crate::client) struct Acquire {
+    semaphore: Arc<Semaphore>,
+    amount: u64,
+    ticket: Ticket,
+}
+
+impl Future for Acquire {
+    type Output = Reservation;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reservation> {
+        let semaphore = Arc::clone(&self.semaphore);
+        let mut state = semaphore.lock();
+        if state.waiters.is_next(&self.ticket) && self.amount <= state.free {
+            state.free -= self.amount;
+            let own = state.waiters.leave(&mut self.ticket);
+            // There may be enough for the next one too.
+            wake_first(state);
+            drop(own);
+            let amount = self.amount;
+            return Poll::Ready(Reservation { semaphore, amount });
+        }
+        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl Drop for Acquire {
+    fn drop(&mut self) {
+        if self.ticket.is_waiting() {
+            let mut state = self.semaphore.lock();
+            let own = state.waiters.leave(&mut self.ticket);
+            // It may have been the one for which there was not enough.
+            wake_first(state);
+            drop(own);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    fn ask(memory: &Arc<Semaphore>, bytes: u64) -> Option<Reservation> {
+        memory.acquire(bytes).now_or_never()
+    }
+
+    /// Whether this one gets its room now.
+    fn poll(asking: &mut Acquire) -> Option<Reservation> {
+        asking.now_or_never()
+    }
+
+    #[test]
+    fn no_more_is_held_than_there_is_and_what_is_larger_passes_alone() {
+        let memory = Semaphore::new(10);
+        let (six, four) = (ask(&memory, 6).unwrap(), ask(&memory, 4).unwrap());
+        assert!(ask(&memory, 1).is_none());
+        drop(six);
+        assert!(ask(&memory, 7).is_none() && ask(&memory, 11).is_none());
+        drop(four);
+        let all = ask(&memory, 1_000).unwrap();
+        assert!(ask(&memory, 1).is_none());
+        drop(all);
+        assert!(ask(&memory, 10).is_some());
+    }
+
+    #[test]
+    fn who_came_first_is_served_first_and_who_leaves_holds_nobody_up() {
+        let memory = Semaphore::new(10);
+        let nine = ask(&memory, 9).unwrap();
+        let (mut large, mut small) = (memory.acquire(10), memory.acquire(1));
+        assert!(poll(&mut large).is_none());
+        // There would be room for it, but then a large one might wait for ever.
+        assert!(poll(&mut small).is_none());
+        drop(large);
+        let one = poll(&mut small).unwrap();
+        drop(nine);
+        assert!(ask(&memory, 10).is_none());
+        drop((one, small));
+        assert!(ask(&memory, 10).is_some());
+    }
+
+    #[test]
+    fn room_that_was_not_needed_is_given_back_at_once() {
+        let memory = Semaphore::new(10);
+        let mut room = ask(&memory, 10).unwrap();
+        room.shrink_to(12);
+        assert!(ask(&memory, 1).is_none());
+        room.shrink_to(3);
+        let seven = ask(&memory, 7).unwrap();
+        assert!(ask(&memory, 1).is_none());
+        drop((room, seven));
+        assert!(ask(&memory, 10).is_some());
+    }
+
+    #[test]
+    fn those_who_wait_are_woken_each_in_turn() {
+        let memory = Semaphore::new(2);
+        let all = ask(&memory, 2).unwrap();
+        let (served, pool) = (
+            Arc::new(Mutex::new(Vec::new())),
+            &mut futures::executor::LocalPool::new(),
+        );
+        let spawner = futures::task::LocalSpawnExt::spawn_local;
+        for number in 0..5 {
+            let (memory, served) = (Arc::clone(&memory), Arc::clone(&served));
+            let task = async move {
+                let _room = memory.acquire(1 + number % 2).await;
+                served.lock().unwrap().push(number);
+            };
+            spawner(&pool.spawner(), task).unwrap();
+        }
+        pool.run_until_stalled();
+        assert!(served.lock().unwrap().is_empty());
+        drop(all);
+        pool.run_until_stalled();
+        assert_eq!(*served.lock().unwrap(), [0, 1, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,169 @@
+//! [`Waiters`]: futures that wait for the same thing, in the order in which they came.
+//!
+//! Everything here happens under the lock of whoever owns the queue. Wakers are returned instead of woken or dropped, since
+//! both may run other code: an executor may poll at once, and dropping a waker may drop a task.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+/// The queue.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Waiters {
+    next: u64,
+    waiting: BTreeMap<u64, Waiter>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    waker: Waker,
+    notified: bool,
+}
+
+/// A place in the queue, which a future has from its first wait on.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Ticket(Option<u64>);
+
+impl Ticket {
+    pub(in crate::client) const fn new() -> Self {
+        Self(None)
+    }
+
+    pub(in crate::client) const fn is_waiting(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Waiters {
+    /// A queue whose first ticket has this number, so that tickets of an earlier queue are none of this one's.
+    pub(in crate::client) const fn starting_at(next: u64) -> Self {
+        Self {
+            next,
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    pub(in crate::client) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(in crate::client) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Waits, at the place that the ticket has or at the end of the queue. Returns the waker of an earlier wait, to be dropped
+    /// without the lock.
+    #[must_use]
+    pub(in crate::client) fn wait(&mut self, ticket: &mut Ticket, waker: Waker) -> Option<Waker> {
+        let number = *ticket.0.get_or_insert(self.next);
+        self.next = self.next.max(number.saturating_add(1));
+        let waiter = Waiter {
+            waker,
+            notified: false,
+        };
+        let before = self.waiting.insert(number, waiter);
+        before.map(|before| before.waker)
+    }
+
+    /// Leaves the queue. Returns the waker, to be dropped without the lock.
+    #[must_use]
+    pub(in crate::client) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
+        let own = self.waiting.remove(&ticket.0.take()?);
+        own.map(|own| own.waker)
+    }
+
+    /// Whether it is this one's turn: nobody waits in front of it.
+    pub(in crate::client) fn is_next(&self, ticket: &Ticket) -> bool {
+        self.waiting.keys().next() == ticket.0.as_ref()
+    }
+
+    /// Whether this one has been notified since it last waited, or is no longer in the queue.
+    pub(in crate::client) fn is_notified(&self, ticket: &Ticket) -> bool {
+        let own = ticket.0.and_then(|number| self.waiting.get(&number));
+        own.is_none_or(|own| own.notified)
+    }
+
+    /// How many have been notified and have not come yet.
+    pub(in crate::client) fn notified(&self) -> usize {
+        self.waiting.values().filter(|one| one.notified).count()
+    }
+
+    /// Notifies the first `count` of those that were not notified before. Returns what is to be woken without the lock.
+    #[must_use]
+    pub(in crate::client) fn notify(&mut self, count: usize) -> Vec<Waker> {
+        let waiting = self.waiting.values_mut();
+        let next = waiting.filter(|one| !one.notified).take(count);
+        next.map(|one| {
+            one.notified = true;
+            one.waker.clone()
+        })
+        .collect()
+    }
+
+    /// Notifies all, again if need be.
+    #[must_use]
+    pub(in crate::client) fn notify_all(&mut self) -> Vec<Waker> {
+        let waiting = self.waiting.values_mut();
+        waiting
+            .map(|one| {
+                one.notified = true;
+                one.waker.clone()
+            })
+            .collect()
+    }
+
+    /// The waker of the first, whether it was notified or not.
+    #[must_use]
+    pub(in crate::client) fn first(&self) -> Option<Waker> {
+        self.waiting
+            .values()
+            .next()
+            .map(|first| first.waker.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(waiters: &mut Waiters) -> Ticket {
+        let mut ticket = Ticket::new();
+        assert!(waiters.wait(&mut ticket, Waker::noop().clone()).is_none());
+        ticket
+    }
+
+    #[test]
+    fn waiters_are_notified_once_each_in_the_order_in_which_they_came() {
+        let mut waiters = Waiters::default();
+        let [first, second, third] = [(); 3].map(|()| waiting(&mut waiters));
+        assert!(waiters.is_next(&first) && !waiters.is_next(&second));
+        assert_eq!(waiters.notify(2).len(), 2);
+        let notified = [&first, &second, &third].map(|one| waiters.is_notified(one));
+        assert_eq!(notified, [true, true, false]);
+        assert_eq!((waiters.notify(9).len(), waiters.notify(9).len()), (1, 0));
+        assert_eq!((waiters.notified(), waiters.notify_all().len()), (3, 3));
+    }
+
+    #[test]
+    fn a_notified_waiter_that_waits_again_keeps_its_place() {
+        let mut waiters = Waiters::default();
+        let mut first = waiting(&mut waiters);
+        let mut second = waiting(&mut waiters);
+        assert_eq!(waiters.notify(1).len(), 1);
+        assert!(waiters.wait(&mut first, Waker::noop().clone()).is_some());
+        assert!(!waiters.is_notified(&first) && waiters.is_next(&first));
+        assert!(waiters.leave(&mut first).is_some());
+        assert!(!first.is_waiting() && waiters.is_next(&second));
+        assert!(waiters.leave(&mut second).is_some() && waiters.is_empty());
+    }
+
+    #[test]
+    fn a_ticket_of_an_earlier_queue_takes_no_place_in_a_later_one() {
+        let mut earlier = Waiters::default();
+        let mut old = waiting(&mut earlier);
+        let mut later = Waiters::starting_at(1 << 32);
+        let new = waiting(&mut later);
+        assert!(later.is_notified(&old) && !later.is_next(&old));
+        assert!(later.leave(&mut old).is_none());
+        assert!(later.is_next(&new));
+    }
+}

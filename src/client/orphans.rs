@@ -1,0 +1,170 @@
+//! Orphans: large files that dropped and failed uploads of this client have left on the server, and how they are cancelled.
+
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::handle::Client;
+use super::unfinished::{Registered, Unfinished, UnfinishedState, UploadEntry};
+use crate::api::{CancelLargeFile, GetFileInfo, ListUnfinishedLargeFiles, UPLOAD_ID};
+use crate::error::{Error, ErrorKind};
+use crate::types::{Action, BucketId, FileId};
+
+/// Orphans that are cancelled at a time.
+const CONCURRENCY: usize = 4;
+
+/// How often [`Client::shutdown`] looks whether transfers are still under way.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+impl Client {
+    /// The large files that uploads of this client and its clones have started and not finished, those in progress included.
+    ///
+    /// It knows nothing of other processes: what those left is found by
+    /// [`ListUnfinishedLargeFiles`].
+    #[must_use]
+    pub fn unfinished(&self) -> Vec<Unfinished> {
+        let all = self.shared.unfinished_uploads.all();
+        all.into_iter().map(|one| one.unfinished).collect()
+    }
+
+    /// Cancels the large files that dropped and failed uploads of this client and its clones have left, so that B2 doesn't
+    /// charge for their parts.
+    ///
+    /// One that B2 may have finished is never cancelled: B2 is asked, and if it is not a file it is kept for resuming. Uploads
+    /// in progress and those that keep their parts are not touched.
+    ///
+    /// Returns those that could not be dealt with, each with the reason; they stay in [`unfinished`](Self::unfinished) for
+    /// another attempt.
+    ///
+    /// # Cancellation
+    /// What was not reached stays in [`unfinished`](Self::unfinished).
+    pub async fn cancel_orphaned_uploads(&self) -> Vec<(Unfinished, Error)> {
+        let all = self.shared.unfinished_uploads.all();
+        let orphans = all.into_iter().filter(|one| {
+            matches!(
+                one.unfinished.state,
+                UnfinishedState::Orphaned | UnfinishedState::Unknown
+            )
+        });
+        let outcomes = stream::iter(orphans).map(|orphan| async move {
+            let outcome = match orphan.unfinished.state {
+                UnfinishedState::Unknown => self.check_finished(&orphan).await,
+                _ => self.cancel_orphan(&orphan).await,
+            };
+            outcome.err().map(|error| (orphan.unfinished, error))
+        });
+        let failed = outcomes
+            .buffer_unordered(CONCURRENCY)
+            .filter_map(std::future::ready);
+        failed.collect().await
+    }
+
+    /// Refuses new transfers, waits for those in progress until `deadline` has passed at most, and cancels orphaned uploads
+    /// with the time that is left. Returns what is unfinished after that.
+    ///
+    /// A transfer makes progress only while its own future is polled: poll them beside this one, or drop them before.
+    pub async fn shutdown(&self, deadline: Duration) -> Vec<Unfinished> {
+        self.shared.unfinished_uploads.close();
+        let work = async {
+            let under_way = |one: &Unfinished| one.state == UnfinishedState::UnderWay;
+            while self.unfinished().iter().any(under_way) {
+                self.sleep(POLL_INTERVAL).await;
+            }
+            self.cancel_orphaned_uploads().await;
+        };
+        let work = std::pin::pin!(work);
+        let late = self.shared.timer.sleep(deadline);
+        match select(work, late).await {
+            Either::Left(_) | Either::Right(_) => self.unfinished(),
+        }
+    }
+
+    /// Registers a large file that is about to be started, or that is resumed. `upload_id` is what its file info has, so that
+    /// it is found even if its id is never known; empty if there was no room for it.
+    pub(crate) fn register_upload(
+        &self,
+        bucket_id: &BucketId,
+        name: &str,
+        upload_id: &str,
+    ) -> UploadEntry {
+        let registry = &self.shared.unfinished_uploads;
+        registry.register(bucket_id, name, upload_id)
+    }
+
+    /// Refuses new transfers once the client is being shut down.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.shared.unfinished_uploads.is_closing() {
+            return Err(Error::new(
+                ErrorKind::ShutDown,
+                "the client is shut down, and takes no more transfers",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Asks B2 whether the large file is a file by now. If not, it is kept.
+    async fn check_finished(&self, orphan: &Registered) -> Result<(), Error> {
+        let registry = &self.shared.unfinished_uploads;
+        let Some(file_id) = &orphan.unfinished.file_id else {
+            return Ok(());
+        };
+        match self.call(GetFileInfo::new(file_id)).await {
+            Ok(file) if file.action != Action::Start => registry.remove(orphan.number),
+            Ok(_) => registry.set_state(orphan.number, UnfinishedState::Kept),
+            // B2 shows no unfinished large files here.
+            Err(error) if is_gone(&error) => {
+                registry.set_state(orphan.number, UnfinishedState::Kept);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn cancel_orphan(&self, orphan: &Registered) -> Result<(), Error> {
+        let file_ids = match &orphan.unfinished.file_id {
+            Some(file_id) => vec![file_id.clone()],
+            None if orphan.upload_id.is_empty() => {
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    "its id was never received, and its file info has no upload id by which it \
+                     could be found",
+                ));
+            }
+            None => self.find_unfinished(orphan).await?,
+        };
+        for file_id in file_ids {
+            match self.call(CancelLargeFile::new(file_id)).await {
+                // Somebody else has cancelled it.
+                Err(error) if !is_gone(&error) => return Err(error),
+                _ => {}
+            }
+        }
+        self.shared.unfinished_uploads.remove(orphan.number);
+        Ok(())
+    }
+
+    /// The large files with this upload id. Not those whose ids are known: they are registered themselves, and may be in
+    /// progress.
+    async fn find_unfinished(&self, orphan: &Registered) -> Result<Vec<FileId>, Error> {
+        let unfinished = &orphan.unfinished;
+        let list =
+            ListUnfinishedLargeFiles::new(&unfinished.bucket_id).name_prefix(&unfinished.file_name);
+        let mut files = self.paginate(list);
+        let mut found = Vec::new();
+        while let Some(file) = files.try_next().await? {
+            if *file.file_name == *unfinished.file_name
+                && file.file_info.get(UPLOAD_ID) == Some(&*orphan.upload_id)
+            {
+                found.push(file.file_id);
+            }
+        }
+        found.retain(|id| !self.shared.unfinished_uploads.is_known(id));
+        Ok(found)
+    }
+}
+
+/// B2 says that there is no such large file.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Rejected)
+}

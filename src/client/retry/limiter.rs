@@ -1,0 +1,400 @@
+//! [`Limiter`]: when B2 says "too many requests" to one call, all calls of its kind wait, and then fewer of them go at once.
+//!
+//! The number that may be under way is halved by each such answer, once for all that were sent before it, and grows by
+//! one for every twenty calls that succeed, until there is room again for as many as there were. While B2 never says so
+//! there is no limit.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::api::CallKind;
+use crate::client::limits::waiters::{Ticket, Waiters};
+use crate::error::Error;
+
+/// How many calls have to succeed before one more may go at once.
+const SUCCESSES_PER_INCREASE: u32 = 20;
+
+/// A lane for each kind of traffic: to the API, of uploads, of downloads.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Limiter([Lane; 3]);
+
+#[derive(Debug, Default)]
+struct Lane(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    paused: Option<Paused>,
+    in_flight: u32,
+    limit: Option<Limit>,
+    /// How often the limit was decreases: who was sent before the last time says nothing new.
+    decreases: u64,
+    successes: u64,
+    /// Those who wait for a permit.
+    waiters: Waiters,
+}
+
+/// That nobody passes, and why.
+#[derive(Debug, Clone)]
+struct Paused {
+    until: Instant,
+    why: Error,
+}
+
+#[derive(Debug)]
+struct Limit {
+    max_in_flight: u32,
+    /// How many there were when the limit came. From there on there is none.
+    original: u32,
+    /// The successes since the limit was raised.
+    succeeded: u32,
+}
+
+/// Leave to make one attempt. Dropping it gives the room to another.
+#[derive(Debug)]
+pub(in crate::client) struct Permit<'a> {
+    lane: &'a Lane,
+    decreases: u64,
+}
+
+impl Limiter {
+    /// Nobody passes before `until`, since B2 has answered with `why`. Whether somebody would have passed before.
+    pub(in crate::client) fn pause(
+        &self,
+        kind: CallKind,
+        now: Instant,
+        until: Instant,
+        why: &Error,
+    ) -> bool {
+        let mut state = self.lane(kind).lock();
+        let was_open = state
+            .paused
+            .as_ref()
+            .is_none_or(|paused| paused.until <= now);
+        if state
+            .paused
+            .as_ref()
+            .is_none_or(|paused| paused.until < until)
+        {
+            let why = why.clone();
+            state.paused = Some(Paused { until, why });
+        }
+        was_open && until > now
+    }
+
+    /// How long to wait; `None` if the lane is open.
+    pub(in crate::client) fn paused_for(&self, kind: CallKind, now: Instant) -> Option<Duration> {
+        let mut state = self.lane(kind).lock();
+        let until = state.paused.as_ref()?.until;
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            state.paused = None;
+            return None;
+        }
+        Some(left)
+    }
+
+    /// Why the lane is paused, if it is.
+    pub(in crate::client) fn pause_cause(&self, kind: CallKind) -> Option<Error> {
+        let state = self.lane(kind).lock();
+        state.paused.as_ref().map(|paused| paused.why.clone())
+    }
+
+    /// Passes if there is room for one more.
+    pub(in crate::client) fn try_acquire(&self, kind: CallKind) -> Option<Permit<'_>> {
+        let lane = self.lane(kind);
+        let mut state = lane.lock();
+        (state.room() > 0).then(|| lane.enter(&mut state))
+    }
+
+    /// Waits until there is room for one more.
+    pub(in crate::client) const fn acquire(&self, kind: CallKind) -> Acquire<'_> {
+        let lane = self.lane(kind);
+        Acquire {
+            lane,
+            ticket: Ticket::new(),
+        }
+    }
+
+    /// How many calls have succeeded, of all kinds.
+    pub(in crate::client) fn successes(&self) -> u64 {
+        let of = |lane: &Lane| lane.lock().successes;
+        self.0.iter().map(of).fold(0, u64::wrapping_add)
+    }
+
+    /// Passes without room. Who has a permit may be one that is never polled again.
+    pub(in crate::client) fn acquire_unlimited(&self, kind: CallKind) -> Permit<'_> {
+        let lane = self.lane(kind);
+        lane.enter(&mut lane.lock())
+    }
+
+    const fn lane(&self, kind: CallKind) -> &Lane {
+        &self.0[match kind {
+            CallKind::Authorize | CallKind::Read | CallKind::Write => 0,
+            CallKind::Upload => 1,
+            CallKind::Download => 2,
+        }]
+    }
+}
+
+impl Lane {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, state: &mut State) -> Permit<'_> {
+        state.in_flight += 1;
+        Permit {
+            lane: self,
+            decreases: state.decreases,
+        }
+    }
+
+    /// Wakes as many as there is room for.
+    fn wake(&self) {
+        let mut state = self.lock();
+        let room = state.room();
+        let woken = state.waiters.notify(room);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    fn room(&self) -> usize {
+        self.limit.as_ref().map_or(usize::MAX, |limit| {
+            limit.max_in_flight.saturating_sub(self.in_flight) as usize
+        })
+    }
+}
+
+/// Waits for a permit.
+#[derive(Debug)]
+pub(in crate::client) struct Acquire<'a> {
+    lane: &'a Lane,
+    ticket: Ticket,
+}
+
+impl<'a> Future for Acquire<'a> {
+    type Output = Permit<'a>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a>> {
+        let lane = self.lane;
+        let mut state = lane.lock();
+        if state.room() > 0 {
+            let own = state.waiters.leave(&mut self.ticket);
+            let permit = lane.enter(&mut state);
+            drop(state);
+            drop(own);
+            return Poll::Ready(permit);
+        }
+        let before = state.waiters.wait(&mut self.ticket, cx.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
+    }
+}
+
+impl Drop for Acquire<'_> {
+    fn drop(&mut self) {
+        if self.ticket.is_waiting() {
+            let own = self.lane.lock().waiters.leave(&mut self.ticket);
+            drop(own);
+            // It may have been woken, and has no use for it.
+            self.lane.wake();
+        }
+    }
+}
+
+impl Permit<'_> {
+    /// B2 says that there are too many, or this machine has no room for so many.
+    pub(in crate::client) fn throttled(&self) {
+        let mut state = self.lane.lock();
+        if state.decreases != self.decreases {
+            return;
+        }
+        state.decreases += 1;
+        let half = (state.in_flight / 2).max(1);
+        let limit = state.limit.as_ref();
+        // There may be more than there is room for: those who did not wait any longer.
+        let max_in_flight = limit.map_or(half, |limit| half.min(limit.max_in_flight));
+        let original = limit.map_or(state.in_flight, |limit| limit.original);
+        state.limit = Some(Limit {
+            max_in_flight,
+            original,
+            succeeded: 0,
+        });
+    }
+
+    /// B2 takes it.
+    pub(in crate::client) fn succeeded(&self) {
+        let mut state = self.lane.lock();
+        state.successes = state.successes.wrapping_add(1);
+        let Some(limit) = &mut state.limit else {
+            return;
+        };
+        limit.succeeded += 1;
+        if limit.succeeded == SUCCESSES_PER_INCREASE {
+            limit.succeeded = 0;
+            limit.max_in_flight += 1;
+            if limit.max_in_flight >= limit.original {
+                state.limit = None;
+            }
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.lane.lock().in_flight -= 1;
+        self.lane.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: CallKind = CallKind::Download;
+
+    fn permit(limiter: &Limiter) -> Option<Permit<'_>> {
+        limiter.try_acquire(KIND)
+    }
+
+    /// As many as permit.
+    fn permits(limiter: &Limiter) -> Vec<Permit<'_>> {
+        std::iter::from_fn(|| permit(limiter)).take(1_000).collect()
+    }
+
+    #[test]
+    fn without_a_refusal_there_is_no_limit() {
+        assert_eq!(permits(&Limiter::default()).len(), 1_000);
+    }
+
+    #[test]
+    fn a_refusal_halves_the_crowd_once_for_all_that_were_sent_before_it() {
+        let limiter = Limiter::default();
+        let permits: Vec<_> = (0..40).filter_map(|_| permit(&limiter)).collect();
+        permits.iter().for_each(Permit::throttled);
+        assert!(permit(&limiter).is_none());
+        drop(permits);
+        assert_eq!(self::permits(&limiter).len(), 20);
+        let later = permit(&limiter).unwrap();
+        later.throttled();
+        drop(later);
+        // The one that was refused was alone.
+        assert_eq!(self::permits(&limiter).len(), 1);
+        assert!(limiter.try_acquire(CallKind::Upload).is_some());
+    }
+
+    #[test]
+    fn successes_make_room_again_until_there_is_no_limit() {
+        let limiter = Limiter::default();
+        let permits: Vec<_> = (0..4).filter_map(|_| permit(&limiter)).collect();
+        permits[0].throttled();
+        drop(permits);
+        for expected in [2, 3] {
+            assert_eq!(self::permits(&limiter).len(), expected);
+            (0..SUCCESSES_PER_INCREASE).for_each(|_| permit(&limiter).unwrap().succeeded());
+        }
+        assert_eq!(self::permits(&limiter).len(), 1_000);
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_when_one_leaves_even_if_another_gave_up_waiting() {
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
+        let mut first = Some(first);
+        for impatient_until_woken in [false, true] {
+            let first = first.take().or_else(|| permit(&limiter)).unwrap();
+            let (mut impatient, mut patient) = (Waiter::new(&limiter), Waiter::new(&limiter));
+            assert!(!impatient.is_ready() && !patient.is_ready());
+            if impatient_until_woken {
+                drop(first);
+                drop(impatient);
+            } else {
+                drop(impatient);
+                drop(first);
+            }
+            assert_eq!(patient.times_woken(), 1);
+            assert!(patient.is_ready());
+        }
+    }
+
+    #[test]
+    fn as_many_are_woken_as_there_is_room_for_in_the_order_in_which_they_came() {
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
+        let mut waiters: Vec<_> = (0..100).map(|_| Waiter::new(&limiter)).collect();
+        assert!(!waiters.iter_mut().any(Waiter::is_ready));
+        drop(first);
+        let woken = |waiters: &[Waiter<'_>]| -> Vec<_> {
+            waiters.iter().map(Waiter::times_woken).collect()
+        };
+        assert_eq!(woken(&waiters)[..2], [1, 0]);
+        assert_eq!(woken(&waiters).iter().sum::<usize>(), 1);
+        // Each that passes makes way for the next one when it is done.
+        for n in 0..SUCCESSES_PER_INCREASE as usize {
+            let passed = waiters[n].passed().unwrap();
+            assert_eq!(woken(&waiters).iter().sum::<usize>(), n + 1);
+            passed.succeeded();
+        }
+        // Without a limit all are.
+        assert!(woken(&waiters).iter().all(|times| *times == 1));
+    }
+
+    #[test]
+    fn who_does_not_wait_any_longer_squeezes_in() {
+        let limiter = Limiter::default();
+        let first = permit(&limiter).unwrap();
+        first.throttled();
+        let squeezed = limiter.acquire_unlimited(KIND);
+        drop(first);
+        assert!(permit(&limiter).is_none());
+        drop(squeezed);
+        assert!(permit(&limiter).is_some());
+    }
+
+    /// One that waits for room.
+    struct Waiter<'a> {
+        room: Pin<Box<Acquire<'a>>>,
+        woken: std::sync::Arc<Woken>,
+    }
+
+    impl<'a> Waiter<'a> {
+        fn new(limiter: &'a Limiter) -> Self {
+            let (room, woken) = (Box::pin(limiter.acquire(KIND)), std::sync::Arc::default());
+            Self { room, woken }
+        }
+
+        fn passed(&mut self) -> Option<Permit<'a>> {
+            let waker = Waker::from(std::sync::Arc::clone(&self.woken));
+            let mut cx = Context::from_waker(&waker);
+            match self.room.as_mut().poll(&mut cx) {
+                Poll::Ready(permit) => Some(permit),
+                Poll::Pending => None,
+            }
+        }
+
+        fn is_ready(&mut self) -> bool {
+            self.passed().is_some()
+        }
+
+        fn times_woken(&self) -> usize {
+            self.woken.0.load(std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(std::sync::atomic::AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}

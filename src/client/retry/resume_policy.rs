@@ -1,0 +1,150 @@
+//! [`ResumePolicy`]: how long a download goes on whose bytes break off in the middle.
+
+use std::error::Error as _;
+use std::io;
+use std::time::{Duration, Instant};
+
+use b2kit_core::time::later;
+use b2kit_core::{HttpError, HttpErrorKind};
+
+use super::outage::FailureScope;
+use super::policy::PROGRESS_BYTES;
+use super::quota::cost;
+use super::state::{RetryAction, RetryState};
+use crate::api::{Call as _, CallMetadata, DownloadFileById};
+use crate::client::handle::Client;
+use crate::client::telemetry::{CallLabel, Wait};
+use crate::error::{Error, RetryStopReason};
+
+const METADATA: &CallMetadata = &DownloadFileById::METADATA;
+
+/// How long to go on with the bytes of one file. It has the same policy and the same purse as a call.
+#[derive(Debug)]
+pub(crate) struct ResumePolicy {
+    client: Client,
+    state: RetryState<'static>,
+    /// The bytes since the last failure.
+    bytes_since_failure: u64,
+    /// They have broken off since the last progress.
+    failing: bool,
+    /// What that has cost.
+    withdrawn: u32,
+}
+
+impl ResumePolicy {
+    /// The bytes begin to come.
+    pub(crate) fn new(client: &Client) -> Self {
+        Self {
+            client: client.clone(),
+            state: fresh_state(client),
+            bytes_since_failure: 0,
+            failing: false,
+            withdrawn: 0,
+        }
+    }
+
+    /// So many more have come.
+    pub(crate) fn on_progress(&mut self, bytes: u64) {
+        self.bytes_since_failure = self.bytes_since_failure.saturating_add(bytes);
+        if self.failing && self.bytes_since_failure >= PROGRESS_BYTES {
+            self.client.shared.quota.deposit(self.withdrawn);
+            (self.failing, self.withdrawn) = (false, 0);
+        }
+    }
+
+    /// They have broken off: how long to wait before they are asked for again, and the client that has time for it.
+    ///
+    /// # Errors
+    /// The failure, where that is not worth another attempt.
+    pub(crate) fn on_interruption(&mut self, failure: Error) -> Result<(Duration, Client), Error> {
+        self.bytes_since_failure = 0;
+        let now = self.client.now();
+        let late = failure
+            .http_error()
+            .is_some_and(|error| error.kind() == HttpErrorKind::Timeout && !is_os_timeout(error));
+        if late && self.client.policy.deadline.is_some() {
+            // Too few bytes came in all the time that there was.
+            let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
+            let error = self
+                .state
+                .error(failure, Some(RetryStopReason::Deadline), now);
+            return Err(error.in_all(attempts, elapsed));
+        }
+        if !self.failing {
+            // The time in which all went well does not count.
+            self.state = fresh_state(&self.client);
+            self.failing = true;
+        }
+        let shared = &self.client.shared;
+        self.state
+            .set_failure_scope(self.scope(&failure, now), true);
+        let step = self
+            .state
+            .on_failure(&failure, false, now, &shared.quota, shared.jitter());
+        let why = match step {
+            RetryAction::Retry { pause, .. } => {
+                let label = CallLabel::of_transfer(self.client.transfer.as_deref(), METADATA.name);
+                let everyone = self.state.is_in_outage();
+                label.log_retry(
+                    &failure,
+                    self.state.attempts_and_limit(),
+                    Wait { pause, everyone },
+                );
+                if self.state.draws_on_quota() {
+                    self.withdrawn = self.withdrawn.saturating_add(cost(METADATA.kind, &failure));
+                }
+                self.state.start_attempt(None);
+                return Ok((pause, self.client_with_remaining_time(pause)));
+            }
+            RetryAction::Stop(why) => why,
+            RetryAction::Reauthorize | RetryAction::Reconcile(_) => None,
+        };
+        let (attempts, elapsed) = self.state.attempts_and_elapsed(now);
+        let error = self.state.error(failure, why, now);
+        Err(error.in_all(attempts, elapsed))
+    }
+
+    /// What the failure is part of: a connection that broke or fell silent may be one of many.
+    fn scope(&self, failure: &Error, now: Instant) -> FailureScope {
+        use HttpErrorKind::{Closed, Reset, Stalled, Timeout};
+        let shared = &self.client.shared;
+        let kind = failure.http_error().map(HttpError::kind);
+        let broken = kind.filter(|kind| matches!(kind, Closed | Reset | Stalled | Timeout));
+        let session = shared.authorization.current();
+        let uri = session.and_then(|current| current.session.download_url().parse().ok());
+        let (Some(kind), Some(uri)) = (broken, uri) else {
+            return FailureScope::Isolated;
+        };
+        shared.outages.broke(&uri, now, kind, &self.client.policy)
+    }
+}
+
+impl ResumePolicy {
+    /// The client, with the time that is left for the next bytes once `pause` has passed.
+    fn client_with_remaining_time(&self, pause: Duration) -> Client {
+        if self.client.policy.deadline.is_none() {
+            return self.client.clone();
+        }
+        let left = self.state.max_wait(later(self.client.now(), pause));
+        let policy = self.client.policy.as_ref().clone();
+        self.client.with_retry_policy(policy.with_deadline(left))
+    }
+}
+
+/// Whether it was the system that waited too long, as for a peer that is gone, and not the deadline that has passed.
+fn is_os_timeout(error: &HttpError) -> bool {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if error.is::<io::Error>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn fresh_state(client: &Client) -> RetryState<'static> {
+    let mut state = RetryState::new(METADATA, &client.policy, client.now());
+    state.start_attempt(None);
+    state
+}
