@@ -4,6 +4,8 @@
 //! `cargo bench --package b2kit-benches --bench object_store [-- ROUNDS]`. Without `--bench` it is `cargo test` that asks: then
 //! everything runs once, and small.
 
+#![expect(clippy::unwrap_used, reason = "what is measured has to work")]
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 

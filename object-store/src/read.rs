@@ -205,7 +205,7 @@ impl B2Store {
         version: Option<&str>,
         fetches: &[Range<u64>],
     ) -> Result<Vec<Piece>, Failure> {
-        let pieces = fetches.to_vec().into_iter().map(|range| async move {
+        let pieces = fetches.iter().cloned().map(|range| async move {
             let fetched = self.fetch(path, version, Wanted::Bounded(range)).await?;
             let len = fetched.range.end - fetched.range.start;
             let bytes = match fetched.stream {

@@ -136,7 +136,7 @@ fn a_lost_answer_of_a_create_is_never_told_as_already_exists() {
                     .nth(nth),
             );
         }
-        let hasty = world.client.with_retry(RetryPolicy::disabled());
+        let hasty = world.client.with_retry_policy(RetryPolicy::disabled());
         let through = |bucket: &BucketHandle| {
             BucketHandle::new(hasty.clone(), bucket.id().clone(), bucket.name().clone())
         };

@@ -1,5 +1,7 @@
 //! B2 as an `object_store`: `object_store`'s own suite in both versions, and what that doesn't ask.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod creates;
 mod deletes;
 mod errors;
